@@ -1,0 +1,35 @@
+"""What people see: pure functions from data (``views``) to a card, and the texts."""
+
+from __future__ import annotations
+
+from adaptive_cards.card import Card
+from adaptive_cards.cards.connect_form import connect_form
+from adaptive_cards.cards.consent import consent
+from adaptive_cards.cards.done import done
+from adaptive_cards.cards.help_card import help_card
+from adaptive_cards.cards.intake import intake
+from adaptive_cards.cards.notice import notice
+from adaptive_cards.cards.plan import plan
+from adaptive_cards.cards.progress import progress
+from adaptive_cards.cards.rehearsal import rehearsal
+from adaptive_cards.cards.signin import signin
+from adaptive_cards.cards.status import status
+from adaptive_cards.cards.test_mail import test_mail
+from adaptive_cards.cards.typed_wrong import typed_wrong
+
+__all__ = [
+    "Card",
+    "connect_form",
+    "consent",
+    "done",
+    "help_card",
+    "intake",
+    "notice",
+    "plan",
+    "progress",
+    "rehearsal",
+    "signin",
+    "status",
+    "test_mail",
+    "typed_wrong",
+]

@@ -1,0 +1,61 @@
+"""Buttons: at most five a card, those in a part that opens counted."""
+
+from __future__ import annotations
+
+from adaptive_cards.elements import Element, own
+from adaptive_cards.escape import plain, shorten
+from adaptive_cards.texts import text
+
+TITLE_MOST = 31
+ADDRESS_MOST = 254
+
+
+def submit(title: str, do: str, *, main: bool = False, **data: str) -> Element:
+    """A button that sends ``data`` with its verb; ``main`` is the card's one green button."""
+    return press(title, {"do": do, **data}, main=main)
+
+
+def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
+    """A button that sends ``data`` as it is."""
+    return {"type": "Action.Submit", "title": plain(title), **({"style": "positive"} if main else {}), "data": data}
+
+
+def open_url(title: str, url: str, *, main: bool = False) -> Element:
+    """A button that opens a page."""
+    return {"type": "Action.OpenUrl", "title": title, "url": url, **({"style": "positive"} if main else {})}
+
+
+def show_card(title: str, body: list[Element], *actions: Element) -> Element:
+    """A button that opens a part at the end of the card."""
+    inner: Element = {"type": "AdaptiveCard", "body": body, **({"actions": list(actions)} if actions else {})}
+    return {"type": "Action.ShowCard", "title": title, "card": inner}
+
+
+def buttons(*actions: Element, spacing: str = "Medium") -> Element:
+    """A row of buttons inside the card's body."""
+    return {"type": "ActionSet", "spacing": spacing, "actions": list(actions)}
+
+
+def cancel(header_run: str, *, of_run: bool = False, **data: str) -> Element:
+    """Cancel, which every card of a run has while it can be cancelled."""
+    return press(text("button.cancel_run" if of_run else "button.cancel"), {"do": "cancel", "run": header_run, **data})
+
+
+def ask_someone(title: str, do: str, run: str, *, hint: str = "") -> Element:
+    """The part that passes a card on to an administrator in a 1:1 message."""
+    told = [own(hint, size="Small", isSubtle=True)] if hint else []
+    field = text_input("administrator", "field.administrator", style="email", error="field.administrator_error")
+    field["placeholder"] = text("field.administrator_example")
+    return show_card(title, [*told, field], submit(text("button.send_direct"), do, run=run))
+
+
+def fit_title(key: str, value: str) -> str:
+    """A button's title with a value in it, shortened so that it still fits a row at 320 px."""
+    room = TITLE_MOST - len(text(key, value=""))
+    return text(key, value=shorten(plain(value), room))
+
+
+def text_input(name: str, label: str, *, style: str, error: str) -> Element:
+    """A required Input.Text for one address or URL, at most 254 characters."""
+    checks = {"isRequired": True, "maxLength": ADDRESS_MOST, "errorMessage": text(error)}
+    return {"type": "Input.Text", "id": name, "label": text(label), "style": style, **checks}

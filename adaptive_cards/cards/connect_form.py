@@ -1,0 +1,105 @@
+"""C3 to C7: the form of Webex Connect, field by field in its own order. Goes out 1:1 only."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import buttons, open_url, show_card, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, columns, literal, own, rich, run, said, value_line
+from adaptive_cards.marks import marked
+from adaptive_cards.parts import Band, box, kicker, persons_turn, section, turn_line
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock
+from adaptive_cards.views import ConnectFormView
+from jobs.model import Turn, Words
+
+_ERROR_MOST = 2000
+
+
+def connect_form(view: ConnectFormView) -> Card:
+    """The values to copy, the secret behind a link that opens once, and the warnings before what cannot be undone."""
+    body = [*_server(view), *_app(view), *_addresses(view), *_press(view), _before(view), *_said(view)]
+    return finished(kicker(view.header), _band(view), body, [_error(view)])
+
+
+def _band(view: ConnectFormView) -> Band:
+    if view.token_saved and view.registered:
+        nobody = turn_line(Turn.NOBODY, Words("connect.filled_in_next"))
+        return Band("emphasis", marks.RUNNING, said(Words("connect.filled_in"), **TITLE), (nobody,))
+    told = "connect.turn_register" if view.token_saved else "connect.turn"
+    return persons_turn(Words("connect.title"), turn_line(Turn.REQUESTER, Words(told), direct=True))
+
+
+def _server(view: ConnectFormView) -> list[Element]:
+    values = {
+        "connect.email_id": view.channel.mailbox,
+        "connect.authentication": text("connect.authentication_value"),
+        "connect.smtp_server": view.smtp_host,
+        "connect.username": view.username,
+        "connect.port": text("connect.port_value", port=str(view.smtp_port)),
+    }
+    return [section("connect.c3"), *(_line(label, value) for label, value in values.items())]
+
+
+def _line(label: str, value: str) -> Element:
+    return columns(column("136px", own(label, **SUBTLE)), column("stretch", value_line(value), spacing="Small"), spacing="Small")
+
+
+def _app(view: ConnectFormView) -> list[Element]:
+    title = section("connect.c4")
+    client_id = _below("label.client_id", view.client_id)
+    label = own("connect.client_secret", **SUBTLE, spacing="Small")
+    if view.secret_gone:
+        gone = Words("connect.secret_gone", {"mailbox": view.channel.mailbox})
+        return [title, *client_id, label, said(gone, spacing="None")]
+    where = said(Words("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
+    return [title, *client_id, label, where, buttons(open_url(text("button.show_secret"), view.secret_url), spacing="Small")]
+
+
+def _addresses(view: ConnectFormView) -> list[Element]:
+    return [
+        section("connect.c5"),
+        *_below("connect.authorize_url", view.authorize_url),
+        *_below("connect.scope", view.scope),
+        *_below("connect.token_url", view.token_url),
+        own("connect.tick_boxes", **SUBTLE, spacing="Small"),
+    ]
+
+
+def _below(label: str, value: str) -> list[Element]:
+    return [own(label, **SUBTLE, spacing="Small"), literal(value, spacing="None")]
+
+
+def _press(view: ConnectFormView) -> list[Element]:
+    sign_in = run(text("connect.sign_in_as", username=view.username))
+    token = rich(run(text("connect.generate"), **BOLD), sign_in, run(text("connect.save"), **BOLD))
+    register = rich(run(text("connect.register"), **BOLD), run(text("connect.choose_service")))
+    return [
+        section("connect.then_press"),
+        marked(marks.OK if view.token_saved else marks.NOT_YET, token),
+        marked(marks.OK if view.registered else marks.NOT_YET, register),
+    ]
+
+
+def _before(view: ConnectFormView) -> Element:
+    to_itself = Words("connect.to_itself", {"mailbox": view.channel.mailbox})
+    warnings = [
+        own("connect.fixed_service", spacing="Small"),
+        own("connect.never_delete", spacing="Small"),
+        said(to_itself, spacing="Small"),
+    ]
+    return box("warning", marks.WARNING, own("connect.before", **BOLD), *warnings)
+
+
+def _said(view: ConnectFormView) -> list[Element]:
+    run_id = view.header.run
+    token = submit(text("button.token_saved"), "token_saved", main=True, run=run_id)
+    registered = submit(text("button.registered"), "registered", main=view.token_saved, run=run_id)
+    left = [*([] if view.token_saved else [token]), *([] if view.registered else [registered])]
+    return [buttons(*left)] if left else []
+
+
+def _error(view: ConnectFormView) -> Element:
+    field: Element = {"type": "Input.Text", "id": "error_text", "label": text("field.error_text"), "isMultiline": True}
+    field |= {"maxLength": _ERROR_MOST, "placeholder": text("field.error_text_example")}
+    return show_card(text("button.see_error"), [field], submit(text("button.explain"), "explain", run=view.header.run))

@@ -1,0 +1,47 @@
+"""Admin consent: what Microsoft will ask for, and why."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import ask_someone, buttons, cancel, open_url, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import BOLD, Element, facts, rich, run
+from adaptive_cards.marks import marked
+from adaptive_cards.parts import kicker, note, persons_turn, problem_box, section, turn_line
+from adaptive_cards.texts import text
+from adaptive_cards.views import ConsentView
+from jobs.model import Turn, Words
+
+
+def consent(view: ConsentView) -> Card:
+    """Every permission with its kind and reason, the risky ones marked, and an earlier refusal above the button."""
+    band = persons_turn(Words("consent.title"), turn_line(Turn.ADMINISTRATOR, Words("consent.turn"), direct=view.direct))
+    run_id = view.header.run
+    grant = open_url(text("button.grant"), view.url, main=True)
+    body = [
+        section("consent.asks_for"),
+        *(_permission(*permission) for permission in view.permissions),
+        facts(_facts(view)),
+        *problem_box(view.problem, view.problem_code, view.problem_at),
+        buttons(grant, cancel(run_id, of_run=True)),
+    ]
+    actions = [
+        ask_someone(text("button.ask_other"), "ask_consent", run_id),
+        submit(text("button.already_granted"), "look_again", run=run_id),
+    ]
+    return finished(kicker(view.header), band, body, actions)
+
+
+def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order of the view's tuple
+    kinds = [run(f", {text(kind)}")] if kind else []
+    reason = [note(Words(why))] if why else []
+    return marked(marks.WARNING if risky else marks.OK, rich(run(name, **BOLD), *kinds), *reason)
+
+
+def _facts(view: ConsentView) -> list[tuple[str, str]]:
+    return [
+        (text("consent.app"), view.app_name),
+        (text("consent.publisher"), text("consent.publisher_which", domain=view.domain)),
+        (text("label.client_id"), view.client_id),
+        (text("consent.who"), text("consent.who_which")),
+    ]

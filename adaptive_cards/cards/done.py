@@ -1,0 +1,70 @@
+"""The channel works: every fact with its evidence, when the secret expires, what to type in an incident."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import show_card, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import BOLD, MONO, TITLE, Element, container, facts, rich, run, said
+from adaptive_cards.marks import marked
+from adaptive_cards.parts import Band, aside_time, kicker, row, section, turn_line
+from adaptive_cards.texts import say, text
+from adaptive_cards.times import clock, day, lasted
+from adaptive_cards.views import DoneView
+from jobs.model import Turn, Words
+
+_NO_BREAK = "\u00a0"
+
+
+def done(view: DoneView) -> Card:
+    """What is proven, what was not looked at, what to know later. ``already`` says that nothing had to be changed."""
+    title = Words("done.already" if view.already else "done.title", {"mailbox": view.header.mailbox})
+    told = turn_line(Turn.NOBODY, Words("done.finished", {"at": clock(view.at)}))
+    body = [*_proofs(view), *_skipped(view), section("done.to_know"), facts(_to_know(view), "Small"), _incident(view)]
+    actions = [submit(text("button.check_now"), "check", channel=view.header.mailbox), *_steps(view)]
+    return finished(kicker(view.header), Band("good", marks.OK, said(title, **TITLE), (told,)), body, actions)
+
+
+def _proofs(view: DoneView) -> list[Element]:
+    rows = [row(marks.OK, proof.row, said(proof.words), right=aside_time(proof.at)) for proof in view.proofs]
+    return [section("done.proven"), *rows] if rows else []
+
+
+def _skipped(view: DoneView) -> list[Element]:
+    rows = [marked(marks.SKIPPED, said(words)) for words in view.skipped]
+    return [section("done.skipped"), *rows] if rows else []
+
+
+def _to_know(view: DoneView) -> list[tuple[str, str]]:
+    expires = text("done.expires", day=day(view.secret_expires)) if view.secret_expires else text("done.expires_unknown")
+    return [
+        (text("done.secret"), expires),
+        (text("done.changes"), _changes(view)),
+        (text("done.permissions"), text(f"done.profile_{view.profile}")),
+        (text("done.run"), _run(view)),
+    ]
+
+
+def _changes(view: DoneView) -> str:
+    if not view.changes:
+        return text("done.changes_none")
+    counts = {"changes": str(view.changes), "reversible": str(view.reversible)}
+    return text("done.changes_made", mailbox=view.header.mailbox, **counts)
+
+
+def _run(view: DoneView) -> str:
+    span = lasted(view.at - view.started)
+    if not view.approved_by:
+        return text("done.run_alone", run=view.header.run, span=span)
+    return text("done.run_approved", run=view.header.run, span=span, who=view.approved_by)
+
+
+def _incident(view: DoneView) -> Element:
+    hint = rich(run(text("done.if_mail_stops"), **BOLD), run(text("done.in_this_space")))
+    command = rich(run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small")
+    return container("emphasis", hint, command)
+
+
+def _steps(view: DoneView) -> list[Element]:
+    rows = [(f"{marks.of_state(state).glyph}{_NO_BREAK}{name}", say(words)) for name, words, state in view.steps]
+    return [show_card(text("button.every_step"), [facts(rows, "")])] if rows else []

@@ -1,0 +1,93 @@
+"""The first card: what only Webex Connect knows, and the requester's choices."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import ADDRESS_MOST, cancel, submit, text_input
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import SMALL, Element, column, columns, container, own, rich, run
+from adaptive_cards.escape import plain
+from adaptive_cards.marks import glyph
+from adaptive_cards.parts import Band, kicker, persons_turn, section, small_print, turn_line
+from adaptive_cards.texts import say, text
+from adaptive_cards.views import IntakeView
+from jobs.model import Turn, Words
+
+_LIFETIMES = ("6", "12", "24")
+_COPY = ("yes", "no")
+_PROFILES = ("article", "least")
+
+
+def intake(view: IntakeView) -> Card:
+    """Ask for the Call Back URL, the forwarding address and three choices; a field in error stands in a red box with its value kept."""
+    run_id = view.header.run
+    actions = [submit(text("button.continue"), "intake", main=True, run=run_id), cancel(run_id)]
+    body = [*_mailbox(view), *_from_connect(view), *_choices(view), small_print(Words("intake.nothing_yet"))]
+    return finished(kicker(view.header), _band(view), body, actions)
+
+
+def _band(view: IntakeView) -> Band:
+    count = len(view.errors)
+    if not count:
+        title, told = Words("intake.title"), Words("intake.turn")
+    elif count == 1:
+        title, told = Words("intake.error.one"), Words("intake.error_turn.one")
+    else:
+        title, told = Words("intake.error.many", {"count": str(count)}), Words("intake.error_turn.many")
+    return persons_turn(title, turn_line(Turn.REQUESTER, told))
+
+
+def _mailbox(view: IntakeView) -> list[Element]:
+    if not view.ask_mailbox:
+        return []
+    field = text_input("mailbox", "field.mailbox", style="email", error="field.mailbox_error")
+    return [section("intake.mailbox"), _checked(view, field | {"placeholder": text("field.mailbox_example")})]
+
+
+def _from_connect(view: IntakeView) -> list[Element]:
+    callback = text_input("callback_url", "field.callback_url", style="url", error="field.callback_url_error")
+    forwarding = text_input("forwarding_address", "field.forwarding_address", style="email", error="field.forwarding_error")
+    return [
+        section("intake.from_connect"),
+        own("intake.from_connect_where", **SMALL, spacing="None"),
+        _checked(view, callback | {"placeholder": text("field.callback_url_example")}),
+        _checked(view, forwarding | {"placeholder": text("field.forwarding_example")}),
+    ]
+
+
+def _choices(view: IntakeView) -> list[Element]:
+    lifetime = _checked(view, _choice(view, "lifetime", _LIFETIMES, "12"))
+    copy = _checked(view, _choice(view, "keep_copy", _COPY, "yes"))
+    profile = _choice(view, "profile", _PROFILES, "article") | {"style": "expanded", "wrap": True}
+    return [
+        section("intake.choices"),
+        columns(column("stretch", lifetime), column("stretch", copy, spacing="Default"), spacing="Small"),
+        _checked(view, profile),
+    ]
+
+
+def _choice(view: IntakeView, name: str, values: tuple[str, ...], usual: str) -> Element:
+    typed = view.values.get(name, usual)
+    return {
+        "type": "Input.ChoiceSet",
+        "id": name,
+        "label": text(f"field.{name}"),
+        "style": "compact",
+        "isMultiSelect": False,
+        "value": typed if typed in values else usual,
+        "choices": [{"title": text(f"choice.{name}.{value}"), "value": value} for value in values],
+    }
+
+
+def _checked(view: IntakeView, field: Element) -> Element:
+    """The field with what was typed, in a red box with the reason if it is wrong."""
+    name = field["id"]
+    typed = view.values.get(name, "")
+    if typed and field["type"] == "Input.Text":
+        field = field | {"value": plain(typed, ADDRESS_MOST)}
+    if name not in view.errors:
+        return field
+    why = rich(run(say(view.errors[name])))
+    return container(
+        "attention", field, columns(glyph(marks.WRONG), column("stretch", why, spacing="None"), spacing="Small"), spacing="Default"
+    )

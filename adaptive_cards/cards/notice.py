@@ -1,0 +1,30 @@
+"""A short answer: what happened, whose turn or what next, and a few facts."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import press
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, container, facts, rich, run, said
+from adaptive_cards.parts import Band, kicker_of
+from adaptive_cards.texts import say, text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import NoticeView
+
+_BUTTONS_MOST = 5
+_EVIDENCE_MOST = 8
+
+
+def notice(view: NoticeView) -> Card:
+    """Refusals, receipts and small failures, all of one shape."""
+    mark = marks.of_glyph(view.glyph) if view.glyph else None
+    band = Band(view.tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"),))
+    body = [facts((text(label), say(words)) for label, words in view.facts)] if view.facts else []
+    body += _evidence(view)
+    actions = [press(text(key), data) for key, data in view.buttons[:_BUTTONS_MOST]]
+    return finished(kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions)
+
+
+def _evidence(view: NoticeView) -> list[Element]:
+    lines = [rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO)) for item in view.evidence[:_EVIDENCE_MOST]]
+    return [container("", *lines)] if lines else []

@@ -1,0 +1,93 @@
+"""The plan: what would be changed, how far each change reaches, and who approves it."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import buttons, cancel, show_card, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.plan_band import band
+from adaptive_cards.cards.plan_changes import changed, group, of_scope
+from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
+from adaptive_cards.marks import marked
+from adaptive_cards.parts import box, kicker, section
+from adaptive_cards.texts import counted, say, text
+from adaptive_cards.views import PlanView
+from jobs.model import Change, Profile, Scope
+
+
+def plan(view: PlanView) -> Card:
+    """Changes by scope, the tenant-wide ones in a box with an approval of their own. Blocked plans have no approve button."""
+    body = [
+        *_right(view),
+        *_warnings(view),
+        *_blocked(view),
+        *group("plan.app", of_scope(view.changes, Scope.APP)),
+        *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
+        *_tenant(view),
+        buttons(*_main(view)),
+    ]
+    return finished(kicker(view.header), band(view), body, [*_commands(view), *_least(view)])
+
+
+def _right(view: PlanView) -> list[Element]:
+    if not view.right:
+        return []
+    held = ", ".join(say(words) for words in view.right)
+    return [marked(marks.OK, rich(run(text("plan.right", held=held))), spacing="Medium")]
+
+
+def _warnings(view: PlanView) -> list[Element]:
+    return [marked(marks.WARNING, said(words)) for words in view.warnings]
+
+
+def _blocked(view: PlanView) -> list[Element]:
+    rows = [marked(marks.WRONG, said(words)) for words in view.blocked]
+    return [section("plan.blocked"), *rows] if rows else []
+
+
+def _tenant(view: PlanView) -> list[Element]:
+    changes = of_scope(view.changes, Scope.TENANT)
+    if not changes:
+        return []
+    lines = [line for change in changes for line in _tenant_lines(change)]
+    if view.approved_tenant:
+        return [box("emphasis", marks.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
+    title = "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
+    button = submit(text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id)
+    approve = [] if view.blocked else [buttons(button, spacing="Small")]
+    return [box("warning", marks.WARNING, own(title, weight="Bolder"), *lines, *approve)]
+
+
+def _tenant_lines(change: Change) -> list[Element]:
+    named = [run(f"{change.row}  ", isSubtle=True), run(f"{say(change.object)}: ")]
+    noted = [said(change.note, size="Small", spacing="Small")] if change.note else []
+    return [rich(*named, *changed(change), spacing="Small"), *noted]
+
+
+def _main(view: PlanView) -> list[Element]:
+    own_approval = len(view.changes) - len(of_scope(view.changes, Scope.TENANT))
+    stop = cancel(view.header.run, plan=view.plan_id)
+    if view.blocked:
+        return [submit(text("button.look_again"), "look_again", main=True, run=view.header.run), stop]
+    if view.approved or not own_approval:
+        return [stop]
+    return [submit(counted("button.approve", own_approval), "approve", main=True, run=view.header.run, plan=view.plan_id), stop]
+
+
+def _commands(view: PlanView) -> list[Element]:
+    lines = [
+        literal(f"{change.row}  {command}" if first else command, size="Small", spacing="Small")
+        for change in view.changes
+        for first, command in _lines(change.command)
+    ]
+    return [show_card(text("button.commands"), [own("plan.commands", **SMALL), *lines])] if lines else []
+
+
+def _lines(command: str) -> list[tuple[bool, str]]:
+    return [(number == 0, line) for number, line in enumerate(filter(None, map(str.strip, command.splitlines())))]
+
+
+def _least(view: PlanView) -> list[Element]:
+    if view.profile is not Profile.ARTICLE or view.approved or not view.changes:
+        return []
+    return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]

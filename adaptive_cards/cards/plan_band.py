@@ -1,0 +1,56 @@
+"""The band of the plan: how much there is to approve, and whose turn it is."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.cards.plan_changes import of_scope
+from adaptive_cards.elements import TITLE, Element, said
+from adaptive_cards.parts import Band, persons_turn, turn_line
+from adaptive_cards.texts import counted
+from adaptive_cards.views import PlanView
+from jobs.model import Scope, Turn, Words
+
+
+def band(view: PlanView) -> Band:
+    """What stops the plan, else what is left to approve, else that all of it is approved or right already."""
+    tenant = len(of_scope(view.changes, Scope.TENANT))
+    local = len(view.changes) - tenant
+    signed_in = [said(Words("plan.signed_in", {"account": view.signed_in}), spacing="Small")] if view.signed_in else []
+    if view.blocked:
+        return persons_turn(_blocked(view), turn_line(Turn.ADMINISTRATOR, Words("plan.blocked_turn")), *signed_in)
+    left = (0 if view.approved else local, 0 if view.approved_tenant else tenant)
+    if not any(left):
+        return _nothing_left(view, signed_in)
+    title = _title(*left, untouched=not (view.approved or view.approved_tenant))
+    return persons_turn(title, turn_line(Turn.APPROVER, _reach(*left, _where(view))), *signed_in)
+
+
+def _blocked(view: PlanView) -> Words:
+    one = len(view.blocked) == 1
+    return Words("plan.blocked_title.one") if one else Words("plan.blocked_title.many", {"count": str(len(view.blocked))})
+
+
+def _title(local: int, tenant: int, *, untouched: bool) -> Words:
+    changes = counted("plan.changes", local + tenant)
+    return Words("plan.title" if untouched else "plan.title_rest", {"changes": changes})
+
+
+def _reach(local: int, tenant: int, where: str) -> Words:
+    values = {"local": counted("plan.changes", local), "where": where, "tenant": str(tenant), "alone": counted("plan.changes", tenant)}
+    if local and tenant:
+        return Words("plan.reach_both", values)
+    return Words("plan.reach_local" if local else "plan.reach_tenant", values)
+
+
+def _where(view: PlanView) -> str:
+    if not of_scope(view.changes, Scope.MAILBOX):
+        return "key:plan.where.app"
+    return "key:plan.where.both" if of_scope(view.changes, Scope.APP) else "key:plan.where.mailbox"
+
+
+def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
+    if not view.changes:
+        title, told = Words("plan.nothing"), Words("plan.nothing_next")
+    else:
+        title, told = Words("plan.approved", {"changes": counted("plan.changes", len(view.changes))}), Words("plan.approved_next")
+    return Band("emphasis", marks.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in))

@@ -1,0 +1,49 @@
+"""The lines of a plan: an object, what it is before, what it becomes."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.elements import BOLD, SUBTLE, Element, column, columns, rich, run, said, sign
+from adaptive_cards.escape import FACT_MOST, tame
+from adaptive_cards.parts import aside, note, section
+from adaptive_cards.texts import say
+from jobs.model import Change, Scope, Words
+
+
+def of_scope(changes: tuple[Change, ...], scope: Scope) -> tuple[Change, ...]:
+    """The changes that reach as far as ``scope``, in the order given."""
+    return tuple(change for change in changes if change.scope is scope)
+
+
+def group(title: str, changes: tuple[Change, ...]) -> list[Element]:
+    """A section of changes: "reversible" stands once where it is true of all of them, else on every line."""
+    if not changes:
+        return []
+    whole = all(change.reversible for change in changes)
+    return [section(title, "plan.reversible" if whole else ""), *(_line(change, whole=whole) for change in changes)]
+
+
+def changed(change: Change) -> list[Element]:
+    """Before, subtle, and after, plain; long values are shortened in the middle, they stand whole under Commands."""
+    return [run(_short(change.before), **SUBTLE), run(marks.ARROW + _short(change.after))]
+
+
+def _line(change: Change, *, whole: bool) -> Element:
+    lines = [said(change.object, **BOLD), rich(*changed(change), spacing="None"), *_note(change)]
+    cells = [column("32px", sign(change.row, **SUBTLE)), column("stretch", *lines, spacing="None")]
+    if not whole:
+        told = "plan.reversible" if change.reversible else "plan.irreversible"
+        cells.append(column("auto", aside(Words(told)), spacing="Default"))
+    return columns(*cells, spacing="Small")
+
+
+def _note(change: Change) -> list[Element]:
+    if change.note is None:
+        return []
+    if not change.warning:
+        return [note(change.note)]
+    return [rich(run(f"{marks.WARNING.glyph} ", **marks.WARNING.look), run(say(change.note)), spacing="None")]
+
+
+def _short(words: Words) -> str:
+    return tame(say(words), FACT_MOST)

@@ -1,0 +1,85 @@
+"""A run as one card, edited in place: rows keep their place while states change."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import cancel, submit
+from adaptive_cards.card import Card, finished, size
+from adaptive_cards.elements import TITLE, Element, said
+from adaptive_cards.marks import Mark
+from adaptive_cards.parts import Band, aside, kicker, note, problem_box, row, section, small_print, turn_line
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock_seconds
+from adaptive_cards.views import ProgressView, Row
+from jobs.model import State, Turn, Words
+
+_DONE = {State.OK, State.WARNING}
+# Where rows would fill the card, only those that somebody looks for keep their notes.
+_ROWS_MOST_BYTES = 13_000
+_ASKS = {State.WRONG, State.WAITING}
+_ENDED = {"done": ("good", marks.OK), "failed": ("attention", marks.WRONG), "cancelled": ("emphasis", marks.SKIPPED)}
+
+
+def progress(view: ProgressView) -> Card:
+    """How far the run is, who is waited for, and every step with its state."""
+    rows = _groups(view, every_note=True)
+    if size({"rows": rows}) > _ROWS_MOST_BYTES:
+        rows = _groups(view, every_note=False)
+    body = [*problem_box(view.problem, view.problem_code), *rows]
+    told = "progress.ended" if view.ended else "progress.goes_on"
+    body.append(small_print(Words(told, {"run": view.header.run, "at": clock_seconds(view.at)})))
+    return finished(kicker(view.header), _band(view), body, _buttons(view))
+
+
+def _band(view: ProgressView) -> Band:
+    style, mark = _ENDED.get(view.ended) or _of_turn(view.turn)
+    return Band(style, mark, said(_title(view), **TITLE), (turn_line(view.turn, view.turn_words),))
+
+
+def _of_turn(turn: Turn) -> tuple[str, Mark]:
+    if marks.is_person(turn):
+        return "accent", marks.PERSON
+    return "emphasis", marks.TIME if turn is Turn.TIME else marks.RUNNING
+
+
+def _title(view: ProgressView) -> Words:
+    rows = [line for _, group in view.groups for line in group]
+    done = sum(line.state in _DONE and not line.running for line in rows)
+    counts = {"running": sum(line.running for line in rows), "skipped": sum(line.state is State.SKIPPED for line in rows)}
+    parts = [text("progress.count", done=str(done), all=str(len(rows)))]
+    parts += [text(f"progress.count_{name}", count=str(count)) for name, count in counts.items() if count]
+    return Words(f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title", {"counts": ", ".join(parts)})
+
+
+def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
+    return [part for title, rows in view.groups for part in (section(title), *(_row(line, every_note=every_note) for line in rows))]
+
+
+def _row(line: Row, *, every_note: bool) -> Element:
+    right = _right(line)
+    below = note(line.note) if line.note and (every_note or line.running or line.state in _ASKS) else None
+    return row(_mark(line), line.row, said(line.title), below, aside(right) if right else None)
+
+
+def _mark(line: Row) -> Mark:
+    if line.running:
+        return marks.RUNNING
+    return marks.NOT_YET if line.state is None else marks.of_state(line.state, line.waiting_for)
+
+
+def _right(line: Row) -> Words | None:
+    if line.running:
+        return Words("state.running")
+    if line.state is State.WAITING:
+        return Words("state.waits_person" if marks.is_person(line.waiting_for) else "state.waits_time")
+    if line.right or line.state in {None, State.OK}:
+        return line.right
+    return Words(f"state.{line.state}")
+
+
+def _buttons(view: ProgressView) -> list[Element]:
+    if view.ended:
+        return []
+    again = submit(text("button.consent_again"), "consent_again", run=view.header.run)
+    stop = cancel(view.header.run, of_run=True)
+    return [*([again] if view.turn is Turn.ADMINISTRATOR else []), *([stop] if view.can_cancel else [])]

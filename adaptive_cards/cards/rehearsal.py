@@ -1,0 +1,83 @@
+"""The rehearsal of Generate Token: the mailbox user signs in once at the bot, before anybody does it in Webex Connect."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
+from adaptive_cards.parts import Band, kicker, persons_turn, problem_box, turn_line
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock
+from adaptive_cards.views import RehearsalView
+from jobs.model import Turn, Words
+
+_LINES_MOST = 12
+_REASON_MOST = 500
+
+
+def rehearsal(view: RehearsalView) -> Card:
+    """Offered, ready, failed, done or skipped: each with its one next step."""
+    if view.done:
+        return _ended(view, "good", marks.OK, Words("rehearsal.done", {"username": view.username}), Words("rehearsal.done_next"))
+    if view.skipped:
+        return _ended(
+            view, "emphasis", marks.SKIPPED, Words("rehearsal.skipped"), Words("rehearsal.skipped_next", {"reason": view.skipped})
+        )
+    if view.problem:
+        return _failed(view)
+    return _ready(view) if view.url else _offer(view)
+
+
+def _offer(view: RehearsalView) -> Card:
+    band = persons_turn(Words("rehearsal.offer"), turn_line(Turn.MAILBOX_USER, Words("rehearsal.offer_turn")))
+    again = submit(text("button.rehearse"), "rehearse", main=True, run=view.header.run)
+    return finished(kicker(view.header), band, [_what(view)], [again, _skip(view), cancel(view.header.run)])
+
+
+def _ready(view: RehearsalView) -> Card:
+    title = Words("rehearsal.ready", {"username": view.username})
+    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, Words("rehearsal.ready_turn")))
+    sign_in = buttons(open_url(text("button.sign_in_mailbox"), view.url, main=True))
+    return finished(kicker(view.header), band, [_what(view), sign_in], [_skip(view), cancel(view.header.run)])
+
+
+def _failed(view: RehearsalView) -> Card:
+    band = persons_turn(Words("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Words("rehearsal.failed_turn")))
+    again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
+    body = [*problem_box(view.problem, view.problem_code), *_transcript(view)]
+    return finished(kicker(view.header), band, body, [again, _skip(view), cancel(view.header.run)])
+
+
+def _ended(view: RehearsalView, style: str, mark: marks.Mark, title: Words, told: Words) -> Card:
+    band = Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+    return finished(kicker(view.header), band, _transcript(view))
+
+
+def _what(view: RehearsalView) -> Element:
+    rows = [
+        (text("rehearsal.account"), view.username),
+        (text("rehearsal.what"), text("rehearsal.what_happens")),
+        (text("rehearsal.kept"), text("rehearsal.kept_what")),
+    ]
+    if view.url and view.until:
+        rows.append((text("signin.link"), text("signin.link_until", until=clock(view.until))))
+    return facts(rows)
+
+
+def _transcript(view: RehearsalView) -> list[Element]:
+    lines = view.transcript[-_LINES_MOST:]
+    if not lines:
+        return []
+    shown = [literal(line, size="Small", spacing="Small" if first else "None") for first, line in _first(lines)]
+    return [own("rehearsal.transcript", **BOLD, spacing="Medium"), container("", *shown, spacing="Small")]
+
+
+def _first(lines: tuple[str, ...]) -> list[tuple[bool, str]]:
+    return [(number == 0, line) for number, line in enumerate(lines)]
+
+
+def _skip(view: RehearsalView) -> Element:
+    field: Element = {"type": "Input.Text", "id": "skip_reason", "label": text("field.skip_reason"), "maxLength": _REASON_MOST}
+    field |= {"isRequired": True, "errorMessage": text("field.skip_reason_error"), "placeholder": text("field.skip_reason_example")}
+    return show_card(text("button.skip"), [field], submit(text("button.skip_rehearsal"), "skip_rehearsal", run=view.header.run))

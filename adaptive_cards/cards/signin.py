@@ -1,0 +1,39 @@
+"""Sign in at Microsoft, or pass it on."""
+
+from __future__ import annotations
+
+from adaptive_cards.actions import ask_someone, buttons, cancel, open_url
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import Element, facts
+from adaptive_cards.parts import kicker, persons_turn, problem_box, turn_line
+from adaptive_cards.texts import text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import SignInView
+from jobs.model import Turn, Words
+
+
+def signin(view: SignInView) -> Card:
+    """Who must sign in, what that allows, when it ends. An earlier attempt that did not count is named above the button."""
+    told = Words("signin.turn_direct" if view.direct else "signin.turn")
+    band = persons_turn(Words("signin.title", {"domain": view.domain}), turn_line(Turn.ADMINISTRATOR, told, direct=view.direct))
+    body = [
+        facts(_facts(view)),
+        *problem_box(view.problem, view.problem_code, view.problem_at),
+        buttons(open_url(text("button.sign_in"), view.url, main=True)),
+    ]
+    asked = "button.ask_other" if view.direct else "button.ask_administrator"
+    actions: list[Element] = [
+        ask_someone(text(asked), "ask_administrator", view.header.run, hint="signin.ask_hint"),
+        cancel(view.header.run),
+    ]
+    return finished(kicker(view.header), band, body, actions)
+
+
+def _facts(view: SignInView) -> list[tuple[str, str]]:
+    return [
+        (text("signin.account"), text("signin.account_which", domain=view.domain)),
+        (text("signin.roles"), text("signin.roles_which")),
+        (text("signin.allows"), text("signin.allows_what")),
+        (text("signin.ends"), text("signin.ends_when")),
+        (text("signin.link"), text("signin.link_until", until=day_clock(view.until))),
+    ]

@@ -1,0 +1,77 @@
+"""The runs of a space, and whose turn each of them is."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, rich, run, said, sign
+from adaptive_cards.marks import Mark, glyph
+from adaptive_cards.parts import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
+from adaptive_cards.texts import say, text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import RunLine, StatusView
+from jobs.model import Turn, Words
+
+_RUNS_MOST = 10
+_ENDED = {"done": marks.OK, "failed": marks.WRONG, "cancelled": marks.SKIPPED}
+
+
+def status(view: StatusView) -> Card:
+    """One row a run; the band names whoever is waited for first. At most ten runs are listed."""
+    body = [_row(line) for line in view.runs[:_RUNS_MOST]]
+    if len(view.runs) > _RUNS_MOST:
+        body.append(small_print(Words("status.more", {"count": str(len(view.runs) - _RUNS_MOST)})))
+    again = submit(text("button.look_again"), "status")
+    actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
+    return finished(kicker_of(Words("status.kicker"), day_clock(view.at)), _band(view), body, actions)
+
+
+def _band(view: StatusView) -> Band:
+    going = [line for line in view.runs if not line.ended]
+    waiting = [line for line in going if marks.is_person(line.turn)]
+    if waiting:
+        first = waiting[0]
+        told = Words("status.turn", {"run": first.run, "words": say(first.words)})
+        return persons_turn(_title(len(going)), turn_line(first.turn, told))
+    mark = marks.RUNNING if going else marks.SKIPPED
+    told = Words("status.nobody" if going else "status.nothing_next")
+    return Band("emphasis", mark, said(_title(len(going)), **TITLE), (turn_line(Turn.NOBODY, told),))
+
+
+def _title(going: int) -> Words:
+    if not going:
+        return Words("status.none")
+    return Words("status.title.one") if going == 1 else Words("status.title.many", {"count": str(going)})
+
+
+def _row(line: RunLine) -> Element:
+    cells = [
+        glyph(_mark(line)),
+        column("48px", rich(run(line.run, **SUBTLE)), spacing="None"),
+        column("stretch", rich(run(line.mailbox)), *_notes(line), spacing="Small"),
+        column("auto", _right(line), spacing="Default"),
+    ]
+    return columns(*cells, spacing="Small")
+
+
+def _notes(line: RunLine) -> list[Element]:
+    told = Words("status.line", {"turn": f"key:turn.{line.turn}", "words": say(line.words)})
+    started = Words("status.started", {"at": day_clock(line.started)})
+    return [*([] if line.ended else [note(told)]), note(started)]
+
+
+def _right(line: RunLine) -> Element:
+    return (
+        aside(Words(f"status.ended_{line.ended}"))
+        if line.ended in _ENDED
+        else sign(stage(line.stage), **SUBTLE, horizontalAlignment="Right")
+    )
+
+
+def _mark(line: RunLine) -> Mark:
+    if line.ended:
+        return _ENDED.get(line.ended, marks.SKIPPED)
+    if marks.is_person(line.turn):
+        return marks.PERSON
+    return marks.TIME if line.turn is Turn.TIME else marks.RUNNING

@@ -1,0 +1,88 @@
+"""V1 to V3: one mail goes the whole way, and four stations say how far it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from adaptive_cards import marks
+from adaptive_cards.actions import cancel, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, columns, own, rich, run, said, value_line
+from adaptive_cards.marks import Mark
+from adaptive_cards.parts import Band, aside, aside_time, box, kicker, persons_turn, problem_box, row, section, turn_line
+from adaptive_cards.texts import say, text
+from adaptive_cards.views import TestMailView
+from jobs.model import Turn, Words
+
+
+def test_mail(view: TestMailView) -> Card:
+    """Who sends or answers the mail now, its subject, and when it passed each station."""
+    subject = columns(
+        column("80px", own("mail.subject", **SUBTLE)), column("stretch", value_line(view.subject), spacing="Small"), spacing="Medium"
+    )
+    body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view), *problem_box(view.problem, view.problem_code)]
+    return finished(kicker(view.header), _band(view), body, _buttons(view))
+
+
+def _band(view: TestMailView) -> Band:
+    if view.problem:
+        return Band(
+            "attention", marks.WRONG, said(Words("mail.stopped"), **TITLE), (turn_line(Turn.REQUESTER, Words("mail.stopped_turn")),)
+        )
+    if _to_be_sent(view):
+        told = Words("mail.send_turn", {"mailbox": view.header.mailbox})
+        return persons_turn(Words("mail.send"), rich(run(text("turn.anyone"), **BOLD), run(f": {say(told)}"), spacing="Small"))
+    if view.agent_at:
+        return _machine(Words("mail.answered"), Words("mail.answered_next"))
+    if view.forwarded_at:
+        return persons_turn(Words("mail.forwarded"), turn_line(Turn.AGENT, Words("mail.agent_turn")))
+    return _machine(Words("mail.on_its_way"), Words("mail.on_its_way_next"))
+
+
+def _machine(title: Words, told: Words) -> Band:
+    return Band("emphasis", marks.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+
+
+def _to_be_sent(view: TestMailView) -> bool:
+    return not view.sent_by_bot and view.sent_at is None
+
+
+def _from_elsewhere(view: TestMailView) -> list[Element]:
+    if not _to_be_sent(view):
+        return []
+    warning = said(Words("connect.to_itself", {"mailbox": view.header.mailbox}))
+    return [box("warning", marks.WARNING, own("mail.from_elsewhere", **BOLD), warning)]
+
+
+def _stations(view: TestMailView) -> list[Element]:
+    seen = (("V1", view.arrived_at), ("M3", view.forwarded_at), ("V2", view.agent_at), ("V3", None))
+    reached = sum(at is not None for _, at in seen)
+    return [_station(view, name, at, place - reached) for place, (name, at) in enumerate(seen)]
+
+
+def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> Element:
+    title = own(f"station.{name.lower()}")
+    if at:
+        return row(marks.OK, name, title, right=aside_time(at))
+    mark, state = _pending(view, name) if ahead == 0 else (marks.NOT_YET, "state.not_yet")
+    return row(mark, name, title, right=aside(Words(state)))
+
+
+def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:
+    if view.problem:
+        return marks.WRONG, "state.stops_here"
+    if _to_be_sent(view) or name == "V2":
+        return marks.PERSON, "state.waits_person"
+    return marks.RUNNING, "state.running"
+
+
+def _buttons(view: TestMailView) -> list[Element]:
+    run_id = view.header.run
+    stop = cancel(run_id, of_run=True)
+    if view.problem:
+        return [submit(text("button.look_again"), "look_again", main=True, run=run_id), stop]
+    if _to_be_sent(view):
+        return [submit(text("button.sent"), "test_sent", main=True, run=run_id), stop]
+    if view.forwarded_at and view.agent_at is None:
+        return [submit(text("button.agent_has_it"), "agent_has_it", main=True, run=run_id), stop]
+    return [stop]

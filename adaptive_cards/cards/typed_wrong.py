@@ -1,0 +1,44 @@
+"""A command's address that cannot be read: what was typed, why not, and the nearest address if there is one."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import ADDRESS_MOST, buttons, fit_title, submit, text_input
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import BOLD, MONO, SUBTLE, Element, column, columns, container, own, rich, run, said
+from adaptive_cards.escape import plain
+from adaptive_cards.marks import glyph
+from adaptive_cards.parts import kicker_of, persons_turn, turn_line
+from adaptive_cards.texts import text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import TypedWrongView
+from jobs.model import Turn, Words
+
+
+def typed_wrong(view: TypedWrongView) -> Card:
+    """Nothing was started; one press takes the address that was meant, the field takes any other."""
+    band = persons_turn(Words("typed.title"), turn_line(Turn.REQUESTER, Words("typed.turn")))
+    body = [
+        _line("typed.typed", rich(run(view.typed, **MONO)), "Medium"),
+        _line("typed.why", said(view.why), "Small"),
+        container("attention", _field(view), columns(glyph(marks.WRONG), column("stretch", _meant(view), spacing="None"), spacing="Small")),
+    ]
+    if view.meant:
+        body.append(buttons(submit(fit_title("button.use", view.meant), "setup", main=True, mailbox_meant=view.meant)))
+    actions = [submit(text("button.continue_field"), "setup", main=not view.meant), submit(text("button.help"), "help")]
+    return finished(kicker_of(Words("typed.kicker"), day_clock(view.at)), band, body, actions)
+
+
+def _line(label: str, value: Element, spacing: str) -> Element:
+    return columns(column("80px", own(label, **SUBTLE)), column("stretch", value, spacing="Small"), spacing=spacing)
+
+
+def _field(view: TypedWrongView) -> Element:
+    field = text_input("mailbox", "field.mailbox_address", style="email", error="field.mailbox_error")
+    return field | ({"value": plain(view.value, ADDRESS_MOST)} if view.value else {})
+
+
+def _meant(view: TypedWrongView) -> Element:
+    if not view.meant:
+        return own("field.mailbox_error")
+    return rich(run(text("typed.meant")), run(view.meant, **BOLD), run("?"))

@@ -1,0 +1,66 @@
+"""Text from outside made harmless: no control characters, no Markdown, no templates, nothing too long for its line."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+ELLIPSIS = "\u2026"
+WORD_JOINER = "\u2060"
+RUN_MOST = 40
+FACT_MOST = 32
+TEXT_MOST = 2000
+_MAIL_HEAD = 8
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNBREAKABLE = re.compile(r"[^\s-]+-?")
+_MARKDOWN = re.compile(r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))", re.MULTILINE)
+
+
+def plain(text: str, most: int = TEXT_MOST) -> str:
+    """One line of text: line ends become spaces, control and direction marks go, at most ``most`` characters stay."""
+    line = _DIRECTION.sub("", re.sub(r"[\r\n\t\v\f\u0085\u2028\u2029]+", " ", text))
+    shown = "".join(sign for sign in line if unicodedata.category(sign) not in {"Cc", "Cs"})
+    return clip(shown, most)
+
+
+def clip(text: str, most: int) -> str:
+    """The beginning of a text, with an ellipsis where something is left out."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + ELLIPSIS
+
+
+def shorten(text: str, most: int) -> str:
+    """A long value with its middle left out; an email address keeps its domain where that fits."""
+    if len(text) <= most:
+        return text
+    local, at, domain = text.rpartition("@")
+    is_address = at and " " not in text and len(domain) + _MAIL_HEAD + len("@") < most
+    tail = at + domain if is_address else text[-(most // 2 - 1) :]
+    head = min(len(local), _MAIL_HEAD) if is_address else most - len(tail) - 1
+    return text[:head] + ELLIPSIS + tail
+
+
+def tame(text: str, most: int = RUN_MOST) -> str:
+    """A text in which no unbreakable piece is longer than ``most``: one long word would widen the whole card."""
+    return _UNBREAKABLE.sub(lambda piece: shorten(piece[0], most), text)
+
+
+def markdown(text: str) -> str:
+    """A value for a TextBlock, which is Markdown: every sign that could be markup gets a backslash.
+
+    An underscore inside a word is no markup and keeps its looks, since addresses and scopes are full of them.
+    """
+    return _MARKDOWN.sub(lambda sign: _backslash(sign[0]), text)
+
+
+def _backslash(sign: str) -> str:
+    return f"{sign}\\" if sign.isdigit() else f"\\{sign}"
+
+
+def fact(text: str) -> str:
+    """A value for a FactSet, which is Markdown in some clients and plain in others: links are taken apart unseen."""
+    return tame(plain(text), FACT_MOST + len("1234-")).replace("](", f"]{WORD_JOINER}(")
+
+
+def no_template(text: str) -> str:
+    """A text whose ``${`` no client expands (sketches, "What Webex forced"): an unseen sign stands between the two."""
+    return text.replace("${", f"${WORD_JOINER}{{")

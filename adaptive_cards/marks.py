@@ -1,0 +1,62 @@
+"""Glyphs: the shape says the state, the colour repeats it (sketches, "Glyphs"). None has an emoji form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adaptive_cards.elements import Element, Look, column, columns, sign
+from jobs.model import State, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A glyph and its colour; an empty colour is subtle."""
+
+    glyph: str
+    color: str = ""
+
+    @property
+    def look(self) -> dict[str, Look]:
+        """The colour as a TextBlock or TextRun takes it."""
+        return {"color": self.color} if self.color else {"isSubtle": True}
+
+
+OK = Mark("\u2713", "good")
+WRONG = Mark("\u2717", "attention")
+WARNING = Mark("\u25b2", "warning")
+UNKNOWN = Mark("?", "warning")
+PERSON = Mark("\u25c6", "accent")
+TIME = Mark("\u25c7", "accent")
+RUNNING = Mark("\u25cf", "accent")
+NOT_YET = Mark("\u25cb")
+SKIPPED = Mark("\u2212")
+ARROW = "  \u2192  "
+_BY_STATE = {State.OK: OK, State.WRONG: WRONG, State.WARNING: WARNING, State.SKIPPED: SKIPPED, State.UNKNOWN: UNKNOWN}
+_BY_GLYPH = {mark.glyph: mark for mark in (OK, WRONG, WARNING, UNKNOWN, PERSON, TIME, RUNNING, NOT_YET, SKIPPED)}
+
+
+def is_person(turn: Turn | None) -> bool:
+    """Whether a human being is waited for."""
+    return turn not in {Turn.TIME, Turn.NOBODY, None}
+
+
+def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
+    """The mark of a finding; a waiting one is full for a person and hollow for time."""
+    if state is State.WAITING:
+        return PERSON if is_person(waiting_for) else TIME
+    return _BY_STATE[state]
+
+
+def of_glyph(glyph: str) -> Mark:
+    """The mark with this glyph, in its usual colour."""
+    return _BY_GLYPH.get(glyph, Mark(glyph))
+
+
+def marked(mark: Mark, *items: Element, spacing: str = "Small") -> Element:
+    """A glyph of 20 px and what it stands for beside it."""
+    return columns(glyph(mark), column("stretch", *items, spacing="Small"), spacing=spacing)
+
+
+def glyph(mark: Mark) -> Element:
+    """The column of 20 px that every row begins with."""
+    return column("20px", sign(mark.glyph, weight="Bolder", **mark.look))

@@ -1,0 +1,69 @@
+"""The catalogue: every text that a person reads in Webex or on the bot's pages, by its key (the ``*.toml`` of this folder)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jobs.model import Words
+
+_NESTED = "key:"
+_VERBATIM = "verbatim"
+
+
+def say(words: Words) -> str:
+    """The text of ``words`` with its values in place.
+
+    A value ``key:...`` that names a text is looked up. Raises KeyError for an unknown key or a value that is missing.
+    """
+    if words.key == _VERBATIM:
+        return words.values["text"]
+    return _catalogue()[words.key].format_map({name: _value(value) for name, value in words.values.items()})
+
+
+def text(key: str, **values: str) -> str:
+    """``say`` for a key and values at hand."""
+    return say(Words(key, values))
+
+
+def counted(key: str, count: int, **values: str) -> str:
+    """The text ``key.one`` or ``key.many``, which may name ``{count}``."""
+    return text(f"{key}.one" if count == 1 else f"{key}.many", count=str(count), **values)
+
+
+def has(key: str) -> bool:
+    """Whether the catalogue knows the key."""
+    return key in _catalogue()
+
+
+def keys() -> frozenset[str]:
+    """All keys, tables joined by dots."""
+    return frozenset(_catalogue())
+
+
+def _value(value: str) -> str:
+    # What a person typed may begin with "key:" as well: only known keys are looked up, everything else stays as it is.
+    key = value.removeprefix(_NESTED)
+    return _catalogue()[key] if value.startswith(_NESTED) and has(key) else value
+
+
+@cache
+def _catalogue() -> Mapping[str, str]:
+    """All files of the folder as one; a key that stands in two of them is a mistake."""
+    found: dict[str, str] = {}
+    for path in sorted(Path(__file__).parent.glob("*.toml")):
+        flat = _flat("", tomllib.loads(path.read_text(encoding="utf-8")))
+        if twice := found.keys() & {key for key, _ in flat}:
+            raise ValueError(f"{path.name}: {sorted(twice)} stand in another file, too")
+        found.update(flat)
+    return found
+
+
+def _flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in table.items():
+        found += _flat(f"{prefix}{name}.", value) if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+    return found

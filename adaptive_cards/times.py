@@ -1,0 +1,53 @@
+"""How times are written: always UTC, always with a word for it, months by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from adaptive_cards.texts import text
+
+_MINUTES_AS_HOURS = 120
+
+
+def clock(at: datetime) -> str:
+    """``14:32 UTC``."""
+    return text("time.clock", clock=_utc(at).strftime("%H:%M"))
+
+
+def clock_seconds(at: datetime) -> str:
+    """``14:32:48 UTC``."""
+    return text("time.clock", clock=seconds(at))
+
+
+def seconds(at: datetime) -> str:
+    """``14:51:07``, for a column of times."""
+    return _utc(at).strftime("%H:%M:%S")
+
+
+def day(at: datetime) -> str:
+    """``24 Nov 2027``."""
+    return f"{_day_month(at)} {_utc(at).year}"
+
+
+def day_clock(at: datetime) -> str:
+    """``24 Nov 14:20 UTC``."""
+    return f"{_day_month(at)} {clock(at)}"
+
+
+def lasted(span: timedelta) -> str:
+    """``58 minutes``, or ``3 h 20 min`` from two hours on."""
+    minutes = max(0, round(span.total_seconds() / 60))
+    if minutes == 1:
+        return text("time.minutes.one")
+    if minutes < _MINUTES_AS_HOURS:
+        return text("time.minutes.many", count=str(minutes))
+    return text("time.hours", hours=str(minutes // 60), minutes=str(minutes % 60))
+
+
+def _day_month(at: datetime) -> str:
+    moment = _utc(at)
+    return f"{moment.day} {text('time.months').split()[moment.month - 1]}"
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)

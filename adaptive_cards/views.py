@@ -1,0 +1,250 @@
+"""What each card needs to know, as frozen data: the bot fills these in, the card functions draw them.
+
+Texts are never in here, only keys (:class:`jobs.model.Words`) and values. Times are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs.model import Change, Channel, Evidence, Profile, State, Turn, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The kicker: which run it is about, and the stage (1 to 7: details, sign-in, plan, changes, consent, connect, proof)."""
+
+    run: str
+    mailbox: str
+    stage: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeView:
+    """The first card: what only Webex Connect knows. ``values`` are the inputs as typed; ``errors`` name a field and why it is wrong."""
+
+    header: Header
+    values: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Words] = field(default_factory=dict)
+    ask_mailbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypedWrongView:
+    """A command's argument that cannot be read: what was typed, why not, and the nearest good value if there is one."""
+
+    typed: str
+    why: Words
+    value: str
+    meant: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignInView:
+    """Sign in at Microsoft. ``direct`` is true in a 1:1 message; ``problem`` says why an earlier attempt did not count."""
+
+    header: Header
+    domain: str
+    url: str
+    until: datetime
+    direct: bool = False
+    problem: Words | None = None
+    problem_code: str = ""
+    problem_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """The plan. ``right`` are steps that hold already; ``blocked`` are findings that no approval can mend (then nothing can be approved)."""
+
+    header: Header
+    plan_id: str
+    signed_in: str
+    changes: tuple[Change, ...]
+    right: tuple[Words, ...]
+    warnings: tuple[Words, ...] = ()
+    blocked: tuple[Words, ...] = ()
+    profile: Profile = Profile.ARTICLE
+    approved: bool = False
+    approved_tenant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the progress card. ``state`` None means not yet; ``running`` wins over it."""
+
+    row: str
+    title: Words
+    state: State | None = None
+    running: bool = False
+    waiting_for: Turn | None = None
+    note: Words | None = None
+    right: Words | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressView:
+    """The one card that is edited in place. ``groups`` are (title key, rows); ``turn`` and ``turn_words`` fill the band's second line."""
+
+    header: Header
+    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+    turn: Turn
+    turn_words: Words
+    at: datetime
+    problem: Words | None = None
+    problem_code: str = ""
+    can_cancel: bool = True
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """Grant admin consent. ``permissions`` are (name, kind key, why key, risky)."""
+
+    header: Header
+    url: str
+    app_name: str
+    domain: str
+    client_id: str
+    permissions: tuple[tuple[str, str, str, bool], ...]
+    direct: bool = False
+    problem: Words | None = None
+    problem_code: str = ""
+    problem_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFormView:
+    """C3 to C7: the form of Webex Connect, field by field. Goes out 1:1 only; the secret stands behind ``secret_url``."""
+
+    header: Header
+    channel: Channel
+    smtp_host: str
+    smtp_port: int
+    username: str
+    client_id: str
+    authorize_url: str
+    token_url: str
+    scope: str
+    secret_url: str
+    secret_until: datetime
+    secret_gone: bool = False
+    token_saved: bool = False
+    registered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalView:
+    """The mailbox user signs in once at the bot. ``url`` is empty until the rehearsal was chosen and is ready."""
+
+    header: Header
+    username: str
+    url: str = ""
+    until: datetime | None = None
+    problem: Words | None = None
+    problem_code: str = ""
+    transcript: tuple[str, ...] = ()
+    done: bool = False
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestMailView:
+    """V1 to V3. ``subject`` is unique; ``sent_by_bot`` is false where a person is asked to send it; each time is when it was seen."""
+
+    header: Header
+    subject: str
+    sent_by_bot: bool
+    sent_at: datetime | None = None
+    arrived_at: datetime | None = None
+    forwarded_at: datetime | None = None
+    agent_at: datetime | None = None
+    problem: Words | None = None
+    problem_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One proven line of the done card."""
+
+    row: str
+    words: Words
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DoneView:
+    """The channel works: every fact with its evidence, when the secret expires, what to type in an incident."""
+
+    header: Header
+    at: datetime
+    started: datetime
+    proofs: tuple[Proof, ...]
+    steps: tuple[tuple[str, Words, State], ...]
+    secret_expires: datetime | None
+    changes: int
+    reversible: int
+    profile: Profile
+    approved_by: str
+    skipped: tuple[Words, ...] = ()
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HelpEntry:
+    """One command as its registry describes it; the texts are ``command.<name>`` in the catalogue."""
+
+    name: str
+    argument: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelpView:
+    """What the bot does here, for the person who asked."""
+
+    entries: tuple[HelpEntry, ...]
+    direct: bool = False
+    nearest: str = ""
+    typed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run in the list of a space."""
+
+    run: str
+    mailbox: str
+    stage: int
+    turn: Turn
+    words: Words
+    started: datetime
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The runs of a space."""
+
+    runs: tuple[RunLine, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """A short answer: what happened (``title``), whose turn or what next (``words``), facts below it.
+
+    ``facts`` are (label key, value). ``buttons`` are (text key, data); ``tone`` is a container style: emphasis, accent, good, attention.
+    """
+
+    kicker: Words
+    title: Words
+    words: Words
+    tone: str = "emphasis"
+    glyph: str = ""
+    facts: tuple[tuple[str, Words], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    buttons: tuple[tuple[str, dict[str, str]], ...] = ()
+    at: datetime | None = None

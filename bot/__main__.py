@@ -1,0 +1,102 @@
+"""python -m bot web | worker | doctor | webhooks | redis. The texts here are for whoever runs the bot."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from redis import Redis
+
+from bot import doctor, logs, redis_server
+from bot.desk import Desk
+from bot.queue import connect_for_web
+from bot.settings import BotSettings
+from bot.subscriptions import Subscriptions
+from bot.webex import Webex, WebexError
+from jobs.settings import Settings
+
+BAD_SETTINGS = 2
+DUE_S = 0.5
+MISSING = """The settings are not complete:
+  {problems}
+Every setting is explained in .env.example."""
+
+
+def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
+    """Run one command and return its exit code: 0 fine, 1 something is wrong, 2 the settings or the command line are."""
+    options = _parser().parse_args(arguments)
+    logs.configure(env.get("LOG_LEVEL", ""))
+    if options.command == "redis":
+        return redis_server.main(options.port, options.folder)
+    if problems := doctor.settings_problems(env):
+        print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  a command line speaks so
+        return BAD_SETTINGS
+    return COMMANDS[options.command](BotSettings.from_env(env), Settings.from_env(env))
+
+
+def _web(settings: BotSettings, work: Settings) -> int:
+    from bot import browser, handover, signin  # noqa: PLC0415  the other commands need no Flask
+    from bot.web import create_app, serve  # noqa: PLC0415  same
+
+    desk = _desk(settings, work, connect_for_web(settings.redis_url))
+    app = create_app(settings, desk.redis, pages=(signin.pages, handover.pages, browser.assets))
+    app.config["DESK"] = desk
+    serve(app, settings.port)
+    return 0
+
+
+def _worker(settings: BotSettings, work: Settings) -> int:
+    from bot import desk, worker  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.timers import Timers  # noqa: PLC0415  same
+    from jobs import runtime  # noqa: PLC0415  same
+
+    here = _desk(settings, work, Redis.from_url(settings.redis_url))  # connects in the process that uses it
+    desk.use(here)
+    runtime.use(runtime.Runtime(work, here.store, here.vault, here))
+    timers = Timers()
+    timers.every(DUE_S, here.wake)
+    return worker.main(settings, timers)
+
+
+def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Desk:
+    return Desk(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url))
+
+
+def _doctor(settings: BotSettings, work: Settings) -> int:
+    return doctor.examine(doctor.checks(settings, work), print)
+
+
+def _webhooks(settings: BotSettings, _work: Settings) -> int:
+    subscriptions = Subscriptions(Webex(settings.webex_access_token, settings.webex_api_url), Redis.from_url(settings.redis_url), settings)
+    try:
+        done = subscriptions.register()
+        for hook in subscriptions.mine():
+            print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")  # noqa: T201  a command line speaks so
+    except WebexError as error:
+        print(error, file=sys.stderr)  # noqa: T201  same
+        return 1
+    print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")  # noqa: T201  same
+    return 0
+
+
+COMMANDS = {"web": _web, "worker": _worker, "doctor": _doctor, "webhooks": _webhooks}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bot", description="Connects an Office 365 mailbox to Webex Contact Center.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("web", help="answer Webex and browsers")
+    commands.add_parser("worker", help="do the work")
+    commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
+    commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
+    server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
+    server.add_argument("--port", type=int, default=redis_server.PORT)
+    server.add_argument("--folder", type=Path, default=redis_server.FOLDER)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Approving a plan, all of it or the tenant-wide part, or asking for less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.answers.guard import go_on, on_run
+from bot.people import Gate
+from bot.talk import Talk
+from jobs.clock import now
+from jobs.model import Profile, Scope, Words
+from jobs.run import Event, Kind, Run
+from jobs.setup import blocked
+
+
+@on_run
+def approve(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """The changes to the app and the mailbox."""
+    _approve(talk, inputs, run, Scope.MAILBOX)
+
+
+@on_run
+def approve_tenant(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """The change to the whole tenant, which has an approval of its own."""
+    _approve(talk, inputs, run, Scope.TENANT)
+
+
+@on_run
+def least_privilege(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """The same channel with fewer permissions: a new plan, nothing approved."""
+    if not _current(talk, inputs, run):
+        return
+    if run.approvals:
+        talk.refuse(Words("refused.old"), title="refused.nothing")
+        return
+    channel = replace(run.channel, profile=Profile.LEAST)
+    talk.desk.store.append(run.id, Event(Kind.DETAILS, now(), by=talk.person.email, channel=channel))
+    go_on(talk, run)
+
+
+def _approve(talk: Talk, inputs: dict[str, str], run: Run, scope: Scope) -> None:
+    if not Gate(talk.desk.bot, talk.desk.webex).may_approve(talk.person, run):
+        talk.refuse(Words("refused.not_approver"), title="refused.button")
+        return
+    if not _current(talk, inputs, run):
+        return
+    if scope in run.approvals:
+        talk.refuse(Words("refused.twice"), title="refused.nothing")
+        return
+    data = {"plan": inputs["plan"], "scope": str(scope)}
+    talk.desk.store.append(run.id, Event(Kind.APPROVED, now(), by=talk.person.email, data=data))
+    go_on(talk, run)
+
+
+def _current(talk: Talk, inputs: dict[str, str], run: Run) -> bool:
+    """Whether the card shows the plan in force, and that plan can be approved at all."""
+    current = run.plan is not None and inputs.get("plan") == run.plan.id and (bool(run.approvals) or not blocked(run))
+    if not current:
+        talk.refuse(Words("refused.old"), title="refused.nothing")
+    return current
+
+
+ANSWERS = {"approve": approve, "approve_tenant": approve_tenant, "least_privilege": least_privilege}

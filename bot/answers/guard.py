@@ -1,0 +1,48 @@
+"""What every button of a run checks first: the run is known and goes on, this person takes part, the card is the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from bot.answers import Answer
+from bot.people import Gate
+from bot.talk import Talk
+from jobs.clock import now
+from jobs.model import Words
+from jobs.run import Event, Kind, Run
+
+OnRun = Callable[[Talk, dict[str, str], Run], None]
+
+
+def on_run(answer: OnRun) -> Answer:
+    """The answer, for a run that goes on and a person who takes part in it."""
+
+    @wraps(answer)
+    def checked(talk: Talk, inputs: dict[str, str]) -> None:
+        try:
+            run = talk.desk.store.load(inputs.get("run", ""))
+        except LookupError:
+            talk.refuse(Words("refused.unknown"), title="refused.nothing")
+            return
+        if run.ended:
+            talk.refuse(Words("refused.over"), title="refused.nothing")
+        elif not Gate(talk.desk.bot, talk.desk.webex).takes_part(talk.person, run):
+            talk.refuse(Words("refused.not_part"), title="refused.button")
+        else:
+            answer(talk, inputs, run)
+
+    return checked
+
+
+def record(talk: Talk, run: Run, question: str, value: str) -> None:
+    """Keep what was said, and let the run go on."""
+    data = {"question": question, "value": value}
+    talk.desk.store.append(run.id, Event(Kind.ANSWERED, now(), by=talk.person.email, data=data))
+    go_on(talk, run)
+
+
+def go_on(talk: Talk, run: Run) -> None:
+    """Let a worker carry the run on, and its cards be drawn."""
+    talk.desk.advance(run.id)
+    talk.desk.changed(run.id)

@@ -1,0 +1,102 @@
+"""Asking somebody else, and saying that something was done outside."""
+
+from __future__ import annotations
+
+from adaptive_cards.views import NoticeView
+from bot import board
+from bot.answers.guard import go_on, on_run, record
+from bot.talk import Talk
+from jobs.clock import now
+from jobs.details import TypedWrongError, read_address
+from jobs.model import Words
+from jobs.run import Event, Kind, Run
+
+
+@on_run
+def ask_administrator(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Send the sign-in card 1:1 to the administrator."""
+    _ask(talk, inputs, run, "administrator", "signin-direct")
+
+
+@on_run
+def ask_consent(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Send the consent card 1:1 to somebody who may grant it."""
+    _ask(talk, inputs, run, "consent_administrator", "consent-direct")
+
+
+@on_run
+def consent_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Post the card that somebody is waited for anew, further down."""
+    for slot in ("consent", "consent-direct") if run.account else ("signin", "signin-direct"):
+        board.forget(talk.desk, run.id, slot)
+    go_on(talk, run)
+
+
+@on_run
+def look_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Look at once at what did not hold, and read the settings anew where nothing is approved yet."""
+    talk.desk.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=talk.person.email))
+    record(talk, run, "look_again", now().isoformat())
+
+
+@on_run
+def sign_in_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Let another account sign in."""
+    talk.desk.vault.drop(f"session:{run.id}")
+    talk.desk.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=talk.person.email))
+    board.forget(talk.desk, run.id, "signin")
+    go_on(talk, run)
+
+
+@on_run
+def token_saved(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Generate Token and Save were pressed in Webex Connect."""
+    record(talk, run, "token_saved", "yes")
+
+
+@on_run
+def registered(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Register To Webex Engage was pressed; nobody registers what is not saved, so that is said with it."""
+    if not run.answer("token_saved"):
+        record(talk, run, "token_saved", "yes")
+    record(talk, run, "registered", "yes")
+
+
+@on_run
+def test_sent(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """The test mail was sent by a person."""
+    record(talk, run, "test_sent", "yes")
+
+
+@on_run
+def agent_has_it(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """The test mail is on an agent's desktop."""
+    record(talk, run, "agent_has_it", "yes")
+
+
+def _ask(talk: Talk, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
+    try:
+        address = read_address(inputs.get("administrator", ""))
+    except TypedWrongError as wrong:
+        talk.refuse(wrong.why, title="refused.nothing")
+        return
+    if address.rpartition("@")[2] not in talk.desk.bot.allowed_email_domains:
+        talk.refuse(Words("typed.outside"), title="refused.nothing")
+        return
+    board.forget(talk.desk, run.id, slot)
+    record(talk, run, question, address)
+    title = Words("notice.asked_title", {"address": address})
+    talk.tell(NoticeView(Words("notice.asked_kicker"), title, Words("notice.asked_words"), glyph="✓", at=now()))
+
+
+ANSWERS = {
+    "ask_administrator": ask_administrator,
+    "ask_consent": ask_consent,
+    "consent_again": consent_again,
+    "look_again": look_again,
+    "sign_in_again": sign_in_again,
+    "token_saved": token_saved,
+    "registered": registered,
+    "test_sent": test_sent,
+    "agent_has_it": agent_has_it,
+}

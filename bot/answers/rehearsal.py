@@ -1,0 +1,47 @@
+"""Rehearsing Generate Token, skipping it with a reason, and having an error explained."""
+
+from __future__ import annotations
+
+from adaptive_cards.views import NoticeView
+from bot.answers.guard import on_run, record
+from bot.talk import Talk
+from jobs.clock import now
+from jobs.microsoft.errors import explain
+from jobs.model import Evidence, Words
+from jobs.run import Run
+
+LONGEST_REASON = 200
+
+
+@on_run
+def rehearse(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Begin, or try again: what an earlier sign-in left is dropped."""
+    talk.desk.vault.drop(f"rehearsal:{run.id}")
+    record(talk, run, "rehearse", "yes")
+
+
+@on_run
+def skip_rehearsal(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Leave it out, with a reason on record."""
+    reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
+    if not reason:
+        talk.refuse(Words("notice.reason_needed"), title="refused.nothing")
+        return
+    record(talk, run, "rehearse", f"skip:{reason}")
+
+
+def explained(talk: Talk, inputs: dict[str, str]) -> None:
+    """What a pasted error means, and what to do."""
+    found = explain(inputs.get("error_text", ""))
+    known = [each for each in found if each.cause]
+    kicker = Words("notice.explained_kicker")
+    if not known:
+        talk.tell(NoticeView(kicker, Words("notice.unexplained_title"), Words("notice.unexplained_words"), glyph="?", at=now()))
+        return
+    first = known[0]
+    words = Words(f"remedy.{first.cause}")
+    evidence = tuple(Evidence(each.code, each.cause) for each in known)
+    talk.tell(NoticeView(kicker, Words(f"cause.{first.cause}"), words, tone="accent", evidence=evidence, at=now()))
+
+
+ANSWERS = {"rehearse": rehearse, "skip_rehearsal": skip_rehearsal, "explain": explained}

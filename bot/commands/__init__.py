@@ -1,0 +1,34 @@
+"""The slash commands, one module each, found by themselves: the registry, ``/help`` and the list of who may what come from here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from bot.talk import Talk
+
+GROUPS = ("setup", "trouble", "runs", "more")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as a value. Its text is ``command.NAME`` in the catalogue; ``argument`` is how help writes it."""
+
+    name: str
+    group: str
+    run: Callable[[Talk, str], None]
+    argument: str = ""
+
+
+@cache
+def commands() -> dict[str, Command]:
+    """Every command by its name, in help's order."""
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    found = [module.COMMAND for module in modules]
+    return {
+        command.name: command
+        for command in sorted(found, key=lambda each: (GROUPS.index(each.group), each.name != "setup-email", each.name))
+    }

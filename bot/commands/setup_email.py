@@ -1,0 +1,78 @@
+"""/setup-email: connect a mailbox to Webex Contact Center."""
+
+from __future__ import annotations
+
+from adaptive_cards import intake, typed_wrong
+from adaptive_cards.views import Header, IntakeView, NoticeView, TypedWrongView
+from bot.commands import Command
+from bot.talk import Talk
+from bot.turns import whose
+from jobs.clock import now
+from jobs.details import TypedWrongError, read_address
+from jobs.model import Channel, Words
+from jobs.run import Run
+from jobs.store import AlreadyRunningError, Record
+
+
+def run(talk: Talk, argument: str) -> None:
+    """Begin with the first card; a channel that is connected, or being connected, is pointed to instead."""
+    if not argument:
+        begin(talk, "")
+        return
+    try:
+        mailbox = read_address(argument)
+    except TypedWrongError as wrong:
+        talk.say(typed_wrong(TypedWrongView(f"/setup-email {argument}", wrong.why, argument, wrong.meant, now())))
+        return
+    setup(talk, mailbox)
+
+
+def setup(talk: Talk, mailbox: str, *, anew: bool = False) -> None:
+    """Set a mailbox up, unless it is."""
+    record = talk.desk.store.record(mailbox)
+    if record is not None and not anew and not talk.desk.store.running(mailbox):
+        already(talk, mailbox, record)
+        return
+    begin(talk, mailbox)
+
+
+def begin(talk: Talk, mailbox: str) -> None:
+    """Open a run, and ask for what only Webex Connect knows. The same message opens one run, however often it is delivered."""
+    try:
+        opened = talk.desk.store.open(Channel(mailbox), talk.asker, talk.place)
+    except AlreadyRunningError as busy:
+        opened = talk.desk.store.load(busy.run)
+        if opened.detailed or opened.place.get("message") != talk.message:
+            point_to(talk, opened)
+            return
+    talk.say(intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox)))
+
+
+def already(talk: Talk, mailbox: str, record: Record) -> None:
+    """It is connected: say since when, and change nothing."""
+    words = Words("notice.done_words", {"day": f"{record.at:%d %b %Y}", "run": record.run})
+    buttons = (("button.setup_again", {"do": "setup_again", "mailbox_meant": mailbox}),)
+    title = Words("notice.done_title", {"mailbox": mailbox})
+    talk.tell(NoticeView(Words("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons))
+
+
+def point_to(talk: Talk, other: Run) -> None:
+    """It is being connected: say by which run, and whose turn it is there."""
+    turn = whose(other)
+    title = Words("notice.running_title", {"mailbox": other.channel.mailbox, "run": other.id})
+    facts = (("label.turn", Words(f"turn.{turn.turn}")), ("label.since", Words("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})))
+    buttons = (("button.status", {"do": "status"}),)
+    talk.tell(NoticeView(Words("notice.running_kicker"), title, Words("notice.running_words"), facts=facts, buttons=buttons))
+
+
+def _known(talk: Talk, mailbox: str) -> dict[str, str]:
+    """What an earlier run of the channel was told, so that nobody types it twice."""
+    record = talk.desk.store.record(mailbox) if mailbox else None
+    if record is None:
+        return {}
+    channel = record.channel
+    known = {"callback_url": channel.callback_url, "forwarding_address": channel.forwarding_address, "profile": str(channel.profile)}
+    return known | {"lifetime": str(channel.lifetime_months), "keep_copy": "yes" if channel.keep_copy else "no"}
+
+
+COMMAND = Command("setup-email", "setup", run, "ADDRESS")

@@ -1,0 +1,25 @@
+"""/status: the runs of this space, and whose turn it is."""
+
+from __future__ import annotations
+
+from adaptive_cards import status
+from adaptive_cards.views import RunLine, StatusView
+from bot.commands import Command
+from bot.talk import Talk
+from bot.turns import ENDED, stage, whose
+from jobs.clock import now
+from jobs.run import Run
+
+
+def run(talk: Talk, _argument: str) -> None:
+    """List them, newest first."""
+    runs = tuple(_line(each) for each in talk.desk.store.of_space(talk.room))
+    talk.say(status(StatusView(runs, now())))
+
+
+def _line(run: Run) -> RunLine:
+    turn = whose(run)
+    return RunLine(run.id, run.channel.mailbox, stage(run), turn.turn, turn.words, run.opened, ENDED.get(run.ended, ""))
+
+
+COMMAND = Command("status", "runs", run)

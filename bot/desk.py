@@ -1,0 +1,88 @@
+"""What the conversation has at hand in a process: settings, Redis, the queue, Webex. Made once, before the first event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from redis import Redis
+from rq import Queue
+
+from bot.queue import make_queue
+from bot.settings import BotSettings
+from bot.webex import Webex, WebexPerson
+from jobs.settings import Settings
+from jobs.store import DUE, Store
+from jobs.vault import Vault
+
+DRAWS_DUE = "draws:due"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The parts, put together; nothing here is asked over the network before it is used."""
+
+    bot: BotSettings
+    settings: Settings
+    redis: Redis
+    webex: Webex
+
+    @cached_property
+    def store(self) -> Store:
+        """The runs."""
+        return Store(self.redis)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The sealed values."""
+        return Vault(self.redis, self.settings.encryption_keys)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The one queue."""
+        return make_queue(self.redis)
+
+    @cached_property
+    def me(self) -> WebexPerson:
+        """The bot's own account, asked once."""
+        return self.webex.me()
+
+    def advance(self, run_id: str) -> None:
+        """Have a worker carry the run on. One more than needed does no harm."""
+        self.queue.enqueue("jobs.setup.advance", run_id, result_ttl=0)
+
+    def changed(self, run_id: str) -> None:
+        """Have the run's cards drawn; a draw that is queued already will see this change too (:class:`jobs.listener.Listener`)."""
+        if self.redis.set(f"draw:{run_id}:queued", "1", nx=True, ex=30):
+            self.queue.enqueue("bot.progress.draw", run_id, result_ttl=0)
+
+    def draw_later(self, run_id: str, when: datetime) -> None:
+        """Have the run's cards drawn at that time."""
+        self.redis.zadd(DRAWS_DUE, {run_id: when.timestamp()})
+
+    def wake(self) -> None:
+        """Hand out what is due: runs whose time has come, and cards that waited. Called every half second, by one process."""
+        for run_id in self.store.take_due(DUE):
+            self.advance(run_id)
+        for run_id in self.store.take_due(DRAWS_DUE):
+            self.changed(run_id)
+
+
+_current: list[Desk] = []
+
+
+def use(desk: Desk) -> None:
+    """Make this the process's desk."""
+    _current[:] = [desk]
+
+
+def current() -> Desk:
+    """The process's desk.
+
+    Raises:
+        RuntimeError: nobody has made one.
+    """
+    if not _current:
+        raise RuntimeError("no desk: events are handled in `python -m bot worker`")
+    return _current[0]

@@ -1,0 +1,112 @@
+"""python -m bot doctor: is everything there that the bot needs, and if not, what to do. For whoever runs the bot, so in plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import httpx
+from redis import Redis
+from redis.exceptions import RedisError
+
+from bot.queue import connect_for_web
+from bot.settings import BotSettings
+from bot.subscriptions import Subscriptions
+from bot.webex import Webex, WebexError, WebexUnauthorizedError
+from bot.webhooks import RESOURCES
+from jobs.microsoft.http import sync_client
+from jobs.settings import Settings
+
+DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
+
+
+class WrongError(Exception):
+    """A check failed. The text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report: what was looked at, and what it says of itself when all is well."""
+
+    name: str
+    look: Callable[[], str]
+
+
+def examine(checks: Iterator[Check], say: Callable[[str], None]) -> int:
+    """Do every check, say a line for each, and return 1 if anything is wrong, else 0."""
+    wrong = 0
+    for check in checks:
+        try:
+            say(f"ok     {check.name}: {check.look()}")
+        except WrongError as error:
+            say(f"WRONG  {check.name}: {error}")
+            wrong = 1
+    return wrong
+
+
+def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
+    """What is looked at, from the inside out."""
+    redis = connect_for_web(bot.redis_url)
+    webex = Webex(bot.webex_access_token, bot.webex_api_url)
+    yield Check("settings", lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}")
+    yield Check("Redis", lambda: _redis(redis))
+    yield Check("Webex", lambda: _webex(webex))
+    yield Check("webhooks", lambda: _webhooks(Subscriptions(webex, redis, bot)))
+    yield Check("Microsoft", lambda: _microsoft(work))
+
+
+def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Everything that is wrong with the environment, for both halves of the product, each once."""
+    problems: list[str] = []
+    for half in (BotSettings, Settings):
+        try:
+            half.from_env(env)
+        except ValueError as error:  # SettingsError and BadSettings
+            said = {_variable(line) for line in problems}
+            problems += [line for line in str(error).splitlines() if _variable(line) not in said]
+    return tuple(problems)
+
+
+def _variable(line: str) -> str:
+    return line.partition(" ")[0]
+
+
+def _redis(redis: Redis) -> str:
+    try:
+        version = redis.info("server").get("redis_version", "")
+        kept = redis.config_get("appendonly").get("appendonly")
+    except RedisError as error:
+        raise WrongError(f"does not answer ({type(error).__name__}): set REDIS_URL, or run `python -m bot redis`") from None
+    return f"answers, version {version}, append-only file {'on' if kept == 'yes' else 'off: what runs is lost when it stops'}"
+
+
+def _webex(webex: Webex) -> str:
+    try:
+        me = webex.me()
+    except WebexUnauthorizedError:
+        raise WrongError("does not know WEBEX_ACCESS_TOKEN: regenerate the bot's token at developer.webex.com and set it") from None
+    except WebexError as error:
+        raise WrongError(f"{error}: look at WEBEX_API_URL, the network and status.webex.com") from None
+    return f"the bot is {me.display_name} ({me.email})"
+
+
+def _webhooks(subscriptions: Subscriptions) -> str:
+    try:
+        good = {hook.resource.lower() for hook in subscriptions.mine() if subscriptions.is_good(hook)}
+    except WebexError as error:
+        raise WrongError(str(error)) from None
+    if missing := [name for name in RESOURCES.values() if name.lower() not in good]:
+        raise WrongError(f"none is active for {', '.join(missing)}: run `python -m bot webhooks`, or start the worker, which does the same")
+    return f"active for {', '.join(RESOURCES.values())}"
+
+
+def _microsoft(settings: Settings) -> str:
+    url = settings.login_url + DISCOVERY
+    try:
+        with sync_client(settings) as client:
+            client.get(url).raise_for_status()
+    except httpx.HTTPError as error:
+        raise WrongError(
+            f"{url} does not answer ({type(error).__name__}): look at MICROSOFT_LOGIN_URL, the proxy and SSL_CERT_FILE"
+        ) from None
+    return f"{settings.login_url} answers"

@@ -1,0 +1,44 @@
+"""Webex Connect's form, 1:1 to who asked, field by field."""
+
+from __future__ import annotations
+
+from adaptive_cards import connect_form as draw
+from adaptive_cards.views import ConnectFormView, Header
+from bot import tickets
+from bot.board import Face, face
+from bot.desk import Desk
+from jobs.microsoft.scopes import SMTP_SCOPE
+from jobs.run import Run
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """Once everything at Microsoft is ready for it."""
+    if "mailbox_fields" not in run.findings or run.ended or run.account is None:
+        return []
+    view = form(run, desk)
+    turn = f"{view.token_saved}{view.registered}{view.secret_gone}"
+    return [face("connect", view, draw(view), to=run.requester.email, turn=turn)]
+
+
+def form(run: Run, desk: Desk) -> ConnectFormView:
+    """The fields with their exact values."""
+    host, _, port = desk.settings.smtp_server.rpartition(":")
+    link = tickets.link(desk, "handover", run.id)
+    tenant = run.account.tenant_id if run.account else ""
+    base = f"{desk.settings.login_url}/{tenant}/oauth2/v2.0"
+    return ConnectFormView(
+        header=Header(run.id, run.channel.mailbox, 6),
+        channel=run.channel,
+        smtp_host=host,
+        smtp_port=int(port),
+        username=run.fact("upn"),
+        client_id=run.fact("client_id"),
+        authorize_url=f"{base}/authorize",
+        token_url=f"{base}/token",
+        scope=f"offline_access {SMTP_SCOPE}",
+        secret_url=link.url,
+        secret_until=link.until,
+        secret_gone=not desk.vault.holds(f"secret:{run.id}"),
+        token_saved=bool(run.answer("token_saved")),
+        registered=bool(run.answer("registered")),
+    )

@@ -1,0 +1,50 @@
+"""The plan: what is right already, and each change, to be approved before anything is changed."""
+
+from __future__ import annotations
+
+from adaptive_cards import plan as draw
+from adaptive_cards.texts import say
+from adaptive_cards.views import Header, PlanView
+from bot.board import Face, face
+from bot.desk import Desk
+from jobs.model import Finding, Scope, State, Words
+from jobs.run import Run
+from jobs.setup import blocked
+from jobs.steps import steps_for
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """Once there is a plan, and an account that it was made with."""
+    if run.plan is None or run.account is None:
+        return []
+    found = view(run)
+    return [face("plan", found, draw(found), turn=f"{run.plan.id}{sorted(run.approvals)}", last=run.ended != "")]
+
+
+def view(run: Run) -> PlanView:
+    """The plan in force, with what was found when it was made."""
+    changes = run.plan.changes if run.plan else ()
+    planned = {change.step for change in changes}
+    automatic = [name for name, step in steps_for(run.channel.profile).items() if step.automatic]
+    right = [name for name in automatic if name not in planned and run.settled(name) and run.findings[name].state is not State.SKIPPED]
+    return PlanView(
+        header=Header(run.id, run.channel.mailbox, 3),
+        plan_id=run.plan.id if run.plan else "",
+        signed_in=run.account.upn if run.account else "",
+        changes=changes,
+        right=tuple(Words("plan.right_line", {"row": steps_for(run.channel.profile)[n].row, "step": f"key:step.{n}"}) for n in right),
+        blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if not run.approvals else (),
+        profile=run.channel.profile,
+        approved=Scope.MAILBOX in run.approvals,
+        approved_tenant=Scope.TENANT in run.approvals,
+    )
+
+
+def _stop(run: Run, finding: Finding) -> Words:
+    step = steps_for(run.channel.profile)[finding.step]
+    seen = finding.evidence[0].text if finding.state is State.UNKNOWN and finding.evidence else _said(finding)
+    return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": f"key:remedy.{finding.cause}"})
+
+
+def _said(finding: Finding) -> str:
+    return say(finding.seen) if finding.seen else ""

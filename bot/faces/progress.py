@@ -1,0 +1,69 @@
+"""The one card that is edited in place: every step, its state, and whose turn it is."""
+
+from __future__ import annotations
+
+from adaptive_cards import progress as draw
+from adaptive_cards.views import Header, ProgressView, Row
+from bot.board import Face, face
+from bot.desk import Desk
+from bot.turns import ENDED, stage, whose
+from jobs.clock import now
+from jobs.model import Finding, State, Turn, Words
+from jobs.run import Run
+from jobs.step import Step
+from jobs.steps import steps_for
+
+GROUPS = ("entra", "microsoft", "connect")
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """From the first approval on, or from the plan that has nothing to approve, to the end."""
+    if run.plan is None or not (run.approvals or run.findings.keys() & {"admin_consent", "mailbox_fields"} or run.ended):
+        return []
+    found = view(run)
+    return [face("progress", found, draw(found), turn=f"{found.turn}{found.ended}{found.turn_words.key}", last=bool(run.ended))]
+
+
+def view(run: Run) -> ProgressView:
+    """The run as rows."""
+    turn = whose(run)
+    steps = steps_for(run.channel.profile).values()
+    stuck = next((f for f in run.findings.values() if f.state is State.UNKNOWN or (f.cause and f.state is State.WAITING)), None)
+    return ProgressView(
+        header=Header(run.id, run.channel.mailbox, stage(run)),
+        groups=tuple((f"progress.group.{name}", tuple(_row(run, s) for s in steps if s.group == name)) for name in GROUPS),
+        turn=turn.turn,
+        turn_words=turn.words,
+        at=now(),
+        problem=_problem(stuck) if stuck else None,
+        problem_code=stuck.evidence[0].text if stuck and stuck.evidence else "",
+        can_cancel=not run.ended,
+        ended=ENDED.get(run.ended, ""),
+    )
+
+
+def _problem(finding: Finding) -> Words | None:
+    return Words(f"cause.{finding.cause}") if finding.cause else finding.seen
+
+
+def _row(run: Run, step: Step) -> Row:
+    finding = run.findings.get(step.name)
+    title = Words(f"step.{step.name}")
+    if step.name in run.running:
+        return Row(step.row, title, running=True)
+    if finding is None or finding.waiting_for is Turn.NOBODY:
+        return Row(step.row, title, right=_after(run, step))
+    if finding.state is State.WRONG and finding.step not in run.changed:
+        return Row(step.row, title)
+    return Row(step.row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding))
+
+
+def _note(finding: Finding) -> Words | None:
+    if finding.state in {State.WAITING, State.UNKNOWN, State.SKIPPED, State.WRONG}:
+        return finding.seen
+    return None
+
+
+def _after(run: Run, step: Step) -> Words | None:
+    open_needs = [need for need in (*step.after, *step.needs) if need in steps_for(run.channel.profile) and not run.settled(need)]
+    return Words("progress.after", {"row": steps_for(run.channel.profile)[open_needs[-1]].row}) if open_needs else None

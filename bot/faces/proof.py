@@ -1,0 +1,84 @@
+"""The proof: a test mail on its way, the agent who is asked to answer, and the done card."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from adaptive_cards import done as draw_done
+from adaptive_cards import test_mail as draw_mail
+from adaptive_cards.views import DoneView, Header, Proof, TestMailView
+from bot.board import Face, face
+from bot.desk import Desk
+from jobs.model import State, Turn, Words
+from jobs.run import Run
+from jobs.steps import steps_for
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """The test mail's card while it is on its way, then the done card, and only then."""
+    if run.ended == "finished":
+        done = done_view(run)
+        return [face("done", done, draw_done(done), last=True)]
+    if "test_mail" not in run.findings or run.ended:
+        return []
+    mail = mail_view(run, desk)
+    turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem_code}"
+    return [face("mail", mail, draw_mail(mail), turn=turn)]
+
+
+def mail_view(run: Run, desk: Desk) -> TestMailView:
+    """Where the test mail is."""
+    arrival, answer, sent = run.findings["test_mail"], run.findings.get("agent_answer"), run.changed.get("test_mail")
+    stuck = next((f for f in (arrival, answer) if f and f.cause and f.state is not State.OK), None)
+    agent = run.answers.get("agent_has_it")
+    return TestMailView(
+        header=Header(run.id, run.channel.mailbox, 7),
+        subject=run.fact("subject"),
+        sent_by_bot=arrival.waiting_for is not Turn.REQUESTER and not run.answer("test_sent"),
+        sent_at=sent.begun if sent else (run.answers["test_sent"].at if run.answer("test_sent") else None),
+        arrived_at=moment(run.fact("arrived_at")),
+        forwarded_at=moment(run.fact("forwarded_at")),
+        agent_at=agent.at if agent else None,
+        problem=Words(f"cause.{stuck.cause}") if stuck else None,
+        problem_code=stuck.evidence[0].text if stuck and stuck.evidence else "",
+    )
+
+
+def done_view(run: Run) -> DoneView:
+    """Every fact with its evidence."""
+    steps = steps_for(run.channel.profile)
+    made = [change for changed in run.changed.values() for change in changed.changes]
+    approval = next(iter(run.approvals.values()), None)
+    return DoneView(
+        header=Header(run.id, run.channel.mailbox, 7),
+        at=run.ended_at or run.opened,
+        started=run.opened,
+        proofs=tuple(_proofs(run)),
+        steps=tuple((step.row, run.findings[n].seen or Words(f"expected.{n}"), run.findings[n].state) for n, step in steps.items()),
+        secret_expires=moment(run.fact("expires")),
+        changes=len(made),
+        reversible=sum(change.reversible for change in made),
+        profile=run.channel.profile,
+        approved_by=approval.by if approval else "",
+        skipped=tuple(f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.seen and f.step in steps),
+        already=not made,
+    )
+
+
+def _proofs(run: Run) -> list[Proof]:
+    lines = (
+        ("V1", Words("station.v1"), moment(run.fact("arrived_at"))),
+        ("M3", Words("station.m3"), moment(run.fact("forwarded_at"))),
+        ("V2", Words("station.v2"), run.found_at.get("agent_has_it")),
+        ("V3", Words("station.v3"), moment(run.fact("answered_at"))),
+    )
+    rehearsed = run.findings["rehearsal"]
+    seen = [Proof(row, words, at) for row, words, at in lines if at is not None]
+    if rehearsed.state is State.OK and rehearsed.seen:
+        seen.append(Proof("C6", rehearsed.seen, run.found_at["rehearsal"]))
+    return seen
+
+
+def moment(text: str) -> datetime | None:
+    """A fact as a moment, or None where it is not known."""
+    return datetime.fromisoformat(text) if text else None

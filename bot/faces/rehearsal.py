@@ -1,0 +1,55 @@
+"""The rehearsal card: offer, sign in, and which phase failed and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adaptive_cards import rehearsal as draw
+from adaptive_cards.views import Header, RehearsalView
+from bot import tickets
+from bot.board import Face, face
+from bot.desk import Desk
+from jobs.model import Evidence, Finding, State, Words
+from jobs.run import Run
+
+LINES = 12
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """From the moment that it could begin."""
+    if run.ended or "mailbox_fields" not in run.findings or run.account is None:
+        return []
+    found = view(run, desk)
+    turn = f"{bool(found.url)}{found.problem}{found.done}{found.skipped}"
+    return [face("rehearsal", found, draw(found), turn=turn)]
+
+
+def view(run: Run, desk: Desk) -> RehearsalView:
+    """Where the rehearsal stands."""
+    answer, finding = run.answer("rehearse"), run.findings.get("rehearsal")
+    base = RehearsalView(Header(run.id, run.channel.mailbox, 6), run.fact("upn"))
+    if answer.startswith("skip"):
+        return replace(base, skipped=answer.partition(":")[2])
+    if finding is not None and finding.state is State.OK:
+        return replace(base, done=True, transcript=_transcript(finding))
+    problem = run.problems.get("mailbox_sign_in")
+    if problem is not None:
+        return replace(base, problem=Words(f"cause.{problem.cause}"), problem_code=problem.code)
+    if finding is not None and finding.cause and finding.until is None:
+        return replace(base, problem=Words(f"cause.{finding.cause}"), problem_code=_code(finding), transcript=_transcript(finding))
+    if answer != "yes" or finding is None or finding.state is not State.WAITING or desk.vault.holds(f"rehearsal:{run.id}"):
+        return base
+    link = tickets.link(desk, "rehearsal", run.id)
+    return replace(base, url=link.url, until=link.until)
+
+
+def _code(finding: Finding) -> str:
+    return _texts(finding.evidence, "smtp")[0] if finding.evidence else ""
+
+
+def _transcript(finding: Finding) -> tuple[str, ...]:
+    return _texts(finding.evidence, "transcript")[-LINES:]
+
+
+def _texts(evidence: tuple[Evidence, ...], kind: str) -> tuple[str, ...]:
+    return tuple(item.text for item in evidence if item.kind == kind)

@@ -1,0 +1,50 @@
+"""The sign-in card, in the thread and, where somebody else was asked, 1:1."""
+
+from __future__ import annotations
+
+from adaptive_cards import notice
+from adaptive_cards import signin as draw
+from adaptive_cards.views import Header, NoticeView, SignInView
+from bot import tickets
+from bot.board import Face, face, read
+from bot.desk import Desk
+from jobs.model import Words
+from jobs.run import Run
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """While nobody is signed in; afterwards the same cards say who is."""
+    if not run.detailed or run.ended:
+        return []
+    audience = [("signin", "thread"), *([("signin-direct", run.answer("administrator"))] if run.answer("administrator") else [])]
+    if run.account is not None:
+        return [_signed_in(run, slot, to) for slot, to in audience if read(desk, run.id, slot)]
+    return [_ask(run, desk, slot, to) for slot, to in audience]
+
+
+def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
+    link = tickets.link(desk, "signin", run.id)
+    problem = run.problems.get("sign_in")
+    view = SignInView(
+        header=Header(run.id, run.channel.mailbox, 2),
+        domain=run.channel.domain,
+        url=link.url,
+        until=link.until,
+        direct=to != "thread" or run.place.get("type") == "direct",
+        problem=Words(f"cause.{problem.cause}") if problem else None,
+        problem_code=problem.code if problem else "",
+        problem_at=problem.at if problem else None,
+    )
+    return face(slot, view, draw(view), to=to, turn="ask" + (problem.at.isoformat() if problem else ""))
+
+
+def _signed_in(run: Run, slot: str, to: str) -> Face:
+    account = run.account.upn if run.account else ""
+    view = NoticeView(
+        kicker=Words("notice.signed_in_kicker"),
+        title=Words("notice.signed_in_title", {"account": account}),
+        words=Words("notice.signed_in_words"),
+        tone="good",
+        glyph="✓",
+    )
+    return face(slot, view, notice(view), to=to, turn="signed in")

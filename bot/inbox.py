@@ -1,0 +1,106 @@
+"""Worker side of a webhook: fetch what it only pointed to, authorise the person, understand, and hand on.
+
+Fetching proves that the event is real (facts/webex.md 1); nothing in the payload is believed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from redis.exceptions import RedisError
+
+from adaptive_cards.views import NoticeView
+from bot import answers, desk
+from bot.commands import commands, help  # noqa: A004  the module is named after its command
+from bot.people import Gate
+from bot.talk import Talk
+from bot.understand import nearest, understand
+from bot.webex import WebexError, WebexNotFoundError
+from jobs.clock import now
+from jobs.model import Words, verbatim
+
+STALE = timedelta(minutes=10)
+log = structlog.get_logger(__name__)
+
+
+def receive(resource: str, id: str, actor: str = "", room: str = "", created: str = "") -> None:  # noqa: A002  Webex's own name for it
+    """RQ entry point: one event. A message that is gone, or older than ten minutes (a replay), is left alone."""
+    here = desk.current()
+    if stale(created) or (actor == here.me.id and resource != "memberships"):
+        return
+    try:
+        {"messages": _message, "attachmentActions": _action, "memberships": _membership}[resource](here, id, actor, room)
+    except WebexNotFoundError:
+        log.info("event about something that is gone", resource=resource, id=id)
+
+
+def stale(created: str) -> bool:
+    """Whether an event is too old to be meant: a captured webhook can be sent again at any time (CHECKLIST W4)."""
+    try:
+        return bool(created) and now() - datetime.fromisoformat(created) > STALE
+    except (ValueError, TypeError):
+        return False
+
+
+def _message(here: desk.Desk, message_id: str, _actor: str, _room: str) -> None:
+    message = here.webex.message(message_id)
+    if message.person_id == here.me.id:
+        return
+    talk = Talk(here, here.webex.person(message.person_id), message.room_id, message.is_direct, message.thread, message.id)
+    if not _allowed(talk, "refused.message"):
+        return
+    typed = understand(message, here.me)
+    command = commands().get(typed.name)
+    if command is not None:
+        _carefully(talk, lambda: command.run(talk, typed.argument))
+    else:
+        help.show(talk, typed=typed.name, nearest=nearest(typed.name, commands()) if typed.name else "")
+
+
+def _action(here: desk.Desk, action_id: str, _actor: str, _room: str) -> None:
+    action = here.webex.action(action_id)
+    card = here.webex.message(action.message_id, fresh=False)
+    if card.person_id != here.me.id:
+        return
+    talk = Talk(here, here.webex.person(action.person_id), card.room_id, card.is_direct, card.thread, card.id)
+    answer = answers.answers().get(action.inputs.get("do", ""))
+    if answer is None or not _allowed(talk, "refused.button"):
+        return
+    inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
+    _carefully(talk, lambda: answer(talk, inputs))
+
+
+def _membership(here: desk.Desk, membership_id: str, _actor: str, room: str) -> None:
+    """The bot was added to a space: say what it does, if everybody there may know. Anybody else's joining is not its business."""
+    mine = here.webex.membership(room, here.me.id)
+    if mine is not None and mine.id == membership_id and not Gate(here.bot, here.webex).outsiders(room, here.me.id):
+        help.show(Talk(here, here.me, room, direct=False, thread="", message=""))
+
+
+def _allowed(talk: Talk, title: str) -> bool:
+    """Whether this person, in this space, is answered; else a refusal that says nothing about any channel."""
+    gate = Gate(talk.desk.bot, talk.desk.webex)
+    if (why := gate.refusal(talk.person)) is not None:
+        if talk.person.type != "bot":
+            talk.refuse(why, title=title)
+        return False
+    if not talk.direct and gate.outsiders(talk.room, talk.desk.me.id):
+        talk.refuse(Words("refused.space"), title=title)
+        return False
+    return True
+
+
+def _carefully(talk: Talk, act: Callable[[], None]) -> None:
+    """Do it; a mistake of ours is said with a reference. Where Webex or Redis is away, the queue tries the event again."""
+    try:
+        act()
+    except (WebexError, RedisError):
+        raise
+    except Exception:
+        reference = f"REF-{secrets.token_hex(3).upper()}"
+        log.exception("event failed", reference=reference)
+        kicker, title, words = (Words(f"notice.broken_{part}") for part in ("kicker", "title", "words"))
+        talk.tell(NoticeView(kicker, title, words, glyph="✗", facts=(("refused.reference", verbatim(reference)),), at=now()))

@@ -1,0 +1,196 @@
+"""The three journeys to Microsoft: an administrator's sign-in, admin consent for the email app, the mailbox user's rehearsal."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+import httpx
+
+from bot.desk import Desk
+from bot.flows import Flow
+from jobs.clock import now
+from jobs.microsoft.consent import admin_consent_url, read_consent_answer
+from jobs.microsoft.errors import CloudError, Rejected, Said
+from jobs.microsoft.http import sync_client
+from jobs.microsoft.identity import Identity, SignedIn
+from jobs.microsoft.scopes import SMTP_SCOPE, exchange_scope, graph_scopes
+from jobs.run import Event, Kind, Run
+from jobs.session import SESSION_S
+
+TOKEN_S = 3600
+SETTLES_FOR = timedelta(seconds=120)
+SETTLE_S = (1, 2, 3, 5, 8)
+SETTLING = frozenset({"client_secret_wrong", "app_not_found"})
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where the person goes, what the page says, and what has to be kept until they are back."""
+
+    url: str
+    values: dict[str, str]
+    flow: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came of it: the event, and the account that the page names; or the journey that has to follow at once."""
+
+    event: Event | None = None
+    account: str = ""
+    onward: str = ""
+
+
+class Journey(Protocol):
+    """``question`` names the problem where it fails, ``arrived`` the page where it does not."""
+
+    question: str
+    arrived: str
+
+    def done(self, run: Run) -> bool:
+        """Whether nobody has to travel any more."""
+        ...
+
+    def depart(self, desk: Desk, run: Run, state: str) -> Departure:
+        """Begin. Raises CloudError where Microsoft cannot be reached."""
+        ...
+
+    def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
+        """End with what the browser brought back. Raises CloudError for everything that does not count."""
+        ...
+
+
+class SignIn:
+    """An administrator, by the bot's own app, for Graph. Exchange's token follows by the same refresh token (facts/microsoft.md 6.2)."""
+
+    question = "sign_in"
+    arrived = "signed_in"
+    onward = "signin_exchange"
+
+    def done(self, run: Run) -> bool:
+        """Somebody is signed in."""
+        return run.account is not None
+
+    def depart(self, desk: Desk, run: Run, state: str) -> Departure:
+        """Ask for the first resource's permissions; one journey can ask for one resource only."""
+        with sync_client(desk.settings) as http:
+            flow = Identity.of_bot(desk.settings, http).begin(self.first(desk), desk.settings.callback, state)
+        values = {"mailbox": run.channel.mailbox, "requester": run.requester.email}
+        return Departure(flow["auth_uri"], values, json.dumps(flow))
+
+    def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
+        """Validate, prove that the sign-in is good for the other resource too, and seal it. A run stays in the tenant it began with."""
+        with sync_client(desk.settings) as http:
+            signed_in = Identity.of_bot(desk.settings, http).finish(flow.msal, query, run.fact("tenant_id") if run.changed else "")
+            account = signed_in.account
+            try:
+                _, cache = Identity.of_bot(desk.settings, http, account.tenant_id).token(signed_in.cache, self.second(desk))
+            except CloudError as error:
+                if error.cause != "consent_missing" or not self.onward:
+                    raise
+                return Arrival(onward=self.onward)
+        desk.vault.put(f"session:{run.id}", cache, SESSION_S)
+        return Arrival(Event(Kind.SIGNED_IN, now(), by=account.upn, account=account), account.upn)
+
+    def first(self, desk: Desk) -> list[str]:
+        """The resource that is asked for in the browser."""
+        return graph_scopes(desk.settings.graph_url)
+
+    def second(self, desk: Desk) -> list[str]:
+        """The resource whose token is had without asking, if consent to it exists."""
+        return [exchange_scope(desk.settings.exchange_url)]
+
+
+class SignInExchange(SignIn):
+    """The second half of a first sign-in: nobody in the tenant has consented to Exchange yet, so the browser goes there once more."""
+
+    onward = ""
+
+    def first(self, desk: Desk) -> list[str]:
+        """Exchange."""
+        return [exchange_scope(desk.settings.exchange_url)]
+
+    def second(self, desk: Desk) -> list[str]:
+        """Graph, to which the first half got consent."""
+        return graph_scopes(desk.settings.graph_url)
+
+
+class Consent:
+    """Admin consent for the email app, on Microsoft's own page."""
+
+    question = "consent"
+    arrived = "consented"
+
+    def done(self, run: Run) -> bool:
+        """The grants were read back."""
+        return run.settled("admin_consent")
+
+    def depart(self, desk: Desk, run: Run, state: str) -> Departure:
+        """``.default`` is all that the app declares, and the only way to application permissions (facts/microsoft.md 1.6)."""
+        tenant = run.account.tenant_id if run.account else "organizations"
+        scopes = [exchange_scope(desk.settings.exchange_url)]
+        url = admin_consent_url(desk.settings.login_url, tenant, run.fact("client_id"), scopes, desk.settings.callback, state)
+        return Departure(url, {"app": run.fact("app_name")})
+
+    def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
+        """A word only: the step reads whether the grants are there."""
+        granted = read_consent_answer(query)
+        if run.account and granted.tenant and granted.tenant.lower() != run.account.tenant_id.lower():
+            raise Rejected("wrong_tenant", Said("entra", code=granted.tenant))
+        return Arrival(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
+
+
+class Rehearsal:
+    """The mailbox user, by the email app with the bot's own secret: what Webex Connect's Generate Token does."""
+
+    question = "mailbox_sign_in"
+    arrived = "rehearsed"
+
+    def done(self, run: Run) -> bool:
+        """The login was rehearsed or skipped."""
+        return run.settled("rehearsal")
+
+    def depart(self, desk: Desk, run: Run, state: str) -> Departure:
+        """The scope of the form, and nothing else (CHECKLIST O4)."""
+        with sync_client(desk.settings) as http:
+            flow = self._identity(desk, run, http).begin([SMTP_SCOPE], desk.settings.callback, state, run.fact("upn"), "login")
+        return Departure(flow["auth_uri"], {"upn": run.fact("upn")}, json.dumps(flow))
+
+    def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
+        """Only the mailbox user counts; the token is sealed for the step that logs in, the sign-in for ``/check``."""
+        tenant = run.account.tenant_id if run.account else ""
+        with sync_client(desk.settings) as http:
+            signed_in = _once_known(run, lambda: self._identity(desk, run, http).finish(flow.msal, query, tenant))
+        if signed_in.account.object_id.lower() != run.fact("user_id").lower():
+            raise Rejected("wrong_mailbox_user", Said("entra", code=signed_in.account.upn))
+        desk.vault.put(f"rehearsal:{run.id}", signed_in.access_token, TOKEN_S)
+        desk.vault.put(f"check-session:{run.channel.mailbox}", signed_in.cache, 90 * 24 * TOKEN_S)
+        event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data={"question": "mailbox_sign_in", "value": "yes"})
+        return Arrival(event, signed_in.account.upn)
+
+    def _identity(self, desk: Desk, run: Run, http: httpx.Client) -> Identity:
+        secret = desk.vault.get(f"check-secret:{run.channel.mailbox}") or ""
+        tenant = run.account.tenant_id if run.account else ""
+        return Identity(desk.settings.login_url, http, tenant, run.fact("client_id"), secret)
+
+
+def _once_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
+    """Try again while Entra may not know the secret yet that the bot made a moment ago (facts/microsoft.md 1.2, CHECKLIST J7)."""
+    made = run.changed.get("check_secret")
+    for pause in SETTLE_S:
+        try:
+            return finish()
+        except CloudError as error:
+            fresh = made is not None and now() - made.begun < SETTLES_FOR
+            if error.cause not in SETTLING or not fresh:
+                raise
+        time.sleep(pause)
+    return finish()
+
+
+JOURNEYS: dict[str, Journey] = {"signin": SignIn(), "signin_exchange": SignInExchange(), "consent": Consent(), "rehearsal": Rehearsal()}

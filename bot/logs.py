@@ -1,0 +1,90 @@
+"""Logs: one JSON object a line on stderr, with everything that looks like a credential taken out."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+GONE = "[redacted]"
+NOISY = {
+    "httpx": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "webexteamssdk": logging.WARNING,
+    "waitress.queue": logging.ERROR,  # it warns of every request that waits for a thread
+}
+NAMES = (
+    "access_token|refresh_token|id_token|client_secret|client_assertion|assertion|code_verifier|device_code|password|passwd|secret|sealed"
+)
+PATTERNS = (
+    (re.compile(r"(?i)\b(bearer|basic|xoauth2|oauthbearer)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{GONE}"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+(\.[\w-]*)*"), GONE),
+    (re.compile(r"\bdXNlcj[\w+/]{12,}=*"), GONE),  # base64 of "user=": an XOAUTH2 answer
+    (re.compile(rf"""(?i)(?<![\w-])({NAMES})(["']?\s*[=:]\s*["']?)[^\s&"',;}}]+"""), rf"\1\2{GONE}"),
+    (re.compile(r"(?<![\w-])code=[^\s&\"',;}]+"), f"code={GONE}"),
+    (re.compile(r"(?i)(%3F|%26|[?&])(code|state|client_secret|refresh_token)(%3D|=)[^\s&%\"']+"), rf"\1\2\3{GONE}"),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@"), rf"\1:{GONE}@"),
+)
+SECRET_KEYS = re.compile(rf"(?i)^({NAMES}|token|authorization|x[-_]spark[-_]signature)$")
+
+
+def configure(level: str = "INFO") -> None:
+    """Send structlog and the standard library's logging through one formatter to stderr. An unknown level counts as INFO."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(shared))
+    logging.basicConfig(level=logging.getLevelNamesMapping().get(level.upper(), logging.INFO), handlers=[handler], force=True)
+    for noisy, least in NOISY.items():
+        logging.getLogger(noisy).setLevel(max(least, logging.getLogger().level))
+
+
+def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """The structlog processor: every text in an event, tracebacks too, goes through ``redacted``."""
+    return {key: _clean(key, value) for key, value in event.items()}
+
+
+def redacted(text: str) -> str:
+    """A text without tokens, client secrets, authorization codes, XOAUTH2 answers and passwords in addresses."""
+    for pattern, replacement in PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _clean(key: str, value: Any) -> Any:
+    if SECRET_KEYS.match(key):
+        return GONE
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {str(name): _clean(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean("", inner) for inner in value]
+    return value if isinstance(value, int | float | None) else redacted(str(value))
+
+
+def _formatter(shared: list[Processor]) -> structlog.stdlib.ProcessorFormatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.processors.JSONRenderer(),
+        ],
+    )

@@ -1,0 +1,50 @@
+"""Who is asking, and may they. Everything is asked of Webex, nothing is believed of an event (facts/webex.md 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.settings import BotSettings
+from bot.webex import Membership, Webex, WebexPerson
+from jobs.model import Words
+from jobs.run import Run
+
+BOTS = ("@webex.bot", "@sparkbot.io")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The allow-list: deny by default, compared exactly."""
+
+    settings: BotSettings
+    webex: Webex
+
+    def refusal(self, person: WebexPerson) -> Words | None:
+        """Why this person is not served, or None. Guests and bots never are."""
+        if person.type in {"bot", "appuser"} or person.email.endswith(BOTS):
+            return Words("refused.not_a_person")
+        return None if self._ours(person.email, person.org_id) else Words("refused.organisation")
+
+    def outsiders(self, room_id: str, bot_id: str) -> tuple[Membership, ...]:
+        """Members of a space whom the bot would not answer, bots apart: with one of them in it, no channel is spoken of."""
+        return tuple(
+            member
+            for member in self.webex.members(room_id)
+            if member.person_id != bot_id
+            and not member.person_email.endswith(BOTS)
+            and not self._ours(member.person_email, member.person_org_id)
+        )
+
+    def may_approve(self, person: WebexPerson, run: Run) -> bool:
+        """Approvers are named in the settings; where none are, whoever asked approves."""
+        return person.email in self.settings.approvers if self.settings.approvers else person.id == run.requester.id
+
+    def takes_part(self, person: WebexPerson, run: Run) -> bool:
+        """Whether this person has anything to say about the run: who asked, an approver, or the administrator who was asked."""
+        asked = {value for name, value in run.place.items() if name == "administrator"} | {run.answer("administrator")}
+        return person.id == run.requester.id or self.may_approve(person, run) or person.email in asked
+
+    def _ours(self, email: str, org_id: str) -> bool:
+        domain = email.lower().rpartition("@")[2]
+        orgs = self.settings.allowed_org_ids
+        return domain in self.settings.allowed_email_domains and (not orgs or org_id in orgs)

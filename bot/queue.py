@@ -1,0 +1,80 @@
+"""The one queue between the web process and the workers: JSON arguments, and only functions that stand on a list.
+
+JSON alone is no border: who can write to Redis could name ``os.system`` (facts/parts.md B), so a job says what it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+from rq import Queue
+from rq.job import Job
+
+ALLOWED = frozenset({"bot.inbox.receive", "jobs.setup.advance", "bot.progress.draw"})
+NAME = "email-bot"
+SERIALIZER = "json"
+JOB_TIMEOUT_S = 900
+WEB_TIMEOUT_S = 0.4
+
+
+class NotAllowedError(PermissionError):
+    """A job names a function that is not on the list, or brings a callback. It is not run."""
+
+
+class SafeJob(Job):
+    """A job that runs nothing but the functions in ``ALLOWED``, and no callbacks.
+
+    Raises:
+        NotAllowedError: by ``func`` and the callbacks, so the worker fails the job.
+    """
+
+    @property
+    def func(self) -> Callable[..., Any] | None:
+        """The function to run."""
+        if self.func_name not in ALLOWED:
+            raise NotAllowedError(f"job function {self.func_name!r} is not on the list")
+        function: Callable[..., Any] | None = super().func
+        return function
+
+    @property
+    def success_callback(self) -> None:
+        """Never one: a callback is a function by name, too."""
+        self._refuse(self._success_callback_name)
+
+    @property
+    def failure_callback(self) -> None:
+        """Never one."""
+        self._refuse(self._failure_callback_name)
+
+    @property
+    def stopped_callback(self) -> None:
+        """Never one."""
+        self._refuse(self._stopped_callback_name)
+
+    def _refuse(self, name: str | None) -> None:
+        if name:
+            raise NotAllowedError("a job of this queue has no callbacks")
+
+
+def make_queue(connection: Redis) -> Queue:
+    """The queue, by a connection that does not decode answers (RQ reads bytes)."""
+    return Queue(NAME, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
+
+
+def connect_for_web(url: str) -> Redis:
+    """A connection that gives up early: the web process says 503 in under a second instead of hanging for 4.5 (facts/parts.md G).
+
+    It tries once more at once, which mends a connection that went stale; enqueueing twice is harmless, as job ids are unique.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=WEB_TIMEOUT_S,
+        socket_connect_timeout=WEB_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, RedisTimeoutError)),
+    )

@@ -1,0 +1,134 @@
+"""What the conversation needs to know from the environment (DESIGN.md, "Configuration"); the work reads its own in :mod:`jobs.settings`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+WEBEX_API_URL = "https://webexapis.com/v1/"
+REDIS_URL = "redis://127.0.0.1:6379/0"
+PORT = "8080"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+SECRET_CHARACTERS = 16
+MOST_SECRETS = 2
+HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+class SettingsError(ValueError):
+    """The environment lacks something or holds something wrong. The text names every problem at once, and how to solve it."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class BotSettings:
+    """Who the bot is in Webex, whom it listens to, and where it is reached. Secrets never show in its repr."""
+
+    webex_access_token: str = field(repr=False)
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    public_url: str
+    allowed_email_domains: tuple[str, ...]
+    webex_api_url: str = WEBEX_API_URL
+    port: int = int(PORT)
+    allowed_org_ids: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    log_level: str = "INFO"
+    redis_url: str = field(default=REDIS_URL, repr=False)
+    embedded_redis: bool = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> BotSettings:
+        """Read the environment. An empty variable counts as not set.
+
+        Raises:
+            SettingsError: something required is missing, or a value cannot be right.
+        """
+        values = {name: value.strip() for name, value in env.items() if value.strip()}
+        if problems := tuple(_problems(values)):
+            raise SettingsError(problems)
+        return cls(
+            webex_access_token=values["WEBEX_ACCESS_TOKEN"],
+            webhook_secrets=_list(values["WEBEX_WEBHOOK_SECRET"]),
+            public_url=values["PUBLIC_URL"].rstrip("/"),
+            allowed_email_domains=_domains(values),
+            webex_api_url=values.get("WEBEX_API_URL", WEBEX_API_URL).rstrip("/") + "/",
+            port=int(values.get("PORT", PORT)),
+            allowed_org_ids=_list(values.get("ALLOWED_ORG_IDS", "")),
+            approvers=_list(values.get("APPROVERS", "").lower()),
+            log_level=values.get("LOG_LEVEL", "INFO").upper(),
+            redis_url=values.get("REDIS_URL", REDIS_URL),
+            embedded_redis="REDIS_URL" not in values,
+        )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _domains(values: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(domain.removeprefix("@") for domain in _list(values.get("ALLOWED_EMAIL_DOMAINS", "").lower()))
+
+
+def _problems(values: Mapping[str, str]) -> Iterator[str]:
+    if "WEBEX_ACCESS_TOKEN" not in values:
+        yield "WEBEX_ACCESS_TOKEN is not set: the bot's access token, shown once when the bot is made at developer.webex.com"
+    yield from _secret_problems(_list(values.get("WEBEX_WEBHOOK_SECRET", "")))
+    yield from _public_url_problems(values.get("PUBLIC_URL", ""))
+    yield from _domain_problems(_domains(values))
+    yield from _address_problems(values)
+    if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
+        yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
+
+
+def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:
+    if not secrets:
+        yield f"WEBEX_WEBHOOK_SECRET is not set: make one with {HOW_TO_MAKE_ONE}"
+    if len(secrets) > MOST_SECRETS:
+        yield "WEBEX_WEBHOOK_SECRET holds more than two secrets: the new one and the old one, separated by a comma"
+    if any(len(secret) < SECRET_CHARACTERS for secret in secrets):
+        yield f"WEBEX_WEBHOOK_SECRET is shorter than {SECRET_CHARACTERS} characters: make one with {HOW_TO_MAKE_ONE}"
+
+
+def _public_url_problems(url: str) -> Iterator[str]:
+    if not url:
+        yield "PUBLIC_URL is not set: the https address at which Webex and browsers reach this bot, such as https://bot.example.com"
+    elif not _is_web(url):
+        yield "PUBLIC_URL is no web address: it looks like https://bot.example.com"
+    elif urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+        yield "PUBLIC_URL must begin with https:// (plain http only on this very machine, for a try)"
+
+
+def _domain_problems(domains: tuple[str, ...]) -> Iterator[str]:
+    if not domains:
+        yield "ALLOWED_EMAIL_DOMAINS is not set: the mail domains of the people whom the bot may answer, such as example.com,example.org"
+    for domain in domains:
+        if not DOMAIN.fullmatch(domain):
+            yield f"ALLOWED_EMAIL_DOMAINS holds {domain!r}, which is no domain: write example.com, without wildcards"
+
+
+def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
+    if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
+        yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
+    if not re.fullmatch(r"\d{1,5}", values.get("PORT", PORT)):
+        yield f"PORT is no port number: leave it away for {PORT}"
+    if urlsplit(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
+        yield f"REDIS_URL is no Redis address: it looks like {REDIS_URL}"
+
+
+def _is_web(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name is this very machine, by its name alone (nothing is looked up)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

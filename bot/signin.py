@@ -1,0 +1,97 @@
+"""Microsoft sign-in, admin consent and the rehearsal's sign-in: the pages that lead there, and the one address that leads back.
+
+Nothing is changed here: an event is appended, a worker goes on. Nothing happens in a tenant before an approver has approved in
+Webex, so a link that travels is worth nothing.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from flask import Blueprint, Response, request
+
+from bot import flows, tickets
+from bot.browser import Page, here, plain, show
+from bot.flows import Flow
+from bot.journeys import JOURNEYS, Departure
+from bot.tickets import Ticket
+from jobs.clock import now
+from jobs.microsoft.errors import CloudError
+from jobs.model import Words
+from jobs.run import Event, Kind, Run
+
+pages = Blueprint("signin", __name__)
+log = structlog.get_logger(__name__)
+
+
+@pages.get("/<any(signin, consent, rehearsal):kind>/<token>")
+def lead(kind: str, token: str) -> Response:
+    """The bot's own page before Microsoft's: for what it is, asked for by whom, and a button. A preview uses nothing up."""
+    desk = here()
+    ticket = tickets.read(desk, kind, token)
+    if ticket is None:
+        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    run = desk.store.load(ticket.run)
+    if stop := _not_now(ticket, run):
+        return stop
+    try:
+        departure = _depart(kind, run)
+    except CloudError as error:
+        log.warning("no way to Microsoft", run=run.id, error=str(error))
+        return _failed(error, HTTPStatus.BAD_GATEWAY)
+    page = (Words(f"page.{kind}_title", departure.values), Words(f"page.{kind}_words", departure.values))
+    return show(Page(*page, run.channel.mailbox, button=f"page.{kind}_button", link=departure.url))
+
+
+@pages.get("/microsoft/callback")
+def back() -> Response:
+    """Where Microsoft sends the browser back to, for all three journeys. A state is used up by its first use."""
+    desk = here()
+    flow = flows.take(desk, request.args.get("state", ""))
+    if flow is None:
+        return plain("over", status=HTTPStatus.BAD_REQUEST)
+    run, journey = desk.store.load(flow.run), JOURNEYS[flow.kind]
+    if run.ended:
+        return plain("over", status=HTTPStatus.GONE)
+    try:
+        arrival = journey.arrive(desk, run, flow, request.args.to_dict())
+        if arrival.event is None:
+            return Response(status=HTTPStatus.FOUND, headers={"Location": _depart(arrival.onward, run).url})
+    except CloudError as error:
+        _problem(run, journey.question, error)
+        return _failed(error, HTTPStatus.BAD_REQUEST)
+    tickets.drop(desk, flow.kind.partition("_")[0], run.id)
+    _go_on(run, arrival.event)
+    return plain(journey.arrived, account=arrival.account)
+
+
+def _depart(kind: str, run: Run) -> Departure:
+    state = flows.new_state()
+    departure = JOURNEYS[kind].depart(here(), run, state)
+    flows.keep(here(), state, Flow(kind, run.id, departure.flow))
+    return departure
+
+
+def _failed(error: CloudError, status: int) -> Response:
+    code = " ".join(part for part in (error.code, error.message) if part)
+    return plain("failed", status=status, code=code, words=f"key:cause.{error.cause}", way_back="key:page.way_back")
+
+
+def _not_now(ticket: Ticket, run: Run) -> Response | None:
+    if run.ended or ticket.over:
+        return plain("over", status=HTTPStatus.GONE)
+    return plain("done") if JOURNEYS[ticket.kind].done(run) else None
+
+
+def _problem(run: Run, question: str, error: CloudError) -> None:
+    log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
+    code = " ".join(part for part in (error.code, error.message) if part)
+    _go_on(run, Event(Kind.PROBLEM, now(), data={"question": question, "cause": error.cause, "code": code}))
+
+
+def _go_on(run: Run, event: Event) -> None:
+    desk = here()
+    desk.store.append(run.id, event)
+    desk.advance(run.id)
+    desk.changed(run.id)

@@ -1,0 +1,47 @@
+"""One thing that somebody said or pressed, and how to answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adaptive_cards import Card, notice
+from adaptive_cards.views import NoticeView
+from bot.desk import Desk
+from bot.webex import WebexPerson
+from jobs.clock import now
+from jobs.model import Person, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """Who, where, in which thread. ``message`` is the message with the command, or the card that was pressed."""
+
+    desk: Desk
+    person: WebexPerson
+    room: str
+    direct: bool
+    thread: str
+    message: str
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Where a run that begins here shows itself."""
+        return {"room": self.room, "thread": self.thread, "type": "direct" if self.direct else "group", "message": self.message}
+
+    @property
+    def asker(self) -> Person:
+        """Who, as a run keeps it."""
+        return Person(self.person.id, self.person.email, self.person.org_id)
+
+    def say(self, card: Card) -> str:
+        """Post a card in the thread, and return the message's id."""
+        return self.desk.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread)
+
+    def tell(self, view: NoticeView) -> None:
+        """A short answer."""
+        self.say(notice(view))
+
+    def refuse(self, words: Words, *, title: str = "refused.message") -> None:
+        """Say that nothing was carried out, and why."""
+        view = NoticeView(kicker=Words("refused.kicker"), title=Words(title), words=words, glyph="✗", at=now())
+        self.say(notice(view))

@@ -1,0 +1,99 @@
+"""Whose turn a run is, in one word and one sentence; the same for the progress card, ``/status`` and a pointer to a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.model import Finding, Scope, State, Turn, Words
+from jobs.run import Run
+from jobs.setup import blocked
+from jobs.steps import steps_for
+
+ASKS = {
+    "admin_consent": "consent",
+    "mailbox_fields": "form",
+    "token": "form",
+    "registered": "register",
+    "test_mail": "send",
+    "agent_answer": "answer",
+    "agent_has_it": "answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The turn, and what is to be done."""
+
+    turn: Turn
+    words: Words
+
+
+def whose(run: Run) -> Whose:
+    """Read off the run, the earliest stage first."""
+    if run.ended:
+        return Whose(Turn.NOBODY, Words(f"turn_words.{ENDED[run.ended]}", {"reference": run.fact("reference")}))
+    return _before_plan(run) or _approval(run) or _waiting(run) or Whose(Turn.NOBODY, Words("turn_words.running"))
+
+
+ENDED = {"finished": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+def stage(run: Run) -> int:
+    """1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect, 7 proof."""
+    if not run.detailed:
+        return 1
+    if run.account is None and not run.approvals:
+        return 2
+    if run.plan is None or (run.plan.changes and not run.approvals):
+        return 3
+    if run.findings.get("registered", Finding("", State.UNKNOWN)).state is State.OK:
+        return 7
+    if all(run.settled(name) for name in ("ids", "client_secret", "smtp_grant", "admin_consent") if name in steps_for(run.channel.profile)):
+        return 6
+    return 5 if _waits(run, "admin_consent") else 4
+
+
+def _before_plan(run: Run) -> Whose | None:
+    if not run.detailed:
+        return Whose(Turn.REQUESTER, Words("turn_words.details"))
+    if run.account is None:
+        return Whose(Turn.ADMINISTRATOR, Words("turn_words.sign_in"))
+    if run.plan is None:
+        return Whose(Turn.NOBODY, Words("turn_words.reading"))
+    return Whose(Turn.ADMINISTRATOR, Words("turn_words.look")) if blocked(run) and not run.approvals else None
+
+
+def _approval(run: Run) -> Whose | None:
+    if run.plan is None or not run.plan.changes:
+        return None
+    if Scope.MAILBOX not in run.approvals and any(change.scope is not Scope.TENANT for change in run.plan.changes):
+        return Whose(Turn.APPROVER, Words("turn_words.approve"))
+    if Scope.TENANT not in run.approvals and any(change.scope is Scope.TENANT for change in run.plan.changes):
+        return Whose(Turn.APPROVER, Words("turn_words.approve_tenant"))
+    return None
+
+
+def _waiting(run: Run) -> Whose | None:
+    findings = [run.findings[name] for name in steps_for(run.channel.profile) if name in run.findings]
+    for finding in findings:
+        if finding.state is State.UNKNOWN and not finding.until:
+            return Whose(Turn.ADMINISTRATOR, Words("turn_words.look"))
+    for finding in (f for f in findings if f.state is State.WAITING and _is_person(f)):
+        return Whose(finding.waiting_for or Turn.NOBODY, Words(f"turn_words.{_ask(finding, run)}"))
+    if not run.running and any(finding.until for finding in findings):
+        return Whose(Turn.TIME, Words("turn_words.waiting"))
+    return None
+
+
+def _ask(finding: Finding, run: Run) -> str:
+    if finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER:
+        return "rehearsal_sign_in" if run.answer("rehearse") == "yes" else "rehearse"
+    return ASKS.get(finding.step, "look")
+
+
+def _is_person(finding: Finding) -> bool:
+    return finding.waiting_for not in {None, Turn.TIME, Turn.NOBODY}
+
+
+def _waits(run: Run, name: str) -> bool:
+    return name in run.findings and run.findings[name].state is State.WAITING

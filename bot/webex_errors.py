@@ -1,0 +1,142 @@
+"""What can go wrong with Webex, and when asking again is right (facts/webex.md 4 and 5)."""
+
+from __future__ import annotations
+
+from json import JSONDecodeError
+
+from requests import ConnectionError as RequestsConnectionError
+from requests import ConnectTimeout, RequestException, Response
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+from webexteamssdk import ApiError
+from webexteamssdk.exceptions import webexteamssdkException
+
+SDK_ERRORS = (webexteamssdkException, RequestException, HTTPError, ValueError, AttributeError, AssertionError)
+RETRY_AFTER_S = 15.0
+LONGEST_WAIT_S = 60.0
+TOO_MANY_REQUESTS = 429
+LOCKED = 423
+SERVICE_UNAVAILABLE = 503
+SERVER_ERROR = 500
+
+
+class WebexError(Exception):
+    """Webex said no, or nothing.
+
+    Attributes:
+        status: the HTTP status; 0 where no answer came.
+        tracking_id: what Webex support asks for; empty where no answer came.
+        retry_after: seconds that Webex asks to wait; None where it does not.
+        accepted: False where it is sure that the request had no effect.
+    """
+
+    status = 0
+    tracking_id = ""
+    retry_after: float | None = None
+    accepted: bool = True
+
+
+class WebexUnreachableError(WebexError):
+    """No answer, or half of one. A message that was being sent may or may not stand in the space."""
+
+
+class WebexAnswerError(WebexError):
+    """An answer with an error status."""
+
+    def __init__(self, status: int, message: str, tracking_id: str = "", retry_after: float | None = None) -> None:
+        super().__init__(f"Webex answered {status}: {message or 'no reason given'} (tracking id {tracking_id or 'none'})")
+        self.status = status
+        self.tracking_id = tracking_id
+        self.retry_after = retry_after
+        self.accepted = status not in {TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}
+
+
+class WebexBadRequestError(WebexAnswerError):
+    """400: for an edited card, post a new one instead."""
+
+
+class WebexUnauthorizedError(WebexAnswerError):
+    """401: the bot's access token is wrong or was regenerated."""
+
+
+class WebexNotFoundError(WebexAnswerError):
+    """404: gone, not there yet, or not visible to the bot."""
+
+
+class WebexRateLimitError(WebexAnswerError):
+    """429: ``retry_after`` is always set."""
+
+
+BY_STATUS: dict[int, type[WebexAnswerError]] = {
+    400: WebexBadRequestError,
+    401: WebexUnauthorizedError,
+    404: WebexNotFoundError,
+    429: WebexRateLimitError,
+}
+
+
+def translate(error: Exception) -> WebexError:
+    """One of the SDK's errors as one of ours.
+
+    SDK 1.6.1 raises a bare ValueError for a 429 whose Retry-After is no number, such as ``rand(30),add(30)`` (facts/webex.md 4).
+    """
+    if isinstance(error, ApiError):
+        return _answered(error)
+    if isinstance(error, RequestException | JSONDecodeError):
+        return _unanswered(error)
+    if isinstance(error, ValueError):
+        return WebexRateLimitError(TOO_MANY_REQUESTS, "rate limit, with a Retry-After that is no number", "", RETRY_AFTER_S)
+    return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
+
+
+def _answered(error: ApiError) -> WebexAnswerError:
+    response: Response = error.response
+    tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
+    wait = _seconds(response.headers.get("Retry-After"))
+    if response.status_code == TOO_MANY_REQUESTS and wait is None:
+        wait = RETRY_AFTER_S
+    kind = BY_STATUS.get(response.status_code, WebexAnswerError)
+    return kind(response.status_code, str(error.message or response.reason or ""), tracking_id, wait)
+
+
+def _unanswered(error: Exception) -> WebexUnreachableError:
+    unreachable = WebexUnreachableError(f"no answer from Webex ({type(error).__name__})")
+    unreachable.accepted = not _never_connected(error)
+    return unreachable
+
+
+def _never_connected(error: Exception) -> bool:
+    if isinstance(error, ConnectTimeout):
+        return True
+    cause = error.args[0] if isinstance(error, RequestsConnectionError) and error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+
+
+def _seconds(header: str | None) -> float | None:
+    try:
+        return max(0.0, float(header)) if header else None
+    except ValueError:
+        return RETRY_AFTER_S
+
+
+def again(error: Exception) -> bool | float:
+    """Whether a GET, PUT or DELETE is tried again: False, True (with back-off), or the seconds to wait.
+
+    Webex's Retry-After is a minimum, so one beyond a minute is not waited for: the error goes to the caller, who can come back later.
+    """
+    if not isinstance(error, WebexError) or not _passes(error.status):
+        return False
+    if error.retry_after is None:
+        return True
+    return error.retry_after if error.retry_after <= LONGEST_WAIT_S else False
+
+
+def again_post(error: Exception) -> bool | float:
+    """Whether a POST is tried again: only where it is sure that it was not accepted (429, 503, or no connection at all).
+
+    After a time-out or a 502 the message may stand in the space already, and twice is worse than late.
+    """
+    return again(error) if isinstance(error, WebexError) and not error.accepted else False
+
+
+def _passes(status: int) -> bool:
+    return status in {0, LOCKED, TOO_MANY_REQUESTS} or status >= SERVER_ERROR

@@ -1,0 +1,151 @@
+"""What Webex answers, as frozen data. Unknown keys are ignored, and a missing one is empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message. ``files`` are addresses that need the bot's token (see :meth:`bot.webex.Webex.download`)."""
+
+    id: str
+    room_id: str
+    room_type: str
+    person_id: str
+    person_email: str
+    text: str
+    html: str
+    parent_id: str
+    files: tuple[str, ...]
+    created: str
+
+    @property
+    def thread(self) -> str:
+        """The message to reply to: Webex takes only the root of a thread as parent (facts/webex.md 2)."""
+        return self.parent_id or self.id
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether this is a 1:1 conversation."""
+        return self.room_type == "direct"
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Message:
+        """From the API's JSON."""
+        return cls(
+            id=text(data, "id"),
+            room_id=text(data, "roomId"),
+            room_type=text(data, "roomType").lower(),
+            person_id=text(data, "personId"),
+            person_email=text(data, "personEmail").lower(),
+            text=text(data, "text"),
+            html=text(data, "html"),
+            parent_id=text(data, "parentId"),
+            files=tuple(str(url) for url in data.get("files") or ()),
+            created=text(data, "created"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A card that was answered. The inputs are whatever somebody sent: every value is text, and none is to be trusted."""
+
+    id: str
+    message_id: str
+    person_id: str
+    room_id: str
+    inputs: dict[str, str] = field(repr=False)
+    created: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Action:
+        """From the API's JSON."""
+        inputs = data.get("inputs")
+        return cls(
+            id=text(data, "id"),
+            message_id=text(data, "messageId"),
+            person_id=text(data, "personId"),
+            room_id=text(data, "roomId"),
+            inputs={str(key): as_text(value) for key, value in inputs.items()} if isinstance(inputs, Mapping) else {},
+            created=text(data, "created"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WebexPerson:
+    """A person. ``type`` is ``person``, ``bot`` or ``appuser`` (a guest)."""
+
+    id: str
+    email: str
+    org_id: str
+    type: str
+    display_name: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> WebexPerson:
+        """From the API's JSON."""
+        emails = data.get("emails") or [""]
+        return cls(text(data, "id"), str(emails[0]).lower(), text(data, "orgId"), text(data, "type").lower(), text(data, "displayName"))
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Somebody in a space, with the organization that owns the account."""
+
+    id: str
+    room_id: str
+    person_id: str
+    person_email: str
+    person_org_id: str
+    display_name: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Membership:
+        """From the API's JSON."""
+        keys = ("id", "roomId", "personId", "personEmail", "personOrgId", "personDisplayName")
+        member, room, person, email, org, name = (text(data, key) for key in keys)
+        return cls(member, room, person, email.lower(), org, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A registration. Its secret is not read back."""
+
+    id: str
+    name: str
+    target_url: str
+    resource: str
+    event: str
+    filter: str
+    status: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Webhook:
+        """From the API's JSON."""
+        keys = ("id", "name", "targetUrl", "resource", "event", "filter", "status")
+        return cls(*(text(data, key) for key in keys))
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that somebody posted."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+def text(data: Mapping[str, Any], key: str) -> str:
+    """A value as text; missing and null are empty."""
+    return as_text(data.get(key))
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as text: true is ``true``, null is empty, and a list or an object stays JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

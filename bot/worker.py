@@ -1,0 +1,142 @@
+"""The worker: four RQ workers, RQ's scheduler and the timers, each a process, under one supervisor (facts/parts.md B).
+
+Four, so that a long job never keeps a command waiting. Jobs may run twice; nothing may happen twice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from functools import partial
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.executions import Execution
+from rq.job import Job
+from rq.scheduler import RQScheduler
+
+from bot import redis_server
+from bot.queue import ALLOWED, SERIALIZER, SafeJob, make_queue
+from bot.settings import BotSettings
+from bot.subscriptions import WATCH_S, Subscriptions
+from bot.supervisor import Role, Supervisor
+from bot.timers import Timers
+from bot.webex import Webex
+
+WORKERS = 4
+MONITORING_S = 5
+MAINTENANCE_S = 10
+WORKER_TTL_S = 30
+REDIS_PAUSE_S = 0.25
+log = structlog.get_logger(__name__)
+
+
+class BotWorker(Worker):
+    """An RQ worker whose death is noticed in about 13 seconds; RQ's own default is 808 (facts/parts.md B, SIGKILL recovery)."""
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """How long a job counts as running without a sign of life: two missed beats and a little, in seconds."""
+        return int(2 * self.job_monitoring_interval + 5)
+
+    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        """Run a job with its id in every line of the log."""
+        with structlog.contextvars.bound_contextvars(job=job.id):
+            return bool(super().perform_job(job, queue, execution))
+
+
+class BotScheduler(RQScheduler):
+    """RQ's scheduler as a process of its own. RQ's takes over a dead one's lock after 10 minutes; this one as soon as it is free."""
+
+    @property
+    def should_reacquire_locks(self) -> bool:
+        """Whether another scheduler has the queue."""
+        return bool(self._queue_names != self.acquired_locks)
+
+
+def main(settings: BotSettings, timers: Timers | None = None) -> int:
+    """Run until SIGTERM; then every worker finishes its job (30 seconds at most) and 0 is returned.
+
+    Without REDIS_URL, and where nothing answers at the usual port, the embedded Redis is one more child.
+    """
+    preload()
+    timers = timers or Timers()
+    timers.every(WATCH_S, _Webhooks(settings))
+    roles = [Role(f"worker {number}", partial(work, settings.redis_url)) for number in range(1, WORKERS + 1)]
+    roles += [Role("scheduler", partial(schedule, settings.redis_url)), Role("timers", partial(_tick, settings.redis_url, timers))]
+    if settings.embedded_redis and not redis_server.answers():
+        roles.append(Role("redis", redis_server.main, last=True))
+    return Supervisor(tuple(roles)).run()
+
+
+def preload() -> None:
+    """Import the app before forking: a job then starts within 9 ms instead of 182 (facts/parts.md B)."""
+    for function in sorted(ALLOWED):
+        importlib.import_module(function.rpartition(".")[0])
+
+
+def work(redis_url: str, *, burst: bool = False) -> int:
+    """Be one RQ worker until SIGTERM, or in a burst until the queue is empty."""
+    redis = wait_for_redis(redis_url)
+    worker = BotWorker(
+        [make_queue(redis)],
+        connection=redis,
+        job_class=SafeJob,
+        serializer=SERIALIZER,
+        worker_ttl=WORKER_TTL_S,
+        job_monitoring_interval=MONITORING_S,
+        maintenance_interval=MAINTENANCE_S,
+        log_job_description=False,
+    )
+    worker.work(burst=burst)
+    return 0
+
+
+def schedule(redis_url: str) -> int:
+    """Be the process that puts delayed jobs into the queue when their time has come."""
+    redis = wait_for_redis(redis_url)
+    scheduler = BotScheduler([make_queue(redis)], connection=redis, serializer=SERIALIZER)
+    scheduler.work()  # type: ignore[no-untyped-call]  # RQ left this one untyped
+    return 0
+
+
+def wait_for_redis(url: str) -> Redis:
+    """A connection to a Redis that answers: RQ gives up at once, and at start everything starts at once (facts/parts.md H)."""
+    redis = Redis.from_url(url)
+    said = False
+    while not _answers(redis):
+        if not said:
+            log.warning("waiting for Redis: set REDIS_URL, or run `python -m bot redis`")
+        said = True
+        time.sleep(REDIS_PAUSE_S)
+    return redis
+
+
+def _answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def _tick(redis_url: str, timers: Timers) -> int:
+    wait_for_redis(redis_url)
+    return timers.run()
+
+
+class _Webhooks:
+    """Registers them the first time, and then watches them."""
+
+    def __init__(self, settings: BotSettings) -> None:
+        self._settings = settings
+        self._registered = False
+
+    def __call__(self) -> None:
+        webex = Webex(self._settings.webex_access_token, self._settings.webex_api_url)
+        subscriptions = Subscriptions(webex, Redis.from_url(self._settings.redis_url), self._settings)
+        if self._registered:
+            subscriptions.watch()
+        else:
+            subscriptions.register()
+        self._registered = True

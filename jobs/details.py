@@ -1,0 +1,128 @@
+"""What a person types about a channel, read strictly: a value is right, or there is a word why not and what was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+
+from jobs.model import Channel, Profile, Words
+
+LIFETIMES = ("6", "12", "24")
+LONGEST = 254
+LONGEST_URL = 200
+_SLIPS = ((",", "."), (" ", ""), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
+
+
+class TypedWrongError(ValueError):
+    """A value cannot be read. ``why`` says why not, ``meant`` is the nearest good value or empty."""
+
+    def __init__(self, why: Words, meant: str = "") -> None:
+        super().__init__(why.key)
+        self.why = why
+        self.meant = meant
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the first card asks for, checked: a channel, or why each wrong field is wrong."""
+
+    channel: Channel | None
+    errors: dict[str, Words]
+
+
+def read_address(text: str) -> str:
+    """The one e-mail address in the text, in lower case.
+
+    Raises:
+        TypedWrongError: there is none, more than one, or it is malformed.
+    """
+    typed = text.strip().removeprefix("mailto:").strip("<>").strip()
+    if not typed:
+        raise TypedWrongError(Words("typed.no_address"))
+    if len(typed) > LONGEST:
+        raise TypedWrongError(Words("typed.too_long"))
+    if _valid(typed):
+        return typed.lower()
+    raise TypedWrongError(_why(typed), _meant(typed))
+
+
+def read_details(channel: Channel, values: Mapping[str, str]) -> Details:
+    """The inputs of the first card; the mailbox too, where the command did not name it."""
+    errors: dict[str, Words] = {}
+    mailbox = channel.mailbox or _try(lambda: read_address(values.get("mailbox", "")), "mailbox", errors)
+    callback = _try(lambda: read_callback(values.get("callback_url", "")), "callback_url", errors)
+    forwarding = _try(lambda: read_address(values.get("forwarding_address", "")), "forwarding_address", errors)
+    if mailbox and forwarding == mailbox:
+        errors["forwarding_address"] = Words("typed.forwarding_is_mailbox")
+    if values.get("lifetime", "12") not in LIFETIMES:
+        errors["lifetime"] = Words("typed.lifetime")
+    if values.get("profile", "article") not in set(Profile):
+        errors["profile"] = Words("typed.profile")
+    if errors:
+        return Details(None, errors)
+    keep = values.get("keep_copy", "yes") != "no"
+    months, profile = int(values.get("lifetime", "12")), Profile(values.get("profile", "article"))
+    asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
+    return Details(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
+
+
+def read_callback(text: str) -> str:
+    """Webex Connect's Call Back URL, to the byte as it was typed: Entra compares it so (facts/connect.md 1.4).
+
+    Raises:
+        TypedWrongError: it is no https address, or no callback.
+    """
+    typed = text.strip()
+    if not typed:
+        raise TypedWrongError(Words("typed.callback_missing"))
+    if len(typed) > LONGEST_URL or re.search(r"[\s\x00-\x1f\x7f<>\"\\]", typed):
+        raise TypedWrongError(Words("typed.callback_no_url"))
+    try:
+        parts = urlsplit(typed)
+        host = parts.hostname or ""
+    except ValueError:
+        raise TypedWrongError(Words("typed.callback_no_url")) from None
+    if parts.scheme != "https":
+        raise TypedWrongError(Words("typed.callback_https"))
+    if "." not in host or parts.username is not None or parts.query or parts.fragment:
+        raise TypedWrongError(Words("typed.callback_no_url"))
+    if not parts.path.endswith("/callback"):
+        raise TypedWrongError(Words("typed.callback_path"))
+    return typed
+
+
+def _try(read: Callable[[], str], field: str, errors: dict[str, Words]) -> str:
+    try:
+        return read()
+    except TypedWrongError as wrong:
+        errors[field] = wrong.why
+        return ""
+
+
+def _valid(typed: str) -> bool:
+    try:
+        validate_email(typed, check_deliverability=False)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+def _why(typed: str) -> Words:
+    domain = typed.rpartition("@")[2]
+    if typed.count("@") > 1:
+        return Words("typed.two_addresses")
+    if "@" not in typed:
+        return Words("typed.no_at")
+    if "," in domain or ";" in domain:
+        return Words("typed.comma_in_domain")
+    return Words("typed.malformed")
+
+
+def _meant(typed: str) -> str:
+    for slip, right in _SLIPS:
+        typed = typed.replace(slip, right)
+    return typed.lower().rstrip(".") if _valid(typed.rstrip(".")) else ""

@@ -1,0 +1,63 @@
+"""The test mail of V1, sent from somewhere that is not the mailbox (ARTICLE.md, "What is known today", 6)."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aiosmtplib
+
+from jobs.mail.replies import enhanced_code, meaning_of
+from jobs.microsoft.errors import Rejected, Said, Transient, error_for
+from jobs.microsoft.tls import ssl_context
+
+_PORTS = {"smtp": 587, "smtps": 465}
+_STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
+
+
+async def send_probe(url: str, sender: str, recipient: str, subject: str, body: str) -> str:
+    """Send one plain mail by ``PROBE_SMTP_URL`` and give its Message-ID.
+
+    ``smtp://user:password@host:port`` uses STARTTLS where it is offered, ``?starttls=always`` insists, ``?starttls=never`` does
+    without; ``smtps://`` is TLS from the first byte.
+
+    Raises:
+        CloudError: the server cannot be reached, or refused the login, the sender, the recipient or the mail.
+    """
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, recipient, subject
+    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=sender.rpartition("@")[2])
+    message.set_content(body)
+    try:
+        await aiosmtplib.send(message, sender=sender, recipients=[recipient], **_options(url))
+    except aiosmtplib.SMTPRecipientsRefused as refused:
+        raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None
+    except aiosmtplib.SMTPResponseException as answer:
+        raise _refusal(answer.code, answer.message) from None
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise Transient("smtp_unreachable", Said("smtp", message=f"{type(error).__name__}: {error}"), unsent=True) from None
+    return str(message["Message-ID"])
+
+
+def _options(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise Rejected("smtp_unreachable", Said("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"))
+    secure = parts.scheme == "smtps"
+    wish = parse_qs(parts.query).get("starttls", [""])[0].lower()
+    return {
+        "hostname": parts.hostname,
+        "port": parts.port or _PORTS[parts.scheme],
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "use_tls": secure,
+        "start_tls": False if secure else _STARTTLS.get(wish),
+        "tls_context": ssl_context(),
+        "timeout": 30.0,
+    }
+
+
+def _refusal(code: int, words: str) -> Exception:
+    return error_for(meaning_of(code, words), Said("smtp", code, enhanced_code(words), words))

@@ -1,0 +1,37 @@
+"""Admin consent in a browser (facts 1.6, the v2 endpoint)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from jobs.microsoft.entra import entra_error
+from jobs.microsoft.errors import Rejected, Said
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What the redirect says was granted. Never a proof, and ``tenant`` never an authorisation: read the grants."""
+
+    tenant: str
+    scopes: tuple[str, ...]
+
+
+def admin_consent_url(login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect_uri: str, state: str) -> str:  # noqa: PLR0913, PLR0917  the five parameters of the endpoint, and where it is
+    """Where an administrator grants the scopes; ``tenant`` is an id or ``organizations``, never ``common``."""
+    query = {"client_id": client_id, "scope": " ".join(scopes), "redirect_uri": redirect_uri, "state": state}
+    return f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent?{urlencode(query, quote_via=quote)}"
+
+
+def read_consent_answer(query: Mapping[str, str]) -> Granted:
+    """What the redirect said. ``admin_consent=True`` stands in a refusal as well, so ``error`` decides.
+
+    Raises:
+        CloudError: the administrator declined, or may not grant it.
+    """
+    if "error" in query:
+        raise entra_error(query)
+    if query.get("admin_consent", "").lower() != "true":
+        raise Rejected("consent_declined", Said("entra", message="no admin_consent in the answer"))
+    return Granted(query.get("tenant", ""), tuple(query.get("scope", "").split()))

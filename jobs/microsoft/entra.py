@@ -1,0 +1,137 @@
+"""msal's way to the network: our httpx client, and errors told as :class:`CloudError` before msal can garble them.
+
+msal runs with plain ``get`` and ``post``. 429 and 5xx are raised here, because msal would play them back from memory (6.4).
+msal insists on https. Where ``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal is told https and this is put right here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from jobs.microsoft.answers import by_status
+from jobs.microsoft.causes import ENTRA, OAUTH, Kind, Meaning
+from jobs.microsoft.errors import CloudError, Ids, Said, Transient, Unreadable, error_for
+from jobs.microsoft.retry import retry_after
+
+_AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+_IN_DESCRIPTION = re.compile(
+    r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
+)
+_DOCUMENT_SECONDS = 3600.0
+
+
+def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
+    """The error in a token endpoint's body or in a redirect's query: by AADSTS number first, then by OAuth's word (section 5)."""
+    description = str(answer.get("error_description") or "")
+    word = str(answer.get("error") or "")
+    numbers = [str(number) for number in answer.get("error_codes") or ()] or _AADSTS.findall(description)
+    known = next((ENTRA[int(number)] for number in numbers if number.isdigit() and int(number) in ENTRA), None)
+    meaning = known or OAUTH.get(word) or Meaning("request_rejected", Kind.REJECTED)
+    code = f"AADSTS{numbers[0]}" if numbers else word
+    return error_for(meaning, Said("entra", status, code, description or word, _ids(answer, description)))
+
+
+def _ids(answer: Mapping[str, Any], description: str) -> Ids:
+    words = {name: value.strip() for name, value in _IN_DESCRIPTION.findall(description)}
+    return Ids(
+        correlation_id=str(answer.get("correlation_id") or words.get("Correlation ID", "")),
+        trace_id=str(answer.get("trace_id") or words.get("Trace ID", "")),
+        timestamp=str(answer.get("timestamp") or words.get("Timestamp", "")),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name can only be this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as msal wants it."""
+
+    status_code: int
+    text: str = field(repr=False)
+    headers: dict[str, str]
+
+    def raise_for_status(self) -> None:
+        """Nothing: what should raise has raised already."""
+
+
+class EntraHttp:
+    """``http_client`` for msal, and the reader of discovery documents and signing keys, which it keeps for an hour."""
+
+    def __init__(self, http: httpx.Client, login_url: str) -> None:
+        address = urlsplit(login_url)
+        self._plain = address.scheme == "http"
+        if self._plain and not is_loopback(address.hostname or ""):
+            raise ValueError("MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)")
+        self._http = http
+        self._documents: dict[str, tuple[float, dict[str, Any]]] = {}
+
+    def outside(self, url: str) -> str:
+        """The URL as the world knows it: http again where the login URL is http."""
+        ours = self._plain and is_loopback(urlsplit(url).hostname or "")
+        return "http" + url.removeprefix("https") if ours and url.startswith("https://") else url
+
+    def document(self, url: str, *, fresh: bool = False) -> dict[str, Any]:
+        """A JSON document, as it is served."""
+        kept = self._documents.get(url)
+        if kept and not fresh and time.monotonic() - kept[0] < _DOCUMENT_SECONDS:
+            return kept[1]
+        reply = self._exchange("GET", url)
+        if reply.status_code != httpx.codes.OK:
+            raise entra_error(json.loads(reply.text), reply.status_code)
+        found: dict[str, Any] = json.loads(reply.text)
+        self._documents[url] = (time.monotonic(), found)
+        return found
+
+    def get(self, url: str, **_: object) -> Reply:
+        """Msal reads nothing but discovery documents; their endpoints must look like https to it."""
+        text = json.dumps(self.document(url))
+        return Reply(httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {})
+
+    def post(
+        self, url: str, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
+    ) -> Reply:
+        """A token request."""
+        form = {name: value for name, value in (data or {}).items() if value is not None}
+        return self._exchange("POST", url, params=params or None, data=form, headers=headers)
+
+    def close(self) -> None:
+        """Nothing: the client belongs to whoever made it."""
+
+    def _exchange(self, method: str, url: str, **options: Any) -> Reply:
+        try:
+            response = self._http.request(method, self.outside(url), **options)
+        except httpx.RequestError as error:
+            cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+            raise Transient(cause, Said("entra", message=repr(error))) from error
+        meaning = by_status(response.status_code)
+        if response.is_error and meaning.kind is Kind.TRANSIENT:
+            raise Transient(
+                meaning.cause, Said("entra", response.status_code), retry_after=retry_after(response.headers.get("retry-after"))
+            )
+        return Reply(response.status_code, _json_text(response), dict(response.headers))
+
+
+def _json_text(response: httpx.Response) -> str:
+    """The body, which must be a JSON object whatever the status is."""
+    try:
+        whole = isinstance(json.loads(response.text), dict)
+    except (ValueError, RecursionError):
+        whole = False
+    if not whole:
+        raise Unreadable("answer_unreadable", Said("entra", response.status_code, message="not a JSON object"))
+    return response.text

@@ -1,0 +1,236 @@
+"""What can go wrong between us and Microsoft's clouds, as one tree.
+
+::
+
+    CloudError                 always: cause, service, status, code, message, ids to look up
+     ├── Transient             the same request may work later (429, 5xx, time-outs, resets)
+     ├── Settling              the directory has not yet replicated a write of ours; 120 s to 5 min
+     ├── SignInNeeded          401, or a refresh token that is dead: a person signs in again
+     ├── NotAllowed            403: a role, a permission or a policy is missing
+     ├── NotFound              404, or ManagementObjectNotFoundException
+     ├── AlreadyThere          what was to be made exists: success for whoever asked
+     ├── Rejected              anything else that is permanent: the request or the set-up is wrong
+     └── Unreadable            JSON that is not JSON, HTML, NUL bytes
+          └── CutShort         half a body; a repeatable request is sent again
+
+``error.settles`` is wider than :class:`Settling`: it is true for every cause that one of our own writes can bring
+about for some minutes (a 404 after a create, AADSTS7000215 after addPassword). Outside the window after such a write
+the same error is permanent, and only the caller knows when it wrote.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: N818  the classes are named after what the caller does about them, and the tree says that they are errors
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from jobs.microsoft.causes import CAUSES, ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, SETTLES, SMTP_PHRASES, Kind, Meaning
+from jobs.model import Evidence
+
+__all__ = [
+    "CAUSES",
+    "AlreadyThere",
+    "CloudError",
+    "CutShort",
+    "Explained",
+    "Ids",
+    "NotAllowed",
+    "NotFound",
+    "Rejected",
+    "Said",
+    "Settling",
+    "SignInNeeded",
+    "Transient",
+    "Unreadable",
+    "error_for",
+    "explain",
+]
+
+_LONGEST_MESSAGE = 600
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """What Microsoft's support asks for. Empty where the service gave none."""
+
+    request_id: str = ""
+    client_request_id: str = ""
+    correlation_id: str = ""
+    trace_id: str = ""
+    timestamp: str = ""
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """The ids that are there, with their names as Microsoft writes them."""
+        for name in ("request_id", "client_request_id", "correlation_id", "trace_id", "timestamp"):
+            value = str(getattr(self, name))
+            if value:
+                yield name.replace("_", "-"), value
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a service answered.
+
+    ``service`` is ``graph``, ``exchange``, ``entra`` or ``smtp``; ``status`` the HTTP status or SMTP reply code, 0 if there was
+    no answer; ``code`` the service's own code (``Request_ResourceNotFound``, ``AADSTS50011``, ``5.7.139``); ``message`` its own words.
+    """
+
+    service: str
+    status: int = 0
+    code: str = ""
+    message: str = ""
+    ids: Ids = Ids()
+
+
+class CloudError(Exception):
+    """A cloud said no, said nothing, or said something that cannot be read.
+
+    Attributes:
+        cause: a cause code, one of :data:`CAUSES`; its sentence and remedy stand in the catalogue.
+        service: who said it, and in ``status``, ``code`` and ``ids`` the rest of :class:`Said`.
+        message: the service's own words, without control characters, at most 600 characters.
+        retry_after: seconds that the service asked us to wait, or None.
+        unsent: the request cannot have had an effect, so that even a create may be sent again.
+    """
+
+    kind: ClassVar[Kind] = Kind.REJECTED
+
+    def __init__(self, cause: str, said: Said, *, retry_after: float | None = None, unsent: bool = False) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.service = said.service
+        self.status = said.status
+        self.code = said.code
+        self.message = _UNPRINTABLE.sub(" ", said.message).strip()[:_LONGEST_MESSAGE]
+        self.ids = said.ids
+        self.retry_after = retry_after
+        self.unsent = unsent
+
+    def __str__(self) -> str:
+        status = str(self.status or "")
+        head = " ".join(part for part in (self.service, status, self.code) if part)
+        ids = " ".join(f"{name}={value}" for name, value in self.ids.items())
+        return ": ".join(part for part in (head, self.cause, self.message, ids) if part)
+
+    @property
+    def settles(self) -> bool:
+        """Whether one of our own writes, minutes ago at most, can be all that is behind it (facts section 7)."""
+        return self.kind is Kind.SETTLING or self.cause in SETTLES
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Something a sceptic can look up: the service's words with its code first, then each id."""
+        words = " ".join(part for part in (str(self.status or ""), self.code, self.message) if part)
+        return (Evidence(self.service, words or self.cause), *(Evidence(name, value) for name, value in self.ids.items()))
+
+
+class Transient(CloudError):
+    """The same request may work later."""
+
+    kind = Kind.TRANSIENT
+
+
+class Settling(CloudError):
+    """The directory has not replicated a write of ours yet."""
+
+    kind = Kind.SETTLING
+
+
+class SignInNeeded(CloudError):
+    """No token can be had, or none that counts, until a person signs in again."""
+
+    kind = Kind.SIGN_IN_NEEDED
+
+
+class NotAllowed(CloudError):
+    """Who is signed in, or the app, may not do this."""
+
+    kind = Kind.NOT_ALLOWED
+
+
+class NotFound(CloudError):
+    """There is no such object, or this replica of the directory does not know it yet."""
+
+    kind = Kind.NOT_FOUND
+
+
+class AlreadyThere(CloudError):
+    """What was to be made exists already."""
+
+    kind = Kind.ALREADY_THERE
+
+
+class Rejected(CloudError):
+    """The request, or the set-up behind it, is wrong: trying again changes nothing."""
+
+
+class Unreadable(CloudError):
+    """The answer is not what the documents promise, so nothing is known about the outcome."""
+
+    kind = Kind.UNREADABLE
+
+
+class CutShort(Unreadable):
+    """The connection ended inside the answer."""
+
+
+_CLASSES: dict[Kind, type[CloudError]] = {
+    each.kind: each for each in (Transient, Settling, SignInNeeded, NotAllowed, NotFound, AlreadyThere, Rejected, Unreadable)
+}
+
+
+def error_for(meaning: Meaning, said: Said) -> CloudError:
+    """The error of the class that ``meaning`` asks for."""
+    return _CLASSES[meaning.kind](meaning.cause, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A code that was found in somebody's text, and what it means. ``cause`` is empty for an AADSTS code nobody described to us."""
+
+    cause: str
+    code: str
+    at: int = field(default=0, compare=False)
+
+
+_AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+
+
+def explain(text: str) -> list[Explained]:
+    """Every code and known phrase in a pasted text, in the order of the text, each cause once.
+
+    Of one SMTP reply only the most telling words count: ``535 5.7.139 ... disabled for the Tenant`` is one finding, not two.
+    """
+    once: dict[str, Explained] = {}
+    for each in sorted([*_explain_entra(text), *_explain_phrases(text)], key=lambda each: each.at):
+        once.setdefault(each.cause or each.code, each)
+    return list(once.values())
+
+
+def _explain_entra(text: str) -> Iterator[Explained]:
+    for match in _AADSTS.finditer(text):
+        meaning = ENTRA.get(int(match[1]))
+        yield Explained(meaning.cause if meaning else "", f"AADSTS{match[1]}", match.start())
+
+
+def _explain_phrases(text: str) -> Iterator[Explained]:
+    at = 0
+    for line in text.splitlines(keepends=True):
+        for phrases in (SMTP_PHRASES, GRAPH_PHRASES, EXCHANGE_PHRASES):
+            for phrase in phrases:
+                match = phrase.pattern.search(line)
+                if match:
+                    yield Explained(phrase.meaning.cause, _code_near(line, match), at + match.start())
+                    break
+        at += len(line)
+
+
+_STATUS_CODE = re.compile(r"\b(?:[245]\d\d[ -])?[245]\.\d{1,3}\.\d{1,3}\b")
+
+
+def _code_near(line: str, match: re.Match[str]) -> str:
+    """The SMTP code of the line if it has one (the words are for the reader, the code is for search), else the words found."""
+    code = _STATUS_CODE.search(line)
+    return code[0] if code else match[0].strip()

@@ -1,0 +1,103 @@
+"""How requests to Microsoft Graph are made and addressed: OData literals, keys, pages, the token."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from jobs.microsoft.answers import judge_graph
+from jobs.microsoft.errors import NotFound, Said, Unreadable
+from jobs.microsoft.http import Call, request
+
+Json = dict[str, Any]
+#: Gives a token that is good now; asked before every request.
+TokenSource = Callable[[], Awaitable[str]]
+
+_MOST_PAGES = 20
+
+
+def text(value: str) -> str:
+    """An OData string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def key(value: str) -> str:
+    """An OData key in a path: a string literal, percent-encoded."""
+    return f"'{segment(value.replace(chr(39), chr(39) * 2))}'"
+
+
+def segment(value: str) -> str:
+    """A path segment, percent-encoded (``#`` of a guest's UPN included)."""
+    return quote(value, safe="@")
+
+
+def instant(moment: datetime) -> str:
+    """A moment as OData writes it, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class GraphCalls:
+    """Requests below ``/v1.0`` of one Graph."""
+
+    def __init__(self, http: httpx.AsyncClient, token_source: TokenSource, base_url: str) -> None:
+        self._http = http
+        self._token_source = token_source
+        self._base = base_url.rstrip("/") + "/v1.0"
+
+    async def find(self, path: str, params: Mapping[str, str] | None = None) -> Json | None:
+        """The object at a path, or None where Graph answers 404."""
+        try:
+            return await self.get(path, params)
+        except NotFound:
+            return None
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
+        """The object at a path."""
+        return as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
+
+    async def collection(self, path: str, params: Mapping[str, str] | None = None) -> list[Json]:
+        """The objects of a collection, over all its pages (20 at most)."""
+        rows: list[Json] = []
+        call = Call("graph", "GET", self._base + path, params or {})
+        for _ in range(_MOST_PAGES):
+            page = as_object(await self._call(call))
+            rows += rows_of(page)
+            following = str(page.get("@odata.nextLink") or "")
+            if not following.startswith(self._base):  # a token goes nowhere but to this Graph
+                break
+            call = Call("graph", "GET", following)
+        return rows
+
+    async def send(
+        self, method: str, path: str, body: Json | None = None, *, headers: Mapping[str, str] | None = None, repeatable: bool | None = None
+    ) -> Any:
+        """Write something; the answer's JSON, or None if it has no body."""
+        return await self._call(Call("graph", method, self._base + path, headers=headers or {}, body=body, repeatable=repeatable))
+
+    async def remove(self, path: str) -> None:
+        """Delete something. What is gone already is success: the answer to an earlier attempt may have been lost."""
+        with suppress(NotFound):
+            await self.send("DELETE", path)
+
+    async def _call(self, call: Call) -> Any:
+        headers = {**call.headers, "Authorization": f"Bearer {await self._token_source()}"}
+        return (await request(self._http, replace(call, headers=headers), judge_graph)).data
+
+
+def as_object(data: Any) -> Json:
+    """The answer as a JSON object; :class:`Unreadable` if it is something else."""
+    if not isinstance(data, dict):
+        raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="not a JSON object"))
+    return data
+
+
+def rows_of(page: Json) -> list[Json]:
+    """The objects in a page of a collection."""
+    value = page.get("value", [])
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

@@ -1,0 +1,96 @@
+"""Is this ID token Microsoft's, for us, for this sign-in, and still good? msal does not ask any more (facts parts.md D).
+
+Checked here before any claim is believed: signature (RS256, the keys of the discovery document), audience, expiry, tenant,
+issuer, nonce.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import jwt
+
+from jobs.microsoft.entra import EntraHttp
+from jobs.microsoft.errors import Rejected, Said
+
+LEEWAY_SECONDS = 300
+SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
+
+_CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+    (jwt.ExpiredSignatureError, "id_token_expired"),
+    (jwt.ImmatureSignatureError, "id_token_expired"),
+    (jwt.InvalidAudienceError, "id_token_audience"),
+    (jwt.InvalidSignatureError, "id_token_signature"),
+    (jwt.PyJWKSetError, "id_token_signature"),
+    (jwt.PyJWTError, "id_token_invalid"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the token must say. ``tenant`` is empty where any tenant is welcome."""
+
+    audience: str
+    issuer: str
+    nonce: str
+    tenant: str = ""
+
+
+class SigningKeys:
+    """The keys of one discovery document; an unknown key id makes it read them once more, because keys are rolled over."""
+
+    def __init__(self, http: EntraHttp, uri: str) -> None:
+        self._http = http
+        self._uri = uri
+
+    def find(self, key_id: str) -> jwt.PyJWK:
+        """The key with that id."""
+        for fresh in (False, True):
+            keys = jwt.PyJWKSet.from_dict(self._http.document(self._uri, fresh=fresh)).keys
+            found = next((key for key in keys if key.key_id == key_id), None)
+            if found:
+                return found
+        raise jwt.InvalidSignatureError(f"no signing key {key_id!r}")
+
+
+def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any]:
+    """The claims of a token that holds in every point.
+
+    Raises:
+        Rejected: it does not; the cause says in which point (``id_token_signature``, ``wrong_tenant`` ...).
+    """
+    try:
+        key = keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=expected.audience,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud"]},
+        )
+    except jwt.PyJWTError as error:
+        cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
+        raise _refused(cause, str(error)) from error
+    _check(claims, expected)
+    return claims
+
+
+def _check(claims: Mapping[str, Any], expected: Expected) -> None:
+    tenant = str(claims.get("tid", ""))
+    if not tenant or not claims.get("oid"):
+        raise _refused("id_token_invalid", "no tid or no oid")
+    if expected.tenant and tenant.lower() != expected.tenant.lower():
+        raise _refused("wrong_tenant", f"signed in at tenant {tenant}, expected {expected.tenant}")
+    if str(claims["iss"]) != expected.issuer.replace("{tenantid}", tenant):
+        raise _refused("id_token_issuer", f"issuer {claims['iss']}")
+    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), sha256(expected.nonce.encode()).hexdigest().encode()):
+        raise _refused("id_token_nonce", "the nonce is not the one of this sign-in")
+
+
+def _refused(cause: str, message: str) -> Rejected:
+    return Rejected(cause, Said("entra", message=message))

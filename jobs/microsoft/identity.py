@@ -1,0 +1,162 @@
+"""Signing in at Microsoft as a confidential app of a tenant: the bot's own app, and in the rehearsal the email app.
+
+Nothing here is asynchronous, because msal is not: see :mod:`jobs.microsoft.tokens` for tokens inside the engine.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msal
+import stamina
+
+from jobs.microsoft.entra import EntraHttp, entra_error
+from jobs.microsoft.errors import Rejected, Said, SignInNeeded, Unreadable
+from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
+from jobs.microsoft.retry import Patience
+from jobs.model import Account
+from jobs.settings import Settings
+
+_PATIENCE = Patience(attempts=3)
+#: What msal raises for an answer it cannot make sense of; none of it says more than that.
+_MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sign-in that was validated. ``cache`` is msal's token cache: seal it, it holds the refresh token."""
+
+    account: Account
+    scopes: tuple[str, ...]
+    cache: str = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+
+
+class Identity:
+    """A confidential app in a tenant, or in ``organizations`` for whatever tenant the person belongs to."""
+
+    def __init__(self, login_url: str, http: httpx.Client, tenant: str, client_id: str, client_secret: str) -> None:
+        self.tenant = tenant
+        self.client_id = client_id
+        self._secret = client_secret
+        self._login_url = login_url.rstrip("/")
+        self._http = EntraHttp(http, login_url)
+
+    @classmethod
+    def of_bot(cls, settings: Settings, http: httpx.Client, tenant: str = "organizations") -> Identity:
+        """The bot's own app."""
+        return cls(settings.login_url, http, tenant, settings.microsoft_client_id, settings.microsoft_client_secret)
+
+    def begin(
+        self, scopes: Sequence[str], redirect_uri: str, state: str, login_hint: str = "", prompt: str = "select_account"
+    ) -> dict[str, Any]:
+        """Start a sign-in (code flow, PKCE S256): send the person to ``flow["auth_uri"]`` and keep the rest sealed.
+
+        The flow can be written to JSON. It holds the PKCE verifier and the nonce. msal adds ``openid profile offline_access``.
+        """
+        app = self._app()
+        with warnings.catch_warnings():  # msal would like form_post; the answer comes by GET, so that SameSite cookies come with it
+            warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
+            flow: dict[str, Any] = app.initiate_auth_code_flow(
+                list(scopes), redirect_uri=redirect_uri, state=state, login_hint=login_hint or None, prompt=prompt
+            )
+        return {**flow, "auth_uri": self._http.outside(flow["auth_uri"])}
+
+    def finish(self, flow: Mapping[str, Any], query: Mapping[str, str], tenant_id: str = "") -> SignedIn:
+        """End a sign-in with the query that the browser brought back.
+
+        Raises:
+            CloudError: ``state_mismatch``, the cause of an ``error`` in the query or of the token endpoint, ``wrong_tenant``,
+                or one of the ``id_token_...`` causes.
+        """
+        if not hmac.compare_digest(str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()):
+            raise Rejected("state_mismatch", Said("entra"))
+        if "error" in query:
+            raise entra_error(query)
+        cache = msal.SerializableTokenCache()
+        result = self._redeem(flow, query, cache)
+        claims = validate(str(result.get("id_token", "")), *self._expectation(str(flow.get("nonce", "")), tenant_id))
+        return SignedIn(
+            account=_account(claims),
+            scopes=tuple(str(result.get("scope", "")).split()),
+            cache=cache.serialize(),
+            access_token=str(result["access_token"]),
+            refresh_token=str(result.get("refresh_token", "")),
+        )
+
+    def token(self, cache: str, scopes: Sequence[str]) -> tuple[str, str]:
+        """A token for one resource without asking anybody, and the cache to keep instead of the old one.
+
+        Every attempt is a new msal application, which remembers no failure (6.4).
+
+        Raises:
+            SignInNeeded: the refresh token is dead or there is none.
+        """
+        started = time.monotonic()
+
+        def again(error: Exception) -> bool | float:
+            return _PATIENCE.wait(error, repeatable=True, spent=time.monotonic() - started)
+
+        for attempt in stamina.retry_context(again, attempts=_PATIENCE.attempts, timeout=_PATIENCE.total, wait_initial=0.5):
+            with attempt:
+                return self._silently(cache, list(scopes))
+        raise AssertionError(scopes)  # stamina raises the last error itself
+
+    def _silently(self, cache: str, scopes: list[str]) -> tuple[str, str]:
+        kept = msal.SerializableTokenCache()
+        kept.deserialize(cache)
+        app = self._app(kept)
+        accounts = app.get_accounts()
+        result = app.acquire_token_silent_with_error(scopes, account=accounts[0]) if accounts else None
+        if result is None:
+            raise SignInNeeded("sign_in_missing", Said("entra"))
+        if "access_token" not in result:
+            raise entra_error(result, httpx.codes.BAD_REQUEST)
+        return str(result["access_token"]), kept.serialize()
+
+    def _redeem(self, flow: Mapping[str, Any], query: Mapping[str, str], cache: msal.SerializableTokenCache) -> dict[str, Any]:
+        try:
+            result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(dict(flow), dict(query))
+        except RuntimeError:  # msal's word for a wrong nonce; its text holds the whole ID token
+            raise Rejected("id_token_nonce", Said("entra")) from None
+        except _MSAL_CONFUSED as error:
+            raise Rejected("id_token_invalid", Said("entra", message=type(error).__name__)) from None
+        if "access_token" not in result:
+            raise entra_error(result, httpx.codes.BAD_REQUEST)
+        return result
+
+    def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
+        document = self._http.document(f"{self._login_url}/{self.tenant}/v2.0/.well-known/openid-configuration")
+        named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
+        expected = Expected(self.client_id, str(document.get("issuer", "")), nonce, tenant_id or named)
+        return SigningKeys(self._http, str(document.get("jwks_uri", ""))), expected
+
+    def _app(self, cache: msal.SerializableTokenCache | None = None) -> msal.ConfidentialClientApplication:
+        try:
+            return msal.ConfidentialClientApplication(
+                self.client_id,
+                client_credential=self._secret,
+                authority=f"https://{self._login_url.partition('://')[2]}/{self.tenant}",
+                instance_discovery=False,
+                token_cache=cache,
+                http_client=self._http,
+            )
+        except _MSAL_CONFUSED as error:
+            raise Unreadable("answer_unreadable", Said("entra", message="the discovery document lacks an endpoint")) from error
+
+
+def _account(claims: Mapping[str, Any]) -> Account:
+    roles = claims.get("wids")
+    return Account(
+        tenant_id=str(claims["tid"]),
+        object_id=str(claims["oid"]),
+        upn=str(claims.get("preferred_username") or claims.get("upn") or ""),
+        roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
+    )

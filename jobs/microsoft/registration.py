@@ -1,0 +1,77 @@
+"""The email app's registration as plain data: its name, and merging what we want into what is there (facts/microsoft.md 1.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def unique_name(mailbox: str) -> str:
+    """The ``uniqueName`` of a mailbox's app: the natural key by which every run finds it again."""
+    words = re.sub(r"[^a-z0-9]+", "-", mailbox.lower()).strip("-")[:80]
+    return f"webexconnect-{words}-{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}"
+
+
+def display_name(mailbox: str) -> str:
+    """What administrators see."""
+    return f"Webex Connect email ({mailbox})"
+
+
+def redirect_uris(app: Json | None) -> tuple[str, ...]:
+    """The Web redirect addresses that are registered."""
+    return tuple(((app or {}).get("web") or {}).get("redirectUris") or ())
+
+
+def issues_access_tokens(app: Json | None) -> bool:
+    """Whether "Access tokens" is ticked under implicit grant."""
+    grants = ((app or {}).get("web") or {}).get("implicitGrantSettings") or {}
+    return bool(grants.get("enableAccessTokenIssuance"))
+
+
+def declares(app: Json | None, resource: str, permission: str) -> bool:
+    """Whether the app asks for the permission of the resource (an appId) with that id."""
+    return any(
+        str(entry.get("resourceAppId", "")).lower() == resource.lower()
+        and any(str(access.get("id", "")).lower() == permission.lower() for access in entry.get("resourceAccess") or ())
+        for entry in (app or {}).get("requiredResourceAccess") or ()
+    )
+
+
+def with_permission(app: Json | None, resource: str, permission: str, kind: str) -> list[Json]:
+    """``requiredResourceAccess`` with one more permission; a PATCH replaces the whole list, so everything else stays in."""
+    entries = [dict(entry) for entry in (app or {}).get("requiredResourceAccess") or ()]
+    if declares(app, resource, permission):
+        return entries
+    wanted = {"id": permission, "type": kind}
+    for entry in entries:
+        if str(entry.get("resourceAppId", "")).lower() == resource.lower():
+            entry["resourceAccess"] = [*(entry.get("resourceAccess") or ()), wanted]
+            return entries
+    return [*entries, {"resourceAppId": resource, "resourceAccess": [wanted]}]
+
+
+def without_permission(app: Json | None, resource: str, permission: str) -> list[Json]:
+    """``requiredResourceAccess`` without that permission."""
+    kept = []
+    for entry in (app or {}).get("requiredResourceAccess") or ():
+        same = str(entry.get("resourceAppId", "")).lower() == resource.lower()
+        access = [a for a in entry.get("resourceAccess") or () if not (same and str(a.get("id", "")).lower() == permission.lower())]
+        if access:
+            kept.append({**entry, "resourceAccess": access})
+    return kept
+
+
+def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """All that is there, in its order, then what is missing; compared byte for byte."""
+    there = list(there)
+    return there + [value for value in wanted if value not in there]
+
+
+def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
+    """The id that a tenant's service principal gives a permission, or the empty string; never written down (facts 1.4)."""
+    entries = (principal or {}).get("appRoles" if role else "oauth2PermissionScopes") or ()
+    return next((str(e["id"]) for e in entries if e.get("value") == value and e.get("isEnabled", True)), "")

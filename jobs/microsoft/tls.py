@@ -1,0 +1,23 @@
+"""Which certificates are trusted: the same for HTTP, for msal and for SMTP."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+import httpx
+
+
+def ssl_context() -> ssl.SSLContext:
+    """A client context of httpx's making (it honours SSL_CERT_FILE), which trusts REQUESTS_CA_BUNDLE as well.
+
+    TLS 1.2 is the least that Microsoft accepts (facts section 4).
+    """
+    context = httpx.create_ssl_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
+    if bundle:
+        path = Path(bundle)
+        context.load_verify_locations(cafile=None if path.is_dir() else bundle, capath=bundle if path.is_dir() else None)
+    return context

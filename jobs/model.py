@@ -1,0 +1,146 @@
+"""The words of this product as frozen data: what a channel is, what was found, what would be changed.
+
+Nothing here does anything. Everything here can be written to JSON and read back (see :mod:`jobs.codec`),
+and nothing here may ever hold a secret: findings and changes are shown in cards and kept in the audit trail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Profile(StrEnum):
+    """Which permissions the email app gets (ARTICLE.md, "What is known today", 1)."""
+
+    ARTICLE = "article"
+    LEAST = "least"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """The email channel: one mailbox, its tenant, and what Webex Connect made up for it."""
+
+    mailbox: str
+    callback_url: str = ""
+    forwarding_address: str = ""
+    keep_copy: bool = True
+    lifetime_months: int = 12
+    profile: Profile = Profile.ARTICLE
+    tenant_id: str = ""
+
+    @property
+    def domain(self) -> str:
+        """The part after the last ``@``."""
+        return self.mailbox.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text by its key in the catalogue (``adaptive_cards.texts``), with the values that stand in it.
+
+    ``Words("verbatim", {"text": ...})`` carries words that somebody else wrote (a cloud, a person).
+    """
+
+    key: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+def verbatim(text: object) -> Words:
+    """Words that somebody else wrote, shown as they are and never as Markdown."""
+    return Words("verbatim", {"text": str(text)})
+
+
+class State(StrEnum):
+    """What inspecting a fact can say. Skipped and unknown are never counted as ok."""
+
+    OK = "ok"
+    WRONG = "wrong"
+    WARNING = "warning"
+    WAITING = "waiting"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+class Turn(StrEnum):
+    """Whose turn it is: a role, the clock, or nobody."""
+
+    REQUESTER = "requester"
+    ADMINISTRATOR = "administrator"
+    APPROVER = "approver"
+    MAILBOX_USER = "mailbox_user"
+    AGENT = "agent"
+    TIME = "time"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Something a sceptic can look up: an error code with its correlation id, an SMTP reply, a trace row."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What inspecting one step saw.
+
+    ``facts`` are values that later steps need (object ids, the UPN): they are public within the run and never secret.
+    ``cause`` is a cause code (:mod:`jobs.microsoft.errors`); the remedy's text is looked up by it.
+    ``until`` is when to look again, for a finding that waits for time.
+    """
+
+    step: str
+    state: State
+    seen: Words | None = None
+    expected: Words | None = None
+    cause: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    waiting_for: Turn | None = None
+    until: datetime | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+class Scope(StrEnum):
+    """How far a change reaches. A tenant-wide change has an approval of its own."""
+
+    APP = "app"
+    MAILBOX = "mailbox"
+    TENANT = "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a plan: an object, what it is before and after, how far it reaches, and how to do it by hand."""
+
+    step: str
+    row: str
+    object: Words
+    before: Words
+    after: Words
+    scope: Scope
+    command: str
+    reversible: bool = True
+    note: Words | None = None
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in Webex, as Webex itself names them."""
+
+    id: str
+    email: str
+    org_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody signed in at Microsoft: from a validated ID token, never from a form."""
+
+    tenant_id: str
+    object_id: str
+    upn: str
+    roles: tuple[str, ...] = ()

@@ -1,0 +1,265 @@
+"""A run: an append-only list of events, and what follows from them.
+
+Nobody ever writes a run's state. Whoever has something to say (the engine, a card answer, a browser's callback) appends an
+event; :func:`fold` reads the list from the start and says where the run stands. So two writers cannot overwrite each other,
+a worker may die between any two events, and the history is the audit trail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State
+
+
+class Kind(StrEnum):
+    """What an event says."""
+
+    OPENED = "opened"
+    DETAILS = "details"
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    PLANNED = "planned"
+    APPROVED = "approved"
+    RUNNING = "running"
+    FOUND = "found"
+    CHANGING = "changing"
+    CHANGED = "changed"
+    ANSWERED = "answered"
+    PROBLEM = "problem"
+    LOOK_AGAIN = "look_again"
+    RESUMED = "resumed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. ``by`` is an address, a UPN or empty for the bot; ``data`` never holds a secret."""
+
+    kind: Kind
+    at: datetime
+    by: str = ""
+    step: str = ""
+    data: dict[str, str] = field(default_factory=dict)
+    finding: Finding | None = None
+    changes: tuple[Change, ...] = ()
+    channel: Channel | None = None
+    account: Account | None = None
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be changed, as it was shown for approval."""
+
+    id: str
+    changes: tuple[Change, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said, and when."""
+
+    value: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong where a person was asked to do something: a cause code, and the cloud's own words."""
+
+    cause: str
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change that was begun (``done`` None) or made, and what inspect had seen before it."""
+
+    changes: tuple[Change, ...]
+    before: Finding
+    begun: datetime
+    done: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a run stands.
+
+    ``place`` is where it was asked for, in words that only the conversation understands.
+    ``version`` is the number of events behind it.
+    """
+
+    id: str
+    channel: Channel
+    requester: Person
+    opened: datetime
+    place: dict[str, str] = field(default_factory=dict)
+    detailed: bool = False
+    account: Account | None = None
+    signed_in: datetime | None = None
+    plan: Plan | None = None
+    approvals: dict[Scope, Answer] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    found_at: dict[str, datetime] = field(default_factory=dict)
+    waits: dict[str, int] = field(default_factory=dict)
+    running: frozenset[str] = frozenset()
+    changed: dict[str, Changed] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    problems: dict[str, Problem] = field(default_factory=dict)
+    resumed: int = 0
+    version: int = 1
+    ended: str = ""
+    ended_at: datetime | None = None
+
+    def fact(self, name: str) -> str:
+        """A value that some step found (an object id, the UPN), or the empty string."""
+        return next((f.facts[name] for f in self.findings.values() if f.facts.get(name)), "")
+
+    def settled(self, step: str) -> bool:
+        """Whether the step needs nothing more: it holds, or it was left out with a reason."""
+        finding = self.findings.get(step)
+        return finding is not None and finding.state in {State.OK, State.WARNING, State.SKIPPED}
+
+    def answer(self, question: str) -> str:
+        """What a person answered, or the empty string."""
+        return self.answers[question].value if question in self.answers else ""
+
+    def approved(self, change: Change) -> bool:
+        """Whether the plan in force holds this change and somebody approved its scope."""
+        return (
+            self.plan is not None
+            and (Scope.TENANT if change.scope is Scope.TENANT else Scope.MAILBOX) in self.approvals
+            and any((c.step, c.object) == (change.step, change.object) for c in self.plan.changes)
+        )
+
+
+def fold(run_id: str, events: Iterable[Event]) -> Run:
+    """The run that follows from its events.
+
+    Raises:
+        LookupError: there are no events, so there is no such run.
+    """
+    events = iter(events)
+    first = next(events, None)
+    if first is None or first.channel is None or first.person is None:
+        raise LookupError(run_id)
+    run = Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data)
+    for event in events:
+        run = replace(_NEXT[event.kind](run, event), version=run.version + 1)
+    return run
+
+
+def _details(run: Run, event: Event) -> Run:
+    return replace(run, channel=event.channel or run.channel, detailed=True, plan=None, approvals={})
+
+
+def _signed_in(run: Run, event: Event) -> Run:
+    """Another person sees other things: what was found before anybody approved counts no more."""
+    run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
+    return run if run.approvals else replace(run, plan=None, findings={}, waits={})
+
+
+def _signed_out(run: Run, event: Event) -> Run:
+    return replace(run, account=None, problems={**run.problems, "sign_in": _problem(event)} if event.data else run.problems)
+
+
+def _planned(run: Run, event: Event) -> Run:
+    return replace(run, plan=Plan(event.data["plan"], event.changes, event.at), approvals={})
+
+
+def _approved(run: Run, event: Event) -> Run:
+    if run.plan is None or run.plan.id != event.data["plan"]:
+        return run
+    answer = Answer(event.data["plan"], event.by, event.at)
+    return replace(run, approvals={**run.approvals, Scope(event.data["scope"]): answer})
+
+
+def _running(run: Run, event: Event) -> Run:
+    return replace(run, running=run.running | {event.step})
+
+
+def _found(run: Run, event: Event) -> Run:
+    if event.finding is None:
+        return run
+    waits = run.waits.get(event.step, 0) + 1 if event.finding.until else 0
+    return replace(
+        run,
+        findings={**run.findings, event.step: event.finding},
+        found_at={**run.found_at, event.step: event.at},
+        waits={**run.waits, event.step: waits},
+        running=run.running - {event.step},
+    )
+
+
+def _changing(run: Run, event: Event) -> Run:
+    if event.finding is None:
+        return run
+    earlier = run.changed.get(event.step)
+    change = Changed(event.changes, earlier.before if earlier else event.finding, event.at)
+    return replace(run, changed={**run.changed, event.step: change})
+
+
+def _changed(run: Run, event: Event) -> Run:
+    return replace(run, changed={**run.changed, event.step: replace(run.changed[event.step], done=event.at)})
+
+
+def _answered(run: Run, event: Event) -> Run:
+    question = event.data["question"]
+    answers = {**run.answers, question: Answer(event.data["value"], event.by, event.at)}
+    return replace(run, answers=answers, problems=_without(run.problems, question))
+
+
+def _problem_seen(run: Run, event: Event) -> Run:
+    return replace(run, problems={**run.problems, event.data["question"]: _problem(event)})
+
+
+def _look_again(run: Run, _: Event) -> Run:
+    stuck = {name: f for name, f in run.findings.items() if f.state in {State.UNKNOWN, State.WRONG}}
+    kept = {name: f for name, f in run.findings.items() if name not in stuck}
+    return replace(run, findings=kept, plan=run.plan if run.approvals else None, waits={})
+
+
+def _resumed(run: Run, _: Event) -> Run:
+    return replace(run, resumed=run.resumed + 1, running=frozenset())
+
+
+def _ended(run: Run, event: Event) -> Run:
+    return run if run.ended else replace(run, ended=str(event.kind), ended_at=event.at, running=frozenset())
+
+
+def _problem(event: Event) -> Problem:
+    return Problem(event.data.get("cause", ""), event.data.get("code", ""), event.at)
+
+
+def _without(problems: dict[str, Problem], question: str) -> dict[str, Problem]:
+    return {name: problem for name, problem in problems.items() if name != question}
+
+
+_NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
+    Kind.OPENED: lambda run, _: run,
+    Kind.DETAILS: _details,
+    Kind.SIGNED_IN: _signed_in,
+    Kind.SIGNED_OUT: _signed_out,
+    Kind.PLANNED: _planned,
+    Kind.APPROVED: _approved,
+    Kind.RUNNING: _running,
+    Kind.FOUND: _found,
+    Kind.CHANGING: _changing,
+    Kind.CHANGED: _changed,
+    Kind.ANSWERED: _answered,
+    Kind.PROBLEM: _problem_seen,
+    Kind.LOOK_AGAIN: _look_again,
+    Kind.RESUMED: _resumed,
+    Kind.CANCELLED: _ended,
+    Kind.FAILED: _ended,
+    Kind.FINISHED: _ended,
+}

@@ -1,0 +1,54 @@
+"""An administrator's sign-in while a run lasts: sealed, renewed, and gone with the run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from jobs.mail.trace import open_trace
+from jobs.microsoft.errors import Said, SignInNeeded
+from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.graph import Graph
+from jobs.microsoft.http import async_client, sync_client
+from jobs.microsoft.identity import Identity
+from jobs.microsoft.scopes import exchange_scope, graph_scopes
+from jobs.microsoft.tokens import Tokens
+from jobs.model import Account
+from jobs.run import Run
+from jobs.runtime import Runtime
+from jobs.step import Context
+
+SESSION_S = 26 * 3600
+"""How long a sign-in is kept at most, in seconds: M5 may need 24 hours."""
+
+
+def keep(runtime: Runtime, run_id: str, cache: str) -> None:
+    """Seal a sign-in for the run."""
+    runtime.vault.put(f"session:{run_id}", cache, SESSION_S)
+
+
+def forget(runtime: Runtime, run_id: str) -> None:
+    """The run has ended, or the sign-in is dead."""
+    runtime.vault.drop(f"session:{run_id}")
+
+
+@asynccontextmanager
+async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[Context]:
+    """The clouds as the signed-in administrator sees them.
+
+    Raises:
+        SignInNeeded: the sign-in is gone.
+    """
+    cache = runtime.vault.get(f"session:{run.id}")
+    if cache is None:
+        raise SignInNeeded("sign_in_missing", Said("entra"))
+    settings = runtime.settings
+    async with async_client(settings) as http:
+        with sync_client(settings) as login:
+            identity = Identity.of_bot(settings, login, account.tenant_id)
+            tokens = Tokens(identity, cache, lambda renewed: keep(runtime, run.id, renewed))
+            graph = Graph(http, tokens.source(*graph_scopes(settings.graph_url)), settings.graph_url)
+            source = tokens.source(exchange_scope(settings.exchange_url))
+            exchange = InvokeCommand(http, source, settings.exchange_url, account.tenant_id, account.upn)
+            trace = open_trace(graph, exchange)
+            yield Context(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace)

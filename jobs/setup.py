@@ -1,0 +1,135 @@
+"""RQ entry point: carry a run as far as it goes, then let the worker go."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from jobs import session
+from jobs.clock import now
+from jobs.engine import Engine, LeaseLostError
+from jobs.microsoft.errors import Said, SignInNeeded
+from jobs.model import State
+from jobs.run import Event, Kind, Run
+from jobs.runtime import Runtime, current
+from jobs.steps import steps_for
+from jobs.store import LEASE_S, Lease
+
+BUSY_S = 1
+UNEXPECTED_TRIES = 3
+UNEXPECTED_S = 15
+
+log = structlog.get_logger(__name__)
+
+
+def advance(run_id: str) -> None:
+    """Do everything about the run that can be done now. May run twice, or die anywhere: nothing happens twice.
+
+    Where another worker has the run, it is looked at again a moment later.
+    """
+    runtime = current()
+    with runtime.store.lease(run_id) as lease:
+        if lease is None:
+            runtime.store.look_at(run_id, now() + timedelta(seconds=BUSY_S))
+            return
+        lease.renew()
+        try:
+            conclude(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
+        except LeaseLostError:
+            return
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not hold up the queue
+            _unexpected(runtime, run_id, error)
+
+
+async def _advance(runtime: Runtime, lease: Lease, run_id: str) -> int:
+    """Work on the run, and return the version up to which everything was taken into account."""
+    run = runtime.store.load(run_id)
+    if run.ended or not run.detailed or run.account is None:
+        return run.version
+    if run.running:
+        runtime.store.append(run_id, Event(Kind.RESUMED, now()))
+    try:
+        async with _renewing(lease) as holding, session.clouds(runtime, runtime.store.load(run_id), run.account) as ctx:
+            engine = Engine(ctx, steps_for(run.channel.profile), runtime.listener, lambda: holding.held)
+            await _work(engine)
+            return ctx.run.version
+    except SignInNeeded as error:
+        session.forget(runtime, run_id)
+        runtime.store.append(run_id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
+        return runtime.store.load(run_id).version
+
+
+async def _work(engine: Engine) -> None:
+    if engine.ctx.run.plan is None:
+        await engine.look()
+    run = engine.ctx.run
+    if not run.approvals and run.findings["tenant"].state is State.WRONG:
+        raise SignInNeeded("wrong_tenant", Said("entra", code=run.channel.domain))
+    if run.plan is not None and (run.approvals or not (run.plan.changes or blocked(run))):
+        await engine.make()
+
+
+def blocked(run: Run) -> tuple[str, ...]:
+    """Steps that were looked at, do not hold, and that no approval can mend."""
+    mendable = {change.step for change in run.plan.changes} if run.plan else set()
+    automatic = {name for name, step in steps_for(run.channel.profile).items() if step.automatic}
+    stuck = {State.WRONG, State.UNKNOWN, State.WAITING}
+    return tuple(name for name, f in run.findings.items() if name in automatic and f.state in stuck and name not in mendable)
+
+
+def conclude(runtime: Runtime, run_id: str, seen: int) -> None:
+    """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
+    run, store = runtime.store.load(run_id), runtime.store
+    times = [finding.until for finding in run.findings.values() if finding.until]
+    if not run.ended and run.plan and all(run.settled(name) for name in steps_for(run.channel.profile)):
+        store.end(run, Event(Kind.FINISHED, now()))
+        session.forget(runtime, run_id)
+    elif times and run.account and not run.ended:
+        store.look_at(run_id, min(times))
+    else:
+        store.forget_due(run_id)
+    if not run.ended and store.length(run_id) != seen:
+        store.look_at(run_id, now())
+    runtime.listener.changed(run_id)
+
+
+def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
+    """Say so with a reference, try again a few times, then end the run so that the queue goes on."""
+    reference, store = f"REF-{secrets.token_hex(3).upper()}", runtime.store
+    log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
+    store.append(run_id, Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}))
+    tries = sum(event.data.get("question") == "run" for event in store.events(run_id) if event.kind is Kind.PROBLEM)
+    if tries < UNEXPECTED_TRIES:
+        store.look_at(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+    else:
+        store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
+        session.forget(runtime, run_id)
+    runtime.listener.changed(run_id)
+
+
+@dataclass(slots=True)
+class _Holding:
+    held: bool = True
+
+
+@asynccontextmanager
+async def _renewing(lease: Lease) -> AsyncIterator[_Holding]:
+    """Keep the lease while the work lasts; ``held`` turns false where another worker has taken it."""
+    holding = _Holding()
+
+    async def renew() -> None:
+        while holding.held:
+            await asyncio.sleep(LEASE_S / 3)
+            holding.held = await asyncio.to_thread(lease.renew)
+
+    task = asyncio.create_task(renew())
+    try:
+        yield holding
+    finally:
+        task.cancel()

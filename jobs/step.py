@@ -1,0 +1,117 @@
+"""What a step is: one fact that must be true about the channel.
+
+A new step is one module in :mod:`jobs.steps`, its texts, and its test. The engine, the plan, the progress card, the list of
+permissions and the docs page find it by themselves.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from jobs.clock import now
+from jobs.mail.trace import Trace
+from jobs.microsoft.errors import CloudError
+from jobs.microsoft.exchange import CmdletRunner
+from jobs.microsoft.graph import Graph
+from jobs.model import Change, Channel, Finding, Profile, Scope, State, Turn, Words
+from jobs.run import Run
+from jobs.settings import Settings
+from jobs.store import Store
+from jobs.vault import Vault
+
+
+@dataclass(slots=True)
+class Context:
+    """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event."""
+
+    run: Run
+    settings: Settings
+    store: Store
+    vault: Vault
+    graph: Graph
+    exchange: CmdletRunner
+    trace: Callable[[], Trace]
+    looking: bool = False
+
+    @property
+    def channel(self) -> Channel:
+        """The channel the run is about."""
+        return self.run.channel
+
+    def fact(self, name: str) -> str:
+        """A value that an earlier step found."""
+        return self.run.fact(name)
+
+    def pause(self, step: str, seconds: tuple[float, ...]) -> float:
+        """How long to wait before the next look: the n-th of the pauses, and the last one from then on."""
+        return seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)]
+
+
+class Step(ABC):
+    """One fact. Subclasses say what it is; only :meth:`inspect` may call it done.
+
+    ``needs`` are steps that must hold before this one can even be looked at; ``after`` are steps that must be settled before
+    this one is changed. ``reads`` and ``writes`` are the permissions it takes, machine-readable (docs/permissions.md is made
+    of them). ``automatic`` is false for what only a person can do or prove: such a step is no part of a plan.
+    """
+
+    name: ClassVar[str]
+    row: ClassVar[str]
+    group: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    after: ClassVar[tuple[str, ...]] = ()
+    profiles: ClassVar[frozenset[Profile]] = frozenset(Profile)
+    reads: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[tuple[str, ...]] = ()
+    automatic: ClassVar[bool] = True
+    free: ClassVar[bool] = False
+    asks: ClassVar[str] = ""
+
+    @abstractmethod
+    async def inspect(self, ctx: Context) -> Finding:
+        """Look at the fact; change nothing.
+
+        Raises:
+            CloudError: the cloud could not be asked; the engine turns it into a finding.
+        """
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """What :meth:`apply` would change, given what was found. Empty: this step cannot mend it, or needs no approval."""
+        return ()
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Make the fact true. Safe to repeat: look first, natural keys.
+
+        Raises:
+            CloudError: as for :meth:`inspect`.
+        """
+        raise NotImplementedError
+
+    def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
+        """What an error of :meth:`apply` means where this step knows better than the engine."""
+        return None
+
+    def change(self, before: Words, after: Words, scope: Scope, command: str) -> Change:
+        """One reversible line of the plan about this step's object."""
+        return Change(self.name, self.row, Words(f"step.{self.name}"), before, after, scope, command)
+
+    def ok(self, seen: Words | None = None, **facts: str) -> Finding:
+        """The fact holds."""
+        return Finding(self.name, State.OK, seen=seen, facts=facts)
+
+    def wrong(self, seen: Words, *, cause: str = "", **facts: str) -> Finding:
+        """The fact does not hold; what was expected stands in the catalogue under the step's name."""
+        return Finding(self.name, State.WRONG, seen=seen, expected=Words(f"expected.{self.name}"), cause=cause, facts=facts)
+
+    def waits_for(self, turn: Turn, seen: Words | None = None, *, cause: str = "", again_s: float = 0, **facts: str) -> Finding:
+        """A person is waited for, or the clock; ``again_s`` is when to look again by ourselves, in seconds."""
+        until: datetime | None = now() + timedelta(seconds=again_s) if again_s else None
+        return Finding(self.name, State.WAITING, seen=seen, cause=cause, waiting_for=turn, until=until, facts=facts)
+
+    def skipped(self, reason: Words) -> Finding:
+        """The fact is left out, with a reason; never counted as ok."""
+        return Finding(self.name, State.SKIPPED, seen=reason)

@@ -1,0 +1,21 @@
+"""C2: the two addresses that Webex Connect made up."""
+
+from __future__ import annotations
+
+from jobs.model import Finding, Turn, Words
+from jobs.step import Context, Step
+
+
+class Addresses(Step):
+    """The Call Back URL and the Forwarding Address are known (checked when they were typed, :mod:`jobs.details`)."""
+
+    name = "addresses"
+    row = "C2"
+    group = "connect"
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Both are there."""
+        channel = ctx.channel
+        if not (channel.callback_url and channel.forwarding_address):
+            return self.waits_for(Turn.REQUESTER)
+        return self.ok(Words("seen.addresses", {"callback": channel.callback_url, "forwarding": channel.forwarding_address}))

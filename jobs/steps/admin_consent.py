@@ -1,0 +1,36 @@
+"""E5: admin consent, by a card button to Microsoft's own page. It counts only when the grants are really there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from jobs.clock import now
+from jobs.model import Finding, Profile, Turn, Words
+from jobs.step import Context, Step
+
+SHOWS_WITHIN = timedelta(minutes=5)
+PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
+
+
+class AdminConsent(Step):
+    """``Mail.Send`` is granted to the app, in the article profile only (facts/microsoft.md 1.6)."""
+
+    name = "admin_consent"
+    row = "E5"
+    group = "entra"
+    needs = ("service_principal", "mail_send")
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    automatic = False
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Never believe the redirect: read the assignments."""
+        if not ctx.fact("mail_send"):
+            return self.skipped(Words("skipped.mail_send_not_exposed"))
+        assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))
+        if any(str(a.get("appRoleId", "")).lower() == ctx.fact("mail_send").lower() for a in assignments):
+            return self.ok(Words("seen.consent"))
+        answer = ctx.run.answers.get("consent")
+        if answer is not None and now() - answer.at < SHOWS_WITHIN:
+            return self.waits_for(Turn.TIME, Words("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S))
+        return self.waits_for(Turn.ADMINISTRATOR, Words("seen.no_consent"))

@@ -1,0 +1,62 @@
+"""V2 and V3: an agent has the mail, and the agent's answer leaves the mailbox."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobs.mail.trace import TraceRow, TraceStatus
+from jobs.microsoft.errors import explain
+from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.step import Context, Step
+from jobs.steps.test_mail import FAILED, subject_of
+
+PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
+
+
+class AgentHasIt(Step):
+    """V2: said by somebody at the desktop, or shown by the answer."""
+
+    name = "agent_has_it"
+    row = "V2"
+    group = "connect"
+    needs = ("test_mail",)
+    after = ("agent_answer",)
+    automatic = False
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """The answer proves it better than a word."""
+        answered = ctx.run.findings.get("agent_answer")
+        if answered is not None and answered.state is State.OK:
+            return self.ok(Words("seen.shown_by_answer"))
+        if ctx.run.answer("agent_has_it"):
+            return self.ok(Words("seen.said_by_agent"))
+        return self.waits_for(Turn.AGENT, Words("seen.agent_asked"))
+
+
+class AgentAnswer(Step):
+    """V3: the trace shows a mail from the mailbox with the test's subject, delivered."""
+
+    name = "agent_answer"
+    row = "V3"
+    group = "connect"
+    needs = ("test_mail",)
+    reads = ("ExchangeMessageTrace.Read.All",)
+    automatic = False
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Follow the answer until it leaves."""
+        rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
+        answers = [row for row in rows if row.recipient.lower() != ctx.channel.forwarding_address]
+        delivered = next((row for row in answers if row.status is TraceStatus.DELIVERED), None)
+        if delivered is not None:
+            return self.ok(Words("seen.answer_delivered", {"recipient": delivered.recipient}), answered_at=delivered.received.isoformat())
+        failed = next((row for row in answers if row.status in FAILED), None)
+        if failed is not None:
+            return await self._failed(ctx, failed)
+        return self.waits_for(Turn.AGENT, Words("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S))
+
+    async def _failed(self, ctx: Context, row: TraceRow) -> Finding:
+        words = await ctx.trace().details(row)
+        cause = next((found.cause for line in words for found in explain(line) if found.cause), "mail_not_delivered")
+        finding = self.waits_for(Turn.AGENT, Words("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1])
+        return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))

@@ -1,0 +1,52 @@
+"""C6, rehearsed: the bot's own client secret, made only with the mailbox user's word. Webex Connect's own secret is never kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from jobs.clock import now
+from jobs.microsoft.registration import unique_name
+from jobs.model import Change, Finding, Scope, Words
+from jobs.step import Context, Step
+from jobs.steps.client_secret import expiry, secrets_of
+
+LABEL = "Webex email bot, rehearsal and check"
+
+
+class CheckSecret(Step):
+    """A second secret, with which the bot signs the mailbox user in and ``/check`` can log in by SMTP (DESIGN.md, decisions)."""
+
+    name = "check_secret"
+    row = "C6"
+    group = "connect"
+    needs = ("application",)
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    asks = "rehearse"
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """It exists at Microsoft and lies sealed here."""
+        if ctx.run.answer("rehearse").startswith("skip"):
+            return self.skipped(Words("skipped.rehearsal"))
+        if ctx.vault.holds(f"check-secret:{ctx.channel.mailbox}"):
+            return self.ok(Words("seen.check_secret"))
+        if ctx.store.record(ctx.channel.mailbox) is not None:
+            return self.skipped(Words("skipped.proven_before"))
+        return self.wrong(Words("seen.none"))
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """Shown with the others, made only when somebody rehearses."""
+        line = self.change(Words("seen.none"), Words("after.check_secret"), Scope.APP, "Graph POST /applications/{id}/addPassword")
+        return (replace(line, note=Words("note.check_secret")),)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Remove what an interrupted try left behind, then make it and seal it at once."""
+        for orphan in secrets_of(await ctx.graph.application_by_unique_name(unique_name(ctx.channel.mailbox))):
+            if orphan.get("displayName") == LABEL:
+                await ctx.graph.remove_password(ctx.fact("object_id"), str(orphan["keyId"]))
+        end = expiry(now(), ctx.channel.lifetime_months, None)
+        if limit := ctx.fact("expires"):
+            end = min(end, end.fromisoformat(limit))
+        made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
+        ctx.vault.put(f"check-secret:{ctx.channel.mailbox}", made.secret, int((end - now() + timedelta(days=1)).total_seconds()))

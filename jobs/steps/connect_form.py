@@ -1,0 +1,51 @@
+"""C3, C4, C5: the fields of Webex Connect's form. A person fills them in; V1 to V3 prove it."""
+
+from __future__ import annotations
+
+from jobs.model import Finding, Turn, Words
+from jobs.step import Context, Step
+
+FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
+"""What must be true before the form can be filled in and Generate Token can succeed."""
+
+
+class _Filled(Step):
+    """The requester says that a part of the form is filled in, by saying that the token was saved (facts/connect.md 1.2)."""
+
+    group = "connect"
+    needs = FORM
+    automatic = False
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Webex Connect's asset API is not confirmed (facts/connect.md 2.1), so a person's word counts until the proof."""
+        if not ctx.run.answer("token_saved"):
+            return self.waits_for(Turn.REQUESTER, Words("seen.form_open"))
+        return self.ok(Words("seen.said_by_requester"))
+
+
+class MailboxFields(_Filled):
+    """C3: Email ID, SMTP server, port, security, username."""
+
+    name = "mailbox_fields"
+    row = "C3"
+
+
+class AppFields(_Filled):
+    """C4: Client ID and Client Secret."""
+
+    name = "app_fields"
+    row = "C4"
+
+
+class AddressFields(_Filled):
+    """C5: the Authorization, Access Token and Refresh Token URLs, and the scope."""
+
+    name = "address_fields"
+    row = "C5"
+
+
+class Token(_Filled):
+    """C6: Generate Token, signed in as the Username."""
+
+    name = "token"
+    row = "C6"

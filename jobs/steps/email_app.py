@@ -1,0 +1,20 @@
+"""C1: the email app in Webex Connect, which only a person can make."""
+
+from __future__ import annotations
+
+from jobs.model import Finding, Turn, Words
+from jobs.step import Context, Step
+
+
+class EmailApp(Step):
+    """Webex Connect has an email app with OAuth 2.0: whoever gives its Call Back URL has seen it."""
+
+    name = "email_app"
+    row = "C1"
+    group = "connect"
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Said by the requester, not proven before V1."""
+        if not ctx.channel.callback_url:
+            return self.waits_for(Turn.REQUESTER)
+        return self.ok(Words("seen.said_by_requester"))

@@ -1,0 +1,48 @@
+"""C6, rehearsed: the bot does what Webex Connect will do, so that a wrong switch shows before the form is filled in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from jobs.clock import now
+from jobs.mail.smtp import SmtpProbe, login_probe
+from jobs.model import Evidence, Finding, Turn, Words
+from jobs.step import Context, Step
+
+SPREADS = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
+SPREADS_FOR = timedelta(hours=1)
+"""A mailbox's SMTP AUTH takes minutes to an hour to reach every server (facts/microsoft.md 2.1, not confirmed)."""
+PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
+
+
+class Rehearsal(Step):
+    """The mailbox user's token logs in at the SMTP server by XOAUTH2."""
+
+    name = "rehearsal"
+    row = "C6"
+    group = "connect"
+    needs = ("check_secret", "smtp_auth", "smtp_grant", "admin_consent")
+    automatic = False
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Log in, phase by phase, and leave without sending."""
+        answer = ctx.run.answer("rehearse")
+        if answer.startswith("skip"):
+            return self.skipped(Words("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
+        token = ctx.vault.get(f"rehearsal:{ctx.run.id}")
+        if token is None:
+            return self.waits_for(Turn.MAILBOX_USER, Words("seen.rehearsal_open"))
+        probe = await login_probe(ctx.settings.smtp_server, ctx.fact("upn"), token)
+        evidence = (Evidence("smtp", probe.reply), *(Evidence("transcript", line) for line in probe.transcript))
+        if probe.ok:
+            return replace(self.ok(Words("seen.verbatim_reply", {"reply": probe.reply})), evidence=evidence)
+        return replace(self._failed(ctx, probe), evidence=evidence)
+
+    def _failed(self, ctx: Context, probe: SmtpProbe) -> Finding:
+        seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
+        changed = ctx.run.changed.get("smtp_auth")
+        spreading = changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
+        if spreading:
+            return self.waits_for(Turn.TIME, seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
+        return self.waits_for(Turn.MAILBOX_USER, seen, cause=probe.cause)

@@ -1,0 +1,39 @@
+"""E1, second half: the enterprise application, which Graph does not make by itself as the portal does."""
+
+from __future__ import annotations
+
+from jobs.model import Change, Finding, Scope, Words
+from jobs.step import Context, Step
+
+
+class ServicePrincipal(Step):
+    """The app has a service principal that is enabled and asks for no assignment (facts/microsoft.md 1.3)."""
+
+    name = "service_principal"
+    row = "E1"
+    group = "entra"
+    needs = ("application",)
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Look it up by the app's client id."""
+        principal = await ctx.graph.service_principal(ctx.fact("client_id"))
+        if principal is None:
+            return self.wrong(Words("seen.none"))
+        facts = {"sp_id": str(principal["id"])}
+        if principal.get("accountEnabled") is False:
+            return self.wrong(Words("seen.sp_disabled"), cause="app_disabled", **facts)
+        if principal.get("appRoleAssignmentRequired"):
+            return self.wrong(Words("seen.sp_assignment"), cause="user_not_assigned", **facts)
+        return self.ok(Words("seen.service_principal"), **facts)
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """Make it where it is missing; what somebody switched off stays for a person to decide."""
+        if finding.cause:
+            return ()
+        return (self.change(Words("seen.none"), Words("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Make it; a second one cannot come to be."""
+        await ctx.graph.create_service_principal(ctx.fact("client_id"))

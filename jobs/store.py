@@ -1,0 +1,192 @@
+"""Runs in Redis: events, who works on a run, when to look again, and which run a channel belongs to.
+
+``run:ID:events`` is the append-only list; everything else is an index that can be lost without losing a run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redis import Redis
+from redis.exceptions import LockError
+from redis.lock import Lock
+
+from jobs import codec
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.run import Event, Kind, Run, fold
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+LEASE_S = 12
+DUE = "runs:due"
+OPEN = "runs:open"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A channel that was proven: which run did it and when."""
+
+    run: str
+    at: datetime
+    channel: Channel
+
+
+class AlreadyRunningError(Exception):
+    """Another run is at work on this channel. ``run`` names it."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+
+class Store:
+    """All that is kept about runs. Raises redis.RedisError where Redis is away."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def open(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
+        """Begin a run, claimed by its mailbox, or by where it was asked for while the mailbox is not known (:meth:`claim`).
+
+        Raises:
+            AlreadyRunningError: there is such a run, and it has not ended.
+        """
+        run_id = "".join(secrets.choice(LETTERS) for _ in range(6))
+        self.redis.zadd(OPEN, {run_id: now().timestamp()})
+        try:
+            self.claim(channel.mailbox or place.get("message", run_id), run_id)
+        except AlreadyRunningError:
+            self.redis.zrem(OPEN, run_id)
+            raise
+        self.append(run_id, Event(Kind.OPENED, now(), by=requester.email, data=place, channel=channel, person=requester))
+        self.redis.zadd(f"space:{place.get('room', '')}:runs", {run_id: now().timestamp()})
+        return self.load(run_id)
+
+    def claim(self, mailbox: str, run_id: str) -> None:
+        """Make this the one run of the mailbox. One that died before its first event is no run.
+
+        Raises:
+            AlreadyRunningError: another run that has not ended holds it.
+        """
+        holder = self.redis.set(f"channel:{mailbox}:run", run_id, nx=True, get=True)
+        if holder is None or _text(holder) == run_id:
+            return
+        if self._is_open(_text(holder)):
+            raise AlreadyRunningError(_text(holder))
+        self.redis.set(f"channel:{mailbox}:run", run_id)
+
+    def append(self, run_id: str, *events: Event) -> None:
+        """Add to the run's history; the events of one call land together."""
+        self.redis.rpush(f"run:{run_id}:events", *(codec.dump(event) for event in events))
+
+    def events(self, run_id: str) -> tuple[Event, ...]:
+        """The run's history, oldest first; empty where there is no such run."""
+        return tuple(codec.load(raw, Event) for raw in self.redis.lrange(f"run:{run_id}:events", 0, -1))
+
+    def load(self, run_id: str) -> Run:
+        """Where the run stands.
+
+        Raises:
+            LookupError: there is no such run.
+        """
+        return fold(run_id, self.events(run_id))
+
+    def length(self, run_id: str) -> int:
+        """How many events the run has; it only grows, so it is the run's version."""
+        return int(self.redis.llen(f"run:{run_id}:events"))
+
+    def end(self, run: Run, event: Event) -> None:
+        """Append the last event and give the channel free. A run ends once; a second end changes nothing."""
+        self.append(run.id, event)
+        self.redis.zrem(OPEN, run.id)
+        self.redis.zrem(DUE, run.id)
+        if _text(self.redis.get(f"channel:{run.channel.mailbox}:run")) == run.id:
+            self.redis.delete(f"channel:{run.channel.mailbox}:run")
+        if event.kind is Kind.FINISHED:
+            self.redis.set(f"channel:{run.channel.mailbox}", codec.dump(Record(run.id, event.at, run.channel)))
+
+    def record(self, mailbox: str) -> Record | None:
+        """The channel's proof, if it was ever proven."""
+        raw = self.redis.get(f"channel:{mailbox}")
+        return codec.load(raw, Record) if isinstance(raw, bytes) else None
+
+    def running(self, mailbox: str) -> str:
+        """The run that has not ended and holds the mailbox, or the empty string."""
+        holder = _text(self.redis.get(f"channel:{mailbox}:run"))
+        return holder if holder and self._is_open(holder) else ""
+
+    def of_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
+        """The newest runs of a space, newest first."""
+        return tuple(self.load(_text(raw)) for raw in self.redis.zrevrange(f"space:{room}:runs", 0, most - 1))
+
+    def look_at(self, run_id: str, when: datetime) -> None:
+        """Have the run advanced at that time, by whichever worker is there then."""
+        self.redis.zadd(DUE, {run_id: when.timestamp()})
+
+    def forget_due(self, run_id: str) -> None:
+        """Nothing is to be looked at by itself."""
+        self.redis.zrem(DUE, run_id)
+
+    def take_due(self, schedule: str = DUE, most: int = 100) -> tuple[str, ...]:
+        """Runs whose time in the schedule has come, each handed out once."""
+        ready = self.redis.zrangebyscore(schedule, 0, now().timestamp(), start=0, num=most)
+        return tuple(run_id for run_id in map(_text, ready) if self.redis.zrem(schedule, run_id))
+
+    def hand_over(self, key_id: str) -> None:
+        """Remember that somebody has seen the secret with this key id."""
+        self.redis.sadd("secrets:handed-over", key_id)
+
+    def handed_over(self, key_id: str) -> bool:
+        """Whether somebody has seen the secret with this key id."""
+        return bool(self.redis.sismember("secrets:handed-over", key_id))
+
+    @contextmanager
+    def lease(self, run_id: str) -> Iterator[Lease | None]:
+        """The right to work on a run, for one worker at a time; None where another has it.
+
+        The run is put on the due list meanwhile, so a worker that dies is followed by another after :data:`LEASE_S` seconds.
+        """
+        lock = self.redis.lock(f"run:{run_id}:lease", timeout=LEASE_S, thread_local=False)
+        if not lock.acquire(blocking=False):
+            yield None
+            return
+        try:
+            yield Lease(self, run_id, lock)
+        finally:
+            _release(lock)
+
+    def _is_open(self, run_id: str) -> bool:
+        return self.redis.zscore(OPEN, run_id) is not None and self.length(run_id) > 0
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to work on one run, while it is renewed."""
+
+    store: Store
+    run_id: str
+    lock: Lock
+
+    def renew(self) -> bool:
+        """Keep the right for another :data:`LEASE_S` seconds; False where it was lost to another worker."""
+        try:
+            self.lock.reacquire()
+        except LockError:
+            return False
+        self.store.look_at(self.run_id, now() + timedelta(seconds=LEASE_S + 1))
+        return True
+
+
+def _release(lock: Lock) -> None:
+    try:
+        lock.release()
+    except LockError:
+        return  # the lease ran out and another worker has it: nothing to give back
+
+
+def _text(raw: object) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw or "")

@@ -1,0 +1,140 @@
+"""A named person's browser: cookies, redirects, and the forms of Microsoft's sign-in and of the bot's pages."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Literal
+from urllib.parse import urljoin
+
+import httpx
+
+MOST_PAGES = 12
+TO_BE_TYPED = ("text", "email", "password", "tel", "url", "number", "search")
+
+
+@dataclass(slots=True)
+class Form:
+    """A form with its fields; ``buttons`` are those that carry a name."""
+
+    action: str
+    method: str
+    values: dict[str, str] = field(default_factory=dict)
+    accounts: list[str] = field(default_factory=list)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+    typed: bool = False
+
+
+@dataclass(slots=True)
+class Page:
+    """What the browser shows in the end."""
+
+    url: str
+    status: int
+    html: str
+    text: str = ""
+    forms: list[Form] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+
+class _Reader(HTMLParser):
+    """Finds the forms, links and words of a page."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self._page, self._form, self._hidden = page, Form("", ""), 0
+        self._words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what can be pressed or filled in."""
+        given = {key: value or "" for key, value in attrs}
+        if tag == "form":
+            self._form = Form(urljoin(self._page.url, given.get("action", "")), given.get("method", "get").upper())
+            self._page.forms.append(self._form)
+        elif tag in {"input", "textarea"}:
+            self._field(given)
+        elif tag == "button" and given.get("name"):
+            self._form.buttons.append((given["name"], given.get("value", "")))
+        elif tag == "a" and given.get("href"):
+            self._page.links.append(urljoin(self._page.url, given["href"]))
+        self._hidden += tag in {"style", "script"}
+
+    def handle_endtag(self, tag: str) -> None:
+        """Words in a script or style are not shown."""
+        self._hidden -= tag in {"style", "script"}
+
+    def handle_data(self, data: str) -> None:
+        """Collect the words."""
+        if not self._hidden and data.strip():
+            self._say(data)
+
+    def _say(self, words: str) -> None:
+        self._words.append(" ".join(words.split()))
+        self._page.text = "\n".join(self._words)
+
+    def _field(self, given: dict[str, str]) -> None:
+        kind = given.get("type", "text")
+        if kind == "radio" and given.get("name") == "account":
+            self._form.accounts.append(given.get("value", ""))
+        elif kind == "submit" and given.get("name"):
+            self._form.buttons.append((given["name"], given.get("value", "")))
+        elif given.get("name") and kind not in {"radio", "submit"}:
+            self._form.values[given["name"]] = given.get("value", "")
+        self._form.typed = self._form.typed or (kind in TO_BE_TYPED and "readonly" not in given)
+        if "readonly" in given and given.get("value"):
+            self._say(given["value"])
+
+
+class Browser:
+    """Opens links as a person does: chooses the account at Microsoft, accepts or declines, presses the one button of a page."""
+
+    def __init__(self, account: str, context: ssl.SSLContext) -> None:
+        self.account = account
+        self._client = httpx.Client(verify=context, follow_redirects=True, trust_env=False, timeout=30)
+
+    def open(self, url: str, decision: Literal["accept", "decline"] = "accept") -> Page:
+        """Follow the link to where a person has nothing more to press. Raises ``httpx.HTTPError``."""
+        page, done = _page(self._client.get(url)), {url}
+        for _ in range(MOST_PAGES):
+            step = self._next(page, done, decision)
+            if step is None:
+                return page
+            done.add(str(step.url) if step.method == "GET" else f"{step.method} {step.url}")
+            page = _page(self._client.send(step, follow_redirects=True))
+        return page
+
+    def close(self) -> None:
+        """Forget the cookies and connections."""
+        self._client.close()
+
+    def _next(self, page: Page, done: set[str], decision: str) -> httpx.Request | None:
+        for form in page.forms:
+            if form.accounts:
+                return self._request(page, form, {"account": self._mine(form), "action": decision})
+            if not form.typed and f"{form.method} {form.action}" not in done:
+                return self._request(page, form, dict(form.buttons[:1]))
+        fresh = [link for link in page.links if link not in done and not link.startswith("mailto:")]
+        return self._client.build_request("GET", fresh[0]) if len(page.links) == 1 and fresh else None
+
+    def _mine(self, form: Form) -> str:
+        """This person's account; any other name is what Microsoft has for it."""
+        matches = [account for account in form.accounts if account.lower() == self.account.lower()]
+        return matches[0] if matches else self.account
+
+    def _request(self, page: Page, form: Form, more: dict[str, str]) -> httpx.Request:
+        values = form.values | more
+        if form.method == "GET":
+            return self._client.build_request("GET", form.action, params=values)
+        return self._client.build_request("POST", form.action, data=values, headers={"Origin": _origin(page.url)})
+
+
+def _page(response: httpx.Response) -> Page:
+    page = Page(str(response.url), response.status_code, response.text)
+    _Reader(page).feed(response.text)
+    return page
+
+
+def _origin(url: str) -> str:
+    parsed = httpx.URL(url)
+    return f"{parsed.scheme}://{parsed.netloc.decode()}"

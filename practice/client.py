@@ -1,0 +1,128 @@
+"""People who use the practice cloud, for the demo and for the journey tests."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+
+from practice.browser import Browser, Page
+from practice.webex.cards import buttons
+
+Json = dict[str, Any]
+Wanted = Callable[[Json], bool]
+POLL_S = 1.0
+
+
+class NotSeenError(AssertionError):
+    """What was waited for did not appear; ``last`` is the last message that did."""
+
+    def __init__(self, expected: str, last: Json | None) -> None:
+        super().__init__(f"not seen: {expected}")
+        self.expected, self.last = expected, last
+
+
+def actions(message: Json) -> Iterator[Json]:
+    """The buttons of a message's card, those in ShowCards included."""
+    return (action for action, _ in buttons(message.get("card") or {}))
+
+
+def does(message: Json) -> set[str]:
+    """The verbs of its submit buttons."""
+    return {str(action["data"]["do"]) for action in actions(message) if isinstance(action.get("data"), dict) and "do" in action["data"]}
+
+
+def links(message: Json) -> list[str]:
+    """Where its link buttons lead."""
+    return [str(action["url"]) for action in actions(message) if action.get("type") == "Action.OpenUrl"]
+
+
+def has(*verbs: str, link: bool = False, member: str = "") -> Wanted:
+    """A message with all of these buttons, with a link button, in a room of ``member``."""
+    return lambda message: (
+        set(verbs) <= does(message)
+        and (not link or bool(links(message)))
+        and (not member or (message["roomType"] == "direct" and member in message["members"]))
+    )
+
+
+class People:
+    """Everybody at once: each call says who acts. ``on_change`` is told every new or edited message, once."""
+
+    def __init__(self, url: str, ca_path: Path, on_change: Callable[[Json], None] = lambda _: None) -> None:
+        self._context = ssl.create_default_context(cafile=str(ca_path))
+        self._http = httpx.Client(base_url=f"{url}/practice/", verify=self._context, trust_env=False, timeout=60)
+        self._browsers: dict[str, Browser] = {}
+        self._on_change = on_change
+        self.messages: dict[str, Json] = {}
+        self.change = 0
+
+    def close(self) -> None:
+        """Close all connections."""
+        for browser in self._browsers.values():
+            browser.close()
+        self._http.close()
+
+    def control(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """A control call; raises ``httpx.HTTPStatusError`` with the answer's words."""
+        answer = self._http.request(method, path, json=body, params=query or None)
+        if answer.is_error:
+            raise httpx.HTTPStatusError(f"{method} {path}: {answer.status_code} {answer.text}", request=answer.request, response=answer)
+        return answer.json()
+
+    def say(self, who: str, text: str, room: str = "direct", *, mention: bool | None = None, parent: str = "") -> Json:
+        """Write to the bot, or into a space (with a mention unless told otherwise)."""
+        mentioned = room != "direct" if mention is None else mention
+        body = {"as": who, "room": room, "text": text, "mention": mentioned, "parent": parent}
+        said: Json = self.control("POST", "webex/say", body)
+        return said
+
+    def press(self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any) -> Json:
+        """Press the button with this verb (or ``title=``); ``version=`` and ``force=`` as in the control API."""
+        data = {"data": {"do": do}} if do else {}
+        body = {"as": who, "message_id": message["id"], **data, "inputs": inputs or {}, **more}
+        pressed: Json = self.control("POST", "webex/press", body)
+        return pressed
+
+    def open_link(self, who: str, url: str, decision: Literal["accept", "decline"] = "accept") -> Page:
+        """Open a link in this person's browser, which signs in at Microsoft as this person."""
+        return self.browser(who).open(url, decision)
+
+    def browser(self, who: str) -> Browser:
+        """This person's browser, which keeps its cookies."""
+        if who not in self._browsers:
+            self._browsers[who] = Browser(who, self._context)
+        return self._browsers[who]
+
+    def look(self, wait: float = 0.0) -> None:
+        """Take in what has changed; waits up to ``wait`` seconds for something to."""
+        seen = self.control("GET", "webex/messages", after=self.change, wait=wait)
+        for message in seen["items"]:
+            self.messages[message["id"]] = message
+            self._on_change(message)
+        self.change = max(self.change, *(message["change"] for message in seen["items"]), 0)
+
+    def wait_for(self, expected: str, wanted: Wanted, seconds: float = 20.0, after: int = 0) -> Json:
+        """The newest message of the bot, changed after ``after``, that is wanted; raises :class:`NotSeenError`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.look(max(0.0, min(POLL_S, deadline - time.monotonic())))
+            newest = sorted(self.messages.values(), key=lambda each: -int(each["change"]))
+            for message in newest:
+                if message["change"] > after and message["from"].endswith("@webex.bot") and not message["deleted"] and wanted(message):
+                    return message
+            if time.monotonic() >= deadline:
+                raise NotSeenError(expected, newest[0] if newest else None)
+
+    def until(self, expected: str, true: Callable[[], Any], seconds: float = 20.0) -> Any:
+        """Whatever ``true`` returns once it is true; messages are taken in meanwhile. Raises :class:`NotSeenError`."""
+        deadline = time.monotonic() + seconds
+        while not (result := true()):
+            self.look(0.2)
+            if time.monotonic() >= deadline:
+                raise NotSeenError(expected, max(self.messages.values(), key=lambda each: int(each["change"]), default=None))
+        return result

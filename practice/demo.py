@@ -1,0 +1,108 @@
+"""``make demo``: the whole conversation through the real processes, printed as it goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+import time
+from typing import Any
+
+import httpx
+
+from practice import cardtext
+from practice.client import NotSeenError, People
+from practice.stack import NotStartedError, Stack
+from practice.story import Story
+
+WIDTH = 100
+TAIL_LINES = 30
+
+
+class Screen:
+    """What the demo prints: scenes with their number and the time, who acts, and every message as readable text."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self.last = ""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    def scene(self, number: int, of: int, title: str) -> None:
+        """A new scene, with a bar that shows how far the demo is."""
+        bar = "█" * number + "░" * (of - number)
+        self._print(f"\n{bar} {number:2}/{of}  {self.elapsed:5.1f} s  {title}", "1")
+
+    def act(self, text: str) -> None:
+        """Somebody does something."""
+        self._print(f"  → {text}", "36")
+
+    def message(self, message: dict[str, Any]) -> None:
+        """A message as it appears, or appears anew."""
+        if not message["from"].endswith("@webex.bot") or message["deleted"]:
+            return
+        where = message["room"] if message["roomType"] == "group" else f"1:1 with {_other(message)}"
+        edited = f", edit {message['edits']}" if message["edits"] else ""
+        body = cardtext.lines(message["card"]) if message["card"] else message["text"].splitlines()
+        self.last = "\n".join([f"  ┌ {where}{edited}", *(f"  │ {line}" for text in body for line in _folded(text)), "  └"])
+        self._print(self.last)
+
+    def _print(self, text: str, code: str = "") -> None:
+        shown = f"\033[{code}m{text}\033[0m" if code and self._colour else text
+        sys.stdout.write(shown + "\n")
+        sys.stdout.flush()
+
+
+def run() -> int:
+    """Play it; 0 if everything was seen, 1 with what was expected, the last card and the logs if not."""
+    screen, stack = Screen(), Stack()
+    screen.act(f"starting Redis, the practice cloud and the processes of the Procfile; logs in {stack.folder}")
+    try:
+        with stack:
+            screen.act(f"everything is up after {screen.elapsed:.1f} s: bot {stack.public_url}, cloud {stack.cloud_url}")
+            people = stack.people(screen.message)
+            try:
+                _play(people, screen)
+            except (NotSeenError, KeyError, httpx.HTTPError) as error:
+                _report(error, people, screen, stack)
+                raise
+            finally:
+                people.close()
+    except NotStartedError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    except (NotSeenError, KeyError, httpx.HTTPError):
+        return 1
+    sys.stdout.write(f"\nThe whole conversation took {screen.elapsed:.1f} s.\n")
+    return 0
+
+
+def _play(people: People, screen: Screen) -> None:
+    story = Story(people, screen.act)
+    scenes = story.scenes()
+    for number, (title, play) in enumerate(scenes, 1):
+        screen.scene(number, len(scenes), title)
+        play()
+        people.look()
+
+
+def _report(error: Exception, people: People, screen: Screen, stack: Stack) -> None:
+    """What was expected, the last card, and the ends of the logs."""
+    expected = error.expected if isinstance(error, NotSeenError) else str(error)
+    sys.stdout.flush()
+    sys.stderr.write(f"\nFailed after {screen.elapsed:.1f} s. Expected: {expected}\n\nThe last card:\n{screen.last or 'none'}\n")
+    sys.stderr.write(f"\n{len(people.messages)} messages were seen.\n{stack.logs(TAIL_LINES)}\nThe logs stay in {stack.folder}\n")
+
+
+def _other(message: dict[str, Any]) -> str:
+    return next((who for who in message["members"] if not who.endswith("@webex.bot")), "nobody")
+
+
+def _folded(text: str) -> list[str]:
+    """Long lines in pieces, so that a terminal does not break the frame."""
+    indent = " " * (len(text) - len(text.lstrip(" ▌")) + 2)
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, drop_whitespace=True, replace_whitespace=False) or [""]

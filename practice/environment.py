@@ -1,0 +1,87 @@
+"""Free ports, and the environment of each process of the stack."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+ROOT = Path(__file__).parents[1]
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
+PROBE_FROM = "probe@customer.example"
+CLIENT_ID = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """A free port for each listener."""
+
+    redis: int
+    cloud: int
+    web: int
+    smtp: int
+    probe: int
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers and Webex reach the product."""
+        return f"http://127.0.0.1:{self.web}"
+
+    @property
+    def cloud_url(self) -> str:
+        """Where the practice cloud listens."""
+        return f"https://localhost:{self.cloud}"
+
+
+def free_ports() -> Ports:
+    """Ports of loopback that nobody listens on now."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(5)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return Ports(*(int(probe.getsockname()[1]) for probe in probes))
+
+
+def base() -> dict[str, str]:
+    """What every process needs: this Python first on PATH, and the project's modules."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    path = f"{Path(sys.executable).parent}:{passed.get('PATH', '')}"
+    return {**passed, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
+    """The practice cloud's settings, with credentials made up for this start."""
+    values = {"bot_token": secrets.token_urlsafe(48), "bot_client_id": CLIENT_ID, "bot_client_secret": secrets.token_urlsafe(30)}
+    values |= {"smtp_port": str(ports.smtp), "probe_smtp_port": str(ports.probe), **settings}
+    return {f"PRACTICE_{name.upper()}": value for name, value in values.items()}
+
+
+def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str, str]:
+    """The environment of the product: exactly the variables of DESIGN.md, leading to the practice cloud."""
+    return {
+        "WEBEX_ACCESS_TOKEN": cloud["PRACTICE_BOT_TOKEN"],
+        "WEBEX_WEBHOOK_SECRET": secrets.token_urlsafe(32),
+        "WEBEX_API_URL": f"{ports.cloud_url}/webex/v1/",
+        "PUBLIC_URL": ports.public_url,
+        "PORT": str(ports.web),
+        "REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
+        "MICROSOFT_CLIENT_ID": cloud["PRACTICE_BOT_CLIENT_ID"],
+        "MICROSOFT_CLIENT_SECRET": cloud["PRACTICE_BOT_CLIENT_SECRET"],
+        "MICROSOFT_LOGIN_URL": ports.cloud_url,
+        "MICROSOFT_GRAPH_URL": f"{ports.cloud_url}/graph",
+        "EXCHANGE_ADMIN_URL": ports.cloud_url,
+        "SMTP_SERVER": f"localhost:{ports.smtp}",
+        "PROBE_SMTP_URL": f"smtp://127.0.0.1:{ports.probe}",
+        "PROBE_FROM": PROBE_FROM,
+        "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "ALLOWED_EMAIL_DOMAINS": "contoso.com",
+        "LOG_LEVEL": "INFO",
+        "SSL_CERT_FILE": str(ca_path),
+        "REQUESTS_CA_BUNDLE": str(ca_path),
+    }

@@ -1,0 +1,85 @@
+"""Trouble on demand: the next calls to a path answer what a test asks for (429, HTML, garbage, silence)."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+KEYS = ("prefix", "method", "times", "skip", "status", "headers", "body", "body_base64", "delay_s", "reset", "process")
+
+
+@dataclass(slots=True)
+class Fault:
+    """What the next ``times`` calls under ``prefix`` answer, after ``skip`` good ones and ``delay_s`` seconds.
+
+    ``reset`` breaks the connection instead of answering. ``process`` lets the cloud do the work first, so that only the
+    answer is lost. A ``status`` of 0 changes nothing but the delay.
+    """
+
+    prefix: str
+    method: str = ""
+    times: int = 1
+    skip: int = 0
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    delay_s: float = 0.0
+    reset: bool = False
+    process: bool = False
+
+    def public(self) -> dict[str, Any]:
+        """The fault as JSON."""
+        return {"prefix": self.prefix, "method": self.method, "times": self.times, "skip": self.skip, "status": self.status}
+
+
+def from_json(values: dict[str, Any]) -> Fault:
+    """A fault from a control call; raises ``ValueError`` for anything that is none."""
+    if unknown := set(values) - set(KEYS):
+        raise ValueError(f"a fault has no {', '.join(sorted(unknown))}; it has {', '.join(KEYS)}")
+    if not str(values.get("prefix", "")).startswith("/"):
+        raise ValueError("prefix must be a path")
+    given = {key: values[key] for key in KEYS if key in values and not key.startswith("body")}
+    body = base64.b64decode(values["body_base64"]) if "body_base64" in values else str(values.get("body", "")).encode()
+    return Fault(**given, body=body)
+
+
+class Faults:
+    """The faults that still have to happen."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Add one to the end."""
+        with self._lock:
+            self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._faults.clear()
+
+    def pending(self) -> list[Fault]:
+        """Those that are left."""
+        with self._lock:
+            return list(self._faults)
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault for this call, if any, and count it."""
+        with self._lock:
+            for fault in self._faults:
+                if path.lower().startswith(fault.prefix.lower()) and fault.method.upper() in {"", method}:
+                    return self._use(fault)
+        return None
+
+    def _use(self, fault: Fault) -> Fault | None:
+        if fault.skip > 0:
+            fault.skip -= 1
+            return None
+        fault.times -= 1
+        if fault.times <= 0:
+            self._faults.remove(fault)
+        return fault

@@ -1,0 +1,95 @@
+"""Everything that happened in the practice cloud, in order: who wrote what, and every call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+def now() -> str:
+    """The time as Webex and Microsoft write it: UTC, milliseconds, a Z."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One write: who changed which object by which action, and its state before and after (never a secret)."""
+
+    number: int
+    at: str
+    who: str
+    service: str
+    action: str
+    object: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP call that the cloud answered."""
+
+    number: int
+    at: str
+    who: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+
+
+class Journal:
+    """An append-only list of writes and of calls, shared by all threads of the cloud."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._entries: list[Entry] = []
+        self._calls: list[Call] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def write(self, who: str, service: str, action: str, object: str, before: Any = None, after: Any = None) -> Entry:  # noqa: A002, PLR0913, PLR0917 - an entry has this many words
+        """Add one write and count it by (service, action)."""
+        with self._changed:
+            entry = Entry(len(self._entries) + 1, now(), who, service, action, object, before, after)
+            self._entries.append(entry)
+            self._counts[service, action] += 1
+            self._changed.notify_all()
+            return entry
+
+    def call(self, who: str, method: str, path: str, status: int, seconds: float) -> None:
+        """Add one call; ``seconds`` is how long the cloud took for it."""
+        with self._changed:
+            self._calls.append(Call(len(self._calls) + 1, now(), who, method, path, status, round(seconds, 4)))
+
+    def entries(self, after: int = 0) -> tuple[Entry, ...]:
+        """The writes with a number above ``after``, oldest first."""
+        with self._changed:
+            return tuple(self._entries[after:])
+
+    def calls(self) -> tuple[Call, ...]:
+        """The calls since the last reset, oldest first."""
+        with self._changed:
+            return tuple(self._calls)
+
+    def counts(self) -> dict[str, int]:
+        """How many writes there were since the last reset, by ``service.action``."""
+        with self._changed:
+            return {f"{service}.{action}": count for (service, action), count in sorted(self._counts.items())}
+
+    def reset_calls(self) -> None:
+        """Forget calls and counts; the writes stay."""
+        with self._changed:
+            self._calls.clear()
+            self._counts.clear()
+
+    def wait(self, after: int, seconds: float) -> tuple[Entry, ...]:
+        """The writes above ``after``; waits for the first one up to ``seconds``."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while len(self._entries) <= after and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+            return tuple(self._entries[after:])

@@ -1,0 +1,145 @@
+"""Webex Connect and the contact center: takes forwarded mail, makes tasks, sends the agent's answer by SMTP."""
+
+from __future__ import annotations
+
+import base64
+import smtplib
+import ssl
+from dataclasses import asdict, dataclass
+from email.message import EmailMessage
+from email.utils import make_msgid
+from typing import Any, Final
+
+from practice.mail.connect_app import ConnectApp, FormError, Transaction
+from practice.mail.connect_oauth import ConnectOAuth
+from practice.mail.store import Mail, MailStore
+from practice.microsoft.world import World, new_id
+
+Json = dict[str, Any]
+OFFICE: Final = ("smtp.office365.com", 587)
+LOCAL: Final = frozenset({"localhost", "127.0.0.1"})
+PATIENCE_S: Final = 10
+
+
+@dataclass(slots=True)
+class Task:
+    """A mail that waits for an agent."""
+
+    id: str
+    customer: str
+    mailbox: str
+    subject: str
+    body: str
+    message_id: str
+    status: str = "queued"
+
+    def public(self) -> Json:
+        """For the control API; ``from`` and ``to`` as in a mail."""
+        values = asdict(self)
+        return values | {"from": values["customer"], "to": values["mailbox"]}
+
+
+class Connect:
+    """The email app with its inbound and outbound ways."""
+
+    def __init__(self, world: World, store: MailStore) -> None:
+        self._world, self._store = world, store
+        self.app = ConnectApp()
+        self.tasks: list[Task] = []
+        self.oauth: ConnectOAuth | None = None
+        self.context: ssl.SSLContext | None = None
+
+    def receive(self, mail: Mail, forwarder: str) -> bool:
+        """A mail from the internet: True when the address is this app's, whatever becomes of it."""
+        if mail.recipient.lower() != self.app.forwarding_address.lower():
+            return False
+        self._store.put(mail, "connect", self.app.app_id)
+        code, text = self._inbound(mail, forwarder)
+        self._log("inbound", code, text, mail.subject)
+        return True
+
+    def _inbound(self, mail: Mail, forwarder: str) -> tuple[str, str]:
+        own = self.app.fields.get("email_id", "").lower()
+        if not self.app.saved:
+            return "7007", "The app is not saved: the mail starts nothing"
+        if mail.sender.lower() in {own, forwarder.lower()}:
+            return "dropped", "Sender and recipient are the same: no flow is started"
+        if not self.app.service:
+            return "7007", "The app is not registered to Webex Engage: no flow is started"
+        self.tasks.append(Task(new_id(), mail.sender, own, mail.subject, mail.body, mail.message_id))
+        return "received", "A task was created"
+
+    def answer(self, subject: str, body: str, task_id: str = "") -> Json:
+        """The agent answers a task; the receipt tells 7501, 7553 or 7554. Raises ``LookupError`` without such a task."""
+        with self._world.lock:
+            task = self._task(subject, task_id)
+        code, text = self._send(task, body)
+        if code == "7501":
+            task.status = "completed"
+        self._log("outbound", code, text, f"Re: {task.subject}")
+        return {"code": code, "description": text, "task": task.public()}
+
+    def _task(self, subject: str, task_id: str) -> Task:
+        wanted = subject.lower().removeprefix("re:").strip()
+        for task in reversed(self.tasks):
+            if task_id == task.id or (not task_id and wanted in task.subject.lower()):
+                return task
+        raise LookupError(f"no task with the subject {subject!r}")
+
+    def _send(self, task: Task, body: str) -> tuple[str, str]:
+        if self.oauth is None:
+            raise RuntimeError("the cloud is not started")
+        try:
+            self.oauth.refresh(self.app)
+        except FormError as error:
+            return "7553", f"SMTP Authentication Failed: {error}"
+        try:
+            self._submit(self._message(task, body), task.customer)
+        except smtplib.SMTPAuthenticationError as error:
+            return "7553", f"SMTP Authentication Failed: {error.smtp_code} {_text(error.smtp_error)}"
+        except smtplib.SMTPResponseException as error:
+            return "7554", f"SMTP Failures: {error.smtp_code} {_text(error.smtp_error)}"
+        except (smtplib.SMTPException, OSError) as error:
+            return "7554", f"SMTP Failures: {error}"
+        return "7501", "Submitted"
+
+    def _message(self, task: Task, body: str) -> EmailMessage:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self.app.fields["email_id"], task.customer, f"Re: {task.subject}"
+        message["Message-ID"] = make_msgid(domain="webexconnect.practice.example")
+        message["In-Reply-To"] = message["References"] = task.message_id.replace("\n", " ")
+        message.set_content(body)
+        return message
+
+    def _submit(self, message: EmailMessage, recipient: str) -> None:
+        fields = self.app.fields
+        host, port = self._address(fields["smtp_server"], fields["port"])
+        kind = smtplib.SMTP_SSL if fields["security"].upper() == "SSL" else smtplib.SMTP
+        with kind(host, port, timeout=PATIENCE_S) as client:
+            if fields["security"].upper() == "STARTTLS":
+                client.starttls(context=self.context)
+            client.ehlo()
+            response = f"user={fields['username']}\x01auth=Bearer {self.app.access_token}\x01\x01"
+            code, reply = client.docmd("AUTH", "XOAUTH2 " + base64.b64encode(response.encode()).decode())
+            if code != 235:  # noqa: PLR2004 - authenticated
+                raise smtplib.SMTPAuthenticationError(code, reply)
+            client.send_message(message, fields["email_id"], [recipient])
+
+    def _address(self, server: str, port: str) -> tuple[str, int]:
+        """Office 365's own name and port mean this cloud's server; any other name is unknown here."""
+        host, _, own_port = server.strip().lower().partition(":")
+        number = own_port or port
+        if host in LOCAL and number.isdecimal():
+            return "localhost", int(number)
+        if (host, number) == (OFFICE[0], str(OFFICE[1])):
+            return "localhost", self._world.settings.smtp_port
+        raise OSError(f"cannot connect to {server}:{port}")
+
+    def _log(self, direction: str, code: str, text: str, subject: str) -> None:
+        status = "Failed" if code in {"7553", "7554"} else "Submitted" if code == "7501" else "Received"
+        self.app.log.append(Transaction(new_id(), self._world.now(), direction, code, status, text, subject))
+        self._world.journal.write("Webex Connect", "connect", direction, subject, None, {"code": code, "description": text})
+
+
+def _text(reply: bytes | str) -> str:
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else reply

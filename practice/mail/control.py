@@ -1,0 +1,117 @@
+"""Control routes of mail, Webex Connect and the agent, under /practice/."""
+
+from __future__ import annotations
+
+import smtplib
+from dataclasses import asdict
+from email.message import EmailMessage
+from email.utils import make_msgid
+from typing import Any
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from practice.mail.connect import Connect
+from practice.mail.connect_app import FormError
+from practice.mail.store import MailStore
+from practice.microsoft.world import World
+
+Json = dict[str, Any]
+
+
+class MailControl:
+    """What people do outside Microsoft: fill in a form, write a mail, answer one."""
+
+    def __init__(self, world: World, connect: Connect, store: MailStore) -> None:
+        self._world, self._connect, self._store = world, connect, store
+
+    def register(self, pages: Blueprint) -> None:
+        """Put the routes on the pages."""
+        pages.add_url_rule("/connect/app", "connect_app", self.app, methods=["GET", "POST"])
+        pages.add_url_rule("/connect/generate_token", "connect_token", self.generate_token, methods=["POST"])
+        pages.add_url_rule("/connect/save", "connect_save", self.save, methods=["POST"])
+        pages.add_url_rule("/connect/register", "connect_register", self.register_app, methods=["POST"])
+        pages.add_url_rule("/connect/log", "connect_log", self.log)
+        pages.add_url_rule("/mail/customer", "mail_customer", self.customer, methods=["POST"])
+        pages.add_url_rule("/mail", "mail", self.mail)
+        pages.add_url_rule("/agent/tasks", "agent_tasks", self.tasks)
+        pages.add_url_rule("/agent/answer", "agent_answer", self.answer, methods=["POST"])
+
+    def app(self) -> ResponseReturnValue:
+        """The form; POST types into it (``fields`` or the fields themselves)."""
+        if request.method == "POST":
+            body = _body()
+            before = self._connect.app.public()
+            self._connect.app.fill_in(body.get("fields", body))
+            self._world.journal.write("Webex Connect", "connect", "fill_in", "email app", before, self._connect.app.public())
+        return jsonify(self._connect.app.public())
+
+    def generate_token(self) -> ResponseReturnValue:
+        """``{"as": account}``: Generate Token; ``"action": "decline"`` declines. 409 with Microsoft's words when it fails."""
+        body = _body()
+        if self._connect.oauth is None:
+            return jsonify({"error": "not started"}), 503
+        try:
+            self._connect.oauth.generate(self._connect.app, str(body.get("as", "")), str(body.get("action", "accept")))
+        except FormError as error:
+            return jsonify({"error": str(error)}), 409
+        self._world.journal.write(str(body.get("as", "")), "connect", "generate_token", "email app")
+        return jsonify(self._connect.app.public())
+
+    def save(self) -> ResponseReturnValue:
+        """Save."""
+        return self._button("save", self._connect.app.save)
+
+    def register_app(self) -> ResponseReturnValue:
+        """``{"service": name}``: Register To Webex Engage."""
+        service = str(_body().get("service", ""))
+        return self._button("register", lambda: self._connect.app.register(service))
+
+    def _button(self, action: str, press: Any) -> ResponseReturnValue:
+        try:
+            press()
+        except FormError as error:
+            return jsonify({"error": str(error)}), 409
+        self._world.journal.write("Webex Connect", "connect", action, "email app", None, self._connect.app.public())
+        return jsonify(self._connect.app.public())
+
+    def log(self) -> ResponseReturnValue:
+        """The debug console."""
+        return jsonify({"items": [asdict(item) | {"at": item.at.isoformat()} for item in self._connect.app.log]})
+
+    def customer(self) -> ResponseReturnValue:
+        """``{"from", "to", "subject", "body"}``: somebody on the internet writes, by real SMTP."""
+        body = _body()
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = body["from"], body["to"], body.get("subject", "")
+        message["Message-ID"] = make_msgid(domain="customer.example")
+        message.set_content(str(body.get("body", "")))
+        try:
+            with smtplib.SMTP("127.0.0.1", self._world.settings.probe_smtp_port, timeout=10) as client:
+                client.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, reply = error.recipients[body["to"]]
+            return jsonify({"error": f"{code} {reply.decode(errors='replace')}"}), 409
+        return jsonify({"message_id": message["Message-ID"]})
+
+    def mail(self) -> ResponseReturnValue:
+        """Every mail and where it is."""
+        return jsonify({"items": [copy.public() for copy in self._store.all()]})
+
+    def tasks(self) -> ResponseReturnValue:
+        """The contact center's tasks, oldest first."""
+        return jsonify({"items": [task.public() for task in list(self._connect.tasks)]})
+
+    def answer(self) -> ResponseReturnValue:
+        """``{"subject" or "task", "body"}``: the agent answers; the receipt comes back."""
+        body = _body()
+        try:
+            receipt = self._connect.answer(str(body.get("subject", "")), str(body.get("body", "")), str(body.get("task", "")))
+        except LookupError as error:
+            return jsonify({"error": str(error)}), 404
+        return jsonify(receipt)
+
+
+def _body() -> Json:
+    body = request.get_json(silent=True, force=True)
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,88 @@
+"""The way of a mail: into a mailbox, on to where the mailbox forwards it, or back as a report (facts/microsoft.md 2.2, 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from practice.mail import gates
+from practice.mail.store import Mail, MailStore
+from practice.mail.trace import Event, Row
+from practice.microsoft.world import Mailbox, Tenant, User, World, new_id
+
+Inbound = Callable[[Mail, str], bool]
+LOOP: Final = 4
+
+
+class Flow:
+    """Moves mails. ``connect`` is offered every forwarded mail and says whether the address was one of its own."""
+
+    def __init__(self, world: World, store: MailStore, connect: Inbound) -> None:
+        self._world, self._store, self._connect = world, store, connect
+
+    def known(self, address: str) -> bool:
+        """Whether an address is a mailbox of a tenant."""
+        found = self._world.find_user(address)
+        return found is not None and found[1].mailbox is not None and found[1].licensed and address.lower() in found[1].addresses()
+
+    def arrive(self, mail: Mail, trace_id: str = "", hops: int = 0) -> None:
+        """A mail for a mailbox: keep it, forward it, or both."""
+        found = self._world.find_user(mail.recipient)
+        if found is None or found[1].mailbox is None:
+            self._store.put(mail, "nowhere", mail.recipient, "550 5.1.10 Recipient not found")
+            return
+        tenant, user = found
+        trace_id = trace_id or new_id()
+        box = found[1].mailbox
+        self._row(tenant, mail, trace_id, "delivered", ("Deliver", "The message was successfully delivered to the mailbox."))
+        forwards = box.forwarding_address or box.forwarding_smtp_address
+        if not forwards or box.deliver_and_forward:
+            self._store.put(mail, "mailbox", user.upn)
+        if forwards and hops < LOOP:
+            self._forward(tenant, user, box, mail, trace_id, hops)
+
+    def _forward(self, tenant: Tenant, user: User, box: Mailbox, mail: Mail, trace_id: str, hops: int) -> None:  # noqa: PLR0913, PLR0917 - a forward has these
+        target = box.forwarding_address or (box.forwarding_smtp_address or "").partition(":")[2]
+        copy = Mail(mail.message_id, mail.sender, target, mail.subject, mail.body, mail.size, self._world.now())
+        if self.known(target):
+            self.arrive(copy, trace_id, hops + 1)
+            return
+        if reason := gates.block(tenant, user, target):
+            self._row(tenant, copy, trace_id, "failed", ("Fail", f"Reason: [{{LED={reason}}}]"))
+            self._store.put(copy, "rejected", user.upn, reason)
+            self._report(user, mail, reason)
+            return
+        self._row(tenant, copy, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
+        if not self._connect(copy, user.mail or user.upn):
+            self._store.put(copy, "internet", target)
+
+    def _report(self, user: User, mail: Mail, reason: str) -> None:
+        """The non-delivery report to whoever wrote."""
+        subject, body = f"Undeliverable: {mail.subject}", f"Your message to {user.mail} couldn't be delivered.\n\n{reason}\n"
+        number = f"<{new_id()}@practice.example>"
+        self._store.put(
+            Mail(number, f"postmaster@{user.upn.rpartition('@')[2]}", mail.sender, subject, body, len(body), self._world.now()),
+            "internet",
+            mail.sender,
+        )
+
+    def leave(self, tenant: Tenant, mail: Mail) -> None:
+        """A mail that a mailbox's owner submitted: to another mailbox here, or out."""
+        trace_id = new_id()
+        if self.known(mail.recipient):
+            self.arrive(mail, trace_id)
+            return
+        self._row(tenant, mail, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
+        self._store.put(mail, "internet", mail.recipient)
+
+    def _row(self, tenant: Tenant, mail: Mail, trace_id: str, status: str, last: tuple[str, str]) -> None:
+        now = self._world.now()
+        events = (
+            Event(now, "Receive", "", "Message received by: PRACTICE01.practice.example using TLS1.3"),
+            Event(now, last[0], "", last[1]),
+        )
+        self._world.traces.add(
+            Row(
+                trace_id, tenant.id, mail.message_id, mail.sender, mail.recipient, mail.subject, mail.size, "127.0.0.1", status, now, events
+            )
+        )

@@ -1,0 +1,95 @@
+"""What may keep a forwarded mail in the organisation (facts/microsoft.md 2.3): the block wins."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from practice.microsoft.world import Tenant, User
+
+Json = dict[str, Any]
+DENIED: Final = (
+    "550 5.7.520 Access denied, Your organization does not allow external forwarding. "
+    "Please contact your administrator for further assistance. AS(7555)"
+)
+REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
+
+
+def block(tenant: Tenant, owner: User, target: str) -> str | None:
+    """Why a mailbox's forward to an address outside goes nowhere; None when it goes."""
+    domain = target.rpartition("@")[2].lower()
+    if policy(tenant, owner)["AutoForwardingMode"] != "On":
+        return DENIED
+    if not remote_domain(tenant, domain).get("AutoForwardEnabled", True):
+        return REMOTE
+    return transport(tenant, owner, target)
+
+
+def policy(tenant: Tenant, owner: User) -> Json:
+    """The outbound policy for a sender: the first enabled rule that matches, else the default one."""
+    policies = tenant.exchange.outbound_policies
+    for rule in sorted(tenant.exchange.outbound_rules, key=lambda row: int(row["Priority"])):
+        found = next((row for row in policies if row["Name"] == rule["HostedOutboundSpamFilterPolicy"]), None)
+        if found and rule["State"] == "Enabled" and _matches(tenant, owner, rule):
+            return found
+    return next(row for row in policies if row["IsDefault"])
+
+
+def _matches(tenant: Tenant, owner: User, rule: Json) -> bool:
+    tests = {"From": _is, "FromMemberOf": _member, "SenderDomainIs": _domain}
+    wanted = [(test, rule[name]) for name, test in tests.items() if rule[name]]
+    excepted = [(test, rule[f"ExceptIf{name}"]) for name, test in tests.items() if rule[f"ExceptIf{name}"]]
+    if any(any(test(tenant, owner, value) for value in values) for test, values in excepted):
+        return False
+    return bool(wanted) and all(any(test(tenant, owner, value) for value in values) for test, values in wanted)
+
+
+def _is(_tenant: Tenant, owner: User, value: str) -> bool:
+    return owner.known_as(value)
+
+
+def _member(tenant: Tenant, owner: User, value: str) -> bool:
+    groups = [group for group in tenant.groups if value.lower() in {group["mail"].lower(), group["displayName"].lower(), group["id"]}]
+    return any(owner.known_as(member) for group in groups for member in group["members"])
+
+
+def _domain(_tenant: Tenant, owner: User, value: str) -> bool:
+    return (owner.mail or owner.upn).lower().endswith("@" + value.lower())
+
+
+def remote_domain(tenant: Tenant, domain: str) -> Json:
+    """The entry for a domain: its own, one with a wildcard, or ``*``."""
+    rows = {str(row["DomainName"]).lower(): row for row in tenant.exchange.remote_domains}
+    parts = domain.split(".")
+    names = [domain, *("*." + ".".join(parts[at:]) for at in range(len(parts) - 1)), "*"]
+    return next((rows[name] for name in names if name in rows), {})
+
+
+def transport(tenant: Tenant, owner: User, target: str) -> str | None:
+    """The first mail flow rule that rejects or deletes the forward.
+
+    A condition on the message type AutoForward never matches the forwarding of a mailbox, only that of inbox rules.
+    """
+    for rule in tenant.exchange.transport_rules:
+        if rule.get("State", "Enabled") != "Enabled" or rule.get("MessageTypeMatches") or not _applies(tenant, rule, owner, target):
+            continue
+        if rule.get("DeleteMessage"):
+            return f"Deleted by the transport rule '{rule['Name']}'."
+        if rule.get("RejectMessageReasonText") or rule.get("RejectMessageEnhancedStatusCode"):
+            code = rule.get("RejectMessageEnhancedStatusCode") or "5.7.1"
+            return f"550 {code} {rule.get('RejectMessageReasonText') or 'Delivery not authorized, message refused.'}"
+    return None
+
+
+def _applies(tenant: Tenant, rule: Json, owner: User, target: str) -> bool:
+    """Whether every condition of the rule that is served here holds."""
+    domain = target.rpartition("@")[2].lower()
+    names = {str(value).lower() for value in rule.get("RecipientDomainIs") or []}
+    targets = {str(value).lower() for value in rule.get("SentTo") or []}
+    senders = rule.get("From") or []
+    outside = rule.get("SentToScope") != "NotInOrganization" or domain not in tenant.domains
+    return (
+        (not names or domain in names)
+        and (not targets or target.lower() in targets)
+        and (not senders or any(owner.known_as(str(value)) for value in senders))
+        and outside
+    )

@@ -1,0 +1,81 @@
+"""Whether an XOAUTH2 login is good, and the reply's exact text when it is not (facts/microsoft.md 4 and 4.1)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any, Final
+
+from practice.microsoft.tokens import BadTokenError, Keys
+from practice.microsoft.world import Tenant, User, World
+
+AUDIENCES: Final = frozenset({"https://outlook.office365.com", "https://outlook.office.com", "00000002-0000-0ff1-ce00-000000000000"})
+SITE: Final = "[PR0ACT1CE0001.practice.example]"
+REFUSED: Final = f"535 5.7.3 Authentication unsuccessful {SITE}"
+NO_BASIC: Final = f"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. {SITE}"
+_OFF: Final = (
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the {0}. Visit https://aka.ms/smtp_auth_disabled for more information. "
+    + SITE
+)
+OFF_MAILBOX: Final = _OFF.format("Mailbox")
+OFF_TENANT: Final = _OFF.format("Tenant")
+SECURITY_DEFAULTS: Final = (
+    "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. "
+    f"Contact your administrator. {SITE}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A good login: the mailbox that sends."""
+
+    tenant: Tenant
+    mailbox: User
+
+
+def decide(world: World, keys: Keys, response: str) -> Login | str:
+    """A login, or the reply that refuses it."""
+    name, token = _credentials(response)
+    claims = _claims(world, keys, token)
+    found = world.find_user(name) if name else None
+    if claims is None or found is None:
+        return REFUSED
+    tenant, user = found
+    box = user.mailbox
+    if box is None or not user.licensed or claims["tid"] != tenant.id or not _may(tenant, user, claims):
+        return REFUSED
+    if tenant.policies.security_defaults:
+        return SECURITY_DEFAULTS
+    if box.smtp_auth_disabled is None:
+        return OFF_TENANT if tenant.exchange.smtp_auth_disabled else Login(tenant, user)
+    return OFF_MAILBOX if box.smtp_auth_disabled else Login(tenant, user)
+
+
+def _credentials(response: str) -> tuple[str, str]:
+    """User and token from the base64 text; two empty texts for anything malformed."""
+    try:
+        parts = base64.b64decode(response, validate=True).decode().split("\x01")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    if len(parts) != 4 or not parts[0].startswith("user=") or not parts[1].lower().startswith("auth=bearer "):  # noqa: PLR2004 - two fields and two ends
+        return "", ""
+    return parts[0].removeprefix("user="), parts[1][len("auth=bearer ") :].strip()
+
+
+def _claims(world: World, keys: Keys, token: str) -> dict[str, Any] | None:
+    try:
+        claims = keys.read(token, world.now())
+    except BadTokenError:
+        return None
+    good = claims["aud"] in AUDIENCES and "SMTP.Send" in claims.get("scp", "").split()
+    return claims if good else None
+
+
+def _may(tenant: Tenant, mailbox: User, claims: dict[str, Any]) -> bool:
+    """The token's user is the mailbox, or may open it (a shared mailbox)."""
+    person = tenant.users.get(claims["oid"])
+    if person is None or not person.enabled:
+        return False
+    box = mailbox.mailbox
+    return person is mailbox or (box is not None and any(person.known_as(name) for name in box.full_access))

@@ -1,0 +1,189 @@
+"""Two SMTP servers on loopback: submission (STARTTLS and XOAUTH2) and the mail exchanger that the internet sends to."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import threading
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.utils import parseaddr
+from typing import Any, Final, cast
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from practice.mail import sasl
+from practice.mail.flow import Flow
+from practice.mail.sasl import Login
+from practice.mail.store import Mail, parse
+from practice.microsoft.tokens import Keys
+from practice.microsoft.world import World
+
+HOST: Final = "127.0.0.1"
+MOST_BYTES: Final = 36_700_160
+LONGEST_LINE: Final = 12_288
+QUEUED: Final = "250 2.0.0 OK <practice> [Hostname=PRACTICE01.practice.example]"
+
+
+class Server:
+    """An SMTP server in a thread of its own; ``port`` 0 takes any free one."""
+
+    def __init__(self, factory: Callable[[asyncio.AbstractEventLoop], SMTP], port: int) -> None:
+        self._factory, self.port = factory, port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=f"smtp-{port}", daemon=True)
+        self._ready = threading.Event()
+        self._trouble: OSError | None = None
+
+    def start(self) -> None:
+        """Listen; raises ``OSError`` when the port is taken."""
+        self._thread.start()
+        self._ready.wait()
+        if self._trouble:
+            raise self._trouble
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            server = self._loop.run_until_complete(self._loop.create_server(lambda: self._factory(self._loop), HOST, self.port))
+        except OSError as error:
+            self._trouble = error
+            self._ready.set()
+            self._loop.close()
+            return
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        self._finish()
+
+    def _finish(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.close()
+
+    def stop(self) -> None:
+        """Close every connection and the port."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5)
+
+
+class SubmissionSmtp(SMTP):
+    """SMTP with Exchange's way of XOAUTH2: a plain 535, no challenge with a reason. A token makes a long line."""
+
+    line_length_limit = LONGEST_LINE
+
+    def __init__(self, world: World, keys: Keys, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._world, self._keys = world, keys
+        self.command_size_limits["AUTH"] = LONGEST_LINE
+
+    async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd finds it by this name
+        """Check the token; the response may come with the command or after a 334."""
+        response = args[1] if len(args) > 1 else None
+        if response is None:
+            answer = await self.challenge_auth("", encode_to_b64=False)
+            response = base64.b64encode(answer).decode() if isinstance(answer, bytes) else ""
+        with self._world.lock:
+            decided = sasl.decide(self._world, self._keys, response)
+        if isinstance(decided, Login):
+            return AuthResult(success=True, auth_data=decided, message="235 2.7.0 Authentication successful")
+        return AuthResult(success=False, handled=False, message=decided)
+
+
+class Submission:
+    """What an authenticated mailbox may do: send as itself."""
+
+    def __init__(self, world: World, flow: Flow) -> None:
+        self._world, self._flow = world, flow
+
+    async def handle_MAIL(self, _server: Any, session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802 - aiosmtpd's hook
+        """Nobody sends without a login."""
+        if not isinstance(cast("Any", session.auth_data), Login):
+            return f"530 5.7.57 Client not authenticated to send mail. {sasl.SITE}"
+        envelope.mail_from = address
+        return "250 2.1.0 Sender OK"
+
+    async def handle_DATA(self, _server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's hook
+        """Take the mail, when the mailbox may send as its sender."""
+        login = cast("Login", session.auth_data)
+        with self._world.lock:
+            for recipient in envelope.rcpt_tos:
+                mail, message = _read(envelope, recipient, self._world)
+                author = parseaddr(str(message["From"] or ""))[1] or mail.sender
+                if denied := next((name for name in (mail.sender, author) if not _may_send(login, name)), None):
+                    return f"554 5.2.252 SendAsDenied; {login.mailbox.mail} not allowed to send as {denied}; {sasl.SITE}"
+                self._flow.leave(login.tenant, mail)
+        return QUEUED
+
+
+def _read(envelope: Envelope, recipient: str, world: World) -> tuple[Mail, EmailMessage]:
+    content = envelope.content
+    raw = content if isinstance(content, bytes) else (content or "").encode()
+    return parse(raw, envelope.mail_from or "", recipient, world.now())
+
+
+def _may_send(login: Login, name: str) -> bool:
+    box = login.mailbox.mailbox
+    return name.lower() in login.mailbox.addresses() or (box is not None and name.lower() in {item.lower() for item in box.send_as})
+
+
+class Exchanger:
+    """The mail exchanger: takes mail for mailboxes of the tenants from anybody."""
+
+    def __init__(self, world: World, flow: Flow) -> None:
+        self._world, self._flow = world, flow
+
+    async def handle_RCPT(self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802 - aiosmtpd's hook
+        """Only mailboxes that are here."""
+        if self._world.tenant_of(address) is None:
+            return f"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain {sasl.SITE}"
+        if not self._flow.known(address):
+            return f"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not found by SMTP address lookup"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Recipient OK"
+
+    async def handle_DATA(self, _server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's hook
+        """Take the mail."""
+        with self._world.lock:
+            for recipient in envelope.rcpt_tos:
+                self._flow.arrive(_read(envelope, recipient, self._world)[0])
+        return QUEUED
+
+
+def submission(world: World, keys: Keys, flow: Flow, context: ssl.SSLContext) -> Server:
+    """The submission server, as smtp.office365.com:587 is one."""
+
+    def make(loop: asyncio.AbstractEventLoop) -> SMTP:
+        return SubmissionSmtp(
+            world,
+            keys,
+            Submission(world, flow),
+            hostname="smtp.office365.com",
+            ident="Microsoft ESMTP MAIL Service ready",
+            data_size_limit=MOST_BYTES,
+            tls_context=context,
+            require_starttls=True,
+            auth_exclude_mechanism=["PLAIN"],
+            authenticator=_basic,
+            loop=loop,
+        )
+
+    return Server(make, world.settings.smtp_port)
+
+
+def _basic(*_args: Any) -> AuthResult:
+    """A login with a password: never."""
+    return AuthResult(success=False, handled=False, message=sasl.NO_BASIC)
+
+
+def exchanger(world: World, flow: Flow) -> Server:
+    """The mail exchanger, where the internet's mail comes in."""
+
+    def make(loop: asyncio.AbstractEventLoop) -> SMTP:
+        return SMTP(Exchanger(world, flow), hostname="mx.practice.example", data_size_limit=MOST_BYTES, loop=loop)
+
+    return Server(make, world.settings.probe_smtp_port)

@@ -1,0 +1,61 @@
+"""The message trace: what happened to each message for each recipient, seen late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a row: Receive, Deliver, Fail, Send external and so on."""
+
+    at: datetime
+    event: str
+    action: str
+    detail: str
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message for one recipient. Copies of a message share its ``trace_id``."""
+
+    trace_id: str
+    tenant_id: str
+    message_id: str
+    sender: str
+    recipient: str
+    subject: str
+    size: int
+    from_ip: str
+    status: str
+    at: datetime
+    events: tuple[Event, ...]
+
+
+class TraceLog:
+    """All rows of all tenants; readers see them after the delay."""
+
+    def __init__(self, clock: Callable[[], datetime], delay: Callable[[], timedelta]) -> None:
+        self._clock, self._delay = clock, delay
+        self._rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Note a row."""
+        self._rows.append(row)
+
+    def seen(self, tenant_id: str) -> Iterator[Row]:
+        """The rows of a tenant that a reader can see now, oldest first."""
+        latest = self._clock() - self._delay()
+        return (row for row in list(self._rows) if row.tenant_id == tenant_id and row.at <= latest)
+
+    def find(self, tenant_id: str, trace_id: str, recipient: str) -> Row | None:
+        """One row by message and recipient."""
+        wanted = recipient.lower()
+        return next((row for row in self.seen(tenant_id) if row.trace_id == trace_id and row.recipient.lower() == wanted), None)
+
+    def all(self) -> tuple[Row, ...]:
+        """Every row at once, for the control API."""
+        return tuple(self._rows)

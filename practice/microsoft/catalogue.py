@@ -1,0 +1,108 @@
+"""The permissions that Microsoft Graph and Exchange Online expose; every id is random per start, so a hard-coded one fails."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from practice.microsoft import ids
+
+Json = dict[str, Any]
+
+GRAPH_SCOPES: Final = {
+    "openid": "User",
+    "profile": "User",
+    "email": "User",
+    "offline_access": "User",
+    "User.Read": "User",
+    "Mail.Send": "User",
+    "SMTP.Send": "User",
+    "MailboxSettings.Read": "User",
+    "User.Read.All": "Admin",
+    "Application.Read.All": "Admin",
+    "Application.ReadWrite.All": "Admin",
+    "AppRoleAssignment.ReadWrite.All": "Admin",
+    "DelegatedPermissionGrant.Read.All": "Admin",
+    "DelegatedPermissionGrant.ReadWrite.All": "Admin",
+    "Directory.Read.All": "Admin",
+    "Directory.ReadWrite.All": "Admin",
+    "Policy.Read.All": "Admin",
+    "AuditLog.Read.All": "Admin",
+    "Organization.Read.All": "Admin",
+    "Domain.Read.All": "Admin",
+    "RoleManagement.Read.Directory": "Admin",
+    "ExchangeMessageTrace.Read.All": "Admin",
+}
+GRAPH_ROLES: Final = (
+    "User.Read.All",
+    "Application.Read.All",
+    "Application.ReadWrite.All",
+    "Application.ReadWrite.OwnedBy",
+    "Directory.Read.All",
+    "Policy.Read.All",
+    "AuditLog.Read.All",
+    "Organization.Read.All",
+    "ExchangeMessageTrace.Read.All",
+    "Mail.Send",
+)
+EXCHANGE_SCOPES: Final = {
+    "SMTP.Send": "User",
+    "IMAP.AccessAsUser.All": "User",
+    "EWS.AccessAsUser.All": "User",
+    "Mail.Send": "User",
+    "Exchange.Manage": "Admin",
+    "Exchange.ManageV2": "Admin",
+}
+EXCHANGE_ROLES: Final = ("Mail.Send", "SMTP.SendAsApp", "Exchange.ManageAsApp", "full_access_as_app")
+
+OIDC: Final = frozenset({"openid", "profile", "email", "offline_access"})
+
+
+def scope(value: str, kind: str) -> Json:
+    """One delegated permission (permissionScope)."""
+    return {
+        "id": str(uuid.uuid4()),
+        "value": value,
+        "type": kind,
+        "isEnabled": True,
+        "adminConsentDisplayName": value,
+        "adminConsentDescription": f"Allows the app {value} on behalf of the signed-in user.",
+        "userConsentDisplayName": value,
+        "userConsentDescription": f"Allows the app {value} on your behalf.",
+    }
+
+
+def role(value: str) -> Json:
+    """One application permission (appRole)."""
+    return {
+        "id": str(uuid.uuid4()),
+        "value": value,
+        "displayName": value,
+        "description": f"Allows the app {value} without a signed-in user.",
+        "allowedMemberTypes": ["Application"],
+        "isEnabled": True,
+        "origin": "Application",
+    }
+
+
+class Catalogue:
+    """The permissions of one start of the cloud: the same in every tenant, as they are in reality."""
+
+    def __init__(self) -> None:
+        self.scopes = {
+            ids.GRAPH_APP: [scope(value, kind) for value, kind in GRAPH_SCOPES.items()],
+            ids.EXCHANGE_APP: [scope(value, kind) for value, kind in EXCHANGE_SCOPES.items()],
+        }
+        self.roles = {
+            ids.GRAPH_APP: [role(value) for value in GRAPH_ROLES],
+            ids.EXCHANGE_APP: [role(value) for value in EXCHANGE_ROLES],
+        }
+
+    def scope_id(self, app_id: str, value: str) -> str:
+        """The id of a delegated permission; raises ``KeyError`` for an unknown one."""
+        return {item["value"]: str(item["id"]) for item in self.scopes[app_id]}[value]
+
+    def declare(self, app_id: str, values: tuple[str, ...]) -> Json:
+        """A requiredResourceAccess entry for delegated permissions."""
+        access = [{"id": self.scope_id(app_id, value), "type": "Scope"} for value in values]
+        return {"resourceAppId": app_id, "resourceAccess": access}

@@ -1,0 +1,78 @@
+"""The Microsoft half as one thing: its web pages, its SMTP servers, its control routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import httpx
+from flask import Blueprint
+
+from practice.mail import smtp
+from practice.mail.connect import Connect
+from practice.mail.connect_oauth import ConnectOAuth
+from practice.mail.control import MailControl
+from practice.mail.flow import Flow
+from practice.mail.store import MailStore
+from practice.microsoft import seed
+from practice.microsoft.control import TenantControl
+from practice.microsoft.exchange import web as exchange
+from practice.microsoft.graph import web as graph
+from practice.microsoft.ports import JournalPort, SettingsPort, TlsPort
+from practice.microsoft.signin import web as signin
+from practice.microsoft.tokens import Keys, Vault
+from practice.microsoft.world import World
+
+
+class Cloud:
+    """Entra, Graph, Exchange, SMTP, Webex Connect and the agent; ``start`` and ``stop`` once each."""
+
+    def __init__(self, journal: JournalPort, tls: TlsPort, settings: SettingsPort, clock: Callable[[], datetime] | None = None) -> None:
+        self.world = World(journal, settings, clock)
+        self._tls, self.keys, self.vault = tls, Keys(), Vault()
+        self.store = MailStore()
+        self.connect = Connect(self.world, self.store)
+        self.flow = Flow(self.world, self.store, self.connect.receive)
+        self._servers: list[smtp.Server] = []
+        self._http: httpx.Client | None = None
+        seed.fill(self.world)
+
+    def blueprints(self) -> list[Blueprint]:
+        """The pages of the cloud itself."""
+        return [
+            graph.blueprint(self.world, self.keys),
+            exchange.blueprint(self.world, self.keys),
+            signin.blueprint(self.world, self.vault, self.keys),
+        ]
+
+    def control(self) -> Blueprint:
+        """The control routes under /practice/."""
+        pages = Blueprint("microsoft_control", __name__, url_prefix="/practice")
+        TenantControl(self.world).register(pages)
+        MailControl(self.world, self.connect, self.store).register(pages)
+        return pages
+
+    def start(self, base_url: str, transport: httpx.BaseTransport | None = None) -> None:
+        """Listen for mail and know one's own address; ``transport`` takes the place of the network to it.
+
+        The ports that are really used are written back to the settings.
+        """
+        self.world.base_url = base_url.rstrip("/")
+        context = self._tls.client_context()
+        self._http = httpx.Client(verify=context, transport=transport, trust_env=False, timeout=30)
+        self.connect.oauth = ConnectOAuth(self._http, self.world.base_url, self.world.now)
+        self.connect.context = context
+        submission = smtp.submission(self.world, self.keys, self.flow, self._tls.server_context())
+        exchanger = smtp.exchanger(self.world, self.flow)
+        for server in (submission, exchanger):
+            server.start()
+            self._servers.append(server)
+        self.world.settings.smtp_port, self.world.settings.probe_smtp_port = submission.port, exchanger.port
+
+    def stop(self) -> None:
+        """Stop listening."""
+        for server in self._servers:
+            server.stop()
+        self._servers.clear()
+        if self._http:
+            self._http.close()

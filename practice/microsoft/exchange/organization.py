@@ -1,0 +1,96 @@
+"""The organisation: configuration, customization, transport, remote domains (facts/microsoft.md 2.1, 2.3, 2.4)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from practice.microsoft.exchange.call import ADMINISTRATORS, READERS, Rows, Run, cmdlet, failed, missing
+
+DEHYDRATED = (
+    "The command you tried to run isn't currently allowed in your organization. "
+    "To run this command, you first need to run the command: Enable-OrganizationCustomization."
+)
+
+
+def need_customization(run: Run) -> None:
+    """Raise the error of a dehydrated organisation; a flag that says otherwise is no proof until the change has taken effect."""
+    started = run.organization.customized_at
+    wait = timedelta(seconds=run.world.settings.customization_s)
+    if run.organization.dehydrated or (started is not None and run.world.now() - started < wait):
+        raise failed(DEHYDRATED, "Microsoft.Exchange.Configuration.Tasks.InvalidOperationInDehydratedContextException")
+
+
+@cmdlet("Get-OrganizationConfig", READERS)
+def get_organization_config(run: Run) -> Rows:
+    """The organisation's own settings."""
+    return [
+        {
+            "Identity": run.tenant.domains[-1],
+            "Name": run.tenant.domains[-1],
+            "DisplayName": run.tenant.name,
+            "IsDehydrated": run.organization.dehydrated,
+            "DefaultAuthenticationPolicy": run.organization.default_authentication_policy,
+            "OAuth2ClientProfileEnabled": True,
+        }
+    ]
+
+
+@cmdlet("Enable-OrganizationCustomization", ADMINISTRATORS)
+def enable_organization_customization(run: Run) -> Rows:
+    """Irreversible, tenant-wide; the flag changes at once, the effect comes later."""
+    if not run.organization.dehydrated:
+        raise failed("This operation is not required. Organization is already enabled for customization.")
+    run.organization.dehydrated, run.organization.customized_at = False, run.world.now()
+    run.note(run.tenant.domains[0], {"IsDehydrated": True}, {"IsDehydrated": False})
+    return []
+
+
+@cmdlet("Get-TransportConfig", READERS)
+def get_transport_config(run: Run) -> Rows:
+    """The organisation's SMTP AUTH switch."""
+    return [
+        {
+            "Identity": "Transport Settings",
+            "Name": "Transport Settings",
+            "SmtpClientAuthenticationDisabled": run.organization.smtp_auth_disabled,
+            "AllowLegacyTLSClients": None,
+        }
+    ]
+
+
+@cmdlet("Set-TransportConfig", ADMINISTRATORS, "SmtpClientAuthenticationDisabled")
+def set_transport_config(run: Run) -> Rows:
+    """Set the organisation's SMTP AUTH switch: tenant-wide."""
+    before = run.organization.smtp_auth_disabled
+    run.organization.smtp_auth_disabled = run.flag("SmtpClientAuthenticationDisabled")
+    run.note(run.tenant.domains[0], before, run.organization.smtp_auth_disabled)
+    return []
+
+
+@cmdlet("Get-RemoteDomain", READERS, "Identity ResultSize")
+def get_remote_domain(run: Run) -> Rows:
+    """What may be sent to which foreign domain; ``*`` is the rest."""
+    return _named(run, run.organization.remote_domains)
+
+
+@cmdlet("Get-TransportRule", READERS, "Identity ResultSize State")
+def get_transport_rule(run: Run) -> Rows:
+    """The mail flow rules."""
+    rows = _named(run, run.organization.transport_rules)
+    return [row for row in rows if not run.has("State") or row.get("State") == run.value("State")]
+
+
+@cmdlet("Get-AuthenticationPolicy", READERS, "Identity")
+def get_authentication_policy(run: Run) -> Rows:
+    """The authentication policies."""
+    return _named(run, run.organization.authentication_policies)
+
+
+def _named(run: Run, rows: Rows) -> Rows:
+    if not run.has("Identity"):
+        return [dict(row) for row in rows]
+    wanted = run.text("Identity").lower()
+    found = [dict(row) for row in rows if wanted in {str(row.get("Identity", "")).lower(), str(row.get("Name", "")).lower()}]
+    if not found:
+        raise missing(run.text("Identity"))
+    return found

@@ -1,0 +1,85 @@
+"""Get-MessageTraceV2 and its details: the same rows as Graph's message trace, by other names (facts/microsoft.md 2.5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from practice.microsoft.exchange.call import READERS, Rows, Run, cmdlet, invalid, missing
+from practice.microsoft.world import stamp
+
+FILTERS: Final = "SenderAddress RecipientAddress StartDate EndDate MessageTraceId MessageId Status Subject SubjectFilterType ResultSize"
+STATUS: Final = {"delivered": "Delivered", "failed": "Failed", "pending": "Pending", "expanded": "Expanded", "quarantined": "Quarantined"}
+PAGE: Final = 1000
+SPAN: Final = timedelta(days=10)
+
+
+def _moment(value: Any, usual: datetime) -> datetime:
+    if value is None:
+        return usual
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise invalid(f'Cannot process argument transformation on a date parameter. Cannot convert value "{value}".') from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@cmdlet("Get-MessageTraceV2", READERS, f"{FILTERS} StartingRecipientAddress FromIP ToIP")
+def get_message_trace(run: Run) -> Rows:
+    """The rows, newest first."""
+    end = _moment(run.value("EndDate"), run.world.now())
+    start = _moment(run.value("StartDate"), end - timedelta(hours=48))
+    if start > end or end - start > SPAN + timedelta(minutes=1):
+        raise invalid("Invalid StartDate value. The time range has to be 10 days or less.")
+    senders, recipients = ({item.lower() for item in run.list_(name)} for name in ("SenderAddress", "RecipientAddress"))
+    trace_id, message_id = run.value("MessageTraceId"), run.value("MessageId")
+    rows = [
+        {
+            "MessageTraceId": row.trace_id,
+            "MessageId": row.message_id,
+            "SenderAddress": row.sender,
+            "RecipientAddress": row.recipient,
+            "Received": stamp(row.at),
+            "Subject": row.subject,
+            "Status": STATUS[row.status],
+            "Size": row.size,
+            "FromIP": row.from_ip,
+            "ToIP": None,
+        }
+        for row in run.world.traces.seen(run.tenant.id)
+        if start <= row.at <= end
+        and (not senders or row.sender.lower() in senders)
+        and (not recipients or row.recipient.lower() in recipients)
+        and trace_id in {None, row.trace_id}
+        and message_id in {None, row.message_id}
+        and _subject(run, row.subject)
+        and run.value("Status") in {None, STATUS[row.status]}
+    ]
+    return list(reversed(rows))[: int(run.value("ResultSize") or PAGE)]
+
+
+def _subject(run: Run, subject: str) -> bool:
+    wanted = str(run.value("Subject") or "").lower()
+    kind = str(run.value("SubjectFilterType") or "Contains").lower()
+    seen = subject.lower()
+    return {"startswith": seen.startswith(wanted), "endswith": seen.endswith(wanted)}.get(kind, wanted in seen)
+
+
+@cmdlet("Get-MessageTraceDetailV2", READERS, "MessageTraceId RecipientAddress StartDate EndDate SenderAddress MessageId")
+def get_message_trace_detail(run: Run) -> Rows:
+    """What happened to one message for one recipient."""
+    row = run.world.traces.find(run.tenant.id, run.text("MessageTraceId"), run.text("RecipientAddress"))
+    if row is None:
+        raise missing(run.text("MessageTraceId"))
+    return [
+        {
+            "MessageTraceId": row.trace_id,
+            "MessageId": row.message_id,
+            "Date": stamp(event.at),
+            "Event": event.event,
+            "Action": event.action,
+            "Detail": event.detail,
+            "Data": event.data,
+        }
+        for event in row.events
+    ]

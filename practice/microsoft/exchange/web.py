@@ -1,0 +1,166 @@
+"""InvokeCommand, $batch and EXOModuleFile as a Flask blueprint (facts/microsoft.md 3.2 to 3.5)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, jsonify, request
+
+from practice.microsoft.exchange import mailbox, organization, outbound, tracing
+from practice.microsoft.exchange.call import CMDLETS, Cmdlet, CmdletError, Run, invalid
+from practice.microsoft.signin.scopes import OUTLOOK
+from practice.microsoft.tokens import BadTokenError, Keys
+from practice.microsoft.world import Tenant, World, new_id
+
+Json = dict[str, Any]
+SERVED: Final = (mailbox, organization, outbound, tracing)
+AUDIENCES: Final = frozenset({OUTLOOK, "00000002-0000-0ff1-ce00-000000000000"})
+NULS: Final = b"\0" * 4096
+MOST: Final = 10
+KINDS: Final = {bool: "System.Boolean", int: "System.Int32"}
+UNKNOWN: Final = "Microsoft.Exchange.AdminApi.CommandInvocation.AmbiguousParameterSetException"
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+    """401 or 403, without a JSON body."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+class Caller:
+    """Who runs cmdlets: the claims of an Exchange token, looked at for one tenant."""
+
+    def __init__(self, world: World, tenant: Tenant, claims: Json) -> None:
+        self.world, self.tenant = world, tenant
+        user = tenant.users.get(claims["oid"])
+        self.who = user.upn if user else f"app {claims['appid']}"
+        self._roles = user.roles if user else tenant.principal_roles.get(claims["oid"], set())
+
+    def may(self, cmdlet: Cmdlet) -> bool:
+        """Whether a directory role allows the cmdlet."""
+        return bool(self._roles & cmdlet.roles)
+
+    def run(self, command: Json) -> list[Json]:
+        """Run the cmdlet; raises :class:`Refused` or :class:`CmdletError`."""
+        parameters = command.get("Parameters")
+        cmdlet = CMDLETS.get(str(command.get("CmdletName", "")).lower())
+        if cmdlet is None or not self.may(cmdlet):
+            raise Refused(403)
+        if not isinstance(parameters, dict):
+            raise invalid("Parameters has to be an object.")
+        given = {name.lower(): value for name, value in parameters.items() if not name.startswith("@")}
+        strange = [name for name in parameters if not name.startswith("@") and name.lower() not in cmdlet.parameters]
+        if strange:
+            text = "Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. "
+            raise invalid(text + ", ".join(strange), UNKNOWN)
+        return cmdlet.work(Run(self.world, self.tenant, self.who, cmdlet.name, given))
+
+
+def blueprint(world: World, keys: Keys) -> Blueprint:
+    """Everything under ``/adminapi/``; the paths are read without regard to case."""
+    bp = Blueprint("exchange", __name__)
+
+    def answer(version: str, tenant: str, rest: str) -> Response:
+        with world.lock:
+            try:
+                return _dispatch(_caller(world, keys, tenant), version.lower(), rest.lower().strip("/"))
+            except Refused as refused:
+                return _refused(refused)
+
+    bp.add_url_rule("/adminapi/<version>/<tenant>/<path:rest>", "exchange", answer, methods=["GET", "POST"])
+    return bp
+
+
+def _dispatch(caller: Caller, version: str, path: str) -> Response:
+    if version not in {"beta", "v1.0"}:
+        abort(404)
+    if path == "invokecommand" and request.method == "POST":
+        status, body = _invoke(caller, request.get_json(silent=True, force=True), request.args.get("$select", ""))
+        return _json(status, body)
+    if path == "$batch" and request.method == "POST":
+        return _batch(caller)
+    if path == "exomodulefile" and request.method == "GET":
+        names = ",".join(sorted(cmdlet.name for cmdlet in CMDLETS.values() if caller.may(cmdlet)))
+        return _json(200, {"value": [{"exportedCmdlets": names, "version": request.args.get("Version", "")}]})
+    return abort(404)
+
+
+def _caller(world: World, keys: Keys, tenant_name: str) -> Caller:
+    """401 for a token that is no Exchange token with a grant for cmdlets, 403 for another tenant's."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    try:
+        claims = keys.read(token.strip(), world.now())
+    except BadTokenError:
+        raise Refused(401) from None
+    granted = {*claims.get("scp", "").split(), *claims.get("roles", [])}
+    if kind.lower() != "bearer" or claims["aud"] not in AUDIENCES or not granted & {"Exchange.Manage", "Exchange.ManageAsApp"}:
+        raise Refused(401)
+    tenant = world.tenant(tenant_name)
+    if tenant is None or tenant.id != claims["tid"]:
+        raise Refused(403)
+    return Caller(world, tenant, claims)
+
+
+def _invoke(caller: Caller, body: Any, select: str) -> tuple[int, Json]:
+    command = body.get("CmdletInput") if isinstance(body, dict) else None
+    try:
+        if not isinstance(command, dict):
+            raise invalid("CmdletInput is missing.")
+        rows = caller.run(command)
+    except CmdletError as error:
+        return error.status, error.body()
+    context = f"{caller.world.base_url}/adminapi/beta/{caller.tenant.id}/$metadata#Collection(Exchange.GenericHashTable)"
+    warnings = {"adminapi.warnings@odata.type": "#Collection(String)", "@adminapi.warnings": []}
+    return 200, {"@odata.context": context, **warnings, "value": [_sidecars(_selected(row, select)) for row in rows]}
+
+
+def _selected(row: Json, select: str) -> Json:
+    names = {name.strip().lower() for name in select.split(",") if name.strip()}
+    return {name: value for name, value in row.items() if not names or name.lower() in names}
+
+
+def _sidecars(row: Json) -> Json:
+    """Properties that are no texts come with their type beside them."""
+    shown: Json = {}
+    for name, value in row.items():
+        if isinstance(value, list):
+            shown[f"{name}@odata.type"] = "#Collection(String)"
+        elif type(value) in KINDS:
+            shown[f"{name}@data.type"] = KINDS[type(value)]
+        shown[name] = value
+    return shown
+
+
+def _batch(caller: Caller) -> Response:
+    body = request.get_json(silent=True, force=True)
+    requests = body.get("requests") if isinstance(body, dict) else None
+    if not isinstance(requests, list) or not 0 < len(requests) <= MOST:
+        return _json(400, invalid(f"A batch has 1 to {MOST} requests.").body())
+    answers = []
+    for item in requests:
+        try:
+            status, answer = _invoke(caller, item.get("body"), "")
+        except Refused as refused:
+            status, answer = refused.status, {}
+        answers.append({"id": item.get("id"), "status": status, "headers": {"Content-Type": "application/json"}, "body": answer})
+    return _json(200, {"responses": answers})
+
+
+def _json(status: int, body: Json) -> Response:
+    response = jsonify(body)
+    response.status_code = status
+    return _numbered(response)
+
+
+def _refused(refused: Refused) -> Response:
+    if refused.status == 403:  # noqa: PLR2004 - the one status with a body
+        return _numbered(Response(NULS, 403, mimetype="text/plain"))
+    return _numbered(Response(b"", 401, {"WWW-Authenticate": f'Bearer client_id="{OUTLOOK}"'}))
+
+
+def _numbered(response: Response) -> Response:
+    number = new_id()
+    response.headers.update({"request-id": number, "client-request-id": request.headers.get("client-request-id") or number})
+    return response

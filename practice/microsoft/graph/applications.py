@@ -1,0 +1,132 @@
+"""applications: create, upsert by uniqueName, change, delete (facts/microsoft.md 1.1)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from practice.microsoft.graph import odata, shapes
+from practice.microsoft.graph.call import APP_ROLES, APPS_READ, APPS_WRITE, Answer, Call, GraphError, absent, bad, denied, route
+from practice.microsoft.world import first, stamp
+
+Json = dict[str, Any]
+KIND: Final = "applications"
+FILTERS: Final = {
+    "displayName": odata.TEXT,
+    "appId": odata.EQ,
+    "id": odata.EQ,
+    "uniqueName": odata.EQ,
+    "signInAudience": odata.EQ,
+    "tags": frozenset({"any"}),
+    "identifierUris": frozenset({"any"}),
+}
+KEYS: Final = {"appid": "appId", "uniquename": "uniqueName", "id": "id"}
+
+
+def key_of(key: str) -> dict[str, str]:
+    """The property and value of an OData key, ``/id`` or ``(name='value')``."""
+    if key.startswith("/"):
+        return {"id": key[1:]}
+    name, equals, value = key[1:-1].partition("=")
+    if not equals:
+        name, value = "id", name
+    if name.strip().lower() not in KEYS:
+        raise bad(f"'{name}' is not a key of this resource.")
+    return {KEYS[name.strip().lower()]: value.strip().strip("'").replace("''", "'")}
+
+
+def find(call: Call, key: str) -> Json:
+    """The application by its key, as a reader sees it; raises 404."""
+    wanted = key_of(key)
+    if found := call.world.find(call.tenant.applications, **wanted):
+        return found
+    raise absent(next(iter(wanted.values())))
+
+
+def may_write(call: Call, app: Json | None) -> None:
+    """Administrators of apps may; others what they own, or a new one where the tenant lets users make apps."""
+    if call.role(APP_ROLES):
+        return
+    user = call.user
+    if app is None and call.tenant.policies.users_create_apps:
+        return
+    if user is None or app is None or app.get("_owner") != user.id:
+        denied()
+
+
+@route("GET", "/applications", APPS_READ)
+def list_(call: Call) -> Answer:
+    """All applications of the tenant."""
+    found = odata.filtered(call, call.world.seen(call.tenant.applications), FILTERS)
+    return odata.listed(call, [odata.select(call, item, shapes.APPLICATION) for item in found], KIND)
+
+
+@route("POST", "/applications", APPS_WRITE)
+def create(call: Call) -> Answer:
+    """A new application; nothing keeps two from having the same name."""
+    may_write(call, None)
+    return _create(call, call.body)
+
+
+@route("GET", "/applications{key}", APPS_READ)
+def get(call: Call, key: str) -> Answer:
+    """One application."""
+    return odata.single(call, odata.select(call, find(call, key), shapes.APPLICATION), KIND)
+
+
+@route("PATCH", "/applications{key}", APPS_WRITE)
+def patch(call: Call, key: str) -> Answer:
+    """Change one; by uniqueName and with Prefer: create-if-missing also make it (201), else 204."""
+    wanted = key_of(key)
+    by_name = "uniqueName" in wanted
+    known = first(call.tenant.applications.written(), wanted) if by_name else find(call, key)
+    if known is None and call.upsert:
+        may_write(call, None)
+        return _create(call, call.body | wanted)
+    if known is None:
+        raise absent(wanted["uniqueName"])
+    may_write(call, known)
+    shapes.check_application(call.body)
+    if call.body.get("uniqueName", known["uniqueName"]) != known["uniqueName"] and known["uniqueName"]:
+        raise bad("Property 'uniqueName' cannot be changed once it is set.")
+    after = call.world.put(call.tenant.applications, shapes.merged(known, call.body))
+    call.note("update_application", after["displayName"], known, after)
+    return Answer(204)
+
+
+@route("DELETE", "/applications{key}", APPS_WRITE)
+def delete(call: Call, key: str) -> Answer:
+    """Delete one, and with it its service principal here."""
+    known = find(call, key)
+    may_write(call, known)
+    call.tenant.applications.drop(known["id"])
+    if principal := first(call.tenant.principals.written(), {"appId": known["appId"]}):
+        drop_principal(call, principal)
+    call.note("delete_application", known["displayName"], known)
+    return Answer(204)
+
+
+def drop_principal(call: Call, principal: Json) -> None:
+    """Remove a service principal with its grants and assignments."""
+    call.tenant.principals.drop(principal["id"])
+    for grant in call.tenant.grants.written():
+        if principal["id"] in {grant["clientId"], grant["resourceId"]}:
+            call.tenant.grants.drop(grant["id"])
+    for assignment in call.tenant.assignments.written():
+        if principal["id"] in {assignment["principalId"], assignment["resourceId"]}:
+            call.tenant.assignments.drop(assignment["id"])
+
+
+def _create(call: Call, body: Json) -> Answer:
+    shapes.check_application(body)
+    if not body.get("displayName"):
+        raise bad("A value is required for property 'displayName' of resource 'Application'.")
+    name = body.get("uniqueName")
+    if name and first(call.tenant.applications.written(), {"uniqueName": name}):
+        raise GraphError(
+            409, "Request_MultipleObjectsWithSameKeyValue", "Another object with the same value for property uniqueName already exists."
+        )
+    made = shapes.merged(shapes.new_application(call.tenant, stamp(call.world.now())), body)
+    made |= {"createdByAppId": call.claims["appid"], "_owner": call.user.id if call.user else call.claims["oid"]}
+    call.world.put(call.tenant.applications, made)
+    call.note("create_application", made["displayName"], None, made)
+    return odata.single(call, {key: value for key, value in made.items() if not key.startswith("_")}, KIND, 201)

@@ -1,0 +1,170 @@
+"""oauth2PermissionGrants and app role assignments (facts/microsoft.md 1.5)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from practice.microsoft import ids
+from practice.microsoft.graph import odata
+from practice.microsoft.graph.call import (
+    APPS_READ,
+    ASSIGN,
+    GRANTS_READ,
+    GRANTS_WRITE,
+    Answer,
+    Call,
+    GraphError,
+    absent,
+    bad,
+    route,
+)
+from practice.microsoft.graph.principals import find
+from practice.microsoft.signin import consent
+from practice.microsoft.world import first, new_id
+
+Json = dict[str, Any]
+GRANT: Final = frozenset({"clientId", "consentType", "principalId", "resourceId", "scope"})
+FILTERS: Final = dict.fromkeys(("clientId", "consentType", "principalId", "resourceId"), odata.EQ)
+ASSIGNMENT: Final = frozenset(
+    {"appRoleId", "createdDateTime", "principalDisplayName", "principalId", "principalType", "resourceDisplayName", "resourceId"}
+)
+
+
+@route("GET", "/oauth2PermissionGrants", GRANTS_READ)
+def list_(call: Call) -> Answer:
+    """All delegated grants of the tenant."""
+    found = odata.filtered(call, call.world.seen(call.tenant.grants), FILTERS)
+    return odata.listed(call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants")
+
+
+@route("GET", "/servicePrincipals{key}/oauth2PermissionGrants", GRANTS_READ)
+def of_client(call: Call, key: str) -> Answer:
+    """The grants of one client."""
+    client = find(call, key)
+    found = [item for item in call.world.seen(call.tenant.grants) if item["clientId"] == client["id"]]
+    return odata.listed(call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants")
+
+
+@route("POST", "/oauth2PermissionGrants", GRANTS_WRITE)
+def create(call: Call) -> Answer:
+    """A grant; one object for each client, resource, consent type and principal."""
+    call.need_role(ids.CONSENTERS)
+    made = _checked(call)
+    key = {name: made[name] for name in ("clientId", "resourceId", "consentType", "principalId")}
+    if first(call.tenant.grants.written(), key):
+        raise GraphError(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists.")
+    call.world.put(call.tenant.grants, made)
+    call.note("create_grant", made["scope"], None, made)
+    return odata.single(call, made, "oauth2PermissionGrants", 201)
+
+
+def _checked(call: Call) -> Json:
+    body = {name: value for name, value in call.body.items() if not name.startswith("@odata.")}
+    for name in set(body) - GRANT - {"startTime", "expiryTime"}:
+        raise bad(f"Invalid property '{name}'.")
+    for name in ("clientId", "consentType", "resourceId"):
+        if not body.get(name):
+            raise bad(f"A value is required for property '{name}' of resource 'OAuth2PermissionGrant'.")
+    if body["consentType"] not in {"AllPrincipals", "Principal"}:
+        raise bad("Invalid value specified for property 'consentType' of resource 'OAuth2PermissionGrant'.")
+    principal = body.get("principalId")
+    if (body["consentType"] == "Principal") != bool(principal):
+        raise bad("principalId is required for consentType Principal, and only for it.")
+    for name in ("clientId", "resourceId"):
+        if not call.world.find(call.tenant.principals, id=body[name]):
+            raise absent(body[name])
+    if principal and principal not in call.tenant.users:
+        raise absent(principal)
+    return {name: body.get(name) for name in GRANT} | {"id": new_id(), "scope": body.get("scope") or ""}
+
+
+def _grant(call: Call, key: str) -> Json:
+    grant_id = key.strip("/()'")
+    if found := call.world.find(call.tenant.grants, id=grant_id):
+        return found
+    raise absent(grant_id)
+
+
+@route("GET", "/oauth2PermissionGrants{key}", GRANTS_READ)
+def get(call: Call, key: str) -> Answer:
+    """One grant."""
+    return odata.single(call, odata.select(call, _grant(call, key), GRANT), "oauth2PermissionGrants")
+
+
+@route("PATCH", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
+def patch(call: Call, key: str) -> Answer:
+    """Replace the scopes; nothing else of a grant can be changed."""
+    call.need_role(ids.CONSENTERS)
+    known = _grant(call, key)
+    if set(call.body) != {"scope"} or not isinstance(call.body["scope"], str):
+        raise bad("Only the property 'scope' of an OAuth2PermissionGrant can be updated.")
+    after = call.world.put(call.tenant.grants, known | {"scope": call.body["scope"]})
+    call.note("update_grant", after["scope"], known, after)
+    return Answer(204)
+
+
+@route("DELETE", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
+def delete(call: Call, key: str) -> Answer:
+    """Take a grant back."""
+    call.need_role(ids.CONSENTERS)
+    known = _grant(call, key)
+    call.tenant.grants.drop(known["id"])
+    call.note("delete_grant", known["scope"], known)
+    return Answer(204)
+
+
+@route("GET", "/servicePrincipals{key}/appRoleAssignments", APPS_READ | ASSIGN)
+def assignments(call: Call, key: str) -> Answer:
+    """The app roles that a client was given."""
+    return _assignments(call, "principalId", find(call, key)["id"])
+
+
+@route("GET", "/servicePrincipals{key}/appRoleAssignedTo", APPS_READ | ASSIGN)
+def assigned_to(call: Call, key: str) -> Answer:
+    """Who was given app roles of a resource."""
+    return _assignments(call, "resourceId", find(call, key)["id"])
+
+
+def _assignments(call: Call, name: str, value: str) -> Answer:
+    found = [item for item in call.world.seen(call.tenant.assignments) if item[name] == value]
+    return odata.listed(call, [odata.select(call, item, ASSIGNMENT) for item in found], "appRoleAssignments")
+
+
+@route("POST", "/servicePrincipals{key}/appRoleAssignments", ASSIGN, APPS_READ)
+@route("POST", "/servicePrincipals{key}/appRoleAssignedTo", ASSIGN, APPS_READ)
+def assign(call: Call, key: str) -> Answer:
+    """Give a client an app role of a resource: administrator consent to an application permission."""
+    owner = find(call, key)
+    missing = [name for name in ("principalId", "resourceId", "appRoleId") if not call.body.get(name)]
+    if missing:
+        raise bad(f"A value is required for property '{missing[0]}' of resource 'AppRoleAssignment'.")
+    body = call.body
+    if owner["id"] not in {body["principalId"], body["resourceId"]}:
+        raise bad("The principal or the resource has to be the one in the address.")
+    client = call.world.find(call.tenant.principals, id=body["principalId"])
+    resource = call.world.find(call.tenant.principals, id=body["resourceId"])
+    if client is None or resource is None:
+        raise bad("Not a valid reference update.")
+    call.need_role(ids.GRAPH_ROLE_CONSENTERS if resource["appId"] == ids.GRAPH_APP else ids.CONSENTERS)
+    if not any(role["id"] == body["appRoleId"] for role in resource["appRoles"]):
+        raise bad("Permission being assigned was not found on application.")
+    same = {name: body[name] for name in ("principalId", "resourceId", "appRoleId")}
+    if first(call.tenant.assignments.written(), same):
+        raise bad("Permission being assigned already exists on the object.")
+    made = call.world.put(call.tenant.assignments, consent.assignment(call.world, client, resource, body["appRoleId"]))
+    call.note("assign_role", client["displayName"], None, made)
+    return odata.single(call, made, "appRoleAssignments", 201)
+
+
+@route("DELETE", "/servicePrincipals{key}/appRoleAssignments/{assignment}", ASSIGN)
+@route("DELETE", "/servicePrincipals{key}/appRoleAssignedTo/{assignment}", ASSIGN)
+def unassign(call: Call, key: str, assignment: str) -> Answer:
+    """Take an app role back."""
+    owner = find(call, key)
+    call.need_role(ids.CONSENTERS)
+    known = call.world.find(call.tenant.assignments, id=assignment)
+    if known is None or owner["id"] not in {known["principalId"], known["resourceId"]}:
+        raise absent(assignment)
+    call.tenant.assignments.drop(assignment)
+    call.note("unassign_role", known["principalDisplayName"], known)
+    return Answer(204)

@@ -1,0 +1,150 @@
+"""The query options of OData that are served: $filter, $select, $top, $count and $skiptoken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from practice.microsoft.graph.call import Answer, Call, GraphError, bad
+
+Json = dict[str, Any]
+VALUE: Final = r"(?:'(?P<text>(?:[^']|'')*)'|(?P<bare>[^\s()']+))"
+COMPARISON: Final = re.compile(rf"(?P<name>[\w/]+)\s+(?P<op>eq|ne|ge|gt|le|lt)\s+{VALUE}", re.IGNORECASE)
+FUNCTION: Final = re.compile(rf"(?P<op>contains|startswith|endswith)\s*\(\s*(?P<name>[\w/]+)\s*,\s*{VALUE}\s*\)", re.IGNORECASE)
+LAMBDA: Final = re.compile(rf"(?P<name>[\w/]+)/(?P<op>any)\s*\(\s*(\w+)\s*:\s*\3\s+eq\s+{VALUE}\s*\)", re.IGNORECASE)
+JOINT: Final = re.compile(r"\s+(and|or)\s+|\s*$()", re.IGNORECASE)
+ORDERED: Final = frozenset({"ge", "gt", "le", "lt"})
+PAGE: Final = 100
+MOST: Final = 999
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a filter; all of them have to hold."""
+
+    name: str
+    op: str
+    value: str
+
+    def holds(self, item: Mapping[str, Any]) -> bool:
+        """Whether an object meets it; texts are compared without regard to case."""
+        seen: Any = item
+        for part in self.name.split("/"):
+            seen = _member(seen, part)
+        if self.op == "any":
+            return any(str(one).lower() == self.value.lower() for one in seen or [])
+        if self.op in ORDERED:
+            return _ordered(str(seen), self.op, self.value)
+        return _text(seen, self.op, self.value.lower())
+
+
+def _member(value: Any, part: str) -> Any:
+    if not isinstance(value, Mapping):
+        return None
+    return next((member for key, member in value.items() if key.lower() == part.lower()), None)
+
+
+def _text(seen: Any, op: str, wanted: str) -> bool:
+    text = ("true" if seen else "false") if isinstance(seen, bool) else "null" if seen is None else str(seen).lower()
+    tests = {"eq": text == wanted, "ne": text != wanted, "contains": wanted in text}
+    return tests.get(op, text.startswith(wanted) if op == "startswith" else text.endswith(wanted))
+
+
+def _ordered(seen: str, op: str, wanted: str) -> bool:
+    left, right = moment(seen), moment(wanted)
+    return {"ge": left >= right, "gt": left > right, "le": left <= right, "lt": left < right}[op]
+
+
+def moment(text: str) -> datetime:
+    """A DateTimeOffset literal; raises 400 for anything else."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise GraphError(400, "BadRequest", f"Invalid filter clause: '{text}' is not a DateTimeOffset.") from None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Condition]]:
+    """Take a filter apart into alternatives of conditions; raises 400 for what the resource does not filter by."""
+    found: list[list[Condition]] = [[]]
+    at, text = 0, text.strip()
+    while at < len(text):
+        match = next((hit for form in (FUNCTION, LAMBDA, COMPARISON) if (hit := form.match(text, at))), None)
+        joint = JOINT.match(text, match.end()) if match else None
+        if match is None or joint is None:
+            raise GraphError(400, "BadRequest", f"Invalid filter clause: syntax error at position {at} in '{text}'.")
+        value = match["bare"] if match["text"] is None else match["text"].replace("''", "'")
+        found[-1].append(_allowed(Condition(match["name"], match["op"].lower(), value), allowed))
+        at = joint.end()
+        if joint[1] and joint[1].lower() == "or":
+            found.append([])
+    return found
+
+
+def meets(alternatives: Iterable[Iterable[Condition]], item: Json) -> bool:
+    """Whether all conditions of any alternative hold; an empty filter lets everything through."""
+    return any(all(condition.holds(item) for condition in wanted) for wanted in alternatives)
+
+
+def _allowed(condition: Condition, allowed: Mapping[str, frozenset[str]]) -> Condition:
+    operators = {name.lower(): values for name, values in allowed.items()}
+    if condition.op not in operators.get(condition.name.lower(), frozenset()):
+        raise GraphError(
+            400, "Request_UnsupportedQuery", f"Unsupported or invalid query filter clause specified for property '{condition.name}'."
+        )
+    return condition
+
+
+def filtered(call: Call, items: Iterable[Json], allowed: Mapping[str, frozenset[str]]) -> list[Json]:
+    """The objects that meet ``$filter``."""
+    wanted = conditions(call.query.get("$filter", ""), allowed)
+    return [item for item in items if meets(wanted, item)]
+
+
+def select(call: Call, item: Json, known: frozenset[str], usual: frozenset[str] | None = None) -> Json:
+    """The properties of ``$select``, else the usual ones; raises 400 for a property that the type does not have."""
+    public = {key: value for key, value in item.items() if not key.startswith("_")}
+    text = call.query.get("$select", "")
+    if not text:
+        return public if usual is None else {key: value for key, value in public.items() if key in usual}
+    names = {name.strip().lower() for name in text.split(",")}
+    lowered = {name.lower(): name for name in known | {"id"}}
+    for name in sorted(names - set(lowered)):
+        raise bad(f"Could not find a property named '{name}'.")
+    return {lowered[name]: public.get(lowered[name]) for name in sorted(names | {"id"}) if name in names or name == "id"}
+
+
+def listed(call: Call, items: list[Json], kind: str, most: int = MOST, usual: int = PAGE) -> Answer:
+    """A page of objects, with the link to the next one and the count where they are due."""
+    size, start = _number(call, "$top", usual, most), _number(call, "$skiptoken", 0, 10**9, least=0)
+    body: Json = {"@odata.context": f"{root(call)}/$metadata#{kind}"}
+    if call.query.get("$count", "").lower() == "true":
+        body["@odata.count"] = len(items)
+    if len(items) > start + size:
+        body["@odata.nextLink"] = f"{call.url}?{urlencode({**call.query, '$skiptoken': start + size})}"
+    return Answer(200, body | {"value": items[start : start + size]})
+
+
+def single(call: Call, item: Json, kind: str, status: int = 200) -> Answer:
+    """One object."""
+    return Answer(status, {"@odata.context": f"{root(call)}/$metadata#{kind}/$entity", **item})
+
+
+def root(call: Call) -> str:
+    """Where this Graph lies."""
+    return f"{call.world.base_url}/graph/v1.0"
+
+
+def _number(call: Call, name: str, usual: int, most: int, least: int = 1) -> int:
+    text = call.query.get(name, str(usual))
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise bad(f"Invalid value specified for query option '{name}'. The allowed range is {least} to {most}.")
+    return int(text)
+
+
+EQ: Final = frozenset({"eq"})
+TEXT: Final = frozenset({"eq", "ne", "startswith"})

@@ -1,0 +1,124 @@
+"""The directory policies that a check reads (facts/microsoft.md 1.2, 1.7, 2.1). None of them can be written here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from practice.microsoft import ids
+from practice.microsoft.graph import odata
+from practice.microsoft.graph.call import POLICY_READ, Answer, Call, absent, route
+from practice.microsoft.signin.consent import EXCLUDED
+from practice.microsoft.world import new_id
+
+Json = dict[str, Any]
+AUTHORIZATION: Final = frozenset(
+    {
+        "allowEmailVerifiedUsersToJoinOrganization",
+        "allowInvitesFrom",
+        "allowedToSignUpEmailBasedSubscriptions",
+        "allowedToUseSSPR",
+        "blockMsolPowerShell",
+        "defaultUserRolePermissions",
+        "guestUserRoleId",
+        "displayName",
+        "description",
+    }
+)
+BUILT_IN: Final = (
+    "microsoft-user-default-legacy",
+    "microsoft-user-default-recommended",
+    "microsoft-user-default-low",
+    "microsoft-user-default-allow-consent-apps",
+)
+
+
+@route("GET", "/policies/authorizationPolicy", POLICY_READ)
+def authorization(call: Call) -> Answer:
+    """The authorization policy: who may make apps, and what users may consent to."""
+    policies = call.tenant.policies
+    permissions = {
+        "allowedToCreateApps": policies.users_create_apps,
+        "allowedToCreateSecurityGroups": True,
+        "allowedToCreateTenants": True,
+        "allowedToReadBitlockerKeysForOwnedDevice": True,
+        "allowedToReadOtherUsers": True,
+        "permissionGrantPoliciesAssigned": list(policies.consent),
+    }
+    item = {
+        "id": "authorizationPolicy",
+        "displayName": "Authorization Policy",
+        "allowInvitesFrom": "everyone",
+        "allowedToSignUpEmailBasedSubscriptions": True,
+        "allowedToUseSSPR": True,
+        "allowEmailVerifiedUsersToJoinOrganization": False,
+        "blockMsolPowerShell": False,
+        "defaultUserRolePermissions": permissions,
+    }
+    return odata.single(call, odata.select(call, item, AUTHORIZATION), "policies/authorizationPolicy")
+
+
+@route("GET", "/policies/identitySecurityDefaultsEnforcementPolicy", POLICY_READ)
+def security_defaults(call: Call) -> Answer:
+    """Whether security defaults are on."""
+    item = {
+        "id": "00000000-0000-0000-0000-000000000005",
+        "displayName": "Security Defaults",
+        "description": "Security defaults is a set of basic identity security mechanisms recommended by Microsoft.",
+        "isEnabled": call.tenant.policies.security_defaults,
+    }
+    known = frozenset(item)
+    return odata.single(call, odata.select(call, item, known), "policies/identitySecurityDefaultsEnforcementPolicy")
+
+
+@route("GET", "/policies/defaultAppManagementPolicy", POLICY_READ)
+def app_management(call: Call) -> Answer:
+    """Whether secrets are forbidden or have to be short."""
+    item = {
+        "id": "00000000-0000-0000-0000-000000000000",
+        "displayName": "Default app management tenant policy",
+        "description": "Default tenant policy that enforces app management restrictions on applications and service principals.",
+        "isEnabled": False,
+        "applicationRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+        "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+    } | call.tenant.policies.app_management
+    return odata.single(call, odata.select(call, item, frozenset(item)), "policies/defaultAppManagementPolicy")
+
+
+@route("GET", "/policies/permissionGrantPolicies", POLICY_READ)
+def grant_policies(call: Call) -> Answer:
+    """The consent policies that Microsoft ships."""
+    return odata.listed(call, [{"id": name, "displayName": name, "description": ""} for name in BUILT_IN], "permissionGrantPolicies")
+
+
+@route("GET", "/policies/permissionGrantPolicies{key}/includes", POLICY_READ)
+def includes(call: Call, key: str) -> Answer:
+    """What a consent policy covers."""
+    name = _policy(key)
+    low = "low" if name == BUILT_IN[2] else "all"
+    return odata.listed(call, [{"id": new_id(), "permissionType": "delegated", "permissionClassification": low}], "conditionSets")
+
+
+@route("GET", "/policies/permissionGrantPolicies{key}/excludes", POLICY_READ)
+def excludes(call: Call, key: str) -> Answer:
+    """What a consent policy leaves out: for the recommended one four of Exchange's permissions, and SMTP.Send is not among them."""
+    if _policy(key) != BUILT_IN[1]:
+        return odata.listed(call, [], "conditionSets")
+    exposed = call.world.catalogue.scopes[ids.EXCHANGE_APP]
+    permissions = [item["id"] for item in exposed if item["value"] in EXCLUDED]
+    row = {"id": new_id(), "permissionType": "delegated", "resourceApplication": ids.EXCHANGE_APP, "permissions": permissions}
+    return odata.listed(call, [row, *call.tenant.policies.consent_excludes], "conditionSets")
+
+
+def _policy(key: str) -> str:
+    name = key.strip("/()'").lower()
+    if name not in BUILT_IN:
+        raise absent(name)
+    return name
+
+
+@route("GET", "/identity/conditionalAccess/policies", POLICY_READ | frozenset({"Policy.Read.ConditionalAccess"}))
+def conditional_access(call: Call) -> Answer:
+    """The conditional access policies."""
+    allowed = {"state": odata.EQ, "displayName": odata.TEXT}
+    found = odata.filtered(call, call.tenant.policies.conditional_access, allowed)
+    return odata.listed(call, found, "conditionalAccess/policies")

@@ -1,0 +1,119 @@
+"""The properties of an application and a service principal, and what may be written to them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from practice.microsoft.graph.call import bad
+from practice.microsoft.world import Tenant, new_id
+
+Json = dict[str, Any]
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+AUDIENCES: Final = frozenset({"AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"})
+GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+NAME_LENGTH: Final = 256
+
+_WRITABLE = """api appRoles authenticationBehaviors defaultRedirectUri description displayName groupMembershipClaims identifierUris info
+isDeviceOnlyAuthSupported isFallbackPublicClient nativeAuthenticationApisEnabled notes oauth2RequirePostResponse optionalClaims
+parentalControlSettings publicClient requestSignatureVerification requiredResourceAccess samlMetadataUrl serviceManagementReference
+servicePrincipalLockConfiguration signInAudience spa tags tokenEncryptionKeyId uniqueName web"""
+_READ_ONLY = """addIns appId applicationTemplateId certification createdByAppId createdDateTime deletedDateTime disabledByMicrosoftStatus
+id isDisabled keyCredentials passwordCredentials publisherDomain verifiedPublisher"""
+WRITABLE: Final = frozenset(_WRITABLE.split())
+APPLICATION: Final = WRITABLE | frozenset(_READ_ONLY.split())
+_PRINCIPAL_WRITABLE = """accountEnabled alternativeNames appId appRoleAssignmentRequired description displayName homepage loginUrl logoutUrl
+notes notificationEmailAddresses preferredSingleSignOnMode replyUrls servicePrincipalNames servicePrincipalType tags"""
+_PRINCIPAL_READ_ONLY = """id appDescription appDisplayName appOwnerOrganizationId applicationTemplateId appRoles createdByAppId info
+disabledByMicrosoftStatus isDisabled keyCredentials oauth2PermissionScopes passwordCredentials signInAudience tokenEncryptionKeyId
+verifiedPublisher resourceSpecificApplicationPermissions"""
+PRINCIPAL_WRITABLE: Final = frozenset(_PRINCIPAL_WRITABLE.split())
+PRINCIPAL: Final = PRINCIPAL_WRITABLE | frozenset(_PRINCIPAL_READ_ONLY.split())
+
+
+def new_application(tenant: Tenant, created: str) -> Json:
+    """An application with Graph's defaults; without a word on the audience it is the widest one."""
+    return {
+        "id": new_id(),
+        "appId": new_id(),
+        "createdDateTime": created,
+        "displayName": None,
+        "description": None,
+        "notes": None,
+        "signInAudience": "AzureADandPersonalMicrosoftAccount",
+        "identifierUris": [],
+        "publisherDomain": tenant.domains[0],
+        "tags": [],
+        "uniqueName": None,
+        "requiredResourceAccess": [],
+        "appRoles": [],
+        "keyCredentials": [],
+        "passwordCredentials": [],
+        "api": {"oauth2PermissionScopes": [], "preAuthorizedApplications": [], "knownClientApplications": []},
+        "web": {
+            "homePageUrl": None,
+            "logoutUrl": None,
+            "redirectUris": [],
+            "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False},
+        },
+        "spa": {"redirectUris": []},
+        "publicClient": {"redirectUris": []},
+        "servicePrincipalLockConfiguration": None,
+        "disabledByMicrosoftStatus": None,
+    }
+
+
+def check_application(body: Json) -> None:
+    """Refuse what Graph refuses: unknown and read-only properties, wrong redirect URIs, ids that are none."""
+    check_names(body, WRITABLE, "Application")
+    if "displayName" in body and not (isinstance(body["displayName"], str) and 0 < len(body["displayName"]) <= NAME_LENGTH):
+        raise bad("Invalid value specified for property 'displayName' of resource 'Application'.")
+    if body.get("signInAudience", "AzureADMyOrg") not in AUDIENCES:
+        raise bad("Invalid value specified for property 'signInAudience' of resource 'Application'.")
+    for platform in ("web", "spa", "publicClient"):
+        check_redirects(body.get(platform) or {})
+    check_access(body.get("requiredResourceAccess", []))
+
+
+def check_names(body: Json, writable: frozenset[str], kind: str) -> None:
+    """Refuse properties that the type does not have or that cannot be written."""
+    for name in body:
+        if name == "passwordCredentials":
+            raise bad("Setting passwordCredentials is not supported. Use addPassword and removePassword.")
+        if name not in writable and not name.startswith("@odata."):
+            raise bad(f"Invalid property '{name}' for resource '{kind}': it does not exist or is read-only.")
+
+
+def check_redirects(platform: Json) -> None:
+    """Redirect URIs are absolute https addresses, or http on this machine."""
+    uris = platform.get("redirectUris", []) if isinstance(platform, dict) else None
+    if not isinstance(uris, list) or len({*map(str, uris)}) != len(uris):
+        raise bad("Invalid value specified for property 'redirectUris' of resource 'Application'.")
+    for uri in uris:
+        parts = urlsplit(str(uri))
+        plain = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not (parts.hostname and (parts.scheme == "https" or plain)) or parts.fragment or "*" in str(uri):
+            raise bad(f"Reply URL '{uri}' is not valid: only https, or http on localhost, without wildcard or fragment.")
+
+
+def check_access(entries: Any) -> None:
+    """requiredResourceAccess: a resource's app id with permission ids and their types."""
+    if not isinstance(entries, list):
+        raise bad("Invalid value specified for property 'requiredResourceAccess' of resource 'Application'.")
+    for entry in entries:
+        for item in entry.get("resourceAccess", []):
+            if not GUID.fullmatch(str(item.get("id"))) or item.get("type") not in {"Scope", "Role"}:
+                raise bad("Invalid value specified for property 'resourceAccess' of resource 'RequiredResourceAccess'.")
+        if not GUID.fullmatch(str(entry.get("resourceAppId"))):
+            raise bad("Invalid value specified for property 'resourceAppId' of resource 'RequiredResourceAccess'.")
+
+
+def merged(old: Json, body: Json) -> Json:
+    """PATCH: complex properties keep what is not named, lists are replaced whole."""
+    result = dict(old)
+    for name, value in body.items():
+        if name.startswith("@odata."):
+            continue
+        result[name] = merged(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
+    return result

@@ -1,0 +1,108 @@
+"""The organisation, its domains, the sign-in log and the directory roles."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from practice.microsoft import ids
+from practice.microsoft.graph import odata
+from practice.microsoft.graph.call import DIRECTORY_READ, PERSON, ROLES_READ, Answer, Call, absent, route
+from practice.microsoft.world import Tenant
+
+Json = dict[str, Any]
+ORGANIZATION: Final = frozenset(
+    {"id", "displayName", "countryLetterCode", "tenantType", "verifiedDomains", "createdDateTime", "assignedPlans"}
+)
+
+
+@route("GET", "/organization", PERSON | frozenset({"Organization.Read.All"}))
+def organization(call: Call) -> Answer:
+    """The tenant and its verified domains."""
+    return odata.listed(call, [odata.select(call, _organization(call.tenant), ORGANIZATION)], "organization")
+
+
+@route("GET", "/organization{key}", PERSON | frozenset({"Organization.Read.All"}))
+def organization_by_id(call: Call, key: str) -> Answer:
+    """The tenant by its id."""
+    if key.strip("/()'").lower() != call.tenant.id:
+        raise absent(key.strip("/()'"))
+    return odata.single(call, odata.select(call, _organization(call.tenant), ORGANIZATION), "organization")
+
+
+def _organization(tenant: Tenant) -> Json:
+    domains = [
+        {
+            "name": name,
+            "isDefault": name == tenant.domains[0],
+            "isInitial": name.endswith(".onmicrosoft.com"),
+            "type": "Managed",
+            "capabilities": "Email, OfficeCommunicationsOnline",
+        }
+        for name in tenant.domains
+    ]
+    return {"id": tenant.id, "displayName": tenant.name, "countryLetterCode": "DE", "tenantType": "AAD", "verifiedDomains": domains}
+
+
+@route("GET", "/domains", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
+def domains(call: Call) -> Answer:
+    """The domains of the tenant."""
+    return odata.listed(call, [_domain(call.tenant, name) for name in call.tenant.domains], "domains")
+
+
+@route("GET", "/domains{key}", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
+def domain(call: Call, key: str) -> Answer:
+    """One domain."""
+    name = key.strip("/()'").lower()
+    if name not in call.tenant.domains:
+        raise absent(name)
+    return odata.single(call, _domain(call.tenant, name), "domains")
+
+
+def _domain(tenant: Tenant, name: str) -> Json:
+    initial = name.endswith(".onmicrosoft.com")
+    return {
+        "id": name,
+        "authenticationType": "Managed",
+        "isAdminManaged": True,
+        "isDefault": name == tenant.domains[0],
+        "isInitial": initial,
+        "isRoot": True,
+        "isVerified": True,
+        "supportedServices": ["Email", "OfficeCommunicationsOnline"],
+    }
+
+
+@route("GET", "/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
+def sign_ins(call: Call) -> Answer:
+    """The interactive sign-ins; v1.0 does not list the others."""
+    rows = [row for row in reversed(call.tenant.sign_ins) if row["isInteractive"]]
+    times = frozenset({"eq", "ge", "gt", "le", "lt"})
+    allowed = {
+        "appId": odata.EQ,
+        "userPrincipalName": odata.TEXT,
+        "userId": odata.EQ,
+        "createdDateTime": times,
+        "status/errorCode": odata.EQ,
+    }
+    return odata.listed(call, odata.filtered(call, rows, allowed), "auditLogs/signIns")
+
+
+@route("GET", "/roleManagement/directory/roleDefinitions", ROLES_READ)
+def role_definitions(call: Call) -> Answer:
+    """The built-in directory roles."""
+    rows = [
+        {"id": key, "templateId": key, "displayName": name, "isBuiltIn": True, "isEnabled": True} for key, name in ids.ROLE_NAMES.items()
+    ]
+    return odata.listed(call, odata.filtered(call, rows, {"displayName": odata.TEXT, "templateId": odata.EQ}), "roleDefinitions")
+
+
+@route("GET", "/roleManagement/directory/roleAssignments", ROLES_READ)
+def role_assignments(call: Call) -> Answer:
+    """Who has which directory role."""
+    holders = [(user.id, user.roles) for user in call.tenant.users.values()] + list(call.tenant.principal_roles.items())
+    rows = [
+        {"id": f"{holder}-{role}", "principalId": holder, "roleDefinitionId": role, "directoryScopeId": "/"}
+        for holder, roles in holders
+        for role in sorted(roles)
+    ]
+    return odata.listed(call, odata.filtered(call, rows, {"principalId": odata.EQ, "roleDefinitionId": odata.EQ}), "roleAssignments")

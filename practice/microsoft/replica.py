@@ -1,0 +1,56 @@
+"""Directory objects as readers see them: late (facts/microsoft.md section 7, eventual consistency)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One object: what was written, when, and what readers still see meanwhile (None: nothing)."""
+
+    written: Json
+    at: datetime
+    before: Json | None
+
+
+class Collection:
+    """Objects by their id. Writers see what was written; readers see it after the delay."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def put(self, value: Json, at: datetime, delay: timedelta) -> Json:
+        """Create or replace an object."""
+        old = self._entries.get(value["id"])
+        before = None if old is None else self._seen(old, at, delay)
+        self._entries[value["id"]] = Entry(copy.deepcopy(value), at, before)
+        return value
+
+    def seed(self, value: Json) -> Json:
+        """Put an object that has been there for long."""
+        self._entries[value["id"]] = Entry(value, datetime.min.replace(tzinfo=UTC), value)
+        return value
+
+    def drop(self, key: str) -> None:
+        """Remove an object for everybody."""
+        self._entries.pop(key, None)
+
+    def written(self) -> Iterator[Json]:
+        """Copies of all objects as they were written last."""
+        return (copy.deepcopy(entry.written) for entry in list(self._entries.values()))
+
+    def seen(self, at: datetime, delay: timedelta) -> Iterator[Json]:
+        """Copies of all objects as a reader sees them now."""
+        views = (self._seen(entry, at, delay) for entry in list(self._entries.values()))
+        return (copy.deepcopy(view) for view in views if view is not None)
+
+    @staticmethod
+    def _seen(entry: Entry, at: datetime, delay: timedelta) -> Json | None:
+        return entry.written if at - entry.at >= delay else entry.before

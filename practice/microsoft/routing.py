@@ -1,0 +1,49 @@
+"""A small router for paths that Microsoft reads without regard to case, some with OData keys in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Handler = TypeVar("Handler")
+KEY = r"(?P<key>/[^/(]+|\([^)]+\))"
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[Handler]):
+    """A handler with the values in its path."""
+
+    handler: Handler
+    values: dict[str, str]
+
+
+class Router(Generic[Handler]):
+    """Handlers by method and path; ``{name}`` is one segment, ``{key}`` an OData key in either of its forms."""
+
+    def __init__(self) -> None:
+        self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
+
+    def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
+        """Decorate the handler of a method and path."""
+        pattern = re.sub(
+            r"\{(\w+)\}", lambda name: KEY if name[1] == "key" else rf"(?P<{name[1]}>[^/]+)", re.sub(r"([.()$])", r"\\\1", path)
+        )
+
+        def add(handler: Handler) -> Handler:
+            self._routes.append((method, re.compile(pattern, re.IGNORECASE), handler))
+            return handler
+
+        return add
+
+    def match(self, method: str, path: str) -> Match[Handler] | None:
+        """The handler for a request; None where the method or the path has none."""
+        for known, pattern, handler in self._routes:
+            if known == method and (found := pattern.fullmatch(path)):
+                return Match(handler, found.groupdict())
+        return None
+
+    def knows(self, path: str) -> bool:
+        """Whether any method is served at this path."""
+        return any(pattern.fullmatch(path) for _, pattern, _ in self._routes)

@@ -1,0 +1,150 @@
+"""Setting a tenant's state from outside: one small setter a word, used by tests, faults and the curious."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from practice.microsoft import ids
+from practice.microsoft.world import Mailbox, Tenant, User, World, first, stamp
+
+Json = dict[str, Any]
+Setter = Callable[[World, Tenant, Any], None]
+
+
+class Unknown(Exception):  # noqa: N818 - it says what it is
+    """A word that no setter knows, or an object that is not there."""
+
+
+def change(world: World, tenant: Tenant, values: Json) -> None:
+    """Set everything that is named; raises :class:`Unknown` before anything is set where a word is unknown."""
+    strange = sorted(set(values) - set(SETTERS))
+    if strange:
+        raise Unknown(f"{', '.join(strange)}: the words are {', '.join(sorted(SETTERS))}")
+    for name, value in values.items():
+        SETTERS[name](world, tenant, value)
+        world.journal.write("practice", "control", name, tenant.domains[0], None, value)
+
+
+def _exchange(name: str) -> Setter:
+    return lambda _world, tenant, value: setattr(tenant.exchange, name, value)
+
+
+def _policy(name: str) -> Setter:
+    return lambda _world, tenant, value: setattr(tenant.policies, name, value)
+
+
+def _dehydrated(_world: World, tenant: Tenant, value: Any) -> None:
+    tenant.exchange.dehydrated, tenant.exchange.customized_at = bool(value), None
+
+
+def _user(tenant: Tenant, name: str) -> User:
+    if found := tenant.user(str(name)):
+        return found
+    raise Unknown(f"no user {name}")
+
+
+def _users(_world: World, tenant: Tenant, value: Json) -> None:
+    """``{upn: {enabled, licensed, mail, roles, authentication_policy, aliases, mailbox: {...}}}``."""
+    for name, fields in value.items():
+        user = _user(tenant, name)
+        for key, item in fields.items():
+            if key == "mailbox":
+                _mailbox(user, item)
+            elif key == "roles":
+                user.roles = {_role(role) for role in item}
+            elif key in {"enabled", "licensed", "mail", "authentication_policy", "aliases"}:
+                setattr(user, key, item)
+            else:
+                raise Unknown(f"users.{key}")
+
+
+def _mailbox(user: User, fields: Json | None) -> None:
+    if fields is None:
+        user.mailbox = None
+        return
+    box = user.mailbox = user.mailbox or Mailbox()
+    for key, value in fields.items():
+        if not hasattr(box, key):
+            raise Unknown(f"mailbox.{key}")
+        setattr(box, key, set(value) if key in {"full_access", "send_as"} else value)
+
+
+def _role(name: str) -> str:
+    """A role by its display name or its template id."""
+    known = {title.lower(): key for key, title in ids.ROLE_NAMES.items()}
+    return known.get(name.lower(), name)
+
+
+def _revoke(world: World, tenant: Tenant, value: Any) -> None:
+    _user(tenant, value).sessions_valid_from = world.now()
+
+
+def _application(tenant: Tenant, app_id: str) -> Json:
+    if found := first(tenant.applications.written(), {"appId": app_id}):
+        return found
+    raise Unknown(f"no application {app_id}")
+
+
+def _expire(world: World, tenant: Tenant, value: Any) -> None:
+    """The app id whose secrets have expired."""
+    app = _application(tenant, str(value))
+    past = stamp(world.now() - timedelta(days=1))
+    tenant.applications.seed(app | {"passwordCredentials": [item | {"endDateTime": past} for item in app["passwordCredentials"]]})
+
+
+def _application_patch(_world: World, tenant: Tenant, value: Json) -> None:
+    """``{appId: {property: value}}``: as somebody in the portal would."""
+    for app_id, fields in value.items():
+        tenant.applications.seed(_application(tenant, app_id) | fields)
+
+
+def _delete_application(_world: World, tenant: Tenant, value: Any) -> None:
+    tenant.applications.drop(_application(tenant, str(value))["id"])
+
+
+def _principal(_world: World, tenant: Tenant, value: Json) -> None:
+    """``{appId: {property: value} or null}``: change or remove a service principal."""
+    for app_id, fields in value.items():
+        found = first(tenant.principals.written(), {"appId": app_id})
+        if found is None:
+            raise Unknown(f"no service principal {app_id}")
+        if fields is None:
+            tenant.principals.drop(found["id"])
+        else:
+            tenant.principals.seed(found | fields)
+
+
+def _principal_roles(_world: World, tenant: Tenant, value: Json) -> None:
+    """``{appId: [role, ...]}``: directory roles of a service principal."""
+    for app_id, roles in value.items():
+        found = first(tenant.principals.written(), {"appId": app_id})
+        if found is None:
+            raise Unknown(f"no service principal {app_id}")
+        tenant.principal_roles[found["id"]] = {_role(role) for role in roles}
+
+
+def _drop_grants(_world: World, tenant: Tenant, value: Any) -> None:
+    """The app id whose delegated grants are gone."""
+    client = first(tenant.principals.written(), {"appId": str(value)}) or {}
+    for grant in tenant.grants.written():
+        if grant["clientId"] == client.get("id"):
+            tenant.grants.drop(grant["id"])
+
+
+SETTERS: Final[dict[str, Setter]] = {
+    **{name: _exchange(name) for name in ("smtp_auth_disabled", "outbound_policies", "outbound_rules", "remote_domains")},
+    **{name: _exchange(name) for name in ("transport_rules", "authentication_policies", "default_authentication_policy")},
+    **{name: _policy(name) for name in ("consent", "users_create_apps", "security_defaults", "app_management")},
+    **{name: _policy(name) for name in ("conditional_access", "consent_excludes")},
+    "dehydrated": _dehydrated,
+    "users": _users,
+    "revoke_sessions": _revoke,
+    "expire_secrets": _expire,
+    "applications": _application_patch,
+    "delete_application": _delete_application,
+    "service_principals": _principal,
+    "principal_roles": _principal_roles,
+    "drop_grants": _drop_grants,
+}

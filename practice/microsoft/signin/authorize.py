@@ -1,0 +1,130 @@
+"""The authorize endpoint: the page, and what comes of the choice made on it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from practice.microsoft.signin import clients, consent, pages, scopes
+from practice.microsoft.signin.clients import Client
+from practice.microsoft.signin.errors import Trouble
+from practice.microsoft.tokens import Code, Vault, client_info
+from practice.microsoft.world import Tenant, User, World, new_id, stamp
+
+Json = dict[str, Any]
+Query = dict[str, str]
+KEPT: Final = (
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "client_info",
+    "prompt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Where the browser goes next, with which values, and how."""
+
+    uri: str
+    values: tuple[tuple[str, str], ...]
+    mode: str = "query"
+
+
+def validate(world: World, tenant: str, query: Query) -> Client:
+    """Everything that has to hold before a page is shown; raises :class:`Trouble`."""
+    client = clients.client(world, tenant, query.get("client_id", ""))
+    for name in ("redirect_uri", "response_type", "scope"):
+        if not query.get(name):
+            raise Trouble(900144, (name,))
+    clients.check_redirect(client.app, query["redirect_uri"])
+    if query["response_type"] != "code":
+        raise Trouble(70005, (query["response_type"],), back=True)
+    if query.get("response_mode", "query") not in {"query", "form_post"}:
+        raise Trouble(70007, (query["response_mode"],), back=True)
+    challenge = query.get("code_challenge", "")
+    known = query.get("code_challenge_method", "plain") in {"S256", "plain"}
+    if challenge and not (known and re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", challenge)):
+        raise Trouble(9002313, back=True)
+    scopes.parse(query["scope"], world)
+    if query.get("prompt") == "none":
+        raise Trouble(50058, back=True)
+    return client
+
+
+def show(world: World, tenant: str, query: Query) -> str:
+    """The page with the accounts to choose."""
+    client = validate(world, tenant, query)
+    tenants = [client.tenant] if client.tenant else list(world.tenants.values())
+    choice = pages.accounts(tenants, query.get("login_hint", ""))
+    kept = [(name, query[name]) for name in KEPT if name in query]
+    return pages.chooser("Sign in", client.app["displayName"], query["scope"].split(), choice, kept)
+
+
+def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
+    """The choice was made: a redirect with a code; raises :class:`Trouble`."""
+    client = validate(world, tenant, query)
+    if query.get("action", "").lower() != "accept":
+        raise Trouble(65004, back=True)
+    home, user = client.tenant_for(world, query.get("account", ""))
+    _consent(world, client, home, user, query["scope"])
+    note_sign_in(world, home, user, client.app, 0, interactive=True)
+    code = vault.code(
+        Code(
+            client.app["appId"],
+            home.id,
+            user.id,
+            query["redirect_uri"],
+            query["scope"],
+            query.get("code_challenge", ""),
+            query.get("code_challenge_method", "plain"),
+            query.get("nonce", ""),
+            world.now(),
+        )
+    )
+    values = {"code": code, "client_info": client_info(user.id, home.id), "state": query.get("state", ""), "session_state": new_id()}
+    if query.get("client_info") != "1":
+        del values["client_info"]
+    return Redirect(
+        query["redirect_uri"], tuple((name, value) for name, value in values.items() if value), query.get("response_mode", "query")
+    )
+
+
+def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str) -> None:
+    scopes_asked = consent.asked(world, client.app, scopes.parse(text, world))
+    principal = next((item for item in tenant.principals.written() if item["appId"] == client.app["appId"]), None)
+    left = consent.missing(world, tenant, principal, user, scopes_asked)
+    if left and not consent.may_consent(world, tenant, user, left, principal):
+        raise Trouble(90094)
+    principal = clients.principal_of(client, tenant)
+    if left:
+        consent.agree(world, tenant, principal, left, user)
+
+
+def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool) -> None:  # noqa: PLR0913 - a row has these
+    """A row of the sign-in log."""
+    tenant.sign_ins.append(
+        {
+            "id": new_id(),
+            "createdDateTime": stamp(world.now()),
+            "userDisplayName": user.name,
+            "userPrincipalName": user.upn,
+            "userId": user.id,
+            "appId": app["appId"],
+            "appDisplayName": app["displayName"],
+            "clientAppUsed": "Browser",
+            "ipAddress": "127.0.0.1",
+            "isInteractive": interactive,
+            "conditionalAccessStatus": "notApplied",
+            "appliedConditionalAccessPolicies": [],
+            "resourceDisplayName": None,
+            "status": {"errorCode": code, "failureReason": "" if code == 0 else f"AADSTS{code}", "additionalDetails": None},
+        }
+    )

@@ -1,0 +1,122 @@
+"""Which app is asking, in which tenant, and whether it may: the checks that every endpoint begins with."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from practice.microsoft import ids
+from practice.microsoft.signin import consent
+from practice.microsoft.signin.errors import Trouble
+from practice.microsoft.world import Tenant, User, World
+
+Json = dict[str, Any]
+MANY: Final = frozenset({"common", "organizations", "consumers"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An app registration, the tenant that it lives in, and the one that the request named (None: any)."""
+
+    home: Tenant
+    app: Json
+    tenant: Tenant | None
+
+    def tenant_for(self, world: World, account: str) -> tuple[Tenant, User]:
+        """The user who signs in, in the right tenant; raises AADSTS50034, 50020, 50057, 50105 or 53003."""
+        found = world.find_user(account)
+        if found is None:
+            raise Trouble(50034, (account, self.tenant.name if self.tenant else "signed-in"))
+        tenant, user = found
+        if self.tenant and self.tenant.id != tenant.id:
+            raise Trouble(50020, (account, self.tenant.name))
+        if not user.enabled:
+            raise Trouble(50057)
+        self._assigned(tenant, user)
+        conditional_access(tenant, user)
+        return tenant, user
+
+    def _assigned(self, tenant: Tenant, user: User) -> None:
+        client = next((item for item in tenant.principals.written() if item["appId"] == self.app["appId"]), None)
+        if client and client.get("appRoleAssignmentRequired"):
+            mine = (item for item in tenant.assignments.written() if item["resourceId"] == client["id"])
+            if not any(item["principalId"] == user.id for item in mine):
+                raise Trouble(50105, (user.upn, self.app["appId"]))
+
+
+def tenant_named(world: World, name: str) -> Tenant | None:
+    """The tenant in the path, or None for any; raises AADSTS90002."""
+    if name.lower() in MANY:
+        return None
+    if found := world.tenant(name):
+        return found
+    raise Trouble(90002, (name,))
+
+
+def client(world: World, tenant_name: str, client_id: str) -> Client:
+    """The app that asks; raises AADSTS900144, 90002, 700016, 50194 or 7000112."""
+    tenant = tenant_named(world, tenant_name)
+    if not client_id:
+        raise Trouble(900144, ("client_id",))
+    found = world.application(client_id)
+    if found is None:
+        raise Trouble(700016, (client_id, tenant_name))
+    home, app = found
+    single = app.get("signInAudience") == "AzureADMyOrg"
+    if single and tenant is None:
+        raise Trouble(50194, (client_id,))
+    here = tenant or home
+    principal = world.principal(here, client_id)
+    if (single and here.id != home.id) or (here.id == home.id and principal is None):
+        raise Trouble(700016, (client_id, here.name))
+    if principal and not principal.get("accountEnabled", True):
+        raise Trouble(7000112, (client_id,))
+    return Client(home, app, tenant)
+
+
+def check_redirect(app: Json, uri: str) -> None:
+    """Byte for byte against the registration; raises AADSTS900971 or 50011.
+
+    The bot's own app, while nobody registered its address, takes any address on this machine.
+    """
+    known = app.get("web", {}).get("redirectUris", [])
+    if not known and app.get("_anyLoopbackRedirect") and urlsplit(uri).hostname in LOOPBACK:
+        return
+    if not known:
+        raise Trouble(900971)
+    if uri not in known:
+        raise Trouble(50011, (uri, app["appId"]))
+
+
+def check_secret(world: World, app: Json, secret: str | None) -> None:
+    """The client's secret; raises AADSTS7000218, 7000215 or 7000222."""
+    if not secret:
+        raise Trouble(7000218)
+    for password in app.get("passwordCredentials", []):
+        if hmac.compare_digest(world.secrets.get(password["keyId"], "").encode(), secret.encode()):
+            if datetime.fromisoformat(password["endDateTime"]) <= world.now():
+                raise Trouble(7000222, (app["appId"],))
+            return
+    raise Trouble(7000215, (app["appId"],))
+
+
+def conditional_access(tenant: Tenant, user: User) -> None:
+    """Raises AADSTS53003 where an enabled policy blocks this user for Exchange or for everything."""
+    for policy in tenant.policies.conditional_access:
+        conditions = policy.get("conditions", {})
+        users = set(conditions.get("users", {}).get("includeUsers", [])) - set(conditions.get("users", {}).get("excludeUsers", []))
+        apps = set(conditions.get("applications", {}).get("includeApplications", []))
+        blocks = "block" in (policy.get("grantControls") or {}).get("builtInControls", [])
+        excluded = user.id in conditions.get("users", {}).get("excludeUsers", [])
+        meant = bool(users & {"All", user.id}) and bool(apps & {"All", "Office365", ids.EXCHANGE_APP}) and not excluded
+        if policy.get("state") == "enabled" and blocks and meant:
+            raise Trouble(53003)
+
+
+def principal_of(client: Client, tenant: Tenant) -> Json:
+    """The client's service principal in the tenant; raises AADSTS700016."""
+    return consent.ensure_principal(tenant, client.home, client.app)

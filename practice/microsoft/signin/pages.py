@@ -1,0 +1,49 @@
+"""The sign-in pages: plain HTML that works in any browser, with every value escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from practice.microsoft.world import Tenant
+
+STYLE = (
+    "body{font:16px system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}label{display:block;padding:.4rem 0}"
+    "button{font:inherit;padding:.5rem 1.2rem;margin:.8rem .6rem 0 0}code{overflow-wrap:anywhere}"
+)
+
+
+def page(title: str, body: str) -> str:
+    """A whole page."""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>'
+
+
+def accounts(tenants: Iterable[Tenant], hint: str) -> str:
+    """The accounts to choose from; the hinted one is chosen already."""
+    users = [user for tenant in tenants for user in tenant.users.values()]
+    return "".join(
+        f'<label><input type="radio" name="account" value="{escape(user.upn)}" required'
+        f"{' checked' if user.known_as(hint) else ''}> {escape(user.name)} ({escape(user.upn)})</label>"
+        for user in users
+    )
+
+
+def chooser(title: str, app: str, wanted: Iterable[str], choice: str, values: Iterable[tuple[str, str]]) -> str:
+    """The form: who is it, and do they accept what the app asks for. It posts to its own address."""
+    hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in values)
+    scopes = "".join(f"<li><code>{escape(scope)}</code></li>" for scope in wanted)
+    buttons = '<button name="action" value="accept">Accept</button><button name="action" value="decline">Decline</button>'
+    return page(title, f'<p>{escape(app)} asks for:</p><ul>{scopes}</ul><form method="post">{hidden}{choice}{buttons}</form>')
+
+
+def trouble(text: str) -> str:
+    """What went wrong, with Microsoft's own code."""
+    return page("Sorry, but we're having trouble signing you in.", f"<p>{escape(text)}</p>")
+
+
+def form_post(uri: str, values: Iterable[tuple[str, str]]) -> str:
+    """response_mode=form_post: a form that sends itself."""
+    fields = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in values)
+    form = f'<form method="post" action="{escape(uri)}">{fields}<button>Continue</button></form>'
+    return page("Working", f"{form}<script>document.forms[0].submit()</script>")

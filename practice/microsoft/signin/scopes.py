@@ -1,0 +1,85 @@
+"""What a scope string asks for: permissions on resources, and the words of OpenID."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from practice.microsoft import ids
+from practice.microsoft.catalogue import OIDC
+from practice.microsoft.signin.errors import Trouble
+from practice.microsoft.world import World
+
+GRAPH: Final = "https://graph.microsoft.com"
+OUTLOOK: Final = "https://outlook.office365.com"
+RESOURCES: Final = {
+    GRAPH: ids.GRAPH_APP,
+    OUTLOOK: ids.EXCHANGE_APP,
+    "https://outlook.office.com": ids.EXCHANGE_APP,
+    ids.GRAPH_APP: ids.GRAPH_APP,
+    ids.EXCHANGE_APP: ids.EXCHANGE_APP,
+}
+DEFAULT: Final = ".default"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Permissions on one resource: its app id, the audience of a token for it, and the scopes by name."""
+
+    app_id: str
+    audience: str
+    scopes: frozenset[str]
+
+    @property
+    def default(self) -> bool:
+        """Whether the app asks for all that it declares or was granted."""
+        return DEFAULT in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A scope string taken apart."""
+
+    wanted: tuple[Wanted, ...]
+    oidc: frozenset[str]
+
+
+def parse(text: str, world: World) -> Request:
+    """Take a scope string apart; raises AADSTS70011 or 500011 for what no resource exposes."""
+    names: dict[str, set[str]] = {}
+    oidc = frozenset(word for word in text.split() if word in OIDC)
+    for word in text.split():
+        if word not in OIDC:
+            audience, scope = _split(word, world)
+            names.setdefault(audience, set()).add(_exposed(RESOURCES[audience], scope, world, word))
+    wanted = tuple(Wanted(RESOURCES[audience], audience, frozenset(scopes)) for audience, scopes in names.items())
+    if any(item.default and (len(item.scopes) > 1 or len(wanted) > 1) for item in wanted):
+        raise Trouble(70011, (text,), back=True)
+    return Request(wanted, oidc)
+
+
+def one(request: Request, text: str) -> Wanted | None:
+    """The one resource of a token request; raises AADSTS70011 when there are two."""
+    if len({item.app_id for item in request.wanted}) > 1 or len(request.wanted) > 1:
+        raise Trouble(70011, (text,))
+    return request.wanted[0] if request.wanted else None
+
+
+def _split(word: str, world: World) -> tuple[str, str]:
+    """Audience and scope. This cloud's own addresses stand for the resources, as those of a national cloud do."""
+    resource, slash, scope = word.rpartition("/")
+    if not slash:
+        return GRAPH, word
+    own = {world.base_url + "/graph": GRAPH, world.base_url: OUTLOOK}
+    resource = resource.rstrip("/")
+    audience = own.get(resource, resource)
+    if audience not in RESOURCES:
+        raise Trouble(500011, (resource, ""), back=True)
+    return audience, scope
+
+
+def _exposed(app_id: str, scope: str, world: World, word: str) -> str:
+    known = {item["value"].lower(): str(item["value"]) for item in world.catalogue.scopes[app_id]} | {DEFAULT: DEFAULT}
+    if scope.lower() not in known:
+        raise Trouble(70011, (word,), back=True)
+    return known[scope.lower()]

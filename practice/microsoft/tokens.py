@@ -1,0 +1,122 @@
+"""Signing keys, tokens, authorization codes and refresh tokens of the practice sign-in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+Json = dict[str, Any]
+ACCESS: Final = timedelta(seconds=3599)
+CODE: Final = timedelta(minutes=10)
+REFRESH: Final = timedelta(days=90)
+
+
+class BadTokenError(Exception):
+    """An access token that this cloud did not sign, or that is too old."""
+
+
+@dataclass(slots=True)
+class Code:
+    """An authorization code: what was asked and agreed to, and whether it was redeemed."""
+
+    client_id: str
+    tenant_id: str
+    user_id: str
+    redirect_uri: str
+    scope: str
+    challenge: str
+    method: str
+    nonce: str
+    at: datetime
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh token's record."""
+
+    client_id: str
+    tenant_id: str
+    user_id: str
+    scope: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Vault:
+    """Everything that was issued and can still be redeemed."""
+
+    codes: dict[str, Code] = field(default_factory=dict)
+    refresh: dict[str, Refresh] = field(default_factory=dict)
+
+    def code(self, record: Code) -> str:
+        """Issue an authorization code."""
+        text = "1.A" + secrets.token_urlsafe(48)
+        self.codes[text] = record
+        return text
+
+    def token(self, record: Refresh) -> str:
+        """Issue a refresh token."""
+        text = "1.B" + secrets.token_urlsafe(64)
+        self.refresh[text] = record
+        return text
+
+
+class Keys:
+    """One RSA key a start; signs and checks RS256 tokens."""
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.kid = secrets.token_urlsafe(16)
+
+    def jwks(self) -> Json:
+        """The public key as a JSON Web Key Set."""
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
+        return {"keys": [key | {"use": "sig", "kid": self.kid, "x5t": self.kid, "alg": "RS256"}]}
+
+    def sign(self, claims: Json, at: datetime, life: timedelta = ACCESS) -> str:
+        """A token with these claims, valid from now for its life."""
+        start = int(at.timestamp())
+        times = {"iat": start, "nbf": start, "exp": int((at + life).timestamp())}
+        return jwt.encode(times | claims, self._key, algorithm="RS256", headers={"kid": self.kid})
+
+    def read(self, token: str, at: datetime) -> Json:
+        """The claims of an access token of ours; raises :class:`BadTokenError`. The audience is the reader's business."""
+        try:
+            options: Any = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+            claims: Json = jwt.decode(token, self._key.public_key(), algorithms=["RS256"], options=options)
+        except jwt.PyJWTError as error:
+            raise BadTokenError("not signed here") from error
+        if claims.get("exp", 0) <= at.timestamp():
+            raise BadTokenError("expired")
+        return claims
+
+
+def challenge_of(verifier: str, method: str) -> str:
+    """The PKCE challenge that belongs to a verifier."""
+    if method != "S256":
+        return verifier
+    return b64(hashlib.sha256(verifier.encode()).digest())
+
+
+def b64(data: bytes) -> str:
+    """Base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def client_info(user_id: str, tenant_id: str) -> str:
+    """The value from which MSAL makes an account's id."""
+    return b64(json.dumps({"uid": user_id, "utid": tenant_id}).encode())
+
+
+def pairwise(user_id: str, client_id: str) -> str:
+    """The subject: another one for every app."""
+    return b64(hashlib.sha256(f"{user_id}|{client_id}".encode()).digest())

@@ -1,0 +1,194 @@
+"""The state of the practice cloud's Microsoft side: tenants with their people, apps and mail organisation."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from practice.mail.trace import TraceLog
+from practice.microsoft.catalogue import Catalogue
+from practice.microsoft.ports import JournalPort, SettingsPort
+from practice.microsoft.replica import Collection
+
+Json = dict[str, Any]
+LONG_AGO = datetime(2024, 1, 15, 8, 0, tzinfo=UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as Graph writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_id() -> str:
+    """A new object id."""
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True)
+class Mailbox:
+    """The mail side of a user. ``smtp_auth_disabled`` has three states: None inherits the organisation's value."""
+
+    kind: str = "UserMailbox"
+    smtp_auth_disabled: bool | None = None
+    forwarding_address: str | None = None
+    forwarding_smtp_address: str | None = None
+    deliver_and_forward: bool = False
+    full_access: set[str] = field(default_factory=set)
+    send_as: set[str] = field(default_factory=set)
+    inbox_rules: list[Json] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class User:
+    """A person or a shared mailbox account; ``roles`` are role template ids."""
+
+    id: str
+    upn: str
+    mail: str | None
+    name: str
+    enabled: bool = True
+    licensed: bool = True
+    roles: set[str] = field(default_factory=set)
+    mailbox: Mailbox | None = None
+    aliases: list[str] = field(default_factory=list)
+    sessions_valid_from: datetime = LONG_AGO
+    authentication_policy: str | None = None
+
+    def addresses(self) -> set[str]:
+        """Every SMTP address of the mailbox, lower case."""
+        return {address.lower() for address in (self.mail, *self.aliases) if address}
+
+    def known_as(self, name: str) -> bool:
+        """Whether the name is this user's object id, UPN or an address."""
+        return name.lower() in {self.id.lower(), self.upn.lower(), *self.addresses()}
+
+
+@dataclass(slots=True)
+class Organization:
+    """The Exchange organisation of a tenant. Policies and rules keep Microsoft's property names."""
+
+    smtp_auth_disabled: bool = True
+    dehydrated: bool = True
+    customized_at: datetime | None = None
+    default_authentication_policy: str | None = None
+    outbound_policies: list[Json] = field(default_factory=list)
+    outbound_rules: list[Json] = field(default_factory=list)
+    remote_domains: list[Json] = field(default_factory=list)
+    transport_rules: list[Json] = field(default_factory=list)
+    authentication_policies: list[Json] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Policies:
+    """The directory policies that the documents have a reader look at."""
+
+    consent: list[str] = field(default_factory=lambda: ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"])
+    users_create_apps: bool = True
+    security_defaults: bool = False
+    app_management: Json = field(default_factory=dict)
+    conditional_access: list[Json] = field(default_factory=list)
+    consent_excludes: list[Json] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tenant:
+    """A directory with its Exchange organisation."""
+
+    id: str
+    name: str
+    domains: tuple[str, ...]
+    users: dict[str, User] = field(default_factory=dict)
+    groups: list[Json] = field(default_factory=list)
+    applications: Collection = field(default_factory=Collection)
+    principals: Collection = field(default_factory=Collection)
+    grants: Collection = field(default_factory=Collection)
+    assignments: Collection = field(default_factory=Collection)
+    principal_roles: dict[str, set[str]] = field(default_factory=dict)
+    sign_ins: list[Json] = field(default_factory=list)
+    trace_calls: deque[datetime] = field(default_factory=deque)
+    policies: Policies = field(default_factory=Policies)
+    exchange: Organization = field(default_factory=Organization)
+
+    def user(self, name: str) -> User | None:
+        """The user with this object id, UPN or address."""
+        return next((user for user in self.users.values() if user.known_as(name)), None)
+
+    def add(self, user: User) -> User:
+        """Put a user into the directory."""
+        self.users[user.id] = user
+        return user
+
+
+class World:
+    """All tenants behind one lock, with one clock."""
+
+    def __init__(self, journal: JournalPort, settings: SettingsPort, clock: Callable[[], datetime] | None = None) -> None:
+        self.lock = threading.RLock()
+        self.journal, self.settings = journal, settings
+        self.now = clock or (lambda: datetime.now(UTC))
+        self.catalogue = Catalogue()
+        self.tenants: dict[str, Tenant] = {}
+        self.secrets: dict[str, str] = {}
+        self.base_url = "https://localhost"
+        self.traces = TraceLog(self.now, lambda: timedelta(seconds=settings.trace_delay_s))
+
+    @property
+    def delay(self) -> timedelta:
+        """How long readers wait for a new directory object."""
+        return timedelta(seconds=self.settings.replication_s)
+
+    def tenant(self, name: str) -> Tenant | None:
+        """The tenant with this id or verified domain."""
+        wanted = name.lower()
+        return next((item for item in self.tenants.values() if wanted == item.id or wanted in item.domains), None)
+
+    def tenant_of(self, address: str) -> Tenant | None:
+        """The tenant that owns an address's domain."""
+        return self.tenant(address.rpartition("@")[2])
+
+    def find_user(self, name: str) -> tuple[Tenant, User] | None:
+        """A user anywhere by UPN, address or object id."""
+        for tenant in self.tenants.values():
+            if user := tenant.user(name):
+                return tenant, user
+        return None
+
+    def seen(self, collection: Collection) -> Iterator[Json]:
+        """A collection as a reader sees it now."""
+        return collection.seen(self.now(), self.delay)
+
+    def find(self, collection: Collection, **wanted: Any) -> Json | None:
+        """The first object that a reader can see with these values."""
+        return first(self.seen(collection), wanted)
+
+    def put(self, collection: Collection, value: Json) -> Json:
+        """Write an object; others see it after the delay."""
+        return collection.put(value, self.now(), self.delay)
+
+    def application(self, app_id: str, *, settled: bool = True) -> tuple[Tenant, Json] | None:
+        """An app registration in any tenant; ``settled`` asks as a reader who has to wait for replication."""
+        for tenant in self.tenants.values():
+            objects = self.seen(tenant.applications) if settled else tenant.applications.written()
+            if found := first(objects, {"appId": app_id}):
+                return tenant, found
+        return None
+
+    def principal(self, tenant: Tenant, app_id: str) -> Json | None:
+        """The service principal of an app in a tenant, as a reader sees it."""
+        return self.find(tenant.principals, appId=app_id)
+
+
+def first(objects: Iterable[Json], wanted: Json) -> Json | None:
+    """The first object with all these values; texts are compared without regard to case."""
+    return next((item for item in objects if all(_same(item.get(key), value) for key, value in wanted.items())), None)
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, str) and isinstance(right, str):
+        return left.lower() == right.lower()
+    return bool(left == right)

@@ -1,0 +1,101 @@
+"""Child processes with their logs: started in a session of their own, and gone to the last one when they are stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STOP_S = 15.0
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of the stack: its command line as it stands in the Procfile, and where its output goes."""
+
+    name: str
+    command: str
+    env: dict[str, str] = field(repr=False)
+    folder: Path
+    log: Path
+    running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.running is not None and self.running.poll() is None
+
+    def start(self) -> None:
+        """Start it; its output is added to the log."""
+        if self.alive:
+            raise RuntimeError(f"{self.name} runs already")
+        with self.log.open("ab") as log:
+            self.running = subprocess.Popen(  # noqa: S603 - the project's own command lines
+                ["/bin/sh", "-c", f"exec {self.command.removeprefix('exec ')}"],
+                env=self.env,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self, number: int = signal.SIGTERM, *, whole: bool = False) -> None:
+        """Send a signal to the process, or to its ``whole`` session."""
+        if self.running is None:
+            return
+        targets = list(session(self.running.pid)) if whole else [self.running.pid]
+        for pid in targets:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def stop(self, seconds: float = STOP_S) -> int | None:
+        """Ask it to end, wait, then kill whatever is left of its session; returns the exit code."""
+        if self.running is None:
+            return None
+        self.kill(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.running.wait(seconds)
+        self.kill(signal.SIGKILL, whole=True)
+        code = self.running.wait(5)
+        _until_gone(self.running.pid)
+        self.running = None
+        return code
+
+    def tail(self, lines: int = 40) -> str:
+        """The end of the log; a traceback within a JSON line is unfolded."""
+        kept = self.log.read_text("utf-8", "replace").splitlines()[-lines:] if self.log.exists() else []
+        return "\n".join(kept).replace("\\n", "\n")
+
+
+def session(leader: int) -> Iterator[int]:
+    """The processes of a session, the leader last: a worker's children have groups of their own but the same session."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != leader:
+            with contextlib.suppress(OSError, IndexError):
+                if int((entry / "stat").read_text().rpartition(")")[2].split()[3]) == leader:
+                    yield int(entry.name)
+    yield leader
+
+
+def procfile(path: Path) -> dict[str, str]:
+    """The command lines of a Procfile by their names; comments and empty lines are left out."""
+    entries = (line.partition(":") for line in path.read_text("utf-8").splitlines() if ":" in line and not line.lstrip().startswith("#"))
+    return {name.strip(): command.strip() for name, _, command in entries}
+
+
+def words(*parts: str | Path) -> str:
+    """A command line."""
+    return shlex.join(map(str, parts))
+
+
+def _until_gone(leader: int, seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while any(Path(f"/proc/{pid}").exists() for pid in session(leader) if pid != leader) and time.monotonic() < deadline:
+        time.sleep(0.02)

@@ -1,0 +1,93 @@
+"""What happens around every cloud call: latency, faults, and a line in the journal. Control calls pass untouched."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from practice.faults import Fault, Faults
+from practice.journal import Journal
+from practice.settings import PracticeSettings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+CONTROL = "/practice/"
+
+
+class Shell:
+    """A WSGI application around another one."""
+
+    def __init__(self, app: WSGIApplication, journal: Journal, settings: PracticeSettings, faults: Faults) -> None:
+        self._app, self._journal, self._settings, self._faults = app, journal, settings, faults
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one call."""
+        path, method = str(environ.get("PATH_INFO", "")), str(environ["REQUEST_METHOD"])
+        if path.startswith(CONTROL):
+            return self._app(environ, start_response)
+        started = time.monotonic()
+        time.sleep(self._settings.latency_ms / 1000)
+        fault = self._faults.take(method, path)
+        status, headers, body = self._answer(environ, fault)
+        code = int(status.split(" ", 1)[0])
+        self._journal.call(str(environ.get("practice.who") or _caller(environ)), method, path, code, time.monotonic() - started)
+        if fault and fault.reset:
+            _reset(environ)
+        start_response(status, headers)
+        return [body]
+
+    def _answer(self, environ: WSGIEnvironment, fault: Fault | None) -> tuple[str, list[tuple[str, str]], bytes]:
+        if fault is None:
+            return self._real(environ)
+        time.sleep(fault.delay_s)
+        real = self._real(environ) if fault.process or not (fault.status or fault.reset) else None
+        if real is not None and not (fault.status or fault.reset):
+            return real
+        code = fault.status or 599
+        phrase = HTTPStatus(code).phrase if code in HTTPStatus.__members__.values() else "Fault"
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(fault.body)), **fault.headers}
+        return f"{code} {phrase}", list(headers.items()), fault.body
+
+    def _real(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
+        """The whole answer of the application, so that its time can be measured and its answer dropped."""
+        told: dict[str, Any] = {}
+
+        def note(status: str, headers: list[tuple[str, str]], _error: object = None) -> Any:
+            told.update(status=status, headers=headers)
+
+        result = self._app(environ, note)
+        body = b"".join(_closed(result))
+        return told["status"], told["headers"], body
+
+
+def _closed(result: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from result
+    finally:
+        with contextlib.suppress(AttributeError):
+            result.close()  # type: ignore[attr-defined]  # WSGI: call it where it exists
+
+
+def _reset(environ: WSGIEnvironment) -> None:
+    """Break off without an answer and without TLS's goodbye."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("asked for by a fault")
+
+
+def _caller(environ: WSGIEnvironment) -> str:
+    """Who calls, from the claims of a bearer token; nothing is proved here."""
+    _, _, token = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    with contextlib.suppress(ValueError, IndexError):
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        return str(claims.get("upn") or claims.get("appid") or "-")
+    return "-"

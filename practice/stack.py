@@ -1,0 +1,169 @@
+"""The whole product on this machine: embedded Redis, the practice cloud, and the processes of the Procfile."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import ssl
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from practice import environment
+from practice.client import People
+from practice.environment import ROOT, Ports, free_ports
+from practice.processes import Process, procfile, words
+
+START_S = 30.0
+
+
+class NotStartedError(RuntimeError):
+    """A part of the stack did not become healthy; the text holds the end of its log."""
+
+
+@dataclass(slots=True)
+class Stack:
+    """A context manager: everything runs inside, and nothing is left outside.
+
+    ``env`` overrides the product's environment, ``practice`` the practice cloud's settings (by field name).
+    ``restart("worker")``, ``kill("web", SIGKILL)`` and ``start("web")`` act on single processes: redis, cloud, and the
+    names of the Procfile.
+    """
+
+    env: dict[str, str] = field(default_factory=dict)
+    practice: dict[str, str] = field(default_factory=dict)
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="practice-")))
+    keep: bool = False
+    ports: Ports = field(init=False)
+    processes: dict[str, Process] = field(init=False, default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Start everything and wait until it is healthy; raises :class:`NotStartedError`."""
+        self.ports = free_ports()
+        try:
+            self._start_all()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop everything; the logs stay only after an error."""
+        self.stop()
+        if not self.keep and error is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers and Webex reach the product."""
+        return self.ports.public_url
+
+    @property
+    def cloud_url(self) -> str:
+        """Where the practice cloud listens."""
+        return self.ports.cloud_url
+
+    @property
+    def ca_path(self) -> Path:
+        """The practice cloud's authority."""
+        return self.folder / "cloud" / "ca.pem"
+
+    def people(self, on_change: Callable[[dict[str, object]], None] = lambda _: None) -> People:
+        """A driver for the people of this stack."""
+        return People(self.cloud_url, self.ca_path, on_change)
+
+    def start(self, name: str) -> None:
+        """Start one process and wait until it is healthy."""
+        self.processes[name].start()
+        self._wait(name)
+
+    def kill(self, name: str, number: int = signal.SIGKILL, *, whole: bool = False) -> None:
+        """Send a signal to one process, or to all of its session."""
+        self.processes[name].kill(number, whole=whole)
+
+    def restart(self, name: str) -> None:
+        """Stop one process as an operator does, and start it again."""
+        self.processes[name].stop()
+        self.start(name)
+
+    def stop(self) -> None:
+        """Stop everything, the product first."""
+        for process in reversed(self.processes.values()):
+            process.stop()
+
+    def logs(self, lines: int = 40) -> str:
+        """The ends of all logs."""
+        return "\n".join(f"--- {name}: {process.log.name}\n{process.tail(lines)}" for name, process in self.processes.items())
+
+    def _start_all(self) -> None:
+        base, cloud = environment.base(), environment.cloud_env(self.ports, self.practice)
+        self._add("redis", words("python", "-m", "bot", "redis", "--port", str(self.ports.redis)), base, self.folder)
+        serve = words("python", "-m", "practice", "serve", "--port", str(self.ports.cloud), "--data", self.ca_path.parent)
+        self._add("cloud", serve, base | cloud)
+        self._start_together("redis", "cloud")
+        env = base | environment.product_env(self.ports, cloud, self.ca_path) | self.env
+        commands = procfile(ROOT / "Procfile")
+        for name, command in commands.items():
+            self._add(name, command, env)
+        self._start_together(*commands)
+
+    def _start_together(self, *names: str) -> None:
+        for name in names:
+            self.processes[name].start()
+        for name in names:
+            self._wait(name)
+
+    def _add(self, name: str, command: str, env: dict[str, str], folder: Path = ROOT) -> None:
+        self.processes[name] = Process(name, command, env, folder, self.folder / f"{name}.log")
+
+    def _wait(self, name: str) -> None:
+        process, healthy = self.processes[name], self._healthy(name)
+        deadline = time.monotonic() + START_S
+        while not healthy():
+            if not process.alive or time.monotonic() > deadline:
+                ended = "is not healthy" if process.alive else "ended"
+                raise NotStartedError(f"{name} {ended}: {process.command}\n{process.tail()}")
+            time.sleep(0.05)
+
+    def _healthy(self, name: str) -> Callable[[], bool]:
+        checks = {
+            "redis": lambda: _listens(self.ports.redis),
+            "cloud": lambda: self._answers(f"{self.cloud_url}/practice/health"),
+            "web": lambda: self._answers(f"{self.public_url}/healthz"),
+            "worker": self._subscribed,
+        }
+        return checks.get(name, lambda: True)
+
+    def _answers(self, url: str) -> bool:
+        return self._get(url) is not None
+
+    def _subscribed(self) -> bool:
+        """The worker registers the webhooks when it starts: three of them, active, and leading here."""
+        answer = self._get(f"{self.cloud_url}/practice/webex/webhooks")
+        hooks = answer.json()["items"] if answer else []
+        mine = {hook["resource"] for hook in hooks if hook["status"] == "active" and hook["targetUrl"].startswith(self.public_url)}
+        return {"messages", "attachmentActions", "memberships"} <= mine
+
+    def _context(self) -> ssl.SSLContext:
+        """Trusts the practice cloud, once its authority is written."""
+        return ssl.create_default_context(cafile=str(self.ca_path) if self.ca_path.exists() else None)
+
+    def _get(self, url: str) -> httpx.Response | None:
+        with contextlib.suppress(httpx.HTTPError, OSError):
+            answer = httpx.get(url, verify=self._context(), trust_env=False, timeout=5)
+            return answer if answer.is_success else None
+        return None
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,69 @@
+"""How people act in the demo: what they say, press and open is told, and what must be seen is waited for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from practice.client import NotSeenError, People, has, links
+
+SPACE = "Contact center"
+MAILBOX, REQUESTER, ADMIN, AGENT = "support@contoso.com", "requester@contoso.com", "admin@contoso.com", "agent@contoso.com"
+SECRET = re.compile(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~.-])")
+FIRST_ERROR = 400
+CHANGING = ("graph.", "exchange.")
+
+Json = dict[str, Any]
+
+
+class Stage:
+    """The people with their actions; ``tell`` prints who does what."""
+
+    def __init__(self, people: People, tell: Callable[[str], None]) -> None:
+        self.people, self.tell = people, tell
+
+    def say(self, text: str) -> Json:
+        """The requester writes to the bot in the space."""
+        self.tell(f"{REQUESTER} writes in {SPACE}: @Email Bot {text}")
+        return self.people.say(REQUESTER, text, SPACE)
+
+    def answered(self, text: str) -> None:
+        """The requester writes, and the bot answers in the thread."""
+        self.people.look()
+        before = self.people.change
+        said = self.say(text)
+        self.people.wait_for(f"an answer to {text}", lambda message: message["parentId"] == said["id"], 30, after=before)
+
+    def card(self, expected: str, *verbs: str, link: bool = False, member: str = "", seconds: float = 20) -> Json:
+        """The newest card with these buttons."""
+        return self.people.wait_for(expected, has(*verbs, link=link, member=member), seconds)
+
+    def press(self, who: str, card: Json, do: str, inputs: Json | None = None) -> None:
+        """Somebody presses a button."""
+        typed = "".join(f", {key}: {value}" for key, value in (inputs or {}).items())
+        self.tell(f"{who} presses {do}{typed}")
+        self.people.press(who, card, do, inputs)
+
+    def open(self, who: str, card: Json, decision: Any = "accept", *, gone: bool = False) -> str:
+        """Somebody opens the card's link; returns the last page's text, which is told without secrets.
+
+        Raises NotSeenError where the page is an error, unless it may be ``gone``.
+        """
+        self.tell(f"{who} opens the link of the card" + (" and declines" if decision == "decline" else ""))
+        page = self.people.open_link(who, links(card)[0], decision)
+        self.tell(f"the browser shows ({page.status}): {SECRET.sub('(the secret)', ' / '.join(page.text.splitlines()))[:300]}")
+        if page.status >= FIRST_ERROR and not gone:
+            raise NotSeenError(f"a page at {page.url}, not {page.status}", card)
+        return page.text
+
+    def tasks(self) -> list[Json]:
+        """The tasks of the contact center's agent."""
+        answer = self.people.control("GET", "agent/tasks")
+        found: list[Json] = answer["items"] if isinstance(answer, dict) else answer
+        return found
+
+    def writes(self) -> list[str]:
+        """What has been changed at Microsoft since the counts were reset; signing in is no change."""
+        counts = self.people.control("GET", "calls")["counts"]
+        return [f"{name} ({count})" for name, count in counts.items() if name.startswith(CHANGING)]

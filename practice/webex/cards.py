@@ -1,0 +1,131 @@
+"""Is a card one that Webex takes, and what does a press of its buttons send (facts/webex.md section 3)."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+SCHEMA = Path(__file__).parents[3] / "shared" / "specs" / "adaptive-card-1.3.json"
+VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+MOST_ACTIONS, MOST_IMAGES, MOST_BYTES = 5, 10, 80_000
+ELEMENTS: dict[str, tuple[str, ...]] = {
+    "TextBlock": ("text",),
+    "RichTextBlock": ("inlines",),
+    "TextRun": ("text",),
+    "Image": ("url",),
+    "ImageSet": ("images",),
+    "Container": ("items",),
+    "ColumnSet": (),
+    "Column": (),
+    "FactSet": ("facts",),
+    "ActionSet": ("actions",),
+    "Input.Text": ("id",),
+    "Input.Number": ("id",),
+    "Input.Date": ("id",),
+    "Input.Time": ("id",),
+    "Input.Toggle": ("id", "title"),
+    "Input.ChoiceSet": ("id",),
+    "Action.Submit": (),
+    "Action.OpenUrl": ("url",),
+    "Action.ShowCard": ("card",),
+    "Action.ToggleVisibility": ("targetElements",),
+    "AdaptiveCard": (),
+}
+NESTED = ("body", "items", "columns", "inlines", "images", "actions", "card", "selectAction", "inlineAction")
+
+Json = dict[str, Any]
+
+
+def parts(element: Json) -> Iterator[Json]:
+    """The element and everything in it, in reading order."""
+    yield element
+    for key in NESTED:
+        inner = element.get(key)
+        for child in inner if isinstance(inner, list) else [inner]:
+            if isinstance(child, dict):
+                yield from parts(_typed(child, key))
+
+
+def _typed(child: Json, key: str) -> Json:
+    return child if "type" in child or key != "columns" else {**child, "type": "Column"}
+
+
+def has_image(card: Json) -> bool:
+    """Whether an edit of this card is refused for its images."""
+    return any(part.get("type") == "Image" or "backgroundImage" in part for part in parts(card))
+
+
+def faults(card: Json) -> list[str]:
+    """What is wrong with the card, in words; empty if nothing is."""
+    found = list(_structure(card))
+    return found or list(_schema_faults(card))
+
+
+def _structure(card: Json) -> Iterator[str]:
+    if card.get("type") != "AdaptiveCard":
+        yield "the content's type must be AdaptiveCard"
+    if card.get("version") not in VERSIONS:
+        yield f"version {card.get('version')!r} is not supported; the newest is {VERSIONS[-1]}"
+    if len(json.dumps(card, separators=(",", ":")).encode()) > MOST_BYTES:
+        yield f"the card is larger than {MOST_BYTES} bytes"
+    everything = list(parts(card))
+    yield from (fault for part in everything if (fault := _element_fault(part)))
+    kinds = [str(part.get("type")) for part in everything]
+    if sum(kind.startswith("Action.") for kind in kinds) > MOST_ACTIONS:
+        yield f"a card may have {MOST_ACTIONS} actions at most"
+    if kinds.count("Image") > MOST_IMAGES:
+        yield f"a card may have {MOST_IMAGES} images at most"
+
+
+def _element_fault(part: Json) -> str:
+    kind = str(part.get("type"))
+    if kind not in ELEMENTS:
+        return f"element type {kind} is not supported"
+    missing = [key for key in ELEMENTS[kind] if not part.get(key)]
+    return f"{kind} needs {', '.join(missing)}" if missing else ""
+
+
+@functools.cache
+def _validator() -> Any:
+    """The official 1.3 schema where the file is present; None otherwise."""
+    if not SCHEMA.is_file():
+        return None
+    import jsonschema  # noqa: PLC0415 - a developer's package, needed only where the schema is
+
+    return jsonschema.Draft6Validator(json.loads(SCHEMA.read_text("utf-8")))
+
+
+def _schema_faults(card: Json) -> Iterator[str]:
+    validator = _validator()
+    if validator is None or not (errors := list(validator.iter_errors(card))):
+        return
+    import jsonschema  # noqa: PLC0415 - see above
+
+    worst = jsonschema.exceptions.best_match(errors)
+    where = "/".join(str(step) for step in worst.absolute_path)
+    yield f"at {where or 'the root'}: {worst.message[:300]}"
+
+
+def buttons(card: Json, inherited: tuple[Json, ...] = ()) -> Iterator[tuple[Json, tuple[Json, ...]]]:
+    """Every action with the inputs that a press of it gathers: those of its own card and of the cards around that one."""
+    own = list(_own_parts(card))
+    inputs = (*inherited, *(part for part in own if str(part.get("type")).startswith("Input.")))
+    for part in own:
+        if str(part.get("type")).startswith("Action."):
+            yield part, () if part.get("associatedInputs") == "none" else inputs
+        if part.get("type") == "Action.ShowCard":
+            yield from buttons(part["card"], inputs)
+
+
+def _own_parts(card: Json) -> Iterator[Json]:
+    """Everything in the card but what opens in a ShowCard."""
+    for key in NESTED:
+        inner = card.get(key)
+        for child in inner if isinstance(inner, list) else [inner]:
+            if isinstance(child, dict):
+                yield _typed(child, key)
+                if child.get("type") != "Action.ShowCard":
+                    yield from _own_parts(child)

@@ -1,0 +1,190 @@
+"""Control routes of the Webex half: people act here. No token, loopback only, prefix /practice/webex."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import time
+from typing import Any
+
+import flask
+
+from practice.journal import Journal
+from practice.webex import shapes
+from practice.webex.errors import WebexError, bad
+from practice.webex.events import Events, sees
+from practice.webex.markup import mark
+from practice.webex.model import Message, Person, Room, Version
+from practice.webex.posting import Posting
+from practice.webex.pressing import Pressing
+
+LONGEST_WAIT_S = 30.0
+
+Json = dict[str, Any]
+
+
+class Control:
+    """Lets somebody say a thing, press a button, and see what that person's client shows."""
+
+    def __init__(self, posting: Posting, pressing: Pressing, events: Events, journal: Journal) -> None:
+        self._posting, self._pressing, self._events, self._journal = posting, pressing, events, journal
+        self._world = posting.world
+
+    def register(self, pages: flask.Blueprint) -> None:
+        """Add the routes."""
+        pages.add_url_rule("/say", view_func=self.say, methods=["POST"])
+        pages.add_url_rule("/press", view_func=self.press, methods=["POST"])
+        pages.add_url_rule("/delete", view_func=self.delete, methods=["POST"])
+        pages.add_url_rule("/space", view_func=self.space, methods=["POST"])
+        pages.add_url_rule("/leave", view_func=self.leave, methods=["POST"])
+        pages.add_url_rule("/messages", view_func=self.messages, methods=["GET"])
+        pages.add_url_rule("/people", view_func=self.people, methods=["GET"])
+        pages.add_url_rule("/webhooks", view_func=self.webhooks, methods=["GET"])
+        pages.add_url_rule("/options", view_func=self.options, methods=["GET", "PUT"])
+
+    def say(self) -> flask.Response:
+        """``{as, room: name or "direct", text, mention, parent, files}``: somebody writes to the bot or into a space."""
+        body = _body()
+        with self._world.lock:
+            person = self._person(body)
+            if body.get("room", "direct") == "direct":
+                message = self._say_direct(person, body)
+            else:
+                message = self._say_in(person, self._room(person, str(body["room"])), body)
+            return flask.jsonify(self._shown(message))
+
+    def press(self) -> flask.Response:
+        """``{as, message_id, title | data, inputs, version, force}``: somebody presses a submit button of a card."""
+        body = _body()
+        return flask.jsonify(shapes.action(self._pressing.press(self._person(body), body)))
+
+    def delete(self) -> flask.Response:
+        """``{message_id}``: the message's author deletes it."""
+        message = self._world.messages.get(str(_body().get("message_id")))
+        if message is None:
+            raise WebexError(404, "no such message")
+        self._posting.delete(self._world.people[message.person_id], message.id)
+        return flask.jsonify(self._shown(message))
+
+    def space(self) -> flask.Response:
+        """``{name, members, bot: true, announcement_only}``: the first member makes a space and adds the others and the bot."""
+        body = _body()
+        with self._world.lock:
+            people = [self._person({"as": email}) for email in body.get("members") or []]
+            if not people or not body.get("name"):
+                raise bad("a space needs a name and members")
+            room = Room(str(body["name"]), "group", people[0].id, people[0].org_id, bool(body.get("announcement_only")))
+            self._world.rooms[room.id] = room
+            for person in [*people, *([self._world.bot] if body.get("bot", True) else [])]:
+                self._events.membership(self._world.join(room, person), "created", people[0])
+            self._journal.write(people[0].email, "webex", "room.create", room.id, None, {"title": room.title})
+            return flask.jsonify(shapes.room(self._world, room, people[0]))
+
+    def leave(self) -> flask.Response:
+        """``{as, room}``: somebody leaves a space."""
+        body = _body()
+        with self._world.lock:
+            person = self._person(body)
+            membership = self._world.membership(self._room(person, str(body.get("room"))).id, person.id)
+            if membership is None:
+                raise WebexError(404, "not in this room")
+            self._events.membership(membership, "deleted", person)
+            del self._world.memberships[membership.id]
+        return flask.jsonify({})
+
+    def messages(self) -> flask.Response:
+        """``?as=&room=&after=&wait=``: what somebody sees, by order of the last change; waits up to ``wait`` seconds for a change."""
+        asked = flask.request.args
+        after, deadline = int(asked.get("after", 0)), time.monotonic() + min(float(asked.get("wait", 0)), LONGEST_WAIT_S)
+        with self._world.changed:
+            while True:
+                found = self._changed_since(after)
+                left = deadline - time.monotonic()
+                if found or left <= 0:
+                    items = [self._shown(message) for message in sorted(found, key=lambda each: each.change)]
+                    return flask.jsonify({"items": items, "change": self._world.changes})
+                self._world.changed.wait(left)
+
+    def people(self) -> flask.Response:
+        """Everybody."""
+        with self._world.lock:
+            return flask.jsonify({"items": [shapes.person(person) for person in self._world.people.values()]})
+
+    def webhooks(self) -> flask.Response:
+        """All webhooks, without their secrets."""
+        with self._world.lock:
+            shown = [shapes.webhook(hook) | {"failures": len(hook.failures)} for hook in self._world.webhooks.values()]
+        return flask.jsonify({"items": [{key: value for key, value in hook.items() if key != "secret"} for hook in shown]})
+
+    def options(self) -> flask.Response:
+        """Show or change the switches of :class:`practice.webex.world.Options`."""
+        if flask.request.method == "PUT":
+            try:
+                self._world.options = dataclasses.replace(self._world.options, **_body())
+            except TypeError as error:
+                raise bad(str(error)) from error
+        return flask.jsonify(dataclasses.asdict(self._world.options))
+
+    def _say_direct(self, person: Person, body: Json) -> Message:
+        sent = {"toPersonId": self._world.bot.id, "text": body.get("text"), "files": body.get("files"), "parentId": self._root(body)}
+        return self._posting.create(person, sent)
+
+    def _say_in(self, person: Person, room: Room, body: Json) -> Message:
+        """In a space the client turns ``@Bot`` into a mention, which shows the bot's first name only (facts, section 1)."""
+        if not body.get("mention"):
+            sent = {"roomId": room.id, "text": body.get("text"), "files": body.get("files"), "parentId": self._root(body)}
+            return self._posting.create(person, sent)
+        bot, text = self._world.bot, str(body.get("text") or "")
+        if self._world.membership(room.id, bot.id) is None:
+            raise WebexError(422, "the bot is not in this space: a client offers no mention of it")
+        said = Version(f"{bot.first_name} {text}", "", f"<p>{mark(bot)} {html.escape(text, quote=False)}</p>", mentioned=(bot.id,))
+        return self._posting.publish(person, Message(room.id, person.id, [said], self._root(body)))
+
+    def _root(self, body: Json) -> str:
+        """A client that answers within a thread names the thread's first message."""
+        parent = self._world.messages.get(str(body.get("parent") or ""))
+        return (parent.parent_id or parent.id) if parent else ""
+
+    def _person(self, body: Json) -> Person:
+        try:
+            return self._world.by_email(str(body.get("as")))
+        except KeyError as error:
+            raise WebexError(404, f"nobody here has the address {body.get('as')!r}") from error
+
+    def _room(self, person: Person, name: str) -> Room:
+        for room in self._world.rooms.values():
+            if name in {room.id, room.title} and self._world.membership(room.id, person.id):
+                return room
+        raise WebexError(404, f"{person.email} is in no room {name!r}")
+
+    def _changed_since(self, after: int) -> list[Message]:
+        asked = flask.request.args
+        reader = self._person({"as": asked["as"]}) if "as" in asked else None
+        return [
+            message
+            for message in self._world.messages.values()
+            if message.change > after
+            and self._in(message, asked.get("room", ""))
+            and (reader is None or sees(self._world, reader, message))
+        ]
+
+    def _in(self, message: Message, name: str) -> bool:
+        room = self._world.rooms[message.room_id]
+        return not name or name in {room.id, room.title, room.type if room.type == "direct" else ""}
+
+    def _shown(self, message: Message) -> Json:
+        """A message as a client shows it, with its history."""
+        room, said = self._world.rooms[message.room_id], message.current
+        to = [self._world.people[each.person_id].email for each in self._world.members(room.id)]
+        history = [{"at": each.at, "text": each.text, "card": each.card} for each in message.versions]
+        shown = {"id": message.id, "change": message.change, "room": room.title or "direct", "roomId": room.id, "roomType": room.type}
+        shown |= {"from": self._world.people[message.person_id].email, "members": to, "parentId": message.parent_id}
+        shown |= {"text": said.text, "markdown": said.markdown, "html": said.html, "card": said.card, "files": list(message.files)}
+        return {**shown, "edits": len(message.versions) - 1, "history": history, "deleted": message.deleted, "created": message.created}
+
+
+def _body() -> Json:
+    value = flask.request.get_json(silent=True)
+    if not isinstance(value, dict):
+        raise bad("the body must be a JSON object")
+    return value

@@ -1,0 +1,86 @@
+"""What a Webex client does when a button is pressed: checks the inputs and gathers them with the button's data."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from practice.webex import cards
+from practice.webex.errors import WebexError
+
+Json = dict[str, Any]
+
+
+def find(card: Json, title: str, data: Json | None) -> tuple[Json, tuple[Json, ...]]:
+    """The submit button with this title, or whose data holds all of ``data``; raises WebexError 404."""
+    for action, around in cards.buttons(card):
+        if action.get("type") != "Action.Submit":
+            continue
+        held = action.get("data") or {}
+        if data is None and action.get("title") == title:
+            return action, around
+        if data is not None and isinstance(held, dict) and data.items() <= held.items():
+            return action, around
+    titles = [str(action.get("title")) for action, _ in cards.buttons(card)]
+    raise WebexError(404, f"no submit button {title or data!r} on this card; its buttons: {', '.join(titles) or 'none'}")
+
+
+def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) -> Json:
+    """The inputs and, over them, the action's data (``data`` wins; facts/webex.md section 3).
+
+    Unless forced, raises WebexError 422 for what a client would not send: unknown inputs, and values that break the
+    input's own rules.
+    """
+    known = {str(each["id"]): each for each in around}
+    values = {key: value for key, each in known.items() if (value := _value(each, typed.get(key))) is not None}
+    if force:
+        values |= typed
+    else:
+        _refuse(known, typed, values)
+    data = action.get("data")
+    return values | (data if isinstance(data, dict) else {})
+
+
+def _value(element: Json, typed: Any) -> str | None:
+    """What this input sends; a choice or number left empty sends nothing."""
+    if typed is not None:
+        return ",".join(map(str, typed)) if isinstance(typed, list) else str(typed)
+    kind, given = element["type"], element.get("value")
+    if kind == "Input.Toggle":
+        return str(given if given is not None else element.get("valueOff", "false"))
+    if given is None:
+        return "" if kind in {"Input.Text", "Input.Date", "Input.Time"} else None
+    return str(given)
+
+
+def _refuse(known: dict[str, Json], typed: Json, values: Json) -> None:
+    faults = [f"there is no input {key!r} here; there are: {', '.join(known) or 'none'}" for key in typed if key not in known]
+    faults += [fault for key, element in known.items() if (fault := _fault(element, values.get(key)))]
+    if faults:
+        raise WebexError(422, "a Webex client would not send this: " + "; ".join(faults))
+
+
+def _fault(element: Json, value: str | None) -> str:
+    name = element["id"]
+    if not value:
+        return f"{name} is required" if element.get("isRequired") else ""
+    if element["type"] == "Input.ChoiceSet":
+        return _choice_fault(element, value)
+    if element["type"] == "Input.Text":
+        return _text_fault(element, value)
+    return ""
+
+
+def _choice_fault(element: Json, value: str) -> str:
+    offered = [str(choice["value"]) for choice in element.get("choices", [])]
+    chosen = value.split(",") if element.get("isMultiSelect") else [value]
+    return "" if set(chosen) <= set(offered) else f"{element['id']}: {value!r} is none of {', '.join(offered)}"
+
+
+def _text_fault(element: Json, value: str) -> str:
+    longest, pattern = element.get("maxLength"), element.get("regex")
+    if longest and len(value) > longest:
+        return f"{element['id']} takes {longest} characters at most"
+    if pattern and not re.search(pattern, value):
+        return f"{element['id']}: {value!r} does not match {pattern}"
+    return ""

@@ -1,0 +1,101 @@
+"""Routes of /messages and /attachment/actions."""
+
+from __future__ import annotations
+
+import flask
+
+from practice.webex import access, shapes
+from practice.webex.access import Access, actor
+from practice.webex.errors import WebexError, not_found
+from practice.webex.events import sees
+from practice.webex.model import Message, Person
+from practice.webex.posting import Posting
+from practice.webex.pressing import Pressing
+
+
+class MessageRoutes:
+    """The Messages and Attachment Actions APIs for the account whose token is sent."""
+
+    def __init__(self, access_: Access, posting: Posting, pressing: Pressing) -> None:
+        self._access, self._posting, self._pressing, self._world = access_, posting, pressing, posting.world
+
+    def register(self, pages: flask.Blueprint) -> None:
+        """Add the routes."""
+        pages.add_url_rule("/messages", view_func=self.create, methods=["POST"])
+        pages.add_url_rule("/messages", view_func=self.index, methods=["GET"])
+        pages.add_url_rule("/messages/direct", view_func=self.list_direct, methods=["GET"])
+        pages.add_url_rule("/messages/<message_id>", view_func=self.get, methods=["GET"])
+        pages.add_url_rule("/messages/<message_id>", view_func=self.edit, methods=["PUT"])
+        pages.add_url_rule("/messages/<message_id>", view_func=self.delete, methods=["DELETE"])
+        pages.add_url_rule("/attachment/actions", view_func=self.press, methods=["POST"])
+        pages.add_url_rule("/attachment/actions/<action_id>", view_func=self.get_action, methods=["GET"])
+
+    def create(self) -> flask.Response:
+        """Post a message."""
+        return self._shown(self._posting.create(actor(), access.body()))
+
+    def get(self, message_id: str) -> flask.Response:
+        """Show a message."""
+        with self._world.lock:
+            message = self._posting.get(actor(), message_id)
+            if message.person_id != actor().id:
+                self._access.in_sync(message.created, "a message")
+            return self._shown(message)
+
+    def edit(self, message_id: str) -> flask.Response:
+        """Edit a message of one's own."""
+        return self._shown(self._posting.edit(actor(), message_id, access.body()))
+
+    def delete(self, message_id: str) -> flask.Response:
+        """Delete a message of one's own."""
+        self._posting.delete(actor(), message_id)
+        return flask.Response(status=204)
+
+    def index(self) -> flask.Response:
+        """The messages of a room, newest first; a bot gets only those in a space that mention it."""
+        asked = flask.request.args
+        access.needed(asked.to_dict(), "roomId")
+        with self._world.lock:
+            room = self._posting.room(actor(), asked["roomId"])
+            if room.type == "group" and asked.get("mentionedPeople") not in {"me", actor().id} and not asked.get("parentId"):
+                raise WebexError(403, "A bot lists the messages of a space with mentionedPeople=me")
+            found = [each for each in self._room_messages(room.id, actor()) if self._asked_for(each)]
+            return access.page(found, lambda each: shapes.message(self._world, each), 50)
+
+    def list_direct(self) -> flask.Response:
+        """The messages of a 1:1, newest first."""
+        wanted = {flask.request.args.get("personId"), flask.request.args.get("personEmail")} - {None}
+        with self._world.lock:
+            other = next((each for each in self._world.people.values() if {each.id, each.email} & wanted), None)
+            room = self._world.direct(actor(), other) if other else None
+            if room is None:
+                raise not_found("Could not find a direct room with this person.")
+            return access.page(self._room_messages(room.id, actor()), lambda each: shapes.message(self._world, each), 50)
+
+    def press(self) -> tuple[flask.Response, int]:
+        """Make an attachment action."""
+        return flask.jsonify(shapes.action(self._pressing.create(actor(), access.body()))), 202
+
+    def get_action(self, action_id: str) -> flask.Response:
+        """Show an attachment action with its inputs."""
+        with self._world.lock:
+            action = self._pressing.get(actor(), action_id)
+            self._access.in_sync(action.created, "an attachment action")
+            return flask.jsonify(shapes.action(action))
+
+    def _shown(self, message: Message) -> flask.Response:
+        return flask.jsonify(shapes.message(self._world, message))
+
+    def _room_messages(self, room_id: str, reader: Person) -> list[Message]:
+        found = (each for each in reversed(self._world.messages.values()) if each.room_id == room_id and not each.deleted)
+        return [each for each in found if sees(self._world, reader, each)]
+
+    def _asked_for(self, message: Message) -> bool:
+        asked, mentioned = flask.request.args, flask.request.args.get("mentionedPeople")
+        oldest = self._world.messages.get(asked.get("beforeMessage", ""))
+        before = oldest.created if oldest else asked.get("before")
+        return (
+            (not asked.get("parentId") or message.parent_id == asked["parentId"])
+            and (not mentioned or actor().id in message.current.mentioned)
+            and (not before or message.created < before)
+        )

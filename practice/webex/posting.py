@@ -1,0 +1,187 @@
+"""Posting, editing and deleting messages, with everything that the Messages API refuses (facts/webex.md section 2)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from practice.journal import Journal, now
+from practice.webex import cards
+from practice.webex.errors import WebexError, bad, not_found
+from practice.webex.events import Events, sees
+from practice.webex.markup import version
+from practice.webex.model import Membership, Message, Person, Room, Version
+from practice.webex.shapes import CARD_TYPE
+from practice.webex.world import World
+
+MOST_BYTES = 7439
+MOST_EDITS = 10
+DESTINATIONS = ("roomId", "toPersonId", "toPersonEmail")
+
+Json = dict[str, Any]
+
+
+class Posting:
+    """What people and bots do with messages; every method raises WebexError for what Webex refuses."""
+
+    def __init__(self, world: World, events: Events, journal: Journal) -> None:
+        self.world, self._events, self._journal = world, events, journal
+
+    def create(self, author: Person, body: Json) -> Message:
+        """POST /messages."""
+        with self.world.lock:
+            named = [key for key in DESTINATIONS if body.get(key)]
+            if len(named) != 1:
+                raise bad("Exactly one of the destination fields must not be empty")
+            said, files = self._said(body), self._files(body)
+            room = self._room(author, named[0], str(body[named[0]]))
+            message = Message(room.id, author.id, [said], self._parent(room, body), files)
+        return self.publish(author, message)
+
+    def publish(self, author: Person, message: Message) -> Message:
+        """Put a finished message into its room and tell everybody."""
+        with self.world.lock:
+            self.world.messages[message.id] = message
+            self.world.rooms[message.room_id].last_activity = message.created
+            self.world.touch(message)
+            self._note(author, "message.create", message, None)
+        self._events.message(message, "created")
+        return message
+
+    def edit(self, author: Person, message_id: str, body: Json) -> Message:
+        """PUT /messages/{id}: 10 times at most, never with images."""
+        with self.world.lock:
+            message = self.own(author, message_id)
+            if body.get("roomId") != message.room_id:
+                raise bad("roomId is required and must be the room of the message")
+            if "html" in body:
+                raise bad("The request must not contain an html attribute")
+            said, before = self._edited(message, body), message.current
+            message.versions.append(dataclasses.replace(said, at=now()))
+            self.world.touch(message)
+            self._note(author, "message.edit", message, before)
+        self._events.message(message, "updated")
+        return message
+
+    def delete(self, author: Person, message_id: str) -> None:
+        """DELETE /messages/{id}: one's own."""
+        with self.world.lock:
+            message = self.own(author, message_id)
+            message.deleted = True
+            self.world.touch(message)
+            self._journal.write(author.email, "webex", "message.delete", message.id, _brief(message.current), None)
+        self._events.message(message, "deleted")
+
+    def get(self, reader: Person, message_id: str) -> Message:
+        """The message, if this account may see it."""
+        message = self.world.messages.get(message_id)
+        if message is None or message.deleted or not sees(self.world, reader, message):
+            raise not_found("Could not find a message with provided ID.")
+        return message
+
+    def own(self, author: Person, message_id: str) -> Message:
+        """The message, if this account wrote it."""
+        message = self.get(author, message_id)
+        if message.person_id != author.id:
+            raise WebexError(403, "Only the author of a message may change it")
+        return message
+
+    def room(self, member: Person, room_id: str) -> Room:
+        """The room, if this account is in it."""
+        room = self.world.rooms.get(room_id)
+        if room is None or self.world.membership(room_id, member.id) is None:
+            raise not_found("Could not find a room with provided ID.")
+        return room
+
+    def _edited(self, message: Message, body: Json) -> Version:
+        if len(message.versions) > MOST_EDITS:
+            raise bad(f"The edit limit of {MOST_EDITS} edits per message has been reached")
+        said, old = self._said(body), message.current.card
+        if message.files or body.get("files"):
+            raise bad("Edits of messages containing files are not currently supported")
+        if old or said.card:
+            if not self.world.options.card_edits or not said.card:
+                raise bad("Edits of messages containing files or attachments are not currently supported")
+            if cards.has_image(said.card) or (old and cards.has_image(old)):
+                raise bad("Edits of cards containing images are not supported")
+        return said
+
+    def _said(self, body: Json) -> Version:
+        text, markdown = body.get("text") or "", body.get("markdown") or ""
+        if not isinstance(text, str) or not isinstance(markdown, str):
+            raise bad("text and markdown must be strings")
+        if max(len(text.encode()), len(markdown.encode())) > MOST_BYTES:
+            raise bad('Unable to post message to room: "The request payload is too big"')
+        if not (text.strip() or markdown.strip() or body.get("files")):
+            raise bad("One of text, markdown or files must not be empty; a card needs a text too")
+        return dataclasses.replace(version(self.world, text, markdown), card=_card(body))
+
+    def _files(self, body: Json) -> tuple[str, ...]:
+        files = body.get("files") or []
+        if not isinstance(files, list) or len(files) > 1:
+            raise bad("Only one file is allowed per message")
+        return tuple(str(file) for file in files)
+
+    def _room(self, author: Person, key: str, value: str) -> Room:
+        if key != "roomId":
+            return self._direct(author, self._person(key, value))
+        room = self.room(author, value)
+        membership = self.world.membership(room.id, author.id)
+        if room.is_announcement_only and not (membership and membership.is_moderator):
+            raise WebexError(403, "Only moderators can post in this space")
+        return room
+
+    def _person(self, key: str, value: str) -> Person:
+        for person in self.world.people.values():
+            if value == person.id or (key == "toPersonEmail" and value.lower() == person.email):
+                return person
+        raise not_found(f"Could not find a person with provided {'email' if key == 'toPersonEmail' else 'ID'}.")
+
+    def _direct(self, author: Person, other: Person) -> Room:
+        """The 1:1 of the two, made with the first message."""
+        if author.id == other.id or author.type == other.type == "bot":
+            raise bad("A 1:1 message needs another person")
+        room = self.world.direct(author, other)
+        if room is None:
+            room = Room("", "direct", author.id, author.org_id)
+            self.world.rooms[room.id] = room
+            self._joined(room, author, (author, other))
+        return room
+
+    def _joined(self, room: Room, actor: Person, people: tuple[Person, ...]) -> None:
+        memberships: list[Membership] = [self.world.join(room, person) for person in people]
+        for membership in memberships:
+            self._events.membership(membership, "created", actor)
+
+    def _parent(self, room: Room, body: Json) -> str:
+        parent_id = str(body.get("parentId") or "")
+        if not parent_id:
+            return ""
+        parent = self.world.messages.get(parent_id)
+        if parent is None or parent.deleted or parent.room_id != room.id:
+            raise bad("Unable to post message: the parent message was not found in this room")
+        if parent.parent_id:
+            raise bad("Unable to post message: the parent must not be a threaded reply itself")
+        return parent_id
+
+    def _note(self, author: Person, action: str, message: Message, before: Version | None) -> None:
+        self._journal.write(author.email, "webex", action, message.id, before and _brief(before), _brief(message.current))
+
+
+def _card(body: Json) -> Json | None:
+    attachments = body.get("attachments") or []
+    if not isinstance(attachments, list) or len(attachments) > 1:
+        raise bad("Only one card per message is supported")
+    if not attachments:
+        return None
+    first = attachments[0]
+    if not isinstance(first, dict) or first.get("contentType") != CARD_TYPE or not isinstance(first.get("content"), dict):
+        raise bad(f"An attachment needs a contentType {CARD_TYPE} and a content")
+    card: Json = first["content"]
+    if faults := cards.faults(card):
+        raise bad(f"Unable to post message: invalid card: {'; '.join(faults)}")
+    return card
+
+
+def _brief(said: Version) -> Json:
+    return {"text": said.text[:300], "card": said.card is not None}

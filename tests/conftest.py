@@ -1,0 +1,57 @@
+"""Real parts for the tests: a Valkey of their own, on a free port and in a folder of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from bot import redis_server
+
+START_S = 10.0
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Valkey that lives as long as the test run."""
+    port = _free_port()
+    # Not redis_server.start: it prepares the child in Python, which Python 3.12 and later warn about where threads run.
+    server = subprocess.Popen(redis_server.command(port, Path(tmp_path_factory.mktemp("valkey"))))  # noqa: S603  our own command line
+    try:
+        _wait_until_it_answers(port)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        redis_server.stop(server)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A connection to an empty Valkey."""
+    connection = Redis.from_url(redis_url)
+    connection.flushall()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    return _free_port()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(port: int) -> None:
+    until = time.monotonic() + START_S
+    while not redis_server.answers(port):
+        assert time.monotonic() < until, "the Valkey of the tests did not start"
+        time.sleep(0.02)

@@ -1,0 +1,152 @@
+"""The practice Graph's answers against the subset of Graph's specification, where that file is present."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import flask
+import httpx
+import jsonschema
+import pytest
+
+from practice import tls
+from practice.journal import Journal
+from practice.microsoft import Cloud
+from practice.settings import PracticeSettings
+
+SPEC = Path(os.environ.get("GRAPH_SPEC", Path(__file__).parents[3] / "shared" / "specs" / "graph-openapi-subset.json"))
+BASE = "https://localhost:9"
+SCOPES = (
+    "offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All AppRoleAssignment.ReadWrite.All Policy.Read.All "
+    "User.Read.All Directory.Read.All ExchangeMessageTrace.Read.All AuditLog.Read.All"
+)
+EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+LISTS = (
+    "/applications",
+    "/servicePrincipals",
+    "/oauth2PermissionGrants",
+    "/users",
+    "/domains",
+    "/organization",
+    "/identity/conditionalAccess/policies",
+    "/policies/permissionGrantPolicies",
+    "/auditLogs/signIns",
+    "/admin/exchange/tracing/messageTraces",
+    "/roleManagement/directory/roleDefinitions",
+    "/roleManagement/directory/roleAssignments",
+)
+SINGLES = (
+    "/me",
+    "/policies/authorizationPolicy",
+    "/policies/identitySecurityDefaultsEnforcementPolicy",
+    "/policies/defaultAppManagementPolicy",
+)
+pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="the specification is not present")
+
+
+def nullable(node: Any) -> Any:
+    """OpenAPI's ``nullable`` in the words of JSON Schema."""
+    if isinstance(node, list):
+        return [nullable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: nullable(value) for key, value in node.items() if key != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
+
+
+def closed(schema: Any) -> Any:
+    """No properties but the specification's own and OData's annotations, in an object or a list of them."""
+    if "properties" in schema and "value" in schema["properties"]:
+        value = schema["properties"]["value"]
+        return schema | {"properties": schema["properties"] | {"value": value | {"items": closed(value["items"])}}}
+    return schema | {"patternProperties": {"^@odata": {}}, "unevaluatedProperties": False}
+
+
+class Graph:
+    """Calls Graph as the administrator and validates every answer."""
+
+    def __init__(self, http: httpx.Client, token: str) -> None:
+        self._http, self._headers = http, {"Authorization": f"Bearer {token}"}
+        self._spec = nullable(json.loads(SPEC.read_text()))
+
+    def call(self, method: str, path: str, template: str, body: Any = None, **headers: str) -> Any:
+        """The answer's body; fails where the status or the body is not in the specification."""
+        answer = self._http.request(method, f"/graph/v1.0{path}", json=body, headers=self._headers | headers)
+        responses = self._spec["paths"][template][method.lower()]["responses"]
+        found = responses.get(str(answer.status_code)) or responses.get(f"{str(answer.status_code)[0]}XX")
+        assert found is not None, (template, answer.status_code)
+        if not answer.content:
+            assert "content" not in found
+            return None
+        schema = closed(found["content"]["application/json"]["schema"]) | {"components": self._spec["components"]}
+        jsonschema.Draft202012Validator(schema).validate(answer.json())
+        return answer.json()
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[Graph]:
+    """A started cloud and an administrator's token for it."""
+    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
+    cloud = Cloud(Journal(), tls.make(tmp_path), settings)
+    app = flask.Flask("practice")
+    for pages in [*cloud.blueprints(), cloud.control()]:
+        app.register_blueprint(pages)
+    transport = httpx.WSGITransport(app)
+    cloud.start(BASE, transport)
+    with httpx.Client(transport=transport, base_url=BASE) as http:
+        yield Graph(http, _token(http, settings))
+    cloud.stop()
+
+
+def _token(http: httpx.Client, settings: PracticeSettings) -> str:
+    callback = "http://127.0.0.1:5000/callback"
+    query = {"client_id": settings.bot_client_id, "redirect_uri": callback, "response_type": "code", "scope": SCOPES}
+    data = {"account": "admin@contoso.com", "action": "accept"}
+    answer = http.post("/contoso.com/oauth2/v2.0/authorize", params=query, data=data)
+    form = {"grant_type": "authorization_code", "code": parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]}
+    form |= {"redirect_uri": callback, "client_id": settings.bot_client_id, "client_secret": settings.bot_client_secret}
+    return str(http.post("/contoso.com/oauth2/v2.0/token", data=form).json()["access_token"])
+
+
+def test_reading_keeps_to_the_specification(graph: Graph):
+    """Every list and every single object that a run reads."""
+    graph.call("POST", "/servicePrincipals", "/servicePrincipals", {"appId": "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"})
+    for path in (*LISTS, *SINGLES):
+        assert graph.call("GET", path, path) is not None
+    graph.call("GET", f"/servicePrincipals(appId='{EXCHANGE}')", "/servicePrincipals(appId='{appId}')")
+    graph.call("GET", "/users/support@contoso.com?$select=id,assignedPlans,proxyAddresses", "/users/{id}")
+    for part in ("includes", "excludes"):
+        path = "/policies/permissionGrantPolicies/{id}/" + part
+        graph.call("GET", path.replace("{id}", "microsoft-user-default-recommended"), path)
+
+
+def test_writing_keeps_to_the_specification(graph: Graph):
+    """The whole life of an email app: upsert, secret, service principal, role, grant, and away."""
+    by_name, template = "/applications(uniqueName='mail')", "/applications(uniqueName='{uniqueName}')"
+    body = {"displayName": "Mail", "signInAudience": "AzureADMyOrg"}
+    app = graph.call("PATCH", by_name, template, body, Prefer="create-if-missing")
+    graph.call("PATCH", by_name, template, {"notes": "x"}, Prefer="create-if-missing")
+    secret = graph.call("POST", f"/applications/{app['id']}/addPassword", "/applications/{id}/addPassword", {"passwordCredential": {}})
+    graph.call("POST", f"/applications/{app['id']}/removePassword", "/applications/{id}/removePassword", {"keyId": secret["keyId"]})
+    client = graph.call("POST", "/servicePrincipals", "/servicePrincipals", {"appId": app["appId"]})
+    resource = graph.call("GET", f"/servicePrincipals(appId='{EXCHANGE}')", "/servicePrincipals(appId='{appId}')")
+    assignment = {"principalId": client["id"], "resourceId": resource["id"], "appRoleId": resource["appRoles"][0]["id"]}
+    graph.call("POST", f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", "/servicePrincipals/{id}/appRoleAssignedTo", assignment)
+    graph.call("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments", "/servicePrincipals/{id}/appRoleAssignments")
+    grant = {"clientId": client["id"], "consentType": "AllPrincipals", "resourceId": resource["id"], "scope": "SMTP.Send"}
+    made = graph.call("POST", "/oauth2PermissionGrants", "/oauth2PermissionGrants", grant)
+    graph.call("PATCH", f"/oauth2PermissionGrants/{made['id']}", "/oauth2PermissionGrants/{id}", {"scope": "SMTP.Send offline_access"})
+    graph.call("DELETE", f"/oauth2PermissionGrants/{made['id']}", "/oauth2PermissionGrants/{id}")
+    graph.call("DELETE", f"/applications/{app['id']}", "/applications/{id}")
+
+
+def test_errors_keep_to_the_specification(graph: Graph):
+    """Not there, not valid, twice: all of one shape."""
+    graph.call("GET", "/applications/none", "/applications/{id}")
+    graph.call("POST", "/applications", "/applications", {"colour": "red"})
+    graph.call("POST", "/servicePrincipals", "/servicePrincipals", {"appId": EXCHANGE})

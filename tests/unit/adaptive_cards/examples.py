@@ -1,0 +1,335 @@
+"""Every card in every state, with contents as they occur: one function, for tests and for pictures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import adaptive_cards as cards
+from adaptive_cards import views
+from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Turn, verbatim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AT = datetime(2026, 11, 24, 14, 32, 48, tzinfo=UTC)
+MAILBOX = "support@contoso.com"
+TENANT = "8f2c6a41-3b7d-4e19-9c55-d1a0e7b4f263"
+CLIENT_ID = "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"
+FORWARDING = "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io"
+BASE = "https://bot.contoso.com"
+LOGIN = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0"
+HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000 + "\u05d0\u05d1" * 50
+
+
+def examples() -> dict[str, cards.Card]:
+    """All cards by a name that says the state."""
+    return {**dict(_details()), **dict(_plans()), **dict(_progresses()), **dict(_webex()), **dict(_short()), **hostile()}
+
+
+def header(stage: int, mailbox: str = MAILBOX) -> views.Header:
+    """A run's kicker."""
+    return views.Header("7Q4K", mailbox, stage)
+
+
+def later(**span: float) -> datetime:
+    """A time after the examples' now."""
+    return AT + timedelta(**span)
+
+
+def _details() -> Iterator[tuple[str, cards.Card]]:
+    values = {"callback_url": "https://contoso.us.webexconnect.io", "forwarding_address": FORWARDING, "lifetime": "24"}
+    why = verbatim("The path is missing. Copy the whole field; it ends in /callback.")
+    yield "intake", cards.intake(views.IntakeView(header(1)))
+    yield "intake-mailbox", cards.intake(views.IntakeView(header(1, ""), ask_mailbox=True))
+    yield "intake-error", cards.intake(views.IntakeView(header(1), values, {"callback_url": why}))
+    two = {"callback_url": why, "lifetime": verbatim("A lifetime of 6, 12 or 24 months is needed.")}
+    yield "intake-errors", cards.intake(views.IntakeView(header(1), {**values, "lifetime": "99"}, two))
+    comma = verbatim("A comma stands in the domain, where a dot belongs.")
+    typed = views.TypedWrongView("/setup-email support@contoso,com", comma, "support@contoso,com", "support@contoso.com", AT)
+    yield "typed-wrong", cards.typed_wrong(typed)
+    yield "typed-wrong-no-guess", cards.typed_wrong(views.TypedWrongView("/setup-email us", verbatim("There is no @ in it."), "us", "", AT))
+    signin = views.SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
+    yield "signin", cards.signin(signin)
+    yield (
+        "signin-direct-problem",
+        cards.signin(
+            views.SignInView(
+                header(2),
+                "contoso.com",
+                f"{BASE}/signin/7Q4K",
+                later(minutes=10),
+                direct=True,
+                problem=verbatim("the account belongs to another tenant. Nothing was changed."),
+                problem_code="AADSTS50020: User account from identity provider does not exist in tenant",
+                problem_at=AT,
+            )
+        ),
+    )
+    permissions = (
+        ("Mail.Send", "permission.application", "permission.mail_send", True),
+        ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
+        ("offline_access", "", "permission.offline_access", False),
+    )
+    asked = (f"{BASE}/consent/7Q4K", f"Webex Connect email ({MAILBOX})", "contoso.com", CLIENT_ID, permissions)
+    yield "consent", cards.consent(views.ConsentView(header(5), *asked))
+    declined = verbatim("declined at Microsoft. Nothing was changed; the link below works again.")
+    code = "AADSTS65004: User declined to consent to access the app."
+    again = views.ConsentView(header(5), *asked, direct=True, problem=declined, problem_code=code, problem_at=AT)
+    yield "consent-declined", cards.consent(again)
+
+
+def change(row: str, name: str, values: tuple[str, str], scope: Scope, command: str, **more: object) -> Change:
+    """One line of a plan."""
+    before, after = map(verbatim, values)
+    return Change(row.lower(), row, verbatim(name), before, after, scope, command, **more)  # type: ignore[arg-type]  # two flags and a note
+
+
+M5 = change(
+    "M5",
+    "Organisation customisation",
+    ("not enabled", "enabled"),
+    Scope.TENANT,
+    "Enable-OrganizationCustomization",
+    reversible=False,
+    note=verbatim("Without it M4 cannot be saved. Microsoft may take up to 24 hours; the run waits by itself."),
+)
+POLICY = "'Webex Connect forwarding - support'"
+CHANGES = (
+    change("E1", "App registration", ("none", "this tenant only, 2 redirect addresses"), Scope.APP, "PATCH /applications(uniqueName='w')"),
+    change("E2", "Access tokens (implicit grant)", ("off", "on"), Scope.APP, "web: enableAccessTokenIssuance true"),
+    change(
+        "E3", "Client secret", ("none", "1, expires 24 Nov 2027"), Scope.APP, "POST /applications/(id)/addPassword, endDateTime 2027-11-24"
+    ),
+    change(
+        "E4",
+        "Exchange Mail.Send, application",
+        ("none", "asked for, granted in stage 5"),
+        Scope.APP,
+        "requiredResourceAccess + Exchange Mail.Send (Role)",
+        note=verbatim("Lets the app send as any mailbox. Least privilege leaves E2 and E4 out."),
+        warning=True,
+    ),
+    change("E5", "Exchange SMTP.Send, delegated", ("none", f"granted for {MAILBOX} only"), Scope.APP, "POST /oauth2PermissionGrants"),
+    change(
+        "M2", "Authenticated SMTP", ("not set", "on"), Scope.MAILBOX, f"Set-CASMailbox {MAILBOX} -SmtpClientAuthenticationDisabled $false"
+    ),
+    change(
+        "M3",
+        "Forwarding",
+        ("none", FORWARDING),
+        Scope.MAILBOX,
+        f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress {FORWARDING} -DeliverToMailboxAndForward $true",
+        note=verbatim("A copy stays in the mailbox."),
+    ),
+    change(
+        "M4",
+        "Outbound spam policy for this sender",
+        ("Default: Automatic, counts as blocked", "own policy, forwarding On, priority 0"),
+        Scope.MAILBOX,
+        f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\nNew-HostedOutboundSpamFilterRule {POLICY} -Priority 0",
+        note=verbatim("One rule moves from priority 0 to 1. Waits for M5."),
+    ),
+    M5,
+)
+
+
+def planned(changes: tuple[Change, ...] = CHANGES, **more: object) -> cards.Card:
+    """A plan card."""
+    right = (verbatim("M1 mailbox and licence"), verbatim("E7 user consent"))
+    return cards.plan(views.PlanView(header(3), "p3", "admin@contoso.com", changes, right, **more))  # type: ignore[arg-type]  # the view's own names
+
+
+def _plans() -> Iterator[tuple[str, cards.Card]]:
+    kept = change("M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False)
+    yield "plan", planned(warnings=(verbatim("The mailbox is shared: somebody must be able to sign in as it."),))
+    yield "plan-one-change", planned(CHANGES[:1], profile=Profile.LEAST)
+    yield "plan-mixed", planned((CHANGES[5], kept))
+    yield "plan-tenant-only", planned((M5,))
+    yield "plan-approved", planned(approved=True)
+    yield "plan-tenant-approved", planned(approved_tenant=True)
+    yield "plan-all-approved", planned(approved=True, approved_tenant=True)
+    yield "plan-nothing", planned(())
+    yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
+    yield "plan-blocked-twice", planned(CHANGES[:2], blocked=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")))
+
+
+def _rows() -> tuple[views.Row, ...]:
+    return (
+        views.Row("E1", verbatim("App registration"), State.OK),
+        views.Row("E3", verbatim("Client secret, expires 24 Nov 2027"), State.WARNING),
+        views.Row("E5", verbatim("Admin consent"), State.WAITING, waiting_for=Turn.ADMINISTRATOR, note=verbatim("Since 14:32 UTC.")),
+        views.Row("E5", verbatim("SMTP.Send"), State.WAITING, waiting_for=Turn.TIME, note=verbatim("Next look 14:33:10 UTC.")),
+        views.Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
+        views.Row("M1", verbatim("Mailbox and Exchange licence"), State.UNKNOWN),
+        views.Row("M2", verbatim("Authenticated SMTP on"), State.WRONG, running=True, note=verbatim("Set. Reading it back.")),
+        views.Row("M3", verbatim("Forwarding, copy kept"), State.WRONG),
+        views.Row("M4", verbatim("Outbound spam policy"), right=verbatim("after M5")),
+    )
+
+
+def progressed(turn: Turn, told: str, **more: object) -> cards.Card:
+    """A progress card."""
+    rows = _rows()
+    groups = (("progress.group.entra", rows[:5]), ("progress.group.microsoft", rows[5:]))
+    return cards.progress(views.ProgressView(header(4), groups, turn, verbatim(told), AT, **more))  # type: ignore[arg-type]  # the view's own names
+
+
+def _progresses() -> Iterator[tuple[str, cards.Card]]:
+    yield (
+        "progress-person",
+        progressed(Turn.ADMINISTRATOR, "grant consent in the 1:1 message of 14:32 UTC. The other steps go on meanwhile."),
+    )
+    yield "progress-time", progressed(Turn.TIME, "Microsoft may take up to 24 hours.")
+    yield "progress-running", progressed(Turn.NOBODY, "the steps go on by themselves.", can_cancel=False)
+    yield "progress-done", progressed(Turn.NOBODY, "", ended="done")
+    problem = verbatim("The app could not be changed.")
+    yield (
+        "progress-failed",
+        progressed(Turn.REQUESTER, "read the reason.", ended="failed", problem=problem, problem_code="Graph 403 Forbidden"),
+    )
+    yield "progress-cancelled", progressed(Turn.NOBODY, "what is done stays.", ended="cancelled")
+
+
+def connected(**more: object) -> cards.Card:
+    """The form of Webex Connect."""
+    fields = (Channel(MAILBOX), "smtp.office365.com", 587, MAILBOX, CLIENT_ID, f"{LOGIN}/authorize", f"{LOGIN}/token")
+    scope = "offline_access https://outlook.office.com/SMTP.Send"
+    view = views.ConnectFormView(header(6), *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
+    return cards.connect_form(view)
+
+
+def _webex() -> Iterator[tuple[str, cards.Card]]:
+    yield "connect", connected()
+    yield "connect-token-saved", connected(token_saved=True, secret_gone=True)
+    yield "connect-registered", connected(registered=True)
+    yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
+    url, until = f"{BASE}/rehearsal/7Q4K", later(minutes=10)
+    transcript = (
+        "220 smtp.office365.com ready",
+        "AUTH XOAUTH2 (token)",
+        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled",
+    )
+    failed = verbatim("Phase SMTP log-in: the server refuses the token, since SMTP AUTH is off for this mailbox.")
+    rehearsals = {
+        "offer": views.RehearsalView(header(6), MAILBOX),
+        "ready": views.RehearsalView(header(6), MAILBOX, url, until),
+        "problem": views.RehearsalView(header(6), MAILBOX, url, until, failed, transcript[-1], transcript),
+        "done": views.RehearsalView(header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True),
+        "skipped": views.RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
+    }
+    yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
+    subject, by_bot, by_person = "Test 7Q4K of support@contoso.com", True, False
+    times = (later(minutes=1), later(minutes=2), later(minutes=3), later(minutes=4))
+    stopped = {"problem": verbatim("A policy blocks forwarding."), "problem_code": "5.7.520"}
+    mails = {
+        "send": views.TestMailView(header(7), subject, by_person),
+        "on-its-way": views.TestMailView(header(7), subject, by_bot, times[0]),
+        "arrived": views.TestMailView(header(7), subject, by_person, *times[:2]),
+        "forwarded": views.TestMailView(header(7), subject, by_bot, *times[:3]),
+        "agent": views.TestMailView(header(7), subject, by_bot, *times),
+        "problem": views.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # two of the view's own names
+    }
+    yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())
+
+
+def _short() -> Iterator[tuple[str, cards.Card]]:
+    proofs = (("V1", "Test mail arrived in the mailbox"), ("C6", "235 2.7.0 Authentication successful"))
+    done = views.DoneView(
+        header(7),
+        later(minutes=58),
+        AT,
+        tuple(views.Proof(row, verbatim(words), later(minutes=20)) for row, words in proofs),
+        (
+            ("C1", verbatim("Email app, said by the requester"), State.OK),
+            ("E1", verbatim(f"App registration, client ID {CLIENT_ID}"), State.OK),
+        ),
+        later(days=365),
+        9,
+        8,
+        Profile.ARTICLE,
+        "the administrator",
+        (verbatim("Conditional access: the signed-in account may not read policies."),),
+    )
+    yield "done", cards.done(done)
+    yield "done-already", cards.done(views.DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True))
+    entries = tuple(
+        views.HelpEntry(name, argument, group)
+        for name, argument, group in (
+            ("setup-email", "ADDRESS", "setup"),
+            ("check", "ADDRESS", "trouble"),
+            ("fix", "ADDRESS", "trouble"),
+            ("tac", "ADDRESS", "trouble"),
+            ("status", "", "runs"),
+            ("cancel", "", "runs"),
+            ("undo", "ADDRESS", "runs"),
+            ("help", "", "more"),
+        )
+    )
+    yield "help", cards.help_card(views.HelpView(entries))
+    yield "help-nearest", cards.help_card(views.HelpView(entries, direct=True, nearest="/check", typed="/chek"))
+    lines = (
+        views.RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
+        views.RunLine("8ZW2", "sales@contoso.com", 4, Turn.TIME, verbatim("Microsoft may take up to 24 hours."), AT),
+        views.RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, verbatim("the steps go on."), AT),
+        *(
+            views.RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
+            for n, end in enumerate(("done", "failed", "cancelled"))
+        ),
+    )
+    yield "status", cards.status(views.StatusView(lines, AT))
+    yield "status-running", cards.status(views.StatusView(lines[1:2], AT))
+    yield "status-many", cards.status(views.StatusView(lines * 4, AT))
+    yield "status-none", cards.status(views.StatusView((), AT))
+    refused = views.NoticeView(
+        verbatim("Not carried out"),
+        verbatim("This button is not for you. Nothing was changed."),
+        verbatim("The bot serves certain organisations only, and yours is not one of them."),
+        glyph="\u2717",
+        facts=(("done.run", verbatim("REF-3F9A, kept in the audit trail")),),
+        evidence=(Evidence("SMTP", "550 5.7.520 Access denied AS(7555)"),),
+        buttons=(("button.help", {"do": "help"}),),
+        at=AT,
+    )
+    yield "notice", cards.notice(refused)
+    yield (
+        "notice-plain",
+        cards.notice(views.NoticeView(verbatim("Runs"), verbatim("Cancelled"), verbatim("Nothing was changed."), tone="accent")),
+    )
+
+
+def hostile() -> dict[str, cards.Card]:
+    """Every card that shows what came from outside, with the worst of it in every place."""
+    bad, words = HOSTILE, verbatim(HOSTILE)
+    head = header(3, bad)
+    danger = tuple(change(row, bad, (bad, bad), scope, bad, note=words) for row in ("E1", "M3", "M4") for scope in Scope)
+    rows = tuple(views.Row("E1", words, State.OK, note=words, right=words) for _ in range(17))
+    fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
+    lines = tuple(views.RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
+    proofs = tuple(views.Proof("V1", words, AT) for _ in range(5))
+    steps = tuple(("E1", words, State.OK) for _ in range(18))
+    evidence = tuple(Evidence(bad, bad) for _ in range(20))
+    buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
+    return {
+        "hostile-intake": cards.intake(
+            views.IntakeView(head, {"callback_url": bad, "profile": bad}, {"callback_url": words}, ask_mailbox=True)
+        ),
+        "hostile-typed": cards.typed_wrong(views.TypedWrongView(bad, words, bad, bad, AT)),
+        "hostile-signin": cards.signin(views.SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)),
+        "hostile-plan": cards.plan(views.PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
+        "hostile-plan-open": cards.plan(views.PlanView(head, "p1", bad, danger, (words,), (words,))),
+        "hostile-progress": cards.progress(views.ProgressView(head, (("plan.app", rows),), Turn.AGENT, words, AT, words, bad)),
+        "hostile-consent": cards.consent(
+            views.ConsentView(head, f"{BASE}/c", bad, bad, bad, ((bad, "", "", True),), problem=words, problem_code=bad)
+        ),
+        "hostile-connect": cards.connect_form(views.ConnectFormView(head, *fields)),
+        "hostile-rehearsal": cards.rehearsal(views.RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)),
+        "hostile-skipped": cards.rehearsal(views.RehearsalView(head, bad, skipped=bad)),
+        "hostile-mail": cards.test_mail(views.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)),
+        "hostile-done": cards.done(views.DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))),
+        "hostile-help": cards.help_card(views.HelpView((views.HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)),
+        "hostile-status": cards.status(views.StatusView(lines, AT)),
+        "hostile-notice": cards.notice(
+            views.NoticeView(words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT)
+        ),
+    }

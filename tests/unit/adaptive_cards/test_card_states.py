@@ -1,0 +1,187 @@
+"""What each card says and offers in each state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adaptive_cards import Card
+
+Cards = dict[str, Card]
+Nodes = Callable[[Any], Iterator[dict[str, Any]]]
+
+
+def verbs(card: Card, nodes: Nodes) -> list[str]:
+    """What the card's buttons do, in the order they stand; ``open`` for a page."""
+    found = [
+        node["data"]["do"] if "data" in node else "open"
+        for node in nodes(card.content)
+        if node.get("type") in {"Action.Submit", "Action.OpenUrl"}
+    ]
+    return sorted(found)
+
+
+def looks(card: Card) -> tuple[str, str]:
+    """The band's colour and glyph."""
+    band = card.content["body"][1]
+    cells = band["items"][0]["columns"]
+    return band["style"], cells[0]["items"][0]["text"] if len(cells) > 1 else ""
+
+
+BUTTONS = {
+    "intake": ["cancel", "intake"],
+    "typed-wrong": ["help", "setup", "setup"],
+    "typed-wrong-no-guess": ["help", "setup"],
+    "signin": ["ask_administrator", "cancel", "open"],
+    "consent": ["ask_consent", "cancel", "look_again", "open"],
+    "plan": ["approve", "approve_tenant", "cancel", "least_privilege"],
+    "plan-one-change": ["approve", "cancel"],
+    "plan-tenant-only": ["approve_tenant", "cancel", "least_privilege"],
+    "plan-approved": ["approve_tenant", "cancel"],
+    "plan-tenant-approved": ["approve", "cancel", "least_privilege"],
+    "plan-all-approved": ["cancel"],
+    "plan-nothing": ["cancel"],
+    "plan-blocked": ["cancel", "least_privilege", "look_again"],
+    "progress-person": ["cancel", "consent_again"],
+    "progress-time": ["cancel"],
+    "progress-running": [],
+    "progress-done": [],
+    "connect": ["explain", "open", "registered", "token_saved"],
+    "connect-token-saved": ["explain", "registered"],
+    "connect-filled-in": ["explain"],
+    "rehearsal-offer": ["cancel", "rehearse", "skip_rehearsal"],
+    "rehearsal-ready": ["cancel", "open", "skip_rehearsal"],
+    "rehearsal-problem": ["cancel", "rehearse", "skip_rehearsal"],
+    "rehearsal-done": [],
+    "rehearsal-skipped": [],
+    "mail-send": ["cancel", "test_sent"],
+    "mail-on-its-way": ["cancel"],
+    "mail-forwarded": ["agent_has_it", "cancel"],
+    "mail-agent": ["cancel"],
+    "mail-problem": ["cancel", "look_again"],
+    "done": ["check"],
+    "status": ["status"],
+    "status-none": ["setup"],
+    "help": ["check", "setup"],
+    "notice": ["help"],
+}
+LOOKS = {
+    "plan": ("accent", "\u25c6"),
+    "plan-all-approved": ("emphasis", "\u25cf"),
+    "progress-person": ("accent", "\u25c6"),
+    "progress-time": ("emphasis", "\u25c7"),
+    "progress-running": ("emphasis", "\u25cf"),
+    "progress-done": ("good", "\u2713"),
+    "progress-failed": ("attention", "\u2717"),
+    "progress-cancelled": ("emphasis", "\u2212"),
+    "connect-filled-in": ("emphasis", "\u25cf"),
+    "rehearsal-done": ("good", "\u2713"),
+    "rehearsal-skipped": ("emphasis", "\u2212"),
+    "mail-send": ("accent", "\u25c6"),
+    "mail-on-its-way": ("emphasis", "\u25cf"),
+    "mail-problem": ("attention", "\u2717"),
+    "status-running": ("emphasis", "\u25cf"),
+    "help": ("emphasis", ""),
+    "notice": ("emphasis", "\u2717"),
+}
+
+
+@pytest.mark.parametrize("name", BUTTONS)
+def test_buttons(name: str, examples: Cards, nodes: Nodes):
+    """Each state offers just what can be done in it."""
+    assert verbs(examples[name], nodes) == BUTTONS[name]
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_band(name: str, examples: Cards):
+    """The band's colour and glyph follow whose turn it is, or how it ended."""
+    assert looks(examples[name]) == LOOKS[name]
+
+
+def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
+    """An approval carries the run and the plan it approves, so that a press on an older card approves nothing else."""
+    data = {node["data"]["do"]: node["data"] for node in nodes(examples["plan"].content) if "data" in node}
+    named = {"run": "7Q4K", "plan": "p3"}
+    assert data == {do: {"do": do, **named} for do in ("approve_tenant", "approve", "cancel", "least_privilege")}
+
+
+def test_plan_counts_what_each_approval_covers(examples: Cards):
+    """The green button approves the app's and the mailbox's changes; the tenant's stand apart in the sum."""
+    assert '"Approve 8 changes"' in json.dumps(examples["plan"].content)
+    assert examples["plan"].text.startswith(
+        "9 changes to approve. Nothing is changed yet. Approver's turn: 8 changes to one app and one mailbox, and 1 to"
+    )
+    assert "Nothing is changed yet" not in examples["plan-approved"].text
+    assert examples["plan-mixed"].text.endswith("Approver's turn: 2 changes to one mailbox.")
+
+
+def test_plan_shows_whole_commands_and_short_values(examples: Cards, nodes: Nodes):
+    """A forwarding address is shortened in its line and whole under Commands."""
+    texts = [node["text"] for node in nodes(examples["plan"].content) if "text" in node]
+    assert "  \u2192  4475e4a8\u2026@mail-us.imiconnect.io" in texts
+    assert any(text.startswith("M3  Set-Mailbox support@contoso.com") and "8a108d26d8beea04@mail-us" in text for text in texts)
+
+
+def test_plan_says_per_line_what_cannot_be_undone(examples: Cards):
+    """Where one change of a group is not reversible, each line says which it is."""
+    mixed = json.dumps(examples["plan-mixed"].content)
+    assert (mixed.count('"reversible"'), mixed.count('"cannot be undone"')) == (1, 1)
+
+
+def test_progress_keeps_its_rows(make: ModuleType, nodes: Nodes):
+    """Rows stand in the order given, each with a word for its state."""
+    body = make.examples()["progress-person"].content["body"]
+    rows = [part["columns"] for part in body[2:] if part["type"] == "ColumnSet"]
+    shown = [(cells[0]["items"][0]["text"], cells[1]["items"][0]["text"], word(cells, nodes)) for cells in rows]
+    assert shown == [
+        ("\u2713", "E1", ""),
+        ("\u25b2", "E3", "warning"),
+        ("\u25c6", "E5", "waits for a person"),
+        ("\u25c7", "E5", "waits for time"),
+        ("\u2212", "E7", "skipped"),
+        ("?", "M1", "unknown"),
+        ("\u25cf", "M2", "running"),
+        ("\u2717", "M3", "wrong"),
+        ("\u25cb", "M4", "after M5"),
+    ]
+
+
+def word(cells: list[dict[str, Any]], nodes: Nodes) -> str:
+    """The right end of a row."""
+    return "".join(node["text"] for node in nodes(cells[3]) if "text" in node) if len(cells) > 3 else ""
+
+
+def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
+    """The four stations say where the mail is: passed with a time, next with a word, the rest not yet."""
+    names = ("mail-send", "mail-on-its-way", "mail-forwarded", "mail-agent", "mail-problem")
+    rows = {name: [part["columns"] for part in examples[name].content["body"] if len(part.get("columns", [])) == 4] for name in names}
+    assert {name: [word(cells, nodes) for cells in found] for name, found in rows.items()} == {
+        "mail-send": ["waits for a person", "not yet", "not yet", "not yet"],
+        "mail-on-its-way": ["running", "not yet", "not yet", "not yet"],
+        "mail-forwarded": ["14:34:48", "14:35:48", "waits for a person", "not yet"],
+        "mail-agent": ["14:34:48", "14:35:48", "14:36:48", "running"],
+        "mail-problem": ["14:34:48", "stops here", "not yet", "not yet"],
+    }
+
+
+def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
+    """Values typed before stand in their fields; a choice that does not exist falls back to the usual one."""
+    fields = {node["id"]: node.get("value", "") for node in nodes(examples["intake-errors"].content) if "id" in node}
+    assert fields == {
+        "callback_url": "https://contoso.us.webexconnect.io",
+        "forwarding_address": "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
+        "lifetime": "12",
+        "keep_copy": "yes",
+        "profile": "article",
+    }
+    assert "mailbox" in {node.get("id") for node in nodes(examples["intake-mailbox"].content)}
+
+
+def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: Nodes):
+    """The secret stands behind a page that opens once; when it is gone, so is the button."""
+    assert [node["url"] for node in nodes(examples["connect"].content) if "url" in node] == ["https://bot.contoso.com/handover/7Q4K"]
+    assert [node["url"] for node in nodes(examples["connect-filled-in"].content) if "url" in node] == []

@@ -1,0 +1,26 @@
+"""Times as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from adaptive_cards.times import clock, clock_seconds, day, day_clock, lasted, seconds
+
+AT = datetime(2026, 11, 24, 14, 2, 8, tzinfo=UTC)
+
+
+def test_times_are_utc_and_say_so():
+    """Another zone's time is turned into UTC; only a column of seconds goes without the word."""
+    elsewhere = AT.astimezone(timezone(timedelta(hours=11)))
+    shown = [write(elsewhere) for write in (clock, clock_seconds, seconds, day, day_clock)]
+    assert shown == ["14:02 UTC", "14:02:08 UTC", "14:02:08", "24 Nov 2026", "24 Nov 14:02 UTC"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "shown"), [(-5, "0 minutes"), (1, "1 minute"), (58, "58 minutes"), (119, "119 minutes"), (200, "3 h 20 min")]
+)
+def test_lasted(minutes: int, shown: str):
+    """Up to two hours in minutes, from then on in hours."""
+    assert lasted(timedelta(minutes=minutes)) == shown

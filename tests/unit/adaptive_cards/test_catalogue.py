@@ -1,0 +1,110 @@
+"""The catalogue: every key that the cards use exists, and every text is used."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import adaptive_cards
+from adaptive_cards.texts import counted, has, keys, say, text
+from jobs.model import Profile, State, Turn, Words, verbatim
+
+PACKAGE = Path(adaptive_cards.__file__).parent
+CATALOGUE = PACKAGE / "texts/en.toml"
+KEY = re.compile(r"[a-z_]+(\.[a-z0-9_-]*[a-z0-9])+")
+# Families that other parts fill and use: their keys are checked where they are used.
+OPEN = ("step.", "cause.", "remedy.", "turn.", "command.", "page.", "notice.", "permission.", "progress.group.", "help.group.", "finding.")
+
+
+def constants() -> Iterator[tuple[str, bool]]:
+    """Every string in the package that looks like a key, and whether it is the beginning of one that is put together."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+                yield str(node.values[0].value).removeprefix("key:"), True
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY.fullmatch(node.value.removeprefix("key:")):
+                yield node.value.removeprefix("key:"), False
+
+
+def whole() -> set[str]:
+    """The keys named whole, with both forms of those that count."""
+    named = {value for value, begins in constants() if not begins}
+    return {form for key in named for form in ((f"{key}.one", f"{key}.many") if has(f"{key}.one") else (key,))} - {"en.toml"}
+
+
+def beginnings() -> set[str]:
+    """What stands before a value that completes a key, for example ``stage.``."""
+    return {value for value, begins in constants() if begins and re.fullmatch(r"[a-z]+\.[a-z_.]*", value)}
+
+
+def test_every_key_in_the_code_exists():
+    """A key in a card module that is not in the catalogue would be a KeyError in somebody's space."""
+    assert whole() - keys() == set()
+    assert len(whole()) > 150
+
+
+def test_every_text_is_used():
+    """No text is left over, but for the families that other parts use."""
+    spare = {key for key in keys() - whole() if not key.startswith((*OPEN, *beginnings()))}
+    assert spare == set()
+
+
+def test_keys_put_together_exist():
+    """Turns, stages, states, profiles and endings each have their text."""
+    made = {f"turn.{turn}" for turn in Turn} | {f"stage.{number}" for number in range(1, 8)}
+    made |= {f"state.{state}" for state in State if state not in {State.OK, State.WAITING}} | {
+        f"done.profile_{profile}" for profile in Profile
+    }
+    made |= {f"{part}_{ended}" for part in ("progress.title", "status.ended") for ended in ("done", "failed", "cancelled")}
+    made |= {f"station.{row}" for row in ("v1", "m3", "v2", "v3")}
+    assert made - keys() == set()
+
+
+def test_tone():
+    """No exclamation marks, no emoji, no regrets and nothing that would be Markdown."""
+    shown = {
+        key: value
+        for key, value in ((key, table_text(key)) for key in keys())
+        if re.search(r"[!\[\]*`<>]|\b[Ss]orry\b|\b[Pp]lease\b", value)
+    }
+    assert shown == {}
+    assert [sign for sign in CATALOGUE.read_text(encoding="utf-8") if ord(sign) > 0x2FFF or 0x2600 <= ord(sign) <= 0x27BF] == []
+
+
+def table_text(key: str) -> str:
+    """A text as it stands in the catalogue, its values not filled in."""
+    node: object = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+    for name in key.split("."):
+        assert isinstance(node, dict)
+        node = node[name]
+    return str(node)
+
+
+def test_say_fills_in_values_and_looks_up_nested_keys():
+    """A value may be a key of its own; braces and unknown keys in a value stay as somebody typed them."""
+    assert (
+        say(Words("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"})) == "Agent's turn: key:no.such {0} {turn}"
+    )
+
+
+def test_say_leaves_the_words_of_others_alone():
+    """Verbatim words are neither looked up nor formatted."""
+    assert say(verbatim("key:turn.agent {x}")) == "key:turn.agent {x}"
+
+
+@pytest.mark.parametrize("words", [Words("no.such"), Words("kicker.run"), Words("turn")])
+def test_say_raises(words: Words):
+    """An unknown key and a missing value are mistakes of ours and raise KeyError."""
+    with pytest.raises(KeyError):
+        say(words)
+
+
+def test_counted():
+    """One is singular, everything else plural."""
+    assert [counted("plan.changes", count) for count in (0, 1, 2)] == ["0 changes", "1 change", "2 changes"]
+    assert text("turn.you") == "Your turn"

@@ -1,0 +1,115 @@
+"""What holds for every card in every state (sketches, "What Webex forced")."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from adaptive_cards import Card
+
+SCHEMA = Path(__file__).parents[4] / "shared/specs/adaptive-card-1.3.json"
+Nodes = Callable[[Any], Iterator[dict[str, Any]]]
+
+
+@cache
+def validator() -> jsonschema.Draft6Validator:
+    """Microsoft's schema of version 1.3; additionalProperties are as it has them."""
+    return jsonschema.Draft6Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason="Microsoft's schema of Adaptive Cards 1.3 lies outside this repository and is not here")
+def test_follows_the_schema(card: Card):
+    """Every card validates against Microsoft's schema of version 1.3."""
+    assert [error.message for error in validator().iter_errors(card.content)] == []
+    assert card.content["version"] == "1.3"
+
+
+def test_has_at_most_five_actions(card: Card, nodes: Nodes):
+    """Buttons, parts that open and buttons inside those parts are five at most."""
+    actions = [node for node in nodes(card.content) if str(node.get("type", "")).startswith("Action.")]
+    assert len(actions) <= 5, [action["title"] for action in actions]
+
+
+def test_uses_only_what_webex_shows(card: Card, nodes: Nodes):
+    """No images, no toggled visibility, nothing newer than 1.3."""
+    known = {
+        *("AdaptiveCard", "TextBlock", "RichTextBlock", "TextRun", "ColumnSet", "Column", "Container", "FactSet", "ActionSet"),
+        *("Action.Submit", "Action.OpenUrl", "Action.ShowCard", "Input.Text", "Input.ChoiceSet"),
+    }
+    assert {node["type"] for node in nodes(card.content) if "type" in node} <= known
+
+
+def test_is_small(card: Card):
+    """A card is under 15 kB as sent, a glyph counted as six bytes."""
+    assert len(json.dumps(card.content, separators=(",", ":"))) <= 15_000
+
+
+def test_every_text_wraps(card: Card, nodes: Nodes):
+    """Every TextBlock wraps, and every ChoiceSet says its style and that one choice is taken."""
+    of_type = {kind: [node for node in nodes(card.content) if node.get("type") == kind] for kind in ("TextBlock", "Input.ChoiceSet")}
+    assert all(block["wrap"] is True for block in of_type["TextBlock"])
+    assert all({"style", "isMultiSelect"} <= set(choice) for choice in of_type["Input.ChoiceSet"])
+
+
+def test_no_input_is_named_like_a_data_key(card: Card, nodes: Nodes):
+    """Inputs and data are merged by the client: no name stands in both, and every button has a verb."""
+    inputs = {node["id"] for node in nodes(card.content) if str(node.get("type", "")).startswith("Input.")}
+    data = [node["data"] for node in nodes(card.content) if "data" in node]
+    assert inputs.isdisjoint(key for item in data for key in item)
+    assert all("do" in item for item in data)
+
+
+def test_has_a_text_for_notifications(card: Card):
+    """The fallback says what happened and whose turn it is, in at most 1,000 characters and one line."""
+    assert re.fullmatch(r"[^\r\n]{10,1000}", card.text)
+
+
+def test_no_template_is_left(card: Card):
+    """No client finds anything to expand: ``${`` stands nowhere."""
+    assert "${" not in json.dumps(card.content)
+
+
+def test_markdown_is_ours_only(card: Card, nodes: Nodes):
+    """A TextBlock never holds an unescaped sign of Markdown, so nobody plants a link, bold words or a list."""
+    texts = [node["text"] for node in nodes(card.content) if node.get("type") == "TextBlock"]
+    assert [text for text in texts if re.search(r"(?<!\\)[\[\]*`<>~]", text)] == []
+
+
+def test_facts_hold_no_link(card: Card, nodes: Nodes):
+    """A FactSet is Markdown in some clients: what would be a link is taken apart."""
+    values = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", [])]
+    assert [value for value in values if "](" in value] == []
+
+
+def test_no_sign_steers_the_line(card: Card, nodes: Nodes):
+    """Line ends, control characters and direction marks from outside are never shown."""
+    shown = [node[name] for node in nodes(card.content) for name in ("text", "title", "value", "label") if name in node]
+    assert [text for text in [*shown, card.text] if re.search("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]", text)] == []
+
+
+def test_nothing_widens_the_card(card: Card, nodes: Nodes):
+    """No unbreakable piece is longer than 40 characters outside a TextBlock."""
+    runs = [node["text"] for node in nodes(card.content) if node.get("type") == "TextRun"]
+    values = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", [])]
+    assert [piece for text in runs + values for piece in re.split(r"[\s-]", text) if len(piece) > 40] == []
+
+
+def test_one_green_button(card: Card, nodes: Nodes):
+    """At most one button is green."""
+    assert sum(node.get("style") == "positive" for node in nodes(card.content)) <= 1
+
+
+def test_starts_with_kicker_and_band(card: Card):
+    """The first two parts are the kicker and the tinted band; the only red boxes besides the band hold a field."""
+    kicker, band, *rest = card.content["body"]
+    assert kicker["type"] == "ColumnSet"
+    assert band["style"] in {"accent", "emphasis", "good", "attention"}
+    red = [part["items"][0]["type"] for part in rest if part.get("style") == "attention"]
+    assert all(kind.startswith("Input.") for kind in red)

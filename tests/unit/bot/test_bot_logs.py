@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import textwrap
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import logs
+
+SECRET = "Zx8Q~made.up-secret_0123456789abcdefghij"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"
+XOAUTH2 = base64.b64encode(f"user=ann@example.test\x01auth=Bearer {SECRET}\x01\x01".encode()).decode()
+
+
+PREPARED = """
+import logging, structlog
+from bot import logs
+logs.configure("INFO")
+"""
+
+
+def written(source: str) -> str:
+    """What a process with the product's logging writes to stderr. ``SECRET`` stands for the secret."""
+    command = [sys.executable, "-c", PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stderr  # noqa: S603  our own
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Authorization: Bearer {SECRET}",
+        f"authorization: bearer {SECRET}",
+        f"token {JWT} was used",
+        f"client_id=1&client_secret={SECRET}&grant_type=x",
+        f"https://x/callback?code={SECRET}&state={SECRET}",
+        f"https://x/?next={quote('/callback?code=' + SECRET, safe='')}",
+        f"code={SECRET}",
+        f'{{"refresh_token": "{SECRET}", "expires_in": 3600}}',
+        f"{{'access_token': '{SECRET}'}}",
+        f"AUTH XOAUTH2 {XOAUTH2}",
+        f"> {XOAUTH2}",
+        f"redis://:{SECRET}@127.0.0.1:6379/0",
+        f"smtp://probe:{SECRET}@mail.example.test:587",
+        f"password: {SECRET}",
+    ],
+)
+def test_credentials_are_taken_out(text: str):
+    """Tokens, client secrets, codes, SMTP answers and passwords in addresses do not survive."""
+    clean = logs.redacted(text)
+    assert [word for word in (SECRET, JWT, XOAUTH2) if word in clean] == []
+    assert logs.GONE in clean
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789~._-", min_size=34, max_size=44))
+def test_any_client_secret_is_taken_out(secret: str):
+    """Whatever letters Microsoft picks for a client secret."""
+    lines = [f"client_secret={secret}", f'"client_secret":"{secret}"', f"x?client_secret={secret}&y=1", f"Bearer {secret}"]
+    assert [line for line in lines if secret in logs.redacted(line)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AADSTS7000215: Invalid client secret provided",
+        "status_code=401 tracking id ROUTER_1",
+        "the client secret expires in 30 days",
+        "https://bot.example.test/webhooks/webex?state=1"[:39],
+        "535 5.7.3 Authentication unsuccessful",
+        "bearer of bad news",
+    ],
+)
+def test_what_helps_is_kept(text: str):
+    """Error codes, tracking ids and plain words stay as they are."""
+    assert logs.redacted(text) == text
+
+
+def test_a_line_is_one_json_object():
+    """Line breaks and control characters in a value cannot make up a second line."""
+    lines = written("""
+        with structlog.contextvars.bound_contextvars(job="job-1"):
+            structlog.get_logger("bot.test").info("hello", room="a\\r\\nb\\x1b[31m", token=SECRET)
+    """).splitlines()
+    entry = json.loads(lines[0])
+    assert (len(lines), entry.pop("timestamp")[:2]) == (1, "20")
+    assert entry == {"event": "hello", "level": "info", "logger": "bot.test", "job": "job-1", "room": "a\r\nb\x1b[31m", "token": logs.GONE}
+
+
+def test_other_peoples_logs_and_tracebacks_are_cleaned_too():
+    """A library's own log line, its arguments and the traceback go through the same cleaning."""
+    line = written("""
+        try:
+            int(f"client_secret={SECRET}")
+        except ValueError:
+            logging.getLogger("some.library").exception("request with %s", f"Bearer {SECRET}")
+    """)
+    assert ("ValueError" in line, SECRET in line) == (True, False)
+
+
+def test_values_within_values_are_cleaned():
+    """A mapping, a list or an object in a value hides nothing."""
+    line = written("""
+        body = {"client_secret": SECRET, "list": [f"code={SECRET}"]}
+        structlog.get_logger("bot.test").info("x", body=body, error=ValueError(f"Bearer {SECRET}"))
+    """)
+    assert (SECRET in line, json.loads(line)["body"]) == (False, {"client_secret": logs.GONE, "list": [f"code={logs.GONE}"]})
+
+
+def test_an_unknown_level_is_info():
+    """A level that does not exist does not stop the command that would complain about it."""
+    line = written("""
+        logs.configure("LOUD")
+        logging.getLogger("x").debug("no")
+        logging.getLogger("x").info("yes")
+    """)
+    assert json.loads(line)["event"] == "yes"

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+MICROSOFT = {
+    "MICROSOFT_CLIENT_ID": "client",
+    "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
+    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+}
+HOOK = {
+    "name": "email-bot 1ad8b61b messages",
+    "targetUrl": "https://bot.example.test/webhooks/webex",
+    "event": "created",
+    "status": "active",
+}
+
+
+@pytest.fixture
+def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
+    """A whole environment, for the scripted clouds."""
+    return {
+        "WEBEX_ACCESS_TOKEN": "a-made-up-token",
+        "WEBEX_WEBHOOK_SECRET": "0123456789abcdef",
+        "WEBEX_API_URL": webex_script.url,
+        "PUBLIC_URL": "https://bot.example.test",
+        "ALLOWED_EMAIL_DOMAINS": "example.test",
+        "REDIS_URL": redis_url,
+        "MICROSOFT_LOGIN_URL": webex_script.url.rstrip("/"),
+    } | MICROSOFT
+
+
+def run(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """``python -m bot command`` in a process of its own, with this environment and no other."""
+    line = [sys.executable, "-m", "bot", command]
+    return subprocess.run(line, env=env, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  our own
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks"])
+def test_bad_settings_are_explained(command: str):
+    """Exit code 2, every problem once on stderr, and no traceback."""
+    done = run(command, {"PUBLIC_URL": "bot"})
+    variables = [line.split()[0] for line in done.stderr.splitlines()[1:-1]]
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+    assert variables == [
+        "WEBEX_ACCESS_TOKEN",
+        "WEBEX_WEBHOOK_SECRET",
+        "PUBLIC_URL",
+        "ALLOWED_EMAIL_DOMAINS",
+        "MICROSOFT_CLIENT_ID",
+        "MICROSOFT_CLIENT_SECRET",
+        "ENCRYPTION_KEYS",
+    ]
+
+
+def test_an_unknown_command_is_an_error():
+    """The usage and exit code 2."""
+    done = run("dance", {})
+    assert (done.returncode, "usage: python -m bot" in done.stderr) == (2, True)
+
+
+def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any, reply: Any):
+    """``webhooks`` makes the three, and lists them."""
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}), reply(200, {"items": [HOOK | {"resource": "messages", "id": "w"}]}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    done = run("webhooks", env)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
+
+
+def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any):
+    """A line for each part, all ok, exit code 0."""
+    prefix = _prefix(env, webex_script, reply)
+    hooks = [HOOK | {"id": name, "resource": name, "name": prefix + name} for name in ("messages", "attachmentActions", "memberships")]
+    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "displayName": "Email", "type": "bot"}))
+    webex_script.on("GET", "/webhooks", reply(200, {"items": hooks}))
+    webex_script.on("GET", "/organizations/v2.0/.well-known/openid-configuration", reply(200, {"issuer": "x"}))
+    done = run("doctor", env)
+    assert done.returncode == 0
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        "ok     settings",
+        "ok     Redis",
+        "ok     Webex",
+        "ok     webhooks",
+        "ok     Microsoft",
+    ]
+
+
+def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, reply: Any, free_port: int):
+    """Everything that can be wrong is, each line names a remedy, nothing secret is printed, and the exit code is 1."""
+    webex_script.on("GET", "/people/me", reply(401, {"message": "no"}))
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    printed = run("doctor", env | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"})
+    assert printed.returncode == 1
+    starts = ("ok     settings", "WRONG  Redis", "WRONG  Webex", "WRONG  webhooks", "WRONG  Microsoft")
+    remedies = ("example.test", "python -m bot redis", "regenerate", "python -m bot webhooks", "MICROSOFT_LOGIN_URL")
+    lines = printed.stdout.splitlines()
+    assert [line.startswith(start) and remedy in line for line, start, remedy in zip(lines, starts, remedies, strict=True)] == [True] * 5
+    secrets = ("a-made-up-token", "0123456789abcdef", "redis-password", "secret-of-the-app")
+    assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
+
+
+def _prefix(env: dict[str, str], webex_script: Any, reply: Any) -> str:
+    """The name that the bot gives its webhooks, as it tells Webex."""
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    run("webhooks", env)
+    names = [body["name"] for method, _, body in webex_script.asked if method == "POST"]
+    return str(names[0]).removesuffix("messages")

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq.job import Job
+
+from bot.queue import ALLOWED, NotAllowedError, SafeJob, make_queue
+from bot.worker import BotScheduler, BotWorker
+
+BURST = "import sys; from bot.worker import work; sys.exit(work(sys.argv[1], burst=True))"
+
+
+def run_worker(redis_url: str) -> None:
+    """A real worker, in a process of its own, until the queue is empty."""
+    subprocess.run([sys.executable, "-c", BURST, redis_url], check=True, timeout=60, capture_output=True)  # noqa: S603  our own
+
+
+def fetched(job: Job, redis: Redis) -> SafeJob:
+    """A job as it is now."""
+    found: SafeJob = SafeJob.fetch(job.id, connection=redis, serializer="json")
+    return found
+
+
+@pytest.mark.parametrize("function", ["os.system", "builtins.exec", "bot.inbox.receive.__globals__", "subprocess.run"])
+def test_only_listed_functions_run(redis: Redis, redis_url: str, tmp_path: Path, function: str):
+    """Whoever can write to Redis cannot make the worker run a function of his choice."""
+    trace = tmp_path / "trace"
+    job = make_queue(redis).enqueue_call(function, args=(f"touch {trace}",))
+    run_worker(redis_url)
+    result = fetched(job, redis).latest_result()
+    assert (result is not None and "NotAllowedError" in str(result.exc_string), trace.exists()) == (True, False)
+
+
+def test_a_callback_is_a_function_too(redis: Redis):
+    """A job that brings a callback, which would be called by its name, is refused."""
+    job = make_queue(redis).create_job("bot.inbox.receive")
+    job._success_callback_name = job._failure_callback_name = job._stopped_callback_name = "os.system"  # noqa: SLF001  what an intruder writes
+    for name in ("success_callback", "failure_callback", "stopped_callback"):
+        with pytest.raises(NotAllowedError):
+            getattr(job, name)
+
+
+def test_a_job_without_callbacks_is_fine(redis: Redis):
+    """No callback is no offence."""
+    job = make_queue(redis).create_job("bot.inbox.receive")
+    assert (job.success_callback, job.failure_callback, job.stopped_callback) == (None, None, None)
+
+
+def test_arguments_are_json(redis: Redis):
+    """No pickle: what cannot be written as JSON is refused when it is enqueued."""
+    with pytest.raises(TypeError):
+        make_queue(redis).enqueue_call("jobs.setup.advance", args=(object(),))
+    job = make_queue(redis).enqueue_call("jobs.setup.advance", args=("run-1",))
+    assert (job.data[:1], job.func_name in ALLOWED) == (b"[", True)
+
+
+def test_a_dead_workers_job_is_noticed_soon(redis: Redis):
+    """A job without a sign of life for two beats and a little counts as abandoned (facts/parts.md B: 13 seconds instead of 808)."""
+    worker = BotWorker([make_queue(redis)], connection=redis, job_monitoring_interval=5, serializer="json", job_class=SafeJob)
+    assert worker.get_heartbeat_ttl(make_queue(redis).create_job("jobs.setup.advance")) == 15
+
+
+def test_a_scheduler_takes_over_as_soon_as_it_can(redis: Redis):
+    """The second scheduler keeps asking for the lock and gets it when the first lets go."""
+    first, second = (BotScheduler([make_queue(redis)], connection=redis, serializer="json") for _ in range(2))
+    assert (first.acquire_locks(), second.acquire_locks()) == ({"email-bot"}, set())
+    assert (first.should_reacquire_locks, second.should_reacquire_locks) == (False, True)
+    first.release_locks()
+    assert second.acquire_locks() == {"email-bot"}

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+from rq import Worker
+
+from bot.queue import make_queue
+from bot.settings import BotSettings
+from bot.webhooks import Event, _enqueue
+from bot.worker import wait_for_redis
+
+MICROSOFT = {
+    "MICROSOFT_CLIENT_ID": "client",
+    "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
+    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+}
+
+
+@pytest.fixture
+def worker(settings: BotSettings, redis: Redis, webex_script: Any, reply: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """The real ``python -m bot worker``, with a Webex that knows the bot and no webhook yet."""
+    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}))
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    env = MICROSOFT | {
+        "WEBEX_ACCESS_TOKEN": settings.webex_access_token,
+        "WEBEX_WEBHOOK_SECRET": ",".join(settings.webhook_secrets),
+        "WEBEX_API_URL": settings.webex_api_url,
+        "PUBLIC_URL": settings.public_url,
+        "ALLOWED_EMAIL_DOMAINS": "example.test",
+        "REDIS_URL": settings.redis_url,
+    }
+    process = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=subprocess.DEVNULL)
+    yield process
+    process.terminate()
+    process.wait(40)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something, 15 seconds at most."""
+    for _ in range(300):
+        if true():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen")
+
+
+def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any):
+    """Four workers come up, the three webhooks are registered, an event is fetched from Webex, and SIGTERM ends it all with 0."""
+    until(lambda: len(Worker.all(connection=redis)) == 4)
+    until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
+    _enqueue(make_queue(redis), Event("messages", "gone", "ann", "room", ""))
+    until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
+    until(lambda: make_queue(redis).finished_job_registry.count == 1)
+    worker.terminate()
+    assert (worker.wait(20), Worker.all(connection=redis)) == (0, [])
+
+
+def test_a_worker_waits_for_redis(free_port: int):
+    """A worker that starts first does not give up: it gets its connection when Redis comes (facts/parts.md H)."""
+    server = subprocess.Popen([sys.executable, "-c", LATE.format(port=free_port)])  # noqa: S603  our own
+    assert wait_for_redis(f"redis://127.0.0.1:{free_port}/0").ping()
+    server.terminate()
+    server.wait()
+
+
+LATE = """
+import tempfile, time
+from pathlib import Path
+from bot import redis_server
+time.sleep(1)
+redis_server.main({port}, Path(tempfile.mkdtemp()))
+"""

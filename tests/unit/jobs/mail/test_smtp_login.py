@@ -1,0 +1,186 @@
+"""The login probe against a real SMTP server: how far it comes, and what it says then."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.mail.smtp import SmtpProbe, login_probe
+
+USER = "support@contoso.com"
+GOOD = "token-that-is-good"
+ALL = ["connect", "banner", "ehlo", "starttls", "certificate", "ehlo2", "auth"]
+
+
+def names(probe: SmtpProbe) -> list[str]:
+    """The phases by name."""
+    return [phase.name for phase in probe.phases]
+
+
+async def test_a_good_login_passes_every_phase(start: Callable[..., Any]):
+    """Seven phases, all ok, with the server's last word."""
+    mailbox = start()
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
+    assert (names(probe), probe.ok, probe.failed_phase, probe.cause) == (ALL, True, "", "")
+    assert probe.reply.startswith("235 2.7.0")
+    assert mailbox.logins == [USER]
+    assert all(phase.ok and phase.ms >= 0 for phase in probe.phases)
+
+
+@pytest.mark.parametrize("token", [GOOD, "bad-token", "long-bad-token-" * 60])
+async def test_the_token_is_nowhere_in_what_is_kept(start: Callable[..., Any], token: str):
+    """Neither the token nor its base64 stands in the transcript, the phases or the reply."""
+    mailbox = start()
+    mailbox.refusal = f"535 5.7.3 no, {token} is bad"
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, token)
+    blob = base64.b64encode(f"user={USER}\x01auth=Bearer {token}\x01\x01".encode()).decode()
+    assert token not in repr(probe)
+    assert blob not in repr(probe)
+    assert any("(token)" in line for line in probe.transcript)
+
+
+async def test_a_part_of_the_token_that_comes_back_is_hidden(start: Callable[..., Any]):
+    """A server that quotes the first characters of what it was sent gives nothing away."""
+    mailbox = start()
+    mailbox.refusal = "501 5.5.4 bad argument: dXNlcj1zdXBwb3J0QGNvbn..."
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
+    assert probe.reply == "501 5.5.4 bad argument: (token)..."
+
+
+async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any]):
+    """A command line has 512 bytes at most, so the credentials follow the 334."""
+    mailbox = start()
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "x" * 2000)
+    assert mailbox.logins == [USER]
+    assert [line for line in probe.transcript if line.startswith("C: ")][-2:] == ["C: AUTH XOAUTH2", "C: (token)"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "challenge", "cause"),
+    [
+        ("535 5.7.3 Authentication unsuccessful [TEST]", None, "smtp_token_refused"),
+        ("535 5.7.3 Authentication unsuccessful [TEST]", {"status": "401"}, "smtp_token_refused"),
+        ("535 5.7.8 Error: authentication failed", {"status": "403", "schemes": "bearer"}, "scope_wrong"),
+        ("535 5.7.8 Error: authentication failed", {"status": "500"}, "smtp_busy"),
+        (
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
+            None,
+            "smtp_auth_off_for_mailbox",
+        ),
+        (
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
+            {"status": "400"},
+            "smtp_auth_off_for_tenant",
+        ),
+        (
+            "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. Contact your administrator.",
+            None,
+            "blocked_by_security_defaults",
+        ),
+        (
+            "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated successfully",
+            None,
+            "smtp_login_blocked",
+        ),
+        ("432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", None, "smtp_too_many_connections"),
+        ("454 4.7.0 Temporary authentication failure", None, "smtp_busy"),
+        ("535 no code at all", None, "smtp_token_refused"),
+        ("554 whatever", None, "smtp_refused"),
+    ],
+)
+async def test_each_refusal_has_its_cause(start: Callable[..., Any], refusal: str, challenge: dict[str, str] | None, cause: str):
+    """The replies of the facts, with and without a 334 challenge before them; the reply is kept word by word."""
+    mailbox = start()
+    mailbox.refusal, mailbox.challenge = refusal, challenge
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
+    assert (probe.ok, probe.failed_phase, probe.cause, probe.reply) == (False, "auth", cause, refusal)
+
+
+async def test_a_server_without_starttls_never_sees_the_token(start: Callable[..., Any]):
+    """No STARTTLS, no login."""
+    mailbox = start(tls=False)
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
+    assert (names(probe), probe.cause, mailbox.logins) == (ALL[:4], "smtp_no_starttls", [])
+
+
+async def test_a_certificate_that_nobody_trusts_ends_it(start: Callable[..., Any]):
+    """The handshake fails as a phase of its own, before the token."""
+    mailbox = start(trusted=False)
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
+    assert (names(probe), probe.cause, mailbox.logins) == (ALL[:5], "smtp_certificate_invalid", [])
+    assert "CERTIFICATE_VERIFY_FAILED" in probe.reply
+
+
+async def test_a_server_without_xoauth2_is_named(start: Callable[..., Any]):
+    """A server that only knows passwords is the wrong one."""
+    mailbox = start(oauth=False)
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
+    assert (names(probe), probe.cause) == (ALL, "smtp_no_oauth")
+
+
+async def test_nobody_listens():
+    """A refused connection is the first phase's failure."""
+    async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+    probe = await login_probe(f"127.0.0.1:{port}", USER, GOOD)
+    assert (names(probe), probe.cause, probe.transcript) == (["connect"], "smtp_unreachable", ())
+
+
+@pytest.mark.parametrize(
+    ("says", "cause", "reply"),
+    [
+        (b"", "smtp_unreachable", "the connection was closed"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "smtp_unreachable", "HTTP/1.1 400 Bad Request"),
+        (b"421 4.3.2 Service not available\r\n", "smtp_too_many_connections", "421 4.3.2 Service not available"),
+        (b"554 5.7.1 go away\r\n", "smtp_refused", "554 5.7.1 go away"),
+        (b"220-" + b"x" * 100_000, "smtp_unreachable", "a line without an end"),
+        (b"220-more\r\n" * 200, "smtp_unreachable", "a reply without an end"),
+    ],
+)
+async def test_a_banner_that_is_none(says: bytes, cause: str, reply: str):
+    """Whatever stands on that port, the probe ends with words for it."""
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(says)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD)
+    assert (names(probe), probe.cause, probe.reply) == (["connect", "banner"], cause, reply)
+
+
+async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
+    """Silence is an answer after the time is up."""
+    held: list[asyncio.StreamWriter] = []
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD, 0.1)
+        for writer in held:
+            writer.close()
+            await writer.wait_closed()
+    assert (names(probe), probe.failed_phase, probe.cause, probe.reply) == (
+        ["connect", "banner"],
+        "banner",
+        "timed_out",
+        "no answer in 0.1 s",
+    )
+
+
+async def test_the_transcript_is_whole(start: Callable[..., Any]):
+    """Every line of both sides but the credentials, so that support can read what happened."""
+    mailbox = start()
+    probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
+    shape = [re.sub(r"^(S: \d{3}).*", r"\1", line) for line in probe.transcript if not line.startswith("S: 250-")]
+    assert shape == [
+        "S: 220", "C: EHLO localhost", "S: 250", "C: STARTTLS", "S: 220", "-- TLSv1.3",
+        "C: EHLO localhost", "S: 250", "C: AUTH XOAUTH2 (token)", "S: 535",
+    ]  # fmt: skip

@@ -1,0 +1,77 @@
+"""Admin consent in a browser, and the scopes that are asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
+from jobs.microsoft.errors import CloudError
+from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes
+
+
+def test_the_consent_address_has_everything_the_endpoint_requires():
+    """v2 endpoint, percent-encoded, with the state."""
+    url = admin_consent_url(
+        "https://login.microsoftonline.com/",
+        "t-1",
+        "c-1",
+        ["https://outlook.office.com/SMTP.Send", "offline_access"],
+        "https://bot.test/cb",
+        "s 1",
+    )
+    assert url == (
+        "https://login.microsoftonline.com/t-1/v2.0/adminconsent?client_id=c-1"
+        "&scope=https%3A%2F%2Foutlook.office.com%2FSMTP.Send%20offline_access&redirect_uri=https%3A%2F%2Fbot.test%2Fcb&state=s%201"
+    )
+
+
+def test_a_granted_consent_says_what_and_where():
+    """The tenant and the scopes of the redirect."""
+    query = {"admin_consent": "True", "tenant": "t-1", "scope": "a b", "state": "s"}
+    assert read_consent_answer(query) == Granted("t-1", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("query", "cause"),
+    [
+        ({"admin_consent": "True", "error": "consent_required", "error_description": "AADSTS65004: declined"}, "consent_declined"),
+        ({"error": "access_denied"}, "consent_declined"),
+        ({"admin_consent": "True", "error": "x", "error_description": "AADSTS90094: no"}, "admin_consent_required"),
+        ({}, "consent_declined"),
+        ({"admin_consent": "False"}, "consent_declined"),
+    ],
+)
+def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], cause: str):
+    """admin_consent=True stands in refusals as well."""
+    with pytest.raises(CloudError) as refused:
+        read_consent_answer(query)
+    assert refused.value.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("url", "first"),
+    [
+        ("https://graph.microsoft.com", "Application.ReadWrite.All"),
+        ("http://127.0.0.1:9000", "Application.ReadWrite.All"),
+        ("https://graph.microsoft.us", "https://graph.microsoft.us/Application.ReadWrite.All"),
+        ("https://microsoftgraph.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn/Application.ReadWrite.All"),
+    ],
+)
+def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str):
+    """A short name means the public Graph, so a national cloud is named."""
+    scopes = graph_scopes(url)
+    assert (scopes[0], len(scopes)) == (first, len(GRAPH_SETUP_SCOPES))
+
+
+@pytest.mark.parametrize(
+    ("url", "scope"),
+    [
+        ("https://outlook.office365.com", EXCHANGE_SCOPE),
+        ("https://outlook.office365.us", "https://outlook.office365.us/.default"),
+        ("http://127.0.0.1:9000", EXCHANGE_SCOPE),
+        ("https://practice.test", EXCHANGE_SCOPE),
+    ],
+)
+def test_the_exchange_scope_follows_the_cloud(url: str, scope: str):
+    """A host that is none of Microsoft's stands for the public cloud."""
+    assert exchange_scope(url) == scope

@@ -1,0 +1,129 @@
+"""The table of causes against the facts, and codes found in pasted text."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jobs.microsoft.causes import ENTRA, SETTLES, Kind
+from jobs.microsoft.errors import CAUSES, CloudError, Explained, Ids, NotFound, Rejected, Said, Settling, error_for, explain
+from jobs.model import Evidence
+
+ROOT = Path(__file__).parents[4]
+FACTS = ROOT.parent / "shared" / "facts" / "microsoft.md"
+TEXTS = ROOT / "adaptive_cards" / "texts" / "causes.en.toml"
+
+needs_facts = pytest.mark.skipif(not FACTS.exists(), reason="the facts are not part of the product")
+
+
+def section(heading: str) -> list[str]:
+    """The first cells of the table rows below a heading of the facts."""
+    text = FACTS.read_text(encoding="utf-8").split(f"\n{heading}", 1)[1]
+    body = re.split(r"\n##+ ", text, maxsplit=1)[0]
+    rows = [line.split(" | ")[0].strip("| ") for line in body.splitlines() if line.startswith("| ")]
+    return rows[1:]
+
+
+@needs_facts
+def test_every_aadsts_code_of_the_facts_has_a_cause():
+    """Section 5 lists the codes that a person can run into; none may be unknown here."""
+    codes = {int(code) for cell in section("## 5. AADSTS codes") for code in re.findall(r"\d+", cell)}
+    assert codes == ENTRA.keys()
+
+
+@needs_facts
+def test_every_smtp_reply_of_the_facts_has_a_cause():
+    """Section 4.1 lists the replies; each one that is not a success is explained."""
+    replies = [cell.replace("`", "") for cell in section("### 4.1 SMTP replies")]
+    unexplained = [reply for reply in replies if not reply.startswith("235") and not explain(reply)]
+    assert (len(replies), unexplained) == (14, [])
+
+
+def test_every_cause_has_a_sentence_and_a_remedy_and_no_text_is_left_over():
+    """The texts and the causes are the same set."""
+    texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
+    assert texts.keys() == {"cause", "remedy"}
+    assert texts["cause"].keys() == CAUSES
+    assert texts["remedy"].keys() == CAUSES
+
+
+@pytest.mark.parametrize("kind", ["cause", "remedy"])
+def test_the_texts_keep_the_wording_rules(kind: str):
+    """Each is a sentence with its end, without exclamation marks, braces or apologies, and not too long for a card."""
+    texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))[kind]
+    longest = {"cause": 130, "remedy": 200}[kind]
+    wrong = [
+        name
+        for name, text in texts.items()
+        if re.search(r"[!{}]|\bsorry\b|\bplease\b", text, re.IGNORECASE)
+        or len(text) > longest
+        or not (text[0].isupper() and text[-1] in ".d")
+    ]
+    assert wrong == []
+
+
+def test_what_settles_is_a_cause():
+    """The window after our own writes is for causes that exist."""
+    assert SETTLES <= CAUSES
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("AADSTS50011: The redirect URI ... AADSTS50011", [Explained("redirect_uri_mismatch", "AADSTS50011")]),
+        ("aadsts7000222 expired", [Explained("client_secret_expired", "AADSTS7000222")]),
+        ("AADSTS99999999", [Explained("", "AADSTS99999999")]),
+        (
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
+            [Explained("smtp_auth_off_for_tenant", "535 5.7.139")],
+        ),
+        ("535 5.7.3 Authentication unsuccessful [SN2PR]", [Explained("smtp_token_refused", "535 5.7.3")]),
+        ("5.7.520 Access denied ... AS(7555)", [Explained("forwarding_blocked", "5.7.520")]),
+        (
+            "first 554 5.2.252 SendAsDenied; a@x not allowed\nthen AADSTS50173 revoked",
+            [Explained("send_as_denied", "554 5.2.252"), Explained("session_revoked", "AADSTS50173")],
+        ),
+        (
+            "The command you tried to run isn't currently allowed in your organization.",
+            [Explained("customization_needed", "isn't currently allowed in your organization")],
+        ),
+        ("", []),
+        ("Mail is slow today, since 10:30.", []),
+    ],
+)
+def test_codes_are_found_in_pasted_text(text: str, found: list[Explained]):
+    """Whatever a person pastes, each code in it is named once, in order."""
+    assert explain(text) == found
+
+
+def test_an_error_carries_evidence_and_reads_well():
+    """The words stand first, then each id that support asks for; control characters cannot forge a log line."""
+    said = Said("graph", 404, "Request_ResourceNotFound", "not\r\nhere", Ids(request_id="r-1", client_request_id="c-1"))
+    error = NotFound("not_found", said)
+    assert error.evidence() == (
+        Evidence("graph", "404 Request_ResourceNotFound not here"),
+        Evidence("request-id", "r-1"),
+        Evidence("client-request-id", "c-1"),
+    )
+    assert str(error) == "graph 404 Request_ResourceNotFound: not_found: not here: request-id=r-1 client-request-id=c-1"
+
+
+def test_a_message_is_cut():
+    """A page of somebody's HTML does not get into a card."""
+    assert len(Rejected("request_rejected", Said("graph", message="x" * 5000)).message) == 600
+
+
+@pytest.mark.parametrize(("cause", "settles"), [("not_found", True), ("client_secret_wrong", True), ("redirect_uri_mismatch", False)])
+def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):  # noqa: FBT001  a parameter of the test
+    """A 404 may be replication; a wrong redirect URI never is."""
+    assert CloudError(cause, Said("entra")).settles is settles
+
+
+def test_each_kind_has_its_class():
+    """A meaning becomes the class that its kind names."""
+    made = {kind: type(error_for(meaning, Said("entra"))).kind for kind in Kind for meaning in ENTRA.values() if meaning.kind is kind}
+    assert made == {kind: kind for kind in made}
+    assert isinstance(error_for(ENTRA[650051], Said("entra")), Settling)

@@ -1,0 +1,144 @@
+"""What is sent to InvokeCommand, and what is made of its odd answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+
+from jobs.microsoft.errors import NotAllowed, Transient, Unreadable
+from jobs.microsoft.exchange import InvokeCommand, Row
+from jobs.microsoft.http import async_client
+from jobs.settings import Settings
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+
+
+async def run(settings: Settings, handler: Any, *arguments: Any, **options: Any) -> list[Row]:
+    """Run one cmdlet against a handler."""
+
+    async def token() -> str:
+        return "token-1"
+
+    async with async_client(settings, httpx.MockTransport(handler)) as http:
+        runner = InvokeCommand(http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com")
+        return await runner.run(*arguments, **options)
+
+
+async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(make_settings: Callable[..., Settings]):
+    """URL, anchor mailbox, body and $select; a None parameter goes out as null, because it clears a value."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"@adminapi.warnings": [], "value": []})
+
+    parameters = {"Identity": "a@contoso.com", "ForwardingAddress": None, "DeliverToMailboxAndForward": True}
+    assert await run(make_settings(), answer, "Set-Mailbox", parameters, select=("Name", "Identity")) == []
+    sent = seen[0]
+    assert str(sent.url) == f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand?%24select=Name%2CIdentity"
+    assert (sent.headers["x-anchormailbox"], sent.headers["authorization"]) == ("UPN:admin@contoso.com", "Bearer token-1")
+    assert json.loads(sent.content) == {"CmdletInput": {"CmdletName": "Set-Mailbox", "Parameters": parameters}}
+
+
+async def test_no_parameters_are_an_empty_object(make_settings: Callable[..., Settings]):
+    """Never null: the endpoint refuses that."""
+    bodies: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content)["CmdletInput"]["Parameters"])
+        return httpx.Response(200, json={"value": []})
+
+    await run(make_settings(), answer, "Get-TransportConfig", {})
+    assert bodies == [{}]
+
+
+async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(make_settings: Callable[..., Settings]):
+    """Property names are looked up in any case, and the type annotations beside them are left out."""
+    body = {"value": [{"SmtpClientAuthenticationDisabled": None, "Name@data.type": "String", "Name": "a"}]}
+    (row,) = await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-CASMailbox", {"Identity": "a"})
+    assert row == {"SmtpClientAuthenticationDisabled": None, "Name": "a"}
+    assert (row["name"], row.get("NAME"), "smtpclientauthenticationdisabled" in row) == ("a", "a", True)
+    assert row.get("SMTPClientAuthenticationDisabled", "default") is None
+    assert row.get("missing", "default") == "default"
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(200, json={}), httpx.Response(200, json={"value": None}), httpx.Response(200), httpx.Response(204)]
+)
+async def test_an_empty_answer_is_an_empty_result(make_settings: Callable[..., Settings], answer: httpx.Response):
+    """Set-cmdlets answer with nothing in several ways."""
+    assert await run(make_settings(), lambda _: answer, "Set-Mailbox", {}) == []
+
+
+@pytest.mark.parametrize("extra", [{"@odata.nextLink": "https://x"}, {"@adminapi.warnings": ["There are more results."]}])
+async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(make_settings: Callable[..., Settings], extra: dict[str, Any]):
+    """Rows that are missing must not look like rows that do not exist."""
+    body = {"value": [{"Name": "a"}], **extra}
+    with pytest.raises(Unreadable) as failed:
+        await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportRule", {})
+    assert failed.value.cause == "exchange_answer_cut"
+
+
+async def test_a_warning_after_a_write_is_only_talk(make_settings: Callable[..., Settings]):
+    """Exchange warns when a setting was so already; that is success."""
+    body = {"value": [], "@adminapi.warnings": ["The command completed successfully but no settings have been modified."]}
+    assert await run(make_settings(), lambda _: httpx.Response(200, json=body), "Set-Mailbox", {}) == []
+
+
+@pytest.mark.parametrize("body", [["a"], "text", {"value": "text"}])
+async def test_an_answer_of_another_shape_is_unreadable_here_too(make_settings: Callable[..., Settings], body: Any):
+    """JSON without a list of objects is not taken for one."""
+    with pytest.raises(Unreadable):
+        await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-Mailbox", {})
+
+
+async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(make_settings: Callable[..., Settings]):
+    """The body is no JSON, and a role that was just given takes minutes."""
+    with pytest.raises(NotAllowed) as failed:
+        await run(make_settings(), lambda _: httpx.Response(403, content=b"\0" * 4096), "Set-CASMailbox", {})
+    assert (failed.value.cause, failed.value.settles) == ("exchange_role_missing", True)
+
+
+@pytest.mark.parametrize(("cmdlet", "tries"), [("Get-Mailbox", 5), ("Set-Mailbox", 5), ("New-HostedOutboundSpamFilterPolicy", 1)])
+async def test_only_what_is_safe_to_repeat_is_sent_again(make_settings: Callable[..., Settings], cmdlet: str, tries: int):
+    """A time-out on New- may have made the object: the caller looks first."""
+    seen: list[httpx.Request] = []
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        raise httpx.ReadTimeout("slow")
+
+    stamina.set_testing(True, attempts=5, cap=True)
+    try:
+        with pytest.raises(Transient):
+            await run(make_settings(), slow, cmdlet, {})
+    finally:
+        stamina.set_testing(False)
+    assert len(seen) == tries
+
+
+async def test_four_cmdlets_run_at_a_time(make_settings: Callable[..., Settings]):
+    """More than that wait their turn."""
+    running, most = 0, 0
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        return httpx.Response(200, json={"value": []})
+
+    async def token() -> str:
+        return "token-1"
+
+    async with async_client(make_settings(), httpx.MockTransport(answer)) as http:
+        runner = InvokeCommand(http, token, "https://outlook.office365.com", TENANT, "admin@contoso.com")
+        await asyncio.gather(*(runner.run("Get-Mailbox", {"Identity": str(number)}) for number in range(9)))
+    assert most == 4

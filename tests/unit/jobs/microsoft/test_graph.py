@@ -1,0 +1,260 @@
+"""What is sent to Graph, to the byte, and what is made of its answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from jobs.microsoft.errors import AlreadyThere, NotFound, Transient, Unreadable
+from jobs.microsoft.graph import Graph, NewPassword, TraceFilter
+from jobs.microsoft.http import async_client
+from jobs.settings import Settings
+
+BASE = "https://graph.microsoft.com/v1.0"
+WHEN = datetime(2027, 5, 20, 12, 30, 1, 999, tzinfo=UTC)
+Answers = dict[str, Any]
+
+
+class Directory:
+    """Answers by method and decoded path with what a test puts there; 404 for the rest. Keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        self.asked: list[tuple[str, str, Any]] = []
+        self.headers: list[httpx.Headers] = []
+
+    def on(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
+        """Answer a request so; with several answers, one after the other, the last for ever."""
+        self.answers[method, path] = list(answers)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Be a transport's handler."""
+        raw = request.url.raw_path.decode().removeprefix("/v1.0")
+        self.asked.append((request.method, raw, json.loads(request.content) if request.content else None))
+        self.headers.append(request.headers)
+        left = self.answers.get((request.method, unquote(raw.partition("?")[0])), [])
+        status, body = (left.pop(0) if len(left) > 1 else left[0]) if left else (404, {"error": {"code": "Request_ResourceNotFound"}})
+        return httpx.Response(status, json=body) if body is not None else httpx.Response(status)
+
+
+@pytest.fixture
+def directory() -> Directory:
+    """An empty directory."""
+    return Directory()
+
+
+@pytest.fixture
+async def graph(directory: Directory, make_settings: Callable[..., Settings]) -> AsyncIterator[Graph]:
+    """A Graph that speaks to the directory."""
+
+    async def token() -> str:
+        return "token-1"
+
+    async with async_client(make_settings(), httpx.MockTransport(directory)) as http:
+        yield Graph(http, token, "https://graph.microsoft.com/")
+
+
+async def test_a_key_is_quoted_and_encoded(graph: Graph, directory: Directory):
+    """A quote in a name is doubled, and every character that means something in a URL is encoded."""
+    directory.on("GET", "/applications(uniqueName='o''brien/é&#')", (200, {"id": "a"}))
+    assert await graph.application_by_unique_name("o'brien/é&#") == {"id": "a"}
+    assert directory.asked == [("GET", "/applications(uniqueName='o%27%27brien%2F%C3%A9%26%23')", None)]
+    assert directory.headers[0]["authorization"] == "Bearer token-1"
+
+
+async def test_an_application_that_is_not_there_is_none(graph: Graph):
+    """404 is an answer, not an error, where something is looked for."""
+    assert await graph.application_by_unique_name("x") is None
+    assert await graph.application_by_app_id("x") is None
+    assert await graph.service_principal("x") is None
+
+
+async def test_upsert_gives_the_application_created_or_changed(graph: Graph, directory: Directory):
+    """201 has the application in it; 204 has not, so it is read again."""
+    path = "/applications(uniqueName='webex')"
+    directory.on("PATCH", path, (201, {"id": "new"}), (204, None))
+    directory.on("GET", path, (200, {"id": "old"}))
+    assert [await graph.upsert_application("webex", {"displayName": "W"}) for _ in range(2)] == [{"id": "new"}, {"id": "old"}]
+    assert [each[0] for each in directory.asked] == ["PATCH", "PATCH", "GET"]
+    assert directory.headers[0]["prefer"] == "create-if-missing"
+    assert directory.asked[0][2] == {"displayName": "W"}
+
+
+async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(graph: Graph, directory: Directory):
+    """The secret's end is sent in UTC to the second, and its value is not in the repr."""
+    answer = {"keyId": "k", "hint": "abc", "endDateTime": "2027-05-20T12:30:01Z", "secretText": "abc~secret"}
+    directory.on("POST", "/applications/obj/addPassword", (200, answer))
+    made = await graph.add_password("obj", "webex 1", WHEN)
+    assert made == NewPassword("k", "abc", "2027-05-20T12:30:01Z", "abc~secret")
+    assert "abc~secret" not in repr(made)
+    assert directory.asked[0][2] == {"passwordCredential": {"displayName": "webex 1", "endDateTime": "2027-05-20T12:30:01Z"}}
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+async def test_a_secret_whose_answer_is_lost_is_not_made_twice(graph: Graph, directory: Directory, status: int):
+    """AddPassword is not idempotent: the caller looks for the orphan first."""
+    directory.on("POST", "/applications/obj/addPassword", (status, None))
+    with pytest.raises(Transient):
+        await graph.add_password("obj", "webex 1", WHEN)
+    assert len(directory.asked) == 1
+
+
+async def test_a_secret_without_its_value_is_unreadable(graph: Graph, directory: Directory):
+    """An answer without secretText is of no use, and says so."""
+    directory.on("POST", "/applications/obj/addPassword", (200, {"keyId": "k"}))
+    with pytest.raises(Unreadable):
+        await graph.add_password("obj", "webex 1", WHEN)
+
+
+async def test_a_service_principal_is_made_where_missing(graph: Graph, directory: Directory):
+    """It is looked for first, and made with nothing but the app's id."""
+    directory.on("POST", "/servicePrincipals", (201, {"id": "sp"}))
+    assert await graph.ensure_service_principal("app-1") == {"id": "sp"}
+    assert directory.asked == [("GET", "/servicePrincipals(appId='app-1')", None), ("POST", "/servicePrincipals", {"appId": "app-1"})]
+
+
+async def test_a_service_principal_made_by_somebody_else_meanwhile_is_taken(graph: Graph, directory: Directory):
+    """409 is success after a second look."""
+    path = "/servicePrincipals(appId='app-1')"
+    directory.on("GET", path, (404, {"error": {"code": "Request_ResourceNotFound"}}), (200, {"id": "sp"}))
+    directory.on("POST", "/servicePrincipals", (409, {"error": {"code": "Request_MultipleObjectsWithSameKeyValue"}}))
+    assert await graph.ensure_service_principal("app-1") == {"id": "sp"}
+
+
+@pytest.mark.parametrize(
+    ("principal", "body"),
+    [
+        (None, {"consentType": "AllPrincipals"}),
+        ("user-1", {"consentType": "Principal", "principalId": "user-1"}),
+    ],
+)
+async def test_a_grant_is_for_one_user_or_for_all(graph: Graph, directory: Directory, principal: str | None, body: dict[str, str]):
+    """ConsentType follows from whether a principal is named."""
+    directory.on("POST", "/oauth2PermissionGrants", (201, {"id": "g"}))
+    await graph.create_grant("client", "exchange", "SMTP.Send", principal)
+    assert directory.asked[0][2] == {"clientId": "client", "resourceId": "exchange", "scope": "SMTP.Send", **body}
+
+
+async def test_a_grant_that_exists_is_already_there(graph: Graph, directory: Directory):
+    """The second POST is 409, and the caller merges."""
+    directory.on("POST", "/oauth2PermissionGrants", (409, {"error": {"code": "x", "message": "Permission entry already exists."}}))
+    with pytest.raises(AlreadyThere):
+        await graph.create_grant("client", "exchange", "SMTP.Send")
+
+
+async def test_each_write_is_one_documented_request(graph: Graph, directory: Directory):
+    """Changing, removing and granting: method, path and body."""
+    directory.on("POST", "/servicePrincipals/sp/appRoleAssignments", (201, {"id": "a"}))
+    for method, path in (
+        ("PATCH", "/applications/obj"),
+        ("DELETE", "/applications/obj"),
+        ("POST", "/applications/obj/removePassword"),
+        ("PATCH", "/oauth2PermissionGrants/g"),
+        ("DELETE", "/oauth2PermissionGrants/g"),
+        ("DELETE", "/servicePrincipals/sp/appRoleAssignments/a"),
+    ):
+        directory.on(method, path, (204, None))
+    await graph.update_application("obj", {"notes": "n"})
+    await graph.remove_password("obj", "k")
+    await graph.update_grant("g", "SMTP.Send offline_access")
+    await graph.create_app_role_assignment("sp", "exchange", "role")
+    await graph.delete_app_role_assignment("sp", "a")
+    await graph.delete_grant("g")
+    await graph.delete_application("obj")
+    assert directory.asked == [
+        ("PATCH", "/applications/obj", {"notes": "n"}),
+        ("POST", "/applications/obj/removePassword", {"keyId": "k"}),
+        ("PATCH", "/oauth2PermissionGrants/g", {"scope": "SMTP.Send offline_access"}),
+        ("POST", "/servicePrincipals/sp/appRoleAssignments", {"principalId": "sp", "resourceId": "exchange", "appRoleId": "role"}),
+        ("DELETE", "/servicePrincipals/sp/appRoleAssignments/a", None),
+        ("DELETE", "/oauth2PermissionGrants/g", None),
+        ("DELETE", "/applications/obj", None),
+    ]
+
+
+async def test_what_is_gone_already_is_removed(graph: Graph, directory: Directory):
+    """A second attempt to delete, after a lost answer, is success."""
+    await graph.delete_grant("g")
+    assert directory.asked == [("DELETE", "/oauth2PermissionGrants/g", None)]
+
+
+async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, directory: Directory):
+    """A next link on this Graph is followed; one that leads elsewhere is not."""
+    first = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}/oauth2PermissionGrants?$skiptoken=2"}
+    second = {"value": [{"id": 2}], "@odata.nextLink": "https://graph.microsoft.com.evil.test/v1.0/x"}
+    directory.on("GET", "/oauth2PermissionGrants", (200, first), (200, second))
+    assert await graph.grants("sp") == [{"id": 1}, {"id": 2}]
+    assert [unquote(asked[1]).replace("+", " ") for asked in directory.asked] == [
+        "/oauth2PermissionGrants?$filter=clientId eq 'sp'",
+        "/oauth2PermissionGrants?$skiptoken=2",
+    ]
+
+
+async def test_a_user_is_found_by_upn(graph: Graph, directory: Directory):
+    """The UPN is a path segment, with a guest's # encoded."""
+    directory.on("GET", "/users/a#EXT#@contoso.com", (200, {"id": "u"}))
+    assert await graph.user("a#EXT#@contoso.com") == {"id": "u"}
+    assert directory.asked[0][1].startswith("/users/a%23EXT%23@contoso.com?")
+
+
+@pytest.mark.parametrize(("matches", "found"), [([{"id": "u"}], {"id": "u"}), ([], None), ([{"id": "u"}, {"id": "v"}], None)])
+async def test_a_user_is_found_by_an_address_that_is_no_upn(
+    graph: Graph, directory: Directory, matches: list[dict[str, str]], found: dict[str, str] | None
+):
+    """The mailbox's other addresses are looked through, and an ambiguous answer is no answer."""
+    directory.on("GET", "/users", (200, {"value": matches}))
+    assert await graph.user("o'brien@contoso.com") == found
+    wanted = "proxyAddresses/any(p:p eq 'smtp:o''brien@contoso.com') or mail eq 'o''brien@contoso.com'"
+    assert httpx.URL(BASE + directory.asked[1][1]).params["$filter"] == wanted
+
+
+async def test_the_tenants_policies_are_read(graph: Graph, directory: Directory):
+    """Each policy has one request, and security defaults are a yes or no."""
+    directory.on("GET", "/organization", (200, {"value": [{"id": "t", "verifiedDomains": []}]}))
+    directory.on("GET", "/policies/defaultAppManagementPolicy", (200, {"id": "m"}))
+    directory.on("GET", "/policies/authorizationPolicy", (200, {"id": "z"}))
+    directory.on("GET", "/policies/permissionGrantPolicies/p/excludes", (200, {"value": [{"id": "x"}]}))
+    directory.on("GET", "/policies/identitySecurityDefaultsEnforcementPolicy", (200, {"isEnabled": True}))
+    directory.on("GET", "/servicePrincipals/sp/appRoleAssignments", (200, {"value": [{"id": "r"}]}))
+    assert await graph.organization() == {"id": "t", "verifiedDomains": []}
+    assert await graph.app_management_policy() == {"id": "m"}
+    assert await graph.authorization_policy() == {"id": "z"}
+    assert await graph.consent_policy_excludes("p") == [{"id": "x"}]
+    assert await graph.security_defaults() is True
+    assert await graph.app_role_assignments("sp") == [{"id": "r"}]
+
+
+async def test_a_trace_is_filtered_and_its_details_are_read(graph: Graph, directory: Directory):
+    """The filter has only the parts that are given, and quotes in them are doubled."""
+    directory.on("GET", "/admin/exchange/tracing/messageTraces", (200, {"value": [{"id": "m"}]}))
+    directory.on(
+        "GET",
+        "/admin/exchange/tracing/messageTraces/m/getDetailsByRecipient(recipientAddress='a@b.c')",
+        (200, {"value": [{"event": "Fail"}]}),
+    )
+    assert await graph.message_traces(TraceFilter(WHEN, WHEN, recipient="o'b@c.d", subject="Test")) == [{"id": "m"}]
+    assert await graph.message_trace_details("m", "a@b.c") == [{"event": "Fail"}]
+    assert httpx.URL(BASE + directory.asked[0][1]).params["$filter"] == (
+        "recipientAddress eq 'o''b@c.d' and contains(subject, 'Test')"
+        " and receivedDateTime ge 2027-05-20T12:30:01Z and receivedDateTime le 2027-05-20T12:30:01Z"
+    )
+
+
+@pytest.mark.parametrize("body", [[], "text", None])
+async def test_an_answer_of_another_shape_is_unreadable(graph: Graph, directory: Directory, body: Any):
+    """JSON that is not an object is not taken for one."""
+    directory.on("GET", "/policies/authorizationPolicy", (200, body))
+    with pytest.raises(Unreadable):
+        await graph.authorization_policy()
+
+
+async def test_what_must_be_there_is_not_found(graph: Graph):
+    """A policy that is not there is an error with its kind."""
+    with pytest.raises(NotFound):
+        await graph.app_management_policy()

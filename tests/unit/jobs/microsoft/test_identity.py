@@ -1,0 +1,274 @@
+"""Signing in against a real OpenID provider on a loopback port, over https and over http."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from jobs.microsoft.errors import CloudError, Rejected, SignInNeeded, Transient, Unreadable
+from jobs.microsoft.http import sync_client
+from jobs.microsoft.identity import Identity, SignedIn
+from jobs.microsoft.tokens import Tokens
+from jobs.model import Account
+from jobs.settings import Settings
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+CALLBACK = "https://bot.test/microsoft/callback"
+GRAPH = ["User.Read.All"]
+EXCHANGE = ["https://outlook.office365.com/.default"]
+
+
+@pytest.fixture
+def http(provider: Any, make_settings: Callable[..., Settings]) -> Iterator[httpx.Client]:
+    """A client that may speak to the provider."""
+    with sync_client(make_settings(login_url=provider.base)) as client:
+        yield client
+
+
+@pytest.fixture
+def bot(provider: Any, http: httpx.Client, make_settings: Callable[..., Settings]) -> Identity:
+    """The bot's own app."""
+    return Identity.of_bot(make_settings(login_url=provider.base), http)
+
+
+def sign_in(identity: Identity, provider: Any, **options: str) -> SignedIn:
+    """A whole sign-in."""
+    flow = identity.begin(GRAPH, CALLBACK, "state-1")
+    return identity.finish(flow, provider.sign_in(flow["auth_uri"]), **options)
+
+
+def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(provider: Any, bot: Identity):
+    """Who signed in comes from the validated ID token, and nothing secret shows in the repr."""
+    signed_in = sign_in(bot, provider)
+    assert signed_in.account == Account(TENANT, "oid-1", "admin@contoso.com", ("role-1",))
+    assert set(signed_in.scopes) == {"User.Read.All", "openid", "profile", "offline_access"}
+    assert (signed_in.access_token, signed_in.refresh_token) == ("at-1", "rt-1")
+    assert "at-1" not in repr(signed_in)
+    assert "rt-1" not in repr(signed_in)
+
+
+def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: Any, bot: Identity):
+    """A flow is stored between two requests, and its address has the scheme of the login URL, S256 and select_account."""
+    flow = json.loads(json.dumps(bot.begin(GRAPH, CALLBACK, "state-1", login_hint="admin@contoso.com")))
+    assert flow["auth_uri"].startswith(f"{provider.base}/organizations/oauth2/v2.0/authorize?")
+    for part in ("code_challenge_method=S256", "prompt=select_account", "state=state-1", "login_hint=admin%40contoso.com"):
+        assert part in flow["auth_uri"]
+    assert bot.finish(flow, provider.sign_in(flow["auth_uri"])).account.tenant_id == TENANT
+
+
+@pytest.mark.parametrize(
+    ("claims", "cause"),
+    [
+        ({"iss": "https://evil.test/v2.0"}, "id_token_issuer"),
+        ({"aud": "another-app"}, "id_token_audience"),
+        ({"exp": time.time() - 301}, "id_token_expired"),
+        ({"nbf": time.time() + 900}, "id_token_expired"),
+        ({"exp": None}, "id_token_invalid"),
+        ({"tid": None}, "id_token_invalid"),
+        ({"oid": None}, "id_token_invalid"),
+        ({"nonce": "of another sign-in"}, "id_token_nonce"),
+        ({"nonce": None}, "id_token_nonce"),
+        ({"tid": "99999999-0000-0000-0000-000000000000"}, "wrong_tenant"),
+    ],
+)
+def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(provider: Any, bot: Identity, claims: dict[str, Any], cause: str):
+    """Every claim that is checked has a cause of its own."""
+    provider.claims = claims
+    with pytest.raises(Rejected) as refused:
+        sign_in(bot, provider, tenant_id=TENANT)
+    assert refused.value.cause == cause
+
+
+def test_an_expiry_within_the_leeway_is_accepted(provider: Any, bot: Identity):
+    """Clocks may differ by up to 300 seconds."""
+    provider.claims = {"exp": time.time() - 200}
+    assert sign_in(bot, provider).account.object_id == "oid-1"
+
+
+def test_a_signature_by_another_key_is_refused(provider: Any, bot: Identity):
+    """A token signed with a key that the provider does not publish is worth nothing."""
+    provider.published = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    with pytest.raises(Rejected) as refused:
+        sign_in(bot, provider)
+    assert refused.value.cause == "id_token_signature"
+
+
+def test_rolled_over_keys_are_read_again(provider: Any, bot: Identity):
+    """After a key roll-over the new key is found, although the old keys are cached."""
+    sign_in(bot, provider)
+    provider.key, provider.key_id = rsa.generate_private_key(public_exponent=65537, key_size=2048), "key-2"
+    assert sign_in(bot, provider).account.object_id == "oid-1"
+    assert [path for path, _ in provider.requests].count("/organizations/discovery/v2.0/keys") == 2
+
+
+def test_a_tenant_of_its_own_needs_no_other_word(provider: Any, http: httpx.Client):
+    """An identity for one tenant refuses a person of another one without being told."""
+    identity = Identity(provider.base, http, TENANT, "client-1", "s3cr~t.Value")
+    assert sign_in(identity, provider).account.tenant_id == TENANT
+    provider.claims = {"tid": "99999999-0000-0000-0000-000000000000"}
+    with pytest.raises(Rejected) as refused:
+        sign_in(identity, provider)
+    assert refused.value.cause == "wrong_tenant"
+
+
+def test_a_token_for_the_bot_is_not_one_for_the_email_app(provider: Any, http: httpx.Client):
+    """Each app takes only the tokens that were made for itself."""
+    with pytest.raises(Rejected) as refused:
+        sign_in(Identity(provider.base, http, TENANT, "email-app", "s3cr~t.Value"), provider)
+    assert refused.value.cause == "id_token_audience"
+
+
+def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: Identity):
+    """A query with another state is not redeemed."""
+    flow = bot.begin(GRAPH, CALLBACK, "state-1")
+    before = len(provider.requests)
+    with pytest.raises(Rejected) as refused:
+        bot.finish(flow, {"code": "stolen", "state": "state-2"})
+    assert (refused.value.cause, len(provider.requests)) == ("state_mismatch", before)
+
+
+@pytest.mark.parametrize(
+    ("query", "cause", "code"),
+    [
+        ({"error": "access_denied", "error_description": "AADSTS65004: User declined"}, "consent_declined", "AADSTS65004"),
+        ({"error": "access_denied"}, "consent_declined", "access_denied"),
+        ({"error": "consent_required", "error_description": "AADSTS90094: Admin"}, "admin_consent_required", "AADSTS90094"),
+        ({"error": "strange", "error_description": "AADSTS1: new"}, "request_rejected", "AADSTS1"),
+    ],
+)
+def test_an_error_in_the_query_becomes_its_cause(bot: Identity, query: dict[str, str], cause: str, code: str):
+    """What Entra says in the redirect is told by its AADSTS number, and without one by OAuth's word."""
+    flow = bot.begin(GRAPH, CALLBACK, "state-1")
+    with pytest.raises(CloudError) as refused:
+        bot.finish(flow, {**query, "state": "state-1"})
+    assert (refused.value.cause, refused.value.code) == (cause, code)
+
+
+def test_a_code_works_once(provider: Any, bot: Identity):
+    """A redeemed code is AADSTS54005, with the correlation id for support."""
+    flow = bot.begin(GRAPH, CALLBACK, "state-1")
+    query = provider.sign_in(flow["auth_uri"])
+    bot.finish(flow, query)
+    with pytest.raises(SignInNeeded) as refused:
+        bot.finish(flow, query)
+    assert (refused.value.cause, refused.value.ids.correlation_id, refused.value.ids.trace_id) == ("code_already_used", "corr-1", "trace-1")
+
+
+def test_a_wrong_client_secret_settles(provider: Any, http: httpx.Client):
+    """AADSTS7000215 is what a secret made a moment ago gives, so the caller may wait for it."""
+    identity = Identity(provider.base, http, TENANT, "client-1", "another")
+    with pytest.raises(Rejected) as refused:
+        sign_in(identity, provider)
+    assert (refused.value.cause, refused.value.settles) == ("client_secret_wrong", True)
+    assert "another" not in str(refused.value)
+
+
+def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provider: Any, bot: Identity):
+    """One sign-in serves Graph and Exchange, and the second call is answered by the cache."""
+    signed_in = sign_in(bot, provider)
+    token, cache = bot.token(signed_in.cache, EXCHANGE)
+    before = len(provider.requests)
+    assert (token, bot.token(cache, EXCHANGE)) == ("at-rt-1", (token, cache))
+    assert len(provider.requests) == before
+
+
+def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(provider: Any, bot: Identity):
+    """After AADSTS700082 the next try goes out again, because nothing plays the refusal back from memory."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [provider.refuse(400, "invalid_grant", 700082)]
+    with pytest.raises(SignInNeeded) as refused:
+        bot.token(cache, EXCHANGE)
+    assert refused.value.cause == "refresh_token_expired"
+    assert bot.token(cache, EXCHANGE)[0] == "at-rt-1"
+
+
+def test_nobody_signed_in_asks_for_a_sign_in(bot: Identity):
+    """An empty cache has no account."""
+    with pytest.raises(SignInNeeded) as refused:
+        bot.token("{}", GRAPH)
+    assert refused.value.cause == "sign_in_missing"
+
+
+def test_a_busy_entra_is_tried_again(provider: Any, bot: Identity):
+    """503 and 429 are tried again, three times in all."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [(503, {}, b""), (429, {"Retry-After": "0"}, b"")]
+    assert bot.token(cache, EXCHANGE)[0] == "at-rt-1"
+
+
+def test_a_long_retry_after_is_handed_up(provider: Any, bot: Identity):
+    """A wait that is longer than a worker may sleep goes up with the error."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [(429, {"Retry-After": "600"}, b"")]
+    with pytest.raises(Transient) as busy:
+        bot.token(cache, EXCHANGE)
+    assert (busy.value.cause, busy.value.retry_after) == ("throttled", 600.0)
+
+
+def test_html_from_the_token_endpoint_is_unreadable(provider: Any, bot: Identity):
+    """A proxy's page is not an answer."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [(200, {"Content-Type": "text/html"}, b"<html>")]
+    with pytest.raises(Unreadable):
+        bot.token(cache, EXCHANGE)
+
+
+def test_a_login_url_over_http_must_be_loopback(http: httpx.Client):
+    """Secrets do not travel in the clear."""
+    with pytest.raises(ValueError, match="https"):
+        Identity("http://login.example.test", http, TENANT, "client-1", "secret")
+
+
+def test_a_tenant_that_does_not_exist_is_named(provider: Any, http: httpx.Client):
+    """Entra says it where the discovery document should be."""
+    provider.discovery = provider.refuse(400, "invalid_tenant", 90002)
+    with pytest.raises(Rejected) as refused:
+        Identity(provider.base, http, "nowhere.test", "client-1", "secret").begin(GRAPH, CALLBACK, "state-1")
+    assert (refused.value.cause, refused.value.status) == ("tenant_not_found", 400)
+
+
+def test_a_discovery_document_without_endpoints_is_unreadable(provider: Any, bot: Identity):
+    """JSON that is not a discovery document is not taken for one."""
+    provider.discovery = (200, {}, b"{}")
+    with pytest.raises(Unreadable):
+        bot.begin(GRAPH, CALLBACK, "state-1")
+
+
+def test_nobody_listens_at_the_login_url(provider: Any, http: httpx.Client):
+    """A refused connection is transient."""
+    with pytest.raises(Transient) as failed:
+        Identity(f"{provider.scheme}://127.0.0.1:9", http, TENANT, "client-1", "secret").begin(GRAPH, CALLBACK, "state-1")
+    assert failed.value.cause == "connection_lost"
+
+
+@pytest.mark.parametrize("token", ["garbage", "a.b.c", None])
+def test_an_id_token_that_is_none_is_invalid(provider: Any, bot: Identity, token: str | None):
+    """Msal stumbles over it in several ways; here it has one cause."""
+    body = {"access_token": "at", "token_type": "Bearer", "expires_in": 3600, **({"id_token": token} if token else {})}
+    provider.trouble = [(200, {}, json.dumps(body).encode())]
+    with pytest.raises(Rejected) as refused:
+        sign_in(bot, provider)
+    assert refused.value.cause == "id_token_invalid"
+
+
+def test_a_key_that_is_not_published_is_no_signature(provider: Any, bot: Identity):
+    """The key id of the token must be among the published keys."""
+    provider.published_id = "another"
+    with pytest.raises(Rejected) as refused:
+        sign_in(bot, provider)
+    assert refused.value.cause == "id_token_signature"
+
+
+async def test_tokens_are_saved_when_the_cache_changed(provider: Any, bot: Identity):
+    """The engine's token source saves a new cache once, and not when nothing changed."""
+    saved: list[str] = []
+    tokens = Tokens(bot, sign_in(bot, provider).cache, saved.append)
+    exchange, graph = tokens.source(*EXCHANGE), tokens.source(*GRAPH)
+    assert [await exchange(), await exchange(), await graph()] == ["at-rt-1", "at-rt-1", "at-1"]
+    assert len(saved) == 1

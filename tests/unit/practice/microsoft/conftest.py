@@ -1,0 +1,175 @@
+"""A whole Microsoft half in this process: its pages over WSGI, its SMTP servers on real ports."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import smtplib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import flask
+import httpx
+import pytest
+
+from practice import tls
+from practice.journal import Journal
+from practice.microsoft import Cloud
+from practice.settings import PracticeSettings
+
+Json = dict[str, Any]
+BASE = "https://localhost:9"
+CALLBACK = "http://127.0.0.1:5000/callback"
+VERIFIER = "v" * 50
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+SETUP = (
+    "openid profile offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All "
+    "AppRoleAssignment.ReadWrite.All Policy.Read.All User.Read.All Directory.Read.All ExchangeMessageTrace.Read.All "
+    "https://outlook.office365.com/Exchange.Manage"
+)
+GRAPH = "https://graph.microsoft.com/.default"
+EXCHANGE = "https://outlook.office365.com/.default"
+SMTP = "offline_access https://outlook.office.com/SMTP.Send"
+
+
+class Clock:
+    """The time of the cloud; ``ahead`` moves it."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        """The time now."""
+        return datetime.now(UTC) + self.ahead
+
+
+class Desk:
+    """What tests do: sign in, call Graph, run cmdlets, log in by SMTP."""
+
+    base, callback, setup, graph_scope, exchange_scope, smtp_scope = BASE, CALLBACK, SETUP, GRAPH, EXCHANGE, SMTP
+
+    def __init__(self, cloud: Cloud, http: httpx.Client, clock: Clock) -> None:
+        self.clock, self.cloud, self.http, self.settings = clock, cloud, http, cloud.world.settings
+        self.tokens: dict[tuple[str, str], str] = {}
+
+    def wait(self, **time: float) -> None:
+        """Let time pass; tokens grow old with it."""
+        self.clock.ahead += timedelta(**time)
+
+    def tenant(self, domain: str = "contoso.com") -> Json:
+        """The tenant's state."""
+        return self.http.get(f"/practice/tenants/{domain}").json()
+
+    def change(self, domain: str = "contoso.com", **values: Any) -> httpx.Response:
+        """Set a tenant's state."""
+        return self.http.patch(f"/practice/tenants/{domain}", json=values)
+
+    def query(self, scope: str, **more: str) -> Json:
+        """An authorize request of the bot."""
+        usual = {
+            "client_id": self.settings.bot_client_id,
+            "redirect_uri": CALLBACK,
+            "response_type": "code",
+            "scope": scope,
+            "state": "s1",
+            "nonce": "n1",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+            "client_info": "1",
+        }
+        return usual | more
+
+    def authorize(self, account: str, query: Json, tenant: str = "organizations", action: str = "accept") -> httpx.Response:
+        """Press Accept or Decline on the sign-in page."""
+        return self.http.post(f"/{tenant}/oauth2/v2.0/authorize", params=query, data={"account": account, "action": action})
+
+    @staticmethod
+    def values(answer: httpx.Response) -> Json:
+        """The query of a redirect."""
+        return {name: found[0] for name, found in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+
+    def redeem(self, tenant: str = "organizations", **form: str) -> httpx.Response:
+        """Ask the token endpoint as the bot."""
+        own = {"client_id": self.settings.bot_client_id, "client_secret": self.settings.bot_client_secret}
+        return self.http.post(f"/{tenant}/oauth2/v2.0/token", data=own | form)
+
+    def code(self, account: str, scope: str) -> str:
+        """A code for an account."""
+        return str(self.values(self.authorize(account, self.query(scope)))["code"])
+
+    def sign_in(self, account: str, scope: str, token_scope: str | None = None) -> Json:
+        """Tokens for an account."""
+        form = {"grant_type": "authorization_code", "code": self.code(account, scope), "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        return self.redeem(**form, scope=token_scope or scope).json()
+
+    def token(self, account: str, scope: str) -> str:
+        """An access token for a resource, after consent to all that setting up takes."""
+        key = (account, scope)
+        if key not in self.tokens:
+            first = self.sign_in(account, SETUP, GRAPH)
+            form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "scope": scope}
+            self.tokens[key] = str(self.redeem(**form).json()["access_token"])
+        return self.tokens[key]
+
+    def graph(self, method: str, path: str, body: Json | None = None, account: str = "admin@contoso.com", **headers: str) -> httpx.Response:
+        """Call Graph."""
+        sent = {"Authorization": f"Bearer {self.token(account, GRAPH)}"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return self.http.request(method, f"/graph/v1.0{path}", json=body, headers=sent)
+
+    def cmdlet(self, name: str, account: str = "admin@contoso.com", **parameters: Any) -> httpx.Response:
+        """Run a cmdlet."""
+        url = f"/adminapi/beta/{self.tenant(account.partition('@')[2])['id']}/InvokeCommand"
+        body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
+        return self.http.post(url, json=body, headers={"Authorization": f"Bearer {self.token(account, EXCHANGE)}"})
+
+    def resource(self, app_id: str = "00000002-0000-0ff1-ce00-000000000000") -> Json:
+        """A resource's service principal."""
+        return self.graph("GET", f"/servicePrincipals(appId='{app_id}')").json()
+
+    def smtp_token(self, account: str) -> str:
+        """A token for SMTP."""
+        return str(self.sign_in(account, SMTP)["access_token"])
+
+    def smtp_login(self, user: str, token: str, *, late: bool = False) -> tuple[int, str]:
+        """Log in by XOAUTH2 and hear the reply."""
+        with self.submission() as client:
+            response = base64.b64encode(f"user={user}\x01auth=Bearer {token}\x01\x01".encode()).decode()
+            code, reply = client.docmd("AUTH", "XOAUTH2" if late else f"XOAUTH2 {response}")
+            if late:
+                assert code == 334
+                code, reply = client.docmd(response)
+            return code, reply.decode()
+
+    def submission(self) -> smtplib.SMTP:
+        """A connection to the submission server, after STARTTLS."""
+        client = smtplib.SMTP("localhost", self.settings.smtp_port, timeout=5)
+        client.starttls(context=self.cloud.connect.context)
+        client.ehlo()
+        return client
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tls.Tls:
+    """One authority for all tests."""
+    return tls.make(Path(tmp_path_factory.mktemp("tls")))
+
+
+@pytest.fixture
+def desk(certificates: tls.Tls) -> Iterator[Desk]:
+    """A started cloud without delays."""
+    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
+    clock = Clock()
+    cloud = Cloud(Journal(), certificates, settings, clock)
+    app = flask.Flask("practice")
+    for pages in [*cloud.blueprints(), cloud.control()]:
+        app.register_blueprint(pages)
+    transport = httpx.WSGITransport(app)
+    cloud.start(BASE, transport)
+    with httpx.Client(transport=transport, base_url=BASE) as http:
+        yield Desk(cloud, http, clock)
+    cloud.stop()

@@ -1,0 +1,118 @@
+"""Signing in to an app that was made through Graph: its secrets, its permissions, the app alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jwt
+
+EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+CALLBACK = "https://a.example/callback"
+
+
+def made(desk: Any, *access: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An app with its service principal that declares permissions on Exchange."""
+    body = {"displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": {"redirectUris": [CALLBACK]}}
+    body["requiredResourceAccess"] = [{"resourceAppId": EXCHANGE, "resourceAccess": list(access)}]
+    app = desk.graph("POST", "/applications", body).json()
+    return app, desk.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).json()
+
+
+def permission(desk: Any, kind: str, value: str) -> dict[str, str]:
+    """A permission as an app declares it, by the id that Exchange exposes."""
+    found = desk.resource()["oauth2PermissionScopes" if kind == "Scope" else "appRoles"]
+    return {"id": next(item["id"] for item in found if item["value"] == value), "type": kind}
+
+
+def secret(desk: Any, app: dict[str, Any]) -> dict[str, Any]:
+    """A new secret."""
+    return dict(desk.graph("POST", f"/applications/{app['id']}/addPassword", {}).json())
+
+
+def consent(desk: Any, app: dict[str, Any]) -> Any:
+    """The administrator accepts all that the app declares."""
+    query = {"client_id": app["appId"], "redirect_uri": CALLBACK, "scope": desk.exchange_scope, "state": "s"}
+    return desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+
+
+def app_token(desk: Any, app: dict[str, Any], text: str, tenant: str = "contoso.com") -> Any:
+    """client_credentials."""
+    form = {"grant_type": "client_credentials", "client_id": app["appId"], "client_secret": text, "scope": desk.exchange_scope}
+    return desk.http.post(f"/{tenant}/oauth2/v2.0/token", data=form)
+
+
+def test_consent_to_declared_permissions_gives_scopes_and_roles(desk: Any):
+    """.default makes a grant for everybody and an app role assignment."""
+    app, client = made(desk, permission(desk, "Scope", "SMTP.Send"), permission(desk, "Role", "Mail.Send"))
+    assert desk.values(consent(desk, app))["admin_consent"] == "True"
+    grants = desk.graph("GET", f"/servicePrincipals/{client['id']}/oauth2PermissionGrants").json()["value"]
+    roles = desk.graph("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments").json()["value"]
+    assert ([item["scope"] for item in grants], len(roles)) == (["SMTP.Send"], 1)
+
+
+def test_a_declared_id_that_is_not_exposed_breaks_default(desk: Any):
+    """The id that people copy is AADSTS65006 on the consent page."""
+    app, _ = made(desk, {"id": "258f6531-6087-4cc4-bb90-092c5fb3ed3f", "type": "Scope"})
+    assert "AADSTS65006" in consent(desk, app).text
+
+
+def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(desk: Any):
+    """The token carries the app roles; Exchange answers 403 until the service principal has a directory role."""
+    app, _ = made(desk, permission(desk, "Role", "Exchange.ManageAsApp"))
+    consent(desk, app)
+    token = app_token(desk, app, secret(desk, app)["secretText"]).json()["access_token"]
+    assert jwt.decode(token, options={"verify_signature": False})["roles"] == ["Exchange.ManageAsApp"]
+    url, body = (
+        f"/adminapi/beta/{desk.tenant()['id']}/InvokeCommand",
+        {"CmdletInput": {"CmdletName": "Get-TransportConfig", "Parameters": {}}},
+    )
+    seen = [desk.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code]
+    desk.change(principal_roles={app["appId"]: ["Global Reader"]})
+    seen.append(desk.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
+    assert seen == [403, 200]
+
+
+def test_secrets_wrong_expired_and_disabled_apps(desk: Any):
+    """The secret's id is 7000215, an expired one 7000222, a disabled service principal 7000112."""
+    app, _ = made(desk)
+    key = secret(desk, app)
+    codes = [app_token(desk, app, key["keyId"]).json()["error_codes"][0]]
+    desk.change(expire_secrets=app["appId"])
+    codes.append(app_token(desk, app, key["secretText"]).json()["error_codes"][0])
+    desk.change(service_principals={app["appId"]: {"accountEnabled": False}})
+    codes.append(app_token(desk, app, key["secretText"]).json()["error_codes"][0])
+    assert codes == [7000215, 7000222, 7000112]
+
+
+def test_a_single_tenant_app_stays_in_its_tenant(desk: Any):
+    """Over organizations it is 50194, in another tenant 700016."""
+    app, _ = made(desk)
+    key = secret(desk, app)["secretText"]
+    codes = [app_token(desk, app, key, tenant).json()["error_codes"][0] for tenant in ("organizations", "fabrikam.com")]
+    assert codes == [50194, 700016]
+
+
+def test_a_grant_for_one_user_skips_consent_for_that_user_only(desk: Any):
+    """With user consent off, the user of a Principal grant signs in and another one needs an administrator."""
+    app, client = made(desk)
+    user = desk.tenant()["users"]["support@contoso.com"]["id"]
+    grant = {
+        "clientId": client["id"],
+        "consentType": "Principal",
+        "principalId": user,
+        "resourceId": desk.resource()["id"],
+        "scope": "SMTP.Send",
+    }
+    desk.graph("POST", "/oauth2PermissionGrants", grant)
+    desk.change(consent=[])
+    query = desk.query(desk.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
+    answers = [desk.authorize(f"{name}@contoso.com", query, "contoso.com") for name in ("support", "agent")]
+    assert ("code" in desk.values(answers[0]), "AADSTS90094" in answers[1].text) == (True, True)
+
+
+def test_an_app_that_requires_assignment_refuses_others(desk: Any):
+    """With appRoleAssignmentRequired and without an assignment it is 50105."""
+    app, _ = made(desk)
+    desk.change(service_principals={app["appId"]: {"appRoleAssignmentRequired": True}})
+    query = desk.query(desk.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
+    assert "AADSTS50105" in desk.authorize("support@contoso.com", query, "contoso.com").text

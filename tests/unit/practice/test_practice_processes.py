@@ -1,0 +1,60 @@
+"""Starting and stopping processes without leaving any behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from practice.processes import Process, procfile, session, words
+
+FORKING = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); print('up', flush=True); time.sleep(60)"
+
+
+def make(tmp_path: Path, code: str) -> Process:
+    """A Python process."""
+    return Process("one", words(sys.executable, "-c", code), dict(os.environ), tmp_path, tmp_path / "one.log")
+
+
+def wait_for(process: Process, text: str) -> None:
+    """Until the log says so."""
+    deadline = time.monotonic() + 10
+    while text not in process.tail():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_procfile_is_read(tmp_path: Path) -> None:
+    """Names and command lines; comments are left out, also those with a colon."""
+    path = tmp_path / "Procfile"
+    path.write_text("# redis: python -m bot redis\nweb: exec python -m bot web\n\nworker: python -m bot worker --port 1:2\n", "utf-8")
+    assert procfile(path) == {"web": "exec python -m bot web", "worker": "python -m bot worker --port 1:2"}
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """A process that ignores SIGTERM is killed with its child, which has a group of its own."""
+    process = make(tmp_path, FORKING)
+    process.start()
+    wait_for(process, "up\nup")
+    assert process.running is not None
+    members = list(session(process.running.pid))
+    code = process.stop(0.2)
+    alive = [pid for pid in members if Path(f"/proc/{pid}").exists()]
+    assert (len(members), code, alive) == (2, -signal.SIGKILL, [])
+
+
+def test_a_signal_reaches_the_process_itself(tmp_path: Path) -> None:
+    """The command line replaces its shell, so a signal and the exit code are the process's own; it can be started again."""
+    process = make(tmp_path, "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(60)")
+    process.start()
+    wait_for(process, "up")
+    assert process.stop() == 7
+    process.start()
+    with pytest.raises(RuntimeError, match="runs already"):
+        process.start()
+    process.kill(signal.SIGKILL)
+    assert process.stop() == -signal.SIGKILL

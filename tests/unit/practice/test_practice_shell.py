@@ -1,0 +1,148 @@
+"""The HTTPS server of the practice cloud with everything around a call: latency, faults, journal, events."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flask
+import httpx
+import pytest
+
+from practice import tls
+from practice.control import Control
+from practice.faults import Faults
+from practice.journal import Journal
+from practice.server import Server
+from practice.settings import PracticeSettings
+from practice.shell import Shell
+
+
+@dataclass
+class Cloud:
+    """A small cloud: one route that counts its calls."""
+
+    client: httpx.Client
+    port: int
+    journal: Journal
+    settings: PracticeSettings
+    counted: list[str]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A running server on a free port, and a client that trusts its authority."""
+    journal, settings, faults, counted = Journal(), PracticeSettings(), Faults(), list[str]()
+    app = flask.Flask("small")
+
+    @app.post("/webex/v1/messages")
+    def post() -> Any:
+        counted.append("post")
+        return {"id": len(counted)}
+
+    app.register_blueprint(Control(journal, settings, faults).blueprint())
+    certificates = tls.make(tmp_path)
+    server = Server(0, Shell(app, journal, settings, faults), certificates)
+    server.start()
+    with httpx.Client(
+        base_url=f"https://localhost:{server.server_port}", verify=certificates.client_context(), trust_env=False, timeout=10
+    ) as client:
+        yield Cloud(client, server.server_port, journal, settings, counted)
+    server.stop()
+
+
+def test_a_call_is_answered_and_written_down(cloud: Cloud) -> None:
+    """A call over TLS is answered; its line in the journal holds who, what, status and time. Control calls leave none."""
+    assert cloud.client.post("/webex/v1/messages").json() == {"id": 1}
+    calls = cloud.client.get("/practice/calls").json()["items"]
+    assert [(each["who"], each["method"], each["path"], each["status"]) for each in calls] == [("-", "POST", "/webex/v1/messages", 200)]
+    cloud.client.post("/practice/calls/reset")
+    assert cloud.client.get("/practice/calls").json() == {"items": [], "counts": {}}
+
+
+def test_latency_is_for_cloud_calls_only(cloud: Cloud) -> None:
+    """With 300 ms of latency a cloud call takes as long, a control call does not."""
+    cloud.settings.change({"latency_ms": 300})
+    took = {}
+    for method, path in (("POST", "/webex/v1/messages"), ("GET", "/practice/health")):
+        started = time.monotonic()
+        cloud.client.request(method, path)
+        took[path] = time.monotonic() - started
+    assert took["/webex/v1/messages"] >= 0.3
+    assert took["/practice/health"] < 0.3
+
+
+def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
+    """64 calls of half a second each take far less than one after the other, beside a client that says nothing."""
+    cloud.settings.change({"latency_ms": 500})
+    with socket.create_connection(("127.0.0.1", cloud.port)), ThreadPoolExecutor(64) as pool:
+        started = time.monotonic()
+        answers = list(pool.map(lambda _: cloud.client.post("/webex/v1/messages", timeout=30).status_code, range(64)))
+        assert (set(answers), time.monotonic() - started < 8) == ({200}, True)
+
+
+def test_a_fault_answers_what_is_asked_for(cloud: Cloud) -> None:
+    """One good call, then two that answer 429 with a malformed header and an HTML body and do nothing, then good ones again."""
+    fault = {"prefix": "/webex/v1/MESSAGES", "method": "post", "skip": 1, "times": 2, "status": 429, "body": "<html>"}
+    headers = {"Retry-After": "rand(30),add(30)", "Content-Type": "text/html"}
+    assert cloud.client.post("/practice/faults", json={**fault, "headers": headers}).status_code == 200
+    answers = [cloud.client.post("/webex/v1/messages") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 429, 429, 200]
+    bad = answers[1]
+    assert (bad.text, bad.headers["Retry-After"], bad.headers["Content-Type"]) == ("<html>", "rand(30),add(30)", "text/html")
+    assert (cloud.counted, cloud.client.get("/practice/faults").json()) == (["post", "post"], {"items": []})
+
+
+@pytest.mark.parametrize(("process", "done"), [(False, 0), (True, 1)])
+def test_a_connection_can_break_before_or_after_the_work(cloud: Cloud, *, process: bool, done: int) -> None:
+    """A reset breaks the connection; with process the work has been done all the same."""
+    cloud.client.post("/practice/faults", json={"prefix": "/webex", "reset": True, "process": process})
+    with pytest.raises(httpx.TransportError):
+        cloud.client.post("/webex/v1/messages")
+    assert len(cloud.counted) == done
+
+
+@pytest.mark.parametrize("fault", [{}, {"prefix": "webex"}, {"prefix": "/", "colour": 1}])
+def test_a_bad_fault_is_refused(cloud: Cloud, fault: dict[str, Any]) -> None:
+    """A fault needs a path and knows its own words only."""
+    assert cloud.client.post("/practice/faults", json=fault).status_code == 400
+
+
+def test_the_journal_is_a_stream_of_events(cloud: Cloud) -> None:
+    """GET /practice/events sends what is there and what comes, and goes on after Last-Event-ID."""
+    cloud.journal.write("ada", "graph", "application.create", "1")
+    timer = threading.Timer(0.2, lambda: cloud.journal.write("ada", "graph", "application.update", "1", {"a": 1}, {"a": 2}))
+    timer.start()
+    seen = []
+    with cloud.client.stream("GET", "/practice/events") as stream:
+        for line in stream.iter_lines():
+            if line.startswith("data: "):
+                seen.append(json.loads(line[6:])["action"])
+            if len(seen) == 2:
+                break
+    with cloud.client.stream("GET", "/practice/events", headers={"Last-Event-ID": "1"}) as stream:
+        first = next(line for line in stream.iter_lines() if line.startswith("id: "))
+    timer.join()
+    assert (seen, first) == (["application.create", "application.update"], "id: 2")
+
+
+def test_an_unknown_authority_is_not_trusted(cloud: Cloud) -> None:
+    """A client without the practice authority refuses the certificate."""
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"https://localhost:{cloud.port}/practice/health", trust_env=False)
+
+
+def test_settings_come_from_the_environment() -> None:
+    """PRACTICE_ variables set the fields; secrets are not shown; only delays can be changed later."""
+    settings = PracticeSettings.from_env({"PRACTICE_LATENCY_MS": "200", "PRACTICE_SMTP_PORT": "2525", "PRACTICE_BOT_TOKEN": "hidden"})
+    assert (settings.latency_ms, settings.smtp_port, settings.bot_token) == (200.0, 2525, "hidden")
+    assert "hidden" not in f"{settings!r}{settings.public()}"
+    with pytest.raises(ValueError, match="bot_token"):
+        settings.change({"bot_token": "x"})

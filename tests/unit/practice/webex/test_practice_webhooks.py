@@ -1,0 +1,141 @@
+"""Who is notified of what, how it is signed, and when Webex gives up."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from typing import Any
+
+import pytest
+
+SECRET = "a-secret-of-some-length"
+
+
+def subscribe(api: Any, receiver: Any, resource: str = "messages", event: str = "created", **more: Any) -> Any:
+    """The bot registers the receiver."""
+    body = {"name": "bot", "targetUrl": receiver.url, "resource": resource, "event": event, "secret": SECRET, **more}
+    return api.call("POST", "/webhooks", body).json
+
+
+def say(api: Any, text: str = "/help", *, mention: bool = True) -> str:
+    """The requester says something in the space."""
+    answer = api.do("/say", {"as": "requester@contoso.com", "room": "Contact center", "text": text, "mention": mention})
+    return str(answer.json["id"])
+
+
+def test_a_mention_is_notified_thin_and_signed(api: Any, receiver: Any) -> None:
+    """The payload holds ids and no text; the signature is HMAC-SHA1 over the raw bytes; no mention, no notification."""
+    hook = subscribe(api, receiver)
+    say(api, mention=False)
+    said = say(api)
+    payload = receiver.wait(1)[0]
+    headers, raw = receiver.got[0]
+    assert headers["X-Spark-Signature"] == hmac.new(SECRET.encode(), raw, hashlib.sha1).hexdigest()
+    created = payload["data"].pop("created")
+    assert payload["data"] == {
+        "id": said,
+        "roomId": api.room(),
+        "roomType": "group",
+        "personId": api.person("requester@contoso.com"),
+        "personEmail": "requester@contoso.com",
+    }
+    kept = {key: payload[key] for key in ("id", "resource", "event", "status", "ownedBy", "actorId", "createdBy")}
+    assert kept == {
+        "id": hook["id"],
+        "resource": "messages",
+        "event": "created",
+        "status": "active",
+        "ownedBy": "creator",
+        "actorId": api.person("requester@contoso.com"),
+        "createdBy": api.person("email-bot@webex.bot"),
+    }
+    assert (created[-1], len(receiver.got)) == ("Z", 1)
+
+
+def test_the_bots_own_posts_fire_too(api: Any, receiver: Any) -> None:
+    """A bot hears itself."""
+    subscribe(api, receiver)
+    sent = api.call("POST", "/messages", {"roomId": api.room(), "text": "x"}).json["id"]
+    assert receiver.wait(1)[0]["data"]["id"] == sent
+
+
+def test_a_press_is_notified_to_the_cards_author_without_inputs(api: Any, receiver: Any) -> None:
+    """The payload of attachmentActions has no inputs; the firehose does not cover it."""
+    subscribe(api, receiver, "all", "all", filter="")
+    subscribe(api, receiver, "attachmentActions")
+    card = {"type": "AdaptiveCard", "version": "1.3", "actions": [{"type": "Action.Submit", "title": "Go", "data": {"do": "go"}}]}
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
+    sent = api.call("POST", "/messages", {"roomId": api.room(), "text": "x", "attachments": [attachment]}).json["id"]
+    api.do("/press", {"as": "admin@contoso.com", "message_id": sent, "title": "Go"})
+    payloads = {payload["resource"]: payload["data"] for payload in receiver.wait(2)}
+    assert set(payloads) == {"messages", "attachmentActions"}
+    assert set(payloads["attachmentActions"]) == {"id", "type", "messageId", "personId", "roomId", "created"}
+
+
+def test_being_added_is_notified_with_the_organisation(api: Any, receiver: Any) -> None:
+    """memberships:created tells who was added and from which organisation."""
+    subscribe(api, receiver, "memberships", filter=f"personId={api.person('email-bot@webex.bot')}")
+    api.do("/space", {"name": "New", "members": ["outsider@evil.example"]})
+    payload = receiver.wait(1)[0]
+    assert (payload["data"]["personEmail"], payload["actorId"]) == ("email-bot@webex.bot", api.person("outsider@evil.example"))
+    assert payload["data"]["personOrgId"]
+
+
+def test_notifications_can_come_twice(api: Any, receiver: Any) -> None:
+    """With duplicates on, the same event comes again with the same bytes."""
+    api.do("/options", {"duplicates": 2}, "PUT")
+    subscribe(api, receiver)
+    say(api)
+    receiver.wait(3)
+    assert len({body for _, body in receiver.got}) == 1
+
+
+def test_a_failed_notification_is_tried_again(api: Any, receiver: Any) -> None:
+    """A 503 is followed by another attempt."""
+    receiver.status = 503
+    subscribe(api, receiver)
+    say(api)
+    receiver.wait(1)
+    receiver.status = 200
+    receiver.wait(2)
+    assert api.do("/webhooks", method="GET").json["items"][0]["failures"] == 1
+
+
+def test_a_hundred_failures_stop_a_webhook(api: Any) -> None:
+    """The webhook becomes inactive; re-activated, one failure stops it again."""
+    hook = api.call("POST", "/webhooks", {"name": "b", "targetUrl": "http://127.0.0.1:9/", "resource": "messages", "event": "created"}).json
+    record = api.webex.world.webhooks[hook["id"]]
+    record.failures.extend([time.monotonic()] * 98)
+    say(api)
+    _until(lambda: record.status == "inactive")
+    again = api.call("PUT", f"/webhooks/{hook['id']}", {"name": "b", "targetUrl": "http://127.0.0.1:9/", "status": "active"}).json
+    assert (again["status"], len(record.failures)) == ("active", 0)
+    say(api)
+    _until(lambda: record.status == "inactive")
+    assert len(record.failures) == 1
+
+
+def test_an_update_changes_only_what_may_change(api: Any, receiver: Any) -> None:
+    """Name, target and secret change; resource and event are ignored; a webhook cannot be switched off."""
+    hook = subscribe(api, receiver)
+    body = {"name": "new", "targetUrl": "https://new.example/", "secret": "new", "resource": "rooms"}
+    changed = api.call("PUT", f"/webhooks/{hook['id']}", body).json
+    assert changed == hook | {"name": "new", "targetUrl": "https://new.example/", "secret": "new"}
+    assert api.call("PUT", f"/webhooks/{hook['id']}", body | {"status": "inactive"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": ""}, {"targetUrl": "nowhere"}, {"resource": "mail"}, {"event": "pressed"}, {"filter": "colour=red"}]
+)
+def test_bad_subscriptions_are_refused(api: Any, change: dict[str, str]) -> None:
+    """Every field of a webhook is checked."""
+    body = {"name": "b", "targetUrl": "https://b.example/", "resource": "messages", "event": "created"} | change
+    assert (api.call("POST", "/webhooks", body).status_code, api.webex.world.webhooks) == (400, {})
+
+
+def _until(true: Any, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -60,7 +60,7 @@ def back() -> Response:
             return Response(status=HTTPStatus.FOUND, headers={"Location": _depart(arrival.onward, run).url})
     except CloudError as error:
         _problem(run, journey.question, error)
-        return _failed(error, HTTPStatus.BAD_REQUEST)
+        return _failed(error, HTTPStatus.OK)
     tickets.drop(desk, flow.kind.partition("_")[0], run.id)
     _go_on(run, arrival.event)
     return plain(journey.arrived, account=arrival.account)
@@ -74,8 +74,7 @@ def _depart(kind: str, run: Run) -> Departure:
 
 
 def _failed(error: CloudError, status: int) -> Response:
-    code = " ".join(part for part in (error.code, error.message) if part)
-    return plain("failed", status=status, code=code, words=f"key:cause.{error.cause}", way_back="key:page.way_back")
+    return plain("failed", status=status, code=error.words, words=f"key:cause.{error.cause}", way_back="key:page.way_back")
 
 
 def _not_now(ticket: Ticket, run: Run) -> Response | None:
@@ -86,8 +85,7 @@ def _not_now(ticket: Ticket, run: Run) -> Response | None:
 
 def _problem(run: Run, question: str, error: CloudError) -> None:
     log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
-    code = " ".join(part for part in (error.code, error.message) if part)
-    _go_on(run, Event(Kind.PROBLEM, now(), data={"question": question, "cause": error.cause, "code": code}))
+    _go_on(run, Event(Kind.PROBLEM, now(), data={"question": question, "cause": error.cause, "code": error.words}))
 
 
 def _go_on(run: Run, event: Event) -> None:

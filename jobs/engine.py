@@ -29,6 +29,7 @@ SETTLE_S = (0.2, 0.5, 1, 2, 4, 8, 16, 30, 30, 30, 60, 60, 60)
 PARK_S = 60
 TICK_S = 0.5
 QUIET_S = 1
+NOTHING_YET = Words("seen.nothing_yet")
 
 
 class LeaseLostError(Exception):
@@ -105,7 +106,7 @@ class Engine:
         if all(self.ctx.run.settled(need) for need in step.needs if need in self.steps):
             self._found(step, await self._inspect(step))
         else:
-            self._found(step, step.wrong(Words("seen.nothing_yet")))
+            self._found(step, step.wrong(NOTHING_YET))
 
     async def _advance(self, step: Step) -> None:
         before = self.ctx.run.findings.get(step.name)

@@ -13,9 +13,9 @@ import structlog
 
 from jobs import session
 from jobs.clock import now
-from jobs.engine import Engine, LeaseLostError
+from jobs.engine import NOTHING_YET, Engine, LeaseLostError
 from jobs.microsoft.errors import Said, SignInNeeded
-from jobs.model import State
+from jobs.model import Finding, State
 from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_for
@@ -76,11 +76,17 @@ async def _work(engine: Engine) -> None:
 
 
 def blocked(run: Run) -> tuple[str, ...]:
-    """Steps that were looked at, do not hold, and that no approval can mend."""
+    """Steps that were looked at, do not hold, and that no approval can mend; what only follows from another step is not named."""
     mendable = {change.step for change in run.plan.changes} if run.plan else set()
-    automatic = {name for name, step in steps_for(run.channel.profile).items() if step.automatic}
-    stuck = {State.WRONG, State.UNKNOWN, State.WAITING}
-    return tuple(name for name, f in run.findings.items() if name in automatic and f.state in stuck and name not in mendable)
+    return tuple(
+        name
+        for name, step in steps_for(run.channel.profile).items()
+        if step.automatic and name in run.findings and name not in mendable and _stops(run.findings[name])
+    )
+
+
+def _stops(finding: Finding) -> bool:
+    return finding.state in {State.WRONG, State.UNKNOWN, State.WAITING} and finding.seen != NOTHING_YET
 
 
 def conclude(runtime: Runtime, run_id: str, seen: int) -> None:

@@ -70,6 +70,7 @@ class Step(ABC):
     automatic: ClassVar[bool] = True
     free: ClassVar[bool] = False
     asks: ClassVar[str] = ""
+    line: ClassVar[str] = ""
 
     @abstractmethod
     async def inspect(self, ctx: Context) -> Finding:

@@ -10,7 +10,7 @@ from practice.client import NotSeenError, People, has, links
 
 SPACE = "Contact center"
 MAILBOX, REQUESTER, ADMIN, AGENT = "support@contoso.com", "requester@contoso.com", "admin@contoso.com", "agent@contoso.com"
-SECRET = re.compile(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~.-])")
+SECRET = re.compile(r"(?<![\w~.-])\w{2,4}[QRq]~[\w~.-]{31,40}(?![\w~.-])")
 FIRST_ERROR = 400
 CHANGING = ("graph.", "exchange.")
 

@@ -17,7 +17,17 @@ OnRun = Callable[[Talk, dict[str, str], Run], None]
 
 def on_run(answer: OnRun) -> Answer:
     """The answer, for a run that goes on and a person who takes part in it."""
+    return _checked(answer, lambda talk, run: Gate(talk.desk.bot, talk.desk.webex).takes_part(talk.person, run))
 
+
+def for_everybody(answer: OnRun) -> Answer:
+    """The answer, for whoever the bot serves in the run's own space: an agent, the mailbox user."""
+    return _checked(
+        answer, lambda talk, run: talk.room == run.place["room"] or Gate(talk.desk.bot, talk.desk.webex).takes_part(talk.person, run)
+    )
+
+
+def _checked(answer: OnRun, may: Callable[[Talk, Run], bool]) -> Answer:
     @wraps(answer)
     def checked(talk: Talk, inputs: dict[str, str]) -> None:
         try:
@@ -27,7 +37,7 @@ def on_run(answer: OnRun) -> Answer:
             return
         if run.ended:
             talk.refuse(Words("refused.over"), title="refused.nothing")
-        elif not Gate(talk.desk.bot, talk.desk.webex).takes_part(talk.person, run):
+        elif not may(talk, run):
             talk.refuse(Words("refused.not_part"), title="refused.button")
         else:
             answer(talk, inputs, run)

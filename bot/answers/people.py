@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards.views import NoticeView
 from bot import board
-from bot.answers.guard import go_on, on_run, record
+from bot.answers.guard import for_everybody, go_on, on_run, record
 from bot.talk import Talk
 from jobs.clock import now
 from jobs.details import TypedWrongError, read_address
@@ -62,13 +62,13 @@ def registered(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     record(talk, run, "registered", "yes")
 
 
-@on_run
+@for_everybody
 def test_sent(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """The test mail was sent by a person."""
     record(talk, run, "test_sent", "yes")
 
 
-@on_run
+@for_everybody
 def agent_has_it(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """The test mail is on an agent's desktop."""
     record(talk, run, "agent_has_it", "yes")

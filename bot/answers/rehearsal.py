@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.views import NoticeView
-from bot.answers.guard import on_run, record
+from bot.answers.guard import for_everybody, record
 from bot.talk import Talk
 from jobs.clock import now
 from jobs.microsoft.errors import explain
@@ -13,14 +13,14 @@ from jobs.run import Run
 LONGEST_REASON = 200
 
 
-@on_run
+@for_everybody
 def rehearse(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """Begin, or try again: what an earlier sign-in left is dropped."""
     talk.desk.vault.drop(f"rehearsal:{run.id}")
     record(talk, run, "rehearse", "yes")
 
 
-@on_run
+@for_everybody
 def skip_rehearsal(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """Leave it out, with a reason on record."""
     reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]

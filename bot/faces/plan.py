@@ -43,7 +43,8 @@ def view(run: Run) -> PlanView:
 def _stop(run: Run, finding: Finding) -> Words:
     step = steps_for(run.channel.profile)[finding.step]
     seen = finding.evidence[0].text if finding.state is State.UNKNOWN and finding.evidence else _said(finding)
-    return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": f"key:remedy.{finding.cause}"})
+    remedy = f"key:remedy.{finding.cause}" if finding.cause else ""
+    return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})
 
 
 def _said(finding: Finding) -> str:

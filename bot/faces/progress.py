@@ -27,11 +27,10 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 def view(run: Run) -> ProgressView:
     """The run as rows."""
     turn = whose(run)
-    steps = steps_for(run.channel.profile).values()
     stuck = next((f for f in run.findings.values() if f.state is State.UNKNOWN or (f.cause and f.state is State.WAITING)), None)
     return ProgressView(
         header=Header(run.id, run.channel.mailbox, stage(run)),
-        groups=tuple((f"progress.group.{name}", tuple(_row(run, s) for s in steps if s.group == name)) for name in GROUPS),
+        groups=tuple((f"progress.group.{name}", _rows(run, name)) for name in GROUPS),
         turn=turn.turn,
         turn_words=turn.words,
         at=now(),
@@ -46,22 +45,27 @@ def _problem(finding: Finding) -> Words | None:
     return Words(f"cause.{finding.cause}") if finding.cause else finding.seen
 
 
-def _row(run: Run, step: Step) -> Row:
+def _rows(run: Run, group: str) -> tuple[Row, ...]:
+    """A line for each step that has one, which stands for all the steps in it."""
+    steps = steps_for(run.channel.profile)
+    lines = [step for step in steps.values() if step.group == group and step.line not in steps]
+    return tuple(_row(run, line, [line, *(s for s in steps.values() if s.line == line.name)]) for line in lines)
+
+
+def _row(run: Run, line: Step, steps: list[Step]) -> Row:
+    """The first step in the line that is not settled decides how the line looks."""
+    title = Words(f"line.{line.name}")
+    step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
-    title = Words(f"step.{step.name}")
-    if step.name in run.running:
-        return Row(step.row, title, running=True)
-    if finding is None or finding.waiting_for is Turn.NOBODY:
-        return Row(step.row, title, right=_after(run, step))
-    if finding.state is State.WRONG and finding.step not in run.changed:
-        return Row(step.row, title)
-    return Row(step.row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding))
+    if any(each.name in run.running for each in steps):
+        return Row(line.row, title, running=True)
+    if finding is None or finding.waiting_for is Turn.NOBODY or (finding.state is State.WRONG and step.name not in run.changed):
+        return Row(line.row, title, right=_after(run, step))
+    return Row(line.row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding))
 
 
 def _note(finding: Finding) -> Words | None:
-    if finding.state in {State.WAITING, State.UNKNOWN, State.SKIPPED, State.WRONG}:
-        return finding.seen
-    return None
+    return finding.seen if finding.state in {State.WAITING, State.UNKNOWN, State.SKIPPED, State.WRONG} else None
 
 
 def _after(run: Run, step: Step) -> Words | None:

@@ -120,6 +120,12 @@ class CloudError(Exception):
         """Whether one of our own writes, minutes ago at most, can be all that is behind it (facts section 7)."""
         return self.kind is Kind.SETTLING or self.cause in SETTLES
 
+    @property
+    def words(self) -> str:
+        """The service's own words with its code, once, and without what only support reads."""
+        message = self.message.partition(" Trace ID:")[0]
+        return message if self.code in message else " ".join(part for part in (self.code, message) if part)
+
     def evidence(self) -> tuple[Evidence, ...]:
         """Something a sceptic can look up: the service's words with its code first, then each id."""
         words = " ".join(part for part in (str(self.status or ""), self.code, self.message) if part)

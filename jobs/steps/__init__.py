@@ -27,4 +27,4 @@ def steps_for(profile: Profile) -> dict[str, Step]:
 
 
 def _is_step(kind: object, module: str) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Step) and kind.__module__ == module
+    return isinstance(kind, type) and issubclass(kind, Step) and kind.__module__ == module and not kind.__name__.startswith("_")

@@ -12,6 +12,7 @@ class Addresses(Step):
     name = "addresses"
     row = "C2"
     group = "connect"
+    line = "email_app"
 
     async def inspect(self, ctx: Context) -> Finding:
         """Both are there."""

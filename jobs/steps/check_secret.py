@@ -20,7 +20,9 @@ class CheckSecret(Step):
     name = "check_secret"
     row = "C6"
     group = "connect"
+    line = "rehearsal"
     needs = ("application",)
+    after = ("client_secret",)
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
     asks = "rehearse"

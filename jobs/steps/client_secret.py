@@ -30,6 +30,7 @@ class ClientSecret(Step):
     row = "E3"
     group = "entra"
     needs = ("application",)
+    after = ("mail_send", "implicit_grant")
     reads = ("Application.Read.All", "Policy.Read.All")
     writes = ("Application.ReadWrite.All",)
 

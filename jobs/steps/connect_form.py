@@ -35,6 +35,7 @@ class AppFields(_Filled):
 
     name = "app_fields"
     row = "C4"
+    line = "mailbox_fields"
 
 
 class AddressFields(_Filled):
@@ -42,6 +43,7 @@ class AddressFields(_Filled):
 
     name = "address_fields"
     row = "C5"
+    line = "mailbox_fields"
 
 
 class Token(_Filled):
@@ -49,3 +51,4 @@ class Token(_Filled):
 
     name = "token"
     row = "C6"
+    line = "mailbox_fields"

@@ -14,6 +14,7 @@ class ImplicitGrant(Step):
     row = "E2"
     group = "entra"
     needs = ("application",)
+    after = ("mail_send",)
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)

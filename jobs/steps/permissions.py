@@ -16,6 +16,7 @@ class Permissions(Step):
     name = "permissions"
     row = "E4"
     group = "entra"
+    line = "application"
     reads = ("Application.Read.All",)
 
     async def inspect(self, ctx: Context) -> Finding:

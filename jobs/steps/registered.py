@@ -12,6 +12,7 @@ class Registered(Step):
     name = "registered"
     row = "C7"
     group = "connect"
+    line = "mailbox_fields"
     needs = ("token",)
     automatic = False
 

@@ -12,6 +12,7 @@ class ServicePrincipal(Step):
     name = "service_principal"
     row = "E1"
     group = "entra"
+    line = "application"
     needs = ("application",)
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)

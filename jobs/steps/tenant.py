@@ -13,6 +13,7 @@ class Tenant(Step):
     name = "tenant"
     row = "M1"
     group = "microsoft"
+    line = "mailbox_user"
     reads = ("User.Read.All",)
 
     async def inspect(self, ctx: Context) -> Finding:

@@ -42,6 +42,12 @@ def find(call: Call, key: str) -> Json:
     raise absent(next(iter(wanted.values())))
 
 
+def for_writing(call: Call, key: str) -> Json:
+    """The application as it was written last, if this reader knows it at all: a write never starts from a stale copy."""
+    known = find(call, key)
+    return first(call.tenant.applications.written(), {"id": known["id"]}) or known
+
+
 def may_write(call: Call, app: Json | None) -> None:
     """Administrators of apps may; others what they own, or a new one where the tenant lets users make apps."""
     if call.role(APP_ROLES):
@@ -78,7 +84,7 @@ def patch(call: Call, key: str) -> Answer:
     """Change one; by uniqueName and with Prefer: create-if-missing also make it (201), else 204."""
     wanted = key_of(key)
     by_name = "uniqueName" in wanted
-    known = first(call.tenant.applications.written(), wanted) if by_name else find(call, key)
+    known = first(call.tenant.applications.written(), wanted) if by_name else for_writing(call, key)
     if known is None and call.upsert:
         may_write(call, None)
         return _create(call, call.body | wanted)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from practice.microsoft.graph import odata
-from practice.microsoft.graph.applications import find, may_write
+from practice.microsoft.graph.applications import for_writing, may_write
 from practice.microsoft.graph.call import APPS_WRITE, Answer, Call, GraphError, bad, route
 from practice.microsoft.world import new_id, stamp
 
@@ -22,7 +22,7 @@ GIVEN: Final = frozenset({"displayName", "startDateTime", "endDateTime", "custom
 @route("POST", "/applications{key}/addPassword", APPS_WRITE)
 def add(call: Call, key: str) -> Answer:
     """Add a secret; every call adds one."""
-    app = find(call, key)
+    app = for_writing(call, key)
     may_write(call, app)
     given = call.body.get("passwordCredential") or {}
     for name in given:
@@ -58,7 +58,7 @@ def add(call: Call, key: str) -> Answer:
 @route("POST", "/applications{key}/removePassword", APPS_WRITE)
 def remove(call: Call, key: str) -> Answer:
     """Remove a secret by its keyId."""
-    app = find(call, key)
+    app = for_writing(call, key)
     may_write(call, app)
     gone = [item for item in app["passwordCredentials"] if item["keyId"] == call.body.get("keyId")]
     if not gone:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobs.model import Change, Channel, Evidence, Profile, State, Turn, Words
+from jobs.model import Access, Change, Channel, Evidence, Profile, State, Station, Turn, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +248,75 @@ class NoticeView:
     evidence: tuple[Evidence, ...] = ()
     buttons: tuple[tuple[str, dict[str, str]], ...] = ()
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One finding of a check. ``explained_by`` is the row of its cause where it is a symptom; ``proof`` says what would prove a possible one."""
+
+    row: str
+    title: Words
+    state: State
+    access: Access
+    seen: Words | None = None
+    expected: Words | None = None
+    evidence: tuple[Evidence, ...] = ()
+    explained_by: str = ""
+    remedy: Words | None = None
+    proof: Words | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A station of the mail's way: ``passes`` True where mail went on, False where it stops, None where nobody knows; ``at`` the last mail."""
+
+    station: Station
+    passes: bool | None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """A check, while it runs (``looking`` findings are still to come) and when it is done.
+
+    ``causes`` are the roots, the one that stops mail first in front; empty and not looking: nothing wrong was found.
+    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) where only a person can mend it elsewhere.
+    ``sign_in_url`` is there where more could be looked at after a sign-in.
+    """
+
+    run: str
+    mailbox: str
+    at: datetime
+    looking: int
+    causes: tuple[CheckLine, ...]
+    symptoms: tuple[CheckLine, ...] = ()
+    possible: tuple[CheckLine, ...] = ()
+    warnings: tuple[CheckLine, ...] = ()
+    skipped: tuple[CheckLine, ...] = ()
+    lines: tuple[CheckLine, ...] = ()
+    way: tuple[Stop, ...] = ()
+    since: datetime | None = None
+    turn: Turn = Turn.NOBODY
+    fix: tuple[str, dict[str, str]] | None = None
+    proofs: tuple[Proof, ...] = ()
+    sign_in_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLine:
+    """One channel in a list: its newest verdict, if it was ever checked."""
+
+    mailbox: str
+    state: State | None
+    words: Words
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsView:
+    """The channels of a space, worst first; ``checking`` counts those whose check still runs."""
+
+    channels: tuple[ChannelLine, ...]
+    at: datetime
+    checking: int = 0

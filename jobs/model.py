@@ -53,14 +53,34 @@ def verbatim(text: object) -> Words:
 
 
 class State(StrEnum):
-    """What inspecting a fact can say. Skipped and unknown are never counted as ok."""
+    """What inspecting a fact can say. Skipped and unknown are never counted as ok; possible may explain a failure, but need not."""
 
     OK = "ok"
     WRONG = "wrong"
     WARNING = "warning"
+    POSSIBLE = "possible"
     WAITING = "waiting"
     SKIPPED = "skipped"
     UNKNOWN = "unknown"
+
+
+class Access(StrEnum):
+    """What it takes to look: nothing, read access that the tenant granted to the bot, or an administrator's sign-in."""
+
+    NONE = "none"
+    APP = "app"
+    ADMIN = "admin"
+
+
+class Station(StrEnum):
+    """A place on the mail's way, in its order."""
+
+    SENDER = "sender"
+    MAILBOX = "mailbox"
+    FORWARD = "forward"
+    CONNECT = "connect"
+    AGENT = "agent"
+    ANSWER = "answer"
 
 
 class Turn(StrEnum):

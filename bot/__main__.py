@@ -16,6 +16,7 @@ from bot.queue import connect_for_web
 from bot.settings import BotSettings
 from bot.subscriptions import Subscriptions
 from bot.webex import Webex, WebexError
+from jobs.microsoft import documents
 from jobs.settings import Settings
 
 BAD_SETTINGS = 2
@@ -62,7 +63,9 @@ def _worker(settings: BotSettings, work: Settings) -> int:
 
 
 def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Desk:
-    return Desk(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url))
+    desk = Desk(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url))
+    documents.share(documents.Documents(desk.vault))
+    return desk
 
 
 def _doctor(settings: BotSettings, work: Settings) -> int:

@@ -65,7 +65,7 @@ def show(desk: Desk, run: Run, wanted: Face) -> float:
     """
     shown = read(desk, run.id, wanted.slot)
     if shown is None:
-        _write(desk, run.id, wanted, post(desk, run, wanted), "", 0)
+        _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
         return 0
     if shown.mark == wanted.mark:
         return 0
@@ -75,7 +75,7 @@ def show(desk: Desk, run: Run, wanted: Face) -> float:
     if shown.edits < EDITS - (0 if wanted.last else 1):
         _edit(desk, run, wanted, shown)
     elif news:
-        _write(desk, run.id, wanted, post(desk, run, wanted), "", 0)
+        _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
     return 0
 
 
@@ -98,13 +98,18 @@ def post(desk: Desk, run: Run, wanted: Face) -> str:
     return desk.webex.send(room_id=run.place["room"], text=text, card=content, parent_id=run.place.get("thread"))
 
 
+def _room(run: Run, wanted: Face) -> str:
+    """Where the card stands; empty for a 1:1 message, whose room Webex has to be asked for."""
+    return run.place["room"] if wanted.to == "thread" else ""
+
+
 def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> None:
     room = shown.room or desk.webex.message(shown.message, fresh=False).room_id
     try:
         desk.webex.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except (WebexBadRequestError, WebexNotFoundError):
         log.info("card not editable, posting it anew", run=run.id, slot=wanted.slot)
-        _write(desk, run.id, wanted, post(desk, run, wanted), "", 0)
+        _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
         return
     _write(desk, run.id, wanted, shown.message, room, shown.edits + 1)
 

@@ -18,7 +18,8 @@ from jobs.microsoft.consent import admin_consent_url, read_consent_answer
 from jobs.microsoft.errors import CloudError, Rejected, Said
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
-from jobs.microsoft.scopes import SMTP_SCOPE, exchange_scope, graph_scopes
+from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, SMTP_SCOPE, exchange_scope, graph_scopes
+from jobs.probes.smtp_login import SIGN_IN_S
 from jobs.run import Event, Kind, Run
 from jobs.session import SESSION_S
 
@@ -79,7 +80,7 @@ class SignIn:
     def depart(self, desk: Desk, run: Run, state: str) -> Departure:
         """Ask for the first resource's permissions; one journey can ask for one resource only."""
         with sync_client(desk.settings) as http:
-            flow = Identity.of_bot(desk.settings, http).begin(self.first(desk), desk.settings.callback, state)
+            flow = Identity.of_bot(desk.settings, http).begin(self.first(desk, run), desk.settings.callback, state)
         values = {"mailbox": run.channel.mailbox, "requester": run.requester.email}
         return Departure(flow["auth_uri"], values, json.dumps(flow))
 
@@ -89,7 +90,7 @@ class SignIn:
             signed_in = Identity.of_bot(desk.settings, http).finish(flow.msal, query, run.fact("tenant_id") if run.changed else "")
             account = signed_in.account
             try:
-                _, cache = Identity.of_bot(desk.settings, http, account.tenant_id).token(signed_in.cache, self.second(desk))
+                _, cache = Identity.of_bot(desk.settings, http, account.tenant_id).token(signed_in.cache, self.second(desk, run))
             except CloudError as error:
                 if error.cause != "consent_missing" or not self.onward:
                     raise
@@ -97,11 +98,11 @@ class SignIn:
         desk.vault.put(f"session:{run.id}", cache, SESSION_S)
         return Arrival(Event(Kind.SIGNED_IN, now(), by=account.upn, account=account), account.upn)
 
-    def first(self, desk: Desk) -> list[str]:
+    def first(self, desk: Desk, run: Run) -> list[str]:
         """The resource that is asked for in the browser."""
-        return graph_scopes(desk.settings.graph_url)
+        return _graph(desk, run)
 
-    def second(self, desk: Desk) -> list[str]:
+    def second(self, desk: Desk, run: Run) -> list[str]:
         """The resource whose token is had without asking, if consent to it exists."""
         return [exchange_scope(desk.settings.exchange_url)]
 
@@ -111,13 +112,13 @@ class SignInExchange(SignIn):
 
     onward = ""
 
-    def first(self, desk: Desk) -> list[str]:
+    def first(self, desk: Desk, run: Run) -> list[str]:
         """Exchange."""
         return [exchange_scope(desk.settings.exchange_url)]
 
-    def second(self, desk: Desk) -> list[str]:
+    def second(self, desk: Desk, run: Run) -> list[str]:
         """Graph, to which the first half got consent."""
-        return graph_scopes(desk.settings.graph_url)
+        return _graph(desk, run)
 
 
 class Consent:
@@ -169,7 +170,7 @@ class Rehearsal:
         if signed_in.account.object_id.lower() != run.fact("user_id").lower():
             raise Rejected("wrong_mailbox_user", Said("entra", code=signed_in.account.upn))
         desk.vault.put(f"rehearsal:{run.id}", signed_in.access_token, TOKEN_S)
-        desk.vault.put(f"check-session:{run.channel.mailbox}", signed_in.cache, 90 * 24 * TOKEN_S)
+        desk.vault.put(f"check-session:{run.channel.mailbox}", signed_in.cache, SIGN_IN_S)
         event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data={"question": "mailbox_sign_in", "value": "yes"})
         return Arrival(event, signed_in.account.upn)
 
@@ -177,6 +178,11 @@ class Rehearsal:
         secret = desk.vault.get(f"check-secret:{run.channel.mailbox}") or ""
         tenant = run.account.tenant_id if run.account else ""
         return Identity(desk.settings.login_url, http, tenant, run.fact("client_id"), secret)
+
+
+def _graph(desk: Desk, run: Run) -> list[str]:
+    """A check asks for permissions to read, and for nothing else."""
+    return graph_scopes(desk.settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)
 
 
 def _once_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:

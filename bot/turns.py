@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jobs.model import Finding, Scope, State, Turn, Words
 from jobs.run import Run
 from jobs.setup import blocked
-from jobs.steps import steps_for
+from jobs.steps import steps_of
 
 ASKS = {
     "admin_consent": "consent",
@@ -48,7 +48,7 @@ def stage(run: Run) -> int:
         return 3
     if run.findings.get("registered", Finding("", State.UNKNOWN)).state is State.OK:
         return 7
-    if all(run.settled(name) for name in ("ids", "client_secret", "smtp_grant", "admin_consent") if name in steps_for(run.channel.profile)):
+    if all(run.settled(name) for name in ("ids", "client_secret", "smtp_grant", "admin_consent") if name in steps_of(run)):
         return 6
     return 5 if _waits(run, "admin_consent") else 4
 
@@ -74,7 +74,7 @@ def _approval(run: Run) -> Whose | None:
 
 
 def _waiting(run: Run) -> Whose | None:
-    findings = [run.findings[name] for name in steps_for(run.channel.profile) if name in run.findings]
+    findings = [run.findings[name] for name in steps_of(run) if name in run.findings]
     for finding in findings:
         if finding.state is State.UNKNOWN and not finding.until:
             return Whose(Turn.ADMINISTRATOR, Words("turn_words.look"))

@@ -17,7 +17,7 @@ from typing import TypeVar
 from jobs.clock import now
 from jobs.listener import Listener
 from jobs.microsoft.errors import AlreadyThere, CloudError, SignInNeeded
-from jobs.model import Change, Finding, State, Turn, Words
+from jobs.model import Access, Change, Finding, State, Turn, Words
 from jobs.run import Event, Kind, Run
 from jobs.step import Context, Step
 from jobs.trouble import finding_of, settles
@@ -68,6 +68,14 @@ class Engine:
         """
         await self._walk(self.steps, self._advance, met=Run.settled)
 
+    async def check(self, allowed: Collection[Access]) -> None:
+        """Inspect everything that may be looked at, and change nothing; what may not is skipped, with the reason.
+
+        Raises:
+            LeaseLostError: another worker has the run.
+        """
+        await self._walk(self.steps, lambda step: self._check(step, allowed), met=lambda run, name: name in run.findings)
+
     async def _walk(self, steps: Mapping[str, Step], work: Callable[[Step], Awaitable[None]], met: Callable[[Run, str], bool]) -> None:
         """Start each step once its needs are met; one that did not settle is tried again when something else has moved."""
         tried: dict[str, object] = {}
@@ -107,6 +115,21 @@ class Engine:
             self._found(step, await self._inspect(step))
         else:
             self._found(step, step.wrong(NOTHING_YET))
+
+    async def _check(self, step: Step, allowed: Collection[Access]) -> None:
+        unmet = [need for need in step.needs if need in self.steps and not self.ctx.run.settled(need)]
+        if step.access not in allowed:
+            self._found(step, step.skipped(Words("skipped.needs_sign_in")))
+        elif unmet:
+            self._found(step, step.skipped(Words("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
+        else:
+            self._found(step, await self._seen(step))
+
+    async def _seen(self, step: Step) -> Finding:
+        try:
+            return await step.inspect(self.ctx)
+        except CloudError as error:
+            return finding_of(step, error, self.ctx.run)
 
     async def _advance(self, step: Step) -> None:
         before = self.ctx.run.findings.get(step.name)

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     FINISHED = "finished"
+    CHECKED = "checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,15 @@ class Run:
     answers: dict[str, Answer] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
     resumed: int = 0
+    checked: datetime | None = None
     version: int = 1
     ended: str = ""
     ended_at: datetime | None = None
+
+    @property
+    def kind(self) -> str:
+        """``setup`` or ``check``."""
+        return self.place.get("kind", "setup")
 
     def fact(self, name: str) -> str:
         """A value that some step found (an object id, the UPN), or the empty string."""
@@ -262,4 +269,5 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.CANCELLED: _ended,
     Kind.FAILED: _ended,
     Kind.FINISHED: _ended,
+    Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset()),
 }

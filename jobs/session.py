@@ -11,7 +11,7 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.http import async_client, sync_client
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import exchange_scope, graph_scopes
+from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes
 from jobs.microsoft.tokens import Tokens
 from jobs.model import Account
 from jobs.run import Run
@@ -33,6 +33,20 @@ def forget(runtime: Runtime, run_id: str) -> None:
 
 
 @asynccontextmanager
+async def nobody(runtime: Runtime, run: Run) -> AsyncIterator[Context]:
+    """The clouds as a stranger sees them: whatever takes a sign-in raises SignInNeeded."""
+
+    async def no_token() -> str:
+        raise SignInNeeded("sign_in_missing", Said("entra"))
+
+    settings = runtime.settings
+    async with async_client(settings) as http:
+        graph = Graph(http, no_token, settings.graph_url)
+        exchange = InvokeCommand(http, no_token, settings.exchange_url, run.channel.tenant_id, "")
+        yield Context(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: open_trace(graph, exchange))
+
+
+@asynccontextmanager
 async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[Context]:
     """The clouds as the signed-in administrator sees them.
 
@@ -47,7 +61,11 @@ async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[
         with sync_client(settings) as login:
             identity = Identity.of_bot(settings, login, account.tenant_id)
             tokens = Tokens(identity, cache, lambda renewed: keep(runtime, run.id, renewed))
-            graph = Graph(http, tokens.source(*graph_scopes(settings.graph_url)), settings.graph_url)
+            graph = Graph(
+                http,
+                tokens.source(*graph_scopes(settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)),
+                settings.graph_url,
+            )
             source = tokens.source(exchange_scope(settings.exchange_url))
             exchange = InvokeCommand(http, source, settings.exchange_url, account.tenant_id, account.upn)
             trace = open_trace(graph, exchange)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
-from jobs import session
+from jobs import check, session
 from jobs.clock import now
 from jobs.engine import NOTHING_YET, Engine, LeaseLostError
 from jobs.microsoft.errors import Said, SignInNeeded
 from jobs.model import Finding, State
 from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime, current
-from jobs.steps import steps_for
+from jobs.steps import steps_of
 from jobs.store import LEASE_S, Lease
 
 BUSY_S = 1
@@ -50,19 +50,27 @@ def advance(run_id: str) -> None:
 async def _advance(runtime: Runtime, lease: Lease, run_id: str) -> int:
     """Work on the run, and return the version up to which everything was taken into account."""
     run = runtime.store.load(run_id)
-    if run.ended or not run.detailed or run.account is None:
+    if run.ended or not run.detailed:
         return run.version
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
+        run = runtime.store.load(run_id)
+    work = check.look if run.kind == "check" else _carry_on
+    async with _renewing(lease) as holding:
+        return await work(runtime, run, lambda: holding.held)
+
+
+async def _carry_on(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    if run.account is None:
+        return run.version
     try:
-        async with _renewing(lease) as holding, session.clouds(runtime, runtime.store.load(run_id), run.account) as ctx:
-            engine = Engine(ctx, steps_for(run.channel.profile), runtime.listener, lambda: holding.held)
-            await _work(engine)
+        async with session.clouds(runtime, run, run.account) as ctx:
+            await _work(Engine(ctx, steps_of(run), runtime.listener, holds))
             return ctx.run.version
     except SignInNeeded as error:
-        session.forget(runtime, run_id)
-        runtime.store.append(run_id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
-        return runtime.store.load(run_id).version
+        session.forget(runtime, run.id)
+        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
+        return runtime.store.load(run.id).version
 
 
 async def _work(engine: Engine) -> None:
@@ -80,7 +88,7 @@ def blocked(run: Run) -> tuple[str, ...]:
     mendable = {change.step for change in run.plan.changes} if run.plan else set()
     return tuple(
         name
-        for name, step in steps_for(run.channel.profile).items()
+        for name, step in steps_of(run).items()
         if step.automatic and name in run.findings and name not in mendable and _stops(run.findings[name])
     )
 
@@ -93,7 +101,7 @@ def conclude(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
     run, store = runtime.store.load(run_id), runtime.store
     times = [finding.until for finding in run.findings.values() if finding.until]
-    if not run.ended and run.plan and all(run.settled(name) for name in steps_for(run.channel.profile)):
+    if run.kind != "check" and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
         store.end(run, Event(Kind.FINISHED, now()))
         session.forget(runtime, run_id)
     elif times and run.account and not run.ended:

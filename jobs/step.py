@@ -17,7 +17,7 @@ from jobs.mail.trace import Trace
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
-from jobs.model import Change, Channel, Finding, Profile, Scope, State, Turn, Words
+from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Turn, Words
 from jobs.run import Run
 from jobs.settings import Settings
 from jobs.store import Store
@@ -71,6 +71,11 @@ class Step(ABC):
     free: ClassVar[bool] = False
     asks: ClassVar[str] = ""
     line: ClassVar[str] = ""
+    checked: ClassVar[bool] = False
+    essential: ClassVar[bool] = True
+    access: ClassVar[Access] = Access.ADMIN
+    station: ClassVar[Station] = Station.ANSWER
+    because: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     async def inspect(self, ctx: Context) -> Finding:
@@ -107,6 +112,10 @@ class Step(ABC):
     def wrong(self, seen: Words, *, cause: str = "", **facts: str) -> Finding:
         """The fact does not hold; what was expected stands in the catalogue under the step's name."""
         return Finding(self.name, State.WRONG, seen=seen, expected=Words(f"expected.{self.name}"), cause=cause, facts=facts)
+
+    def possible(self, seen: Words, cause: str) -> Finding:
+        """It may explain that mail stops, but need not."""
+        return Finding(self.name, State.POSSIBLE, seen=seen, cause=cause)
 
     def waits_for(self, turn: Turn, seen: Words | None = None, *, cause: str = "", again_s: float = 0, **facts: str) -> Finding:
         """A person is waited for, or the clock; ``again_s`` is when to look again by ourselves, in seconds."""

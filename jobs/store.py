@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from redis import Redis
@@ -22,6 +22,8 @@ from jobs.run import Event, Kind, Run, fold
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LEASE_S = 12
+CHECK_KEPT_S = 30 * 24 * 3600
+"""How long a check's history is kept, in seconds."""
 DUE = "runs:due"
 OPEN = "runs:open"
 
@@ -55,7 +57,7 @@ class Store:
         Raises:
             AlreadyRunningError: there is such a run, and it has not ended.
         """
-        run_id = "".join(secrets.choice(LETTERS) for _ in range(6))
+        run_id = new_id()
         self.redis.zadd(OPEN, {run_id: now().timestamp()})
         try:
             self.claim(channel.mailbox or place.get("message", run_id), run_id)
@@ -106,8 +108,36 @@ class Store:
         self.redis.zrem(DUE, run.id)
         if _text(self.redis.get(f"channel:{run.channel.mailbox}:run")) == run.id:
             self.redis.delete(f"channel:{run.channel.mailbox}:run")
-        if event.kind is Kind.FINISHED:
-            self.redis.set(f"channel:{run.channel.mailbox}", codec.dump(Record(run.id, event.at, run.channel)))
+        if event.kind is Kind.FINISHED and run.kind == "setup":
+            channel = replace(run.channel, tenant_id=run.fact("tenant_id"))
+            self.redis.set(f"channel:{run.channel.mailbox}", codec.dump(Record(run.id, event.at, channel)))
+            self.redis.sadd(f"space:{run.place.get('room', '')}:channels", run.channel.mailbox)
+            self.redis.sadd(f"person:{run.requester.id}:channels", run.channel.mailbox)
+
+    def check(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
+        """Begin a check; any number may run at a time, as they change nothing."""
+        run_id = new_id()
+        opened = Event(Kind.OPENED, now(), by=requester.email, data={**place, "kind": "check"}, channel=channel, person=requester)
+        self.append(run_id, opened, Event(Kind.DETAILS, now(), channel=channel))
+        self.redis.expire(f"run:{run_id}:events", CHECK_KEPT_S)
+        return self.load(run_id)
+
+    def remember_check(self, mailbox: str, run_id: str) -> None:
+        """This is the channel's newest check."""
+        self.redis.set(f"channel:{mailbox}:check", run_id, ex=CHECK_KEPT_S)
+
+    def last_check(self, mailbox: str) -> Run | None:
+        """The channel's newest check, if there is one."""
+        run_id = _text(self.redis.get(f"channel:{mailbox}:check"))
+        try:
+            return self.load(run_id) if run_id else None
+        except LookupError:
+            return None
+
+    def channels(self, room: str, person: str = "") -> tuple[str, ...]:
+        """The channels that were set up in a space, and by a person, by their address."""
+        keys = [f"space:{room}:channels", *([f"person:{person}:channels"] if person else [])]
+        return tuple(sorted(_text(raw) for raw in self.redis.sunion(keys)))
 
     def record(self, mailbox: str) -> Record | None:
         """The channel's proof, if it was ever proven."""
@@ -179,6 +209,11 @@ class Lease:
             return False
         self.store.look_at(self.run_id, now() + timedelta(seconds=LEASE_S + 1))
         return True
+
+
+def new_id() -> str:
+    """A short id that can be read aloud."""
+    return "".join(secrets.choice(LETTERS) for _ in range(6))
 
 
 def _release(lock: Lock) -> None:

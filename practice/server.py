@@ -1,10 +1,16 @@
-"""An HTTPS server with a thread a connection: a slow or silent client holds up nobody else."""
+"""An HTTPS server with a thread a connection: a slow or silent client holds up nobody else.
+
+Connections are kept open between calls, as the real clouds do; without that every call would pay for a TLS handshake.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import threading
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -12,15 +18,38 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from practice.tls import Tls
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 HANDSHAKE_S = 10.0
+IDLE_S = 60
+LARGEST_KEPT = 8_000_000
+BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
-class _Quiet(WSGIRequestHandler):
-    """Writes nothing to the terminal: every call is in the journal."""
+class _Handler(WSGIRequestHandler):
+    """Reads each request whole, so that the next one on the connection begins where it should; werkzeug's own closes every time.
 
-    timeout = 60
+    Writes nothing to the terminal: every call is in the journal.
+    """
+
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_S
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        environ = self._environ()
+        try:
+            self._answer(environ, self.server.app)
+        except ConnectionError:
+            self.close_connection = True
+
+    def handle_expect_100(self) -> bool:
+        """Ask for the body, which is read before the application sees the request."""
+        done = super().handle_expect_100()
+        self.wfile.flush()
+        return done
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing."""
@@ -29,6 +58,45 @@ class _Quiet(WSGIRequestHandler):
         """Only what went wrong in the application itself."""
         if type == "error" and "SSL" not in message:
             super().log(type, message, *args)
+
+    def _environ(self) -> WSGIEnvironment:
+        environ = self.environ = self.make_environ()
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if environ.get("wsgi.input_terminated") or length > LARGEST_KEPT:
+            self.close_connection = True
+        else:
+            environ["wsgi.input"] = io.BytesIO(self.rfile.read(length))
+        return environ
+
+    def _answer(self, environ: WSGIEnvironment, app: WSGIApplication) -> None:
+        told: dict[str, Any] = {}
+
+        def note(status: str, headers: list[tuple[str, str]], _error: object = None) -> Callable[[bytes], object]:
+            told.update(status=status, headers=headers)
+            return self.wfile.write
+
+        parts = app(environ, note)
+        try:
+            self._write(told, parts)
+        finally:
+            with contextlib.suppress(AttributeError):
+                parts.close()  # type: ignore[attr-defined]  # WSGI: call it where it exists
+
+    def _write(self, told: dict[str, Any], parts: Iterable[bytes]) -> None:
+        """Headers and body in one packet where the length is known; a stream ends with its connection."""
+        code, _, phrase = told["status"].partition(" ")
+        self.send_response(int(code), phrase)
+        for name, value in told["headers"]:
+            self.send_header(name, value)
+        sized = any(name.lower() == "content-length" for name, _ in told["headers"]) or int(code) in BODILESS
+        if self.close_connection or not sized:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        for part in parts:
+            self.wfile.write(part if self.command != "HEAD" else b"")
+            if not sized:
+                self.wfile.flush()
+        self.wfile.flush()
 
 
 class Server(ThreadedWSGIServer):
@@ -39,8 +107,9 @@ class Server(ThreadedWSGIServer):
     request_queue_size = 256
 
     def __init__(self, port: int, app: WSGIApplication, tls: Tls) -> None:
-        super().__init__("127.0.0.1", port, app, _Quiet)  # its own TLS would shake hands in the accepting thread
+        super().__init__("127.0.0.1", port, app, _Handler)  # its own TLS would shake hands in the accepting thread
         self._tls = self.ssl_context = tls.server_context()
+        self._open: set[socket.socket] = set()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands, then answer."""
@@ -49,10 +118,14 @@ class Server(ThreadedWSGIServer):
             wrapped = self._tls.wrap_socket(request, server_side=True)
         except OSError:
             return
+        self._open.add(wrapped)
         with contextlib.closing(wrapped):
-            super().finish_request(wrapped, client_address)
-            with contextlib.suppress(OSError):
-                wrapped.shutdown(socket.SHUT_WR)
+            try:
+                super().finish_request(wrapped, client_address)
+                with contextlib.suppress(OSError):
+                    wrapped.shutdown(socket.SHUT_WR)
+            finally:
+                self._open.discard(wrapped)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A broken connection is nobody's business here."""
@@ -62,6 +135,9 @@ class Server(ThreadedWSGIServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="https", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop and free the port."""
+        """Stop, free the port, and hang up on those who only wait."""
         self.shutdown()
         self.server_close()
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)

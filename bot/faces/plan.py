@@ -10,7 +10,7 @@ from bot.desk import Desk
 from jobs.model import Finding, Scope, State, Words
 from jobs.run import Run
 from jobs.setup import blocked
-from jobs.steps import steps_for
+from jobs.steps import steps_of
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -25,14 +25,14 @@ def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
     changes = run.plan.changes if run.plan else ()
     planned = {change.step for change in changes}
-    automatic = [name for name, step in steps_for(run.channel.profile).items() if step.automatic]
+    automatic = [name for name, step in steps_of(run).items() if step.automatic]
     right = [name for name in automatic if name not in planned and run.settled(name) and run.findings[name].state is not State.SKIPPED]
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         changes=changes,
-        right=tuple(Words("plan.right_line", {"row": steps_for(run.channel.profile)[n].row, "step": f"key:step.{n}"}) for n in right),
+        right=tuple(Words("plan.right_line", {"row": steps_of(run)[n].row, "step": f"key:step.{n}"}) for n in right),
         blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if not run.approvals else (),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
@@ -41,7 +41,7 @@ def view(run: Run) -> PlanView:
 
 
 def _stop(run: Run, finding: Finding) -> Words:
-    step = steps_for(run.channel.profile)[finding.step]
+    step = steps_of(run)[finding.step]
     seen = finding.evidence[0].text if finding.state is State.UNKNOWN and finding.evidence else _said(finding)
     remedy = f"key:remedy.{finding.cause}" if finding.cause else ""
     return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})

@@ -11,7 +11,7 @@ from jobs.clock import now
 from jobs.model import Finding, State, Turn, Words
 from jobs.run import Run
 from jobs.step import Step
-from jobs.steps import steps_for
+from jobs.steps import steps_of
 
 GROUPS = ("entra", "microsoft", "connect")
 
@@ -47,7 +47,7 @@ def _problem(finding: Finding) -> Words | None:
 
 def _rows(run: Run, group: str) -> tuple[Row, ...]:
     """A line for each step that has one, which stands for all the steps in it."""
-    steps = steps_for(run.channel.profile)
+    steps = steps_of(run)
     lines = [step for step in steps.values() if step.group == group and step.line not in steps]
     return tuple(_row(run, line, [line, *(s for s in steps.values() if s.line == line.name)]) for line in lines)
 
@@ -69,5 +69,5 @@ def _note(finding: Finding) -> Words | None:
 
 
 def _after(run: Run, step: Step) -> Words | None:
-    open_needs = [need for need in (*step.after, *step.needs) if need in steps_for(run.channel.profile) and not run.settled(need)]
-    return Words("progress.after", {"row": steps_for(run.channel.profile)[open_needs[-1]].row}) if open_needs else None
+    open_needs = [need for need in (*step.after, *step.needs) if need in steps_of(run) and not run.settled(need)]
+    return Words("progress.after", {"row": steps_of(run)[open_needs[-1]].row}) if open_needs else None

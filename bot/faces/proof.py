@@ -11,7 +11,7 @@ from bot.board import Face, face
 from bot.desk import Desk
 from jobs.model import State, Turn, Words
 from jobs.run import Run
-from jobs.steps import steps_for
+from jobs.steps import steps_of
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -46,7 +46,7 @@ def mail_view(run: Run, desk: Desk) -> TestMailView:
 
 def done_view(run: Run) -> DoneView:
     """Every fact with its evidence."""
-    steps = steps_for(run.channel.profile)
+    steps = steps_of(run)
     made = [change for changed in run.changed.values() for change in changed.changes]
     approval = next(iter(run.approvals.values()), None)
     return DoneView(
@@ -72,9 +72,9 @@ def _proofs(run: Run) -> list[Proof]:
         ("V2", Words("station.v2"), run.found_at.get("agent_has_it")),
         ("V3", Words("station.v3"), moment(run.fact("answered_at"))),
     )
-    rehearsed = run.findings["rehearsal"]
+    rehearsed = run.findings.get("rehearsal")
     seen = [Proof(row, words, at) for row, words, at in lines if at is not None]
-    if rehearsed.state is State.OK and rehearsed.seen:
+    if rehearsed is not None and rehearsed.state is State.OK and rehearsed.seen:
         seen.append(Proof("C6", rehearsed.seen, run.found_at["rehearsal"]))
     return seen
 

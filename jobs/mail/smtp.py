@@ -58,7 +58,15 @@ async def login_probe(server: str, username: str, access_token: str, seconds: fl
 
     It proves the login, not the right to send as somebody (5.2.252 comes only after DATA).
     """
-    login = _Login(server, username, access_token)
+    return await _carried_out(_Login(server, username, access_token), seconds)
+
+
+async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
+    """As :func:`login_probe`, up to EHLO after STARTTLS: what can be asked without anybody's token."""
+    return await _carried_out(_Login(server, "", "", logs_in=False), seconds)
+
+
+async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
     try:
         async with asyncio.timeout(seconds):
             await login.run()
@@ -72,7 +80,8 @@ async def login_probe(server: str, username: str, access_token: str, seconds: fl
 class _Login:
     """The phases of one login, in order, and what became of each."""
 
-    def __init__(self, server: str, username: str, access_token: str) -> None:
+    def __init__(self, server: str, username: str, access_token: str, *, logs_in: bool = True) -> None:
+        self._logs_in = logs_in
         address = urlsplit(f"//{server}")
         self._host = address.hostname or ""
         self._port = address.port or _SUBMISSION_PORT
@@ -80,7 +89,7 @@ class _Login:
         self._offers: tuple[str, ...] = ()
         self._phases: list[Phase] = []
         self._name, self._since, self._cause = "", 0.0, ""
-        self.talk = Dialogue(self._host, (self._credentials, access_token))
+        self.talk = Dialogue(self._host, (self._credentials, access_token) if logs_in else ())
 
     async def run(self) -> None:
         """Every phase until one fails."""
@@ -93,7 +102,7 @@ class _Login:
             ("ehlo2", self._ehlo),
             ("auth", self._auth),
         )
-        for name, step in steps:
+        for name, step in steps if self._logs_in else steps[:-1]:
             self._name, self._since = name, time.monotonic()
             self.leave(*await _outcome(step))
             if self._cause:

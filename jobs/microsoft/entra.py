@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from jobs.microsoft import documents
 from jobs.microsoft.answers import by_status
 from jobs.microsoft.causes import ENTRA, OAUTH, Kind, Meaning
 from jobs.microsoft.errors import CloudError, Ids, Said, Transient, Unreadable, error_for
@@ -26,7 +26,6 @@ _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
 )
-_DOCUMENT_SECONDS = 3600.0
 
 
 def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
@@ -70,7 +69,7 @@ class Reply:
 
 
 class EntraHttp:
-    """``http_client`` for msal, and the reader of discovery documents and signing keys, which it keeps for an hour."""
+    """``http_client`` for msal, and the reader of discovery documents and signing keys, which are kept for an hour."""
 
     def __init__(self, http: httpx.Client, login_url: str) -> None:
         address = urlsplit(login_url)
@@ -78,7 +77,7 @@ class EntraHttp:
         if self._plain and not is_loopback(address.hostname or ""):
             raise ValueError("MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)")
         self._http = http
-        self._documents: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._documents = documents.current()
 
     def outside(self, url: str) -> str:
         """The URL as the world knows it: http again where the login URL is http."""
@@ -87,14 +86,14 @@ class EntraHttp:
 
     def document(self, url: str, *, fresh: bool = False) -> dict[str, Any]:
         """A JSON document, as it is served."""
-        kept = self._documents.get(url)
-        if kept and not fresh and time.monotonic() - kept[0] < _DOCUMENT_SECONDS:
-            return kept[1]
+        kept = None if fresh else self._documents.get(url)
+        if kept is not None:
+            return kept
         reply = self._exchange("GET", url)
         if reply.status_code != httpx.codes.OK:
             raise entra_error(json.loads(reply.text), reply.status_code)
         found: dict[str, Any] = json.loads(reply.text)
-        self._documents[url] = (time.monotonic(), found)
+        self._documents.put(url, found)
         return found
 
     def get(self, url: str, **_: object) -> Reply:
@@ -107,7 +106,8 @@ class EntraHttp:
     ) -> Reply:
         """A token request."""
         form = {name: value for name, value in (data or {}).items() if value is not None}
-        return self._exchange("POST", url, params=params or None, data=form, headers=headers)
+        reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
+        return Reply(reply.status_code, _with_asked(reply.text, str(form.get("scope", ""))), reply.headers)
 
     def close(self) -> None:
         """Nothing: the client belongs to whoever made it."""
@@ -124,6 +124,19 @@ class EntraHttp:
                 meaning.cause, Said("entra", response.status_code), retry_after=retry_after(response.headers.get("retry-after"))
             )
         return Reply(response.status_code, _json_text(response), dict(response.headers))
+
+
+def _with_asked(text: str, asked: str) -> str:
+    """The answer with ``.default`` among its scopes, if that was asked for.
+
+    Entra names what it stands for instead, and msal finds a token again only by the scope that was asked for.
+    """
+    answer = json.loads(text)
+    missing = [scope for scope in asked.split() if scope.endswith("/.default")]
+    if not missing or "scope" not in answer:
+        return text
+    scopes = str(answer["scope"]).split()
+    return json.dumps({**answer, "scope": " ".join([*scopes, *(scope for scope in missing if scope not in scopes)])})
 
 
 def _json_text(response: httpx.Response) -> str:

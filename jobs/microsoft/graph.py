@@ -201,6 +201,15 @@ class Graph(GraphCalls):
         policy = await self.get("/policies/identitySecurityDefaultsEnforcementPolicy")
         return bool(policy.get("isEnabled"))
 
+    async def conditional_access_policies(self) -> list[Json]:
+        """The tenant's conditional access policies (2.1); one request a second, without Retry-After (7)."""
+        return await self.collection("/identity/conditionalAccess/policies")
+
+    async def sign_ins(self, app_id: str, since: datetime) -> list[Json]:
+        """The newest sign-ins to an app (5); needs AuditLog.Read.All and an Entra P1 licence."""
+        wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}"
+        return await self.collection("/auditLogs/signIns", {"$filter": wanted, "$top": "20"})
+
     # --- message trace ------------------------------------------------------------------------------------------
 
     async def message_traces(self, wanted: TraceFilter) -> list[Json]:

@@ -91,8 +91,18 @@ class Identity:
             refresh_token=str(result.get("refresh_token", "")),
         )
 
-    def token(self, cache: str, scopes: Sequence[str]) -> tuple[str, str]:
+    def discover(self) -> None:
+        """Read the tenant's discovery document anew.
+
+        Raises:
+            CloudError: Entra does not answer, or does not know the tenant.
+        """
+        self._http.document(self._discovery, fresh=True)
+
+    def token(self, cache: str, scopes: Sequence[str], *, refresh: bool = False) -> tuple[str, str]:
         """A token for one resource without asking anybody, and the cache to keep instead of the old one.
+
+        With ``refresh`` the refresh token is used even where an access token is still good: what it says is then of this moment.
 
         Every attempt is a new msal application, which remembers no failure (6.4).
 
@@ -106,15 +116,15 @@ class Identity:
 
         for attempt in stamina.retry_context(again, attempts=_PATIENCE.attempts, timeout=_PATIENCE.total, wait_initial=0.5):
             with attempt:
-                return self._silently(cache, list(scopes))
+                return self._silently(cache, list(scopes), refresh=refresh)
         raise AssertionError(scopes)  # stamina raises the last error itself
 
-    def _silently(self, cache: str, scopes: list[str]) -> tuple[str, str]:
+    def _silently(self, cache: str, scopes: list[str], *, refresh: bool) -> tuple[str, str]:
         kept = msal.SerializableTokenCache()
         kept.deserialize(cache)
         app = self._app(kept)
         accounts = app.get_accounts()
-        result = app.acquire_token_silent_with_error(scopes, account=accounts[0]) if accounts else None
+        result = app.acquire_token_silent_with_error(scopes, account=accounts[0], force_refresh=refresh) if accounts else None
         if result is None:
             raise SignInNeeded("sign_in_missing", Said("entra"))
         if "access_token" not in result:
@@ -133,10 +143,14 @@ class Identity:
         return result
 
     def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
-        document = self._http.document(f"{self._login_url}/{self.tenant}/v2.0/.well-known/openid-configuration")
+        document = self._http.document(self._discovery)
         named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
         expected = Expected(self.client_id, str(document.get("issuer", "")), nonce, tenant_id or named)
         return SigningKeys(self._http, str(document.get("jwks_uri", ""))), expected
+
+    @property
+    def _discovery(self) -> str:
+        return f"{self._login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
 
     def _app(self, cache: msal.SerializableTokenCache | None = None) -> msal.ConfidentialClientApplication:
         try:

@@ -12,6 +12,15 @@ GRAPH_SETUP_SCOPES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
+#: To check, signed in: read-only (6.2 b).
+GRAPH_READ_SCOPES: tuple[str, ...] = (
+    "Application.Read.All",
+    "AuditLog.Read.All",
+    "Directory.Read.All",
+    "ExchangeMessageTrace.Read.All",
+    "Policy.Read.All",
+    "User.Read.All",
+)
 #: On top of those, only where an application permission is granted (E4 and E5 in the article's profile).
 GRAPH_APP_ROLE_SCOPES: tuple[str, ...] = ("AppRoleAssignment.ReadWrite.All", "Application.Read.All")
 

@@ -7,6 +7,7 @@ import pkgutil
 from functools import cache
 
 from jobs.model import Profile
+from jobs.run import Run
 from jobs.step import Step
 
 ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
@@ -24,6 +25,14 @@ def all_steps() -> dict[str, Step]:
 def steps_for(profile: Profile) -> dict[str, Step]:
     """The steps of a permission profile."""
     return {name: step for name, step in all_steps().items() if profile in step.profiles}
+
+
+def steps_of(run: Run) -> dict[str, Step]:
+    """The steps of a run: all of them for a setup; what can be mended without a form, and the proof, for a fix."""
+    steps = steps_for(run.channel.profile)
+    if run.kind != "fix":
+        return steps
+    return {name: step for name, step in steps.items() if (step.automatic and not step.asks) or name == "test_mail"}
 
 
 def _is_step(kind: object, module: str) -> bool:

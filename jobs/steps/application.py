@@ -16,6 +16,7 @@ class Application(Step):
     name = "application"
     row = "E1"
     group = "entra"
+    checked = True
     needs = ("addresses", "permissions", "tenant")
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)

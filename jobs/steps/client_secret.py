@@ -29,6 +29,7 @@ class ClientSecret(Step):
     name = "client_secret"
     row = "E3"
     group = "entra"
+    checked = True
     needs = ("application",)
     after = ("mail_send", "implicit_grant")
     reads = ("Application.Read.All", "Policy.Read.All")

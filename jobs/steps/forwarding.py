@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.microsoft.exchange import Row
-from jobs.model import Change, Finding, Scope, Words
+from jobs.model import Change, Finding, Scope, Station, Words
 from jobs.step import Context, Step
 
 
@@ -13,6 +13,8 @@ class Forwarding(Step):
     name = "forwarding"
     row = "M3"
     group = "microsoft"
+    checked = True
+    station = Station.FORWARD
     needs = ("mailbox_user", "addresses")
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)

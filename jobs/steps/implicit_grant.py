@@ -13,6 +13,8 @@ class ImplicitGrant(Step):
     name = "implicit_grant"
     row = "E2"
     group = "entra"
+    checked = True
+    essential = False
     needs = ("application",)
     after = ("mail_send",)
     profiles = frozenset({Profile.ARTICLE})

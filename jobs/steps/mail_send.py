@@ -17,6 +17,8 @@ class MailSend(Step):
     name = "mail_send"
     row = "E4"
     group = "entra"
+    checked = True
+    essential = False
     needs = ("application",)
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)

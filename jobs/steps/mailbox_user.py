@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.microsoft.errors import CloudError, NotFound
 from jobs.microsoft.exchange import Row
-from jobs.model import Finding, Words
+from jobs.model import Finding, Station, Words
 from jobs.step import Context, Step
 
 
@@ -17,6 +17,8 @@ class MailboxUser(Step):
     name = "mailbox_user"
     row = "M1"
     group = "microsoft"
+    checked = True
+    station = Station.MAILBOX
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
 

@@ -7,7 +7,7 @@ import asyncio
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.outbound import Applies, applies_to, named, policy_name
-from jobs.model import Change, Finding, Scope, Turn, Words
+from jobs.model import Change, Finding, Scope, Station, Turn, Words
 from jobs.step import Context, Step
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
@@ -22,6 +22,8 @@ class OutboundPolicy(Step):
     name = "outbound_policy"
     row = "M4"
     group = "microsoft"
+    checked = True
+    station = Station.FORWARD
     needs = ("mailbox_user",)
     after = ("customization",)
     reads = ("Security Reader",)

@@ -16,6 +16,7 @@ class Permissions(Step):
     name = "permissions"
     row = "E4"
     group = "entra"
+    checked = True
     line = "application"
     reads = ("Application.Read.All",)
 

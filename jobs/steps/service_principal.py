@@ -12,6 +12,7 @@ class ServicePrincipal(Step):
     name = "service_principal"
     row = "E1"
     group = "entra"
+    checked = True
     line = "application"
     needs = ("application",)
     reads = ("Application.Read.All",)

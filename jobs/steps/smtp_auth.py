@@ -17,6 +17,7 @@ class SmtpAuth(Step):
     name = "smtp_auth"
     row = "M2"
     group = "microsoft"
+    checked = True
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)

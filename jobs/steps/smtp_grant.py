@@ -18,6 +18,7 @@ class SmtpGrant(Step):
     name = "smtp_grant"
     row = "E5"
     group = "entra"
+    checked = True
     needs = ("service_principal", "mailbox_user", "permissions")
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.microsoft.errors import NotAllowed
-from jobs.model import Finding, Words
+from jobs.model import Finding, Station, Words
 from jobs.step import Context, Step
 
 
@@ -13,6 +13,8 @@ class Tenant(Step):
     name = "tenant"
     row = "M1"
     group = "microsoft"
+    checked = True
+    station = Station.MAILBOX
     line = "mailbox_user"
     reads = ("User.Read.All",)
 

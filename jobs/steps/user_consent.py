@@ -21,6 +21,8 @@ class UserConsent(Step):
     name = "user_consent"
     row = "E7"
     group = "entra"
+    checked = True
+    essential = False
     reads = ("Policy.Read.All",)
 
     async def inspect(self, ctx: Context) -> Finding:

@@ -1,0 +1,67 @@
+# `make` alone lists the targets. PYTHON=/path/to/python3.12 chooses the interpreter; changing it makes .venv anew.
+
+PYTHON ?=
+RUN := .venv/bin/python
+STAMP := .venv/.installed$(if $(PYTHON),$(subst /,-,-$(PYTHON)))
+
+# Tests and demo bring their own authorities, proxies and settings; those of the shell would only get in their way.
+CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_BUNDLE -u PYTHONPATH -u PYTHONWARNINGS \
+	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
+COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
+
+.PHONY: help install demo test lint unit check bench practice-serve docs lock clean
+
+help:
+	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
+	@echo "make test            lint, then all tests, then the coverage of all processes"
+	@echo "make lint            ruff and mypy alone"
+	@echo "make check           the same as make test"
+	@echo "make bench           how fast webhooks are answered, and how well the work overlaps"
+	@echo "make practice-serve  run the practice cloud alone, to point a bot at"
+	@echo "make docs            write docs/permissions.md anew from the steps"
+	@echo "make lock            write requirements*.txt anew (needs uv)"
+	@echo "make install         only make .venv"
+	@echo "make clean           remove .venv, caches and coverage data"
+
+install: $(STAMP)
+
+$(STAMP): requirements-dev.txt tools/install.sh
+	@tools/install.sh $(PYTHON)
+	@touch .venv/.installed $@
+
+demo: $(STAMP)
+	@$(CLEAN) $(RUN) -m practice demo
+
+test: lint unit
+
+check: test
+
+lint: $(STAMP)
+	@echo "ruff check"; $(RUN) -m ruff check --quiet .
+	@echo "ruff format"; $(RUN) -m ruff format --quiet --check .
+	@echo "mypy --strict"; $(RUN) -m mypy --strict
+
+unit: $(STAMP)
+	@rm -f .coverage .coverage.*
+	@$(CLEAN) $(COVERED) $(RUN) -m coverage run -m pytest --quiet -p no:cacheprovider $(TESTS)
+	@$(RUN) -m coverage combine --quiet
+	@$(RUN) -m coverage report
+
+bench: $(STAMP)
+	@for file in bench/*.py; do echo "$$file"; $(CLEAN) PYTHONPATH="$(CURDIR)" $(RUN) "$$file" || exit 1; done
+
+practice-serve: $(STAMP)
+	@$(CLEAN) $(RUN) -m practice serve
+
+docs: $(STAMP)
+	@PYTHONPATH="$(CURDIR)" $(RUN) tools/permissions.py
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml
+
+lock:
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --extra dev --output-file requirements-dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,29 @@
+"""Facts that can only be looked at: what ``/check`` asks beside the steps of setup. One module each, found by themselves."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from jobs.model import Profile
+from jobs.step import Step
+from jobs.steps import steps_for
+
+
+@cache
+def all_probes() -> dict[str, Step]:
+    """Every probe by its name."""
+    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    probes = [kind() for module in modules for kind in vars(module).values() if _is_probe(kind, module.__name__)]
+    return {probe.name: probe for probe in sorted(probes, key=lambda probe: probe.name)}
+
+
+def checks_for(profile: Profile) -> dict[str, Step]:
+    """What ``/check`` looks at: the probes that need no sign-in first, as they answer first, then steps and the other probes."""
+    steps = {name: step for name, step in steps_for(profile).items() if step.checked}
+    return {**all_probes(), **steps}
+
+
+def _is_probe(kind: object, module: str) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Step) and kind.__module__ == module and not kind.__name__.startswith("_")

@@ -1,0 +1,45 @@
+"""Conditional access policies that touch the mailbox user's sign-in to Exchange."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.microsoft.graph import EXCHANGE_APP_ID
+from jobs.model import Finding, Words
+from jobs.probe import Probe
+from jobs.step import Context
+
+RESOURCES = {"all", "office365", EXCHANGE_APP_ID}
+
+
+class ConditionalAccess(Probe):
+    """None that is switched on, or those that may stop the token's renewal from Webex Connect's addresses (facts/microsoft.md 2.1)."""
+
+    name = "conditional_access"
+    row = "CA"
+    needs = ("mailbox_user",)
+    reads = ("Policy.Read.All",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Read and match; places, groups and devices cannot be judged from here, so a match only may be the cause."""
+        policies = await ctx.graph.conditional_access_policies()
+        touching = [str(policy.get("displayName", "")) for policy in policies if touches(policy, ctx.fact("user_id"))]
+        if touching:
+            return self.possible(Words("seen.policies", {"names": ", ".join(touching)}), "blocked_by_conditional_access")
+        return self.ok(Words("seen.no_policy"))
+
+
+def touches(policy: dict[str, Any], user_id: str) -> bool:
+    """Whether a policy is on, demands something, and covers this user and Exchange."""
+    conditions = policy.get("conditions") or {}
+    users, apps = conditions.get("users") or {}, conditions.get("applications") or {}
+    if str(policy.get("state", "")).lower() != "enabled" or not policy.get("grantControls"):
+        return False
+    if user_id in _lower(users.get("excludeUsers")) or EXCHANGE_APP_ID in _lower(apps.get("excludeApplications")):
+        return False
+    included = _lower(users.get("includeUsers")) & {"all", user_id.lower()} or users.get("includeGroups") or users.get("includeRoles")
+    return bool(included) and bool(_lower(apps.get("includeApplications")) & RESOURCES)
+
+
+def _lower(values: object) -> set[str]:
+    return {str(value).lower() for value in values} if isinstance(values, list) else set()

@@ -1,0 +1,33 @@
+"""Entra answers for the tenant."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from jobs.microsoft.errors import CloudError
+from jobs.microsoft.http import sync_client
+from jobs.microsoft.identity import Identity
+from jobs.model import Access, Finding, Words
+from jobs.probe import Probe
+from jobs.step import Context
+
+
+class Entra(Probe):
+    """The discovery document of the tenant can be read, without which nobody gets a token."""
+
+    name = "entra"
+    row = "MS"
+    access = Access.NONE
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Ask for it: that Entra is away is an answer, too."""
+        try:
+            await asyncio.to_thread(self._read, ctx)
+        except CloudError as error:
+            return replace(self.wrong(Words("verbatim", {"text": error.words}), cause=error.cause), evidence=error.evidence())
+        return self.ok(Words("seen.entra"))
+
+    def _read(self, ctx: Context) -> None:
+        with sync_client(ctx.settings) as http:
+            Identity.of_bot(ctx.settings, http, ctx.channel.tenant_id or "organizations").discover()

@@ -1,0 +1,21 @@
+"""Security defaults: whether they stop this login is not settled by the documents, so they only may."""
+
+from __future__ import annotations
+
+from jobs.model import Finding, Words
+from jobs.probe import Probe
+from jobs.step import Context
+
+
+class SecurityDefaults(Probe):
+    """Off, or possibly what stops SMTP AUTH (facts/microsoft.md 2.1: contradictory reports)."""
+
+    name = "security_defaults"
+    row = "SD"
+    reads = ("Policy.Read.All",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Read the one switch."""
+        if await ctx.graph.security_defaults():
+            return self.possible(Words("seen.on"), "blocked_by_security_defaults")
+        return self.ok(Words("seen.off"))

@@ -1,0 +1,36 @@
+"""Whether the mailbox user's sign-ins were revoked after Webex Connect got its token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs.model import Finding, Words
+from jobs.probe import Probe
+from jobs.step import Context
+
+
+class Sessions(Probe):
+    """``signInSessionsValidFromDateTime`` is older than the last Generate Token (facts/microsoft.md 9, row 4)."""
+
+    name = "sessions"
+    row = "C6"
+    needs = ("mailbox_user",)
+    reads = ("User.Read.All",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Compare two moments; where one is not known, nothing is."""
+        user = await ctx.graph.user(ctx.channel.mailbox) or {}
+        valid_from, token_at = _moment(user.get("signInSessionsValidFromDateTime")), _moment(ctx.run.place.get("token_at"))
+        if valid_from is None or token_at is None:
+            return self.skipped(Words("skipped.moment_unknown"))
+        values = {"revoked": f"{valid_from:%d %b %H:%M} UTC", "token": f"{token_at:%d %b %H:%M} UTC"}
+        if valid_from > token_at:
+            return self.wrong(Words("seen.revoked", values), cause="session_revoked", since=valid_from.isoformat())
+        return self.ok(Words("seen.not_revoked", values))
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,27 @@
+"""The SMTP server, phase by phase, without anybody's token."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobs.mail.smtp import hello_probe
+from jobs.model import Access, Evidence, Finding, Words
+from jobs.probe import Probe
+from jobs.step import Context
+
+
+class SmtpServer(Probe):
+    """It can be reached, greets, offers STARTTLS with a good certificate, and XOAUTH2 after that (facts/microsoft.md 4)."""
+
+    name = "smtp_server"
+    row = "TLS"
+    access = Access.NONE
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
+        probe = await hello_probe(ctx.settings.smtp_server)
+        evidence = tuple(Evidence("transcript", line) for line in probe.transcript)
+        if probe.ok:
+            return replace(self.ok(Words("seen.smtp_answers", {"server": ctx.settings.smtp_server})), evidence=evidence)
+        seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
+        return replace(self.wrong(seen, cause=probe.cause), evidence=evidence)

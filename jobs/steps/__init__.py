@@ -12,6 +12,7 @@ from jobs.step import Step
 
 ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
 """The article's rows in its order; every row from C1 to V3 has at least one step."""
+FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 
 
 @cache
@@ -28,11 +29,13 @@ def steps_for(profile: Profile) -> dict[str, Step]:
 
 
 def steps_of(run: Run) -> dict[str, Step]:
-    """The steps of a run: all of them for a setup; what can be mended without a form, and the proof, for a fix."""
+    """The steps of a run: all of them for a setup; for a fix what can be mended, the form if there is a new secret, and the proof."""
     steps = steps_for(run.channel.profile)
     if run.kind != "fix":
         return steps
-    return {name: step for name, step in steps.items() if (step.automatic and not step.asks) or name == "test_mail"}
+    renewed = run.plan is not None and any(change.step == "client_secret" for change in run.plan.changes)
+    wanted = {"test_mail"} | (FORM if renewed else set())
+    return {name: step for name, step in steps.items() if (step.automatic and not step.asks) or name in wanted}
 
 
 def _is_step(kind: object, module: str) -> bool:

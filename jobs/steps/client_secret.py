@@ -13,7 +13,7 @@ import msgspec
 from jobs.clock import now
 from jobs.microsoft.errors import NotAllowed, NotFound
 from jobs.microsoft.registration import unique_name
-from jobs.model import Change, Finding, Scope, Words
+from jobs.model import Change, Finding, Scope, State, Words
 from jobs.step import Context, Step
 
 PREFIX = "Webex Connect "
@@ -41,27 +41,37 @@ class ClientSecret(Step):
         if forbids(policy):
             return self.wrong(Words("seen.secrets_forbidden"), cause="secret_forbidden_by_policy")
         end = expiry(now(), ctx.channel.lifetime_months, longest(policy))
+        renewal = {"renew_until": end.isoformat(), "clamped": "yes" if longest(policy) else ""}
         known = [secret for secret in secrets_of(app) if self._known(ctx, secret)]
         if not known:
-            return self.wrong(Words("seen.none"), expires=end.isoformat(), clamped="yes" if longest(policy) else "")
+            gone = ctx.store.record(ctx.channel.mailbox) is not None
+            return self.wrong(Words("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
         secret = max(known, key=_end)
         facts = {"key_id": str(secret["keyId"]), "hint": str(secret.get("hint") or ""), "expires": _end(secret).isoformat()}
-        return self.ok(Words("seen.secret", {"expires": f"{_end(secret):%d %b %Y}"}), **facts)
+        day = {"expires": f"{_end(secret):%d %b %Y}"}
+        if _end(secret) < now():
+            return self.wrong(Words("seen.secret_expired", day), cause="client_secret_expired", since=facts["expires"], **renewal)
+        if _end(secret) < now() + ENOUGH:
+            soon = self.wrong(Words("seen.secret", day), cause="client_secret_expires_soon", **renewal)
+            return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind == "check" else soon
+        return self.ok(Words("seen.secret", day), **facts)
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """One more secret; those that are there stay."""
-        if finding.cause:
+        if finding.cause == "secret_forbidden_by_policy":
             return ()
-        end = finding.facts.get("expires") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
+        end = finding.facts.get("renew_until") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
         after = Words("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
-        line = self.change(Words("seen.none"), after, Scope.APP, f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}")
+        line = self.change(
+            finding.seen or Words("seen.none"), after, Scope.APP, f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
+        )
         return (replace(line, note=Words("note.secret_clamped")) if finding.facts.get("clamped") else line,)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Make it and seal it at once. addPassword is not safe to repeat: what an interrupted try left behind is removed first."""
         if "client_secret" in ctx.run.changed and ctx.run.resumed:
             await self._remove_orphans(ctx)
-        end = datetime.fromisoformat(finding.facts["expires"])
+        end = datetime.fromisoformat(finding.facts["renew_until"])
         made = await ctx.graph.add_password(ctx.fact("object_id"), self._label(ctx), end)
         ctx.vault.put(f"secret:{ctx.run.id}", made.secret, SEALED_S)
         ctx.vault.put(f"secret-key:{ctx.run.id}", made.key_id, SEALED_S)
@@ -85,7 +95,7 @@ class ClientSecret(Step):
             return
 
     def _known(self, ctx: Context, secret: dict[str, Any]) -> bool:
-        if not str(secret.get("displayName") or "").startswith(PREFIX) or _end(secret) < now() + ENOUGH:
+        if not str(secret.get("displayName") or "").startswith(PREFIX):
             return False
         key_id = str(secret["keyId"])
         if ctx.vault.holds(f"secret:{ctx.run.id}") and ctx.vault.get(f"secret-key:{ctx.run.id}") == key_id:

@@ -26,7 +26,7 @@ class TestMail(Step):
     name = "test_mail"
     row = "V1"
     group = "connect"
-    needs = ("registered", "token", "rehearsal", "forwarding", "outbound_policy")
+    needs = ("registered", "token", "rehearsal", "forwarding", "outbound_policy", "trace_access")
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False
     free = True

@@ -1,0 +1,42 @@
+"""V1 to V3 are followed by the message trace: it can be read, by Graph or by the cmdlet."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from jobs.clock import now
+from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
+from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.model import Change, Finding, Scope, Words
+from jobs.step import Context, Step
+
+
+class TraceAccess(Step):
+    """Whoever signed in may trace. Graph needs a service principal of Microsoft's in the tenant; the cmdlet does not (facts/microsoft.md 2.5)."""
+
+    name = "trace_access"
+    row = "V1"
+    group = "connect"
+    line = "test_mail"
+    needs = ("mailbox_user",)
+    reads = ("ExchangeMessageTrace.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Try it; where neither way works, see whether the service is what is missing."""
+        try:
+            await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
+        except (NotAllowed, NotFound, Rejected):
+            if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
+                return self.wrong(Words("seen.trace_service_missing"), missing="yes")
+            raise
+        return self.ok(Words("seen.trace_readable"))
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """Microsoft's own service, which reads nothing by itself."""
+        command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
+        return (self.change(Words("seen.none"), Words("after.trace_access"), Scope.APP, command),)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """A second one cannot come to be."""
+        await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)

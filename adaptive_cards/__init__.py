@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.card import Card
+from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.consent import consent
 from adaptive_cards.cards.done import done
@@ -16,9 +17,11 @@ from adaptive_cards.cards.signin import signin
 from adaptive_cards.cards.status import status
 from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.typed_wrong import typed_wrong
+from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
     "Card",
+    "channels",
     "connect_form",
     "consent",
     "done",
@@ -32,4 +35,5 @@ __all__ = [
     "status",
     "test_mail",
     "typed_wrong",
+    "verdict",
 ]

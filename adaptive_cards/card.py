@@ -27,12 +27,12 @@ class Card:
     text: str
 
 
-def finished(kicker: Element, band: Band, body: Sequence[Element], actions: Sequence[Element] = ()) -> Card:
-    """The four parts put together, no template left in it, and below 15 kB as sent."""
+def finished(kicker: Element, band: Band, body: Sequence[Element], actions: Sequence[Element] = (), *, told: int = 1) -> Card:
+    """The four parts put together, no template left in it, and below 15 kB as sent. ``told`` lines of the band go into the fallback."""
     content: Element = {"$schema": SCHEMA, "type": "AdaptiveCard", "version": VERSION, "body": [kicker, band.element, *body]}
     if actions:
         content["actions"] = list(actions)
-    return Card(fit(_mapped(content, _inert)), _fallback(band))
+    return Card(fit(_mapped(content, _inert)), _fallback(band, told))
 
 
 def size(content: Element) -> int:
@@ -49,8 +49,8 @@ def fit(content: Element) -> Element:
     return content
 
 
-def _fallback(band: Band) -> str:
-    sentences = [line if line.endswith((".", "?", ":")) else f"{line}." for line in map(read, (band.title, *band.lines[:1])) if line]
+def _fallback(band: Band, told: int) -> str:
+    sentences = [line if line.endswith((".", "?", ":")) else f"{line}." for line in map(read, (band.title, *band.lines[:told])) if line]
     return clip(" ".join(sentences), TEXT_MOST)
 
 

@@ -31,7 +31,14 @@ RUNNING = Mark("\u25cf", "accent")
 NOT_YET = Mark("\u25cb")
 SKIPPED = Mark("\u2212")
 ARROW = "  \u2192  "
-_BY_STATE = {State.OK: OK, State.WRONG: WRONG, State.WARNING: WARNING, State.SKIPPED: SKIPPED, State.UNKNOWN: UNKNOWN}
+_BY_STATE = {
+    State.OK: OK,
+    State.WRONG: WRONG,
+    State.WARNING: WARNING,
+    State.POSSIBLE: UNKNOWN,
+    State.SKIPPED: SKIPPED,
+    State.UNKNOWN: UNKNOWN,
+}
 _BY_GLYPH = {mark.glyph: mark for mark in (OK, WRONG, WARNING, UNKNOWN, PERSON, TIME, RUNNING, NOT_YET, SKIPPED)}
 
 

@@ -12,7 +12,7 @@ from redis import Redis
 
 from bot import doctor, logs, redis_server
 from bot.desk import Desk
-from bot.queue import connect_for_web
+from bot.queue import connect, connect_for_web
 from bot.settings import BotSettings
 from bot.subscriptions import Subscriptions
 from bot.webex import Webex, WebexError
@@ -54,7 +54,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
 
-    here = _desk(settings, work, Redis.from_url(settings.redis_url))  # connects in the process that uses it
+    here = _desk(settings, work, connect(settings.redis_url))  # connects in the process that uses it
     desk.use(here)
     runtime.use(runtime.Runtime(work, here.store, here.vault, here))
     timers = Timers()

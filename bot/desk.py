@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -12,11 +13,13 @@ from rq import Queue
 from bot.queue import make_queue
 from bot.settings import BotSettings
 from bot.webex import Webex, WebexPerson
+from jobs import codec
 from jobs.settings import Settings
 from jobs.store import DUE, Store
 from jobs.vault import Vault
 
 DRAWS_DUE = "draws:due"
+ME_S = 3600
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,14 @@ class Desk:
 
     @cached_property
     def me(self) -> WebexPerson:
-        """The bot's own account, asked once."""
-        return self.webex.me()
+        """The bot's own account, asked once an hour: every job is a new process. Another token is another account."""
+        key = f"bot:me:{hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16]}"
+        kept = self.redis.get(key)
+        if isinstance(kept, bytes):
+            return codec.load(kept, WebexPerson)
+        found = self.webex.me()
+        self.redis.set(key, codec.dump(found), ex=ME_S)
+        return found
 
     def advance(self, run_id: str) -> None:
         """Have a worker carry the run on. One more than needed does no harm."""

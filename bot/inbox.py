@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from adaptive_cards.views import NoticeView
 from bot import answers, desk
+from bot.ahead import Ahead, ahead
 from bot.commands import commands, help  # noqa: A004  the module is named after its command
 from bot.people import Gate
 from bot.talk import Talk
@@ -45,13 +46,14 @@ def stale(created: str) -> bool:
         return False
 
 
-def _message(here: desk.Desk, message_id: str, _actor: str, _room: str) -> None:
-    message = here.webex.message(message_id)
-    if message.person_id == here.me.id:
-        return
-    talk = Talk(here, here.webex.person(message.person_id), message.room_id, message.is_direct, message.thread, message.id)
-    if not _allowed(talk, "refused.message"):
-        return
+def _message(here: desk.Desk, message_id: str, actor: str, room: str) -> None:
+    with ahead(here.webex, actor, room) as asked:
+        message = here.webex.message(message_id)
+        if message.person_id == here.me.id:
+            return
+        talk = Talk(here, asked.person(message.person_id), message.room_id, message.is_direct, message.thread, message.id)
+        if not _allowed(talk, asked, "refused.message"):
+            return
     typed = understand(message, here.me)
     command = commands().get(typed.name)
     if command is not None:
@@ -60,34 +62,40 @@ def _message(here: desk.Desk, message_id: str, _actor: str, _room: str) -> None:
         help.show(talk, typed=typed.name, nearest=nearest(typed.name, commands()) if typed.name else "")
 
 
-def _action(here: desk.Desk, action_id: str, _actor: str, _room: str) -> None:
-    action = here.webex.action(action_id)
-    card = here.webex.message(action.message_id, fresh=False)
-    if card.person_id != here.me.id:
-        return
-    talk = Talk(here, here.webex.person(action.person_id), card.room_id, card.is_direct, card.thread, card.id)
-    answer = answers.answers().get(action.inputs.get("do", ""))
-    if answer is None or not _allowed(talk, "refused.button"):
-        return
+def _action(here: desk.Desk, action_id: str, actor: str, room: str) -> None:
+    with ahead(here.webex, actor, room) as asked:
+        action = here.webex.action(action_id)
+        card = here.webex.message(action.message_id, fresh=False)
+        if card.person_id != here.me.id:
+            return
+        talk = Talk(here, asked.person(action.person_id), card.room_id, card.is_direct, card.thread, card.id)
+        answer = answers.answers().get(action.inputs.get("do", ""))
+        if answer is None or not _allowed(talk, asked, "refused.button"):
+            return
     inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
     _carefully(talk, lambda: answer(talk, inputs))
 
 
 def _membership(here: desk.Desk, membership_id: str, _actor: str, room: str) -> None:
-    """The bot was added to a space: say what it does, if everybody there may know. Anybody else's joining is not its business."""
+    """The bot was added to a space: say what it does, if everybody there may know. Anybody else's joining is not its business.
+
+    A 1:1 begins with a message, of the person's or of the bot's own, which says what is needed.
+    """
     mine = here.webex.membership(room, here.me.id)
-    if mine is not None and mine.id == membership_id and not Gate(here.bot, here.webex).outsiders(room, here.me.id):
+    if mine is None or mine.id != membership_id or mine.room_type == "direct":
+        return
+    if not Gate(here.bot, here.webex).outsiders(here.webex.members(room), here.me.id):
         help.show(Talk(here, here.me, room, direct=False, thread="", message=""))
 
 
-def _allowed(talk: Talk, title: str) -> bool:
+def _allowed(talk: Talk, asked: Ahead, title: str) -> bool:
     """Whether this person, in this space, is answered; else a refusal that says nothing about any channel."""
     gate = Gate(talk.desk.bot, talk.desk.webex)
     if (why := gate.refusal(talk.person)) is not None:
         if talk.person.type != "bot":
             talk.refuse(why, title=title)
         return False
-    if not talk.direct and gate.outsiders(talk.room, talk.desk.me.id):
+    if not talk.direct and gate.outsiders(asked.members(talk.room), talk.desk.me.id):
         talk.refuse(Words("refused.space"), title=title)
         return False
     return True

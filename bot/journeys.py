@@ -86,8 +86,9 @@ class SignIn:
 
     def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
         """Validate, prove that the sign-in is good for the other resource too, and seal it. A run stays in the tenant it began with."""
+        began_in = run.channel.tenant_id or (run.fact("tenant_id") if run.changed else "")
         with sync_client(desk.settings) as http:
-            signed_in = Identity.of_bot(desk.settings, http).finish(flow.msal, query, run.fact("tenant_id") if run.changed else "")
+            signed_in = Identity.of_bot(desk.settings, http).finish(flow.msal, query, began_in)
             account = signed_in.account
             try:
                 _, cache = Identity.of_bot(desk.settings, http, account.tenant_id).token(signed_in.cache, self.second(desk, run))

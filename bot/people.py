@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.settings import BotSettings
@@ -25,11 +26,11 @@ class Gate:
             return Words("refused.not_a_person")
         return None if self._ours(person.email, person.org_id) else Words("refused.organisation")
 
-    def outsiders(self, room_id: str, bot_id: str) -> tuple[Membership, ...]:
+    def outsiders(self, members: Iterable[Membership], bot_id: str) -> tuple[Membership, ...]:
         """Members of a space whom the bot would not answer, bots apart: with one of them in it, no channel is spoken of."""
         return tuple(
             member
-            for member in self.webex.members(room_id)
+            for member in members
             if member.person_id != bot_id
             and not member.person_email.endswith(BOTS)
             and not self._ours(member.person_email, member.person_org_id)

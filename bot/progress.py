@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 from bot import board, desk
-from bot.faces import connect, consent, plan, proof, rehearsal, signin
+from bot.faces import connect, consent, plan, proof, rehearsal, signin, verdict
 from bot.faces import progress as steps
 from bot.webex import WebexError
 from jobs.clock import now
+from jobs.run import Run
 
 FACES = (signin.faces, plan.faces, steps.faces, consent.faces, connect.faces, rehearsal.faces, proof.faces)
 RETRY_S = 5.0
@@ -21,14 +24,33 @@ def draw(run_id: str) -> None:
     here.redis.delete(f"draw:{run_id}:queued")
     with here.redis.lock(f"draw:{run_id}", timeout=LOCK_S, blocking_timeout=LOCK_S):
         run = here.store.load(run_id)
-        waits = [_shown(here, run_id, face) for faces in FACES for face in faces(run, here)]
+        of_kind = (verdict.faces,) if run.kind == "check" else FACES
+        queues = _queues(here, run, [face for faces in of_kind for face in faces(run, here)])
+        with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
+            waits = [wait for shown in pool.map(partial(_shown, here, run), queues) for wait in shown]
     if wait := min((wait for wait in waits if wait), default=0.0):
         here.draw_later(run_id, now() + timedelta(seconds=wait))
 
 
-def _shown(here: desk.Desk, run_id: str, face: board.Face) -> float:
+def _queues(here: desk.Desk, run: Run, faces: list[board.Face]) -> list[list[board.Face]]:
+    """What can be done at the same time: every edit, and for each place the new cards, one after the other in their order."""
+    new: dict[str, list[board.Face]] = {}
+    edits: list[list[board.Face]] = []
+    for face in faces:
+        if board.read(here, run.id, face.slot) is None:
+            new.setdefault(face.to, []).append(face)
+        else:
+            edits.append([face])
+    return [*edits, *new.values()]
+
+
+def _shown(here: desk.Desk, run: Run, faces: list[board.Face]) -> list[float]:
+    return [_show(here, run, face) for face in faces]
+
+
+def _show(here: desk.Desk, run: Run, face: board.Face) -> float:
     try:
-        return board.show(here, here.store.load(run_id), face)
+        return board.show(here, run, face)
     except WebexError as error:
-        board.log.warning("card not shown", run=run_id, slot=face.slot, error=str(error))
+        board.log.warning("card not shown", run=run.id, slot=face.slot, error=str(error))
         return RETRY_S

@@ -40,7 +40,7 @@ def lead(kind: str, token: str) -> Response:
     except CloudError as error:
         log.warning("no way to Microsoft", run=run.id, error=str(error))
         return _failed(error, HTTPStatus.BAD_GATEWAY)
-    page = (Words(f"page.{kind}_title", departure.values), Words(f"page.{kind}_words", departure.values))
+    page = (Words(f"page.{kind}_title", departure.values), Words(f"page.{kind}_words{_for(run, kind)}", departure.values))
     return show(Page(*page, run.channel.mailbox, button=f"page.{kind}_button", link=departure.url))
 
 
@@ -64,6 +64,11 @@ def back() -> Response:
     tickets.drop(desk, flow.kind.partition("_")[0], run.id)
     _go_on(run, arrival.event)
     return plain(journey.arrived, account=arrival.account)
+
+
+def _for(run: Run, kind: str) -> str:
+    """A check's sign-in says that it only reads."""
+    return "_check" if kind == "signin" and run.kind == "check" else ""
 
 
 def _depart(kind: str, run: Run) -> Departure:

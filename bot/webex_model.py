@@ -102,13 +102,14 @@ class Membership:
     person_email: str
     person_org_id: str
     display_name: str
+    room_type: str = ""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:
         """From the API's JSON."""
-        keys = ("id", "roomId", "personId", "personEmail", "personOrgId", "personDisplayName")
-        member, room, person, email, org, name = (text(data, key) for key in keys)
-        return cls(member, room, person, email.lower(), org, name)
+        keys = ("id", "roomId", "personId", "personEmail", "personOrgId", "personDisplayName", "roomType")
+        member, room, person, email, org, name, kind = (text(data, key) for key in keys)
+        return cls(member, room, person, email.lower(), org, name, kind)
 
 
 @dataclass(frozen=True, slots=True)

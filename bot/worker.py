@@ -5,7 +5,6 @@ Four, so that a long job never keeps a command waiting. Jobs may run twice; noth
 
 from __future__ import annotations
 
-import importlib
 import time
 from functools import partial
 
@@ -18,11 +17,12 @@ from rq.job import Job
 from rq.scheduler import RQScheduler
 
 from bot import redis_server
-from bot.queue import ALLOWED, SERIALIZER, SafeJob, make_queue
+from bot.queue import SERIALIZER, SafeJob, connect, make_queue
 from bot.settings import BotSettings
 from bot.subscriptions import WATCH_S, Subscriptions
 from bot.supervisor import Role, Supervisor
 from bot.timers import Timers
+from bot.warm import preload
 from bot.webex import Webex
 
 WORKERS = 4
@@ -70,12 +70,6 @@ def main(settings: BotSettings, timers: Timers | None = None) -> int:
     return Supervisor(tuple(roles)).run()
 
 
-def preload() -> None:
-    """Import the app before forking: a job then starts within 9 ms instead of 182 (facts/parts.md B)."""
-    for function in sorted(ALLOWED):
-        importlib.import_module(function.rpartition(".")[0])
-
-
 def work(redis_url: str, *, burst: bool = False) -> int:
     """Be one RQ worker until SIGTERM, or in a burst until the queue is empty."""
     redis = wait_for_redis(redis_url)
@@ -103,7 +97,7 @@ def schedule(redis_url: str) -> int:
 
 def wait_for_redis(url: str) -> Redis:
     """A connection to a Redis that answers: RQ gives up at once, and at start everything starts at once (facts/parts.md H)."""
-    redis = Redis.from_url(url)
+    redis = connect(url)
     said = False
     while not _answers(redis):
         if not said:

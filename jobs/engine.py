@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
+
 from jobs.clock import now
 from jobs.listener import Listener
 from jobs.microsoft.errors import AlreadyThere, CloudError, SignInNeeded
@@ -85,7 +87,7 @@ class Engine:
                 self._refresh()
                 for step in self._ready(steps, met, tried, tasks.values()):
                     tried[step.name] = moves(step, self.ctx.run)
-                    tasks[asyncio.ensure_future(work(step))] = step.name
+                    tasks[asyncio.ensure_future(_named(step, work))] = step.name
                 if not tasks:
                     return
                 done, _ = await asyncio.wait(tasks, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -117,7 +119,8 @@ class Engine:
             self._found(step, step.wrong(NOTHING_YET))
 
     async def _check(self, step: Step, allowed: Collection[Access]) -> None:
-        unmet = [need for need in step.needs if need in self.steps and not self.ctx.run.settled(need)]
+        found = self.ctx.run.findings
+        unmet = [need for need in step.needs if need in self.steps and found[need].state not in {State.OK, State.WARNING}]
         if step.access not in allowed:
             self._found(step, step.skipped(Words("skipped.needs_sign_in")))
         elif unmet:
@@ -216,7 +219,13 @@ class Engine:
         self.listener.changed(self.ctx.run.id)
 
     def _refresh(self) -> None:
-        self.ctx.run = self.ctx.store.load(self.ctx.run.id)
+        self.ctx.run = self.ctx.store.newest(self.ctx.run)
+
+
+async def _named(step: Step, work: Callable[[Step], Awaitable[None]]) -> None:
+    """The work, with the step's name in every line of the log."""
+    with structlog.contextvars.bound_contextvars(step=step.name):
+        await work(step)
 
 
 def planned(steps: Mapping[str, Step], ctx: Context) -> tuple[Change, ...]:

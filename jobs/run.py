@@ -159,7 +159,11 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
     first = next(events, None)
     if first is None or first.channel is None or first.person is None:
         raise LookupError(run_id)
-    run = Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data)
+    return onto(Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data), events)
+
+
+def onto(run: Run, events: Iterable[Event]) -> Run:
+    """The run, with what happened after it was folded."""
     for event in events:
         run = replace(_NEXT[event.kind](run, event), version=run.version + 1)
     return run

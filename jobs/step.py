@@ -76,6 +76,7 @@ class Step(ABC):
     access: ClassVar[Access] = Access.ADMIN
     station: ClassVar[Station] = Station.ANSWER
     because: ClassVar[tuple[str, ...]] = ()
+    healed_by: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     async def inspect(self, ctx: Context) -> Finding:

@@ -18,7 +18,7 @@ from redis.lock import Lock
 from jobs import codec
 from jobs.clock import now
 from jobs.model import Channel, Person
-from jobs.run import Event, Kind, Run, fold
+from jobs.run import Event, Kind, Run, fold, onto
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LEASE_S = 12
@@ -96,6 +96,10 @@ class Store:
             LookupError: there is no such run.
         """
         return fold(run_id, self.events(run_id))
+
+    def newest(self, run: Run) -> Run:
+        """The run as it stands now; only what happened since is read."""
+        return onto(run, (codec.load(raw, Event) for raw in self.redis.lrange(f"run:{run.id}:events", run.version, -1)))
 
     def length(self, run_id: str) -> int:
         """How many events the run has; it only grows, so it is the run's version."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -28,21 +28,40 @@ class Verdict:
 
 def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Verdict:
     """From what was found, and from which fact explains which."""
-    wrong = {name for name, finding in findings.items() if finding.state is State.WRONG and steps[name].essential}
-    explained = {name: min(wrong & ancestors(name, steps), key=lambda each: _order(each, steps), default="") for name in wrong}
-    causes = tuple(sorted((name for name in wrong if not explained[name]), key=lambda each: _order(each, steps)))
-    roots = set(causes)
-    symptoms = {name: _root(name, explained, roots) for name in sorted(wrong - roots, key=lambda each: _order(each, steps))}
-    off = {name for name, finding in findings.items() if finding.state is State.WRONG and not steps[name].essential}
+    wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential and not _healed(name, steps, findings)]
+    above = {name: _nearest(name, wrong, steps) for name in sorted(wrong, key=lambda each: _order(each, steps))}
+    causes = _once(tuple(name for name, parent in above.items() if not parent), findings)
     return Verdict(
-        causes=_once(causes, findings),
-        symptoms=symptoms,
-        possible=tuple(name for name, f in findings.items() if f.state is State.POSSIBLE),
-        warnings=tuple(name for name, f in findings.items() if f.state is State.WARNING or name in off),
-        skipped=tuple(name for name, f in findings.items() if f.state in {State.SKIPPED, State.UNKNOWN}),
+        causes=causes,
+        symptoms={name: _root(name, above) for name, parent in above.items() if parent},
+        possible=_by(findings, State.POSSIBLE),
+        warnings=_by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if name not in above),
+        skipped=_by(findings, State.SKIPPED, State.UNKNOWN),
         stops=steps[causes[0]].station if causes else None,
-        since=min((moment for name in (*causes, *symptoms) if (moment := _since(findings[name]))), default=None),
+        since=min(filter(None, (_moment(findings[name], "since") for name in above)), default=None),
     )
+
+
+def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
+    return tuple(name for name, finding in findings.items() if finding.state in states)
+
+
+def _healed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> bool:
+    """Whether what failed is known to have gone well since."""
+    later = [findings[each] for each in steps[name].healed_by if each in findings and findings[each].state is State.OK]
+    failed = _moment(findings[name], "since")
+    return failed is not None and any((well := _moment(each, "at")) is not None and well > failed for each in later)
+
+
+def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step]) -> str:
+    """The wrong finding that explains this one, the earliest on the mail's way, or the empty string."""
+    return min(ancestors(name, steps) & set(wrong), key=lambda each: _order(each, steps), default="")
+
+
+def _root(name: str, above: Mapping[str, str]) -> str:
+    while above[name]:
+        name = above[name]
+    return name
 
 
 def ancestors(name: str, steps: Mapping[str, Step]) -> set[str]:
@@ -68,17 +87,12 @@ def _once(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str
     return tuple(by_cause.values())
 
 
-def _root(name: str, explained: Mapping[str, str], roots: set[str]) -> str:
-    above = explained[name]
-    return above if above in roots or not above else _root(above, explained, roots)
-
-
 def _order(name: str, steps: Mapping[str, Step]) -> tuple[int, int]:
     return WAY.index(steps[name].station), list(steps).index(name)
 
 
-def _since(finding: Finding) -> datetime | None:
+def _moment(finding: Finding, fact: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(finding.facts.get("since", ""))
+        return datetime.fromisoformat(finding.facts.get(fact, ""))
     except ValueError:
         return None

@@ -9,7 +9,7 @@ import flask
 
 from practice import tls
 from practice.control import Control
-from practice.faults import Faults
+from practice.hooks import Faults
 from practice.journal import Journal
 from practice.microsoft import Cloud as Microsoft
 from practice.server import Server

@@ -9,7 +9,7 @@ from typing import Any
 
 import flask
 
-from practice.faults import Faults, from_json
+from practice.hooks import Faults, from_json
 from practice.journal import Journal
 from practice.settings import PracticeSettings
 
@@ -52,7 +52,7 @@ class Control:
         return flask.jsonify({})
 
     def faults(self) -> tuple[flask.Response, int]:
-        """Add a fault (see :class:`practice.faults.Fault`), list those that are left, or forget them all."""
+        """Add a fault (see :class:`practice.hooks.Fault`), list those that are left, or forget them all."""
         if flask.request.method == "DELETE":
             self._faults.clear()
         if flask.request.method == "POST":

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from practice.faults import Fault, Faults
+from practice.hooks import Fault, Faults
 from practice.journal import Journal
 from practice.settings import PracticeSettings
 
@@ -38,7 +38,8 @@ class Shell:
         fault = self._faults.take(method, path)
         status, headers, body = self._answer(environ, fault)
         code = int(status.split(" ", 1)[0])
-        self._journal.call(str(environ.get("practice.who") or _caller(environ)), method, path, code, time.monotonic() - started)
+        who, request_id = str(environ.get("practice.who") or _caller(environ)), str(environ.get("HTTP_CLIENT_REQUEST_ID", ""))
+        self._journal.call(who, method, path, code, time.monotonic() - started, request_id)
         if fault and fault.reset:
             _reset(environ)
         start_response(status, headers)

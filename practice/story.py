@@ -105,7 +105,7 @@ class Story(Stage):
         if not secret:
             raise NotSeenError("the client secret on the one-time page", card)
         fields = {key: cardtext.value(card["card"], label) for label, key in FORM.items()}
-        self.people.control("POST", "connect/app", _connect_fields(fields) | {"client_secret": secret.group()})
+        self.people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret.group()})
         if SECRET.search(self.open(REQUESTER, card, gone=True)):
             raise NotSeenError("the secret gone from the one-time page", card)
 
@@ -155,7 +155,7 @@ def _way_on(message: Json) -> bool:
     return "consent_again" in does(message) or ("ask_consent" in does(message) and bool(links(message)))
 
 
-def _connect_fields(fields: dict[str, str]) -> Json:
+def connect_fields(fields: dict[str, str]) -> Json:
     """Split the fields that stand together on the card."""
     port, _, security = fields.pop("port_security").partition("/")
     return {**fields, "port": port.strip(), "security": security.strip()}

@@ -8,7 +8,7 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
 from adaptive_cards.parts import Band, kicker, persons_turn, problem_box, turn_line
 from adaptive_cards.texts import text
-from adaptive_cards.times import clock
+from adaptive_cards.times import day_clock
 from adaptive_cards.views import RehearsalView
 from jobs.model import Turn, Words
 
@@ -61,7 +61,7 @@ def _what(view: RehearsalView) -> Element:
         (text("rehearsal.kept"), text("rehearsal.kept_what")),
     ]
     if view.url and view.until:
-        rows.append((text("signin.link"), text("signin.link_until", until=clock(view.until))))
+        rows.append((text("signin.link"), text("signin.link_until", until=day_clock(view.until))))
     return facts(rows)
 
 

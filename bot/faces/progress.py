@@ -49,7 +49,7 @@ def _rows(run: Run, group: str) -> tuple[Row, ...]:
     """A line for each step that has one, which stands for all the steps in it."""
     steps = steps_of(run)
     lines = [step for step in steps.values() if step.group == group and step.line not in steps]
-    return tuple(_row(run, line, [line, *(s for s in steps.values() if s.line == line.name)]) for line in lines)
+    return tuple(_row(run, line, [s for s in steps.values() if line.name in {s.name, s.line}]) for line in lines)
 
 
 def _row(run: Run, line: Step, steps: list[Step]) -> Row:

@@ -14,6 +14,7 @@ import httpx
 from jobs.microsoft.answers import judge_graph
 from jobs.microsoft.errors import NotFound, Said, Unreadable
 from jobs.microsoft.http import Call, request
+from jobs.microsoft.shared import SharedReads
 
 Json = dict[str, Any]
 #: Gives a token that is good now; asked before every request.
@@ -49,6 +50,7 @@ class GraphCalls:
         self._http = http
         self._token_source = token_source
         self._base = base_url.rstrip("/") + "/v1.0"
+        self._reads = SharedReads()
 
     async def find(self, path: str, params: Mapping[str, str] | None = None) -> Json | None:
         """The object at a path, or None where Graph answers 404."""
@@ -86,6 +88,12 @@ class GraphCalls:
             await self.send("DELETE", path)
 
     async def _call(self, call: Call) -> Any:
+        if call.method == "GET":
+            return await self._reads.read(f"GET {call.url}?{sorted(call.params.items())}", lambda: self._sent(call))
+        async with self._reads.writing():
+            return await self._sent(call)
+
+    async def _sent(self, call: Call) -> Any:
         headers = {**call.headers, "Authorization": f"Bearer {await self._token_source()}"}
         return (await request(self._http, replace(call, headers=headers), judge_graph)).data
 

@@ -13,12 +13,14 @@ from uuid import uuid4
 
 import httpx
 import stamina
+import structlog
 
 from jobs.microsoft.errors import CloudError, CutShort, Ids, Rejected, Said, Transient, Unreadable
 from jobs.microsoft.retry import PATIENCE, Patience, retry_after
 from jobs.microsoft.tls import ssl_context
 from jobs.settings import Settings
 
+log = structlog.get_logger(__name__)
 #: Seconds between two bytes of an answer.
 READ_SECONDS = 30.0
 EXCHANGE_READ_SECONDS = 90.0
@@ -122,7 +124,9 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Answer:
     outgoing = client.build_request(
         call.method, call.url, params=call.params or None, headers=headers, json=call.body, timeout=_timeout(call.read_seconds)
     )
+    began = time.monotonic()
     response = await _send(client, outgoing, call, sent)
+    log.debug("call", service=call.service, id=sent.client_request_id, status=response.status_code, seconds=time.monotonic() - began)
     ids = Ids(request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id)
     if not response.is_success:
         raise _timed(judge(response, ids), response)

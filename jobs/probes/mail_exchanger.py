@@ -11,6 +11,7 @@ from jobs.probe import Probe
 from jobs.step import Context
 
 TIMEOUT_S = 2.0
+KNOWN = "microsoft.com"
 MICROSOFT = (".mail.protection.outlook.com", ".mx.microsoft", ".mail.protection.office365.us", ".mail.protection.partner.outlook.cn")
 
 
@@ -27,9 +28,17 @@ class MailExchanger(Probe):
         try:
             answer = await dns.asyncresolver.resolve(ctx.channel.domain, "MX", lifetime=TIMEOUT_S)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return self.possible(Words("seen.no_mx", {"domain": ctx.channel.domain}), "mail_exchanger_missing")
+            return await self._none(ctx.channel.domain)
         except (dns.exception.DNSException, OSError):
             return self.skipped(Words("skipped.no_dns"))
         hosts = sorted(str(record.exchange).rstrip(".").lower() for record in answer)
         seen = Words("seen.mx", {"hosts": ", ".join(hosts)})
         return self.ok(seen) if any(host.endswith(MICROSOFT) for host in hosts) else self.possible(seen, "mail_exchanger_elsewhere")
+
+    async def _none(self, domain: str) -> Finding:
+        """A resolver that does not know Microsoft either (a closed network's) says nothing about this domain."""
+        try:
+            await dns.asyncresolver.resolve(KNOWN, "MX", lifetime=TIMEOUT_S)
+        except (dns.exception.DNSException, OSError):
+            return self.skipped(Words("skipped.no_dns"))
+        return self.possible(Words("seen.no_mx", {"domain": domain}), "mail_exchanger_missing")

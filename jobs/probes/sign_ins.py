@@ -22,6 +22,7 @@ class SignIns(Probe):
     row = "LOG"
     needs = ("application",)
     because = ("service_principal", "client_secret", "smtp_grant", "mailbox_user", "sessions")
+    healed_by = ("answers",)
     reads = ("AuditLog.Read.All",)
 
     async def inspect(self, ctx: Context) -> Finding:

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 OFFICE: Final = ("smtp.office365.com", 587)
 LOCAL: Final = frozenset({"localhost", "127.0.0.1"})
 PATIENCE_S: Final = 10
+MOST_BYTES: Final = 25 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -66,6 +67,10 @@ class Connect:
             return "dropped", "Sender and recipient are the same: no flow is started"
         if not self.app.service:
             return "7007", "The app is not registered to Webex Engage: no flow is started"
+        if not self.app.live:
+            return "7007", "The flow of the service is not live: no task is made"
+        if mail.size > MOST_BYTES:
+            return "7535", "The attachments are larger than 25 MB: the mail goes back to its sender"
         self.tasks.append(Task(new_id(), mail.sender, own, mail.subject, mail.body, mail.message_id))
         return "received", "A task was created"
 

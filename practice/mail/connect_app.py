@@ -61,6 +61,7 @@ class ConnectApp:
     valid_until: datetime | None = None
     saved: bool = False
     service: str = ""
+    live: bool = True
     log: list[Transaction] = field(default_factory=list)
 
     def fill_in(self, values: Json) -> None:
@@ -108,4 +109,5 @@ class ConnectApp:
             "saved": self.saved,
             "registered": bool(self.service),
             "service": self.service,
+            "live": self.live,
         }

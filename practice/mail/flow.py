@@ -68,9 +68,13 @@ class Flow:
 
     def leave(self, tenant: Tenant, mail: Mail) -> None:
         """A mail that a mailbox's owner submitted: to another mailbox here, or out."""
-        trace_id = new_id()
+        trace_id, author = new_id(), tenant.user(mail.sender)
         if self.known(mail.recipient):
             self.arrive(mail, trace_id)
+            return
+        if author and author.restricted:
+            self._row(tenant, mail, trace_id, "failed", ("Fail", f"Reason: [{{LED={gates.RESTRICTED}}}]"))
+            self._store.put(mail, "rejected", author.upn, gates.RESTRICTED)
             return
         self._row(tenant, mail, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
         self._store.put(mail, "internet", mail.recipient)

@@ -11,12 +11,16 @@ DENIED: Final = (
     "550 5.7.520 Access denied, Your organization does not allow external forwarding. "
     "Please contact your administrator for further assistance. AS(7555)"
 )
+RESTRICTED: Final = "550 5.1.8 Access denied, bad outbound sender. Your account was restricted from sending email."
+TAKES_AWAY: Final = {"DeleteMessage": "Deleted", "RedirectMessageTo": "Redirected", "Quarantine": "Quarantined"}
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
 
 
 def block(tenant: Tenant, owner: User, target: str) -> str | None:
     """Why a mailbox's forward to an address outside goes nowhere; None when it goes."""
     domain = target.rpartition("@")[2].lower()
+    if owner.restricted:
+        return RESTRICTED
     if policy(tenant, owner)["AutoForwardingMode"] != "On":
         return DENIED
     if not remote_domain(tenant, domain).get("AutoForwardEnabled", True):
@@ -70,14 +74,19 @@ def transport(tenant: Tenant, owner: User, target: str) -> str | None:
     A condition on the message type AutoForward never matches the forwarding of a mailbox, only that of inbox rules.
     """
     for rule in tenant.exchange.transport_rules:
-        if rule.get("State", "Enabled") != "Enabled" or rule.get("MessageTypeMatches") or not _applies(tenant, rule, owner, target):
+        if not _on(rule) or rule.get("MessageTypeMatches") or not _applies(tenant, rule, owner, target):
             continue
-        if rule.get("DeleteMessage"):
-            return f"Deleted by the transport rule '{rule['Name']}'."
+        for action, words in TAKES_AWAY.items():
+            if rule.get(action):
+                return f"{words} by the transport rule '{rule['Name']}'."
         if rule.get("RejectMessageReasonText") or rule.get("RejectMessageEnhancedStatusCode"):
             code = rule.get("RejectMessageEnhancedStatusCode") or "5.7.1"
             return f"550 {code} {rule.get('RejectMessageReasonText') or 'Delivery not authorized, message refused.'}"
     return None
+
+
+def _on(rule: Json) -> bool:
+    return bool(rule.get("State", "Enabled") == "Enabled" and rule.get("Mode", "Enforce") == "Enforce")
 
 
 def _applies(tenant: Tenant, rule: Json, owner: User, target: str) -> bool:

@@ -45,6 +45,8 @@ def decide(world: World, keys: Keys, response: str) -> Login | str:
     box = user.mailbox
     if box is None or not user.licensed or claims["tid"] != tenant.id or not _may(tenant, user, claims):
         return REFUSED
+    if user.login_reply:
+        return user.login_reply
     if tenant.policies.security_defaults:
         return SECURITY_DEFAULTS
     if box.smtp_auth_disabled is None:

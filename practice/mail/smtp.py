@@ -23,6 +23,11 @@ from practice.microsoft.world import World
 HOST: Final = "127.0.0.1"
 MOST_BYTES: Final = 36_700_160
 LONGEST_LINE: Final = 12_288
+NO_STARTTLS: Final = "no_starttls"
+BAD_CERTIFICATE: Final = "bad_certificate"
+NO_XOAUTH2: Final = "no_xoauth2"
+HANGS_UP: Final = "hangs_up"
+MOODS: Final = ("", NO_STARTTLS, BAD_CERTIFICATE, NO_XOAUTH2, HANGS_UP)
 QUEUED: Final = "250 2.0.0 OK <practice> [Hostname=PRACTICE01.practice.example]"
 
 
@@ -80,6 +85,18 @@ class SubmissionSmtp(SMTP):
         super().__init__(*args, **options)
         self._world, self._keys = world, keys
         self.command_size_limits["AUTH"] = LONGEST_LINE
+
+    def connection_made(self, transport: Any) -> None:
+        """Greet, or hang up at once."""
+        if self._world.smtp_mood == HANGS_UP:
+            transport.abort()
+        else:
+            super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Where there was no greeting, there is nothing to end."""
+        if self.transport is not None:
+            super().connection_lost(error)
 
     async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd finds it by this name
         """Check the token; the response may come with the command or after a 334."""
@@ -154,10 +171,11 @@ class Exchanger:
         return QUEUED
 
 
-def submission(world: World, keys: Keys, flow: Flow, context: ssl.SSLContext) -> Server:
-    """The submission server, as smtp.office365.com:587 is one."""
+def submission(world: World, keys: Keys, flow: Flow, context: ssl.SSLContext, strange: ssl.SSLContext) -> Server:
+    """The submission server, as smtp.office365.com:587 is one; ``strange`` has a certificate that nobody trusts."""
 
     def make(loop: asyncio.AbstractEventLoop) -> SMTP:
+        mood = world.smtp_mood
         return SubmissionSmtp(
             world,
             keys,
@@ -165,9 +183,9 @@ def submission(world: World, keys: Keys, flow: Flow, context: ssl.SSLContext) ->
             hostname="smtp.office365.com",
             ident="Microsoft ESMTP MAIL Service ready",
             data_size_limit=MOST_BYTES,
-            tls_context=context,
-            require_starttls=True,
-            auth_exclude_mechanism=["PLAIN"],
+            tls_context={NO_STARTTLS: None, BAD_CERTIFICATE: strange}.get(mood, context),
+            require_starttls=mood != NO_STARTTLS,
+            auth_exclude_mechanism=["PLAIN", "XOAUTH2"] if mood == NO_XOAUTH2 else ["PLAIN"],
             authenticator=_basic,
             loop=loop,
         )

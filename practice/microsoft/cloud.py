@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 from flask import Blueprint
 
+from practice import tls
 from practice.mail import smtp
 from practice.mail.connect import Connect
 from practice.mail.connect_oauth import ConnectOAuth
@@ -62,7 +65,9 @@ class Cloud:
         self._http = httpx.Client(verify=context, transport=transport, trust_env=False, timeout=30)
         self.connect.oauth = ConnectOAuth(self._http, self.world.base_url, self.world.now)
         self.connect.context = context
-        submission = smtp.submission(self.world, self.keys, self.flow, self._tls.server_context())
+        with tempfile.TemporaryDirectory() as folder:
+            strange = tls.make(Path(folder)).server_context()
+        submission = smtp.submission(self.world, self.keys, self.flow, self._tls.server_context(), strange)
         exchanger = smtp.exchanger(self.world, self.flow)
         for server in (submission, exchanger):
             server.start()

@@ -54,7 +54,7 @@ def _users(_world: World, tenant: Tenant, value: Json) -> None:
                 _mailbox(user, item)
             elif key == "roles":
                 user.roles = {_role(role) for role in item}
-            elif key in {"enabled", "licensed", "mail", "authentication_policy", "aliases"}:
+            elif key in {"enabled", "licensed", "mail", "authentication_policy", "aliases", "sign_in_error", "login_reply", "restricted"}:
                 setattr(user, key, item)
             else:
                 raise Unknown(f"users.{key}")

@@ -45,7 +45,11 @@ class Mailbox:
 
 @dataclass(slots=True)
 class User:
-    """A person or a shared mailbox account; ``roles`` are role template ids."""
+    """A person or a shared mailbox account; ``roles`` are role template ids.
+
+    ``sign_in_error`` is the AADSTS number that every sign-in of the account ends with, ``login_reply`` the reply that ends its
+    login by SMTP; ``restricted`` means that Exchange holds the account for a sender of spam.
+    """
 
     id: str
     upn: str
@@ -58,6 +62,9 @@ class User:
     aliases: list[str] = field(default_factory=list)
     sessions_valid_from: datetime = LONG_AGO
     authentication_policy: str | None = None
+    sign_in_error: int = 0
+    login_reply: str = ""
+    restricted: bool = False
 
     def addresses(self) -> set[str]:
         """Every SMTP address of the mailbox, lower case."""
@@ -134,6 +141,7 @@ class World:
         self.catalogue = Catalogue()
         self.tenants: dict[str, Tenant] = {}
         self.secrets: dict[str, str] = {}
+        self.smtp_mood = ""
         self.base_url = "https://localhost"
         self.traces = TraceLog(self.now, lambda: timedelta(seconds=settings.trace_delay_s))
 

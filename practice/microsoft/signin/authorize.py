@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from practice.microsoft.signin import clients, consent, pages, scopes
 from practice.microsoft.signin.clients import Client
-from practice.microsoft.signin.errors import Trouble
+from practice.microsoft.signin.errors import TEXTS, Trouble
 from practice.microsoft.tokens import Code, Vault, client_info
 from practice.microsoft.world import Tenant, User, World, new_id, stamp
 
@@ -61,7 +63,8 @@ def validate(world: World, tenant: str, query: Query) -> Client:
 
 def show(world: World, tenant: str, query: Query) -> str:
     """The page with the accounts to choose."""
-    client = validate(world, tenant, query)
+    with _noted(world, query, "login_hint"):
+        client = validate(world, tenant, query)
     tenants = [client.tenant] if client.tenant else list(world.tenants.values())
     choice = pages.accounts(tenants, query.get("login_hint", ""))
     kept = [(name, query[name]) for name in KEPT if name in query]
@@ -70,11 +73,12 @@ def show(world: World, tenant: str, query: Query) -> str:
 
 def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
     """The choice was made: a redirect with a code; raises :class:`Trouble`."""
-    client = validate(world, tenant, query)
-    if query.get("action", "").lower() != "accept":
-        raise Trouble(65004, back=True)
-    home, user = client.tenant_for(world, query.get("account", ""))
-    _consent(world, client, home, user, query["scope"])
+    with _noted(world, query, "account"):
+        client = validate(world, tenant, query)
+        if query.get("action", "").lower() != "accept":
+            raise Trouble(65004, back=True)
+        home, user = client.tenant_for(world, query.get("account", ""))
+        _consent(world, client, home, user, query["scope"])
     note_sign_in(world, home, user, client.app, 0, interactive=True)
     code = vault.code(
         Code(
@@ -95,6 +99,18 @@ def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
     return Redirect(
         query["redirect_uri"], tuple((name, value) for name, value in values.items() if value), query.get("response_mode", "query")
     )
+
+
+@contextlib.contextmanager
+def _noted(world: World, query: Query, who: str) -> Iterator[None]:
+    """A sign-in that fails is in the log of the app's tenant, where app and person are known there."""
+    try:
+        yield
+    except Trouble as trouble:
+        app, found = world.application(query.get("client_id", ""), settled=False), world.find_user(query.get(who, ""))
+        if app and found and (app[0] is found[0] or app[1].get("signInAudience") != "AzureADMyOrg"):
+            note_sign_in(world, *found, app[1], trouble.code, interactive=True)
+        raise
 
 
 def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str) -> None:
@@ -125,6 +141,7 @@ def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int,
             "conditionalAccessStatus": "notApplied",
             "appliedConditionalAccessPolicies": [],
             "resourceDisplayName": None,
-            "status": {"errorCode": code, "failureReason": "" if code == 0 else f"AADSTS{code}", "additionalDetails": None},
+            "correlationId": new_id(),
+            "status": {"errorCode": code, "failureReason": TEXTS[code][1] if code else "", "additionalDetails": None},
         }
     )

@@ -16,6 +16,7 @@ from practice.microsoft.world import Tenant, User, World
 Json = dict[str, Any]
 MANY: Final = frozenset({"common", "organizations", "consumers"})
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+BLOCKS: Final = {"block": 53003, "compliantDevice": 53000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,9 @@ class Client:
         tenant, user = found
         if self.tenant and self.tenant.id != tenant.id:
             raise Trouble(50020, (account, self.tenant.name))
-        if not user.enabled:
-            raise Trouble(50057)
+        usable_account(user)
         self._assigned(tenant, user)
-        conditional_access(tenant, user)
+        conditional_access(tenant, user, interactive=True)
         return tenant, user
 
     def _assigned(self, tenant: Tenant, user: User) -> None:
@@ -104,17 +104,42 @@ def check_secret(world: World, app: Json, secret: str | None) -> None:
     raise Trouble(7000215, (app["appId"],))
 
 
-def conditional_access(tenant: Tenant, user: User) -> None:
-    """Raises AADSTS53003 where an enabled policy blocks this user for Exchange or for everything."""
+def usable_account(user: User) -> None:
+    """Raises AADSTS50057 for a disabled account, or whatever else its sign-ins end with (locked, password expired, at risk)."""
+    if not user.enabled:
+        raise Trouble(50057)
+    if user.sign_in_error:
+        raise Trouble(user.sign_in_error)
+
+
+def conditional_access(tenant: Tenant, user: User, *, interactive: bool = False) -> None:
+    """What an enabled policy for this user and Exchange, or everything, demands: raises AADSTS53003, 53000, 50076 or 70043.
+
+    A person at the screen gives the second factor and signs in anew; a refresh of Webex Connect can do neither.
+    """
     for policy in tenant.policies.conditional_access:
-        conditions = policy.get("conditions", {})
-        users = set(conditions.get("users", {}).get("includeUsers", [])) - set(conditions.get("users", {}).get("excludeUsers", []))
-        apps = set(conditions.get("applications", {}).get("includeApplications", []))
-        blocks = "block" in (policy.get("grantControls") or {}).get("builtInControls", [])
-        excluded = user.id in conditions.get("users", {}).get("excludeUsers", [])
-        meant = bool(users & {"All", user.id}) and bool(apps & {"All", "Office365", ids.EXCHANGE_APP}) and not excluded
-        if policy.get("state") == "enabled" and blocks and meant:
-            raise Trouble(53003)
+        if policy.get("state") == "enabled" and _touches(policy, user):
+            _demand(policy, interactive=interactive)
+
+
+def _touches(policy: Json, user: User) -> bool:
+    conditions = policy.get("conditions", {})
+    users, apps = conditions.get("users", {}), conditions.get("applications", {})
+    if user.id in users.get("excludeUsers", []) or ids.EXCHANGE_APP in apps.get("excludeApplications", []):
+        return False
+    included = set(users.get("includeUsers", [])) & {"All", user.id}
+    return bool(included) and bool(set(apps.get("includeApplications", [])) & {"All", "Office365", ids.EXCHANGE_APP})
+
+
+def _demand(policy: Json, *, interactive: bool) -> None:
+    controls = set((policy.get("grantControls") or {}).get("builtInControls", []))
+    for control, code in BLOCKS.items():
+        if control in controls:
+            raise Trouble(code)
+    if "mfa" in controls and not interactive:
+        raise Trouble(50076)
+    if ((policy.get("sessionControls") or {}).get("signInFrequency") or {}).get("isEnabled") and not interactive:
+        raise Trouble(70043)
 
 
 def principal_of(client: Client, tenant: Tenant) -> Json:

@@ -13,15 +13,24 @@ TEXTS: Final = {
     ),
     50020: ("interaction_required", "User account '{0}' does not exist in tenant '{1}' and cannot access the application."),
     50034: ("invalid_grant", "The user account {0} does not exist in the {1} directory."),
+    50053: ("invalid_grant", "The account is locked, you've tried to sign in too many times with an incorrect user ID or password."),
+    50055: ("invalid_grant", "The password is expired."),
     50057: ("invalid_grant", "The user account is disabled."),
     50058: ("login_required", "A silent sign-in request was sent but no user is signed in."),
+    50076: (
+        "invalid_grant",
+        "Due to a configuration change made by your administrator, or because you moved to a new location, "
+        "you must use multi-factor authentication to access the resource.",
+    ),
     50105: ("interaction_required", "The signed in user '{0}' is not assigned to a role for the application '{1}'."),
     50173: ("invalid_grant", "The provided grant has expired due to it being revoked, a fresh auth token is needed."),
     50194: (
         "unauthorized_client",
         "Application '{0}' is not configured as a multi-tenant application. Usage of the /common endpoint is not supported.",
     ),
+    53000: ("interaction_required", "Device is not in required device state: compliant. Conditional Access policy requires a compliant device."),
     53003: ("interaction_required", "Access has been blocked by Conditional Access policies."),
+    53011: ("interaction_required", "User blocked due to risk on home tenant."),
     54005: (
         "invalid_grant",
         "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.",
@@ -40,6 +49,7 @@ TEXTS: Final = {
     70005: ("unsupported_response_type", "The response type '{0}' isn't enabled for the app."),
     70007: ("invalid_request", "'{0}' is not a supported value of 'response_mode'."),
     70008: ("invalid_grant", "The provided authorization code or refresh token has expired due to inactivity."),
+    70043: ("invalid_grant", "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access."),
     70011: ("invalid_scope", "The provided value for the input parameter 'scope' is not valid. The scope {0} is not valid."),
     90002: (
         "invalid_request",
@@ -47,9 +57,15 @@ TEXTS: Final = {
     ),
     90094: ("consent_required", "Need admin approval. The grant requires administrator permissions that only an administrator can grant."),
     500011: ("invalid_resource", "The resource principal named {0} was not found in the tenant named {1}."),
+    530035: ("interaction_required", "Access has been blocked by security defaults."),
+    650057: (
+        "invalid_resource",
+        "Invalid resource. The client has requested access to a resource which is not listed in the requested permissions in the client's application registration.",
+    ),
     501481: ("invalid_grant", "The Code_Verifier does not match the code_challenge supplied in the authorization request."),
     700005: ("invalid_grant", "Provided Authorization Code is intended to use against other tenant, thus rejected."),
     700016: ("unauthorized_client", "Application with identifier '{0}' was not found in the directory '{1}'."),
+    700025: ("invalid_client", "Client is public so neither 'client_assertion' nor 'client_secret' should be presented."),
     700082: ("invalid_grant", "The refresh token has expired due to inactivity."),
     900144: ("invalid_request", "The request body must contain the following parameter: '{0}'."),
     900561: ("invalid_request", "The endpoint only accepts POST requests. Received a GET request."),

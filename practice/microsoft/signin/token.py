@@ -25,7 +25,23 @@ class TokenEndpoint:
         self._world, self._vault, self._keys = world, vault, keys
 
     def answer(self, tenant: str, form: dict[str, str]) -> Json:
-        """The answer's body; raises :class:`Trouble`."""
+        """The answer's body; raises :class:`Trouble`, and a person's failed sign-in is in the log then."""
+        try:
+            return self._answered(tenant, form)
+        except Trouble as trouble:
+            self._note(form, trouble.code)
+            raise
+
+    def _note(self, form: dict[str, str], code: int) -> None:
+        """A row of the log where it is known who signs in: redeeming a code belongs to an interactive sign-in, a refresh does not."""
+        first = self._vault.codes.get(form.get("code", ""))
+        record = first or self._vault.refresh.get(form.get("refresh_token", ""))
+        app = self._world.application(record.client_id, settled=False) if record else None
+        if record and app:
+            tenant = self._world.tenants[record.tenant_id]
+            note_sign_in(self._world, tenant, tenant.users[record.user_id], app[1], code, interactive=first is not None)
+
+    def _answered(self, tenant: str, form: dict[str, str]) -> Json:
         grant = form.get("grant_type", "")
         if not grant:
             raise Trouble(900144, ("grant_type",))
@@ -59,12 +75,8 @@ class TokenEndpoint:
             raise Trouble(70000)
         _check_tenant(client, record.tenant_id)
         tenant, user = self._person(record.tenant_id, record.user_id)
-        try:
-            self._alive(record, user)
-            clients.conditional_access(tenant, user)
-        except Trouble as trouble:
-            note_sign_in(self._world, tenant, user, client.app, trouble.code, interactive=False)
-            raise
+        self._alive(record, user)
+        clients.conditional_access(tenant, user)
         return self._delegated(client, tenant, user, form.get("scope") or record.scope, record.scope, "")
 
     def _alive(self, record: Refresh, user: User) -> None:
@@ -76,8 +88,9 @@ class TokenEndpoint:
     def _person(self, tenant_id: str, user_id: str) -> tuple[Tenant, User]:
         tenant = self._world.tenants[tenant_id]
         user = tenant.users.get(user_id)
-        if user is None or not user.enabled:
+        if user is None:
             raise Trouble(50057)
+        clients.usable_account(user)
         return tenant, user
 
     def _delegated(self, client: Client, tenant: Tenant, user: User, text: str, first: str, nonce: str) -> Json:  # noqa: PLR0913, PLR0917 - a token is made of these

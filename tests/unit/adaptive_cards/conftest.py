@@ -13,8 +13,8 @@ import pytest
 from adaptive_cards import Card
 
 
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("card_examples", Path(__file__).with_name("examples.py"))
+def _module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"card_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -22,8 +22,8 @@ def _module() -> ModuleType:
     return module
 
 
-EXAMPLES = _module()
-CARDS: dict[str, Card] = EXAMPLES.examples()
+EXAMPLES, VERDICTS = _module("examples"), _module("verdict_examples")
+CARDS: dict[str, Card] = {**EXAMPLES.examples(), **VERDICTS.examples()}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,6 +42,12 @@ def examples() -> dict[str, Card]:
 def make() -> ModuleType:
     """The module of examples, to make one more."""
     return EXAMPLES
+
+
+@pytest.fixture
+def make_verdict() -> ModuleType:
+    """The module of examples of checks, to make one more."""
+    return VERDICTS
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,17 @@ from adaptive_cards.texts import counted, has, keys, say, text
 from jobs.model import Profile, State, Turn, Words, verbatim
 
 PACKAGE = Path(adaptive_cards.__file__).parent
-CATALOGUE = PACKAGE / "texts/en.toml"
+HOUSE = (PACKAGE, PACKAGE.parent / "bot", PACKAGE.parent / "jobs")
+CATALOGUE = sorted((PACKAGE / "texts").glob("*.toml"))
 KEY = re.compile(r"[a-z_]+(\.[a-z0-9_-]*[a-z0-9])+")
-# Families that other parts fill and use: their keys are checked where they are used.
-OPEN = ("step.", "cause.", "remedy.", "turn.", "command.", "page.", "notice.", "permission.", "progress.group.", "help.group.", "finding.")
+BEGINNING = re.compile(r"[a-z]+\.[a-z_.]*")
+# Families whose keys are put together from a table of names.
+OPEN = ("turn.", "command.", "notice.", "permission.", "progress.group.", "help.group.", "finding.")
 
 
-def constants() -> Iterator[tuple[str, bool]]:
-    """Every string in the package that looks like a key, and whether it is the beginning of one that is put together."""
-    for path in PACKAGE.rglob("*.py"):
+def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
+    """Every string in the folders that looks like a key, and whether it is the beginning of one that is put together."""
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
                 yield str(node.values[0].value).removeprefix("key:"), True
@@ -31,26 +34,40 @@ def constants() -> Iterator[tuple[str, bool]]:
                 yield node.value.removeprefix("key:"), False
 
 
-def whole() -> set[str]:
+def whole(*folders: Path) -> set[str]:
     """The keys named whole, with both forms of those that count."""
-    named = {value for value, begins in constants() if not begins}
+    named = {value for value, begins in constants(*folders) if not begins}
     return {form for key in named for form in ((f"{key}.one", f"{key}.many") if has(f"{key}.one") else (key,))} - {"en.toml"}
 
 
 def beginnings() -> set[str]:
     """What stands before a value that completes a key, for example ``stage.``."""
-    return {value for value, begins in constants() if begins and re.fullmatch(r"[a-z]+\.[a-z_.]*", value)}
+    return {value for value, begins in constants(*HOUSE) if begins and BEGINNING.fullmatch(value)}
+
+
+@cache
+def texts() -> dict[str, str]:
+    """Every text as it stands in the files, its values not filled in."""
+    return {key: text for path in CATALOGUE for key, text in _flat("", tomllib.loads(path.read_text(encoding="utf-8")))}
+
+
+def _flat(prefix: str, table: dict[str, object]) -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", str(value)
 
 
 def test_every_key_in_the_code_exists():
     """A key in a card module that is not in the catalogue would be a KeyError in somebody's space."""
-    assert whole() - keys() == set()
-    assert len(whole()) > 150
+    assert whole(PACKAGE) - keys() == set()
+    assert len(whole(PACKAGE)) > 150
 
 
 def test_every_text_is_used():
-    """No text is left over, but for the families that other parts use."""
-    spare = {key for key in keys() - whole() if not key.startswith((*OPEN, *beginnings()))}
+    """No text is left over: the cards, the conversation or the work names it, or the beginning of it."""
+    spare = {key for key in keys() - whole(*HOUSE) if not key.startswith((*OPEN, *beginnings()))}
     assert spare == set()
 
 
@@ -67,22 +84,9 @@ def test_keys_put_together_exist():
 
 def test_tone():
     """No exclamation marks, no emoji, no regrets and nothing that would be Markdown."""
-    shown = {
-        key: value
-        for key, value in ((key, table_text(key)) for key in keys())
-        if re.search(r"[!\[\]*`<>]|\b[Ss]orry\b|\b[Pp]lease\b", value)
-    }
-    assert shown == {}
-    assert [sign for sign in CATALOGUE.read_text(encoding="utf-8") if ord(sign) > 0x2FFF or 0x2600 <= ord(sign) <= 0x27BF] == []
-
-
-def table_text(key: str) -> str:
-    """A text as it stands in the catalogue, its values not filled in."""
-    node: object = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
-    for name in key.split("."):
-        assert isinstance(node, dict)
-        node = node[name]
-    return str(node)
+    assert texts().keys() == keys()
+    assert {key: text for key, text in texts().items() if re.search(r"[!\[\]*`<>]|\b[Ss]orry\b|\b[Pp]lease\b", text)} == {}
+    assert [sign for text in texts().values() for sign in text if ord(sign) > 0x2FFF or 0x2600 <= ord(sign) <= 0x27BF] == []
 
 
 def test_say_fills_in_values_and_looks_up_nested_keys():

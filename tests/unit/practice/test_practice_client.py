@@ -15,7 +15,7 @@ import pytest
 from practice import tls
 from practice.client import NotSeenError, People, does, has, links
 from practice.control import Control
-from practice.faults import Faults
+from practice.hooks import Faults
 from practice.journal import Journal
 from practice.server import Server
 from practice.settings import PracticeSettings

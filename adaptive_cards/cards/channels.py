@@ -1,0 +1,82 @@
+"""The channels of a space, worst first."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.verdict_age import ago
+from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.marks import Mark, glyph
+from adaptive_cards.parts import Band, aside, kicker_of, note, persons_turn, small_print, turn_line
+from adaptive_cards.texts import counted, text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import ChannelLine, ChannelsView
+from jobs.model import State, Turn, Words, verbatim
+
+_CHANNELS_MOST = 20
+_WORST_FIRST = (State.WRONG, State.POSSIBLE, State.UNKNOWN, State.WARNING, State.WAITING, State.SKIPPED, None, State.OK)
+_RIGHT = {State.OK, State.WARNING}
+
+
+def channels(view: ChannelsView) -> Card:
+    """One row a channel with its newest verdict and how old that is; the first twenty, which are the worst."""
+    lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
+    body = [_row(line, view) for line in lines[:_CHANNELS_MOST]]
+    if len(lines) > _CHANNELS_MOST:
+        body.append(small_print(Words("channels.more", {"count": str(len(lines) - _CHANNELS_MOST)})))
+    return finished(kicker_of(Words("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view))
+
+
+def _band(view: ChannelsView) -> Band:
+    wrong = sum(line.state is State.WRONG for line in view.channels)
+    if wrong:
+        return _broken(view, wrong)
+    if view.checking:
+        return _calm(_checking(view), Words("channels.turn_checking"), marks.RUNNING)
+    if not view.channels:
+        return persons_turn(Words("channels.none"), turn_line(Turn.REQUESTER, Words("channels.none_next")))
+    return _settled(view)
+
+
+def _broken(view: ChannelsView, wrong: int) -> Band:
+    lines = [turn_line(Turn.REQUESTER, Words("channels.turn_wrong"))]
+    if view.checking:
+        lines.append(said(Words("channels.still_checking", {"left": str(view.checking), "all": _all(view)}), spacing="Small"))
+    title = verbatim(counted("channels.wrong", wrong, all=_all(view)))
+    return Band("attention", marks.WRONG, said(title, **TITLE), tuple(lines))
+
+
+def _settled(view: ChannelsView) -> Band:
+    doubtful = [line for line in view.channels if line.state not in _RIGHT]
+    if not doubtful:
+        title = verbatim(counted("channels.well", len(view.channels)))
+        return _calm(title, Words("channels.turn_well"), marks.OK, "good")
+    unchecked = all(line.state is None for line in doubtful)
+    title = verbatim(counted("channels.open", len(doubtful), all=_all(view)))
+    return _calm(title, Words("channels.turn_unchecked" if unchecked else "channels.turn_look"), marks.UNKNOWN)
+
+
+def _calm(title: Words, told: Words, mark: Mark, style: str = "emphasis") -> Band:
+    return Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+
+
+def _checking(view: ChannelsView) -> Words:
+    return Words("channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)})
+
+
+def _all(view: ChannelsView) -> str:
+    return str(len(view.channels))
+
+
+def _row(line: ChannelLine, view: ChannelsView) -> Element:
+    mark = marks.of_state(line.state) if line.state else marks.NOT_YET
+    age = ago(line.at, view.at) if line.at else text("channels.never")
+    named = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
+    return columns(glyph(mark), named, column("auto", aside(verbatim(age)), spacing="Default"), spacing="Small")
+
+
+def _buttons(view: ChannelsView) -> list[Element]:
+    if not view.channels:
+        return [submit(text("button.setup"), "setup", main=True)]
+    return [] if view.checking else [submit(text("button.check_all"), "check", channel="all")]

@@ -1,0 +1,21 @@
+"""How old something is, in the one unit that says enough."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from adaptive_cards.texts import text
+
+_UNITS = (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48))
+_DAY_S = 86_400
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """``now``, ``4 s ago``, ``11 min ago``, ``5 h ago``, ``3 days ago``. A clock that is ahead of ours reads ``now``."""
+    passed = (now - at).total_seconds()
+    if passed < 1:
+        return text("age.now")
+    for unit, length, most in _UNITS:
+        if passed < length * most:
+            return text(f"age.{unit}", count=str(int(passed // length)))
+    return text("age.days", count=str(int(passed // _DAY_S)))

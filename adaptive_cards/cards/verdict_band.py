@@ -1,0 +1,105 @@
+"""The band of a check: the verdict in one sentence, since when, whose turn."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.cards.verdict_age import ago
+from adaptive_cards.elements import TITLE, Element, rich, run, said
+from adaptive_cards.escape import clip
+from adaptive_cards.parts import Band, turn_line
+from adaptive_cards.texts import counted, say, text
+from adaptive_cards.times import clock, day, day_clock
+from adaptive_cards.views import CheckLine, VerdictView
+from jobs.model import Station, Turn, Words
+
+_TITLE_MOST = 200
+_NAMED_MOST = 4
+
+
+def band(view: VerdictView) -> Band:
+    """A certain cause shows at once, also while other findings are still to come."""
+    if view.causes:
+        return _broken(view)
+    if view.looking:
+        title = Words("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
+        return Band("emphasis", marks.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, Words("verdict.looking_next")),))
+    return _well(view) if _both_ways(view) else _unproven(view)
+
+
+def total(view: VerdictView) -> int:
+    """How many findings there are or will be."""
+    return len(view.lines) + view.looking
+
+
+def sentence(words: Words) -> str:
+    """A sentence as a title: without its period."""
+    return clip(say(words), _TITLE_MOST).removesuffix(".")
+
+
+def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
+    """What these findings are about, the first few by name."""
+    named = ", ".join(say(line.title) for line in lines[:most])
+    left = len(lines) - most
+    return text("verdict.and_more", what=named, count=str(left)) if left > 0 else named
+
+
+def _broken(view: VerdictView) -> Band:
+    title = rich(run(sentence(view.causes[0].title), **TITLE))
+    return Band("attention", marks.WRONG, title, (*_line(_since(view), _others(view), _left(view)), turn_line(view.turn, _click(view))))
+
+
+def _since(view: VerdictView) -> str:
+    if view.since is None:
+        return ""
+    if day(view.since) == day(view.at):
+        return text("verdict.since_today", clock=clock(view.since))
+    return text("verdict.since", at=day_clock(view.since))
+
+
+def _others(view: VerdictView) -> str:
+    others = len(view.causes) - 1
+    return counted("verdict.others", others) if others else ""
+
+
+def _left(view: VerdictView) -> str:
+    return text("verdict.still_looking", left=str(view.looking), all=str(total(view))) if view.looking else ""
+
+
+def _click(view: VerdictView) -> Words:
+    if not marks.is_person(view.turn):
+        return Words("verdict.turn_wait")
+    if view.fix is None:
+        return Words("verdict.turn_remedy")
+    return Words("verdict.turn_page" if "url" in view.fix[1] else "verdict.turn_fix")
+
+
+def _both_ways(view: VerdictView) -> bool:
+    """Whether a proof is there, and no end of the way contradicts it."""
+    ends = {stop.station: stop.passes for stop in view.way}
+    return bool(view.proofs) and ends.get(Station.FORWARD, True) is True and ends.get(Station.ANSWER, True) is True
+
+
+def _well(view: VerdictView) -> Band:
+    newest = Words("verdict.newest_proof", {"age": ago(max(proof.at for proof in view.proofs), view.at)})
+    return Band("good", marks.OK, said(Words("verdict.well"), **TITLE), (turn_line(Turn.NOBODY, newest), *_line(_possible(view))))
+
+
+def _unproven(view: VerdictView) -> Band:
+    left_out = text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
+    told = _line(text("verdict.unproven_why"), _possible(view), left_out)
+    return Band("emphasis", marks.UNKNOWN, said(Words("verdict.unproven"), **TITLE), (*told, turn_line(view.turn, _next(view))))
+
+
+def _next(view: VerdictView) -> Words:
+    if view.sign_in_url:
+        return Words("verdict.turn_sign_in")
+    return Words("verdict.turn_again" if marks.is_person(view.turn) else "verdict.turn_nothing")
+
+
+def _possible(view: VerdictView) -> str:
+    return counted("verdict.possible_below", len(view.possible)) if view.possible else ""
+
+
+def _line(*sentences: str) -> list[Element]:
+    told = " ".join(filter(None, sentences))
+    return [rich(run(told), spacing="Small")] if told else []

@@ -1,0 +1,137 @@
+"""A check as one card: the verdict first, then the way of the mail, then every finding."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from adaptive_cards import verdict as draw
+from adaptive_cards.texts import has
+from adaptive_cards.views import ChannelLine, CheckLine, Proof, Stop, VerdictView
+from bot import tickets
+from bot.board import Face, face
+from bot.desk import Desk
+from jobs import check
+from jobs.clock import now
+from jobs.model import Finding, State, Station, Turn, Words
+from jobs.run import Run
+from jobs.step import Step
+from jobs.verdict import WAY, Verdict, judge
+
+MENDED_BY_BOT = frozenset({"smtp_auth", "forwarding", "outbound_policy", "smtp_grant", "application", "service_principal", "client_secret"})
+SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "answers": Station.ANSWER}
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """From the first moment on; edited as findings come in."""
+    found = view(run, desk)
+    return [
+        face(
+            "verdict",
+            found,
+            draw(found),
+            turn=f"{bool(run.checked)}{[line.title.key for line in found.causes]}",
+            last=run.checked is not None,
+        )
+    ]
+
+
+def view(run: Run, desk: Desk) -> VerdictView:
+    """What was found so far, judged."""
+    steps = check.steps_of(run)
+    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    verdict = judge(steps, found)
+    sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
+    return VerdictView(
+        run=run.id,
+        mailbox=run.channel.mailbox,
+        at=run.checked or now(),
+        looking=0 if run.checked else len(steps) - len(found),
+        causes=tuple(_cause(steps[name], found[name]) for name in verdict.causes),
+        symptoms=tuple(_line(steps[name], found[name], steps[cause].row) for name, cause in verdict.symptoms.items()),
+        possible=tuple(_cause(steps[name], found[name]) for name in verdict.possible),
+        warnings=tuple(_line(steps[name], found[name]) for name in verdict.warnings),
+        skipped=tuple(_line(steps[name], found[name]) for name in verdict.skipped),
+        lines=tuple(_line(step, found[name]) for name, step in steps.items() if name in found),
+        way=_way(verdict, found),
+        since=verdict.since,
+        turn=_turn(verdict),
+        fix=_fix(run, verdict),
+        proofs=tuple(_proofs(run, steps, found)),
+        sign_in_url=sign_in,
+    )
+
+
+def line_of(mailbox: str, last: Run | None) -> ChannelLine:
+    """A channel with its newest verdict, for a list."""
+    if last is None or last.checked is None:
+        return ChannelLine(mailbox, None, Words("channels.never"))
+    steps = check.steps_of(last)
+    verdict = judge(steps, {name: finding for name, finding in last.findings.items() if name in steps})
+    if verdict.causes:
+        return ChannelLine(mailbox, State.WRONG, _sentence(last.findings[verdict.causes[0]]), last.checked)
+    if verdict.possible or verdict.warnings:
+        return ChannelLine(mailbox, State.POSSIBLE if verdict.possible else State.WARNING, Words("channels.noticed"), last.checked)
+    return ChannelLine(mailbox, State.OK, Words("channels.nothing_wrong"), last.checked)
+
+
+def _cause(step: Step, finding: Finding) -> CheckLine:
+    """A cause is named by its sentence, and comes with what to do and the command that does it."""
+    command = Words(f"command_of.{step.name}")
+    return CheckLine(
+        step.row,
+        _sentence(finding),
+        finding.state,
+        step.access,
+        seen=finding.seen,
+        expected=finding.expected,
+        evidence=finding.evidence,
+        remedy=Words(f"remedy.{finding.cause}") if has(f"remedy.{finding.cause}") else None,
+        proof=Words(f"proof.{step.name}") if has(f"proof.{step.name}") else None,
+        command=command.key if has(command.key) else "",
+    )
+
+
+def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
+    title = Words(f"step.{step.name}")
+    return CheckLine(step.row, title, finding.state, step.access, finding.seen, finding.expected, finding.evidence, explained_by)
+
+
+def _sentence(finding: Finding) -> Words:
+    return Words(f"cause.{finding.cause}") if has(f"cause.{finding.cause}") else Words(f"step.{finding.step}")
+
+
+def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
+    """Mail goes on up to the place where it stops; what lies behind is not known."""
+    last = {SEEN_AT[name]: _moment(finding.facts.get("at", "")) for name, finding in found.items() if name in SEEN_AT}
+    stop = WAY.index(verdict.stops) if verdict.stops else len(WAY)
+    known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and finding.state is State.OK}
+    seen = max((WAY.index(station) for station in known), default=-1)
+    return tuple(Stop(each, _passes(place, stop, seen), last.get(each)) for place, each in enumerate(WAY))
+
+
+def _passes(place: int, stop: int, seen: int) -> bool | None:
+    if place == stop:
+        return False
+    return True if place < stop and place <= seen else None
+
+
+def _turn(verdict: Verdict) -> Turn:
+    if not verdict.causes:
+        return Turn.NOBODY
+    return Turn.APPROVER if verdict.causes[0] in MENDED_BY_BOT else Turn.ADMINISTRATOR
+
+
+def _fix(run: Run, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
+    if not run.checked or not verdict.causes or verdict.causes[0] not in MENDED_BY_BOT:
+        return None
+    return f"fix.{verdict.causes[0]}", {"do": "fix", "channel": run.channel.mailbox}
+
+
+def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:
+    names = [name for name in (*SEEN_AT, "smtp_login") if name in found and found[name].state is State.OK]
+    moments = {name: _moment(found[name].facts.get("at", "")) or run.found_at[name] for name in names}
+    return [Proof(steps[name].row, Words(f"step.{name}"), moments[name]) for name in names]
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

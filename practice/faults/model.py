@@ -1,0 +1,46 @@
+"""What a fault is: a cause of the facts as a change of the practice world, and what a check should make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from practice.faults.ground import Ground
+
+
+class Level(StrEnum):
+    """What a check can make of it.
+
+    CAUSE: the first line names it. NOTED: mail flows, or nobody can be certain; the card names it below. UNSEEN: it lies inside
+    Webex Connect where nothing outside shows it; the check must neither call the channel proven nor blame anything else.
+    NOTHING: the channel is right, and the check must not say otherwise.
+    """
+
+    CAUSE = "cause"
+    NOTED = "noted"
+    UNSEEN = "unseen"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A cause under a name.
+
+    ``source`` is the place in facts/, ``expects`` the cause codes that are right, the best one first, ``stops`` the station of
+    the mail's way where mail ends (empty: it goes on), ``on`` the object that is broken (see :mod:`practice.faults.pairs`).
+    """
+
+    name: str
+    source: str
+    what: str
+    apply: Callable[[Ground], None]
+    expects: tuple[str, ...] = ()
+    stops: str = ""
+    on: str = ""
+    level: Level = Level.CAUSE
+
+    def public(self) -> dict[str, Any]:
+        """For the control routes and the docs page."""
+        return {name: value for name, value in asdict(self).items() if name != "apply"}

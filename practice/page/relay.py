@@ -1,0 +1,76 @@
+"""Passes a browser's calls on to the bot's web process and to the cloud's sign-in pages.
+
+The cloud speaks HTTPS with an authority that no browser knows, so links to it are led through the page's own address. Everything
+else is passed on as it is: what the browser shows is what the bot and the sign-in pages really send.
+"""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import flask
+import httpx
+
+from practice.page.places import Places
+
+CLOUD = "/cloud"
+NOT_PASSED = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host", "accept-encoding", "date", "server"}
+PATIENCE_S = 60.0
+STYLE = '<link rel="stylesheet" href="/practice/static/bar.css">'
+
+
+@cache
+def client(ca_path: Path) -> httpx.Client:
+    """One client with kept connections for all that is behind the page; it trusts the practice authority alone."""
+    return httpx.Client(verify=ssl.create_default_context(cafile=str(ca_path)), trust_env=False, timeout=PATIENCE_S)
+
+
+def to_bot(places: Places) -> flask.Response:
+    """The same path at the bot."""
+    return _pass_on(places, places.bot + _target(flask.request.full_path))
+
+
+def to_cloud(places: Places) -> flask.Response:
+    """A sign-in page of the cloud."""
+    return _pass_on(places, places.cloud + _target(flask.request.full_path.removeprefix(CLOUD)))
+
+
+def _target(path: str) -> str:
+    return path.removesuffix("?")
+
+
+def _pass_on(places: Places, url: str) -> flask.Response:
+    asked = flask.request
+    headers = [(name, value) for name, value in asked.headers if name.lower() not in NOT_PASSED]
+    try:
+        answer = client(places.ca_path).request(asked.method, url, headers=headers, content=asked.get_data())
+    except httpx.HTTPError:
+        return flask.Response(_away(), 502, mimetype="text/html")
+    body = answer.content
+    if answer.headers.get("content-type", "").startswith("text/html"):
+        body = _practised(answer.text, places).encode()
+    kept = [(name, _led(value, places) if name.lower() == "location" else value) for name, value in answer.headers.multi_items()]
+    return flask.Response(body, answer.status_code, [(name, value) for name, value in kept if name.lower() not in NOT_PASSED])
+
+
+def _led(url: str, places: Places) -> str:
+    """An address of the cloud as the browser reaches it."""
+    return f"{places.page}{CLOUD}/{url.removeprefix(places.cloud + '/')}" if url.startswith(f"{places.cloud}/") else url
+
+
+def _practised(html: str, places: Places) -> str:
+    """A page with its links led through here, and with the words that say it is practice."""
+    led = html.replace(f'href="{places.cloud}/', f'href="{places.page}{CLOUD}/')
+    you = escape(flask.request.cookies.get("practice_you", ""))
+    who = f" You are {you}." if you else ""
+    bar = f'<p class="practice-bar" role="note"><strong>Practice space.</strong> Nothing here reaches a real tenant.{who}</p>'
+    return led.replace("</head>", f"{STYLE}</head>", 1).replace("<body>", f"<body>{bar}", 1)
+
+
+def _away() -> str:
+    words = "This part of the practice space does not answer at the moment. It may be starting again; reload in some seconds."
+    title = "Practice space: one moment"
+    return f'<!doctype html><html lang="en"><head><title>{title}</title>{STYLE}</head><body><h1>{title}</h1><p>{words}</p></body></html>'

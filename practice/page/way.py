@@ -1,0 +1,127 @@
+"""The mail's way as it is drawn: how far the last mail came, what stopped it, and the last lines of what happened."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Json = dict[str, Any]
+LINES = 6
+TAKEN, SENT = "received", "7501"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A place on the way: ``ok``, ``wrong`` or ``idle``; ``note`` is said under its name, ``at`` is when (ISO, UTC)."""
+
+    name: str
+    state: str = "idle"
+    note: str = ""
+    at: str = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened to a mail; ``reply`` is what a server said, whole."""
+
+    at: str
+    good: bool
+    text: str
+    reply: str = ""
+
+
+def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> Json:
+    """Stations in the mail's order, the newest lines first, and how many mails were stopped since one last came through."""
+    inward = [copy for copy in mail if _from_outside(copy)]
+    last = inward[-1]["message_id"] if inward else ""
+    copies = [copy for copy in inward if copy["message_id"] == last]
+    stations = [*_inward(copies, log, tasks, forwarding), _answer(log)]
+    lines = sorted((*(_line(copy) for copy in mail), *(_logged(entry) for entry in log)), key=lambda line: line.at, reverse=True)
+    return {
+        "stations": [asdict(station) for station in stations],
+        "lines": [asdict(line) for line in lines[:LINES]],
+        "stopped": _stopped(inward),
+        "mail": last,
+        "answers": sum(entry["direction"] == "outbound" for entry in log),
+    }
+
+
+def _from_outside(copy: Json) -> bool:
+    return not str(copy["sender"]).startswith("postmaster@") and not str(copy["subject"]).startswith("Re:")
+
+
+def _inward(copies: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> list[Station]:
+    if not copies:
+        return [Station("customer", note="has not written yet"), *(Station(name) for name in ("mailbox", "forward", "connect", "agent"))]
+    first, places = copies[0], {copy["place"]: copy for copy in copies}
+    at = str(first["at"])
+    customer = Station("customer", "ok", "wrote", at)
+    if "nowhere" in places:
+        refused = Station("mailbox", "wrong", "no such mailbox", at, places["nowhere"]["note"])
+        return [customer, refused, Station("forward"), Station("connect"), Station("agent")]
+    box = Station("mailbox", "ok", "keeps a copy" if "mailbox" in places else "keeps no copy", at)
+    forward = _forward(places, forwarding)
+    if forward.state != "ok":
+        return [customer, box, forward, Station("connect"), Station("agent")]
+    return [customer, box, forward, *_beyond(first, log, tasks)]
+
+
+def _forward(places: dict[str, Json], forwarding: str) -> Station:
+    if "rejected" in places:
+        stopped = places["rejected"]
+        return Station("forward", "wrong", "stops here", stopped["at"], stopped["note"])
+    if "connect" in places:
+        return Station("forward", "ok", "passed on", places["connect"]["at"])
+    if "internet" in places:
+        return Station("forward", "wrong", "another address", places["internet"]["at"], f"went to {places['internet']['owner']}, not to {forwarding}")
+    return Station("forward", "wrong", "not set", reply="The mailbox forwards to no address outside.")
+
+
+def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> tuple[Station, Station]:
+    """Webex Connect and the agent, for a mail that left the mailbox."""
+    took = [entry for entry in log if entry["direction"] == "inbound" and entry["subject"] == first["subject"] and entry["at"] >= first["at"]]
+    if not took:
+        return Station("connect"), Station("agent")
+    seen = took[-1]
+    if seen["code"] != TAKEN:
+        return Station("connect", "wrong", "starts no flow", seen["at"], f"{seen['code']} {seen['description']}"), Station("agent")
+    mine = [task for task in tasks if task["message_id"] == first["message_id"]]
+    note = "answered" if mine and mine[-1]["status"] == "completed" else "has the task"
+    return Station("connect", "ok", "task created", seen["at"]), Station("agent", "ok" if mine else "idle", note if mine else "", seen["at"])
+
+
+def _answer(log: list[Json]) -> Station:
+    sent = [entry for entry in log if entry["direction"] == "outbound"]
+    if not sent:
+        return Station("answer", note="no answer yet")
+    last = sent[-1]
+    if last["code"] == SENT:
+        return Station("answer", "ok", "left by SMTP", last["at"])
+    return Station("answer", "wrong", "stops here", last["at"], f"{last['code']} {last['description']}")
+
+
+def _stopped(inward: list[Json]) -> int:
+    """Mails stopped in the mailbox since the last one that came to Webex Connect."""
+    count = 0
+    for copy in reversed(inward):
+        if copy["place"] == "connect":
+            break
+        count += copy["place"] == "rejected"
+    return count
+
+
+def _line(copy: Json) -> Line:
+    subject, place = copy["subject"] or "(no subject)", copy["place"]
+    if place == "mailbox":
+        return Line(copy["at"], good=True, text=f"{subject}: delivered to {copy['owner']}, a copy stays")
+    if place == "connect":
+        return Line(copy["at"], good=True, text=f"{subject}: passed on to Webex Connect")
+    if place == "internet":
+        return Line(copy["at"], good=True, text=f"{subject}: left for {copy['owner']}")
+    return Line(copy["at"], good=False, text=f"{subject}: {'stopped at forwarding' if place == 'rejected' else 'not delivered'}", reply=copy["note"])
+
+
+def _logged(entry: Json) -> Line:
+    what = "Webex Connect sends the answer" if entry["direction"] == "outbound" else "Webex Connect takes it"
+    return Line(entry["at"], good=entry["code"] in {TAKEN, SENT}, text=f"{entry['subject']}: {what}", reply=f"{entry['code']} {entry['description']}")

@@ -1,0 +1,120 @@
+"""The page's own addresses: / and /practice/. What is left belongs to the bot, whose PUBLIC_URL this is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import flask
+import httpx
+
+from practice.page import commands, relay
+from practice.page.places import Host, Json, Places
+from practice.page.watch import Watch
+
+STATIC = Path(__file__).with_name("static")
+MODULES = Path(__file__).parents[2] / "node_modules"
+VENDOR = {
+    "adaptivecards.js": "adaptivecards/dist/adaptivecards.min.js",
+    "markdown-it.js": "markdown-it/dist/browser/markdown-it.umd.min.js",
+}
+POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+Answer = flask.Response
+
+
+class Space:
+    """The routes. Everything under /practice/ is for the page alone: another site's script gets 403."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def app(self) -> flask.Flask:
+        """The application."""
+        app = flask.Flask("practice.page", static_folder=None)
+        app.before_request(self._guard)
+        app.add_url_rule("/", view_func=self.page)
+        app.add_url_rule("/practice/static/<name>", view_func=self.static)
+        app.add_url_rule("/practice/vendor/<name>", view_func=self.vendor)
+        app.add_url_rule("/practice/config", view_func=self.config)
+        app.add_url_rule("/practice/events", view_func=self.events)
+        app.add_url_rule("/practice/kill/<name>", view_func=self.kill, methods=["POST"])
+        app.add_url_rule("/practice/api/<path:path>", view_func=self.api, methods=METHODS)
+        app.add_url_rule(f"{relay.CLOUD}/<path:path>", view_func=self.cloud, methods=METHODS)
+        app.add_url_rule("/<path:path>", view_func=self.bot, methods=METHODS)
+        return app
+
+    def page(self) -> Answer:
+        """The practice space."""
+        answer = flask.send_file(STATIC / "page.html", mimetype="text/html")
+        answer.headers.update({"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
+        return answer
+
+    def static(self, name: str) -> Answer:
+        """One of the page's own files."""
+        answer = flask.send_from_directory(STATIC, name)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+    def vendor(self, name: str) -> Answer:
+        """What npm brought: the official renderer and the Markdown it needs."""
+        if name not in VENDOR:
+            flask.abort(404)
+        return flask.send_file(MODULES / VENDOR[name], mimetype="text/javascript", max_age=3600)
+
+    def config(self) -> Answer:
+        """What the page has to know before anything happens."""
+        places = self._host.places
+        return flask.jsonify({"cloud": places.cloud if places else "", "commands": commands.known(), "ready": self._host.ready})
+
+    def events(self) -> Answer:
+        """Everything that changes, as Server-Sent Events."""
+        return flask.Response(Watch(self._host).stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    def kill(self, name: str) -> tuple[Answer, int]:
+        """Kill a process; it is started again."""
+        try:
+            self._host.kill(name)
+        except KeyError:
+            return flask.jsonify({"error": f"no process {name}"}), 404
+        return flask.jsonify({"items": self._host.shown()}), 200
+
+    def api(self, path: str) -> Answer:
+        """The cloud's control calls."""
+        return self._with(lambda places: _control(places, path))
+
+    def cloud(self, path: str) -> Answer:
+        """The sign-in pages."""
+        return self._with(relay.to_cloud)
+
+    def bot(self, path: str) -> Answer:
+        """The bot's own pages, and Webex's webhooks to it."""
+        return self._with(relay.to_bot)
+
+    def _with(self, answer: Callable[[Places], Answer]) -> Answer:
+        places = self._host.places
+        return answer(places) if places else flask.Response(json.dumps({"error": "still starting"}), 503, mimetype="application/json")
+
+    def _guard(self) -> Answer | None:
+        """Only this address, and no other site's script (DNS rebinding, cross-site forms)."""
+        asked = flask.request
+        host, port = urlsplit(f"//{asked.host}").hostname, urlsplit(f"//{asked.host}").port
+        if host not in {"127.0.0.1", "localhost"}:
+            return flask.Response("This is a practice space on 127.0.0.1.", 403, mimetype="text/plain")
+        origin = asked.headers.get("Origin")
+        ours = {f"http://127.0.0.1:{port}", f"http://localhost:{port}"}
+        if asked.path.startswith("/practice/") and origin is not None and origin not in ours:
+            return flask.Response("Only the practice space's own page may do this.", 403, mimetype="text/plain")
+        return None
+
+
+def _control(places: Places, path: str) -> Answer:
+    asked = flask.request
+    body: Json | None = asked.get_json(silent=True)
+    try:
+        answer = relay.client(places.ca_path).request(asked.method, f"{places.cloud}/practice/{path}", params=asked.args.to_dict(), json=body)
+    except httpx.HTTPError as error:
+        return flask.Response(json.dumps({"error": f"the practice cloud does not answer: {error}"}), 502, mimetype="application/json")
+    return flask.Response(answer.content, answer.status_code, mimetype=answer.headers.get("content-type", "application/json"))

@@ -1,0 +1,64 @@
+"""One stack for each module: Redis, the practice cloud, and the web and worker processes of the Procfile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+
+from practice.client import People
+from practice.stack import Stack
+from practice.walk import Walk, fresh, space, words
+
+NewWalk = Callable[..., Walk]
+LAST_MESSAGES, LAST_LINES = 4, 30
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """The product's environment, where a module wants another one."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def stack(env: dict[str, str]) -> Iterator[Stack]:
+    """Everything, running."""
+    with Stack(env=env) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def people(stack: Stack) -> Iterator[People]:
+    """Everybody who uses it."""
+    everybody = stack.people()
+    yield everybody
+    everybody.close()
+
+
+@pytest.fixture
+def new_walk(people: People) -> Iterator[NewWalk]:
+    """Makes walks in a space of their own (or ``room=``), in a tenant that is as it was at the start; they are cancelled in the end."""
+    fresh(people)
+    made: list[Walk] = []
+
+    def make(mailbox: str = "support@contoso.com", room: str = "", **more: str) -> Walk:
+        made.append(Walk(people, mailbox, room or space(people), **more))
+        return made[-1]
+
+    yield make
+    people.control("DELETE", "faults")
+    for walk in made:
+        walk.type(f"/cancel {walk.mailbox}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows the last messages and the ends of the logs."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    if report.failed and "people" in fixtures:
+        last = sorted(fixtures["people"].messages.values(), key=lambda each: -int(each["change"]))[:LAST_MESSAGES]
+        report.sections.append(("the last messages, newest first", "\n\n".join(f"{each['from']}: {words(each)}" for each in last)))
+    if report.failed and "stack" in fixtures:
+        report.sections.append(("logs", fixtures["stack"].logs(LAST_LINES)))
+    return report

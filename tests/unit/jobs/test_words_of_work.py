@@ -1,0 +1,114 @@
+"""The steps and the catalogue know each other: every row of the article has a step, and every key has a text."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from adaptive_cards.texts import has, keys
+from jobs.model import Profile
+from jobs.probes import all_probes
+from jobs.steps import ORDER, all_steps, steps_for
+
+ROOT = Path(__file__).parents[3]
+ARTICLE = {f"{letter}{number}" for letter, last in (("C", 7), ("E", 7), ("M", 5), ("V", 3)) for number in range(1, last + 1)}
+EVERYTHING = {**all_steps(), **all_probes()}
+
+
+def words() -> Iterator[tuple[str, ast.Call]]:
+    """Every call of ``Words`` in the conversation and the work, with where it stands."""
+    for path in sorted(path for folder in ("bot", "jobs") for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Words" and node.args:
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+def named(call: ast.Call) -> str | None:
+    """The key, where it is written out; ``verbatim`` is none."""
+    key = call.args[0]
+    return key.value if isinstance(key, ast.Constant) and key.value != "verbatim" else None
+
+
+def begun(call: ast.Call) -> str | None:
+    """The beginning of a key that is put together at run time."""
+    key = call.args[0]
+    return str(key.values[0].value) if isinstance(key, ast.JoinedStr) and isinstance(key.values[0], ast.Constant) else None
+
+
+def given(call: ast.Call) -> set[str] | None:
+    """The names of the values, where they are written out in the call."""
+    if len(call.args) == 1:
+        return set()
+    table = call.args[1]
+    keys_of = table.keys if isinstance(table, ast.Dict) else [None]
+    return {str(key.value) for key in keys_of if isinstance(key, ast.Constant)} if all(keys_of) else None
+
+
+def raw(key: str) -> str:
+    """The text as it stands in the catalogue, its values not filled in."""
+    for path in (ROOT / "adaptive_cards/texts").glob("*.toml"):
+        node: object = tomllib.loads(path.read_text(encoding="utf-8"))
+        for name in key.split("."):
+            node = node.get(name) if isinstance(node, dict) else None
+        if isinstance(node, str):
+            return node
+    raise KeyError(key)
+
+
+def test_every_row_has_a_step():
+    """C1 to V3 are steps of the article's profile, and no step has a row that the article does not know."""
+    assert set(ORDER) == ARTICLE
+    assert {step.row for step in steps_for(Profile.ARTICLE).values()} == ARTICLE
+
+
+def test_least_privilege_leaves_out_two_rows():
+    """The least-privilege profile has neither the implicit grant (E2) nor the application permission (E4)."""
+    assert ARTICLE - {step.row for step in steps_for(Profile.LEAST).values()} == {"E2", "E4"}
+
+
+@pytest.mark.parametrize("name", sorted(EVERYTHING))
+def test_what_a_step_needs_exists(name: str):
+    """Steps name only steps that there are, probes may name steps and probes."""
+    step = EVERYTHING[name]
+    assert set(step.needs) | set(step.after) | ({step.line} - {""}) <= EVERYTHING.keys()
+
+
+@pytest.mark.parametrize("name", sorted(EVERYTHING))
+def test_a_step_has_its_texts(name: str):
+    """A title, and what is expected of it."""
+    assert [key for key in (f"step.{name}", f"expected.{name}") if not has(key)] == []
+
+
+def test_every_line_of_the_progress_card_has_its_text():
+    """A step that stands on a line of its own, in either profile, has a title for it."""
+    lines = {name for profile in Profile for name, step in steps_for(profile).items() if step.line not in steps_for(profile)}
+    assert {name for name in lines if not has(f"line.{name}")} == set()
+
+
+def test_keys_written_out_exist():
+    """A key in bot/ or jobs/ that the catalogue does not know would be a KeyError in somebody's space."""
+    found = {where: key for where, call in words() if (key := named(call))}
+    assert {where: key for where, key in found.items() if not has(key)} == {}
+    assert len(found) > 100
+
+
+def test_keys_put_together_can_exist():
+    """Where the end of a key is known only at run time, at least one text begins like it."""
+    found = {where: start for where, call in words() if (start := begun(call))}
+    assert {where: start for where, start in found.items() if not any(key.startswith(start) for key in keys())} == {}
+
+
+def test_texts_get_their_values():
+    """A call that writes out its values gives every value that its text names."""
+    missing = {
+        where: (key, sorted(lacking))
+        for where, call in words()
+        if (key := named(call)) and has(key) and (values := given(call)) is not None
+        if (lacking := {field for _, field, _, _ in Formatter().parse(raw(key)) if field} - values)
+    }
+    assert missing == {}

@@ -1,0 +1,103 @@
+"""The house rules that a reader relies on: who may import whom, and that nothing is left half done."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOUSE = ("bot", "jobs", "adaptive_cards", "practice")
+FORBIDDEN = {
+    "bot": {"practice"},
+    "jobs": {"bot", "adaptive_cards", "practice"},
+    "adaptive_cards": {"bot", "practice"},
+    "practice": {"bot", "jobs", "adaptive_cards"},
+}
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+LEFT_OVER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
+SIGNATURE = re.compile(r"signature|digest|hmac", re.IGNORECASE)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """The file, parsed once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def files(*folders: str) -> list[Path]:
+    """Every Python file of the folders."""
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that the file names in an import, wherever the import stands; ``from a import b`` gives ``a.b``."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def told(path: Path) -> str:
+    """The file's name as a reader looks for it."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("package", HOUSE)
+def test_arrows(package: str):
+    """Imports go one way: bot to jobs and adaptive_cards, and nothing to or from the practice cloud."""
+    against = {told(path): name for path in files(package) for name in imports(path) if name.split(".")[0] in FORBIDDEN[package]}
+    assert files(package)
+    assert against == {}
+
+
+def test_cards_know_only_the_words():
+    """Of the work, the cards know jobs.model and nothing else, so a card can be drawn from data alone."""
+    known = {name for path in files("adaptive_cards") for name in imports(path) if name.split(".")[0] == "jobs"}
+    assert {name for name in known if not name.startswith("jobs.model.")} == set()
+    assert "jobs.model.Words" in known
+
+
+def test_one_way_to_webex():
+    """Only bot/webex*.py talks to Webex's SDK, so that its 429 loop is switched off everywhere."""
+    users = {told(path) for path in files(*HOUSE) for name in imports(path) if name.split(".")[0] == "webexteamssdk"}
+    assert users
+    assert {user for user in users if not user.startswith("bot/webex")} == set()
+
+
+def test_signatures_are_compared_in_constant_time():
+    """Nothing that is called a signature or a digest is compared with == or !=."""
+    plain = [
+        f"{told(path)}:{node.lineno}"
+        for path in files("bot", "jobs")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Compare)
+        and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
+        and SIGNATURE.search(" ".join(ast.unparse(side) for side in (node.left, *node.comparators)))
+    ]
+    assert plain == []
+
+
+def test_files_and_functions_can_be_read_at_once():
+    """No file has more than 400 lines and no function of the product more than 60."""
+    everything = files(*HOUSE, "tests", "bench", "tools")
+    long_files = [told(path) for path in everything if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE]
+    long_functions = [
+        f"{told(path)}:{node.lineno}"
+        for path in files(*HOUSE)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert (long_files, long_functions) == ([], [])
+
+
+def test_nothing_is_left_for_later():
+    """There is no mark that says that something is still to be done."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]
+    left = [told(path) for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages] if LEFT_OVER.search(path.read_text(encoding="utf-8"))]
+    assert left == []

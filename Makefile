@@ -9,10 +9,11 @@ CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_B
 	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
 COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo test lint unit check bench practice-serve docs lock clean
+.PHONY: help install demo practice test lint unit check bench practice-serve docs lock clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
+	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
 	@echo "make test            lint, then all tests, then the coverage of all processes"
 	@echo "make lint            ruff and mypy alone"
 	@echo "make check           the same as make test"
@@ -32,6 +33,9 @@ $(STAMP): requirements-dev.txt tools/install.sh
 demo: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice demo
 
+practice: $(STAMP)
+	@$(CLEAN) $(RUN) -m practice play $(if $(PORT),--port $(PORT))
+
 test: lint unit
 
 check: test
@@ -43,9 +47,10 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@$(CLEAN) $(COVERED) $(RUN) -m coverage run -m pytest --quiet -p no:cacheprovider $(TESTS)
-	@$(RUN) -m coverage combine --quiet
-	@$(RUN) -m coverage report
+	@echo "all tests, about three minutes"; status=0; \
+	$(CLEAN) $(COVERED) $(RUN) -m coverage run -m pytest --quiet -p no:cacheprovider $(TESTS) || status=$$?; \
+	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
+	exit $$status
 
 bench: $(STAMP)
 	@for file in bench/*.py; do echo "$$file"; $(CLEAN) PYTHONPATH="$(CURDIR)" $(RUN) "$$file" || exit 1; done

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.elements import Element, read
-from adaptive_cards.escape import clip, no_template, shorten, tame
+from adaptive_cards.escape import clip, mended, no_template, shorten, tame
 from adaptive_cards.parts import Band
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
@@ -62,7 +62,7 @@ def _shorter(most: int, holder: Element, name: str, value: str) -> str:
     shown = name == "text" or (name == "value" and "type" not in holder)
     if not shown:
         return value
-    return shorten(value, most) if holder.get("type") == "TextBlock" else tame(shorten(value, most))
+    return mended(shorten(value, most)) if holder.get("type") == "TextBlock" else tame(shorten(value, most))
 
 
 def _mapped(node: Any, change: Callable[[Element, str, str], str]) -> Any:

@@ -14,6 +14,7 @@ _MAIL_HEAD = 8
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNBREAKABLE = re.compile(r"[^\s-]+-?")
 _MARKDOWN = re.compile(r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))", re.MULTILINE)
+_CUT = re.compile(rf"{ELLIPSIS}([`*\[\]<>~])")
 
 
 def plain(text: str, most: int = TEXT_MOST) -> str:
@@ -50,6 +51,11 @@ def markdown(text: str) -> str:
     An underscore inside a word is no markup and keeps its looks, since addresses and scopes are full of them.
     """
     return _MARKDOWN.sub(lambda sign: _backslash(sign[0]), text)
+
+
+def mended(text: str) -> str:
+    """A shortened TextBlock, in which the cut may have parted a sign of Markdown from its backslash."""
+    return _CUT.sub(f"{ELLIPSIS}\\\\\\1", text)
 
 
 def _backslash(sign: str) -> str:

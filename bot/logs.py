@@ -14,6 +14,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 GONE = "[redacted]"
 NOISY = {
     "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "rq": logging.INFO,
+    "asyncio": logging.INFO,
     "urllib3": logging.WARNING,
     "webexteamssdk": logging.WARNING,
     "waitress.queue": logging.ERROR,  # it warns of every request that waits for a thread

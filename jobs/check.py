@@ -17,7 +17,7 @@ from jobs.step import Step
 
 async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     """Every fact of the channel, once; again when somebody has signed in since, with all that they may see. The version then."""
-    if run.checked is not None and (run.signed_in is None or run.signed_in < run.checked):
+    if run.checked is not None:
         return run.version
     if run.account is not None:
         try:

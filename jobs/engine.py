@@ -120,7 +120,7 @@ class Engine:
 
     async def _check(self, step: Step, allowed: Collection[Access]) -> None:
         found = self.ctx.run.findings
-        unmet = [need for need in step.needs if need in self.steps and found[need].state not in {State.OK, State.WARNING}]
+        unmet = [need for need in step.needs if need in self.steps and not _tells(found[need])]
         if step.access not in allowed:
             self._found(step, step.skipped(Words("skipped.needs_sign_in")))
         elif unmet:
@@ -245,6 +245,11 @@ def moves(step: Step, run: Run) -> object:
     settled = tuple(run.settled(name) for name in step.after)
     answered = frozenset((question, answer.at) for question, answer in run.answers.items())
     return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id
+
+
+def _tells(finding: Finding) -> bool:
+    """Whether what was found is enough to look further: it holds, or it is there at all, with its ids, though not as it should be."""
+    return finding.state in {State.OK, State.WARNING} or bool(finding.facts and finding.state is State.WRONG)
 
 
 def _replicating(finding: Finding | None) -> bool:

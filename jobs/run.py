@@ -176,7 +176,7 @@ def _details(run: Run, event: Event) -> Run:
 def _signed_in(run: Run, event: Event) -> Run:
     """Another person sees other things: what was found before anybody approved counts no more."""
     run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
-    return run if run.approvals else replace(run, plan=None, findings={}, waits={})
+    return run if run.approvals else replace(run, plan=None, findings={}, waits={}, checked=None)
 
 
 def _signed_out(run: Run, event: Event) -> Run:

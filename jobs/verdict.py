@@ -27,17 +27,20 @@ class Verdict:
 
 
 def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Verdict:
-    """From what was found, and from which fact explains which."""
-    wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential and not _healed(name, steps, findings)]
-    above = {name: _nearest(name, wrong, steps) for name in sorted(wrong, key=lambda each: _order(each, steps))}
+    """From what was found, and from which fact explains which. A failure that has gone well since is history, and left out."""
+    findings = {name: finding for name, finding in findings.items() if not _healed(name, steps, findings)}
+    wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
+    above = {
+        name: _nearest(name, wrong, steps, findings) for name in sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
+    }
     causes = _once(tuple(name for name, parent in above.items() if not parent), findings)
     return Verdict(
         causes=causes,
         symptoms={name: _root(name, above) for name, parent in above.items() if parent},
         possible=_by(findings, State.POSSIBLE),
-        warnings=_by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if name not in above),
+        warnings=_by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].essential),
         skipped=_by(findings, State.SKIPPED, State.UNKNOWN),
-        stops=steps[causes[0]].station if causes else None,
+        stops=station(steps[causes[0]], findings[causes[0]]) if causes else None,
         since=min(filter(None, (_moment(findings[name], "since") for name in above)), default=None),
     )
 
@@ -53,9 +56,9 @@ def _healed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding
     return failed is not None and any((well := _moment(each, "at")) is not None and well > failed for each in later)
 
 
-def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step]) -> str:
+def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
     """The wrong finding that explains this one, the earliest on the mail's way, or the empty string."""
-    return min(ancestors(name, steps) & set(wrong), key=lambda each: _order(each, steps), default="")
+    return min(ancestors(name, steps) & set(wrong), key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
 def _root(name: str, above: Mapping[str, str]) -> str:
@@ -65,8 +68,8 @@ def _root(name: str, above: Mapping[str, str]) -> str:
 
 
 def ancestors(name: str, steps: Mapping[str, Step]) -> set[str]:
-    """Every fact that this one follows from, near or far."""
-    return set(_ancestors(name, tuple((n, (*s.needs, *s.after, *s.because)) for n, s in steps.items())))
+    """Every fact that explains this one, near or far. What a step merely needs to be looked at explains nothing."""
+    return set(_ancestors(name, tuple((n, s.because) for n, s in steps.items())))
 
 
 @cache
@@ -87,8 +90,13 @@ def _once(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str
     return tuple(by_cause.values())
 
 
-def _order(name: str, steps: Mapping[str, Step]) -> tuple[int, int]:
-    return WAY.index(steps[name].station), list(steps).index(name)
+def station(step: Step, finding: Finding) -> Station:
+    """Where mail stops: what was found may say so more exactly than the step (a blocked sign-in stops answers, not arrivals)."""
+    return Station(finding.facts["station"]) if "station" in finding.facts else step.station
+
+
+def _order(step: Step, finding: Finding, steps: Mapping[str, Step]) -> tuple[int, int]:
+    return WAY.index(station(step, finding)), list(steps).index(step.name)
 
 
 def _moment(finding: Finding, fact: str) -> datetime | None:

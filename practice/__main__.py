@@ -1,4 +1,4 @@
-"""``python -m practice serve`` runs the practice cloud; ``python -m practice demo`` plays the whole conversation."""
+"""``python -m practice serve`` runs the practice cloud; ``... demo`` plays the whole conversation, ``... play`` opens it in a browser."""
 
 from __future__ import annotations
 
@@ -36,9 +36,15 @@ def main(arguments: list[str]) -> int:
     serving.add_argument("--port", type=int, default=8443)
     serving.add_argument("--data", type=Path, default=Path("data/practice"))
     commands.add_parser("demo", help="play the whole conversation with the real processes")
+    playing = commands.add_parser("play", help="the practice space: the whole bot in a browser, without an account")
+    playing.add_argument("--port", type=int, default=8090)
     chosen = parser.parse_args(arguments)
     if chosen.command == "serve":
         return serve(chosen.port, chosen.data)
+    if chosen.command == "play":
+        from practice.launch import play  # noqa: PLC0415 - the others do not need it
+
+        return play(chosen.port)
     from practice.demo import run  # noqa: PLC0415 - serving does not need it
 
     return run()

@@ -71,11 +71,12 @@ class Walk:
         return self.people.wait_for(f"an answer to {text}", lambda each: each["parentId"] == self.said["id"], 20, before)
 
     def press(self, card: Json, do: str, inputs: Json | None = None, who: str = "", **more: Any) -> Json:
-        """Somebody presses a button, and something of the bot appears or changes; returns the newest of it."""
+        """Somebody presses a button, and the card changes or something appears in its thread; returns it."""
         self.people.look()
         before = self.people.change
         self.people.press(who or self.requester, card, do, inputs, **more)
-        return self.people.wait_for(f"something after {do}", lambda _: True, 20, before)
+        thread = {card["id"], card["parentId"]} - {""}
+        return self.people.wait_for(f"something after {do}", lambda each: bool(thread & {each["id"], each["parentId"]}), 20, before)
 
     def open(self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept") -> Page:
         """Somebody opens the card's link."""

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
+import structlog
 
 from jobs.microsoft import documents
 from jobs.microsoft.answers import by_status
@@ -22,6 +24,7 @@ from jobs.microsoft.causes import ENTRA, OAUTH, Kind, Meaning
 from jobs.microsoft.errors import CloudError, Ids, Said, Transient, Unreadable, error_for
 from jobs.microsoft.retry import retry_after
 
+log = structlog.get_logger(__name__)
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
@@ -113,11 +116,13 @@ class EntraHttp:
         """Nothing: the client belongs to whoever made it."""
 
     def _exchange(self, method: str, url: str, **options: Any) -> Reply:
+        headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
         try:
-            response = self._http.request(method, self.outside(url), **options)
+            response = self._http.request(method, self.outside(url), headers=headers, **options)
         except httpx.RequestError as error:
             cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
             raise Transient(cause, Said("entra", message=repr(error))) from error
+        log.debug("call", service="entra", id=headers["client-request-id"], status=response.status_code)
         meaning = by_status(response.status_code)
         if response.is_error and meaning.kind is Kind.TRANSIENT:
             raise Transient(

@@ -22,7 +22,8 @@ class SharedReads:
         """The answer of the read under way with that key, or of a new one. Its error is everybody's error."""
         task = self._under_way.get(key)
         if task is None:
-            task = self._under_way[key] = asyncio.create_task(make())
+            with structlog.contextvars.bound_contextvars(read=key):
+                task = self._under_way[key] = asyncio.create_task(make())
             task.add_done_callback(lambda done: self._forget(key, done))
         else:
             log.debug("read shared", key=key)

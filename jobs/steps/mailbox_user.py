@@ -32,7 +32,7 @@ class MailboxUser(Step):
         if mailbox is None:
             return self.wrong(Words("seen.no_mailbox", {"upn": upn}), cause="mailbox_not_found", **facts)
         if user.get("accountEnabled") is False:
-            return self.wrong(Words("seen.disabled", {"upn": upn}), cause="account_disabled", **facts)
+            return self.wrong(Words("seen.disabled", {"upn": upn}), cause="account_disabled", station=str(Station.ANSWER), **facts)
         if not licensed(user) and not _shared(mailbox):
             return self.wrong(Words("seen.no_licence", {"upn": upn}), cause="licence_missing", **facts)
         key = "seen.mailbox" if upn.lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"

@@ -160,6 +160,12 @@ class Ground:
         self.hooks.add(Hook(prefix, method, ALWAYS, 0, status, named, body.encode()))
 
 
+def put(target: object, **values: Any) -> None:
+    """Set attributes of a user, a mailbox, an organisation."""
+    for name, value in values.items():
+        setattr(target, name, value)
+
+
 def _one(found: Any, words: str) -> Any:
     for item in found:
         return item

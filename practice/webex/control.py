@@ -36,6 +36,7 @@ class Control:
         pages.add_url_rule("/press", view_func=self.press, methods=["POST"])
         pages.add_url_rule("/delete", view_func=self.delete, methods=["POST"])
         pages.add_url_rule("/space", view_func=self.space, methods=["POST"])
+        pages.add_url_rule("/join", view_func=self.join, methods=["POST"])
         pages.add_url_rule("/leave", view_func=self.leave, methods=["POST"])
         pages.add_url_rule("/messages", view_func=self.messages, methods=["GET"])
         pages.add_url_rule("/people", view_func=self.people, methods=["GET"])
@@ -79,6 +80,15 @@ class Control:
                 self._events.membership(self._world.join(room, person), "created", people[0])
             self._journal.write(people[0].email, "webex", "room.create", room.id, None, {"title": room.title})
             return flask.jsonify(shapes.room(self._world, room, people[0]))
+
+    def join(self) -> flask.Response:
+        """``{as, room, by}``: somebody is added to a space by one of its members."""
+        body = _body()
+        with self._world.lock:
+            by = self._person({"as": body.get("by")})
+            joined = self._world.join(self._room(by, str(body.get("room"))), self._person(body))
+            self._events.membership(joined, "created", by)
+        return flask.jsonify({})
 
     def leave(self) -> flask.Response:
         """``{as, room}``: somebody leaves a space."""

@@ -24,7 +24,7 @@ def test_article_profile_in_a_space(people: People, new_walk: Any) -> None:
     done = walk.done()
     assert band(done).splitlines()[0] == "✓  support@contoso.com is connected to Webex Contact Center"
     app = apps(people)[0]
-    assert [item["displayName"].split()[0] for item in app["passwordCredentials"]] == ["Webex", "Bot"]
+    assert sorted(item["displayName"].partition(",")[0][:11] for item in app["passwordCredentials"]) == ["Webex Conne", "Webex email"]
     assert len(apps(people)) == 1
     _again_changes_nothing(walk)
 

@@ -99,5 +99,7 @@ def test_files_and_functions_can_be_read_at_once():
 def test_nothing_is_left_for_later():
     """There is no mark that says that something is still to be done."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]
-    left = [told(path) for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages] if LEFT_OVER.search(path.read_text(encoding="utf-8"))]
+    left = [
+        told(path) for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages] if LEFT_OVER.search(path.read_text(encoding="utf-8"))
+    ]
     assert left == []

@@ -19,7 +19,7 @@ PACKAGE = Path(adaptive_cards.__file__).parent
 HOUSE = (PACKAGE, PACKAGE.parent / "bot", PACKAGE.parent / "jobs")
 CATALOGUE = sorted((PACKAGE / "texts").glob("*.toml"))
 KEY = re.compile(r"[a-z_]+(\.[a-z0-9_-]*[a-z0-9])+")
-BEGINNING = re.compile(r"[a-z]+\.[a-z_.]*")
+BEGINNING = re.compile(r"[a-z_]+\.[a-z_.]*")
 # Families whose keys are put together from a table of names.
 OPEN = ("turn.", "command.", "notice.", "permission.", "progress.group.", "help.group.", "finding.")
 
@@ -34,12 +34,14 @@ def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
                 yield node.value.removeprefix("key:"), False
 
 
+@cache
 def whole(*folders: Path) -> set[str]:
     """The keys named whole, with both forms of those that count."""
     named = {value for value, begins in constants(*folders) if not begins}
     return {form for key in named for form in ((f"{key}.one", f"{key}.many") if has(f"{key}.one") else (key,))} - {"en.toml"}
 
 
+@cache
 def beginnings() -> set[str]:
     """What stands before a value that completes a key, for example ``stage.``."""
     return {value for value, begins in constants(*HOUSE) if begins and BEGINNING.fullmatch(value)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import Message
@@ -23,6 +24,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 GOOD_TOKEN = "token-that-is-good"
+
+
+@pytest.fixture(autouse=True)
+async def goodbye() -> AsyncIterator[None]:
+    """aiosmtplib does not wait until its connection is closed; the loop lives a moment longer, so that nothing is left open."""
+    yield
+    await asyncio.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,25 @@
+"""python -m bench [NAME ...]: all benches, or the named ones, one after the other. Exit code 0: every target was met."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from bench import overlap
+from bench.table import machine, say
+
+BENCHES: dict[str, Callable[[], bool]] = {"overlap": overlap.main}
+
+
+def main(names: list[str]) -> int:
+    """Run them."""
+    began = time.monotonic()
+    say(machine())
+    good = [BENCHES[name]() for name in names or BENCHES]
+    say(f"\n{time.monotonic() - began:.0f} s")
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""The longest chain of dependent calls: what no overlapping could make shorter.
+
+A call depends on another one that was answered before it began, and
+* belongs to the same step (a step's own calls follow from each other),
+* or to a step that its step needs, or is made after (the graph of :mod:`jobs.steps`),
+* or to the head: what led to the work (the press that is fetched, the code that is redeemed).
+The tail, the card, depends on the head and on the steps that it tells of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.calls import Call
+from jobs.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a run: the calls before the steps, the steps' calls, the card, and the seconds by the clock."""
+
+    head: tuple[Call, ...]
+    work: tuple[Call, ...]
+    card: Call
+    told: frozenset[str]
+    wall: float
+
+    def chain(self, steps: dict[str, Step]) -> list[Call]:
+        """The longest one."""
+        nodes = [*self.head, *self.work, self.card]
+        return longest(nodes, lambda earlier, later: self._depends(earlier, later, steps))
+
+    @property
+    def total(self) -> float:
+        """The seconds of all calls: what a script takes that makes them one after the other."""
+        return sum(call.seconds for call in (*self.head, *self.work, self.card))
+
+    def _depends(self, earlier: Call, later: Call, steps: dict[str, Step]) -> bool:
+        if earlier in self.head or later in self.head:
+            return earlier in self.head
+        if later is self.card:
+            return bool(earlier.steps & self.told)
+        before = {name for step in later.steps for name in (step, *_before(step, steps))}
+        return bool(earlier.steps & before)
+
+
+def longest(calls: Sequence[Call], depends: Callable[[Call, Call], bool]) -> list[Call]:
+    """The chain that ends with the last of the calls and has the most seconds."""
+    best: dict[int, list[Call]] = {}
+    for number, call in enumerate(calls):
+        before = [best[n] for n, other in enumerate(calls[:number]) if other.precedes(call) and depends(other, call)]
+        best[number] = [*max(before, key=_seconds, default=[]), call]
+    return best[len(calls) - 1]
+
+
+def _seconds(chain: list[Call]) -> float:
+    return sum(call.seconds for call in chain)
+
+
+def _before(name: str, steps: dict[str, Step]) -> tuple[str, ...]:
+    step = steps.get(name)
+    return (*step.needs, *step.after) if step else ()

@@ -1,0 +1,126 @@
+"""Automated work overlaps: the time between two human steps beside the longest chain of dependent cloud calls.
+
+Every cloud call takes 200 ms. Two spans of a set-up are looked at, in the real processes of the Procfile: from the sign-in's
+return to the plan card, and from the press on Approve to the consent card. The baseline, in the same run, is a straight-line
+script: the same calls, one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from bench.calls import Call, Json, read
+from bench.chain import Span
+from bench.table import median, table, verdict
+from jobs import codec
+from jobs.model import Profile, State
+from jobs.run import Event, Kind
+from jobs.steps import steps_for
+from practice.stack import Stack
+from practice.story import Story
+
+LATENCY_MS = 200
+RUNS = 3
+TARGET = 1.2
+DELAYS = {"latency_ms": str(LATENCY_MS), "replication_s": "0", "customization_s": "0", "trace_delay_s": "0"}
+SCENES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A run up to the consent card: its events, and every call of the cloud."""
+
+    events: tuple[Event, ...]
+    calls: list[Call]
+
+    def first(self, kind: Kind, wanted: Callable[[Event], bool] = lambda _: True) -> float:
+        """When that happened first."""
+        return next(event.at.timestamp() for event in self.events if event.kind is kind and wanted(event))
+
+
+def record() -> Recorded:
+    """Play the conversation up to the consent card."""
+    with Stack(env={"LOG_LEVEL": "DEBUG"}, practice=DELAYS) as stack:
+        people = stack.people()
+        try:
+            for _, play in Story(people, lambda _: None).scenes()[:SCENES]:
+                play()
+            items: list[Json] = people.control("GET", "calls")["items"]
+        finally:
+            people.close()
+        logs = [stack.folder / f"{name}.log" for name in ("web", "worker")]
+        return Recorded(_events(stack.ports.redis), read(items, *logs))
+
+
+def plan_span(recorded: Recorded) -> Span:
+    """From the browser's way back from Microsoft to the plan card."""
+    signed_in, planned = recorded.first(Kind.SIGNED_IN), recorded.first(Kind.PLANNED)
+    began = max(call.end for call in recorded.calls if call.path.endswith("/authorize") and call.end < signed_in)
+    card = _card(recorded, planned)
+    head = [call for call in _between(recorded, began, signed_in) if "/webex/" not in call.path]
+    work = [call for call in _between(recorded, signed_in, card.start) if call.steps]
+    steps = steps_for(Profile.ARTICLE)
+    return Span(tuple(head), tuple(work), card, frozenset(name for name, step in steps.items() if step.automatic), card.end - began)
+
+
+def consent_span(recorded: Recorded) -> Span:
+    """From the accepted webhook of the press on Approve to the consent card."""
+    approved = recorded.first(Kind.APPROVED)
+    waiting = recorded.first(Kind.FOUND, lambda e: e.finding is not None and e.step == "admin_consent" and e.finding.state is State.WAITING)
+    notices = [call for call in recorded.calls if call.method == "NOTIFY" and "attachmentActions" in call.path and call.end < approved]
+    began = max(call.end for call in notices if call.start < approved - LATENCY_MS / 1000)
+    began = min(call.end for call in notices if call.end > began - 0.1)
+    card = _card(recorded, waiting)
+    head = [call for call in _between(recorded, began, approved) if "/webex/" in call.path]
+    work = [call for call in _between(recorded, approved, card.start) if call.steps]
+    return Span(tuple(head), tuple(work), card, frozenset({"admin_consent"}), card.end - began)
+
+
+def _card(recorded: Recorded, after: float) -> Call:
+    return next(call for call in recorded.calls if call.method == "POST" and call.path.endswith("/messages") and call.start > after)
+
+
+def _between(recorded: Recorded, start: float, end: float) -> list[Call]:
+    return [call for call in recorded.calls if start - 0.005 <= call.start < end and call.method != "NOTIFY"]
+
+
+def _events(port: int) -> tuple[Event, ...]:
+    redis: Any = Redis(port=port)
+    key = next(iter(redis.scan_iter("run:*:events")))
+    return tuple(codec.load(raw, Event) for raw in redis.lrange(key, 0, -1))
+
+
+def _row(name: str, number: object, span: Span, chain: list[Call]) -> tuple[object, ...]:
+    length = sum(call.seconds for call in chain)
+    calls = len(span.head) + len(span.work) + 1
+    return (name, number, span.wall, length, len(chain), span.wall / length, span.total, calls, span.total / span.wall)
+
+
+HEAD = ("span", "run", "wall s", "chain s", "calls in it", "wall/chain", "one by one s", "calls", "faster by")
+
+
+def main() -> bool:
+    """Three runs, their medians, and whether both are within the target."""
+    steps, rows = steps_for(Profile.ARTICLE), []
+    for number in range(1, RUNS + 1):
+        recorded = record()
+        for name, span in (("sign-in to plan card", plan_span(recorded)), ("Approve to consent card", consent_span(recorded))):
+            rows.append(_row(name, number, span, span.chain(steps)))
+    names = sorted({str(row[0]) for row in rows}, reverse=True)
+    medians = [
+        (name, "median", *(median([_number(row[n]) for row in rows if row[0] == name]) for n in range(2, len(HEAD)))) for name in names
+    ]
+    table(f"Overlap, {LATENCY_MS} ms a cloud call; the baseline is the same calls one by one", HEAD, [*sorted(rows, key=_order), *medians])
+    return all([verdict(f"{row[0]}: wall/chain {_number(row[5]):.2f}, at most {TARGET}", _number(row[5]) <= TARGET) for row in medians])  # noqa: C419  every line is printed
+
+
+def _order(row: tuple[object, ...]) -> tuple[str, str]:
+    return str(row[0]), str(row[1])
+
+
+def _number(cell: object) -> float:
+    return float(str(cell))

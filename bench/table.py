@@ -1,0 +1,59 @@
+"""What a bench prints: the machine, a title with its baseline, and rows in columns."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+PACKAGES = ("rq", "redis", "msal", "httpx", "flask", "waitress", "webexteamssdk")
+
+
+def say(line: str = "") -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def machine() -> str:
+    """Versions, cores and load, without which a number says nothing."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}; {packages}"
+
+
+def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A title, a head and rows; numbers stand to the right, with three digits after the point at most."""
+    cells = [[_text(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    say(f"\n{title}")
+    for number, row in enumerate(cells):
+        source = head if number == 0 else rows[number - 1]
+        say("  " + "  ".join(_aligned(text, width, cell, number) for text, width, cell in zip(row, widths, source, strict=True)).rstrip())
+
+
+def verdict(what: str, good: bool) -> bool:  # noqa: FBT001  a line with its mark
+    """A line that says whether a target was met; returns it."""
+    say(f"  {'met' if good else 'NOT MET'}: {what}")
+    return good
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which that share of them lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one."""
+    return statistics.median(values)
+
+
+def _text(cell: object) -> str:
+    return f"{cell:.3f}".rstrip("0").rstrip(".") if isinstance(cell, float) else str(cell)
+
+
+def _aligned(text: str, width: int, cell: object, number: int) -> str:
+    return text.rjust(width) if number and isinstance(cell, int | float) else text.ljust(width)

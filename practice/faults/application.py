@@ -1,0 +1,140 @@
+"""The app registration and its service principal (facts/microsoft.md 1.1, 1.3, 9 rows 6 and 9)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from practice.faults.ground import Ground, Json
+from practice.faults.model import Fault, Level
+from practice.microsoft import ids
+from practice.microsoft.world import new_id
+
+FOREIGN_ID: Final = "258f6531-6087-4cc4-bb90-092c5fb3ed3f"
+
+
+def _redirects(ground: Ground, uris: list[str]) -> None:
+    ground.set_app(web=ground.app["web"] | {"redirectUris": uris})
+    ground.generate(ground.mailbox)
+
+
+def _other_uris(ground: Ground) -> list[str]:
+    return [uri for uri in ground.app["web"]["redirectUris"] if uri != ground.connect.callback_url]
+
+
+def _spa(ground: Ground) -> None:
+    ground.set_app(spa={"redirectUris": [ground.connect.callback_url]})
+    _redirects(ground, _other_uris(ground))
+
+
+def _assigned_only(ground: Ground) -> None:
+    ground.set_principal(appRoleAssignmentRequired=True)
+    ground.generate(ground.mailbox)
+
+
+def _foreign_permission(ground: Ground) -> None:
+    access: list[Json] = [{"id": FOREIGN_ID, "type": "Scope"}]
+    ground.set_app(requiredResourceAccess=[{"resourceAppId": ids.EXCHANGE_APP, "resourceAccess": access}])
+
+
+def _made_anew(ground: Ground) -> None:
+    """The same name, another client id: somebody deleted the app and made it again."""
+    principal, number = ground.principal, new_id()
+    ground.set_app(appId=number)
+    ground.tenant.principals.seed(principal | {"appId": number, "servicePrincipalNames": [number]})
+
+
+FAULTS: Final = (
+    Fault(
+        "app_deleted",
+        "microsoft.md 5 (700016)",
+        "the app registration was deleted",
+        lambda ground: ground.tenant.applications.drop(ground.app["id"]),
+        ("app_not_found",),
+        "answer",
+        "app",
+    ),
+    Fault("app_made_anew", "microsoft.md 9 row 9", "the app was made anew and has another client ID than the form", _made_anew, ("app_not_found",), "answer", "app"),
+    Fault(
+        "principal_deleted",
+        "microsoft.md 1.3, 5 (700016)",
+        "the enterprise application was deleted",
+        lambda ground: ground.tenant.principals.drop(ground.principal["id"]),
+        ("app_not_found",),
+        "answer",
+        "principal",
+    ),
+    Fault(
+        "principal_disabled",
+        "microsoft.md 1.3, 5 (7000112)",
+        "sign-in to the enterprise application is switched off",
+        lambda ground: ground.set_principal(accountEnabled=False),
+        ("app_disabled",),
+        "answer",
+        "principal",
+    ),
+    Fault(
+        "assignment_required",
+        "microsoft.md 1.3, 5 (50105)",
+        "the enterprise application is for assigned users only",
+        _assigned_only,
+        ("user_not_assigned",),
+        "answer",
+        "principal",
+    ),
+    Fault(
+        "redirect_removed",
+        "microsoft.md 9 row 9, 5 (50011)",
+        "Webex Connect's callback was removed from the app; the next Generate Token fails",
+        lambda ground: _redirects(ground, _other_uris(ground)),
+        ("redirect_uri_mismatch", "reply_address_missing"),
+        "",
+        "redirect",
+    ),
+    Fault(
+        "redirect_mistyped",
+        "microsoft.md 9 row 9, 5 (50011)",
+        "the callback has a slash at its end; the next Generate Token fails",
+        lambda ground: _redirects(ground, [*_other_uris(ground), ground.connect.callback_url + "/"]),
+        ("redirect_uri_mismatch",),
+        "",
+        "redirect",
+    ),
+    Fault(
+        "redirects_all_removed",
+        "microsoft.md 5 (900971)",
+        "the app has no redirect URI at all",
+        lambda ground: _redirects(ground, []),
+        ("reply_address_missing", "redirect_uri_mismatch"),
+        "",
+        "redirect",
+    ),
+    Fault(
+        "redirect_is_spa",
+        "microsoft.md 4 (24 h for SPA), 5 (700084)",
+        "the callback is registered as a single-page application",
+        _spa,
+        ("redirect_uri_is_spa", "redirect_uri_mismatch"),
+        "",
+        "redirect",
+    ),
+    Fault(
+        "permission_not_declared",
+        "microsoft.md 5 (650057, 650056)",
+        "SMTP.Send is not in the list of the app; the consent that was given goes on working",
+        lambda ground: ground.set_app(requiredResourceAccess=[]),
+        ("permission_not_declared", "app_misconfigured"),
+        "",
+        "permissions",
+        Level.NOTED,
+    ),
+    Fault(
+        "permission_id_unknown",
+        "microsoft.md 1.4, 5 (65006)",
+        "the app lists a permission id that Exchange does not have; the next consent fails",
+        _foreign_permission,
+        ("permission_id_unknown", "permission_not_declared"),
+        "",
+        "permissions",
+        Level.NOTED,
+    ),
+)

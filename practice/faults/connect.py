@@ -1,0 +1,72 @@
+"""Webex Connect: its form, its registration, its flow (facts/connect.md 1 and 4.3; facts/microsoft.md 9 rows 6, 9, 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from practice.faults.ground import Ground, put
+from practice.faults.model import Fault, Level
+from practice.mail.store import Mail
+from practice.microsoft.world import new_id
+
+NOWHERE: Final = "11111111-2222-4333-8444-555555555555"
+
+
+def _form(**fields: str) -> Callable[[Ground], None]:
+    return lambda ground: ground.fill_in(**fields)
+
+
+def _tenant(name: str) -> Callable[[Ground], None]:
+    return lambda ground: ground.fill_in(**ground.login_url(name))
+
+
+def _swapped(ground: Ground) -> None:
+    urls = ground.login_url(ground.tenant.id)
+    ground.fill_in(authorization_url=urls["access_token_url"], access_token_url=urls["authorization_url"])
+
+
+def _app(**values: object) -> Callable[[Ground], None]:
+    return lambda ground: put(ground.connect, **values)
+
+
+def _writes_to_itself(ground: Ground) -> None:
+    ground.cloud.flow.arrive(_mail(ground, ground.mailbox, 900))
+
+
+def _large_mail(ground: Ground) -> None:
+    ground.cloud.flow.arrive(_mail(ground, "kim@customer.example", 26 * 1024 * 1024))
+
+
+def _mail(ground: Ground, sender: str, size: int) -> Mail:
+    return Mail(f"<{new_id()}@customer.example>", sender, ground.mailbox, "Photos", "See below", size, ground.world.now())
+
+
+def _inside(name: str, source: str, what: str, apply: Callable[[Ground], None], cause: str, stops: str = "answer") -> Fault:
+    """A fault that nothing outside Webex Connect shows."""
+    return Fault(name, source, what, apply, (cause,), stops, "form", Level.UNSEEN)
+
+
+FAULTS: Final = (
+    Fault("form_scope_unknown", "microsoft.md 9 row 6, 5 (70011)", "the scope in the form has a typing error", _form(scope="offline_access https://outlook.office.com/SMTP.Sent"), ("scope_wrong",), "answer", "form"),
+    Fault("form_common", "microsoft.md 5 (50194)", "the addresses in the form say common in place of the tenant", _tenant("common"), ("common_endpoint_used",), "answer", "form"),
+    _inside("form_scope_graph", "microsoft.md 9 row 6, 4", "the scope in the form is Graph's SMTP.Send", _form(scope="offline_access https://graph.microsoft.com/SMTP.Send"), "scope_wrong"),
+    _inside("form_scope_mail_send", "microsoft.md 9 row 6, 0.1", "the scope in the form is Mail.Send", _form(scope="offline_access https://outlook.office.com/Mail.Send"), "scope_wrong"),
+    _inside("form_client_id", "microsoft.md 9 row 9, 5 (700016)", "the client ID in the form is no app's", _form(client_id=NOWHERE), "app_not_found"),
+    _inside("form_tenant_unknown", "microsoft.md 9 row 9, 5 (90002)", "the addresses in the form name a tenant that does not exist", _tenant(NOWHERE), "tenant_not_found"),
+    _inside("form_tenant_other", "microsoft.md 9 row 9, 5 (700016)", "the addresses in the form name another tenant", _tenant("fabrikam.com"), "app_not_found"),
+    _inside("form_urls_swapped", "microsoft.md 5 (900561)", "authorization and token address in the form are swapped", _swapped, "urls_swapped", ""),
+    _inside("form_refresh_url", "connect.md 1.2", "the refresh address in the form is the authorization address", lambda ground: ground.fill_in(refresh_token_url=ground.login_url(ground.tenant.id)["authorization_url"]), "urls_swapped"),
+    _inside("form_smtp_server", "connect.md 1.2", "the SMTP server in the form does not exist", _form(smtp_server="smtp.office356.com"), "smtp_unreachable"),
+    _inside("form_smtp_port", "connect.md 1.2", "the port in the form is 25", _form(port="25"), "smtp_unreachable"),
+    _inside("form_no_starttls", "connect.md 1.2", "Security in the form is None", _form(security="None"), "smtp_no_starttls"),
+    _inside("form_username_other", "microsoft.md 9 row 10", "Username in the form is a colleague", _form(username="agent@contoso.com"), "smtp_token_refused"),
+    _inside("form_sender_other", "microsoft.md 9 row 10 (5.2.252)", "Email ID in the form is another address, and Send As is missing", _form(email_id="sales@contoso.com"), "send_as_denied"),
+    _inside("connect_not_saved", "connect.md 1.5", "the app was changed and not saved", _app(saved=False), "connect_not_saved", "connect"),
+    _inside("connect_not_registered", "connect.md 1.5", "the app is not registered to Webex Engage", _app(service=""), "connect_not_registered", "connect"),
+    _inside("connect_flow_not_live", "connect.md 4.3 (no task, mail in debug)", "the flow of the service is not live", _app(live=False), "connect_flow_not_live", "connect"),
+    _inside("connect_asset_deleted", "connect.md 1.5 (never delete)", "the asset was deleted and made anew: it has another forwarding address", _app(forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"), "connect_address_gone", "connect"),
+    Fault("sender_is_recipient", "connect.md 4.3 (own test mail ignored), 1.7", "somebody tests with a mail from the mailbox to itself, which Webex Connect drops; the channel is right", _writes_to_itself, (), "", "mail", Level.NOTHING),
+    Fault("mail_too_large", "connect.md 4.3 (customer bounce), 1.7", "a customer's mail is larger than 25 MB; the channel is right", _large_mail, (), "", "mail", Level.NOTHING),
+    Fault("consent_reviewed", "connect.md 4.3 (consent screen error), 1.2", "the form asks to review consent explicitly, and users may not consent; the grant is there and the old token goes on working", lambda ground: ground.fill_in(explicit_consent="true"), (), "", "mail", Level.NOTHING),
+)

@@ -1,0 +1,171 @@
+"""What keeps the copy in the organisation: outbound policies, remote domains, mail-flow rules (facts/microsoft.md 2.3, 9 row 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from practice.faults.ground import Ground, Json, put
+from practice.faults.model import Fault, Level
+from practice.mail import gates
+
+BLOCKED: Final = ("forwarding_blocked",)
+
+
+def applying(ground: Ground) -> Json:
+    """The outbound policy that the mailbox gets now."""
+    return gates.policy(ground.tenant, ground.user)
+
+
+def _mode(mode: str) -> Callable[[Ground], None]:
+    return lambda ground: applying(ground).update(AutoForwardingMode=mode)
+
+
+def _rules(change: Callable[[Json], object]) -> Callable[[Ground], None]:
+    def apply(ground: Ground) -> None:
+        name = applying(ground)["Name"]
+        for rule in ground.exchange.outbound_rules:
+            if rule["HostedOutboundSpamFilterPolicy"] == name:
+                change(rule)
+
+    return apply
+
+
+def _without_rule(ground: Ground) -> None:
+    name = applying(ground)["Name"]
+    rules = ground.exchange.outbound_rules
+    rules[:] = [rule for rule in rules if rule["HostedOutboundSpamFilterPolicy"] != name]
+
+
+def _without_policy(ground: Ground) -> None:
+    policies = ground.exchange.outbound_policies
+    policies.remove(applying(ground))
+
+
+def higher_rule(ground: Ground, mode: str, **who: list[str]) -> None:
+    """A policy with a rule above all others."""
+    default = next(row for row in ground.exchange.outbound_policies if row["IsDefault"])
+    name = f"Strict {mode}"
+    ground.exchange.outbound_policies.append(
+        default | {"Name": name, "Identity": name, "Guid": name, "IsDefault": False, "Enabled": True, "AutoForwardingMode": mode}
+    )
+    for rule in ground.exchange.outbound_rules:
+        rule["Priority"] += 1
+    nobody: Json = {f"{prefix}{key}": [] for prefix in ("", "ExceptIf") for key in ("From", "FromMemberOf", "SenderDomainIs")}
+    rule = {"Name": name, "Identity": name, "Guid": name, "HostedOutboundSpamFilterPolicy": name, "State": "Enabled", "Priority": 0}
+    ground.exchange.outbound_rules.append(nobody | rule | {"Comments": None} | who)
+
+
+def _remote(name: str, domain: Callable[[Ground], str]) -> Callable[[Ground], None]:
+    def apply(ground: Ground) -> None:
+        rows = [row for row in ground.exchange.remote_domains if row["Name"] != name]
+        entry = {"Identity": name, "Name": name, "DomainName": domain(ground), "AutoForwardEnabled": False, "AutoReplyEnabled": True}
+        put(ground.exchange, remote_domains=[*rows, entry | {"IsInternal": False}])
+
+    return apply
+
+
+def rule(ground: Ground, name: str, **fields: Any) -> None:
+    """A mail-flow rule that is on."""
+    row = {"Identity": name, "Name": name, "State": "Enabled", "Mode": "Enforce", "Priority": len(ground.exchange.transport_rules)}
+    ground.exchange.transport_rules.append(row | fields)
+
+
+def _takes(**action: Any) -> Callable[[Ground], None]:
+    return lambda ground: rule(ground, "Nothing to Webex", RecipientDomainIs=[ground.forward_domain], **action)
+
+
+def _fault(name: str, what: str, apply: Callable[[Ground], None], expects: tuple[str, ...], on: str) -> Fault:
+    return Fault(name, "microsoft.md 9 row 2, 2.3; connect.md 4.3 (nothing inbound)", what, apply, expects, "forward", on)
+
+
+FAULTS: Final = (
+    _fault("policy_off", "the policy of the mailbox says Off", _mode("Off"), BLOCKED, "policy"),
+    _fault("policy_automatic", "the policy of the mailbox says Automatic, which is the same as Off", _mode("Automatic"), BLOCKED, "policy"),
+    _fault("policy_rule_disabled", "the rule of the policy is switched off", _rules(lambda row: row.update(State="Disabled")), BLOCKED, "policy"),
+    _fault("policy_without_rule", "the policy has lost its rule and applies to nobody", _without_rule, BLOCKED, "policy"),
+    _fault("policy_deleted", "the policy is deleted, its rule is left behind", _without_policy, BLOCKED, "policy"),
+    _fault("policy_other_sender", "the rule names another sender", _rules(lambda row: row.update(From=["agent@contoso.com"])), BLOCKED, "policy"),
+    _fault(
+        "policy_sender_excepted",
+        "the rule excepts the mailbox",
+        _rules(lambda row: row.update(ExceptIfFrom=["support@contoso.com"])),
+        BLOCKED,
+        "policy",
+    ),
+    _fault(
+        "policy_higher_rule",
+        "a rule above ours covers the whole domain, and its policy says Off",
+        lambda ground: higher_rule(ground, "Off", SenderDomainIs=["contoso.com"]),
+        BLOCKED,
+        "policy",
+    ),
+    _fault(
+        "policy_higher_rule_group",
+        "a rule above ours covers a group that the mailbox has joined",
+        lambda ground: (ground.tenant.groups[0]["members"].append(ground.mailbox), higher_rule(ground, "Off", FromMemberOf=["sales@contoso.com"]))[1],
+        BLOCKED,
+        "policy",
+    ),
+    _fault(
+        "remote_domain_default",
+        "the remote domain * forbids automatic forwarding",
+        _remote("Default", lambda _ground: "*"),
+        ("remote_domain_blocks_forwarding",),
+        "remote_domain",
+    ),
+    _fault(
+        "remote_domain_webex",
+        "a remote domain for Webex Connect forbids automatic forwarding",
+        _remote("Webex", lambda ground: ground.forward_domain),
+        ("remote_domain_blocks_forwarding",),
+        "remote_domain",
+    ),
+    _fault(
+        "rule_rejects",
+        "a mail-flow rule rejects mail to Webex Connect",
+        _takes(RejectMessageReasonText="Not allowed", RejectMessageEnhancedStatusCode="5.7.1"),
+        ("transport_rule_blocks",),
+        "rules",
+    ),
+    _fault("rule_deletes", "a mail-flow rule deletes mail to Webex Connect", _takes(DeleteMessage=True), ("transport_rule_blocks",), "rules"),
+    _fault(
+        "rule_redirects",
+        "a mail-flow rule redirects mail to Webex Connect",
+        _takes(RedirectMessageTo=["agent@contoso.com"]),
+        ("transport_rule_blocks",),
+        "rules",
+    ),
+    _fault("rule_quarantines", "a mail-flow rule quarantines mail to Webex Connect", _takes(Quarantine=True), ("transport_rule_blocks",), "rules"),
+    Fault(
+        "rule_may_block",
+        "microsoft.md 2.3 (report as possible)",
+        "a mail-flow rule rejects mail to the outside with a certain word in its subject",
+        lambda ground: rule(
+            ground, "Confidential", SentToScope="NotInOrganization", SubjectContainsWords=["confidential"], RejectMessageReasonText="No"
+        ),
+        ("transport_rule_may_block",),
+        "",
+        "rules",
+        Level.NOTED,
+    ),
+    Fault(
+        "sender_restricted",
+        "microsoft.md 2.3 (Restricted entities)",
+        "Exchange holds the mailbox for a sender of spam",
+        lambda ground: put(ground.user, restricted=True),
+        ("sender_restricted",),
+        "forward",
+        "restricted",
+    ),
+    Fault(
+        "dehydrated_again",
+        "microsoft.md 9 row 13, 2.4; connect.md 4.3 (policy will not save)",
+        "the organisation says that it is not customised; the policy that was made stays in force",
+        lambda ground: put(ground.exchange, dehydrated=True),
+        ("customization_needed",),
+        "",
+        "organization",
+        Level.NOTED,
+    ),
+)

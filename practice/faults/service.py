@@ -1,0 +1,37 @@
+"""The services themselves, and what only the looking suffers from (facts/microsoft.md 5, 7 and 3.5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from practice.faults.ground import Ground
+from practice.faults.model import Fault, Level
+
+BUSY: Final = json.dumps({"error": "temporarily_unavailable", "error_description": "AADSTS90033: A transient error has occurred. Please try again.", "error_codes": [90033]})
+TOO_MANY: Final = json.dumps({"error": {"code": "TooManyRequests", "message": "Too many requests."}})
+NUL: Final = "\0" * 4096
+
+
+def _entra_down(ground: Ground) -> None:
+    for tenant in (ground.tenant.id, "organizations", "common"):
+        ground.answer(f"/{tenant}/", 503, BUSY)
+
+
+def _tokens_down(ground: Ground) -> None:
+    ground.answer(f"/{ground.tenant.id}/oauth2/v2.0/token", 503, BUSY, "POST")
+
+
+def _answers(prefix: str, status: int, body: str, **headers: str) -> Callable[[Ground], None]:
+    return lambda ground: ground.answer(prefix, status, body, **headers)
+
+
+FAULTS: Final = (
+    Fault("entra_down", "microsoft.md 5 (90033 and others), 7", "Entra answers 503", _entra_down, ("entra_busy", "service_unavailable"), "answer", "service"),
+    Fault("entra_tokens_down", "microsoft.md 5 (90033 and others)", "the token endpoint of the tenant answers 503", _tokens_down, ("entra_busy", "service_unavailable"), "answer", "service"),
+    Fault("graph_throttled", "microsoft.md 7", "Graph asks for fewer requests; mail flows", _answers("/graph/v1.0/policies", 429, TOO_MANY, Retry_After="1"), (), "", "looking", Level.NOTHING),
+    Fault("graph_down", "microsoft.md 7", "Graph answers 503; mail flows", _answers("/graph/", 503, "{}"), (), "", "looking", Level.NOTHING),
+    Fault("exchange_forbidden", "microsoft.md 3.5", "Exchange answers 403 with NUL bytes; mail flows", _answers("/adminapi/", 403, NUL), (), "", "looking", Level.NOTHING),
+    Fault("exchange_html", "microsoft.md 3.5", "a proxy answers for Exchange with a page; mail flows", _answers("/adminapi/", 502, "<html>Bad gateway</html>", Content_Type="text/html"), (), "", "looking", Level.NOTHING),
+)

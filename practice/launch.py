@@ -1,0 +1,125 @@
+"""``python -m practice play``: the practice space in a browser, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from practice.page import packages
+from practice.page.host import PracticeSpace, real_settings
+from practice.page.server import PortTakenError
+from practice.stack import NotStartedError
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "data" / "space"
+
+PACE_S = 0.3
+
+
+class AlreadyRunsError(RuntimeError):
+    """Another practice space runs in this checkout; the text is its address."""
+
+
+def play(port: int, folder: Path = FOLDER) -> int:
+    """Start, print the address, wait for Ctrl-C, stop; 0 when all went well, 1 with a clear word when it did not."""
+    if names := real_settings():
+        return _refuse(f"The practice space does not start beside a real installation. Unset these first: {', '.join(names)}")
+    try:
+        with _alone(folder, port):
+            _say("The practice space starts. First the packages of the page ...")
+            packages.ensure()
+            return _run(PracticeSpace(folder / "run", port))
+    except AlreadyRunsError as error:
+        return _refuse(f"The practice space runs already: {error}. Open it there, or stop it with Ctrl-C in its terminal.")
+    except PortTakenError:
+        return _refuse(f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}")
+    except (packages.MissingError, NotStartedError) as error:
+        return _refuse(str(error))
+
+
+def _run(space: PracticeSpace) -> int:
+    stopped, started = threading.Event(), time.monotonic()
+    url = space.open()
+    try:
+        with _signals(stopped):
+            _start(space, stopped)
+            if not stopped.is_set():
+                _say(f"Ready after {time.monotonic() - started:.0f} s. Open this address in a browser on this machine:\n\n    {url}\n")
+                _say(f"Ctrl-C stops everything. Logs: {space.folder}")
+            stopped.wait()
+    finally:
+        with _signals(threading.Event()):
+            _say("Stopping ...")
+            space.stop()
+    _say("Everything is stopped.")
+    return 0
+
+
+def _start(space: PracticeSpace, stopped: threading.Event) -> None:
+    """Start in a thread, so that Ctrl-C works meanwhile, and say which process is up."""
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            space.start()
+        except Exception as error:  # noqa: BLE001 - it is raised again below, in the main thread
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="start")
+    thread.start()
+    told: set[str] = set()
+    while thread.is_alive() and not stopped.is_set():
+        thread.join(PACE_S)
+        for item in space.shown():
+            if item["pid"] and item["name"] not in told:
+                told.add(item["name"])
+                _say(f"  {item['name']:8} process {item['pid']}")
+    thread.join()
+    if failed and not stopped.is_set():
+        raise failed[0]
+
+
+@contextlib.contextmanager
+def _signals(stopped: threading.Event) -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, port: int) -> Iterator[None]:
+    """Hold the checkout's lock; raises :class:`AlreadyRunsError` with the address that its holder wrote."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            raise AlreadyRunsError(held.read().strip()) from None
+        held.truncate(0)
+        held.write(f"http://127.0.0.1:{port}")
+        held.flush()
+        yield
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _refuse(text: str) -> int:
+    sys.stderr.write(text + "\n")
+    return 1

@@ -1,0 +1,115 @@
+"""Runs everything behind the page: the stack of processes, with the page's own address as the bot's PUBLIC_URL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from practice.page.places import Json, Places
+from practice.page.server import PageServer
+from practice.page.web import Space
+from practice.stack import Stack
+
+
+@dataclass(slots=True)
+class SpaceStack(Stack):
+    """A stack whose browsers and webhooks come through the page."""
+
+    page_url: str = ""
+
+    @property
+    def public_url(self) -> str:
+        """The page's address."""
+        return self.page_url
+
+
+@dataclass(slots=True)
+class PracticeSpace:
+    """The page and everything behind it. ``open`` takes the port, ``start`` starts the rest, ``stop`` ends all of it."""
+
+    folder: Path
+    port: int
+    stack: SpaceStack | None = None
+    ready: bool = False
+    _server: PageServer = field(init=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def open(self) -> str:
+        """Serve the page, which shows how far the start is; raises :class:`practice.page.server.PortTakenError`."""
+        self._server = PageServer(self.port, Space(self).app())
+        self._server.start()
+        return self._server.url
+
+    def start(self) -> None:
+        """Start all processes and wait until they are healthy; raises :class:`practice.stack.NotStartedError`."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        url = self._server.url
+        self.stack = SpaceStack(env={"PUBLIC_URL": url}, folder=self.folder, keep=True, page_url=url)
+        self.stack.__enter__()
+        self.ready = True
+
+    def stop(self) -> None:
+        """End everything; only the logs stay."""
+        self.ready = False
+        if self.stack:
+            self.stack.stop()
+        self._server.stop()
+
+    @property
+    def places(self) -> Places | None:
+        """Where everything is, once the cloud's authority is written."""
+        stack = self.stack
+        if stack is None or "web" not in stack.processes or not stack.ca_path.exists():
+            return None
+        return Places(self._server.url, f"http://127.0.0.1:{stack.ports.web}", stack.cloud_url, stack.ca_path)
+
+    def shown(self) -> list[Json]:
+        """The processes as the page shows them."""
+        found = tuple(self.stack.processes.items()) if self.stack else ()
+        return [{"name": name, "state": self._state(process), "pid": _pid(process)} for name, process in found]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to one process and all of its children, as when a machine loses it; then start it again."""
+        if self.stack is None or name not in {"web", "worker"}:
+            raise KeyError(name)
+        with self._lock:
+            self.stack.kill(name, signal.SIGKILL, whole=True)
+            self.stack.processes[name].stop()
+            self.stack.start(name)
+
+    def _state(self, process: Any) -> str:
+        if process.alive:
+            return "running" if self.ready else "starting"
+        return "stopped" if process.running else "not yet"
+
+
+def _pid(process: Any) -> int:
+    return int(process.running.pid) if process.alive else 0
+
+
+def real_settings() -> list[str]:
+    """The names of settings of a real installation that are in this environment; practice does not start beside them."""
+    return sorted(name for name in REAL if os.environ.get(name))
+
+
+REAL = (
+    "WEBEX_ACCESS_TOKEN",
+    "WEBEX_WEBHOOK_SECRET",
+    "WEBEX_API_URL",
+    "PUBLIC_URL",
+    "REDIS_URL",
+    "MICROSOFT_CLIENT_ID",
+    "MICROSOFT_CLIENT_SECRET",
+    "MICROSOFT_LOGIN_URL",
+    "MICROSOFT_GRAPH_URL",
+    "EXCHANGE_ADMIN_URL",
+    "SMTP_SERVER",
+    "PROBE_SMTP_URL",
+    "ENCRYPTION_KEYS",
+)

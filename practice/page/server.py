@@ -1,0 +1,69 @@
+"""The page's server: plain HTTP on 127.0.0.1 only, a thread a connection, nothing written to the terminal."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+HOST = "127.0.0.1"
+
+
+class PortTakenError(OSError):
+    """Another program listens on the port."""
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's word
+        """A browser that went away is nobody's business."""
+
+
+class PageServer(ThreadedWSGIServer):
+    """Serves until it is stopped; an open event stream does not hold it up."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, app: WSGIApplication) -> None:
+        """Take the port; raises :class:`PortTakenError`."""
+        _probe(port)
+        super().__init__(HOST, port, app, _Quiet)
+
+    @property
+    def url(self) -> str:
+        """The address without a trailing slash."""
+        return f"http://{HOST}:{self.server_port}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A broken connection is nobody's business here."""
+
+    def start(self) -> None:
+        """Serve in a thread."""
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="page", daemon=True).start()
+
+    def stop(self) -> None:
+        """Free the port."""
+        self.shutdown()
+        self.server_close()
+
+
+def _probe(port: int) -> None:
+    """The server reuses addresses, so somebody else who listens is looked for first."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+                raise PortTakenError(error.errno, f"port {port} is taken") from error
+            raise

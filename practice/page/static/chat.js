@@ -1,0 +1,190 @@
+// The conversation: rooms, messages, threads, edits and cards.
+import { $, ask, call, clock, el } from "./dom.js";
+import { BOT, PEOPLE, SPACE, mark, sees, state, title, unread } from "./people.js";
+import { drawn } from "./cards.js";
+
+const theme = () => document.documentElement.dataset.theme;
+const LINK = /https?:\/\/[^\s<>"]+/g;
+
+export function take(messages) {
+  for (const message of messages) state.messages.set(message.id, message);
+  show();
+}
+
+export function show() {
+  rooms();
+  people();
+  conversation();
+}
+
+export function become(person) {
+  state.you = person;
+  document.cookie = `practice_you=${encodeURIComponent(person.email).replace("%40", "@")}; path=/; SameSite=Lax`;
+  if (!person.space) state.room = "direct";
+  answerIn("");
+  restart();
+}
+
+export function restart() {
+  $("messages").replaceChildren();
+  show();
+  $("messages").scrollTop = $("messages").scrollHeight;
+  document.dispatchEvent(new CustomEvent("room"));
+}
+
+function people() {
+  const mine = (person) => unread(person, "direct") + (person.space ? unread(person, "space") : 0);
+  if (!$("people").children.length) {
+    for (const person of PEOPLE) {
+      const radio = el("input", { type: "radio", name: "you", value: person.id, onchange: () => become(person) });
+      $("people").append(el("label", { "data-person": person.id }, radio, person.title, el("span", { class: "dot", hidden: true })));
+      $("person").append(el("option", { value: person.id }));
+    }
+    $("person").onchange = () => become(PEOPLE.find((each) => each.id === $("person").value));
+  }
+  for (const person of PEOPLE) {
+    const label = $("people").querySelector(`[data-person=${person.id}]`), count = person === state.you ? 0 : mine(person);
+    label.querySelector("input").checked = person === state.you;
+    const dot = label.querySelector(".dot");
+    dot.hidden = !count;
+    dot.textContent = count ? String(count) : "";
+    dot.title = count ? `${count} new` : "";
+    const option = $("person").querySelector(`[value=${person.id}]`);
+    option.textContent = `You: ${person.title.toLowerCase()}${count ? ` (${count} new)` : ""}`;
+  }
+  $("person").value = state.you.id;
+}
+
+function rooms() {
+  const known = [["space", SPACE], ["direct", "Bot, 1:1"]].filter(([room]) => room === "direct" || state.you.space);
+  const focused = document.activeElement?.dataset?.room;
+  $("rooms").replaceChildren(...known.map(([room, name]) => {
+    const count = room === state.room ? 0 : unread(state.you, room);
+    return el("button", {
+      type: "button", role: "tab", id: `room-${room}`, "data-room": room, "aria-selected": String(room === state.room), "aria-controls": "messages",
+      tabindex: room === state.room ? "0" : "-1", onclick: () => enter(room), onkeydown: (event) => arrow(event, room),
+    }, name, count ? el("span", { class: "count" }, String(count), el("span", { class: "vh" }, " new")) : null);
+  }));
+  $("messages").setAttribute("aria-labelledby", `room-${state.room}`);
+  if (focused) $(`room-${focused}`)?.focus();
+}
+
+function arrow(event, room) {
+  if (!["ArrowLeft", "ArrowRight"].includes(event.key) || !state.you.space) return;
+  enter(room === "space" ? "direct" : "space");
+  $(`room-${state.room}`).focus();
+}
+
+export function enter(room) {
+  state.room = room;
+  answerIn("");
+  restart();
+}
+
+function conversation() {
+  const shown = [...state.messages.values()].filter((message) => sees(state.you, state.room, message)).sort((a, b) => a.created.localeCompare(b.created));
+  state.seen[`${state.you.id}/${state.room}`] = Math.max(0, ...shown.map((message) => message.change));
+  const box = $("messages");
+  if (!shown.length) return void box.replaceChildren(el("p", { class: "day empty" }, state.you.space || state.room === "direct" ? hint() : ""));
+  box.querySelector(".empty")?.remove();
+  const roots = shown.filter((message) => !message.parentId || !shown.some((other) => other.id === message.parentId));
+  let fresh = null;
+  for (const message of shown) {
+    const known = box.querySelector(`[data-id="${message.id}"]`);
+    if (known && known.dataset.change === String(message.change)) continue;
+    const node = roots.includes(message) ? root(message, known) : reply(message);
+    if (known) known.replaceWith(node);
+    else { place(box, message, node, roots); fresh = node; }
+  }
+  for (const thread of box.querySelectorAll("details.thread")) count(thread);
+  if (fresh) reveal(box, fresh);
+}
+
+const hint = () => (state.room === "direct"
+  ? "Only you and the bot are here. Type /help, or wait for what the bot sends you."
+  : "Nothing is said here yet. Type /setup-email support@contoso.com to begin.");
+
+function place(box, message, node, roots) {
+  if (roots.includes(message)) {
+    for (const thread of box.querySelectorAll("details.thread")) thread.open = false;
+    box.append(node);
+    return;
+  }
+  const thread = box.querySelector(`[data-id="${message.parentId}"] details.thread`);
+  thread.hidden = false;
+  thread.open = true;
+  thread.querySelector(".replies").append(node);
+}
+
+function reveal(box, node) {
+  const tall = node.offsetHeight > box.clientHeight;
+  if (box.scrollHeight > box.clientHeight) node.scrollIntoView({ block: tall ? "start" : "nearest" });
+}
+
+function root(message, known) {
+  const thread = known?.querySelector("details.thread") || el("details", { class: "thread", open: true, hidden: true },
+    el("summary", { class: "sub small" }), el("div", { class: "replies" }),
+    el("button", { class: "link small", type: "button", onclick: () => { answerIn(message.id); $("text").focus(); } }, "Reply in thread"));
+  return el("article", { class: "msg", "data-id": message.id, "data-change": message.change },
+    el("div", { class: `av ${message.from === BOT ? "bot" : ""}`, "aria-hidden": "true" }, mark(message.from)),
+    el("div", {}, head(message), ...body(message), thread));
+}
+
+function reply(message) {
+  return el("article", { class: "msg", "data-id": message.id, "data-change": message.change }, el("div", {},
+    head(message, el("span", { class: `av ${message.from === BOT ? "bot" : ""}`, "aria-hidden": "true" }, mark(message.from))), ...body(message)));
+}
+
+function count(thread) {
+  const replies = thread.querySelectorAll(".replies > .msg").length;
+  thread.querySelector("summary").textContent = `${replies} ${replies === 1 ? "reply" : "replies"}`;
+}
+
+const head = (message, ...before) => el("p", { class: "who" }, ...before, el("b", {}, message.from === state.you.email ? `${title(message.from)} (you)` : title(message.from)),
+  el("span", { class: "sub small" }, clock(message.created) + (message.edits ? `, edited ${message.edits === 1 ? "once" : `${message.edits} times`}` : "")));
+
+function body(message) {
+  if (!message.card) return [el("p", { class: "words" }, ...words(message)), ...message.files.map((file) => el("p", { class: "small sub" }, `File: ${file.split("/").pop()}`))];
+  const box = el("div", { class: "cardbox" });
+  box.append(drawn(message.card, theme(), (press) => act(message, press, box)));
+  return [box, el("p", { class: "refused small bad", role: "alert", hidden: true })];
+}
+
+function words(message) {
+  if (message.from !== BOT) return [message.html ? el("span", { class: "ment" }, "@Email ") : "", message.text.replace(/^Email\s+/, "")];
+  const text = message.text, parts = [];
+  let at = 0;
+  for (const found of text.matchAll(LINK)) {
+    parts.push(text.slice(at, found.index), el("a", { href: "#", onclick: (event) => { event.preventDefault(); open(found[0]); } }, found[0]));
+    at = found.index + found[0].length;
+  }
+  return [...parts, text.slice(at)];
+}
+
+// Links to the practice cloud lead through this page: its own address is HTTPS with an authority that no browser knows.
+export const here = (url) => (state.cloud && url.startsWith(`${state.cloud}/`) ? `${location.origin}/cloud/${url.slice(state.cloud.length + 1)}` : url);
+const open = (url) => window.open(here(url), "_blank", "noopener");
+
+async function act(message, press, box) {
+  if (press.url) return void open(press.url);
+  const refused = box.nextElementSibling;
+  box.classList.add("busy");
+  try {
+    const data = Object.keys(press.data).length ? { data: press.data } : { title: press.title };
+    await call("POST", "webex/press", { as: state.you.email, message_id: message.id, inputs: press.inputs, ...data });
+    refused.hidden = true;
+  } catch (error) {
+    refused.textContent = error.message;
+    refused.hidden = false;
+  } finally {
+    setTimeout(() => box.classList.remove("busy"), 600);
+  }
+}
+
+export function answerIn(parent) {
+  state.parent = parent;
+  $("replying").hidden = !parent;
+  $("replying").firstElementChild.textContent = "Your words go into the thread.";
+}
+
+export const askWho = (title, words, button) => ask(title, words, [{ name: "as", label: "Account", options: PEOPLE.map((person) => person.email), value: "support@contoso.com" }], button);

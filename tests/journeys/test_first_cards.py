@@ -1,0 +1,184 @@
+"""What people type and press wrongly at the beginning: a clear answer, the values kept, and nothing changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from practice.client import People, does
+from practice.walk import band, space, words
+
+
+@pytest.mark.parametrize(
+    ("typed", "why", "meant"),
+    [
+        ("support@contoso,com", "A comma stands in the domain, where a dot belongs.", "support@contoso.com"),
+        ("support.contoso.com", "An address has an @ between its name and its domain.", ""),
+        ("support@contoso.com agent@contoso.com", "There is more than one address.", ""),
+        ("support(at)contoso.com", "An address has an @ between its name and its domain.", "support@contoso.com"),
+    ],
+)
+def test_malformed_address(new_walk: Any, typed: str, why: str, meant: str) -> None:
+    """The card names what is wrong, offers what was meant where that is clear, and a field for everything else."""
+    walk = new_walk()
+    card = walk.type(f"/setup-email {typed}")
+    assert why in words(card)
+    assert ("mailbox_meant" in str(card["card"])) is bool(meant)
+    asked = walk.press(card, "setup", {"mailbox": "support@contoso.com"}, title=_button(card, meant))
+    assert ("intake" in does(asked), "support@contoso.com" in words(asked), walk.writes()) == (True, True, [])
+
+
+def _button(card: dict[str, Any], meant: str) -> str:
+    """The title of the button that takes the suggestion, or what the field holds."""
+    found = [each["title"] for each in _submits(card["card"]) if bool(each["data"].get("mailbox_meant")) is bool(meant)]
+    return str(found[0])
+
+
+def _submits(element: Any) -> list[dict[str, Any]]:
+    if isinstance(element, list):
+        return [found for each in element for found in _submits(each)]
+    if not isinstance(element, dict):
+        return []
+    mine = [element] if element.get("type") == "Action.Submit" and element["data"].get("do") == "setup" else []
+    return mine + [found for each in element.values() for found in _submits(each)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"callback_url": "http://contoso.us.webexconnect.io/callback"}, "It must begin with https://"),
+        ({"callback_url": "https://contoso.us.webexconnect.io"}, "The path is missing. Copy the whole field; it ends in /callback."),
+        ({"callback_url": "call me back"}, "This is not a web address as Webex Connect shows it."),
+        ({"forwarding_address": "support@contoso.com"}, "This is the mailbox itself."),
+        ({"forwarding_address": "nobody"}, "An address has an @ between its name and its domain."),
+    ],
+)
+def test_wrong_details(new_walk: Any, wrong: dict[str, str], why: str) -> None:
+    """The same card comes back with the wrong field named and every value kept; corrected, it leads on."""
+    walk = new_walk()
+    values = {**walk.right(lifetime="24", profile="least", keep_copy="no"), **wrong}
+    card = walk.press(walk.ask(), "intake", values)
+    assert (why in words(card), band(card).splitlines()[0]) == (True, "◆  One field needs a correction")
+    assert all(value in str(card["card"]) for value in values.values())
+    walk.people.press(walk.requester, card, "intake", walk.right())
+    assert walk.card("a sign-in card", "ask_administrator", link=True)["parentId"] == walk.said["id"]
+    assert walk.writes() == []
+
+
+def test_two_wrong_details_are_both_named(new_walk: Any) -> None:
+    """Each wrong field has its own sentence."""
+    walk = new_walk()
+    card = walk.press(walk.ask(), "intake", {"callback_url": "", "forwarding_address": "x"}, force=True)
+    assert band(card).splitlines()[0] == "◆  2 fields need a correction"
+    assert [line for line in words(card).splitlines() if "✗" in line] == [
+        "▌ ✗  The Call Back URL is missing.",
+        "▌ ✗  An address has an @ between its name and its domain.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "says"),
+    [
+        ("sales@contoso.com", "group"),
+        ("nobody@contoso.com", "nobody@contoso.com"),
+        ("disabled@contoso.com", "disabled@contoso.com"),
+        ("unlicensed@contoso.com", "unlicensed@contoso.com"),
+    ],
+)
+def test_mailbox_that_cannot_be_connected(new_walk: Any, mailbox: str, says: str) -> None:
+    """A group, a missing, a blocked and an unlicensed mailbox: the plan says so, cannot be approved, and can be looked at again."""
+    walk = new_walk(mailbox)
+    walk.ask()
+    walk.open(walk.details())
+    plan = walk.card("a plan that is blocked", "look_again")
+    assert "approve" not in does(plan)
+    assert [line for line in words(plan).splitlines() if line.startswith("✗") and says in line], words(plan)
+    assert walk.writes() == []
+
+
+def test_licence_given_meanwhile(people: People, new_walk: Any) -> None:
+    """Look again reads anew: once the licence is there, the plan can be approved."""
+    walk = new_walk("unlicensed@contoso.com")
+    walk.ask()
+    walk.open(walk.details())
+    blocked = walk.card("a plan that is blocked", "look_again")
+    users = lambda licensed, mailbox: {"users": {walk.mailbox: {"licensed": licensed, "mailbox": mailbox}}}  # noqa: E731  said twice
+    people.control("PATCH", "tenants/contoso.com", users(True, {}))  # noqa: FBT003  the value is the state
+    walk.people.press(walk.requester, blocked, "look_again")
+    walk.card("a plan to approve", "approve")
+    people.control("PATCH", "tenants/contoso.com", users(False, None))  # noqa: FBT003  the value is the state
+
+
+def test_wrong_person_presses(new_walk: Any) -> None:
+    """A colleague's presses are refused, and the requester's still count."""
+    walk = new_walk()
+    first = walk.ask()
+    refused = walk.press(first, "intake", walk.right(), who="colleague@contoso.com")
+    assert "This button is not for you. Nothing was changed." in words(refused)
+    walk.open(walk.details())
+    plan = walk.card("a plan card", "approve")
+    for who in ("colleague@contoso.com", "admin@contoso.com"):
+        assert "Nothing was changed" in words(walk.press(plan, "approve", who=who))
+    assert walk.writes() == []
+
+
+def test_card_pressed_twice_and_old_cards(new_walk: Any) -> None:
+    """A second press of the first card, of Approve, and of a plan that is not in force any more changes nothing and says so."""
+    walk = new_walk()
+    first = walk.ask()
+    walk.details()
+    assert "earlier stage" in words(walk.press(first, "intake", walk.right(), version=0))
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    old = walk.card("a plan card", "approve", "least_privilege")
+    walk.people.press(walk.requester, old, "least_privilege")
+    walk.people.until("a plan without E2", lambda: "E2" not in words(walk.card("a plan card", "approve")).partition("Commands")[0])
+    assert "earlier stage" in words(walk.press(old, "approve", version=0))
+    assert walk.writes() == []
+    plan = walk.card("a plan card", "approve")
+    walk.people.press(walk.requester, plan, "approve")
+    walk.form()
+    assert "Nothing was changed" in words(walk.press(plan, "approve", version=0))
+
+
+def test_run_that_has_ended(new_walk: Any) -> None:
+    """After /cancel every card of the run is dead."""
+    walk = new_walk()
+    first = walk.ask()
+    assert "is cancelled" in words(walk.type(f"/cancel {walk.mailbox}"))
+    assert "The run has ended" in words(walk.press(first, "intake", walk.right()))
+
+
+@pytest.mark.parametrize("typed", ["/setup-emails support@contoso.com", "please do not /setup-email yet", "/checkout", "hello"])
+def test_unknown_command(new_walk: Any, typed: str) -> None:
+    """Nothing runs; the answer is help, and the nearest command where there is one."""
+    walk = new_walk()
+    answer = walk.type(typed)
+    assert "intake" not in does(answer)
+    assert "/setup-email" in words(answer)
+    assert "No run is going on here" in words(walk.type("/status"))
+
+
+def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
+    """From another space: pointed to the running run, which goes on; two mailboxes go side by side in one space."""
+    walk = new_walk()
+    walk.ask()
+    other = new_walk(room=space(people))
+    answer = other.ask()
+    assert band(answer).splitlines()[0].startswith("support@contoso.com is being set up already, in run ")
+    beside = new_walk("service@contoso.com", room=walk.room)
+    beside.ask()
+    shown = words(walk.type("/status"))
+    assert [name in shown for name in ("support@contoso.com", "service@contoso.com")] == [True, True]
+    which = walk.type("/cancel")
+    assert "More than one run is going on here" in words(which)
+
+
+def test_mailbox_field_of_a_busy_mailbox(new_walk: Any) -> None:
+    """Without an address in the command, the address of a running setup is refused in the field."""
+    walk = new_walk()
+    walk.ask()
+    other = new_walk(room="direct", requester="colleague@contoso.com")
+    card = other.type("/setup-email")
+    again = other.press(card, "intake", other.right(mailbox="support@contoso.com"))
+    assert "is at work on this mailbox" in words(again)

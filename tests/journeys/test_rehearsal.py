@@ -1,0 +1,73 @@
+"""The rehearsal and the proof, where they do not go by the book. No probe server here: a person sends the test mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from practice.client import People, does
+from practice.walk import Walk, band, words
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """No probe: the test mail is sent by a person."""
+    return {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}
+
+
+@pytest.fixture
+def at_form(new_walk: Callable[..., Walk]) -> Walk:
+    """A walk up to the form of Webex Connect."""
+    walk = new_walk()
+    walk.approve(walk.plan(profile="least"))
+    walk.form()
+    return walk
+
+
+def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) -> None:
+    """Each failure is named, and a rehearsal that is skipped needs a reason."""
+    walk = at_form
+    page = walk.rehearse("agent@contoso.com")
+    card = walk.saying("The rehearsal of Generate Token failed")
+    assert ("rehearse" in does(card), "mailbox" in page.text) == (True, True), page.text
+    people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}})
+    walk.rehearse()
+    failed = walk.saying("535 5.7.139")
+    assert "SMTP AUTH is off for the mailbox." in words(failed)
+    assert "5.7.139" in words(walk.card("a failed rehearsal", "rehearse"))
+    refused = walk.press(walk.offer(), "skip_rehearsal", {"skip_reason": "   "}, force=True)
+    assert "A reason is needed" in words(refused)
+    walk.skip("The mailbox user is away")
+    assert "The mailbox user is away" in words(walk.saying("The rehearsal was skipped"))
+
+
+def test_errors_explained(people: People, at_form: Walk) -> None:
+    """A secret ID pasted into Connect: the text of its error, pasted into the card, names the secret's Value and its ID."""
+    walk = at_form
+    card = walk.form()
+    secret_id = people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"][0]["keyId"]
+    text = (
+        "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
+        f"not the client secret ID, for a secret added to app '{secret_id}'."
+    )
+    answer = walk.press(card, "explain", {"error_text": text})
+    assert "enters the secret's Value (not its ID)" in words(answer)
+    assert "The bot does not know this error" in words(walk.press(card, "explain", {"error_text": "it is broken"}))
+
+
+def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:
+    """The subject and the address are shown, a mail of one's own counts, and the agent's answer proves the channel."""
+    walk = at_form
+    walk.fill_in()
+    walk.skip()
+    card = walk.card("a card that asks to send the test mail", "test_sent", seconds=30)
+    subject = next(line.removeprefix("Subject").strip() for line in words(card).splitlines() if line.startswith("Subject"))
+    people.press(walk.requester, card, "test_sent")
+    sent = {"from": "customer@customer.example", "to": walk.mailbox, "subject": subject, "body": "Hello"}
+    people.control("POST", "mail/customer", sent)
+    walk.answer()
+    done = walk.done()
+    assert "skipped" in words(done).lower()
+    assert band(done).splitlines()[0] == "✓  support@contoso.com is connected to Webex Contact Center"

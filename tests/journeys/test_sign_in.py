@@ -1,0 +1,112 @@
+"""Signing in at Microsoft, granting consent, and everything that goes wrong there: its own words, and a way on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from practice.client import People, does, links
+from practice.stack import Stack
+from practice.walk import Walk, apps, band, words
+
+
+def _asked(walk: Walk) -> dict[str, Any]:
+    walk.ask()
+    return walk.details()
+
+
+@pytest.mark.parametrize(
+    ("who", "decision", "says"),
+    [
+        ("admin@contoso.com", "decline", "The permission was declined."),
+        ("helpdesk@contoso.com", "accept", "an administrator has to"),
+        ("admin@fabrikam.com", "accept", "another tenant"),
+    ],
+)
+def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str) -> None:
+    """Declined, not allowed, the wrong tenant: the page and the card say which; the same card lets the right one sign in."""
+    walk = new_walk()
+    page = walk.open(_asked(walk), who, decision)
+    card = walk.saying(says)
+    assert "The way on is in the card" in page.text or "You are signed in" in page.text
+    assert (card["parentId"], "ask_administrator" in does(card), bool(links(card)), walk.writes()) == (walk.said["id"], True, True, [])
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.card("a plan card", "approve")
+
+
+def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
+    """The administrator gets the card 1:1 and passes it on; an address outside is refused."""
+    walk = new_walk()
+    card = _asked(walk)
+    for wrong, why in (("nobody", "An address has an @"), ("outsider@evil.example", "not an address of an organisation")):
+        assert why in words(walk.press(card, "ask_administrator", {"administrator": wrong}))
+    walk.people.press(walk.requester, card, "ask_administrator", {"administrator": "helpdesk@contoso.com"})
+    direct = walk.card("the card 1:1", "ask_administrator", link=True, member="helpdesk@contoso.com")
+    assert "Your turn" in band(direct)
+    walk.people.press("helpdesk@contoso.com", direct, "ask_administrator", {"administrator": "admin@contoso.com"})
+    last = walk.card("the card 1:1", "ask_administrator", link=True, member="admin@contoso.com")
+    walk.open(last)
+    walk.card("a plan card", "approve")
+    assert "Signed in at Microsoft: admin@contoso.com" in words(walk.saying("Signed in at Microsoft"))
+
+
+def _at_consent(new_walk: Any, **details: str) -> tuple[Walk, dict[str, Any]]:
+    walk = new_walk()
+    walk.approve(walk.plan(**details))
+    return walk, walk.card("a consent card", "look_again", link=True, seconds=40)
+
+
+@pytest.mark.parametrize(
+    ("who", "decision", "says"),
+    [
+        ("admin@contoso.com", "decline", "The permission was declined."),
+        ("helpdesk@contoso.com", "accept", "an administrator has to"),
+    ],
+)
+def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str) -> None:
+    """Declined and not allowed have their own words; the card still leads to Microsoft."""
+    walk, card = _at_consent(new_walk)
+    page = walk.open(card, who, decision)
+    assert says in page.text
+    again = walk.saying(says)
+    assert (bool(links(again)), {"ask_consent", "look_again"} <= does(again)) == (True, True)
+    walk.open(again)
+    walk.form()
+
+
+def test_consent_by_somebody_else(new_walk: Any) -> None:
+    """Ask someone else sends the card 1:1; whoever has it may grant."""
+    walk, card = _at_consent(new_walk)
+    walk.people.press(walk.requester, card, "ask_consent", {"administrator": "admin@contoso.com"})
+    walk.open(walk.card("the consent card 1:1", "look_again", link=True, member="admin@contoso.com"))
+    walk.form()
+
+
+def test_consent_granted_in_the_portal(stack: Stack, people: People, new_walk: Any) -> None:
+    """Already granted looks again: not granted yet is said, granted leads on."""
+    walk, card = _at_consent(new_walk)
+    app = apps(people)[0]
+    people.look()
+    before = people.change
+    walk.people.press(walk.requester, card, "look_again")
+    walk.people.wait_for("the consent card again, or a word", lambda each: "grant" in words(each), after=before)
+    tenant = people.control("GET", "tenants/contoso.com")["id"]
+    people.open_link(walk.admin, f"{stack.cloud_url}/{tenant}/adminconsent?client_id={app['appId']}")
+    walk.people.press(walk.requester, walk.card("a consent card", "look_again", link=True), "look_again")
+    walk.form()
+
+
+def test_session_revoked_in_the_middle(people: People, new_walk: Any) -> None:
+    """The sign-in card comes again, and after it the run goes on with what is done."""
+    walk, card = _at_consent(new_walk)
+    people.control("PATCH", "tenants/contoso.com", {"revoke_sessions": "admin@contoso.com"})
+    people.look()
+    before = people.change
+    people.press(walk.requester, card, "look_again")
+    again = walk.card("a sign-in card", "ask_administrator", link=True, after=before, seconds=30)
+    assert "revoked" in words(again)
+    walk.open(again)
+    walk.consent()
+    walk.form()
+    assert len(apps(people)) == 1

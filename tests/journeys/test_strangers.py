@@ -1,0 +1,47 @@
+"""Outsiders, guests and other bots get nothing, wherever they write or press."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from practice.client import People
+from practice.walk import space, words
+
+OUTSIDER = "outsider@evil.example"
+
+
+def test_outsider_in_a_direct_message(people: People, new_walk: Any) -> None:
+    """Refused, without a word about any channel."""
+    walk = new_walk(room="direct", requester=OUTSIDER)
+    answer = words(walk.type("/setup-email support@contoso.com"))
+    assert ("Nothing was changed" in answer, "support@contoso.com" in answer) == (True, False)
+
+
+def test_outsider_in_the_space(people: People, new_walk: Any) -> None:
+    """With somebody of another organisation in the space, nobody there is told anything."""
+    walk = new_walk(room=space(people, OUTSIDER))
+    answer = words(walk.ask())
+    assert "Somebody from another organisation is in this space" in answer
+    assert "support@contoso.com" not in answer
+
+
+def test_outsider_who_joins_later(people: People, new_walk: Any) -> None:
+    """A space that was fine when the card was posted is looked at again when a button is pressed."""
+    walk = new_walk()
+    card = walk.ask()
+    people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
+    refused = walk.press(card, "intake", walk.right())
+    assert "Somebody from another organisation is in this space" in words(refused)
+
+
+def test_guest_and_other_bot(people: People, new_walk: Any) -> None:
+    """A guest is refused in a sentence; another bot gets no answer, so that two bots never talk."""
+    walk = new_walk(room="direct", requester="guest@guests.example")
+    assert "not guests" in words(walk.ask())
+    people.look()
+    before = people.change
+    people.say("other-bot@webex.bot", "/setup-email support@contoso.com")
+    look = new_walk(room="direct", requester="colleague@contoso.com")
+    look.type("/help")
+    mine = [each for each in people.messages.values() if each["change"] > before and "other-bot@webex.bot" in each["members"]]
+    assert [each["from"] for each in mine] == ["other-bot@webex.bot"]

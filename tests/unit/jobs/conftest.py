@@ -1,0 +1,157 @@
+"""Real parts for the tests of the work: a store, a vault, and Graph and Exchange with scripted answers behind their real clients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from jobs.clock import now
+from jobs.mail.trace import open_trace
+from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.graph import Graph
+from jobs.model import Account, Channel, Finding, Person, State
+from jobs.run import Event, Kind
+from jobs.settings import Settings
+from jobs.step import Context
+from jobs.store import Store
+from jobs.vault import Vault
+
+MAILBOX = "support@contoso.com"
+CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
+ASKER = Person("person-1", "anna@contoso.com", "org-1")
+ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
+MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+
+
+@dataclass
+class Cloud:
+    """Graph and Exchange, scripted. What is asked is named ``GET /path`` or by its cmdlet; the last answer is given again and again.
+
+    An answer is a JSON body, or a status with one. Without a script Graph knows nothing (404), a cmdlet finds nothing, and writes succeed.
+    """
+
+    script: dict[str, list[Any]] = field(default_factory=dict)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+
+    def on(self, what: str, *answers: Any) -> Cloud:
+        """Answers, in their order."""
+        self.script[what] = list(answers)
+        return self
+
+    def refuse(self, what: str, status: int, code: str = "", message: str = "") -> Cloud:
+        """An error in the service's own form."""
+        return self.on(what, (status, {"error": {"code": code, "message": message, "details": [{"message": message}]}}))
+
+    @property
+    def writes(self) -> list[tuple[str, Any]]:
+        """What was asked that changes something."""
+        return [(what, body) for what, body in self.asked if not what.startswith(("GET ", "Get-"))]
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """httpx.MockTransport's handler."""
+        body = json.loads(request.content) if request.content else None
+        if "/InvokeCommand" in request.url.path:
+            call = body["CmdletInput"]
+            return self._answer(call["CmdletName"], call["Parameters"], (200, {"value": []}))
+        path = unquote(request.url.raw_path.decode().partition("?")[0]).removeprefix("/v1.0")
+        known = {"GET": (404, {"error": {"code": "Request_ResourceNotFound"}}), "POST": (201, {"id": "made"})}
+        return self._answer(f"{request.method} {path}", body, known.get(request.method, (204, None)))
+
+    def _answer(self, what: str, body: Any, otherwise: Any) -> httpx.Response:
+        self.asked.append((what, body))
+        answers = self.script.get(what, [otherwise])
+        found = answers.pop(0) if len(answers) > 1 else answers[0]
+        status, content = found if isinstance(found, tuple) else (200, {"value": found} if isinstance(found, list) else found)
+        return httpx.Response(status, json=content) if content is not None else httpx.Response(status)
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    """Microsoft, scripted."""
+    return Cloud()
+
+
+@pytest.fixture
+def channel() -> Channel:
+    """The channel of the tests."""
+    return CHANNEL
+
+
+@pytest.fixture
+def asker() -> Person:
+    """Who asks."""
+    return ASKER
+
+
+@pytest.fixture
+def store(redis: Redis) -> Store:
+    """Runs in an empty Valkey."""
+    return Store(redis)
+
+
+@pytest.fixture
+def work_settings(redis_url: str) -> Settings:
+    """Settings of the public clouds; nothing in the tests reaches them."""
+    return Settings("https://bot.test", redis_url, "bot-app", "bot-secret", (Fernet.generate_key().decode(),))
+
+
+@pytest.fixture
+def vault(redis: Redis, work_settings: Settings) -> Vault:
+    """Sealed values in an empty Valkey."""
+    return Vault(redis, work_settings.encryption_keys)
+
+
+Given = Callable[..., Context]
+
+
+@pytest.fixture
+def given(cloud: Cloud, store: Store, vault: Vault, work_settings: Settings) -> Given:
+    """Makes the context of a run: what earlier steps found (``facts``), what people ``answers``, which steps it has ``changed``."""
+
+    def make(
+        *,
+        channel: Channel = CHANNEL,
+        facts: dict[str, str] | None = None,
+        answers: dict[str, str] | None = None,
+        changed: dict[str, datetime] | None = None,
+        waits: dict[str, int] | None = None,
+        events: tuple[Event, ...] = (),
+        settings: Settings = work_settings,
+        kind: str = "setup",
+    ) -> Context:
+        run = store.open(channel, ASKER, {"room": "room-1", "thread": "thread-1", "message": "message-1", "kind": kind})
+        found = Finding("given", State.OK, facts=facts or {})
+        store.append(run.id, Event(Kind.DETAILS, MOMENT, channel=channel), Event(Kind.SIGNED_IN, MOMENT, account=ACCOUNT))
+        store.append(run.id, Event(Kind.FOUND, MOMENT, step="given", finding=found))
+        for name, count in (waits or {}).items():
+            waiting = Finding(name, State.WAITING, until=MOMENT)
+            store.append(run.id, *(Event(Kind.FOUND, MOMENT, step=name, finding=waiting) for _ in range(count)))
+        for question, value in (answers or {}).items():
+            store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value}))
+        for name, at in (changed or {}).items():
+            store.append(run.id, Event(Kind.CHANGING, at, step=name, finding=Finding(name, State.WRONG)))
+            store.append(run.id, Event(Kind.CHANGED, at, step=name))
+        for event in events:
+            store.append(run.id, event)
+        return context(store.load(run.id).id, settings)
+
+    def context(run_id: str, settings: Settings) -> Context:
+        http = httpx.AsyncClient(transport=httpx.MockTransport(cloud.answer))
+        graph = Graph(http, _token, settings.graph_url)
+        exchange = InvokeCommand(http, _token, settings.exchange_url, "tenant-1", "admin@contoso.com")
+        return Context(store.load(run_id), settings, store, vault, graph, exchange, lambda: open_trace(graph, exchange))
+
+    return make
+
+
+async def _token() -> str:
+    return "token"

@@ -13,11 +13,15 @@ from jobs.model import Access, Change, Channel, Evidence, Profile, State, Statio
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The kicker: which run it is about, and the stage (1 to 7: details, sign-in, plan, changes, consent, connect, proof)."""
+    """The kicker: which run it is about, and the stage (1 to 7: details, sign-in, plan, changes, consent, connect, proof).
+
+    ``kind`` is ``setup`` or ``fix``; a fix has no stages.
+    """
 
     run: str
     mailbox: str
     stage: int
+    kind: str = "setup"
 
 
 @dataclass(frozen=True, slots=True)

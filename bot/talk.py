@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+
+import structlog
 
 from adaptive_cards import Card, notice
 from adaptive_cards.views import NoticeView
 from bot.desk import Desk
 from bot.webex import WebexPerson
 from jobs.clock import now
-from jobs.model import Person, Words
+from jobs.model import Person, Words, verbatim
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,9 @@ class Talk:
         self.say(notice(view))
 
     def refuse(self, words: Words, *, title: str = "refused.message") -> None:
-        """Say that nothing was carried out, and why."""
-        view = NoticeView(kicker=Words("refused.kicker"), title=Words(title), words=words, glyph="✗", at=now())
-        self.say(notice(view))
+        """Say that nothing was carried out, and why; a stranger also gets a reference, which the log knows, and what to do next."""
+        stranger = title != "refused.nothing"
+        reference = f"REF-{secrets.token_hex(2).upper()}"
+        log.info("refused", reference=reference, person=self.person.id, room=self.room, why=words.key)
+        facts = (("refused.reference", verbatim(reference)), ("refused.next", Words("refused.next_space"))) if stranger else ()
+        self.tell(NoticeView(Words("refused.kicker"), Words(title), words, glyph="✗", facts=facts, at=now()))

@@ -9,6 +9,7 @@ import flask
 
 from practice import tls
 from practice.control import Control
+from practice.faults.control import FaultControl
 from practice.hooks import Faults
 from practice.journal import Journal
 from practice.microsoft import Cloud as Microsoft
@@ -53,7 +54,12 @@ class PracticeCloud:
         app = flask.Flask("practice")
         app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
         app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-        control = [Control(self.journal, self.settings, self.faults).blueprint(), self.webex.control(), self.microsoft.control()]
+        control = [
+            Control(self.journal, self.settings, self.faults).blueprint(),
+            FaultControl(self.microsoft, self.faults).blueprint(),
+            self.webex.control(),
+            self.microsoft.control(),
+        ]
         for pages in [*control, *self.webex.blueprints(), *self.microsoft.blueprints()]:
             app.register_blueprint(pages)
         return app

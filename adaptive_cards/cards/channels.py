@@ -71,9 +71,9 @@ def _all(view: ChannelsView) -> str:
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:
     mark = marks.of_state(line.state) if line.state else marks.NOT_YET
-    age = ago(line.at, view.at) if line.at else text("channels.never")
     named = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
-    return columns(glyph(mark), named, column("auto", aside(verbatim(age)), spacing="Default"), spacing="Small")
+    age = [column("auto", aside(verbatim(ago(line.at, view.at))), spacing="Default")] if line.at else []
+    return columns(glyph(mark), named, *age, spacing="Small")
 
 
 def _buttons(view: ChannelsView) -> list[Element]:

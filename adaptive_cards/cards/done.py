@@ -18,7 +18,7 @@ _NO_BREAK = "\u00a0"
 
 def done(view: DoneView) -> Card:
     """What is proven, what was not looked at, what to know later. ``already`` says that nothing had to be changed."""
-    title = Words("done.already" if view.already else "done.title", {"mailbox": view.header.mailbox})
+    title = Words(_title(view), {"mailbox": view.header.mailbox})
     told = turn_line(Turn.NOBODY, Words("done.finished", {"at": clock(view.at)}))
     body = [*_proofs(view), *_skipped(view), section("done.to_know"), facts(_to_know(view), "Small"), _incident(view)]
     actions = [submit(text("button.check_now"), "check", channel=view.header.mailbox), *_steps(view)]
@@ -50,6 +50,12 @@ def _changes(view: DoneView) -> str:
         return text("done.changes_none")
     counts = {"changes": str(view.changes), "reversible": str(view.reversible)}
     return text("done.changes_made", mailbox=view.header.mailbox, **counts)
+
+
+def _title(view: DoneView) -> str:
+    if view.header.kind == "fix":
+        return "done.nothing_to_fix" if view.already else "done.fixed"
+    return "done.already" if view.already else "done.title"
 
 
 def _run(view: DoneView) -> str:

@@ -88,6 +88,6 @@ def _lines(command: str) -> list[tuple[bool, str]]:
 
 
 def _least(view: PlanView) -> list[Element]:
-    if view.profile is not Profile.ARTICLE or view.approved or not view.changes:
+    if view.header.kind != "setup" or view.profile is not Profile.ARTICLE or view.approved or not view.changes:
         return []
     return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]

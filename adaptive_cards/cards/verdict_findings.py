@@ -33,9 +33,10 @@ def found(view: VerdictView, room: Room) -> list[Element]:
 
 def commands(view: VerdictView, room: Room) -> list[Element]:
     """The equivalents, those of the causes first; empty if there is none."""
-    named = dict.fromkeys((line.row, command) for line in (*view.causes, *view.lines) for command in _commands(line))
-    lines = [literal(f"{row}  {command}", size="Small", spacing="Small") for row, command in list(named)[: room.commands]]
-    return [own("verdict.by_hand", **SMALL), *lines] if lines else []
+    lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
+    named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
+    drawn = [literal(f"{row}  {command}", size="Small", spacing="Small") for row, command in list(named)[: room.commands]]
+    return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
 
 
 def _commands(line: CheckLine) -> list[str]:

@@ -55,8 +55,8 @@ def rows(items: Sequence[Item], room: Room) -> list[Element]:
 
 
 def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
-    """Glyph, id, what, word: 20 and 32 px on the left, for ids have up to three letters here."""
-    cells = [marks.glyph(mark), *([column("32px", sign(name, **SUBTLE), spacing="None")] if name else [])]
+    """Glyph, id, what, word: 20 and 36 px on the left, for ids have up to three letters here."""
+    cells = [marks.glyph(mark), *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else [])]
     cells.append(column("stretch", *content, spacing="Small"))
     if right:
         cells.append(column("auto", aside(verbatim(right)), spacing="Default"))

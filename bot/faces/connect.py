@@ -27,7 +27,7 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
     tenant = run.account.tenant_id if run.account else ""
     base = f"{desk.settings.login_url}/{tenant}/oauth2/v2.0"
     return ConnectFormView(
-        header=Header(run.id, run.channel.mailbox, 6),
+        header=Header(run.id, run.channel.mailbox, 6, run.kind),
         channel=run.channel,
         smtp_host=host,
         smtp_port=int(port),

@@ -33,7 +33,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
     problem = run.problems.get("consent")
     view = ConsentView(
-        header=Header(run.id, run.channel.mailbox, 5),
+        header=Header(run.id, run.channel.mailbox, 5, run.kind),
         url=tickets.link(desk, "consent", run.id).url,
         app_name=run.fact("app_name"),
         domain=run.channel.domain,

@@ -28,7 +28,7 @@ def view(run: Run) -> PlanView:
     automatic = [name for name, step in steps_of(run).items() if step.automatic]
     right = [name for name in automatic if name not in planned and run.settled(name) and run.findings[name].state is not State.SKIPPED]
     return PlanView(
-        header=Header(run.id, run.channel.mailbox, 3),
+        header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         changes=changes,

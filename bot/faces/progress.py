@@ -29,7 +29,7 @@ def view(run: Run) -> ProgressView:
     turn = whose(run)
     stuck = next((f for f in run.findings.values() if f.state is State.UNKNOWN or (f.cause and f.state is State.WAITING)), None)
     return ProgressView(
-        header=Header(run.id, run.channel.mailbox, stage(run)),
+        header=Header(run.id, run.channel.mailbox, stage(run), run.kind),
         groups=tuple((f"progress.group.{name}", _rows(run, name)) for name in GROUPS),
         turn=turn.turn,
         turn_words=turn.words,

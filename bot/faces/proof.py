@@ -32,7 +32,7 @@ def mail_view(run: Run, desk: Desk) -> TestMailView:
     stuck = next((f for f in (arrival, answer) if f and f.cause and f.state is not State.OK), None)
     agent = run.answers.get("agent_has_it")
     return TestMailView(
-        header=Header(run.id, run.channel.mailbox, 7),
+        header=Header(run.id, run.channel.mailbox, 7, run.kind),
         subject=run.fact("subject"),
         sent_by_bot=arrival.waiting_for is not Turn.REQUESTER and not run.answer("test_sent"),
         sent_at=sent.begun if sent else (run.answers["test_sent"].at if run.answer("test_sent") else None),
@@ -50,7 +50,7 @@ def done_view(run: Run) -> DoneView:
     made = [change for changed in run.changed.values() for change in changed.changes]
     approval = next(iter(run.approvals.values()), None)
     return DoneView(
-        header=Header(run.id, run.channel.mailbox, 7),
+        header=Header(run.id, run.channel.mailbox, 7, run.kind),
         at=run.ended_at or run.opened,
         started=run.opened,
         proofs=tuple(_proofs(run)),

@@ -26,7 +26,7 @@ def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
     link = tickets.link(desk, "signin", run.id)
     problem = run.problems.get("sign_in")
     view = SignInView(
-        header=Header(run.id, run.channel.mailbox, 2),
+        header=Header(run.id, run.channel.mailbox, 2, run.kind),
         domain=run.channel.domain,
         url=link.url,
         until=link.until,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from adaptive_cards import verdict as draw
-from adaptive_cards.texts import has
+from adaptive_cards.texts import has, text
 from adaptive_cards.views import ChannelLine, CheckLine, Proof, Stop, VerdictView
 from bot import tickets
 from bot.board import Face, face
 from bot.desk import Desk
 from jobs import check
 from jobs.clock import now
-from jobs.model import Finding, State, Station, Turn, Words
+from jobs.model import Channel, Finding, State, Station, Turn, Words
 from jobs.run import Run
 from jobs.step import Step
 from jobs.verdict import WAY, Verdict, judge
@@ -46,9 +46,9 @@ def view(run: Run, desk: Desk) -> VerdictView:
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else len(steps) - len(found),
-        causes=tuple(_cause(steps[name], found[name]) for name in verdict.causes),
+        causes=tuple(_cause(run.channel, steps[name], found[name]) for name in verdict.causes),
         symptoms=tuple(_line(steps[name], found[name], steps[cause].row) for name, cause in verdict.symptoms.items()),
-        possible=tuple(_cause(steps[name], found[name]) for name in verdict.possible),
+        possible=tuple(_cause(run.channel, steps[name], found[name]) for name in verdict.possible),
         warnings=tuple(_line(steps[name], found[name]) for name in verdict.warnings),
         skipped=tuple(_line(steps[name], found[name]) for name in verdict.skipped),
         lines=tuple(_line(step, found[name]) for name, step in steps.items() if name in found),
@@ -74,9 +74,9 @@ def line_of(mailbox: str, last: Run | None) -> ChannelLine:
     return ChannelLine(mailbox, State.OK, Words("channels.nothing_wrong"), last.checked)
 
 
-def _cause(step: Step, finding: Finding) -> CheckLine:
+def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
     """A cause is named by its sentence, and comes with what to do and the command that does it."""
-    command = Words(f"command_of.{step.name}")
+    command = f"command_of.{step.name}"
     return CheckLine(
         step.row,
         _sentence(finding),
@@ -87,7 +87,7 @@ def _cause(step: Step, finding: Finding) -> CheckLine:
         evidence=finding.evidence,
         remedy=Words(f"remedy.{finding.cause}") if has(f"remedy.{finding.cause}") else None,
         proof=Words(f"proof.{step.name}") if has(f"proof.{step.name}") else None,
-        command=command.key if has(command.key) else "",
+        command=text(command, mailbox=channel.mailbox, domain=channel.domain) if has(command) else "",
     )
 
 

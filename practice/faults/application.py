@@ -53,7 +53,15 @@ FAULTS: Final = (
         "answer",
         "app",
     ),
-    Fault("app_made_anew", "microsoft.md 9 row 9", "the app was made anew and has another client ID than the form", _made_anew, ("app_not_found",), "answer", "app"),
+    Fault(
+        "app_made_anew",
+        "microsoft.md 9 row 9",
+        "the app was made anew and has another client ID than the form",
+        _made_anew,
+        ("app_not_found",),
+        "answer",
+        "app",
+    ),
     Fault(
         "principal_deleted",
         "microsoft.md 1.3, 5 (700016)",

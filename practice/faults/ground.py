@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from practice.hooks import Fault as Hook
 from practice.hooks import Faults as Hooks
@@ -16,6 +16,7 @@ from practice.microsoft.tokens import Refresh
 from practice.microsoft.world import Mailbox, Organization, Policies, Tenant, User, World, first, stamp
 
 Json = dict[str, Any]
+Found = TypeVar("Found")
 ALWAYS: Final = 1_000_000
 
 
@@ -103,7 +104,8 @@ class Ground:
         """Change the secret that Webex Connect uses, or every secret; None removes it."""
         used = self.connect.fields.get("client_secret", "")
         kept = [
-            change(item) if all_of_them or self.world.secrets.get(item["keyId"]) == used else item for item in self.app["passwordCredentials"]
+            change(item) if all_of_them or self.world.secrets.get(item["keyId"]) == used else item
+            for item in self.app["passwordCredentials"]
         ]
         self.set_app(passwordCredentials=[item for item in kept if item is not None])
 
@@ -166,7 +168,7 @@ def put(target: object, **values: Any) -> None:
         setattr(target, name, value)
 
 
-def _one(found: Any, words: str) -> Any:
+def _one(found: Iterable[Found], words: str) -> Found:
     for item in found:
         return item
     raise LookupError(words)

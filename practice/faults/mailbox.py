@@ -17,7 +17,23 @@ def _delete(ground: Ground) -> None:
 
 
 FAULTS: Final = (
-    Fault("licence_removed", "microsoft.md 2.1 (account)", "the user has lost the Exchange licence", lambda ground: put(ground.user, licensed=False), ("licence_missing",), "mailbox", "user"),
+    Fault(
+        "licence_removed",
+        "microsoft.md 2.1 (account)",
+        "the user has lost the Exchange licence",
+        lambda ground: put(ground.user, licensed=False),
+        ("licence_missing",),
+        "mailbox",
+        "user",
+    ),
     Fault("mailbox_deleted", "microsoft.md 2.1 (account)", "the user was deleted", _delete, ("mailbox_not_found",), "mailbox", "user"),
-    Fault("mailbox_renamed", "microsoft.md 2.1 (account)", "the mailbox was renamed and has lost its old address", _renamed, ("mailbox_not_found",), "mailbox", "user"),
+    Fault(
+        "mailbox_renamed",
+        "microsoft.md 2.1 (account)",
+        "the mailbox was renamed and has lost its old address",
+        _renamed,
+        ("mailbox_not_found",),
+        "mailbox",
+        "user",
+    ),
 )

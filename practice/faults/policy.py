@@ -56,6 +56,11 @@ def higher_rule(ground: Ground, mode: str, **who: list[str]) -> None:
     ground.exchange.outbound_rules.append(nobody | rule | {"Comments": None} | who)
 
 
+def _joins_strict_group(ground: Ground) -> None:
+    ground.tenant.groups[0]["members"].append(ground.mailbox)
+    higher_rule(ground, "Off", FromMemberOf=["sales@contoso.com"])
+
+
 def _remote(name: str, domain: Callable[[Ground], str]) -> Callable[[Ground], None]:
     def apply(ground: Ground) -> None:
         rows = [row for row in ground.exchange.remote_domains if row["Name"] != name]
@@ -82,10 +87,22 @@ def _fault(name: str, what: str, apply: Callable[[Ground], None], expects: tuple
 FAULTS: Final = (
     _fault("policy_off", "the policy of the mailbox says Off", _mode("Off"), BLOCKED, "policy"),
     _fault("policy_automatic", "the policy of the mailbox says Automatic, which is the same as Off", _mode("Automatic"), BLOCKED, "policy"),
-    _fault("policy_rule_disabled", "the rule of the policy is switched off", _rules(lambda row: row.update(State="Disabled")), BLOCKED, "policy"),
+    _fault(
+        "policy_rule_disabled",
+        "the rule of the policy is switched off",
+        _rules(lambda row: row.update(State="Disabled")),
+        BLOCKED,
+        "policy",
+    ),
     _fault("policy_without_rule", "the policy has lost its rule and applies to nobody", _without_rule, BLOCKED, "policy"),
     _fault("policy_deleted", "the policy is deleted, its rule is left behind", _without_policy, BLOCKED, "policy"),
-    _fault("policy_other_sender", "the rule names another sender", _rules(lambda row: row.update(From=["agent@contoso.com"])), BLOCKED, "policy"),
+    _fault(
+        "policy_other_sender",
+        "the rule names another sender",
+        _rules(lambda row: row.update(From=["agent@contoso.com"])),
+        BLOCKED,
+        "policy",
+    ),
     _fault(
         "policy_sender_excepted",
         "the rule excepts the mailbox",
@@ -103,7 +120,7 @@ FAULTS: Final = (
     _fault(
         "policy_higher_rule_group",
         "a rule above ours covers a group that the mailbox has joined",
-        lambda ground: (ground.tenant.groups[0]["members"].append(ground.mailbox), higher_rule(ground, "Off", FromMemberOf=["sales@contoso.com"]))[1],
+        _joins_strict_group,
         BLOCKED,
         "policy",
     ),
@@ -128,7 +145,9 @@ FAULTS: Final = (
         ("transport_rule_blocks",),
         "rules",
     ),
-    _fault("rule_deletes", "a mail-flow rule deletes mail to Webex Connect", _takes(DeleteMessage=True), ("transport_rule_blocks",), "rules"),
+    _fault(
+        "rule_deletes", "a mail-flow rule deletes mail to Webex Connect", _takes(DeleteMessage=True), ("transport_rule_blocks",), "rules"
+    ),
     _fault(
         "rule_redirects",
         "a mail-flow rule redirects mail to Webex Connect",
@@ -136,7 +155,13 @@ FAULTS: Final = (
         ("transport_rule_blocks",),
         "rules",
     ),
-    _fault("rule_quarantines", "a mail-flow rule quarantines mail to Webex Connect", _takes(Quarantine=True), ("transport_rule_blocks",), "rules"),
+    _fault(
+        "rule_quarantines",
+        "a mail-flow rule quarantines mail to Webex Connect",
+        _takes(Quarantine=True),
+        ("transport_rule_blocks",),
+        "rules",
+    ),
     Fault(
         "rule_may_block",
         "microsoft.md 2.3 (report as possible)",

@@ -32,7 +32,15 @@ def _encoded(ground: Ground) -> None:
 
 
 FAULTS: Final = (
-    Fault("secret_expired", "microsoft.md 9 row 3", "the secret of Webex Connect has expired", _ends(-1), ("client_secret_expired",), "answer", "secret"),
+    Fault(
+        "secret_expired",
+        "microsoft.md 9 row 3",
+        "the secret of Webex Connect has expired",
+        _ends(-1),
+        ("client_secret_expired",),
+        "answer",
+        "secret",
+    ),
     Fault(
         "secrets_all_expired",
         "microsoft.md 9 row 3",
@@ -70,8 +78,24 @@ FAULTS: Final = (
         "secret",
         Level.NOTED,
     ),
-    Fault("secret_id_pasted", "microsoft.md 9 row 5", "the secret's ID stands in the form in place of its value", _secret_id, ("client_secret_wrong",), "answer", "form"),
-    Fault("secret_encoded", "microsoft.md 9 row 5, 1.2", "the secret stands in the form with its signs encoded", _encoded, ("client_secret_wrong",), "answer", "form"),
+    Fault(
+        "secret_id_pasted",
+        "microsoft.md 9 row 5",
+        "the secret's ID stands in the form in place of its value",
+        _secret_id,
+        ("client_secret_wrong",),
+        "answer",
+        "form",
+    ),
+    Fault(
+        "secret_encoded",
+        "microsoft.md 9 row 5, 1.2",
+        "the secret stands in the form with its signs encoded",
+        _encoded,
+        ("client_secret_wrong",),
+        "answer",
+        "form",
+    ),
     Fault(
         "secrets_forbidden",
         "microsoft.md 1.2 (app management policy)",

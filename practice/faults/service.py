@@ -9,7 +9,13 @@ from typing import Final
 from practice.faults.ground import Ground
 from practice.faults.model import Fault, Level
 
-BUSY: Final = json.dumps({"error": "temporarily_unavailable", "error_description": "AADSTS90033: A transient error has occurred. Please try again.", "error_codes": [90033]})
+BUSY: Final = json.dumps(
+    {
+        "error": "temporarily_unavailable",
+        "error_description": "AADSTS90033: A transient error has occurred. Please try again.",
+        "error_codes": [90033],
+    }
+)
 TOO_MANY: Final = json.dumps({"error": {"code": "TooManyRequests", "message": "Too many requests."}})
 NUL: Final = "\0" * 4096
 
@@ -28,10 +34,55 @@ def _answers(prefix: str, status: int, body: str, **headers: str) -> Callable[[G
 
 
 FAULTS: Final = (
-    Fault("entra_down", "microsoft.md 5 (90033 and others), 7", "Entra answers 503", _entra_down, ("entra_busy", "service_unavailable"), "answer", "service"),
-    Fault("entra_tokens_down", "microsoft.md 5 (90033 and others)", "the token endpoint of the tenant answers 503", _tokens_down, ("entra_busy", "service_unavailable"), "answer", "service"),
-    Fault("graph_throttled", "microsoft.md 7", "Graph asks for fewer requests; mail flows", _answers("/graph/v1.0/policies", 429, TOO_MANY, Retry_After="1"), (), "", "looking", Level.NOTHING),
-    Fault("graph_down", "microsoft.md 7", "Graph answers 503; mail flows", _answers("/graph/", 503, "{}"), (), "", "looking", Level.NOTHING),
-    Fault("exchange_forbidden", "microsoft.md 3.5", "Exchange answers 403 with NUL bytes; mail flows", _answers("/adminapi/", 403, NUL), (), "", "looking", Level.NOTHING),
-    Fault("exchange_html", "microsoft.md 3.5", "a proxy answers for Exchange with a page; mail flows", _answers("/adminapi/", 502, "<html>Bad gateway</html>", Content_Type="text/html"), (), "", "looking", Level.NOTHING),
+    Fault(
+        "entra_down",
+        "microsoft.md 5 (90033 and others), 7",
+        "Entra answers 503",
+        _entra_down,
+        ("entra_busy", "service_unavailable"),
+        "answer",
+        "service",
+    ),
+    Fault(
+        "entra_tokens_down",
+        "microsoft.md 5 (90033 and others)",
+        "the token endpoint of the tenant answers 503",
+        _tokens_down,
+        ("entra_busy", "service_unavailable"),
+        "answer",
+        "service",
+    ),
+    Fault(
+        "graph_throttled",
+        "microsoft.md 7",
+        "Graph asks for fewer requests; mail flows",
+        _answers("/graph/v1.0/policies", 429, TOO_MANY, Retry_After="1"),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
+    Fault(
+        "graph_down", "microsoft.md 7", "Graph answers 503; mail flows", _answers("/graph/", 503, "{}"), (), "", "looking", Level.NOTHING
+    ),
+    Fault(
+        "exchange_forbidden",
+        "microsoft.md 3.5",
+        "Exchange answers 403 with NUL bytes; mail flows",
+        _answers("/adminapi/", 403, NUL),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
+    Fault(
+        "exchange_html",
+        "microsoft.md 3.5",
+        "a proxy answers for Exchange with a page; mail flows",
+        _answers("/adminapi/", 502, "<html>Bad gateway</html>", Content_Type="text/html"),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
 )

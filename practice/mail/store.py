@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -46,6 +47,10 @@ class MailStore:
     def put(self, mail: Mail, place: str, owner: str, note: str = "") -> None:
         """Leave a copy somewhere."""
         self._copies.append(Copy(mail, place, owner, note))
+
+    def replace(self, copies: Iterable[Copy]) -> None:
+        """Have these copies and no others."""
+        self._copies = list(copies)
 
     def all(self) -> tuple[Copy, ...]:
         """Every copy."""

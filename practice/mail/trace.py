@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,6 +55,10 @@ class TraceLog:
         """One row by message and recipient."""
         wanted = recipient.lower()
         return next((row for row in self.seen(tenant_id) if row.trace_id == trace_id and row.recipient.lower() == wanted), None)
+
+    def replace(self, rows: Iterable[Row]) -> None:
+        """Have these rows and no others."""
+        self._rows = list(rows)
 
     def all(self) -> tuple[Row, ...]:
         """Every row at once, for the control API."""

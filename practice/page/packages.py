@@ -32,12 +32,15 @@ def ensure() -> None:
 
 
 def _npm() -> str:
-    """npm of the machine, or else the one that a PyPI package brings."""
+    """Npm of the machine, or else the one that a PyPI package brings."""
     if npm := shutil.which("npm"):
         return npm
     beside = Path(sys.executable).parent / "npm"
     if not beside.exists():
-        _run([sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", NODE], "npm is missing, and so is a way to get it")
+        _run(
+            [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", NODE],
+            "npm is missing, and so is a way to get it",
+        )
     if not beside.exists():
         raise MissingError("npm is missing: install Node.js 20 or newer, then start again")
     return str(beside)

@@ -17,7 +17,17 @@ import httpx
 from practice.page.places import Places
 
 CLOUD = "/cloud"
-NOT_PASSED = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host", "accept-encoding", "date", "server"}
+NOT_PASSED = {
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "content-length",
+    "content-encoding",
+    "host",
+    "accept-encoding",
+    "date",
+    "server",
+}
 PATIENCE_S = 60.0
 STYLE = '<link rel="stylesheet" href="/practice/static/bar.css">'
 

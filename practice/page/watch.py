@@ -14,6 +14,7 @@ import httpx
 
 from practice.page import relay, way
 from practice.page.places import Host, Json, Places
+from practice.page.switchboard import Switchboard
 
 PACE_S = 0.4
 HEARTBEAT_S = 10.0
@@ -22,8 +23,8 @@ HEARTBEAT_S = 10.0
 class Watch:
     """One browser's view of what happens."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, host: Host, switches: Switchboard) -> None:
+        self._host, self._switches = host, switches
         self._told: dict[str, str] = {}
         self._change, self._entries = 0, 0
         self._journal: list[Json] = []
@@ -50,6 +51,7 @@ class Watch:
         try:
             yield from self._messages(places)
             yield from self._clouds(places)
+            yield from self._tell("faults", self._switches.shown(places))
         except (httpx.HTTPError, ValueError, KeyError):
             return
 

@@ -74,13 +74,17 @@ def _forward(places: dict[str, Json], forwarding: str) -> Station:
     if "connect" in places:
         return Station("forward", "ok", "passed on", places["connect"]["at"])
     if "internet" in places:
-        return Station("forward", "wrong", "another address", places["internet"]["at"], f"went to {places['internet']['owner']}, not to {forwarding}")
+        return Station(
+            "forward", "wrong", "another address", places["internet"]["at"], f"went to {places['internet']['owner']}, not to {forwarding}"
+        )
     return Station("forward", "wrong", "not set", reply="The mailbox forwards to no address outside.")
 
 
 def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> tuple[Station, Station]:
     """Webex Connect and the agent, for a mail that left the mailbox."""
-    took = [entry for entry in log if entry["direction"] == "inbound" and entry["subject"] == first["subject"] and entry["at"] >= first["at"]]
+    took = [
+        entry for entry in log if entry["direction"] == "inbound" and entry["subject"] == first["subject"] and entry["at"] >= first["at"]
+    ]
     if not took:
         return Station("connect"), Station("agent")
     seen = took[-1]
@@ -88,7 +92,9 @@ def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> tuple[Station, S
         return Station("connect", "wrong", "starts no flow", seen["at"], f"{seen['code']} {seen['description']}"), Station("agent")
     mine = [task for task in tasks if task["message_id"] == first["message_id"]]
     note = "answered" if mine and mine[-1]["status"] == "completed" else "has the task"
-    return Station("connect", "ok", "task created", seen["at"]), Station("agent", "ok" if mine else "idle", note if mine else "", seen["at"])
+    return Station("connect", "ok", "task created", seen["at"]), Station(
+        "agent", "ok" if mine else "idle", note if mine else "", seen["at"]
+    )
 
 
 def _answer(log: list[Json]) -> Station:
@@ -119,9 +125,16 @@ def _line(copy: Json) -> Line:
         return Line(copy["at"], good=True, text=f"{subject}: passed on to Webex Connect")
     if place == "internet":
         return Line(copy["at"], good=True, text=f"{subject}: left for {copy['owner']}")
-    return Line(copy["at"], good=False, text=f"{subject}: {'stopped at forwarding' if place == 'rejected' else 'not delivered'}", reply=copy["note"])
+    return Line(
+        copy["at"], good=False, text=f"{subject}: {'stopped at forwarding' if place == 'rejected' else 'not delivered'}", reply=copy["note"]
+    )
 
 
 def _logged(entry: Json) -> Line:
     what = "Webex Connect sends the answer" if entry["direction"] == "outbound" else "Webex Connect takes it"
-    return Line(entry["at"], good=entry["code"] in {TAKEN, SENT}, text=f"{entry['subject']}: {what}", reply=f"{entry['code']} {entry['description']}")
+    return Line(
+        entry["at"],
+        good=entry["code"] in {TAKEN, SENT},
+        text=f"{entry['subject']}: {what}",
+        reply=f"{entry['code']} {entry['description']}",
+    )

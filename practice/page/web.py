@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import flask
 import httpx
 
-from practice.page import commands, relay
+from practice.page import commands, form, relay
 from practice.page.places import Host, Json, Places
+from practice.page.switchboard import Switchboard
 from practice.page.watch import Watch
 
 STATIC = Path(__file__).with_name("static")
@@ -30,6 +31,7 @@ class Space:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._switches = Switchboard()
 
     def app(self) -> flask.Flask:
         """The application."""
@@ -41,6 +43,9 @@ class Space:
         app.add_url_rule("/practice/config", view_func=self.config)
         app.add_url_rule("/practice/events", view_func=self.events)
         app.add_url_rule("/practice/kill/<name>", view_func=self.kill, methods=["POST"])
+        app.add_url_rule("/practice/form", view_func=self.form)
+        app.add_url_rule("/practice/switch/<name>/<any(on, off):way>", view_func=self.switch, methods=["POST"])
+        app.add_url_rule("/practice/switch/off", view_func=self.all_off, methods=["POST"])
         app.add_url_rule("/practice/api/<path:path>", view_func=self.api, methods=METHODS)
         app.add_url_rule(f"{relay.CLOUD}/<path:path>", view_func=self.cloud, methods=METHODS)
         app.add_url_rule("/<path:path>", view_func=self.bot, methods=METHODS)
@@ -71,7 +76,7 @@ class Space:
 
     def events(self) -> Answer:
         """Everything that changes, as Server-Sent Events."""
-        return flask.Response(Watch(self._host).stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+        return flask.Response(Watch(self._host, self._switches).stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 
     def kill(self, name: str) -> tuple[Answer, int]:
         """Kill a process; it is started again."""
@@ -80,6 +85,18 @@ class Space:
         except KeyError:
             return flask.jsonify({"error": f"no process {name}"}), 404
         return flask.jsonify({"items": self._host.shown()}), 200
+
+    def form(self) -> Answer:
+        """The fields of Webex Connect's form as the bot's card has them."""
+        return self._with(lambda places: flask.jsonify(form.filled(places)))
+
+    def switch(self, name: str, way: str) -> Answer:
+        """Turn a fault on or off."""
+        return self._with(lambda places: flask.jsonify(self._switches.turn(places, name, on=way == "on")))
+
+    def all_off(self) -> Answer:
+        """Turn all faults off."""
+        return self._with(lambda places: flask.jsonify(self._switches.all_off(places)))
 
     def api(self, path: str) -> Answer:
         """The cloud's control calls."""
@@ -95,7 +112,14 @@ class Space:
 
     def _with(self, answer: Callable[[Places], Answer]) -> Answer:
         places = self._host.places
-        return answer(places) if places else flask.Response(json.dumps({"error": "still starting"}), 503, mimetype="application/json")
+        if places is None:
+            return _refused("the practice space is still starting", 503)
+        try:
+            return answer(places)
+        except httpx.HTTPStatusError as error:
+            return _refused(str(error), 409)
+        except httpx.HTTPError as error:
+            return _refused(f"the practice cloud does not answer: {error}", 502)
 
     def _guard(self) -> Answer | None:
         """Only this address, and no other site's script (DNS rebinding, cross-site forms)."""
@@ -114,7 +138,13 @@ def _control(places: Places, path: str) -> Answer:
     asked = flask.request
     body: Json | None = asked.get_json(silent=True)
     try:
-        answer = relay.client(places.ca_path).request(asked.method, f"{places.cloud}/practice/{path}", params=asked.args.to_dict(), json=body)
+        answer = relay.client(places.ca_path).request(
+            asked.method, f"{places.cloud}/practice/{path}", params=asked.args.to_dict(), json=body
+        )
     except httpx.HTTPError as error:
         return flask.Response(json.dumps({"error": f"the practice cloud does not answer: {error}"}), 502, mimetype="application/json")
     return flask.Response(answer.content, answer.status_code, mimetype=answer.headers.get("content-type", "application/json"))
+
+
+def _refused(words: str, status: int) -> Answer:
+    return flask.Response(json.dumps({"error": words}), status, mimetype="application/json")

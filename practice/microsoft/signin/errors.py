@@ -19,8 +19,7 @@ TEXTS: Final = {
     50058: ("login_required", "A silent sign-in request was sent but no user is signed in."),
     50076: (
         "invalid_grant",
-        "Due to a configuration change made by your administrator, or because you moved to a new location, "
-        "you must use multi-factor authentication to access the resource.",
+        "Due to a configuration change made by your administrator, you must use multi-factor authentication to access the resource.",
     ),
     50105: ("interaction_required", "The signed in user '{0}' is not assigned to a role for the application '{1}'."),
     50173: ("invalid_grant", "The provided grant has expired due to it being revoked, a fresh auth token is needed."),
@@ -28,7 +27,10 @@ TEXTS: Final = {
         "unauthorized_client",
         "Application '{0}' is not configured as a multi-tenant application. Usage of the /common endpoint is not supported.",
     ),
-    53000: ("interaction_required", "Device is not in required device state: compliant. Conditional Access policy requires a compliant device."),
+    53000: (
+        "interaction_required",
+        "Device is not in required device state: compliant. Conditional Access policy requires a compliant device.",
+    ),
     53003: ("interaction_required", "Access has been blocked by Conditional Access policies."),
     53011: ("interaction_required", "User blocked due to risk on home tenant."),
     54005: (

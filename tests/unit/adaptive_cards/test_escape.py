@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adaptive_cards.escape import fact, markdown, no_template, plain, shorten, tame
+from adaptive_cards.escape import fact, markdown, mended, no_template, plain, shorten, tame
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,13 @@ def test_facts_and_templates_are_taken_apart_unseen():
     """An unseen sign stands where a client would see a link or something to expand."""
     assert fact("[a](b)") == "[a]\u2060(b)"
     assert no_template("${x} $x {x}") == "$\u2060{x} $x {x}"
+
+
+def test_a_cut_leaves_no_markup():
+    """A sign whose backslash was cut off gets one again; a cut elsewhere changes nothing."""
+    assert [mended(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")] == [
+        "a\u2026\\*\\* b",
+        "a\u2026\\[b\\]",
+        "a\u2026\\[b",
+        "a\u2026b",
+    ]

@@ -204,7 +204,7 @@ def _channels() -> dict[str, cards.Card]:
         return views.ChannelLine(f"{name}@contoso.com", state, verbatim(words), at)
 
     well = listed("sales", State.OK, "Nothing wrong", ago(minutes=11))
-    unchecked = listed("info", None, "Never checked", None)
+    unchecked = views.ChannelLine("info@contoso.com", None, Words("channels.never"))
     broken = listed("support", State.WRONG, "The outbound spam policy does not let this mailbox forward mail.", ago(seconds=9))
     doubtful = listed("claims", State.POSSIBLE, "A rule may stop some mail", ago(hours=5))
     warned = listed("billing", State.WARNING, "The client secret expires in 12 days", ago(days=3))
@@ -246,7 +246,9 @@ def hostile() -> dict[str, cards.Card]:
         sign_in_url=SIGN_IN,
     )
     proofs = tuple(views.Proof("V1", words, AT) for _ in range(30))
-    healthy = views.VerdictView("9M2C", HOSTILE[:254], AT, 0, (), lines=view.lines, proofs=proofs, possible=view.possible, skipped=view.skipped)
+    healthy = views.VerdictView(
+        "9M2C", HOSTILE[:254], AT, 0, (), lines=view.lines, proofs=proofs, possible=view.possible, skipped=view.skipped
+    )
     lines = tuple(views.ChannelLine(HOSTILE, state, words, AT) for state in (*State, None) for _ in range(5))
     return {
         "hostile-verdict": cards.verdict(view),

@@ -28,7 +28,7 @@ GOOD_TOKEN = "token-that-is-good"
 
 @pytest.fixture(autouse=True)
 async def goodbye() -> AsyncIterator[None]:
-    """aiosmtplib does not wait until its connection is closed; the loop lives a moment longer, so that nothing is left open."""
+    """The loop lives a moment longer than the test: aiosmtplib does not wait until its connection is closed."""
     yield
     await asyncio.sleep(0.02)
 

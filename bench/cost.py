@@ -1,0 +1,120 @@
+"""What it costs: the memory of every process, and the calls of a set-up and of a second one.
+
+The baseline of the calls is the number of changes that the plan names: a set-up that writes more often than that writes
+something twice, and a second set-up of a channel that is set up writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from bench.table import table, verdict
+from jobs import codec
+from jobs.run import Event, Kind
+from practice.client import People
+from practice.processes import session
+from practice.stack import Stack
+from practice.stage import ADMIN, CHANGING, MAILBOX, REQUESTER
+from practice.story import Story
+
+LARGEST_MIB = 80
+
+
+def main() -> bool:
+    """A whole conversation, the same again, and the memory in between."""
+    with Stack() as stack:
+        people = stack.people()
+        try:
+            story = Story(people, lambda _: None)
+            people.control("POST", "calls/reset")
+            for _, play in story.scenes()[:-1]:
+                play()
+            first = people.control("GET", "calls")
+            memory = [row for name in ("web", "worker") for row in _memory(stack, name)]
+            second = _again(story, people)
+            changes = _changes(stack)
+        finally:
+            people.close()
+    return _print(first, second, changes, memory)
+
+
+def _again(story: Story, people: People) -> dict[str, Any]:
+    """The same channel looked at anew, up to the plan that has nothing to change."""
+    story.answered(f"/setup-email {MAILBOX}")
+    people.control("POST", "calls/reset")
+    before = people.change
+    story.press(REQUESTER, story.card("that it is connected already", "setup_again"), "setup_again")
+    card = people.wait_for("the details again", lambda message: "intake" in str(message["card"]), after=before)
+    app = people.control("GET", "connect/app")
+    story.press(REQUESTER, card, "intake", {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"]})
+    card = people.wait_for("a sign-in card", lambda message: "ask_administrator" in str(message["card"]), after=card["change"])
+    story.open(ADMIN, card)
+    people.wait_for(
+        "the progress of the second run", lambda message: "mailbox_fields" in str(message) or "cancel" in str(message), after=card["change"]
+    )
+    people.look(3)
+    found: dict[str, Any] = people.control("GET", "calls")
+    return found
+
+
+def _writes(counted: dict[str, Any]) -> int:
+    return sum(count for name, count in counted["counts"].items() if name.startswith(CHANGING))
+
+
+def _changes(stack: Stack) -> list[str]:
+    """Every change that the first run made, by its step."""
+    with Redis(port=stack.ports.redis) as redis:
+        keys = [key for key in redis.scan_iter("run:*:events") if isinstance(key, bytes)]
+        events = [codec.load(raw, Event) for key in keys for raw in redis.lrange(key, 0, -1)]
+    return [event.step for event in events if event.kind is Kind.CHANGED]
+
+
+def _service(item: dict[str, Any]) -> str:
+    path = str(item["path"])
+    kinds = {
+        "/webex/": "Webex",
+        "/graph/": "Graph",
+        "/adminapi/": "Exchange",
+        "/oauth2/": "Entra",
+        "/.well-known/": "Entra",
+        "/discovery/": "Entra",
+    }
+    return next((name for part, name in kinds.items() if part in path), "other")
+
+
+def _memory(stack: Stack, name: str) -> list[tuple[str, float, float]]:
+    """MiB of each process: all of it, and what is its alone."""
+    running = stack.processes[name].running
+    pids = list(session(running.pid)) if running else []
+    return [(f"{name} {pid}", *_sizes(pid)) for pid in pids]
+
+
+def _sizes(pid: int) -> tuple[float, float]:
+    lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text("utf-8").splitlines()[1:]
+    sizes = {line.partition(":")[0]: int(line.split()[1]) / 1024 for line in lines}
+    return round(sizes["Rss"], 1), round(sizes["Private_Dirty"] + sizes["Private_Clean"], 1)
+
+
+def _print(first: dict[str, Any], second: dict[str, Any], changes: list[str], memory: list[tuple[str, float, float]]) -> bool:
+    counts = [Counter(_service(item) for item in each["items"] if item["method"] != "NOTIFY") for each in (first, second)]
+    services = sorted(set(counts[0]) | set(counts[1]))
+    rows = [(service, counts[0][service], counts[1][service]) for service in services]
+    rows += [("writes at Microsoft", _writes(first), _writes(second))]
+    table("Calls of a set-up and of a second one up to its plan", ("service", "first", "second"), rows)
+    table("Memory after a set-up, MiB", ("process", "RSS", "its own"), memory)
+    private = sum(own for _, _, own in memory)
+    largest = max(rss for _, rss, _ in memory)
+    return all(
+        [  # every line is printed
+            verdict(f"{_writes(first)} writes for {len(changes)} changes: {', '.join(sorted(set(changes)))}", bool(changes)),
+            verdict("the second set-up wrote nothing", _writes(second) == 0),
+            verdict(
+                f"no process over {LARGEST_MIB} MiB ({largest:.0f}); {private:.0f} MiB together, counting shared memory once or less",
+                largest <= LARGEST_MIB,
+            ),
+        ]
+    )

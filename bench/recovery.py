@@ -1,0 +1,91 @@
+"""A worker that is killed while a step is under way: the seconds until the run goes on.
+
+Twice: a worker process and the process of its job are killed (SIGKILL) under a supervisor that lives; and everything of
+``python -m bot worker`` is killed and started again, as a platform does. The baseline is RQ's own default, by which a dead
+worker's job is noticed after 808 s (facts/parts.md B); it is not waited for here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from redis import Redis
+
+from bench.table import table, verdict
+from jobs import codec
+from jobs.run import Event, Kind
+from practice.client import NotSeenError
+from practice.processes import session
+from practice.stack import Stack
+from practice.stage import REQUESTER
+from practice.story import Story
+
+TARGET_S = 30.0
+DEFAULT_S = 808
+SLOW_MS = 1500
+UNTIL_PLAN = 4
+LONGEST_S = 60.0
+
+
+def main() -> bool:
+    """Both ways to die."""
+    rows = [("one worker and its job", _measure(_kill_one), DEFAULT_S), ("all, started again", _measure(_kill_all), DEFAULT_S)]
+    table("Recovery after SIGKILL, seconds until the run goes on", ("killed", "seconds", "RQ's default"), rows)
+    return all([verdict(f"{name}: {seconds:.1f} s, at most {TARGET_S:.0f}", seconds <= TARGET_S) for name, seconds, _ in rows])  # noqa: C419  every line is printed
+
+
+def _measure(kill: Callable[[Stack], None]) -> float:
+    """Approve with slow cloud calls, kill in the midst of them, and wait for the run to be resumed."""
+    with Stack() as stack:
+        people = stack.people()
+        try:
+            story = Story(people, lambda _: None)
+            for _, play in story.scenes()[:UNTIL_PLAN]:
+                play()
+            people.control("PUT", "settings", {"latency_ms": SLOW_MS})
+            people.press(REQUESTER, story.card("a plan card", "approve"), "approve")
+            people.until("a step under way", lambda: _happened(stack, Kind.RUNNING), LONGEST_S)
+            time.sleep(SLOW_MS / 1000)
+            died = time.time()
+            kill(stack)
+            people.until("the run resumed", lambda: _happened(stack, Kind.RESUMED), LONGEST_S)
+            return _happened(stack, Kind.RESUMED) - died
+        except NotSeenError:
+            return LONGEST_S
+        finally:
+            people.close()
+
+
+def _kill_one(stack: Stack) -> None:
+    """The process of the job is the only one whose parent is a worker's child."""
+    supervisor = stack.processes["worker"].running
+    if supervisor is None:
+        raise RuntimeError("the worker does not run")
+    horses = [pid for pid in session(supervisor.pid) if _parent(_parent(pid)) == supervisor.pid]
+    for pid in [*{_parent(pid) for pid in horses}, *horses]:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _kill_all(stack: Stack) -> None:
+    stack.kill("worker", signal.SIGKILL, whole=True)
+    stack.processes["worker"].stop()
+    stack.start("worker")
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int((Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def _happened(stack: Stack, kind: Kind) -> float:
+    """When that happened in the stack's one run, or 0."""
+    with Redis(port=stack.ports.redis) as redis:
+        keys = [key for key in redis.scan_iter("run:*:events") if isinstance(key, bytes)]
+        events = [codec.load(raw, Event) for key in keys for raw in redis.lrange(key, 0, -1)]
+    return next((event.at.timestamp() for event in events if event.kind is kind), 0.0)

@@ -1,0 +1,33 @@
+"""Every cause of facts/ as a named fault that can be switched on in the practice cloud."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from practice.faults import access, application, connect, consent, forwarding, mailbox, policy, secret, service, smtp_auth, token
+from practice.faults.ground import Ground
+from practice.faults.healthy import HEALTHY
+from practice.faults.model import Fault, Level
+
+FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
+    module.__name__.rpartition(".")[2]: module.FAULTS
+    for module in (smtp_auth, forwarding, policy, secret, token, consent, application, access, mailbox, connect, service)
+}
+FAULTS: Final = tuple(fault for family in FAMILIES.values() for fault in family)
+NOT_APPLICABLE: Final = {
+    "microsoft.md 9 row 11": "Exchange service principal with the wrong object id: concerns app-only SMTP, which Webex Connect's form cannot do.",
+    "microsoft.md 5 (device code, PKCE, code redeemed twice)": "belongs to a sign-in under way, not to the state of a channel.",
+    "MX of the domain": "this cloud has no DNS; the check skips it here and says so.",
+    "connect.md 4.3 (rfc822 attachment)": "the cure is a newer flow template; nothing of it shows outside Webex Connect.",
+}
+
+
+def find(name: str) -> Fault:
+    """The fault or variation with this name; raises ``KeyError``."""
+    for fault in (*FAULTS, *HEALTHY):
+        if fault.name == name:
+            return fault
+    raise KeyError(name)
+
+
+__all__ = ["FAMILIES", "FAULTS", "HEALTHY", "NOT_APPLICABLE", "Fault", "Ground", "Level", "find"]

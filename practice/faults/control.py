@@ -1,0 +1,58 @@
+"""Control routes of the faults, under /practice/: what there is, switch one on, remember a world, and put it back."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from practice.faults import FAULTS, HEALTHY, Ground, find
+from practice.hooks import Faults as Hooks
+from practice.microsoft import Cloud
+from practice.snapshot import Snapshots
+
+
+class FaultControl:
+    """Routes for whoever breaks the practice cloud on purpose."""
+
+    def __init__(self, cloud: Cloud, hooks: Hooks) -> None:
+        self._cloud, self._hooks = cloud, hooks
+        self._snapshots = Snapshots(cloud, hooks)
+
+    def blueprint(self) -> Blueprint:
+        """The routes."""
+        pages = Blueprint("fault_control", __name__, url_prefix="/practice")
+        pages.add_url_rule("/faults/names", view_func=self.names)
+        pages.add_url_rule("/fault/<name>", view_func=self.fault, methods=["POST"])
+        pages.add_url_rule("/snapshot", view_func=self.snapshot, methods=["POST"])
+        pages.add_url_rule("/restore", view_func=self.restore, methods=["POST"])
+        return pages
+
+    def names(self) -> ResponseReturnValue:
+        """Every fault, and every variation that is right."""
+        return jsonify({"items": [fault.public() for fault in FAULTS], "healthy": [fault.public() for fault in HEALTHY]})
+
+    def fault(self, name: str) -> ResponseReturnValue:
+        """Switch one on; ``{"mailbox": ...}`` names another channel than support@contoso.com."""
+        body = request.get_json(silent=True, force=True) or {}
+        try:
+            found = find(name)
+        except KeyError:
+            return jsonify({"error": f"no fault {name}; GET /practice/faults/names lists them"}), 404
+        try:
+            # Not under the world's lock: a fault may press Generate Token, which calls this cloud itself.
+            found.apply(Ground(self._cloud, self._hooks, **{key: body[key] for key in ("mailbox",) if key in body}))
+        except LookupError as error:
+            return jsonify({"error": f"{name} needs a channel that is set up: {error}"}), 409
+        self._cloud.world.journal.write("practice", "control", "fault", name)
+        return jsonify(found.public())
+
+    def snapshot(self) -> ResponseReturnValue:
+        """Remember the world as it is now."""
+        self._snapshots.take()
+        return jsonify({})
+
+    def restore(self) -> ResponseReturnValue:
+        """Put the remembered world back and forget all faults."""
+        if not self._snapshots.restore():
+            return jsonify({"error": "no snapshot was taken"}), 409
+        return jsonify({})

@@ -1,0 +1,113 @@
+// The clouds behind: what the real portals would show, under their own names, each change with who made it.
+import { $, clock, el } from "./dom.js";
+import { title } from "./people.js";
+import { connectPanel, fillForm } from "./form.js";
+
+const MAILBOX = "support@contoso.com";
+let panels = null;
+
+export function draw({ app, tenant, journal }) {
+  panels ??= build();
+  const box = tenant.users[MAILBOX]?.mailbox;
+  const registration = tenant.applications.filter((each) => each.displayName).slice(-1)[0];
+  panels.entra.replaceChildren(...entra(tenant, registration), ...changes(journal, ["graph", "entra"]));
+  panels.defender.replaceChildren(...defender(tenant), ...changes(journal, ["exchange", "control"], /Outbound|Customization|outbound/));
+  panels.admin.replaceChildren(...(box ? admin(box, tenant) : [el("p", {}, `${MAILBOX} has no mailbox.`)]), ...changes(journal, ["exchange", "control"], /Mailbox|CAS|users/i));
+  fillForm(app);
+  panels.connected.replaceChildren(...changes(journal, ["connect"], /fill_in|generate|save|register/));
+}
+
+function build() {
+  const made = {};
+  const panel = (name, heading, crumb, content) => el("section", { class: "panel", "aria-labelledby": `p-${name}` }, el("div", { class: "ph" }, el("h2", { id: `p-${name}` }, heading)), el("p", { class: "crumb" }, crumb), content);
+  for (const name of ["entra", "defender", "admin"]) made[name] = el("div", { class: "portal" });
+  made.connected = el("div", { class: "portal" });
+  $("clouds").replaceChildren(
+    panel("entra", "Microsoft Entra admin center", "Contoso › App registrations", made.entra),
+    panel("defender", "Microsoft Defender", "Policies › Anti-spam policies › Outbound", made.defender),
+    panel("admin", "Microsoft 365 admin center", `Active users › ${MAILBOX} › Mail`, made.admin),
+    panel("connect", "Webex Connect", "Assets › Apps › Email", el("div", {}, connectPanel(), made.connected)),
+  );
+  return made;
+}
+
+function entra(tenant, app) {
+  if (!app) return [el("p", { class: "sub" }, "No app registration yet. The bot makes one after Approve.")];
+  const principal = tenant.service_principals.find((each) => each.appId === app.appId);
+  return [
+    el("dl", {}, ...pair("Display name", app.displayName), ...pair("Client ID", app.appId, "mono"), ...pair("Redirect URIs", (app.web?.redirectUris || []).join(" "), "mono"),
+      ...(principal && !principal.accountEnabled ? pair("Sign-in", "disabled") : [])),
+    table("Client secrets", ["Client secret", "Expires", "Value"], app.passwordCredentials.map((secret) => [secret.displayName || "(no name)", expiry(secret.endDateTime), mono(`${secret.hint || ""}…`)])),
+    table("API permissions", ["Permission", "Type", "Status"], permissions(tenant, app, principal)),
+  ];
+}
+
+function permissions(tenant, app, principal) {
+  const resources = Object.fromEntries(tenant.service_principals.map((each) => [each.appId, each]));
+  return app.requiredResourceAccess.flatMap((wanted) => wanted.resourceAccess.map((access) => {
+    const resource = resources[wanted.resourceAppId] || { appRoles: [], oauth2PermissionScopes: [] };
+    const role = access.type === "Role";
+    const found = (role ? resource.appRoles : resource.oauth2PermissionScopes).find((each) => each.id === access.id);
+    return [found?.value || access.id, role ? "Application" : "Delegated", granted(role ? assigned(tenant, principal, access.id) : consented(tenant, principal, resource, found?.value))];
+  }));
+}
+
+const assigned = (tenant, principal, role) => (tenant.role_assignments.some((each) => each.principalId === principal?.id && each.appRoleId === role) ? "Granted" : "");
+
+function consented(tenant, principal, resource, scope) {
+  const mine = tenant.grants.filter((each) => each.clientId === principal?.id && each.resourceId === resource.id && each.scope.split(" ").includes(scope));
+  if (!mine.length) return "";
+  return mine.some((each) => each.consentType === "AllPrincipals") ? "Granted for all" : `${mine.length} ${mine.length === 1 ? "user" : "users"}`;
+}
+
+const granted = (words) => el("span", {}, el("span", { class: words ? "good" : "warn", "aria-hidden": "true" }, words ? "✓ " : "▲ "), words || "Not granted");
+
+function defender(tenant) {
+  const rules = tenant.outbound_rules.map((rule) => ({ ...rule, policy: tenant.outbound_policies.find((each) => each.Name === rule.HostedOutboundSpamFilterPolicy) })).sort((a, b) => a.Priority - b.Priority);
+  const rows = rules.map((rule) => [String(rule.Priority), rule.Name, mode(rule.policy?.AutoForwardingMode, rule.State), [...(rule.From || []), ...(rule.SenderDomainIs || [])].join(", ") || "by group"]);
+  const standard = tenant.outbound_policies.find((each) => each.IsDefault);
+  const remote = tenant.remote_domains.filter((each) => each.AutoForwardEnabled === false).map((each) => each.DomainName);
+  return [
+    table("Outbound policies by priority", ["#", "Name", "Forwarding", "For"], [...rows, ["–", standard.Name, mode(standard.AutoForwardingMode), "everybody else"]]),
+    el("p", { class: "small" }, rows.length ? "The lowest number that matches a sender decides." : "Automatic means Off: no mailbox may forward outside."),
+    ...(remote.length ? [el("p", { class: "small bad" }, `Remote domains without automatic forwarding: ${remote.join(", ")}`)] : []),
+    ...(tenant.transport_rules.length ? [el("p", { class: "small" }, `Transport rules: ${tenant.transport_rules.map((rule) => rule.Name).join(", ")}`)] : []),
+  ];
+}
+
+const mode = (value, on = "Enabled") => el("span", {}, el("span", { class: value === "On" && on === "Enabled" ? "good" : "sub", "aria-hidden": "true" }, value === "On" && on === "Enabled" ? "✓ " : "○ "), on === "Enabled" ? value || "?" : `${value}, rule off`);
+
+function admin(box, tenant) {
+  const inherited = box.smtp_auth_disabled === null;
+  const auth = inherited ? !tenant.smtp_auth_disabled : !box.smtp_auth_disabled;
+  const target = box.forwarding_address || (box.forwarding_smtp_address || "").replace(/^smtp:/i, "");
+  return [
+    tick(auth, "Authenticated SMTP", inherited ? " (as the organization)" : ""), tick(Boolean(target), "Forward all email sent to this mailbox"),
+    ...(target ? [el("dl", {}, ...pair("To", target, "mono")), tick(box.deliver_and_forward, "Keep a copy of forwarded email in this mailbox")] : []),
+  ];
+}
+
+const tick = (on, words, more = "") => el("p", {}, el("span", { class: "box1", "aria-hidden": "true" }, on ? "✓" : ""), words + more, el("span", { class: "vh" }, on ? ", ticked" : ", not ticked"));
+const pair = (name, value, tone = "") => [el("dt", {}, name), el("dd", { class: tone }, value || "–")];
+const mono = (text) => el("span", { class: "mono" }, text);
+
+function expiry(iso) {
+  const days = (new Date(iso) - Date.now()) / 86400000;
+  const words = new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  return el("span", {}, days < 30 ? el("span", { class: days < 0 ? "bad" : "warn", "aria-hidden": "true" }, days < 0 ? "✗ " : "▲ ") : "", days < 0 ? `expired ${words}` : words);
+}
+
+const table = (caption, heads, rows) => el("table", {}, el("caption", { class: "vh" }, caption), el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))),
+  el("tbody", {}, ...(rows.length ? rows : [heads.map((_, index) => (index ? "" : "none"))]).map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, cell))))));
+
+function changes(journal, services, pattern = /./) {
+  const mine = journal.filter((entry) => services.includes(entry.service) && pattern.test(`${entry.action} ${entry.object}`)).slice(-4).reverse();
+  return mine.map((entry) => el("p", { class: "chg" }, el("span", { "aria-hidden": "true" }, "→"), el("span", {}, `${entry.action.replaceAll("_", " ")}, ${entry.object} ${clock(entry.at)} by `, el("b", {}, maker(entry)))));
+}
+
+// The bot's calls carry the token of who signed in: that is what the audit log of the tenant shows too.
+function maker(entry) {
+  if (entry.service === "control" || entry.who === "practice" || entry.who === "switchboard") return "the switchboard";
+  if (["graph", "exchange"].includes(entry.service)) return `the bot, for ${entry.who === "-" ? "itself" : title(entry.who).toLowerCase()}`;
+  return title(entry.who).toLowerCase();
+}

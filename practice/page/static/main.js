@@ -1,0 +1,53 @@
+// The page: what comes in by Server-Sent Events is handed to its part.
+import { $ } from "./dom.js";
+import { state } from "./people.js";
+import * as chat from "./chat.js";
+import * as composer from "./composer.js";
+import * as way from "./way.js";
+import * as clouds from "./clouds.js";
+import * as faults from "./faults.js";
+import * as tour from "./tour.js";
+
+function paint(theme) {
+  document.documentElement.dataset.theme = theme;
+  $("theme").textContent = theme === "light" ? "Dark" : "Light";
+  localStorage.setItem("practice-theme", theme);
+}
+
+function part(name) {
+  document.body.dataset.show = name;
+  for (const button of document.querySelectorAll("[data-go]")) {
+    if (button.dataset.go === name) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
+  }
+}
+
+async function config() {
+  const found = await (await fetch("/practice/config")).json();
+  state.cloud = found.cloud;
+  return found;
+}
+
+const events = { messages: chat.take, way: way.draw, clouds: clouds.draw, faults: faults.draw, weather: faults.weather };
+
+function listen() {
+  const source = new EventSource("/practice/events");
+  source.addEventListener("processes", async (event) => {
+    const value = JSON.parse(event.data);
+    if (value.ready && !state.cloud) await config();
+    faults.processes(value);
+  });
+  for (const [name, take] of Object.entries(events)) source.addEventListener(name, (event) => take(JSON.parse(event.data)));
+  source.onerror = () => { $("processes").textContent = "The practice space does not answer. It is stopped, or starting again."; };
+}
+
+paint(new URLSearchParams(location.search).get("theme") || localStorage.getItem("practice-theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+$("theme").onclick = () => { paint(document.documentElement.dataset.theme === "light" ? "dark" : "light"); chat.restart(); };
+for (const button of document.querySelectorAll("[data-go]")) button.onclick = () => { part(button.dataset.go); scrollTo(0, 0); };
+document.addEventListener("part", (event) => part(event.detail));
+composer.begin((await config()).commands);
+way.begin();
+faults.begin();
+tour.begin();
+chat.become(state.you);
+listen();

@@ -1,0 +1,59 @@
+"""The switches of the faults: which are on, and how the world gets back to what it was before the first one."""
+
+from __future__ import annotations
+
+import threading
+
+import httpx
+
+from practice.page import relay
+from practice.page.places import Json, Places
+
+
+class Switchboard:
+    """One for all browsers. A fault changes the world for good, so off means: the world of before, and the other faults again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._on: list[str] = []
+        self._known: list[Json] = []
+
+    def shown(self, places: Places) -> Json:
+        """All faults by their names and those that are on; raises ``httpx.HTTPError``."""
+        if not self._known:
+            self._known = list(_call(places, "GET", "faults/names")["items"])
+        return {"items": self._known, "on": list(self._on)}
+
+    def turn(self, places: Places, name: str, *, on: bool) -> Json:
+        """Turn one fault on or off; raises ``httpx.HTTPStatusError`` where the cloud refuses."""
+        with self._lock:
+            if on and name not in self._on:
+                if not self._on:
+                    _call(places, "POST", "snapshot")
+                _call(places, "POST", f"fault/{name}")
+                self._on.append(name)
+            elif not on and name in self._on:
+                self._back(places, [other for other in self._on if other != name])
+        return self.shown(places)
+
+    def all_off(self, places: Places) -> Json:
+        """The world of before the first fault."""
+        with self._lock:
+            if self._on:
+                self._back(places, [])
+        return self.shown(places)
+
+    def _back(self, places: Places, kept: list[str]) -> None:
+        _call(places, "POST", "restore")
+        self._on = []
+        for name in kept:
+            _call(places, "POST", f"fault/{name}")
+            self._on.append(name)
+
+
+def _call(places: Places, method: str, path: str) -> Json:
+    answer = relay.client(places.ca_path).request(method, f"{places.cloud}/practice/{path}", json={} if method == "POST" else None)
+    if answer.is_error:
+        raise httpx.HTTPStatusError(answer.text, request=answer.request, response=answer)
+    found: Json = answer.json()
+    return found

@@ -1,0 +1,76 @@
+"""The Microsoft half of the world, mail and Webex Connect included, as it was at a moment, so that one real setup serves many cases.
+
+Webex stays as it is: the conversation goes on, and the bot's own memory of it could not be put back.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, Final
+
+from practice.hooks import Faults as Hooks
+from practice.microsoft import Cloud
+from practice.microsoft.tokens import Refresh
+
+FORM: Final = (
+    "callback_url",
+    "forwarding_address",
+    "app_id",
+    "fields",
+    "access_token",
+    "refresh_token",
+    "valid_until",
+    "saved",
+    "service",
+    "live",
+    "log",
+)
+
+
+class Snapshots:
+    """Takes one snapshot at a time, and restores it as often as wanted."""
+
+    def __init__(self, cloud: Cloud, hooks: Hooks) -> None:
+        self._cloud, self._hooks = cloud, hooks
+        self._kept: dict[str, Any] | None = None
+
+    def take(self) -> None:
+        """Remember the world."""
+        with self._cloud.world.lock:
+            self._kept = copy.deepcopy(self._state())
+
+    def restore(self) -> bool:
+        """Put it back; False where there is nothing to put back. Every trouble on demand is forgotten."""
+        if self._kept is None:
+            return False
+        self._hooks.clear()
+        world, vault, connect = self._cloud.world, self._cloud.vault, self._cloud.connect
+        with world.lock:
+            kept = copy.deepcopy(self._kept)
+            world.tenants, world.secrets, world.smtp_mood = kept["tenants"], kept["secrets"], ""
+            vault.codes, vault.refresh = kept["codes"], self._later_tokens() | kept["refresh"]
+            connect.tasks[:] = kept["tasks"]
+            for name in FORM:
+                setattr(connect.app, name, kept["form"][name])
+            self._cloud.store.replace(kept["mail"])
+            world.traces.replace(kept["traces"])
+        return True
+
+    def _state(self) -> dict[str, Any]:
+        world, connect = self._cloud.world, self._cloud.connect
+        return {
+            "tenants": world.tenants,
+            "secrets": world.secrets,
+            "codes": self._cloud.vault.codes,
+            "refresh": self._cloud.vault.refresh,
+            "tasks": connect.tasks,
+            "form": {name: getattr(connect.app, name) for name in FORM},
+            "mail": self._cloud.store.all(),
+            "traces": world.traces.all(),
+        }
+
+    def _later_tokens(self) -> dict[str, Refresh]:
+        """Tokens given since, as good as new: whoever holds one, the bot above all, does not know that time went back."""
+        now = self._cloud.world.now()
+        return {text: replace(record, at=now) for text, record in self._cloud.vault.refresh.items()}

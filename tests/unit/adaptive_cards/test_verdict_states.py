@@ -1,0 +1,282 @@
+"""What a check's card says and offers in each state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adaptive_cards import Card
+from adaptive_cards.cards.verdict_age import ago
+from adaptive_cards.texts import keys
+from jobs.model import Access, Evidence, State, Station
+
+Cards = dict[str, Card]
+Nodes = Callable[[Any], Iterator[dict[str, Any]]]
+MAILBOX = "support@contoso.com"
+FIX = ("Fix: allow forwarding", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
+AGAIN = ("Check again", {"do": "check", "channel": MAILBOX})
+DEEPER = ("Sign in to see more", "https://bot.contoso.com/signin/9M2C")
+ALL = ("Check all", {"do": "check", "channel": "all"})
+BUTTONS = {
+    "verdict-broken": [FIX, AGAIN, DEEPER, "All 14 findings", "Commands"],
+    "verdict-two-causes": [FIX, AGAIN, "All 10 findings", "Commands"],
+    "verdict-elsewhere": [("Fix: a new secret", "https://contoso.us.webexconnect.io"), AGAIN, "All 8 findings", "Commands"],
+    "verdict-by-hand": [AGAIN, "The one finding", "Commands"],
+    "verdict-started": [],
+    "verdict-looking": [DEEPER],
+    "verdict-early": [FIX, "All 4 findings", "Commands"],
+    "verdict-healthy": [AGAIN, DEEPER, "All 9 findings", "Commands"],
+    "verdict-unproven": [AGAIN, DEEPER, "All 9 findings"],
+    "channels": [ALL],
+    "channels-checking": [],
+    "channels-none": [("Set up a mailbox", {"do": "setup"})],
+}
+BANDS = {
+    "verdict-broken": ("attention", "\u2717"),
+    "verdict-early": ("attention", "\u2717"),
+    "verdict-started": ("emphasis", "\u25cf"),
+    "verdict-looking": ("emphasis", "\u25cf"),
+    "verdict-healthy": ("good", "\u2713"),
+    "verdict-unproven": ("emphasis", "?"),
+    "verdict-one-way": ("emphasis", "?"),
+    "channels": ("attention", "\u2717"),
+    "channels-early": ("attention", "\u2717"),
+    "channels-checking": ("emphasis", "\u25cf"),
+    "channels-well": ("good", "\u2713"),
+    "channels-doubtful": ("emphasis", "?"),
+    "channels-none": ("accent", "\u25c6"),
+}
+PRESS = "press the button below. It shows its plan first; nothing is changed before it is approved."
+BLOCKED = "The outbound spam policy does not let this mailbox forward mail outside the organization."
+TEXTS = {
+    "verdict-broken": f"{BLOCKED} Since 08:14 UTC today. Approver's turn: {PRESS}",
+    "verdict-two-causes": f"{BLOCKED} Since 20 Nov 10:42 UTC. One more cause is listed below. Approver's turn: {PRESS}",
+    "verdict-early": f"{BLOCKED} Since 08:14 UTC today. Still looking at 19 of 23. Approver's turn: {PRESS}",
+    "verdict-by-hand": "The client secret has expired. Administrator's turn: do what Remedy says below, then press Check again.",
+    "verdict-waits": "The service is not available at the moment. Nobody has to act. Remedy below says why; Check again looks anew.",
+    "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
+    "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
+    "verdict-healthy": (
+        "Nothing wrong: mail flows both ways. Nobody has to act. Newest proof: 4 s ago. One thing that may stop mail is listed below."
+    ),
+    "verdict-unproven": (
+        "Nothing wrong was found. That mail flows both ways was not proven. Not looked at: Conditional access, Authenticated SMTP, "
+        "Outbound spam policy, Customisation and 3 more. Nobody has to act. A sign-in shows more."
+    ),
+    "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts fill in as they arrive.",
+    "channels-many": "Mail is broken in one of 501 channels. Requester's turn: type /check ADDRESS to see the cause and the fix.",
+}
+WAYS = {
+    "verdict-broken": (
+        "\u2014 \u2713 \u2014 Sender 10:38",
+        "\u2014 \u2713 \u2014 Mailbox 10:38",
+        "\u2014 \u2717  \u00b7 Forward stops",
+        "\u00b7  \u25cb  \u00b7 Connect 08:12",
+        "\u00b7  \u25cb  \u00b7 Agent 08:12",
+        "\u00b7  \u2713  \u00b7 Answer 10:38",
+    ),
+    "verdict-started": tuple(f"\u00b7  \u25cb  \u00b7 {name}" for name in ("Sender", "Mailbox", "Forward", "Connect", "Agent", "Answer")),
+    "verdict-healthy": (
+        *(f"\u2014 \u2713 \u2014 {name} 10:38" for name in ("Sender", "Mailbox", "Forward", "Connect")),
+        "\u00b7  ?  \u00b7 Agent unseen",
+        "\u00b7  \u2713  \u00b7 Answer 10:38",
+    ),
+}
+
+
+def pressed(action: dict[str, Any]) -> Any:
+    """What a button says and sends or opens."""
+    return (action["title"], action.get("data") or action["url"]) if action["type"] != "Action.ShowCard" else action["title"]
+
+
+def words(node: Any, nodes: Nodes) -> list[str]:
+    """Every text below a node, line by line."""
+    return [each["text"] for each in nodes(node) if each.get("type") in {"TextBlock", "TextRun"}]
+
+
+def below(card: Card, title: str, nodes: Nodes) -> list[str]:
+    """The texts of the rows below a section's title, up to the next part that is no row."""
+    parts = card.content["body"]
+    start = next(place for place, part in enumerate(parts) if words(part, nodes)[:1] == [title]) + 1
+    end = next((place for place, part in enumerate(parts) if place >= start and part["type"] != "ColumnSet"), len(parts))
+    return [" ".join(words(part, nodes)) for part in parts[start:end]]
+
+
+@pytest.mark.parametrize("name", BUTTONS)
+def test_buttons_of_a_check(name: str, examples: Cards, nodes: Nodes):
+    """The fix comes first; while it is looked, nothing can be started again; the lists come last."""
+    actions = [node for node in nodes(examples[name].content) if str(node.get("type", "")).startswith("Action.")]
+    assert [pressed(action) for action in actions] == BUTTONS[name]
+
+
+@pytest.mark.parametrize("name", BANDS)
+def test_band_of_a_check(name: str, examples: Cards):
+    """Red is a broken mail's way alone, green a proven one; what nobody knows is neither."""
+    band = examples[name].content["body"][1]
+    assert (band["style"], band["items"][0]["columns"][0]["items"][0]["text"]) == BANDS[name]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_of_a_check(name: str, examples: Cards):
+    """A client without cards gets the cause, since when, whose turn it is and what to press."""
+    assert examples[name].text == TEXTS[name]
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_way(name: str, examples: Cards, nodes: Nodes):
+    """Dashes where mail went, dots where it did not, the last mail under each station."""
+    found = next(part["columns"] for part in examples[name].content["body"] if len(part.get("columns", [])) == 6)
+    assert tuple(" ".join("".join(run["text"] for run in line["inlines"]) for line in column["items"]) for column in found) == WAYS[name]
+
+
+def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
+    """A single cause names the fact that is wrong, since the band has the sentence; then expected, seen, evidence, remedy."""
+    found = next(node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet")
+    assert [fact["title"] for fact in found["facts"]] == ["Expected", "Seen", "Evidence", "Remedy"]
+    assert found["facts"][2]["value"] == (
+        "Message trace: 08:14:06 UTC, failed: 550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555); "
+        "Request ID: 0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"
+    )
+    assert below(examples["verdict-broken"], "Root cause", nodes) == ["\u2717 M4 Outbound spam policy for this sender"]
+
+
+def test_several_causes_are_all_named(examples: Cards, nodes: Nodes):
+    """Each independent cause is a sentence of its own, the one that stops mail first in front."""
+    assert below(examples["verdict-two-causes"], "Root causes", nodes) == [
+        f"\u2717 M4 {BLOCKED.removesuffix('.')}",
+        "\u2717 E3 The client secret has expired",
+    ]
+
+
+def test_symptoms_stand_below_their_cause(examples: Cards, nodes: Nodes):
+    """What a cause explains is named under it and never in red."""
+    card = examples["verdict-two-causes"]
+    assert below(card, "Explained by M4, not causes of their own", nodes) == [
+        "\u2192 T1 Copies reach Webex Connect Not delivered 24 Nov 10:38:02 UTC",
+        "\u2192 V2 Tasks in the contact center None since 08:10 UTC",
+    ]
+    assert below(card, "Explained by E3, not causes of their own", nodes) == [
+        "\u2192 C6 The bot's own login as the mailbox AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful"
+    ]
+
+
+def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: Nodes):
+    """With a cause, what is possible comes last; without one it comes first."""
+    expires = "\u25b2 E3 Client secret 1, expires 6 Dec 2026, in 12 days"
+    rule = "? M3 Mail-flow rules Large mail. Possible. What would prove it: A message trace that names the rule."
+    assert below(examples["verdict-broken"], "Also noticed, not the cause", nodes) == [expires, rule]
+    assert below(examples["verdict-healthy"], "Also noticed", nodes) == [rule, expires]
+
+
+def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
+    """What was proven says when; settings that were just read are counted."""
+    assert below(examples["verdict-healthy"], "Proven", nodes) == [
+        "\u2713 V1 Forwarded copy delivered to Webex Connect 11 min ago",
+        "\u2713 V3 An agent's answer left 26 min ago",
+        "\u2713 C6 235 2.7.0 Authentication successful 4 s ago",
+        "\u2713 7 findings as expected now",
+    ]
+
+
+def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
+    """Findings that were left out for the same reason share a row; unknown is not skipped."""
+    assert below(examples["verdict-unproven"], "Not looked at: skipped is not passed", nodes) == [
+        "\u2212 Conditional access, Authenticated SMTP, Outbound spam policy, Customisation and 1 more Needs an administrator's sign-in",
+        "\u2212 Mail through Webex Connect No service key of Webex Connect is configured",
+        "? Microsoft Entra There was no answer in time",
+    ]
+
+
+def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
+    """The list of all findings is grouped by access, what was skipped apart; its sum counts each kind."""
+    opened = next(node["card"] for node in nodes(examples["verdict-broken"].content) if node.get("title") == "All 14 findings")
+    titles = words(opened, nodes)
+    assert titles == [
+        "1 wrong, 2 explained, 1 warning, 1 possible, 7 ok, 2 skipped. Skipped is not passed.",
+        *("By an administrator's sign-in", "By the bot's own read access", "Without a sign-in", "Skipped"),
+    ]
+    lists = [[fact["title"].replace("\u00a0", " ") for fact in node["facts"]] for node in nodes(opened) if "facts" in node]
+    assert lists == [
+        ["\u2717 M4", "? M3", "\u2713 M2", "\u2713 M3", "\u2713 M5", "\u2192 T1"],
+        ["\u25b2 E3", "\u2713 E1", "\u2713 M1"],
+        ["\u2713 DNS", "\u2713 TLS", "\u2192 V2"],
+        ["\u2212 API", "? MS"],
+    ]
+
+
+def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
+    """Where room is short, rows become lines of a list: every finding is still there, and both causes have their remedy."""
+    card = examples["verdict-thirty"]
+    opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "All 30 findings")
+    facts = [fact for node in nodes(card.content) for fact in node.get("facts", [])]
+    assert sum(len(node["facts"]) for node in nodes(opened) if "facts" in node) == 30
+    assert sum(fact["title"] == "Remedy" for fact in facts) == 2
+    assert "\u2026" not in json.dumps(card.content, ensure_ascii=False)
+
+
+def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Nodes):
+    """Of what the servers said only the end is shown, and nothing twice; an unknown code is shown whole, with its id."""
+    said = tuple(Evidence("transcript", f"250 line {number}") for number in range(9))
+    login = make_verdict.line("C6", "Login", State.WRONG, seen="AUTH: 535 5.7.3 no", evidence=(Evidence("smtp", "535 5.7.3 no"), *said))
+    coded = (Evidence("entra", "400 AADSTS999999: What nobody knows yet."), Evidence("correlation-id", "4451a062-91fd"))
+    unknown = make_verdict.line("E3", "Client secret", State.WRONG, evidence=coded)
+    card = make_verdict.checked(0, ("smtp_refused", login), ("unexpected", unknown))
+    shown = [fact["value"] for node in nodes(card.content) for fact in node.get("facts", []) if fact["title"] == "Evidence"]
+    assert shown == [
+        "SMTP: 250 line 7; SMTP: 250 line 8",
+        "Entra: 400 AADSTS999999: What nobody knows yet; Correlation ID: 4451a062-91fd",
+    ]
+
+
+def test_commands_of_the_cause_come_first(examples: Cards, nodes: Nodes):
+    """The equivalents stand whole, each with the id of its finding, none twice."""
+    opened = next(node["card"] for node in nodes(examples["verdict-broken"].content) if node.get("title") == "Commands")
+    assert words(opened, nodes)[1:] == [
+        "M4  Get-HostedOutboundSpamFilterRule",
+        "M4  Set-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0",
+        f"M2  Get-CASMailbox {MAILBOX}",
+    ]
+
+
+def test_channels_are_listed_worst_first(examples: Cards, nodes: Nodes):
+    """Broken, possible, warned, never checked, right; of five hundred the twenty worst."""
+    rows = [" ".join(words(part, nodes)) for part in examples["channels"].content["body"][2:]]
+    assert rows == [
+        "\u2717 support@contoso.com The outbound spam policy does not let this mailbox forward mail. 9 s ago",
+        "? claims@contoso.com A rule may stop some mail 5 h ago",
+        "\u25b2 billing@contoso.com The client secret expires in 12 days 3 days ago",
+        "\u25cb info@contoso.com Never checked",
+        "\u2713 sales@contoso.com Nothing wrong 11 min ago",
+    ]
+    *listed, last = examples["channels-many"].content["body"][2:]
+    assert (len(listed), words(last, nodes)) == (20, ["481 more channels are not listed; none is worse than these"])
+
+
+def test_keys_of_a_check_exist():
+    """Every station and every access has its word."""
+    assert {f"station.{station}" for station in Station} | {f"access.{access}" for access in Access} <= keys()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-5, "now"),
+        (0.9, "now"),
+        (1, "1 s ago"),
+        (119, "119 s ago"),
+        (120, "2 min ago"),
+        (7199, "119 min ago"),
+        (7200, "2 h ago"),
+        (172_799, "47 h ago"),
+        (172_800, "2 days ago"),
+    ],
+)
+def test_ago(seconds: float, shown: str):
+    """Seconds up to two minutes, minutes up to two hours, hours up to two days; never in the future."""
+    now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
+    assert ago(now - timedelta(seconds=seconds), now) == shown

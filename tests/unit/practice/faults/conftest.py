@@ -1,0 +1,127 @@
+"""A whole practice cloud with one channel that is set up, put back to that before every test."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from practice.cloud import PracticeCloud
+from practice.faults import Ground
+from practice.microsoft import ids
+from practice.microsoft.seed import service_principal
+from practice.microsoft.world import first, new_id, stamp
+from practice.settings import PracticeSettings
+
+Json = dict[str, Any]
+MAILBOX = "support@contoso.com"
+CUSTOMER = "kim@customer.example"
+
+
+class Channel:
+    """The cloud, its control routes, and a mail's way through it."""
+
+    def __init__(self, cloud: PracticeCloud, http: httpx.Client) -> None:
+        self.cloud, self.http = cloud, http
+        self.ground = Ground(cloud.microsoft, cloud.faults)
+
+    def post(self, path: str, **body: Any) -> httpx.Response:
+        """A control call."""
+        return self.http.post(f"/practice/{path}", json=body)
+
+    def mails(self) -> list[Json]:
+        """Every mail and where it is."""
+        return list(self.http.get("/practice/mail").json()["items"])
+
+    def tasks(self) -> list[Json]:
+        """The tasks of the contact center."""
+        return list(self.http.get("/practice/agent/tasks").json()["items"])
+
+    def stops(self, subject: str) -> str:
+        """The station where a customer's mail ends, or the empty string: a real mail, and the agent's real answer."""
+        if self.post("mail/customer", **{"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"}).status_code != 200:
+            return "mailbox"
+        places = {mail["place"] for mail in self.mails() if mail["subject"] == subject}
+        if not any(task["subject"] == subject for task in self.tasks()):
+            return "connect" if places & {"connect"} or ("internet" in places and self._to_webex(subject)) else "forward"
+        code = self.post("agent/answer", subject=subject, body="We are here").json()["code"]
+        answered = any(mail["subject"] == f"Re: {subject}" and mail["place"] == "internet" for mail in self.mails())
+        return "" if code == "7501" and answered else "answer"
+
+    def _to_webex(self, subject: str) -> bool:
+        """Whether the copy left for the address that Webex Connect had when the channel was set up."""
+        sent = [mail["recipient"] for mail in self.mails() if mail["subject"] == subject and mail["place"] == "internet"]
+        return self.forwarding_address in sent
+
+    forwarding_address = ""
+
+
+def _allow(ground: Ground) -> None:
+    """What the article has an administrator do in Exchange."""
+    default = ground.exchange.outbound_policies[0]
+    nobody = {f"{prefix}{key}": [] for prefix in ("", "ExceptIf") for key in ("From", "FromMemberOf", "SenderDomainIs")}
+    rule = {"Name": "Webex", "Identity": "Webex", "HostedOutboundSpamFilterPolicy": "Webex", "State": "Enabled", "Priority": 0}
+    own = {"Name": "Webex", "Identity": "Webex", "IsDefault": False, "AutoForwardingMode": "On"}
+    ground.exchange.outbound_policies.append(default | own)
+    ground.exchange.outbound_rules.append(nobody | rule | {"From": [MAILBOX]})
+    ground.exchange.dehydrated = False
+    ground.box.smtp_auth_disabled = False
+    ground.box.forwarding_smtp_address = f"smtp:{ground.connect.forwarding_address}"
+    ground.box.deliver_and_forward = True
+
+
+def _register(ground: Ground) -> Json:
+    """The app with its secret and its grant; returns what the form of Webex Connect needs."""
+    tenant, world, key, secret = ground.tenant, ground.world, new_id(), "abcQ~secret-of-the-email-app-in-practice"
+    password = {"keyId": key, "displayName": "Webex", "hint": secret[:3], "startDateTime": stamp(world.now())}
+    declared = [world.catalogue.declare(ids.EXCHANGE_APP, ("SMTP.Send",))]
+    web = {"redirectUris": [ground.connect.callback_url, "http://127.0.0.1/bot"]}
+    app = {"id": new_id(), "appId": new_id(), "displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": web}
+    tenant.applications.seed(
+        app | {"requiredResourceAccess": declared, "passwordCredentials": [password | {"endDateTime": "2099-01-01T00:00:00Z"}]}
+    )
+    principal = tenant.principals.seed(service_principal(app["appId"], "Mail"))
+    exchange = first(tenant.principals.written(), {"appId": ids.EXCHANGE_APP}) or {}
+    grant = {"clientId": principal["id"], "resourceId": exchange["id"], "consentType": "Principal", "principalId": ground.user.id}
+    tenant.grants.seed(grant | {"id": new_id(), "scope": "SMTP.Send"})
+    world.secrets[key] = secret
+    return {"client_id": app["appId"], "client_secret": secret}
+
+
+def _connect(channel: Channel, credentials: Json) -> None:
+    form = {"email_id": MAILBOX, "username": MAILBOX, "smtp_server": "smtp.office365.com", "port": "587", "security": "STARTTLS"}
+    form |= {"scope": "offline_access https://outlook.office.com/SMTP.Send", **channel.ground.login_url(channel.ground.tenant.id)}
+    for path, body in (
+        ("connect/app", form | credentials),
+        ("connect/generate_token", {"as": MAILBOX}),
+        ("connect/save", {}),
+        ("connect/register", {"service": "Email service"}),
+    ):
+        answer = channel.post(path, **body)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="package")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+    """One cloud with one channel."""
+    cloud = PracticeCloud(0, tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0))
+    cloud.start()
+    verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))
+    with httpx.Client(base_url=cloud.url, verify=verify, trust_env=False, timeout=30) as http:
+        channel = Channel(cloud, http)
+        channel.forwarding_address = channel.ground.connect.forwarding_address
+        _allow(channel.ground)
+        _connect(channel, _register(channel.ground))
+        channel.post("snapshot")
+        yield channel
+    cloud.stop()
+
+
+@pytest.fixture
+def channel(set_up: Channel) -> Channel:
+    """The channel as it was set up."""
+    assert set_up.post("restore").status_code == 200
+    return set_up

@@ -1,0 +1,65 @@
+"""The snapshot: what is put back, what is not, and what the control routes say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from practice.faults import FAULTS, HEALTHY
+
+
+def _world(channel: Any) -> dict[str, Any]:
+    """What a reader sees of the world."""
+    paths = ("tenants/contoso.com", "connect/app", "connect/log", "mail", "agent/tasks", "faults")
+    return {path: channel.http.get(f"/practice/{path}").json() for path in paths}
+
+
+def test_restore_puts_everything_back(channel: Any):
+    """Tenant, form, log, mails, tasks and trouble on demand are as they were, whatever happened meanwhile."""
+    before = _world(channel)
+    for name in ("mailbox_deleted", "form_scope_unknown", "graph_down", "smtp_no_starttls"):
+        channel.post(
+            f"fault/{name}" if name != "form_scope_unknown" else "mail/customer", **{"from": "a@b.example", "to": "support@contoso.com"}
+        )
+    assert _world(channel) != before
+    assert channel.post("restore").status_code == 200
+    assert _world(channel) == before
+    assert channel.stops("After") == ""
+
+
+def test_restore_works_more_than_once(channel: Any):
+    """What one case changes does not reach into the snapshot."""
+    before = _world(channel)
+    for _ in range(2):
+        channel.post("fault/policy_off")
+        channel.post("fault/secrets_all_removed")
+        channel.post("restore")
+        assert _world(channel) == before
+
+
+def test_tokens_given_since_stay_good(channel: Any):
+    """Whoever got a refresh token after the snapshot does not know that time went back; a fault's age does not stick to it."""
+    channel.post("connect/generate_token", **{"as": "support@contoso.com"})
+    later = channel.ground.connect.refresh_token
+    channel.post("fault/token_idle")
+    channel.post("restore")
+    assert channel.ground.connect.refresh_token != later
+    channel.ground.connect.refresh_token = later
+    assert channel.stops("After") == ""
+
+
+def test_the_routes_list_and_refuse(channel: Any):
+    """The names with their expectations; 404 for a fault that is none, 409 where there is nothing to break."""
+    listed = channel.http.get("/practice/faults/names").json()
+    assert [item["name"] for item in listed["items"]] == [fault.name for fault in FAULTS]
+    assert [item["name"] for item in listed["healthy"]] == [fault.name for fault in HEALTHY]
+    assert listed["items"][0] == {
+        "name": "smtp_auth_off_mailbox",
+        "source": "microsoft.md 9 row 1, 2.1",
+        "what": "somebody turned SMTP AUTH off for the mailbox",
+        "expects": ["smtp_auth_off_for_mailbox"],
+        "stops": "answer",
+        "on": "smtp_auth",
+        "level": "cause",
+    }
+    assert channel.post("fault/nonsense").status_code == 404
+    assert channel.post("fault/secret_expired", mailbox="support@fabrikam.com").status_code == 409

@@ -1,0 +1,74 @@
+"""Every fault changes the world as it says: a real mail stops where it says, and a variation that is right stops none."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from practice.faults import FAULTS, HEALTHY, Fault, Level
+from practice.faults.pairs import compatible, pairs
+
+ROOT = Path(__file__).parents[4]
+FACTS = re.compile(r"(microsoft|connect)\.md \d")
+STATIONS = {"", "sender", "mailbox", "forward", "connect", "agent", "answer"}
+
+
+def _id(fault: Fault) -> str:
+    return fault.name
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=_id)
+def test_mail_stops_where_the_fault_says(channel: Any, fault: Fault):
+    """A mail before the fault goes the whole way, one after it ends at the station that is named."""
+    assert channel.stops("Before") == ""
+    assert channel.post(f"fault/{fault.name}").json()["name"] == fault.name
+    assert channel.stops("After") == fault.stops
+
+
+@pytest.mark.parametrize("variation", HEALTHY, ids=_id)
+def test_a_variation_that_is_right_stops_nothing(channel: Any, variation: Fault):
+    """Mail goes both ways after it."""
+    channel.post(f"fault/{variation.name}")
+    assert channel.stops("After") == ""
+
+
+@pytest.mark.parametrize("pair", pairs(FAULTS, 12, 7), ids=lambda pair: f"{pair[0].name}+{pair[1].name}")
+def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: tuple[Fault, Fault]):
+    """Both can be switched on at once, in either order of their names."""
+    for fault in pair:
+        assert channel.post(f"fault/{fault.name}").status_code == 200
+    order = ["mailbox", "forward", "connect", "answer", ""]
+    assert channel.stops("After") == min((fault.stops for fault in pair), key=order.index)
+
+
+def test_every_fault_has_a_source_a_cause_and_a_name_of_its_own():
+    """The list is whole: names once, a place in the facts, a cause with a sentence and a remedy, a known station."""
+    texts = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "adaptive_cards/texts").glob("*.toml")]
+    told = {kind: {key for each in texts for key in each.get(kind, {})} for kind in ("cause", "remedy")}
+    for fault in FAULTS:
+        assert FACTS.match(fault.source), fault.name
+        assert fault.stops in STATIONS, fault.name
+        assert bool(fault.expects) is (fault.level is not Level.NOTHING), fault.name
+        assert set(fault.expects) <= told["cause"] & told["remedy"], fault.name
+    names = [fault.name for fault in (*FAULTS, *HEALTHY)]
+    assert len(names) == len(set(names))
+
+
+def test_the_list_covers_what_the_issue_asks_for():
+    """At least fifty faults and twenty variations; every row of the table of causes but the one for app-only."""
+    sources = " ".join(fault.source for fault in FAULTS)
+    rows = {int(row) for row in re.findall(r"microsoft\.md 9 row (\d+)", sources)}
+    assert (len(FAULTS) >= 50, len(HEALTHY) >= 20) == (True, True)
+    assert rows == set(range(1, 15)) - {11}
+
+
+def test_pairs_are_the_same_for_a_seed_and_compatible():
+    """A hundred of them, no fault beside one that hides it."""
+    chosen = pairs(FAULTS, 100, 1)
+    assert chosen == pairs(FAULTS, 100, 1) != pairs(FAULTS, 100, 2)
+    assert len(chosen) == 100
+    assert all(compatible(*pair) for pair in chosen)

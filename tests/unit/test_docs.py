@@ -1,0 +1,75 @@
+"""What the pages say is what the code does: the environment, the permissions, the pinned packages, the links."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from practice.environment import Ports, product_env
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+NAME = re.compile(r"^(?:# )?([A-Z][A-Z_]+)=", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+TARGET = re.compile(r"`make ([a-z-]+)`")
+OPTIONAL = {"ALLOWED_ORG_IDS", "APPROVERS"}
+
+
+def text(name: str) -> str:
+    """A file of the project."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def packages(requirements: str) -> set[str]:
+    """The names that are pinned."""
+    return {line.partition("==")[0].strip() for line in text(requirements).splitlines() if re.match(r"[a-z0-9]", line)}
+
+
+def wanted(names: list[str]) -> set[str]:
+    """The names in a list of requirements, without extras and versions."""
+    return {re.split(r"[\[<>=~; ]", name)[0].lower() for name in names}
+
+
+def test_one_list_of_settings():
+    """README.md, .env.example and the practice stack know the same variables."""
+    known = set(
+        product_env(Ports(1, 2, 3, 4, 5), {f"PRACTICE_BOT_{n}": "" for n in ("TOKEN", "CLIENT_ID", "CLIENT_SECRET")}, Path("ca.pem"))
+    )
+    readme = set(ROW.findall(text("README.md")))
+    assert readme == set(NAME.findall(text(".env.example")))
+    assert readme == known | OPTIONAL
+
+
+def test_the_page_of_permissions_is_in_step():
+    """docs/permissions.md is what `make docs` writes."""
+    spec = importlib.util.spec_from_file_location("permissions", ROOT / "tools/permissions.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert text("docs/permissions.md") == tool.page()
+
+
+def test_every_package_is_pinned_with_its_hashes():
+    """Both requirement files hold what pyproject.toml asks for, every package with hashes and none with an address."""
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
+    assert run - packages("requirements.txt") == set()
+    assert (run | dev) - packages("requirements-dev.txt") == set()
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        assert text(name).count("==") <= text(name).count("--hash=sha256:")
+        assert re.findall(r"https?:|file:|--index|--find-links", text(name)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_targets_exist(page: Path):
+    """A link within the project leads to a file, and a make target that is named exists."""
+    words = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    assert [link for link in LINK.findall(words) if not (page.parent / link).exists()] == []
+    assert set(TARGET.findall(words)) - targets == set()

@@ -15,6 +15,7 @@ from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
 from adaptive_cards.cards.signin import signin
 from adaptive_cards.cards.status import status
+from adaptive_cards.cards.tac import tac, tac_file
 from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.typed_wrong import typed_wrong
 from adaptive_cards.cards.verdict import verdict
@@ -33,6 +34,8 @@ __all__ = [
     "rehearsal",
     "signin",
     "status",
+    "tac",
+    "tac_file",
     "test_mail",
     "typed_wrong",
     "verdict",

@@ -141,7 +141,10 @@ class ConnectFormView:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalView:
-    """The mailbox user signs in once at the bot. ``url`` is empty until the rehearsal was chosen and is ready."""
+    """The mailbox user signs in once at the bot. ``url`` is empty until the rehearsal was chosen and is ready.
+
+    ``settling`` says that the problem may pass by itself, and that the bot tries again.
+    """
 
     header: Header
     username: str
@@ -150,6 +153,7 @@ class RehearsalView:
     problem: Words | None = None
     problem_code: str = ""
     transcript: tuple[str, ...] = ()
+    settling: bool = False
     done: bool = False
     skipped: str = ""
 
@@ -324,3 +328,25 @@ class ChannelsView:
     channels: tuple[ChannelLine, ...]
     at: datetime
     checking: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TacView:
+    """The guide to the debug console, with the fields for a case. ``direct`` is true in a 1:1 message, where nobody mentions the bot."""
+
+    mailbox: str
+    at: datetime
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TacFileView:
+    """The file for Cisco TAC was posted. ``files`` are the names in it; ``checked`` is false where no check ever ran."""
+
+    mailbox: str
+    name: str
+    files: tuple[str, ...]
+    at: datetime
+    resource_id: str = ""
+    transaction_id: str = ""
+    checked: bool = True

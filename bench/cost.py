@@ -87,16 +87,22 @@ def _service(item: dict[str, Any]) -> str:
 
 
 def _memory(stack: Stack, name: str) -> list[tuple[str, float, float]]:
-    """MiB of each process: all of it, and what is its alone."""
+    """MiB of each process: all of it, and what it does not share with the process it was forked from."""
     running = stack.processes[name].running
-    pids = list(session(running.pid)) if running else []
-    return [(f"{name} {pid}", *_sizes(pid)) for pid in pids]
+    pids = sorted(session(running.pid)) if running else []
+    return [(f"{name} {number}", *sizes) for number, pid in enumerate(pids, 1) if (sizes := _sizes(pid))]
 
 
-def _sizes(pid: int) -> tuple[float, float]:
-    lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text("utf-8").splitlines()[1:]
-    sizes = {line.partition(":")[0]: int(line.split()[1]) / 1024 for line in lines}
-    return round(sizes["Rss"], 1), round(sizes["Private_Dirty"] + sizes["Private_Clean"], 1)
+def _sizes(pid: int) -> tuple[float, float] | None:
+    try:
+        lines = (Path("/proc") / str(pid) / "smaps").read_text("utf-8").splitlines()
+    except OSError:
+        return None  # a job that has ended meanwhile
+    kib = {
+        name: sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+        for name in ("Rss", "Private_Dirty", "Private_Clean")
+    }
+    return round(kib["Rss"] / 1024, 1), round((kib["Private_Dirty"] + kib["Private_Clean"]) / 1024, 1)
 
 
 def _print(first: dict[str, Any], second: dict[str, Any], changes: list[str], memory: list[tuple[str, float, float]]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from bot import doctor, logs, redis_server
 from bot.desk import Desk
@@ -78,7 +79,7 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
         done = subscriptions.register()
         for hook in subscriptions.mine():
             print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")  # noqa: T201  a command line speaks so
-    except WebexError as error:
+    except (WebexError, RedisError) as error:
         print(error, file=sys.stderr)  # noqa: T201  same
         return 1
     print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")  # noqa: T201  same

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 from adaptive_cards.views import NoticeView
 from bot import answers, desk
 from bot.ahead import Ahead, ahead
-from bot.commands import commands, help  # noqa: A004  the module is named after its command
+from bot.answers import tac as screenshot
+from bot.commands import commands, help, tac  # noqa: A004  the module is named after its command
 from bot.people import Gate
 from bot.talk import Talk
 from bot.understand import nearest, understand
@@ -58,7 +59,9 @@ def _message(here: desk.Desk, message_id: str, actor: str, room: str) -> None:
     command = commands().get(typed.name)
     if command is not None:
         _carefully(talk, lambda: command.run(talk, typed.argument))
-    else:
+    if message.files and tac.asked(talk):
+        _carefully(talk, lambda: screenshot.take(talk, message.files))
+    elif command is None:
         help.show(talk, typed=typed.name, nearest=nearest(typed.name, commands()) if typed.name else "")
 
 

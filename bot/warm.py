@@ -16,7 +16,7 @@ from bot.queue import ALLOWED
 from bot.tickets import Ticket
 from bot.webex import WebexPerson
 from jobs import probes, steps
-from jobs.microsoft.tls import ssl_context
+from jobs.microsoft.tls import http_context
 from jobs.run import Event
 from jobs.store import Record
 
@@ -30,7 +30,7 @@ def preload() -> None:
         importlib.import_module(function.rpartition(".")[0])
     for registry in (answers.answers, commands.commands, steps.all_steps, probes.all_probes, texts.keys):
         registry()
-    httpx.Client(verify=ssl_context()).close()
+    httpx.Client(verify=http_context()).close()
     anyio.run(anyio.sleep, 0)
     for kind in (Event, Record, Shown, Ticket, WebexPerson):
         msgspec.json.Decoder(kind)

@@ -22,16 +22,18 @@ from jobs.microsoft.errors import AlreadyThere, CloudError, SignInNeeded
 from jobs.model import Access, Change, Finding, State, Turn, Words
 from jobs.run import Event, Kind, Run
 from jobs.step import Context, Step
-from jobs.trouble import finding_of, settles
+from jobs.trouble import SETTLES_FOR, finding_of, settles
 
 T = TypeVar("T")
 
-SETTLE_S = (0.2, 0.5, 1, 2, 4, 8, 16, 30, 30, 30, 60, 60, 60)
-"""Pauses between reads after a write, in seconds: in sum the five minutes of facts/microsoft.md section 7."""
-PARK_S = 60
+SETTLE_S = (0.2, 0.5, 1, 2, 4)
+"""Pauses between reads after a write, in seconds, while the worker waits; a directory that needs longer parks the run."""
+PARK_S = (8.0, 16, 30, 30, 30, 60)
+"""Pauses of a parked run, in seconds; with those above the back-off of facts/microsoft.md section 7."""
 TICK_S = 0.5
 QUIET_S = 1
 NOTHING_YET = Words("seen.nothing_yet")
+REPLICATION = Words("seen.replication")
 
 
 class LeaseLostError(Exception):
@@ -149,6 +151,8 @@ class Engine:
         changes = step.plan(self.ctx, finding)
         if not changes and not step.free:
             return finding
+        if changes and self._replicating(step):
+            return self._later(step)
         return self._not_yet(step, changes) or await self._change(step, finding, changes)
 
     def _not_yet(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
@@ -171,7 +175,7 @@ class Engine:
         except SignInNeeded:
             raise
         except CloudError as error:
-            return step.trouble(self.ctx, error) or finding_of(step, error, self.ctx.run)
+            return step.trouble(self.ctx, error) or self._stopped(step, error)
         self._append(Event(Kind.CHANGED, now(), step=step.name))
         return await self._prove(step)
 
@@ -182,7 +186,15 @@ class Engine:
             if finding.state is not State.WRONG:
                 return finding
             await self._pause(step, pause)
-        return step.waits_for(Turn.TIME, Words("seen.replication"), again_s=PARK_S)
+        return self._later(step)
+
+    def _replicating(self, step: Step) -> bool:
+        """Whether the change was made within the last five minutes, so that a read that does not show it may be stale."""
+        made = self.ctx.run.changed.get(step.name)
+        return made is not None and made.done is not None and now() - made.done < SETTLES_FOR
+
+    def _later(self, step: Step) -> Finding:
+        return step.waits_for(Turn.TIME, REPLICATION, again_s=self.ctx.pause(step.name, PARK_S))
 
     async def _inspect(self, step: Step) -> Finding:
         try:
@@ -190,7 +202,10 @@ class Engine:
         except SignInNeeded:
             raise
         except CloudError as error:
-            return finding_of(step, error, self.ctx.run)
+            return self._stopped(step, error)
+
+    def _stopped(self, step: Step, error: CloudError) -> Finding:
+        return self._later(step) if settles(error, self.ctx.run) else finding_of(step, error, self.ctx.run)
 
     async def _patiently(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
         """The call, and again while the directory does not know yet what this run wrote a moment ago."""
@@ -204,8 +219,9 @@ class Engine:
         return await call()
 
     async def _pause(self, step: Step, seconds: float) -> None:
-        if seconds >= QUIET_S and not _replicating(self.ctx.run.findings.get(step.name)):
-            self._found(step, step.waits_for(Turn.TIME, Words("seen.replication")))
+        known = self.ctx.run.findings.get(step.name)
+        if seconds >= QUIET_S and (known is None or known.seen != REPLICATION):
+            self._found(step, step.waits_for(Turn.TIME, REPLICATION))
         await asyncio.sleep(seconds)
 
     def _found(self, step: Step, finding: Finding) -> None:
@@ -250,7 +266,3 @@ def moves(step: Step, run: Run) -> object:
 def _tells(finding: Finding) -> bool:
     """Whether what was found is enough to look further: it holds, or it is there at all, with its ids, though not as it should be."""
     return finding.state in {State.OK, State.WARNING} or bool(finding.facts and finding.state is State.WRONG)
-
-
-def _replicating(finding: Finding | None) -> bool:
-    return finding is not None and finding.seen == Words("seen.replication")

@@ -1,4 +1,8 @@
-"""``python -m practice serve`` runs the practice cloud; ``... demo`` plays the whole conversation, ``... play`` opens it in a browser."""
+"""The practice cloud's commands.
+
+``python -m practice serve`` runs it alone, ``... demo`` plays the whole conversation, ``... play`` opens it in a browser, and
+``... diagnose`` tries ``/check`` on everything that can be broken.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +32,25 @@ def serve(port: int, folder: Path) -> int:
     return 0
 
 
+def diagnose(chosen: argparse.Namespace) -> int:
+    """Try /check on what was chosen."""
+    from practice.diagnose import Chosen, run  # noqa: PLC0415 - the others do not need it
+
+    return run(Chosen(tuple(chosen.only), chosen.singles, chosen.pairs, chosen.healthy, chosen.seed, chosen.minutes))
+
+
+def _diagnosing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this fault or variation; may be given again")
+    parser.add_argument("--singles", action="store_true", help="every fault alone")
+    parser.add_argument("--pairs", type=int, metavar="N", help="so many pairs of faults")
+    parser.add_argument("--healthy", action="store_true", help="every variation that is right")
+    parser.add_argument("--seed", type=int, default=1, help="which pairs")
+    parser.add_argument("--minutes", type=float, default=40.0, help="stop after so many")
+
+
 def main(arguments: list[str]) -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m practice", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m practice", description="The practice cloud and what is played in it.")
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="run the practice cloud alone")
     serving.add_argument("--port", type=int, default=8443)
@@ -38,7 +58,10 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("demo", help="play the whole conversation with the real processes")
     playing = commands.add_parser("play", help="the practice space: the whole bot in a browser, without an account")
     playing.add_argument("--port", type=int, default=8090)
+    _diagnosing(commands.add_parser("diagnose", help="try /check on every fault, on pairs of them, and on what is right"))
     chosen = parser.parse_args(arguments)
+    if chosen.command == "diagnose":
+        return diagnose(chosen)
     if chosen.command == "serve":
         return serve(chosen.port, chosen.data)
     if chosen.command == "play":

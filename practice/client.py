@@ -74,10 +74,10 @@ class People:
             raise httpx.HTTPStatusError(f"{method} {path}: {answer.status_code} {answer.text}", request=answer.request, response=answer)
         return answer.json()
 
-    def say(self, who: str, text: str, room: str = "direct", *, mention: bool | None = None, parent: str = "") -> Json:
-        """Write to the bot, or into a space (with a mention unless told otherwise)."""
+    def say(self, who: str, text: str, room: str = "direct", *, mention: bool | None = None, parent: str = "", **more: Any) -> Json:
+        """Write to the bot, or into a space (with a mention unless told otherwise); ``more`` as in the control API."""
         mentioned = room != "direct" if mention is None else mention
-        body = {"as": who, "room": room, "text": text, "mention": mentioned, "parent": parent}
+        body = {"as": who, "room": room, "text": text, "mention": mentioned, "parent": parent, **more}
         said: Json = self.control("POST", "webex/say", body)
         return said
 

@@ -7,7 +7,7 @@ from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
 from adaptive_cards.parts import Band, kicker, persons_turn, problem_box, turn_line
-from adaptive_cards.texts import text
+from adaptive_cards.texts import has, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import RehearsalView
 from jobs.model import Turn, Words
@@ -44,9 +44,18 @@ def _ready(view: RehearsalView) -> Card:
 
 def _failed(view: RehearsalView) -> Card:
     band = persons_turn(Words("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Words("rehearsal.failed_turn")))
+    if view.settling:
+        waits = turn_line(Turn.TIME, Words("rehearsal.settling_turn"))
+        band = Band("emphasis", marks.TIME, said(Words("rehearsal.settling"), **TITLE), (waits,))
     again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
-    body = [*problem_box(view.problem, view.problem_code), *_transcript(view)]
+    body = [*problem_box(view.problem, view.problem_code), *_remedy(view), *_transcript(view)]
     return finished(kicker(view.header), band, body, [again, _skip(view), cancel(view.header.run)])
+
+
+def _remedy(view: RehearsalView) -> list[Element]:
+    """What to do about it, where the catalogue knows; what settles by itself needs nothing."""
+    key = view.problem.key.replace("cause.", "remedy.", 1) if view.problem and not view.settling else ""
+    return [own(key, spacing="Small")] if key.startswith("remedy.") and has(key) else []
 
 
 def _ended(view: RehearsalView, style: str, mark: marks.Mark, title: Words, told: Words) -> Card:

@@ -85,9 +85,16 @@ def _well(view: VerdictView) -> Band:
 
 
 def _unproven(view: VerdictView) -> Band:
-    left_out = text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
-    told = _line(text("verdict.unproven_why"), _possible(view), left_out)
-    return Band("emphasis", marks.UNKNOWN, said(Words("verdict.unproven"), **TITLE), (*told, turn_line(view.turn, _next(view))))
+    told = _line(text("verdict.unproven_why"), _possible(view), _left_out(view))
+    turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
+    style = "accent" if marks.is_person(turn) else "emphasis"
+    return Band(style, marks.UNKNOWN, said(Words("verdict.unproven"), **TITLE), (*told, turn_line(turn, _next(view))))
+
+
+def _left_out(view: VerdictView) -> str:
+    if len(view.skipped) > _NAMED_MOST:
+        return text("verdict.many_not_looked_at", count=str(len(view.skipped)), all=str(total(view)))
+    return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
 
 
 def _next(view: VerdictView) -> Words:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adaptive_cards import marks
 from adaptive_cards.cards.verdict_band import sentence
 from adaptive_cards.cards.verdict_rows import Room, more, row
@@ -44,7 +46,7 @@ def _evidence(item: Evidence) -> str:
 
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
-    told = _told(line) if whole else []
+    told = _told(view, line) if whole else []
     return row(marks.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else []))
 
 
@@ -54,11 +56,17 @@ def _fact(view: VerdictView, cause: CheckLine) -> Words:
     return next(same, cause.title)
 
 
-def _told(line: CheckLine) -> list[tuple[str, str]]:
+def _proof(view: VerdictView, cause: CheckLine) -> str:
+    """The cause's own evidence, else that of the first finding it explains: a setting has no error text, the mail that it stopped has one."""
+    explained = (replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row)
+    return next(filter(None, map(evidence_of, (cause, *explained))), "")
+
+
+def _told(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
     values = {
         "verdict.expected": say(line.expected) if line.expected else "",
         "verdict.seen": say(line.seen) if line.seen else "",
-        "verdict.evidence": evidence_of(line),
+        "verdict.evidence": _proof(view, line),
         "verdict.remedy": say(line.remedy) if line.remedy else "",
     }
     return [(text(key), value) for key, value in values.items() if value]

@@ -22,13 +22,19 @@ def findings(view: VerdictView, room: Room) -> list[Element]:
 
 
 def found(view: VerdictView, room: Room) -> list[Element]:
-    """The lists alone: administrator's sign-in, own read access, no sign-in, and apart from all three what was skipped."""
-    lines = view.lines[:_LINES_MOST]
+    """The lists alone: administrator's sign-in, own read access, no sign-in, and apart from all three what was skipped. What is wrong comes first."""
+    lines = sorted((_explained(view, line) for line in view.lines[:_LINES_MOST]), key=lambda line: (line.state is State.OK, line.row))
     seen = [line for line in lines if line.state not in _LEFT_OUT]
     groups = [(f"access.{access}", [line for line in seen if line.access is access]) for access in reversed(Access)]
     groups.append(("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT]))
     lists = [part for key, group in groups if group for part in (section(key), facts(_pairs(group, room), "Small"))]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
+
+
+def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
+    """The finding as a symptom, if it is one: it is never shown as a second cause."""
+    same = (each for each in view.symptoms if (each.row, each.title, each.seen) == (line.row, line.title, line.seen))
+    return next(same, line)
 
 
 def commands(view: VerdictView, room: Room) -> list[Element]:

@@ -17,10 +17,10 @@ LINES = 12
 
 def faces(run: Run, desk: Desk) -> list[Face]:
     """From the moment that it could begin."""
-    if run.ended or "mailbox_fields" not in run.findings or run.account is None:
+    if run.ended or "mailbox_fields" not in run.findings or run.account is None or _logging_in(run, desk):
         return []
     found = view(run, desk)
-    turn = f"{bool(found.url)}{found.problem}{found.done}{found.skipped}"
+    turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
     return [face("rehearsal", found, draw(found), turn=turn)]
 
 
@@ -33,14 +33,22 @@ def view(run: Run, desk: Desk) -> RehearsalView:
     if finding is not None and finding.state is State.OK:
         return replace(base, done=True, transcript=_transcript(finding))
     problem = run.problems.get("mailbox_sign_in")
-    if problem is not None:
+    if problem is not None and problem.at > run.answers["rehearse"].at:
         return replace(base, problem=Words(f"cause.{problem.cause}"), problem_code=problem.code)
-    if finding is not None and finding.cause and finding.until is None:
-        return replace(base, problem=Words(f"cause.{finding.cause}"), problem_code=_code(finding), transcript=_transcript(finding))
-    if answer != "yes" or finding is None or finding.state is not State.WAITING or desk.vault.holds(f"rehearsal:{run.id}"):
+    if finding is not None and finding.cause:
+        told = replace(base, problem=Words(f"cause.{finding.cause}"), problem_code=_code(finding), transcript=_transcript(finding))
+        return replace(told, settling=finding.until is not None)
+    if answer != "yes" or finding is None or finding.state is not State.WAITING:
         return base
     link = tickets.link(desk, "rehearsal", run.id)
     return replace(base, url=link.url, until=link.until)
+
+
+def _logging_in(run: Run, desk: Desk) -> bool:
+    """Between the sign-in and what the SMTP server says the card stays as it is."""
+    finding = run.findings.get("rehearsal")
+    waits = finding is not None and finding.state is State.WAITING and not finding.cause
+    return waits and run.answer("rehearse") == "yes" and desk.vault.holds(f"rehearsal:{run.id}")
 
 
 def _code(finding: Finding) -> str:

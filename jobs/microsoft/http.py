@@ -17,7 +17,7 @@ import structlog
 
 from jobs.microsoft.errors import CloudError, CutShort, Ids, Rejected, Said, Transient, Unreadable
 from jobs.microsoft.retry import PATIENCE, Patience, retry_after
-from jobs.microsoft.tls import ssl_context
+from jobs.microsoft.tls import http_context
 from jobs.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -35,13 +35,13 @@ def async_client(settings: Settings, transport: httpx.AsyncBaseTransport | None 
     async def check(request: httpx.Request) -> None:
         guard(request)
 
-    return httpx.AsyncClient(verify=ssl_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [check]})
+    return httpx.AsyncClient(verify=http_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [check]})
 
 
 def sync_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """The same for msal, which is not asynchronous."""
     return httpx.Client(
-        verify=ssl_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [_Guard.of(settings)]}
+        verify=http_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [_Guard.of(settings)]}
     )
 
 

@@ -13,16 +13,22 @@ import httpx
 def ssl_context() -> ssl.SSLContext:
     """A client context of httpx's making (it honours SSL_CERT_FILE), which trusts REQUESTS_CA_BUNDLE as well.
 
-    TLS 1.2 is the least that Microsoft accepts (facts section 4). Made once: reading the certificates takes about 10 ms.
+    TLS 1.2 is the least that Microsoft accepts (facts section 4).
     """
-    return _made(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""), os.environ.get("REQUESTS_CA_BUNDLE", ""))
-
-
-@cache
-def _made(_file: str, _folder: str, bundle: str) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
     if bundle:
         path = Path(bundle)
         context.load_verify_locations(cafile=None if path.is_dir() else bundle, capath=bundle if path.is_dir() else None)
     return context
+
+
+def http_context() -> ssl.SSLContext:
+    """The one context of all HTTP clients: reading the certificates takes 10 ms. Not for SMTP: httpx makes it offer ``http/1.1``."""
+    return _kept(*(os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")))
+
+
+@cache
+def _kept(*_where: str) -> ssl.SSLContext:
+    return ssl_context()

@@ -77,8 +77,8 @@ FAULTS: Final = (
     _inside(
         "form_scope_mail_send",
         "microsoft.md 9 row 6, 0.1",
-        "the scope in the form is Mail.Send",
-        _form(scope="offline_access https://outlook.office.com/Mail.Send"),
+        "the scope in the form is Mail.Send, which means Graph's",
+        _form(scope="offline_access Mail.Send"),
         "scope_wrong",
     ),
     _inside(

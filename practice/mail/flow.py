@@ -47,7 +47,7 @@ class Flow:
         if self.known(target):
             self.arrive(copy, trace_id, hops + 1)
             return
-        if reason := gates.block(tenant, user, target):
+        if reason := gates.block(tenant, user, target, mail.subject):
             self._row(tenant, copy, trace_id, "failed", ("Fail", f"Reason: [{{LED={reason}}}]"))
             self._store.put(copy, "rejected", user.upn, reason)
             self._report(user, mail, reason)

@@ -16,7 +16,7 @@ TAKES_AWAY: Final = {"DeleteMessage": "Deleted", "RedirectMessageTo": "Redirecte
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
 
 
-def block(tenant: Tenant, owner: User, target: str) -> str | None:
+def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | None:
     """Why a mailbox's forward to an address outside goes nowhere; None when it goes."""
     domain = target.rpartition("@")[2].lower()
     if owner.restricted:
@@ -25,7 +25,7 @@ def block(tenant: Tenant, owner: User, target: str) -> str | None:
         return DENIED
     if not remote_domain(tenant, domain).get("AutoForwardEnabled", True):
         return REMOTE
-    return transport(tenant, owner, target)
+    return transport(tenant, owner, target, subject)
 
 
 def policy(tenant: Tenant, owner: User) -> Json:
@@ -68,13 +68,13 @@ def remote_domain(tenant: Tenant, domain: str) -> Json:
     return next((rows[name] for name in names if name in rows), {})
 
 
-def transport(tenant: Tenant, owner: User, target: str) -> str | None:
+def transport(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | None:
     """The first mail flow rule that rejects or deletes the forward.
 
     A condition on the message type AutoForward never matches the forwarding of a mailbox, only that of inbox rules.
     """
     for rule in tenant.exchange.transport_rules:
-        if not _on(rule) or rule.get("MessageTypeMatches") or not _applies(tenant, rule, owner, target):
+        if not _on(rule) or rule.get("MessageTypeMatches") or not _applies(tenant, rule, owner, target) or not _says(rule, subject):
             continue
         for action, words in TAKES_AWAY.items():
             if rule.get(action):
@@ -83,6 +83,11 @@ def transport(tenant: Tenant, owner: User, target: str) -> str | None:
             code = rule.get("RejectMessageEnhancedStatusCode") or "5.7.1"
             return f"550 {code} {rule.get('RejectMessageReasonText') or 'Delivery not authorized, message refused.'}"
     return None
+
+
+def _says(rule: Json, subject: str) -> bool:
+    words = [str(word).lower() for word in rule.get("SubjectContainsWords") or []]
+    return not words or any(word in subject.lower() for word in words)
 
 
 def _on(rule: Json) -> bool:

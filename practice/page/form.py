@@ -6,18 +6,20 @@ from practice import cardtext
 from practice.client import does
 from practice.page import relay
 from practice.page.places import Json, Places
-from practice.story import FORM
+from practice.story import FORM, connect_fields
 
 
-def filled(places: Places) -> dict[str, str]:
+def filled(places: Places) -> Json:
     """The form's fields without the secret, which only the one-time page shows; empty before there is such a card."""
     answer = relay.client(places.ca_path).get(f"{places.cloud}/practice/webex/messages")
     answer.raise_for_status()
-    cards = [message["card"] for message in answer.json()["items"] if message["card"] and not message["deleted"] and "token_saved" in does(message)]
+    cards = [
+        message["card"]
+        for message in answer.json()["items"]
+        if message["card"] and not message["deleted"] and "token_saved" in does(message)
+    ]
     return _fields(cards[-1]) if cards else {}
 
 
-def _fields(card: Json) -> dict[str, str]:
-    fields = {key: cardtext.value(card, label) for label, key in FORM.items()}
-    port, _, security = fields.pop("port_security").partition("/")
-    return {**fields, "port": port.strip(), "security": security.strip()}
+def _fields(card: Json) -> Json:
+    return connect_fields({key: cardtext.value(card, label) for label, key in FORM.items()})

@@ -62,6 +62,11 @@ class PracticeSpace:
         self._server.stop()
 
     @property
+    def url(self) -> str:
+        """The page's address, once it is open."""
+        return self._server.url
+
+    @property
     def places(self) -> Places | None:
         """Where everything is, once the cloud's authority is written."""
         stack = self.stack

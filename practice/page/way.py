@@ -53,7 +53,7 @@ def _from_outside(copy: Json) -> bool:
 
 def _inward(copies: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> list[Station]:
     if not copies:
-        return [Station("customer", note="has not written yet"), *(Station(name) for name in ("mailbox", "forward", "connect", "agent"))]
+        return [Station("customer", note="not yet"), *(Station(name) for name in ("mailbox", "forward", "connect", "agent"))]
     first, places = copies[0], {copy["place"]: copy for copy in copies}
     at = str(first["at"])
     customer = Station("customer", "ok", "wrote", at)

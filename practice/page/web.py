@@ -76,7 +76,9 @@ class Space:
 
     def events(self) -> Answer:
         """Everything that changes, as Server-Sent Events."""
-        return flask.Response(Watch(self._host, self._switches).stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+        return flask.Response(
+            Watch(self._host, self._switches).stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     def kill(self, name: str) -> tuple[Answer, int]:
         """Kill a process; it is started again."""

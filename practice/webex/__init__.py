@@ -9,6 +9,7 @@ from practice.journal import Journal
 from practice.settings import PracticeSettings
 from practice.webex import errors
 from practice.webex.access import Access
+from practice.webex.contents import Contents
 from practice.webex.control import Control
 from practice.webex.delivery import Delivery
 from practice.webex.directory import DirectoryRoutes
@@ -29,14 +30,16 @@ class Webex:
         self._delivery = Delivery(self.world, journal)
         events = Events(self.world, self._delivery)
         posting = Posting(self.world, events, journal)
+        contents = Contents(self.world)
         pressing = Pressing(posting, events, journal)
         self._access = Access(self.world, settings.bot_token)
         self._routes = (
-            MessageRoutes(self._access, posting, pressing),
+            MessageRoutes(self._access, posting, pressing, contents),
             DirectoryRoutes(posting, events, journal),
             WebhookRoutes(self.world, journal),
+            contents,
         )
-        self._control = Control(posting, pressing, events, journal)
+        self._control = Control(posting, pressing, events, journal, contents)
 
     def blueprints(self) -> list[flask.Blueprint]:
         """The API."""

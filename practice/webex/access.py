@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import flask
+from werkzeug.datastructures import FileStorage
 
 from practice.webex.errors import WebexError, bad, not_found
 from practice.webex.model import Person
@@ -46,11 +47,11 @@ def actor() -> Person:
     return person
 
 
-def body() -> dict[str, Any]:
-    """The JSON object of this request, or its form fields; raises WebexError 400 and 415."""
+def body(keep: Callable[[list[FileStorage]], list[str]] = lambda _: []) -> dict[str, Any]:
+    """The JSON object of this request, or its form fields, whose files ``keep`` gives addresses; raises WebexError 400 and 415."""
     request = flask.request
     if request.mimetype == "multipart/form-data":
-        files = [f"{request.host_url}webex/v1/contents/{each.filename}" for each in request.files.values()]
+        files = keep(list(request.files.values()))
         return {**request.form.to_dict(), **({"files": files} if files else {})}
     if request.mimetype != "application/json":
         raise WebexError(415, "Content type must be application/json or multipart/form-data")

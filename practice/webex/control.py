@@ -11,6 +11,7 @@ import flask
 
 from practice.journal import Journal
 from practice.webex import shapes
+from practice.webex.contents import Contents
 from practice.webex.errors import WebexError, bad
 from practice.webex.events import Events, sees
 from practice.webex.markup import mark
@@ -26,12 +27,14 @@ Json = dict[str, Any]
 class Control:
     """Lets somebody say a thing, press a button, and see what that person's client shows."""
 
-    def __init__(self, posting: Posting, pressing: Pressing, events: Events, journal: Journal) -> None:
+    def __init__(self, posting: Posting, pressing: Pressing, events: Events, journal: Journal, contents: Contents) -> None:  # noqa: PLR0913, PLR0917  the parts of the half
+        self._contents = contents
         self._posting, self._pressing, self._events, self._journal = posting, pressing, events, journal
         self._world = posting.world
 
     def register(self, pages: flask.Blueprint) -> None:
         """Add the routes."""
+        self._contents.control(pages)
         pages.add_url_rule("/say", view_func=self.say, methods=["POST"])
         pages.add_url_rule("/press", view_func=self.press, methods=["POST"])
         pages.add_url_rule("/delete", view_func=self.delete, methods=["POST"])
@@ -44,8 +47,9 @@ class Control:
         pages.add_url_rule("/options", view_func=self.options, methods=["GET", "PUT"])
 
     def say(self) -> flask.Response:
-        """``{as, room: name or "direct", text, mention, parent, files}``: somebody writes to the bot or into a space."""
+        """``{as, room: name or "direct", text, mention, parent, files}``: somebody writes to the bot or into a space, with ``{name, type, base64}`` as a file."""
         body = _body()
+        body["files"] = self._contents.said(body.get("files") or [])
         with self._world.lock:
             person = self._person(body)
             if body.get("room", "direct") == "direct":
@@ -148,7 +152,7 @@ class Control:
         if self._world.membership(room.id, bot.id) is None:
             raise WebexError(422, "the bot is not in this space: a client offers no mention of it")
         said = Version(f"{bot.first_name} {text}", "", f"<p>{mark(bot)} {html.escape(text, quote=False)}</p>", mentioned=(bot.id,))
-        return self._posting.publish(person, Message(room.id, person.id, [said], self._root(body)))
+        return self._posting.publish(person, Message(room.id, person.id, [said], self._root(body), tuple(body["files"])))
 
     def _root(self, body: Json) -> str:
         """A client that answers within a thread names the thread's first message."""

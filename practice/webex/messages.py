@@ -6,6 +6,7 @@ import flask
 
 from practice.webex import access, shapes
 from practice.webex.access import Access, actor
+from practice.webex.contents import Contents
 from practice.webex.errors import WebexError, not_found
 from practice.webex.events import sees
 from practice.webex.model import Message, Person
@@ -16,8 +17,9 @@ from practice.webex.pressing import Pressing
 class MessageRoutes:
     """The Messages and Attachment Actions APIs for the account whose token is sent."""
 
-    def __init__(self, access_: Access, posting: Posting, pressing: Pressing) -> None:
+    def __init__(self, access_: Access, posting: Posting, pressing: Pressing, contents: Contents) -> None:
         self._access, self._posting, self._pressing, self._world = access_, posting, pressing, posting.world
+        self._contents = contents
 
     def register(self, pages: flask.Blueprint) -> None:
         """Add the routes."""
@@ -32,7 +34,7 @@ class MessageRoutes:
 
     def create(self) -> flask.Response:
         """Post a message."""
-        return self._shown(self._posting.create(actor(), access.body()))
+        return self._shown(self._posting.create(actor(), access.body(self._contents.posted)))
 
     def get(self, message_id: str) -> flask.Response:
         """Show a message."""

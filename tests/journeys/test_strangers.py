@@ -38,10 +38,7 @@ def test_guest_and_other_bot(people: People, new_walk: Any) -> None:
     """A guest is refused in a sentence; another bot gets no answer, so that two bots never talk."""
     walk = new_walk(room="direct", requester="guest@guests.example")
     assert "not guests" in words(walk.ask())
-    people.look()
-    before = people.change
-    people.say("other-bot@webex.bot", "/setup-email support@contoso.com")
-    look = new_walk(room="direct", requester="colleague@contoso.com")
-    look.type("/help")
-    mine = [each for each in people.messages.values() if each["change"] > before and "other-bot@webex.bot" in each["members"]]
-    assert [each["from"] for each in mine] == ["other-bot@webex.bot"]
+    room = space(people, "other-bot@webex.bot")
+    said = people.say("other-bot@webex.bot", "/setup-email support@contoso.com", room)
+    new_walk(room=room).type("/help")
+    assert [each["text"] for each in people.messages.values() if each["parentId"] == said["id"]] == []

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.commands import commands
 from practice.environment import Ports, product_env
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 NAME = re.compile(r"^(?:# )?([A-Z][A-Z_]+)=", re.MULTILINE)
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
+COMMAND = re.compile(r"^\| `/([a-z-]+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 TARGET = re.compile(r"`make ([a-z-]+)`")
 OPTIONAL = {"ALLOWED_ORG_IDS", "APPROVERS"}
@@ -43,6 +45,11 @@ def test_one_list_of_settings():
     readme = set(ROW.findall(text("README.md")))
     assert readme == set(NAME.findall(text(".env.example")))
     assert readme == known | OPTIONAL
+
+
+def test_the_table_of_commands_is_the_registry():
+    """README.md names every command that there is, and no other."""
+    assert set(COMMAND.findall(text("README.md"))) == commands().keys()
 
 
 def test_the_page_of_permissions_is_in_step():

@@ -36,11 +36,12 @@ class Client:
         if self.tenant and self.tenant.id != tenant.id:
             raise Trouble(50020, (account, self.tenant.name))
         usable_account(user)
-        self._assigned(tenant, user)
+        self.assigned(tenant, user)
         conditional_access(tenant, user, interactive=True)
         return tenant, user
 
-    def _assigned(self, tenant: Tenant, user: User) -> None:
+    def assigned(self, tenant: Tenant, user: User) -> None:
+        """Raises AADSTS50105 where the app is for assigned users only and this one is not."""
         client = next((item for item in tenant.principals.written() if item["appId"] == self.app["appId"]), None)
         if client and client.get("appRoleAssignmentRequired"):
             mine = (item for item in tenant.assignments.written() if item["resourceId"] == client["id"])

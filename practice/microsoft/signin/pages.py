@@ -37,9 +37,10 @@ def chooser(title: str, app: str, wanted: Iterable[str], choice: str, values: It
     return page(title, f'<p>{escape(app)} asks for:</p><ul>{scopes}</ul><form method="post">{hidden}{choice}{buttons}</form>')
 
 
-def trouble(text: str) -> str:
-    """What went wrong, with Microsoft's own code."""
-    return page("Sorry, but we're having trouble signing you in.", f"<p>{escape(text)}</p>")
+def trouble(text: str, back: str = "") -> str:
+    """What went wrong, with Microsoft's own code, and the way ``back`` to the app where Microsoft offers one."""
+    link = f'<p><a href="{escape(back)}">Return to the application without granting consent</a></p>' if back else ""
+    return page("Sorry, but we're having trouble signing you in.", f"<p>{escape(text)}</p>{link}")
 
 
 def form_post(uri: str, values: Iterable[tuple[str, str]]) -> str:

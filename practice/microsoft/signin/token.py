@@ -76,6 +76,7 @@ class TokenEndpoint:
         _check_tenant(client, record.tenant_id)
         tenant, user = self._person(record.tenant_id, record.user_id)
         self._alive(record, user)
+        client.assigned(tenant, user)
         clients.conditional_access(tenant, user)
         return self._delegated(client, tenant, user, form.get("scope") or record.scope, record.scope, "")
 

@@ -18,6 +18,7 @@ from practice.microsoft.tokens import Keys, Vault
 from practice.microsoft.world import World, new_id
 
 Json = dict[str, Any]
+NEED_APPROVAL: Final = 90094
 AUTHORIZE: Final = "oauth2/v2.0/authorize"
 TOKEN: Final = "oauth2/v2.0/token"
 CONSENT: Final = ("v2.0/adminconsent", "adminconsent")
@@ -110,11 +111,12 @@ class Site:
 
     def _trouble(self, trouble: Trouble, query: dict[str, str]) -> AnyResponse:
         text = trouble.description(new_id(), new_id(), self._world.now())
+        told = [("error", trouble.error), ("error_description", text), ("state", query.get("state", ""))]
+        values = tuple(item for item in told if item[1])
         if trouble.back and query.get("redirect_uri"):
-            values = [("error", trouble.error), ("error_description", text), ("state", query.get("state", ""))]
-            mode = query.get("response_mode", "query")
-            return _go(Redirect(query["redirect_uri"], tuple(item for item in values if item[1]), mode))
-        return make_response(pages.trouble(text), 400)
+            return _go(Redirect(query["redirect_uri"], values, query.get("response_mode", "query")))
+        back = f"{query['redirect_uri']}?{urlencode(values)}" if trouble.code == NEED_APPROVAL and query.get("redirect_uri") else ""
+        return make_response(pages.trouble(text, back), 400)
 
 
 def _go(target: Redirect) -> AnyResponse:

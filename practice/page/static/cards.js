@@ -40,7 +40,7 @@ function hostConfig(theme) {
     },
     adaptiveCard: { allowCustomStyle: true },
     factSet: { title: { weight: "bolder", wrap: true, maxWidth: 140 }, value: { wrap: true }, spacing: 10 },
-    inputs: { label: { inputSpacing: 3, requiredInputs: { weight: "bolder", suffix: " *", suffixColor: "attention" }, optionalInputs: { weight: "bolder" } }, errorMessage: { color: "attention", weight: "bolder", spacing: "small" } },
+    inputs: { label: { inputSpacing: "small", requiredInputs: { weight: "bolder", suffix: " *", suffixColor: "attention" }, optionalInputs: { weight: "bolder" } }, errorMessage: { color: "attention", weight: "bolder", spacing: "small" } },
   });
 }
 

@@ -23,7 +23,7 @@ export function connectPanel() {
 
 export function fillForm(fresh) {
   app = fresh;
-  $("generated").replaceChildren(...copied("Redirect/Callback URL", app.callback_url), ...copied("Forwarding address", app.forwarding_address));
+  $("generated").replaceChildren(...copied("Call Back URL", app.callback_url), ...copied("Forwarding Address", app.forwarding_address));
   for (const [name] of FIELDS) {
     const input = inputs[name];
     if (input.dataset.typed || document.activeElement === input) continue;

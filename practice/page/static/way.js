@@ -19,7 +19,7 @@ export function draw(way) {
   $("waysvg").replaceChildren(...lines(by), ...way.stations.map(box));
   $("waylist").replaceChildren(...way.stations.map(row));
   $("strip").replaceChildren(...way.stations.map(short));
-  $("waylog").replaceChildren(...(way.lines.length ? way.lines.map(line) : [el("li", {}, el("span"), el("span"), el("span", { class: "sub" }, "No mail has been sent yet."))]));
+  $("waylog").replaceChildren(...(way.lines.length ? way.lines.map(line) : [el("li", { class: "none sub" }, "No mail has been sent yet.")]));
   $("waysum").textContent = way.stopped ? `live · ${way.stopped} ${way.stopped === 1 ? "mail" : "mails"} stopped, none lost` : "live";
   if (last && way.mail !== last.mail) move(way.stations.filter((station) => station.name !== "answer"), Object.values(STOPS));
   if (last && way.answers > last.answers) move([by.answer, by.answer, by.answer], [[640, 148], [298, 130], [94, 148]]);

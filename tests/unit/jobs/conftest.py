@@ -134,7 +134,8 @@ def given(cloud: Cloud, store: Store, vault: Vault, work_settings: Settings) -> 
         store.append(run.id, Event(Kind.FOUND, MOMENT, step="given", finding=found))
         for name, count in (waits or {}).items():
             waiting = Finding(name, State.WAITING, until=MOMENT)
-            store.append(run.id, *(Event(Kind.FOUND, MOMENT, step=name, finding=waiting) for _ in range(count)))
+            for _ in range(count):
+                store.append(run.id, Event(Kind.FOUND, MOMENT, step=name, finding=waiting))
         for question, value in (answers or {}).items():
             store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value}))
         for name, at in (changed or {}).items():

@@ -101,7 +101,10 @@ _KEY = new_key()
 
 @dataclass
 class Provider:
-    """A small OpenID provider. ``claims`` change what it puts into ID tokens, ``trouble`` is what the token endpoint answers instead."""
+    """A small OpenID provider. ``claims`` change what it puts into ID tokens, ``trouble`` is what the token endpoint answers instead.
+
+    ``granted`` are the scopes that it names when a refresh token is used, where they are not those that were asked for.
+    """
 
     base: str = ""
     scheme: str = "https"
@@ -110,6 +113,7 @@ class Provider:
     key_id: str = "key-1"
     published_id: str = ""
     issuer: str = ""
+    granted: str = ""
     claims: dict[str, Any] = field(default_factory=dict)
     discovery: tuple[int, dict[str, str], bytes] | None = None
     trouble: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
@@ -150,7 +154,7 @@ class Provider:
         if form.get("client_secret") != SECRET:
             return self.refuse(401, "invalid_client", 7000215)
         if form["grant_type"] == "refresh_token":
-            return self._json(200, {**self._tokens(form["scope"]), "access_token": f"at-{form['refresh_token']}"})
+            return self._json(200, {**self._tokens(self.granted or form["scope"]), "access_token": f"at-{form['refresh_token']}"})
         asked = self.flows.pop(form["code"], None)
         if asked is None:
             return self.refuse(400, "invalid_grant", 54005)

@@ -272,3 +272,13 @@ async def test_tokens_are_saved_when_the_cache_changed(provider: Any, bot: Ident
     exchange, graph = tokens.source(*EXCHANGE), tokens.source(*GRAPH)
     assert [await exchange(), await exchange(), await graph()] == ["at-rt-1", "at-rt-1", "at-1"]
     assert len(saved) == 1
+
+
+async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(provider: Any, bot: Identity):
+    """Entra names what ``.default`` stands for; the token is found again all the same, in memory and in the saved cache."""
+    saved: list[str] = []
+    provider.granted = "https://outlook.office365.com/Exchange.Manage"
+    first = Tokens(bot, sign_in(bot, provider).cache, saved.append).source(*EXCHANGE)
+    tokens = [await first(), await first(), await Tokens(bot, saved[-1], saved.append).source(*EXCHANGE)()]
+    refreshes = [form for path, form in provider.requests if path.endswith("/token") and form.get("grant_type") == "refresh_token"]
+    assert (tokens, len(saved), len(refreshes)) == (["at-rt-1"] * 3, 1, 1)

@@ -1,0 +1,79 @@
+"""/tac: what to collect in Webex Connect (T1 to T3), and what the file for Cisco TAC holds."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import Element, column, columns, facts, own, rich, run, said
+from adaptive_cards.marks import glyph
+from adaptive_cards.parts import kicker_of, note, persons_turn, row, section, small_print, turn_line
+from adaptive_cards.texts import has, text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import TacFileView, TacView
+from jobs.model import Turn, Words
+
+_ID_MOST = 100
+_SEEN_MOST = 2000
+_CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
+
+
+def tac(view: TacView) -> Card:
+    """The guide to the debug console, then three fields and one button."""
+    band = persons_turn(Words("tac.title"), turn_line(Turn.REQUESTER, Words("tac.turn"), direct=view.direct))
+    body = [*_guide(view), small_print(Words("tac.whole")), section("tac.inputs"), *_fields()]
+    make = submit(text("tac.make"), "tac", main=True, channel=view.mailbox)
+    return finished(_kicker(view), band, body, [make])
+
+
+def tac_file(view: TacFileView) -> Card:
+    """What is in the file, what is missing in it, and how the case is opened."""
+    band = persons_turn(Words("tac.ready", {"name": view.name}), turn_line(Turn.REQUESTER, Words("tac.ready_turn")))
+    body = [section("tac.inside"), *(_part(name) for name in view.files), *_missing(view), section("tac.case"), *_case(view)]
+    return finished(_kicker(view), band, body)
+
+
+def _kicker(view: TacView | TacFileView) -> Element:
+    return kicker_of(Words("tac.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+
+
+def _guide(view: TacView) -> list[Element]:
+    identifier = said(Words("tac.identifier", {"mailbox": view.mailbox}), size="Small", isSubtle=True, spacing="None")
+    picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
+    return [
+        section("tac.console"),
+        row(marks.PERSON, "T1", own("tac.console_t1"), identifier),
+        row(marks.PERSON, "T2", own("tac.console_t2")),
+        row(marks.PERSON, "T3", own(picture)),
+    ]
+
+
+def _fields() -> list[Element]:
+    return [
+        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
+        _field("transaction_id", _ID_MOST),
+        _field("seen_text", _SEEN_MOST) | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
+    ]
+
+
+def _field(name: str, most: int) -> Element:
+    return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
+
+
+def _part(name: str) -> Element:
+    """A file by its name, and what it is for."""
+    stem, _, ending = name.rpartition(".")
+    key = f"tac.part.{stem}_{ending}" if has(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
+    return columns(glyph(marks.OK), column("stretch", rich(run(name)), note(Words(key)), spacing="Small"), spacing="Small")
+
+
+def _missing(view: TacFileView) -> list[Element]:
+    picture = any(name.startswith("screenshot.") for name in view.files)
+    keys = [*([] if picture else ["tac.no_picture"]), *([] if view.checked else ["tac.never_checked"])]
+    return [columns(glyph(marks.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small") for key in keys]
+
+
+def _case(view: TacFileView) -> list[Element]:
+    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
+    lines = [row(marks.PERSON, "T3", own(key)) for key in _CASE]
+    return [*lines, facts((text(label), value or text("tac.not_given")) for label, value in ids.items())]

@@ -1,0 +1,115 @@
+"""Secrets taken out of whatever leaves for somebody else: by their shape, by the name beside them, and those that the bot itself knows.
+
+A secret that was only wrapped (Base64, percent-encoding, the two together) is found too: what looks wrapped is unwrapped and
+looked at, and where there is a secret inside, the whole wrapping goes (CHECKLIST S5). Addresses of mailboxes and ids stay.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+GONE = "[removed]"
+SHORTEST_KNOWN = 8
+WRAPPED = 3
+"""How many wrappings inside each other are opened."""
+OPAQUE = 40
+"""From this many characters on, a word of mixed letters and digits counts as a token, though nothing says so."""
+
+_NAMES = (
+    "client[_ -]?secret|secret[_ -]?(?:value|text)|(?:client[_ -]?)?assertion|code[_ -]?verifier|pass(?:word|wd|phrase)|pwd|"
+    "(?:access|refresh|id|auth|bearer|session|device|api|service|private|shared|account)[_ -]?(?:token|code|key)|x-api-key"
+)
+_VALUE = r"""(?:"(?:\\.|[^"\\\r\n])*"?|'(?:\\.|[^'\\\r\n])*'?|[^\s&]+)"""
+_PLAIN_WORDS = r"(?!(?:tokens?|authentication|authorization|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)(?:[\s.,;)]|$))"
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.ASCII), replacement)
+    for pattern, replacement in (
+        (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\n\s*\n|$)", GONE),
+        (r"(?i)((?:set-)?cookie2?\s*[:=]\s*)[^\r\n]+", rf"\1{GONE}"),
+        (r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*)[^\r\n]+", rf"\1{GONE}"),
+        (rf"(?i)((?:{_NAMES})\\?[\"']?\s*(?:=>|[=:])\s*){_VALUE}", rf"\1{GONE}"),
+        (rf"(?i)(-(?:{_NAMES})\s+){_VALUE}", rf"\1{GONE}"),
+        (rf"(?i)(\bbearer\s+){_PLAIN_WORDS}[^\s\x01]+", rf"\1{GONE}"),
+        (rf"(?i)(\b(?:basic|auth\s+(?:xoauth2|oauthbearer|plain|login))\s+){_PLAIN_WORDS}[\w.~+/=-]{{8,}}", rf"\1{GONE}"),
+        (r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}(?!\w))[^\s&]+", rf"\1{GONE}"),
+        (r"(?i)\b((?:ESTSAUTH\w*|ESTSSC|esctx[\w-]*|buid|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+", rf"\1{GONE}"),
+        (r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
+        (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the head of one
+        (r"dXNlcj[\w+/-]{8,}={0,2}", GONE),  # "user=" in Base64: the answer to AUTH XOAUTH2
+        (r"\w{2,4}[QRq]~[\w~.-]{20,}", GONE),  # the Value of a client secret (facts/microsoft.md 1.2)
+    )
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_BASE64_LINES = re.compile(r"(?:[A-Za-z0-9+/_-]{16,}[ \t]*\r?\n[ \t>]*)+[A-Za-z0-9+/_-]{2,}={0,2}")
+_PERCENT = re.compile(r"""[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")
+_LONG_WORD = re.compile(rf"(?<![A-Za-z0-9_~+/=-])[A-Za-z0-9_~+/=-]{{{OPAQUE},}}(?![A-Za-z0-9_~+/=-])(?!@)")
+_IDS = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|Y2lzY29zcGFyazov[\w-]+")
+_KEYS = re.compile(rf"(?i)(?:{_NAMES}|secret|authorization|(?:set-)?cookie|token|tokens)", re.ASCII)
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+class Redactor:
+    """Takes secrets out. ``known`` are secrets that go wherever they stand, whatever they look like, from 8 characters on."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = sorted({secret for secret in known if len(secret) >= SHORTEST_KNOWN}, key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """The text without secrets."""
+        return self._clean(text, WRAPPED, opaque=True)
+
+    def data(self, value: Any) -> Any:
+        """What JSON can hold, without secrets: also those that only the name of their field gives away."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(name)): self._field(str(name), inner) for name, inner in value.items()}
+        return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+    def _field(self, name: str, value: Any) -> Any:
+        return GONE if value and isinstance(value, str) and _KEYS.fullmatch(name) else self.data(value)
+
+    def _clean(self, text: str, wrapped: int, *, opaque: bool) -> str:
+        for secret in self._known:
+            text = text.replace(secret, GONE)
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+        if wrapped:
+            text = _BASE64_LINES.sub(lambda found: self._opened("".join(found[0].split()).replace(">", ""), found[0], wrapped), text)
+            text = _PERCENT.sub(lambda found: self._unquoted(found[0], wrapped), text)
+            text = _BASE64.sub(lambda found: self._opened(found[0], found[0], wrapped), text)
+        return _LONG_WORD.sub(_without_tokens, text) if opaque else text
+
+    def _unquoted(self, word: str, wrapped: int) -> str:
+        """Percent-encoded: shown decoded, where there was a secret in it."""
+        ways: tuple[Callable[[str], str], ...] = (unquote, unquote_plus)
+        for decoded in (decode(word) for decode in ways):
+            if (clean := self._clean(decoded, wrapped - 1, opaque=True)) != decoded:
+                return clean
+        return word
+
+    def _opened(self, word: str, shown: str, wrapped: int) -> str:
+        """Base64, from each of its four phases: something may be glued to its beginning."""
+        for phase in range(4):
+            decoded = _decoded(word[phase:])
+            if self._clean(decoded, wrapped - 1, opaque=False) != decoded:
+                return GONE
+        return shown
+
+
+def _decoded(word: str) -> str:
+    """What Base64, of either alphabet, says as text; UTF-16 without its zeros."""
+    body = word.rstrip("=").translate(_URL_SAFE)
+    body = body[: len(body) - (len(body) % 4 == 1)]
+    return base64.b64decode(body + "=" * (-len(body) % 4)).decode("utf-8", "replace").replace("\x00", "")
+
+
+def _without_tokens(found: re.Match[str]) -> str:
+    """Long, and of capitals, small letters and digits, the ids in it not counted: nobody writes such a word."""
+    rest = _IDS.sub("", found[0])
+    mixed = all(re.search(kind, rest) for kind in ("[A-Z]", "[a-z]", "[0-9]"))
+    return GONE if mixed and len(rest) >= OPAQUE else found[0]

@@ -1,0 +1,198 @@
+"""``make diagnose``: ``/check`` through the real processes on every fault, on pairs of them, and on what is right."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from practice import verdicts
+from practice.client import NotSeenError, does, links
+from practice.faults import FAULTS, HEALTHY, Fault, Level
+from practice.faults.pairs import pairs
+from practice.stack import NotStartedError, Stack
+from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
+from practice.story import Story
+from practice.verdicts import Judgement, Seen
+
+Json = dict[str, Any]
+CUSTOMER: Final = "kim@customer.example"
+PATIENCE_S: Final = 30.0
+PAIRS_RIGHT: Final = 0.95
+KINDS: Final = ("single", "pair", "healthy", "unseen")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Some faults at once, and under which total they count."""
+
+    kind: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def name(self) -> str:
+        """The faults' names."""
+        return " + ".join(fault.name for fault in self.faults)
+
+
+@dataclass(slots=True)
+class Totals:
+    """How many of each kind were right."""
+
+    right: dict[str, int] = field(default_factory=dict)
+    all: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def add(self, kind: str, *, right: bool, seconds: float) -> None:
+        """Count one case."""
+        self.all[kind] = self.all.get(kind, 0) + 1
+        self.right[kind] = self.right.get(kind, 0) + int(right)
+        self.seconds += seconds
+
+    def good(self) -> bool:
+        """Whether the targets are met: every single fault, 95 of 100 pairs, no false alarm. What nobody can see is not among them."""
+        needed = {"single": 1.0, "pair": PAIRS_RIGHT, "healthy": 1.0}
+        return all(self.right.get(kind, 0) >= share * self.all.get(kind, 0) for kind, share in needed.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The command line: which cases, in which minutes at most."""
+
+    only: tuple[str, ...] = ()
+    singles: bool = False
+    pairs: int | None = None
+    healthy: bool = False
+    seed: int = 1
+    minutes: float = 40.0
+
+
+def cases(chosen: Chosen) -> list[Case]:
+    """What to try; without any choice everything, with a hundred pairs."""
+    if chosen.only:
+        return [_case(fault) for fault in (*FAULTS, *HEALTHY) if fault.name in chosen.only]
+    everything = not (chosen.singles or chosen.healthy or chosen.pairs is not None)
+    found = [_case(fault) for fault in FAULTS] if chosen.singles or everything else []
+    count = 100 if everything else chosen.pairs or 0
+    found += [Case("pair", pair) for pair in pairs(FAULTS, count, chosen.seed)]
+    return found + ([_case(fault) for fault in HEALTHY] if chosen.healthy or everything else [])
+
+
+def _case(fault: Fault) -> Case:
+    kinds = {Level.NOTHING: "healthy", Level.UNSEEN: "unseen"}
+    return Case(kinds.get(fault.level, "single"), (fault,))
+
+
+class Diagnosis(Story):
+    """Sets the channel up once, then breaks it anew for every case and asks ``/check``."""
+
+    def set_up(self) -> None:
+        """The whole conversation of the setup, and the world remembered."""
+        for _, play in self.scenes()[:-2]:
+            play()
+        self.people.control("POST", "snapshot")
+
+    def ask_about(self, case: Case, number: int) -> Seen:
+        """A healthy history, the faults, a mail that meets them, and the verdict of somebody who signs in."""
+        self.people.control("POST", "restore")
+        self._mail(f"Before {number}")
+        for fault in case.faults:
+            self.people.control("POST", f"fault/{fault.name}")
+        self._mail(f"After {number}")
+        return verdicts.read(self._check()["card"])
+
+    def _mail(self, subject: str) -> None:
+        """A customer writes, and the agent answers where a task came of it."""
+        with contextlib.suppress(httpx.HTTPStatusError):
+            self.people.control("POST", "mail/customer", {"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"})
+            self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
+
+    def _check(self) -> Json:
+        """The last state of the card; the administrator signs in where a link offers that."""
+        self.people.look()
+        said = self.people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
+        before = self.people.change
+        card = self._final(str(said["id"]), before)
+        offered = links(card)
+        if not offered:
+            return card
+        before = self.people.change
+        page = self.people.open_link(ADMIN, offered[0])
+        if not httpx.codes.is_success(page.status):
+            return card
+        return self._final(str(said["id"]), before)
+
+    def _final(self, thread: str, after: int) -> Json:
+        return self.people.wait_for(
+            "the verdict", lambda message: message["parentId"] == thread and "check" in does(message), PATIENCE_S, after=after
+        )
+
+
+def run(chosen: Chosen) -> int:
+    """Try them all; 0 if the targets are met."""
+    every, stack = cases(chosen), Stack(practice={"trace_delay_s": "0", "replication_s": "0.1", "customization_s": "0"})
+    _say(f"{len(every)} cases; logs in {stack.folder} while it runs")
+    try:
+        with stack:
+            people = stack.people()
+            diagnosis = Diagnosis(people, lambda _: None)
+            diagnosis.set_up()
+            totals = _all(diagnosis, every, chosen)
+            people.close()
+    except NotStartedError as error:
+        _say(str(error))
+        return 1
+    except NotSeenError as error:
+        _say(f"The setup stopped: {error}. The logs stay in {stack.folder}")
+        return 1
+    return _end(totals, len(every))
+
+
+def _all(diagnosis: Diagnosis, every: list[Case], chosen: Chosen) -> Totals:
+    totals, deadline = Totals(), time.monotonic() + chosen.minutes * 60
+    for number, case in enumerate(every, 1):
+        if time.monotonic() > deadline:
+            _say(f"Stopped after {chosen.minutes:g} minutes.")
+            break
+        started = time.monotonic()
+        seen, judged = _tried(diagnosis, case, number)
+        seconds = time.monotonic() - started
+        totals.add(case.kind, right=judged.right, seconds=seconds)
+        _say("\n".join(_row(number, len(every), case, seen, judged, seconds)))
+    return totals
+
+
+def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[str, Judgement]:
+    try:
+        seen = diagnosis.ask_about(case, number)
+    except (NotSeenError, httpx.HTTPError) as error:
+        return "", Judgement(right=False, why=str(error))
+    judged = verdicts.judge(seen, case.faults[0]) if len(case.faults) == 1 else verdicts.judge_pair(seen, case.faults)
+    return seen.first, judged
+
+
+def _row(number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float) -> Iterator[str]:  # noqa: PLR0913, PLR0917 - a row has these
+    expected = ", ".join(fault.expects[0] if fault.expects else "nothing wrong" for fault in case.faults)
+    yield f"{'right' if judged.right else 'WRONG'}  {number:3}/{of}  {seconds:5.1f} s  {case.kind:7}  {case.name}  ({expected})"
+    yield f"              {first}"
+    if judged.why:
+        yield f"              {judged.why}"
+
+
+def _end(totals: Totals, wanted: int) -> int:
+    tried = sum(totals.all.values())
+    for kind in KINDS:
+        if kind in totals.all:
+            _say(f"{kind:8} {totals.right[kind]:3} of {totals.all[kind]:3} right")
+    _say(f"{tried} of {wanted} cases, {totals.seconds / max(tried, 1):.1f} s each on average")
+    return 0 if totals.good() and tried == wanted else 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

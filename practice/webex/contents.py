@@ -1,0 +1,83 @@
+"""Files of messages: kept in memory, and given to whoever may see the message (the Contents API)."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+import flask
+from werkzeug.datastructures import FileStorage
+
+from practice.webex import access
+from practice.webex.errors import WebexError, bad, not_found
+from practice.webex.events import sees
+from practice.webex.model import new_id
+from practice.webex.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One file."""
+
+    name: str
+    type: str
+    data: bytes = field(repr=False)
+
+
+class Contents:
+    """Keeps files by their address; an address says nothing about the file, as in Webex."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept: dict[str, Content] = {}
+
+    def register(self, pages: flask.Blueprint) -> None:
+        """The bot reads a file."""
+        pages.add_url_rule("/contents/<content_id>", view_func=self.get, methods=["GET"])
+
+    def control(self, pages: flask.Blueprint) -> None:
+        """A person looks at a file."""
+        pages.add_url_rule("/contents/<content_id>", view_func=self.look, methods=["GET"])
+
+    def posted(self, files: list[FileStorage]) -> list[str]:
+        """Keep what came with a form; returns the addresses."""
+        return [self._keep(Content(each.filename or "file", each.mimetype, each.read())) for each in files]
+
+    def said(self, files: list[Any]) -> list[str]:
+        """Keep what a person sends as ``{name, type, base64}``; an address stays as it is."""
+        return [file if isinstance(file, str) else self._keep(_content(file)) for file in files]
+
+    def get(self, content_id: str) -> flask.Response:
+        """A file of a message that the account sees."""
+        address = _address(content_id)
+        with self._world.lock:
+            seen = any(address in each.files and sees(self._world, access.actor(), each) for each in self._world.messages.values())
+        if not seen:
+            raise not_found("Could not find content with provided ID.")
+        return self.look(content_id)
+
+    def look(self, content_id: str) -> flask.Response:
+        """A file, whoever asks."""
+        content = self._kept.get(content_id)
+        if content is None:
+            raise WebexError(404, "Could not find content with provided ID.")
+        answer = flask.Response(content.data, content_type=content.type)
+        answer.headers.set("Content-Disposition", "attachment", filename=content.name)
+        return answer
+
+    def _keep(self, content: Content) -> str:
+        content_id = new_id("CONTENT")
+        self._kept[content_id] = content
+        return _address(content_id)
+
+
+def _address(content_id: str) -> str:
+    return f"{flask.request.host_url}webex/v1/contents/{content_id}"
+
+
+def _content(file: Any) -> Content:
+    try:
+        return Content(str(file["name"]), str(file["type"]), base64.b64decode(file["base64"], validate=True))
+    except (KeyError, TypeError, ValueError) as error:
+        raise bad("a file is {name, type, base64}") from error

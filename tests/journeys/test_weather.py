@@ -1,0 +1,104 @@
+"""A cloud in bad weather: slow directories, refused edits, busy services. People see what is waited for, and the run arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from practice.client import People, does
+from practice.stack import Stack
+from practice.walk import Walk, apps, fresh, words
+
+PLAIN = {"replication_s": 0.5, "customization_s": 2.0}
+CREATES = ("graph.application.create", "exchange.New-HostedOutboundSpamFilterPolicy", "exchange.New-HostedOutboundSpamFilterRule")
+
+
+@pytest.fixture
+def weather(people: People) -> Iterator[People]:
+    """The people, and fair weather again in the end."""
+    yield people
+    people.control("DELETE", "faults")
+    people.control("PUT", "settings", PLAIN)
+    people.control("PUT", "webex/options", {"card_edits": True, "duplicates": 0, "read_lag_s": 0.0})
+
+
+def _one_of_each(walk: Walk) -> None:
+    writes = walk.writes()
+    assert {name: writes.count(name) for name in writes if "New-" in name} == dict.fromkeys(CREATES[1:], 1)
+    assert [len(app["passwordCredentials"]) for app in apps(walk.people)] == [1]
+
+
+def test_webex_that_refuses_edits_and_sends_twice(weather: People, new_walk: Any) -> None:
+    """Where cards cannot be edited they are posted anew, in the thread; doubled events do nothing twice."""
+    weather.control("PUT", "webex/options", {"card_edits": False, "duplicates": 2, "read_lag_s": 0.3})
+    walk = new_walk()
+    wrong = walk.press(walk.ask(), "intake", walk.right(callback_url="http://x.example/callback"))
+    assert "One field needs a correction" in words(wrong)
+    walk.open(walk.details())
+    walk.approve(walk.card("a plan card", "approve"))
+    walk.consent()
+    walk.form()
+    mine = [each for each in weather.messages.values() if each["change"] > walk.since and each["from"].endswith("@webex.bot")]
+    assert {each["edits"] for each in mine} == {0}
+    assert {each["parentId"] for each in mine if each["roomType"] == "group" and "Help" not in words(each)} == {walk.said["id"]}
+    _one_of_each(walk)
+
+
+@pytest.mark.parametrize("prefix", ["/graph", "/adminapi", "/webex"])
+@pytest.mark.parametrize("fault", [{"status": 429, "headers": {"Retry-After": "1"}}, {"status": 503}], ids=["429", "503"])
+def test_busy_services(weather: People, new_walk: Any, prefix: str, fault: dict[str, Any]) -> None:
+    """A few refusals in the middle are waited out; nothing is made twice."""
+    walk = new_walk()
+    plan = walk.plan(profile="least")
+    weather.control("POST", "faults", {"prefix": prefix, "times": 3, "skip": 2, **fault})
+    walk.approve(plan)
+    walk.form()
+    _one_of_each(walk)
+
+
+def test_replication_of_three_seconds(weather: People, new_walk: Any) -> None:
+    """The directory's delay is waited for, and the run makes one of each."""
+    weather.control("PUT", "settings", {"replication_s": 3.0})
+    walk = new_walk()
+    walk.approve(walk.plan())
+    walk.consent()
+    walk.form(60)
+    _one_of_each(walk)
+
+
+def test_customization_parks_the_run_across_restarts(stack: Stack, weather: People, new_walk: Any) -> None:
+    """M5 takes its time: shown as waiting, kept while the worker and Redis restart, and then gone on with."""
+    weather.control("PUT", "settings", {"customization_s": 12.0})
+    walk = new_walk()
+    fresh(weather, dehydrated=True)
+    walk.approve(walk.plan(profile="least"))
+    shown = walk.saying("Microsoft lets the customisation take effect", 30)
+    assert [line for line in words(shown).splitlines() if "M4" in line] == ["◇  M4  Outbound spam policy  waits for time"]
+    assert "cancel" in does(shown)
+    stack.restart("worker")
+    stack.restart("redis")
+    done = lambda each: "✓  M4  Outbound spam policy" in words(each)  # noqa: E731  a predicate
+    weather.wait_for("M4 done", done, 60, walk.since)
+    _one_of_each(walk)
+
+
+def test_forwarding_blocked_by_another_rule(weather: People, new_walk: Any) -> None:
+    """A rule that somebody else made for the mailbox wins over ours: the plan carries its limits over and goes above it."""
+    walk = new_walk()
+    tenant = weather.control("GET", "tenants/contoso.com")
+    strict = tenant["outbound_policies"][0] | {"Name": "Strict", "Identity": "Strict", "IsDefault": False, "AutoForwardingMode": "Off"}
+    strict |= {"RecipientLimitPerDay": 77}
+    rule = {"Name": "Strict", "Identity": "Strict", "HostedOutboundSpamFilterPolicy": "Strict", "From": [walk.mailbox], "Priority": 0}
+    rule |= {"State": "Enabled", "FromMemberOf": [], "SenderDomainIs": [], "ExceptIfFrom": []}
+    state = {"outbound_policies": [*tenant["outbound_policies"], strict], "outbound_rules": [rule]}
+    weather.control("PATCH", "tenants/contoso.com", state)
+    plan = walk.plan(profile="least")
+    assert "Strict: Off" in words(plan)
+    walk.approve(plan)
+    walk.form()
+    after = weather.control("GET", "tenants/contoso.com")
+    ours = [each for each in after["outbound_policies"] if each["Name"].startswith("Webex Connect")]
+    assert [(each["AutoForwardingMode"], each["RecipientLimitPerDay"]) for each in ours] == [("On", 77)]
+    assert sorted((each["Priority"], each["Name"][:6]) for each in after["outbound_rules"]) == [(0, "Webex "), (1, "Strict")]

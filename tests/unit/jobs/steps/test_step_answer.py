@@ -1,0 +1,70 @@
+"""V2 and V3: an agent has the mail, and the answer leaves the mailbox."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.run import Event, Kind
+from jobs.steps.answer import AgentAnswer, AgentHasIt
+
+HAS, ANSWER = AgentHasIt(), AgentAnswer()
+TRACE = "GET /admin/exchange/tracing/messageTraces"
+
+
+def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, str]:
+    """A trace row of the agent's answer."""
+    sent = {"id": "t1", "senderAddress": "support@contoso.com", "receivedDateTime": "2026-11-25T09:00:00Z"}
+    return sent | {"recipientAddress": recipient, "subject": f"RE: Webex email test {ctx.run.id}", "status": status}
+
+
+async def test_an_agent_is_asked(given):
+    """Nobody has said that it is there."""
+    found = await HAS.inspect(given())
+    assert found == Finding("agent_has_it", State.WAITING, seen=Words("seen.agent_asked"), waiting_for=Turn.AGENT)
+
+
+async def test_an_agents_word_counts(given):
+    """Somebody at the desktop has it."""
+    assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding("agent_has_it", State.OK, seen=Words("seen.said_by_agent"))
+
+
+async def test_an_answer_shows_it_better(given):
+    """Whoever answered has had it."""
+    answered = Event(Kind.FOUND, now(), step="agent_answer", finding=Finding("agent_answer", State.OK))
+    assert await HAS.inspect(given(events=(answered,))) == Finding("agent_has_it", State.OK, seen=Words("seen.shown_by_answer"))
+
+
+async def test_a_delivered_answer_is_the_proof(given, cloud):
+    """From the mailbox, with the test's subject, to the one who wrote."""
+    ctx = given()
+    cloud.on(TRACE, [row(ctx, "delivered")])
+    seen = Words("seen.answer_delivered", {"recipient": "probe@else.test"})
+    facts = {"answered_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
+    assert await ANSWER.inspect(ctx) == Finding("agent_answer", State.OK, seen=seen, facts=facts)
+
+
+@pytest.mark.parametrize("recipient", [None, "x1@mail.webexconnect.io", "X1@mail.webexconnect.io"])
+async def test_the_forwarded_copy_is_no_answer(given, cloud, recipient: str | None):
+    """Nothing, or only the copy: the agent is waited for, and it is looked at again."""
+    ctx = given()
+    cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
+    found = await ANSWER.inspect(ctx)
+    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.AGENT, Words("seen.no_answer"))
+    assert found.until is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"), [("5.7.520 Access denied, external forwarding", "forwarding_blocked"), ("no idea", "mail_not_delivered")]
+)
+async def test_an_answer_that_failed_is_explained(given, cloud, words: str, cause: str):
+    """By the trace's words where they are known."""
+    ctx = given()
+    cloud.on(TRACE, [row(ctx, "failed")])
+    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')", [{"description": words}])
+    found = await ANSWER.inspect(ctx)
+    assert (found.waiting_for, found.cause, found.evidence) == (Turn.AGENT, cause, (Evidence("trace", words),))

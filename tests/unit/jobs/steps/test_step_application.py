@@ -1,0 +1,91 @@
+"""E1: the app registration."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
+from jobs.microsoft.registration import unique_name
+from jobs.model import Change, Scope, State, Words
+from jobs.steps.application import Application
+
+STEP = Application()
+NAME = unique_name("support@contoso.com")
+READ, WRITE = f"GET /applications(uniqueName='{NAME}')", f"PATCH /applications(uniqueName='{NAME}')"
+FACTS = {"exchange_smtp_send": "smtp-id"}
+URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+ACCESS = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}]
+APP = {
+    "id": "object-1",
+    "appId": "client-1",
+    "displayName": "Mail",
+    "signInAudience": "AzureADMyOrg",
+    "web": {"redirectUris": URIS},
+    "requiredResourceAccess": ACCESS,
+}
+KNOWN = {"client_id": "client-1", "object_id": "object-1", "app_name": "Mail"}
+
+
+async def test_a_whole_app_holds(given, cloud):
+    """Both redirect addresses, one tenant, SMTP.Send declared."""
+    cloud.on(READ, APP)
+    found = await STEP.inspect(given(facts=FACTS))
+    assert (found.state, found.seen, found.facts) == (State.OK, Words("seen.application", {"client_id": "client-1"}), KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("part", "seen"),
+    [
+        ({"web": {"redirectUris": URIS[1:]}}, Words("seen.redirects_missing", {"missing": URIS[0]})),
+        ({"web": {"redirectUris": [URIS[0] + "/", URIS[1]]}}, Words("seen.redirects_missing", {"missing": URIS[0]})),
+        ({"web": None}, Words("seen.redirects_missing", {"missing": ", ".join(URIS)})),
+        ({"signInAudience": "AzureADMultipleOrgs"}, Words("seen.audience", {"audience": "AzureADMultipleOrgs"})),
+        ({"requiredResourceAccess": []}, Words("seen.not_declared")),
+    ],
+)
+async def test_what_an_app_may_lack(given, cloud, part: dict[str, object], seen: Words):
+    """Each difference is named; the app's ids are known all the same."""
+    cloud.on(READ, APP | part)
+    found = await STEP.inspect(given(facts=FACTS))
+    assert (found.state, found.seen, found.facts) == (State.WRONG, seen, KNOWN)
+
+
+async def test_no_app_yet(given, cloud):
+    """A new mailbox has none, and the plan says what will be made."""
+    ctx = given(facts=FACTS)
+    found = await STEP.inspect(ctx)
+    command = f"Graph PATCH /applications(uniqueName='{NAME}')"
+    line = Change("application", "E1", Words("step.application"), Words("seen.none"), Words("after.application"), Scope.APP, command)
+    assert (found.state, found.facts, STEP.plan(ctx, found)) == (State.WRONG, {}, (line,))
+
+
+async def test_a_new_app_is_made_whole(given, cloud):
+    """One upsert, with a lock on what other tenants could change."""
+    cloud.on(WRITE, (201, APP))
+    ctx = given(facts=FACTS)
+    await STEP.apply(ctx, await STEP.inspect(ctx))
+    body = {"signInAudience": "AzureADMyOrg", "web": {"redirectUris": URIS}, "requiredResourceAccess": ACCESS}
+    body |= {"displayName": "Webex Connect email (support@contoso.com)"}
+    body |= {"servicePrincipalLockConfiguration": {"isEnabled": True, "allProperties": True}}
+    assert cloud.writes == [(WRITE, body)]
+
+
+async def test_an_app_that_is_there_is_merged_into(given, cloud):
+    """What somebody else has put there stays, in front."""
+    other = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "user-read", "type": "Scope"}]}
+    web = {"redirectUris": ["https://else.test/x"], "logoutUrl": "https://else.test/out"}
+    cloud.on(READ, APP | {"web": web, "requiredResourceAccess": [other]})
+    ctx = given(facts=FACTS)
+    await STEP.apply(ctx, await STEP.inspect(ctx))
+    merged = {"redirectUris": ["https://else.test/x", *URIS], "logoutUrl": "https://else.test/out"}
+    body = {"signInAudience": "AzureADMyOrg", "web": merged, "requiredResourceAccess": [other, *ACCESS]}
+    assert cloud.writes == [(WRITE, body)]
+
+
+async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given, cloud):
+    """A foreign id would break every consent, so the resource that exposes the id is named."""
+    cloud.on(READ, APP)
+    ctx = given(facts={"graph_smtp_send": "graph-smtp"})
+    await STEP.apply(ctx, await STEP.inspect(ctx))
+    added = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "graph-smtp", "type": "Scope"}]}
+    assert cloud.writes[0][1]["requiredResourceAccess"] == [*ACCESS, added]

@@ -1,0 +1,57 @@
+"""C6, rehearsed: the bot's own client secret."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from jobs.clock import now
+from jobs.microsoft.registration import unique_name
+from jobs.model import Change, Finding, Scope, State, Words
+from jobs.run import Event, Kind
+from jobs.steps.check_secret import LABEL, CheckSecret
+
+STEP = CheckSecret()
+APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
+ADD, REMOVE = "POST /applications/object-1/addPassword", "POST /applications/object-1/removePassword"
+FACTS = {"object_id": "object-1"}
+SEALED = "check-secret:support@contoso.com"
+
+
+async def test_a_skipped_rehearsal_needs_none(given):
+    """Somebody gave a reason, and no secret is made."""
+    found = await STEP.inspect(given(answers={"rehearse": "skip:away"}))
+    assert found == Finding("check_secret", State.SKIPPED, seen=Words("skipped.rehearsal"))
+
+
+async def test_a_sealed_secret_holds(given, vault):
+    """It is not opened for that."""
+    vault.put(SEALED, "value", 60)
+    assert await STEP.inspect(given()) == Finding("check_secret", State.OK, seen=Words("seen.check_secret"))
+
+
+async def test_a_proven_channel_is_not_rehearsed_again(given, store):
+    """A later run of the same channel leaves it out."""
+    earlier = given()
+    store.end(earlier.run, Event(Kind.FINISHED, now()))
+    assert await STEP.inspect(given()) == Finding("check_secret", State.SKIPPED, seen=Words("skipped.proven_before"))
+
+
+async def test_it_is_planned_with_the_others(given):
+    """The line says that it is made only when somebody rehearses."""
+    ctx = given(facts=FACTS)
+    found = await STEP.inspect(ctx)
+    words = Words("step.check_secret"), Words("seen.none"), Words("after.check_secret")
+    line = Change("check_secret", "C6", *words, Scope.APP, "Graph POST /applications/{id}/addPassword")
+    assert STEP.plan(ctx, found) == (replace(line, note=Words("note.check_secret")),)
+
+
+async def test_it_replaces_what_was_left_behind(given, cloud, vault):
+    """An orphan of an earlier try goes, a foreign secret stays, and the new one ends with Webex Connect's own at the latest."""
+    end = now() + timedelta(days=30)
+    left = [{"displayName": LABEL, "keyId": "old"}, {"displayName": "Webex Connect X", "keyId": "theirs"}]
+    cloud.on(APP, {"passwordCredentials": left}).on(ADD, {"keyId": "new", "secretText": "own~secret"})
+    await STEP.apply(given(facts=FACTS | {"expires": end.isoformat()}), Finding("check_secret", State.WRONG))
+    credential = {"displayName": LABEL, "endDateTime": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+    assert cloud.writes == [(REMOVE, {"keyId": "old"}), (ADD, {"passwordCredential": credential})]
+    assert vault.get(SEALED) == "own~secret"

@@ -1,0 +1,39 @@
+"""M5: the organisation may be customized."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.model import Change, Finding, Scope, State, Words
+from jobs.steps.customization import Customization
+from jobs.steps.outbound_policy import POLICY
+
+STEP = Customization()
+DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"}
+
+
+@pytest.mark.parametrize("rows", [[], [{"IsDehydrated": False}], [{"IsDehydrated": "False"}]])
+async def test_customized(given, cloud, rows: list[object]):
+    """False, or a tenant that does not say."""
+    cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
+    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Words("seen.customized"))
+
+
+async def test_not_needed_where_forwarding_is_allowed(given, cloud):
+    """With nothing to save for M4, the whole tenant stays as it is."""
+    cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}])
+    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Words("seen.customization_not_needed"))
+
+
+@pytest.mark.parametrize("value", [True, "True"])
+async def test_needed_is_tenant_wide_and_for_ever(given, cloud, value: object):
+    """The line has an approval of its own, a warning, and no way back."""
+    cloud.on("Get-OrganizationConfig", [{"IsDehydrated": value}]).on(f"Get-{POLICY}", [DEFAULT])
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.seen, found.cause) == (State.WRONG, Words("seen.not_customized"), "customization_needed")
+    words = Words("step.customization"), Words("seen.not_customized"), Words("after.customization")
+    rest = {"reversible": False, "note": Words("note.customization"), "warning": True}
+    assert STEP.plan(ctx, found) == (Change("customization", "M5", *words, Scope.TENANT, "Enable-OrganizationCustomization", **rest),)
+    await STEP.apply(ctx, found)
+    assert cloud.writes == [("Enable-OrganizationCustomization", {})]

@@ -1,0 +1,57 @@
+"""M3: everything that arrives is forwarded to Webex Connect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jobs.model import Change, Finding, Scope, State, Words
+from jobs.steps.forwarding import Forwarding
+
+STEP = Forwarding()
+TARGET = "x1@mail.webexconnect.io"
+ON = {"ForwardingSmtpAddress": f"smtp:{TARGET}", "ForwardingAddress": None, "DeliverToMailboxAndForward": True}
+
+
+@pytest.mark.parametrize("row", [ON, ON | {"ForwardingSmtpAddress": TARGET.upper(), "DeliverToMailboxAndForward": "True"}])
+async def test_forwarding_with_a_copy_holds(given, cloud, row: object):
+    """With and without ``smtp:``, in any case."""
+    cloud.on("Get-Mailbox", [row])
+    assert await STEP.inspect(given()) == Finding("forwarding", State.OK, seen=Words("seen.forwarding_keeps"))
+
+
+@pytest.mark.parametrize(
+    ("row", "seen", "cause"),
+    [
+        (ON | {"ForwardingAddress": "Sales"}, Words("seen.forwarding_overridden", {"address": "Sales"}), "forwarding_address_wins"),
+        (ON | {"ForwardingSmtpAddress": "smtp:o@x.io"}, Words("seen.forwards_to", {"address": "o@x.io"}), "not_forwarded"),
+        (ON | {"ForwardingSmtpAddress": None}, Words("seen.none"), "not_forwarded"),
+        (ON | {"DeliverToMailboxAndForward": False}, Words("seen.keeps_none"), "copy_differs"),
+    ],
+)
+async def test_what_may_be_wrong(given, cloud, row: dict[str, object], seen: Words, cause: str):
+    """An internal address wins silently, another target, none, or the copy."""
+    cloud.on("Get-Mailbox", [row])
+    found = await STEP.inspect(given())
+    assert (found.state, found.seen, found.cause) == (State.WRONG, seen, cause)
+
+
+async def test_what_was_there_is_kept(given, cloud):
+    """All three values, for an undo."""
+    cloud.on("Get-Mailbox", [ON | {"ForwardingAddress": "Sales"}])
+    assert (await STEP.inspect(given())).facts == {"was_smtp": TARGET, "was_internal": "Sales", "was_keeps": "true"}
+
+
+@pytest.mark.parametrize(("keep", "word"), [(True, "$true"), (False, "$false")])
+async def test_all_three_values_are_set_at_once(given, channel, cloud, keep: bool, word: str):  # noqa: FBT001  a parameter of the table
+    """The plan names them as PowerShell would, and so does the request."""
+    ctx = given(channel=replace(channel, keep_copy=keep))
+    found = await STEP.inspect(ctx)
+    command = f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress {TARGET} -DeliverToMailboxAndForward {word}"
+    after = Words("after.forwarding_keeps" if keep else "after.forwarding", {"address": TARGET})
+    line = Change("forwarding", "M3", Words("step.forwarding"), Words("seen.none"), after, Scope.MAILBOX, command)
+    assert STEP.plan(ctx, found) == (line,)
+    await STEP.apply(ctx, found)
+    values = {"ForwardingAddress": None, "ForwardingSmtpAddress": f"smtp:{TARGET}", "DeliverToMailboxAndForward": keep}
+    assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com"} | values)]

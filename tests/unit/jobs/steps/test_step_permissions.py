@@ -1,0 +1,49 @@
+"""E4, first half: what the tenant calls the permissions."""
+
+from __future__ import annotations
+
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
+from jobs.model import Finding, State, Words
+from jobs.steps.permissions import Permissions
+
+STEP = Permissions()
+EXCHANGE = {
+    "id": "exchange-sp",
+    "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id"}],
+    "appRoles": [{"value": "Mail.Send", "id": "mail-id"}],
+}
+
+
+def principal(app_id: str) -> str:
+    """Graph's request for a service principal."""
+    return f"GET /servicePrincipals(appId='{app_id}')"
+
+
+async def test_ids_are_read_from_the_tenant(given, cloud):
+    """Exchange's own SMTP.Send and Mail.Send, by the ids that this tenant gives them."""
+    cloud.on(principal(EXCHANGE_APP_ID), EXCHANGE).on(principal(GRAPH_APP_ID), {"id": "graph-sp"})
+    facts = {"exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp", "graph_smtp_send": ""}
+    facts |= {"exchange_smtp_send": "smtp-id", "mail_send": "mail-id"}
+    assert await STEP.inspect(given()) == Finding("permissions", State.OK, seen=Words("seen.permissions"), facts=facts)
+
+
+async def test_no_exchange_in_the_tenant(given, cloud):
+    """Without Exchange Online's service principal there is nothing to permit."""
+    found = await STEP.inspect(given())
+    assert (found.state, found.cause, found.seen) == (State.WRONG, "exchange_service_missing", Words("seen.no_exchange"))
+
+
+async def test_a_permission_that_is_switched_off_is_none(given, cloud):
+    """A scope that the tenant has disabled counts as not exposed."""
+    off = {"id": "exchange-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id", "isEnabled": False}]}
+    cloud.on(principal(EXCHANGE_APP_ID), off)
+    found = await STEP.inspect(given())
+    assert (found.state, found.cause, found.seen) == (State.WRONG, "permission_id_unknown", Words("seen.no_smtp_send"))
+
+
+async def test_graphs_own_smtp_send_is_enough(given, cloud):
+    """Where only Graph exposes SMTP.Send, its id is found."""
+    graph = {"id": "graph-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "graph-smtp"}]}
+    cloud.on(principal(EXCHANGE_APP_ID), {"id": "exchange-sp"}).on(principal(GRAPH_APP_ID), graph)
+    found = await STEP.inspect(given())
+    assert (found.state, found.facts["graph_smtp_send"], found.facts["exchange_smtp_send"]) == (State.OK, "graph-smtp", "")

@@ -1,0 +1,47 @@
+"""M2: authenticated SMTP for the one mailbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.model import Change, Finding, Scope, State, Words
+from jobs.steps.smtp_auth import PROPERTY, SmtpAuth
+
+STEP = SmtpAuth()
+EXPECTED = Words("expected.smtp_auth")
+
+
+@pytest.mark.parametrize(
+    ("own", "everybody", "seen"),
+    [(False, True, "seen.smtp_on"), ("False", True, "seen.smtp_on"), (None, False, "seen.smtp_inherits_on"), ("", "false", "seen.smtp_inherits_on")],
+)
+async def test_switched_on(given, cloud, own: object, everybody: object, seen: str):
+    """The mailbox's own switch wins; without one, the organization's counts."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
+    assert await STEP.inspect(given()) == Finding("smtp_auth", State.OK, seen=Words(seen))
+
+
+@pytest.mark.parametrize(
+    ("own", "everybody", "seen", "cause", "was"),
+    [
+        (True, False, "seen.smtp_off", "smtp_auth_off_for_mailbox", "true"),
+        (None, True, "seen.smtp_inherits_off", "smtp_auth_off_for_tenant", ""),
+        (None, None, "seen.smtp_inherits_off", "smtp_auth_off_for_tenant", ""),
+    ],
+)
+async def test_switched_off(given, cloud, own: object, everybody: object, seen: str, cause: str, was: str):
+    """Who switched it off is told apart, and what was there is kept."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
+    wanted = Finding("smtp_auth", State.WRONG, seen=Words(seen), expected=EXPECTED, cause=cause, facts={"was": was})
+    assert await STEP.inspect(given()) == wanted
+
+
+async def test_only_the_one_mailbox_is_switched(given, cloud):
+    """The organization's switch is only read."""
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    words = Words("step.smtp_auth"), Words("seen.smtp_inherits_off"), Words("seen.on")
+    command = f"Set-CASMailbox support@contoso.com -{PROPERTY} $false"
+    assert STEP.plan(ctx, found) == (Change("smtp_auth", "M2", *words, Scope.MAILBOX, command),)
+    await STEP.apply(ctx, found)
+    assert cloud.writes == [("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: False})]

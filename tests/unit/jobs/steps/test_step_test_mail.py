@@ -1,0 +1,92 @@
+"""V1: the test mail arrives, and its copy is delivered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.steps import test_mail
+
+STEP = test_mail.TestMail()
+MAILBOX, COPY = "support@contoso.com", "x1@mail.webexconnect.io"
+TRACE = "GET /admin/exchange/tracing/messageTraces"
+AT = "2026-11-25T09:00:00Z"
+
+
+def row(ctx: Any, recipient: str, status: str = "delivered") -> dict[str, str]:
+    """A trace row of the run's test mail."""
+    subject = f"Webex email test {ctx.run.id}"
+    return {"id": "t1", "senderAddress": "probe@else.test", "recipientAddress": recipient, "receivedDateTime": AT, "subject": subject, "status": status}
+
+
+@pytest.fixture
+def sends(work_settings):
+    """Settings with which the bot sends the test mail itself."""
+    return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
+
+
+async def test_a_delivered_copy_is_the_proof(given, cloud):
+    """Both rows: for the mailbox, and for the forwarding address."""
+    ctx = given()
+    cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
+    moment = "2026-11-25T09:00:00+00:00"
+    facts = {"subject": f"Webex email test {ctx.run.id}", "arrived_at": moment, "test_sender": "probe@else.test", "forwarded_at": moment}
+    assert await STEP.inspect(ctx) == Finding("test_mail", State.OK, seen=Words("seen.copy_delivered"), facts=facts)
+
+
+async def test_the_bot_sends_it_where_it_can(given, cloud, sends):
+    """Nothing is on its way yet, so the fact is wrong, and can be mended by sending."""
+    cloud.on(TRACE, [])
+    found = await STEP.inspect(given(settings=sends))
+    assert (found.state, found.seen) == (State.WRONG, Words("seen.not_sent"))
+
+
+@pytest.mark.parametrize("sender", ["", MAILBOX])
+async def test_a_person_sends_it_otherwise(given, cloud, sends, sender: str):
+    """Without a sender of its own the bot asks; Webex Connect ignores a mail from the mailbox to itself."""
+    cloud.on(TRACE, [])
+    found = await STEP.inspect(given(settings=replace(sends, probe_from=sender)))
+    assert (found.waiting_for, found.seen) == (Turn.REQUESTER, Words("seen.send_it"))
+    assert found.until is not None
+
+
+@pytest.mark.parametrize(
+    ("rows", "waits", "turn", "seen"),
+    [
+        (False, 0, Turn.TIME, "seen.on_its_way"),
+        (True, 0, Turn.TIME, "seen.arrived"),
+        (False, test_mail.LATE + 1, Turn.REQUESTER, "seen.on_its_way"),
+    ],
+)
+async def test_underway(given, cloud, rows: bool, waits: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
+    """The clock is waited for; a mail that is late is somebody's business."""
+    ctx = given(answers={"test_sent": "yes"}, waits={"test_mail": waits})
+    cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, turn, Words(seen))
+
+
+@pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)])
+async def test_a_blocked_copy_is_explained(given, cloud, ago: timedelta, turn: Turn):
+    """The trace's words say why; within an hour of our own policy it may be the old one still."""
+    ctx = given(changed={"outbound_policy": now() - ago}, answers={"test_sent": "yes"})
+    words = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
+    cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
+    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", [{"event": "Fail", "description": words}])
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, turn, "forwarding_blocked")
+    assert found.evidence == (Evidence("trace", f"Fail | {words}"),)
+
+
+async def test_it_is_sent_again_when_the_policy_may_have_spread(given, cloud, sends):
+    """A minute after the first one failed, another one is worth it."""
+    ctx = given(changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)}, waits={"test_mail": 1}, settings=sends)
+    cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
+    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", [{"description": "5.7.520 Access denied"}])
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.seen, found.cause) == (State.WRONG, Words("seen.not_sent"), "forwarding_blocked")

@@ -1,0 +1,48 @@
+"""V1: the message trace can be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.microsoft.errors import NotAllowed
+from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.model import Change, Finding, Scope, State, Words
+from jobs.steps.trace_access import TraceAccess
+
+STEP = TraceAccess()
+TRACE = "GET /admin/exchange/tracing/messageTraces"
+SERVICE = f"GET /servicePrincipals(appId='{MESSAGE_TRACE_APP_ID}')"
+HOLDS = Finding("trace_access", State.OK, seen=Words("seen.trace_readable"))
+
+
+async def test_graph_traces(given, cloud):
+    """An empty answer is an answer."""
+    cloud.on(TRACE, [])
+    assert await STEP.inspect(given()) == HOLDS
+
+
+async def test_the_cmdlet_traces_instead(given, cloud):
+    """Where Graph does not, Exchange may."""
+    cloud.refuse(TRACE, 403)
+    assert await STEP.inspect(given()) == HOLDS
+
+
+async def test_the_service_is_missing(given, cloud):
+    """Where neither does, and Microsoft's service is not in the tenant, it can be added."""
+    cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403)
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    wanted = Words("expected.trace_access")
+    assert found == Finding("trace_access", State.WRONG, seen=Words("seen.trace_service_missing"), expected=wanted, facts={"missing": "yes"})
+    words = Words("step.trace_access"), Words("seen.none"), Words("after.trace_access")
+    command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
+    assert STEP.plan(ctx, found) == (Change("trace_access", "V1", *words, Scope.APP, command),)
+    await STEP.apply(ctx, found)
+    assert cloud.writes[-1] == ("POST /servicePrincipals", {"appId": MESSAGE_TRACE_APP_ID})
+
+
+async def test_a_role_that_is_missing_is_an_error(given, cloud):
+    """With the service in the tenant, nothing of ours helps: the cloud's words go up."""
+    cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403).on(SERVICE, {"id": "sp"})
+    with pytest.raises(NotAllowed):
+        await STEP.inspect(given())

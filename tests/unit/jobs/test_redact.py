@@ -1,0 +1,164 @@
+"""Nothing secret comes through the redactor, however it is wrapped, and nothing that TAC needs is lost (CHECKLIST S5)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.redact import Redactor
+
+LETTERS = string.ascii_letters + string.digits
+WORDS = st.text(LETTERS + "-_~.", min_size=16, max_size=60).filter(lambda word: not word.isdigit())
+JWTS = st.tuples(WORDS, WORDS).map(
+    lambda parts: ".".join(base64.urlsafe_b64encode(json.dumps({"a": part}).encode()).decode().rstrip("=") for part in parts) + "." + parts[0]
+)
+VALUES = st.tuples(st.text(LETTERS + "_", min_size=3, max_size=3), st.text(LETTERS + "_~.-", min_size=34, max_size=34)).map("8Q~".join)
+REFRESH = st.text(LETTERS + "_-", min_size=80, max_size=300).map(lambda tail: f"0.AXkA1b{tail}")
+XOAUTH2 = WORDS.map(lambda token: base64.b64encode(f"user=support@contoso.com\x01auth=Bearer {token}\x01\x01".encode()).decode())
+
+SHAPED = st.one_of(JWTS, VALUES, REFRESH, XOAUTH2)
+FRAMES = (
+    "client_secret={}",
+    '"client_secret": "{}"',
+    "{{'refresh_token': '{}'}}",
+    r"{{\"access_token\":\"{}\"}}",
+    "clientSecret: {}",
+    "New-Thing -ClientSecret {}",
+    "password = {}",
+    "Authorization: Bearer {}",
+    "bearer {}, then nothing",
+    "Basic {}",
+    "AUTH XOAUTH2 {}",
+    "C: AUTH PLAIN {}",
+    "https://bot.example/callback?code={}&state=x",
+    "GET /?state={}",
+    "Cookie: a=1; ESTSAUTHPERSISTENT={}; b=2",
+    "Set-Cookie: anything={}; Secure",
+    "ESTSAUTH={}",
+    "smtp://user:{}@mail.example:587",
+)
+AROUND = st.sampled_from(["{}", "seen at 14:05 UTC: {} and then 7553", "({})", '"{}"', "line one\n{}\nline three", "x={};", "<{}>", "`{}`"])
+
+
+def base64_of(text: str) -> str:
+    """Base64 of a text."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def wrapped_base64_of(text: str) -> str:
+    """Base64 in lines of 76, as a mail has it."""
+    return base64.encodebytes(text.encode()).decode().rstrip()
+
+
+WRAPPINGS = {
+    "plain": str,
+    "base64": base64_of,
+    "base64url": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    "base64 in lines": wrapped_base64_of,
+    "utf-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
+    "url": lambda text: quote(text, safe=""),
+    "every sign": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "url of base64": lambda text: quote(base64_of(text), safe=""),
+    "base64 of url": lambda text: base64_of(quote(text, safe="")),
+    "twice": lambda text: base64_of(base64_of(text)),
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@given(secret=SHAPED, around=AROUND)
+def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
+    """JSON web tokens, secret Values, refresh tokens and XOAUTH2 answers go wherever they stand, with nothing beside them to tell."""
+    wrapped = WRAPPINGS[wrapping](secret)
+    gone(Redactor().text(around.format(wrapped)), secret, wrapped)
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@given(secret=WORDS, frame=st.sampled_from(FRAMES))
+def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
+    """What stands beside client_secret, Bearer, AUTH, code, a cookie's name and their like goes, also where the whole line is wrapped."""
+    wrapped = WRAPPINGS[wrapping](frame.format(secret))
+    gone(Redactor().text(f"before {wrapped} after"), secret, wrapped)
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@given(secret=st.text(LETTERS + string.punctuation.replace('"', ""), min_size=12, max_size=60), around=AROUND)
+def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
+    """What the bot itself holds goes, whatever it looks like."""
+    wrapped = WRAPPINGS[wrapping](secret)
+    gone(Redactor((secret,)).text(around.format(wrapped)), secret, wrapped)
+
+
+@given(secret=SHAPED, wrapping=st.sampled_from(sorted(WRAPPINGS)), name=st.sampled_from(["seen", "value", "code"]))
+def test_secrets_in_data(secret: str, wrapping: str, name: str):
+    """Every text of a tree goes through, the names of its fields too."""
+    wrapped = WRAPPINGS[wrapping](secret)
+    tree = {name: [wrapped, {"deep": f"a {wrapped}"}], wrapped: 1}
+    gone(json.dumps(Redactor().data(tree)), secret, wrapped)
+
+
+@pytest.mark.parametrize("name", ["client_secret", "clientSecret", "Password", "refresh_token", "secret", "Set-Cookie", "authorization"])
+def test_fields_that_only_their_name_gives_away(name: str):
+    """A short secret without any shape goes by the name of its field; numbers and truth stay."""
+    assert Redactor().data({name: "tulip", "seen": "tulip", "n": 1, "b": True, "z": None}) == {
+        name: "[removed]",
+        "seen": "tulip",
+        "n": 1,
+        "b": True,
+        "z": None,
+    }
+
+
+def test_private_keys():
+    """A key block goes whole, and one whose end is missing goes up to the next empty line."""
+    block = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nabc\n-----END PRIVATE KEY-----"
+    cut = "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADANBg\n\nafter"
+    assert Redactor().text(f"a\n{block}\nb\n{cut}") == "a\n[removed]\nb\n[removed]after"
+
+
+KEPT = (
+    "support@contoso.com",
+    "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
+    "https://login.microsoftonline.com/8F2C6A41-3B7D-4E19-9C55-D1A0E7B4F263/oauth2/v2.0/authorize",
+    "https://contoso.us.webexconnect.io/callback",
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
+    "550 5.7.30 Basic authentication is not supported for Client Submission. [AM0PR04CA0012.eurprd04.prod.outlook.com 2026-11-24T14:32:48Z 08DE2B1F]",
+    "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)",
+    "S: 250-AUTH LOGIN XOAUTH2",
+    "C: AUTH XOAUTH2 (token)",
+    "AADSTS7000215: Invalid client secret provided. Trace ID: 0d1f2c3b-1111-4222-8333-abcdefabcdef",
+    "https://login.microsoftonline.com/error?code=7000222",
+    "7553 SMTP Authentication Failed, a_638211456712345678, transaction 2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b",
+    "<CAJ4f7xQ0Zx9kLmNoPqRsTuVwXyZ0123456789AbCdEfGh@mail.gmail.com>",
+    "Y2lzY29zcGFyazovL3VzL1JPT00vMGIwYzZhOWUtNmIxZi00YzUyLTlkNmYtM2MxZjdjMGE0ZTEx",
+    "Set-CASMailbox -Identity support@contoso.com -SmtpClientAuthenticationDisabled $false",
+    "offline_access https://outlook.office.com/SMTP.Send",
+    "client secret of the email app, expires 2027-11-24T14:20:00Z, key id 1f0e5d3c-0000-4111-9222-333344445555",
+    "WWW-Authenticate: the bearer token is missing",
+)
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_what_tac_needs_stays(text: str):
+    """Addresses, ids, codes, server names and replies come through as they are."""
+    assert Redactor(("practice-bot-client-secret",)).text(text) == text
+
+
+@given(st.text(max_size=300))
+def test_twice_is_once(text: str):
+    """Any text can be cleaned, and what was cleaned is clean."""
+    once = Redactor().text(text)
+    assert Redactor().text(once) == once
+
+
+def gone(shown: str, secret: str, wrapped: str) -> None:
+    """Neither the secret nor its wrapping is left, nor a half of one, and it says that something was removed."""
+    assert "[removed]" in shown
+    assert secret not in shown
+    assert wrapped not in shown
+    assert base64_of(secret)[:-4] not in shown

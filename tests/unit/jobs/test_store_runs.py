@@ -1,0 +1,180 @@
+"""Runs in Redis: who holds a channel, who works, what is due, and how a run ends."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.run import Event, Kind, Run
+from jobs.store import LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
+
+MAILBOX = "support@contoso.com"
+PLACE = {"room": "room-1", "message": "message-1"}
+
+
+@pytest.fixture
+def opened(store: Store, asker: Person) -> Run:
+    """A run of the mailbox."""
+    return store.open(Channel(MAILBOX), asker, PLACE)
+
+
+def test_a_second_run_of_a_mailbox_is_refused(store: Store, asker: Person, opened: Run):
+    """It names the first one, and leaves nothing open behind."""
+    with pytest.raises(AlreadyRunningError) as busy:
+        store.open(Channel(MAILBOX), asker, PLACE | {"message": "message-2"})
+    assert (busy.value.run, store.running(MAILBOX), len(store.of_space("room-1"))) == (opened.id, opened.id, 1)
+
+
+def test_of_many_at_once_one_opens(store: Store, asker: Person):
+    """Twenty people at the same moment: one run."""
+
+    def attempt(_: int) -> str:
+        try:
+            return store.open(Channel(MAILBOX), asker, PLACE).id
+        except AlreadyRunningError:
+            return ""
+
+    with ThreadPoolExecutor(20) as pool:
+        assert len([run for run in pool.map(attempt, range(20)) if run]) == 1
+
+
+def test_the_same_message_opens_once(store: Store, asker: Person):
+    """Without a mailbox, the message is what is claimed."""
+    store.open(Channel(""), asker, PLACE)
+    with pytest.raises(AlreadyRunningError):
+        store.open(Channel(""), asker, PLACE)
+
+
+def test_claiming_twice_is_claiming_once(store: Store, opened: Run):
+    """The holder may ask again."""
+    store.claim(MAILBOX, opened.id)
+    assert store.running(MAILBOX) == opened.id
+
+
+def test_a_run_that_died_before_its_first_event_holds_nothing(store: Store, opened: Run):
+    """A claim without a history is taken over."""
+    store.redis.set("channel:sales@contoso.com:run", "DEAD22")
+    store.redis.zadd("runs:open", {"DEAD22": 1})
+    store.claim("sales@contoso.com", opened.id)
+    assert store.running("sales@contoso.com") == opened.id
+
+
+def test_an_ended_run_gives_the_mailbox_free(store: Store, asker: Person, opened: Run):
+    """The next one may begin."""
+    store.end(opened, Event(Kind.CANCELLED, now()))
+    assert store.running(MAILBOX) == ""
+    assert store.open(Channel(MAILBOX), asker, PLACE).id != opened.id
+
+
+def test_ending_twice_keeps_the_first_end(store: Store, asker: Person, opened: Run):
+    """And does not take the mailbox from the run that has it since."""
+    store.end(opened, Event(Kind.CANCELLED, now()))
+    later = store.open(Channel(MAILBOX), asker, PLACE)
+    store.end(store.load(opened.id), Event(Kind.FAILED, now()))
+    assert (store.load(opened.id).ended, store.running(MAILBOX)) == ("cancelled", later.id)
+
+
+def test_a_finished_setup_is_a_record(store: Store, opened: Run, asker: Person):
+    """Of the channel, for the space and for who asked; nothing is due any more."""
+    at = now()
+    store.look_at(opened.id, at)
+    store.end(opened, Event(Kind.FINISHED, at))
+    assert store.record(MAILBOX) == Record(opened.id, at, Channel(MAILBOX))
+    assert (store.channels("room-1"), store.channels("room-2"), store.channels("room-2", asker.id)) == ((MAILBOX,), (), (MAILBOX,))
+    assert store.take_due() == ()
+
+
+@pytest.mark.parametrize("kind", [Kind.CANCELLED, Kind.FAILED])
+def test_another_end_is_no_record(store: Store, opened: Run, kind: Kind):
+    """Nothing was proven."""
+    store.end(opened, Event(kind, now()))
+    assert (store.record(MAILBOX), store.channels("room-1")) == (None, ())
+
+
+def test_what_is_due_is_handed_out_once(store: Store):
+    """To one of many, and only once its time has come."""
+    store.look_at("A", now())
+    store.look_at("B", now() + timedelta(minutes=1))
+    with ThreadPoolExecutor(10) as pool:
+        taken = [run for runs in pool.map(lambda _: store.take_due(), range(10)) for run in runs]
+    assert taken == ["A"]
+
+
+def test_due_can_be_forgotten(store: Store):
+    """A run that waits for a person is not looked at by itself."""
+    store.look_at("A", now())
+    store.forget_due("A")
+    assert store.take_due() == ()
+
+
+def test_one_worker_at_a_time(store: Store, opened: Run):
+    """A second one gets nothing, until the first one has given the lease back."""
+    with store.lease(opened.id) as first, store.lease(opened.id) as second:
+        assert (first is None, second) == (False, None)
+    with store.lease(opened.id) as third:
+        assert third is not None
+
+
+def test_renewing_puts_the_run_on_the_due_list(store: Store, opened: Run):
+    """So that a worker that dies is followed by another, just after the lease has run out."""
+    with store.lease(opened.id) as lease:
+        assert lease is not None
+        assert lease.renew()
+    due = float(store.redis.zscore("runs:due", opened.id) or 0) - now().timestamp()
+    assert LEASE_S < due <= LEASE_S + 1
+
+
+def test_a_lost_lease_is_not_renewed(store: Store, opened: Run):
+    """Another worker has it: the first one hears so, and gives nothing back that is not its own."""
+    with store.lease(opened.id) as lease:
+        assert lease is not None
+        store.redis.set(f"run:{opened.id}:lease", "another")
+        assert not lease.renew()
+    assert store.redis.get(f"run:{opened.id}:lease") == b"another"
+
+
+def test_only_what_is_new_is_read(store: Store, opened: Run):
+    """The newest run from an older one is the same as the run from the start."""
+    store.append(opened.id, Event(Kind.DETAILS, now()), Event(Kind.RUNNING, now(), step="ids"))
+    assert (store.newest(opened), store.length(opened.id)) == (store.load(opened.id), 3)
+
+
+def test_an_unknown_run(store: Store):
+    """There is none."""
+    with pytest.raises(LookupError):
+        store.load("NOBODY")
+
+
+def test_a_check_holds_nothing(store: Store, asker: Person, opened: Run):
+    """Any number beside a setup; the newest one is found by its mailbox."""
+    first, second = (store.check(Channel(MAILBOX), asker, PLACE) for _ in range(2))
+    store.remember_check(MAILBOX, second.id)
+    assert (first.kind, first.detailed, store.last_check(MAILBOX)) == ("check", True, second)
+    assert (store.running(MAILBOX), store.last_check("sales@contoso.com")) == (opened.id, None)
+
+
+def test_a_check_that_is_gone_is_none(store: Store):
+    """Its history is kept for thirty days."""
+    store.remember_check(MAILBOX, "GONE22")
+    assert store.last_check(MAILBOX) is None
+
+
+def test_a_space_lists_its_newest_runs(store: Store, asker: Person):
+    """Newest first, ten at most."""
+    runs = [store.open(Channel(f"m{each}@contoso.com"), asker, PLACE).id for each in range(12)]
+    assert [run.id for run in store.of_space("room-1")] == runs[:1:-1]
+
+
+def test_a_secret_is_handed_over_once_and_for_all(store: Store):
+    """By its key id."""
+    store.hand_over("k1")
+    assert (store.handed_over("k1"), store.handed_over("k2")) == (True, False)
+
+
+def test_ids_can_be_read_aloud():
+    """Six characters, none of which looks like another."""
+    assert all(len(each) == 6 and set(each) <= set(LETTERS) for each in (new_id() for _ in range(100)))

@@ -1,0 +1,97 @@
+"""The practice cloud's server keeps connections, as the real clouds do."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from practice import tls
+from practice.server import Server
+
+BODY = b"x" * 4000
+
+
+def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Says what it was asked; /ignored does not read its body, /stream has no length, /empty no body."""
+    path = environ["PATH_INFO"]
+    if path == "/empty":
+        start_response("204 No Content", [])
+        return [b""]
+    if path == "/stream":
+        start_response("200 OK", [])
+        return iter([b"one ", b"two"])
+    text = path.encode() if path == "/ignored" else path.encode() + b" " + environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[Server, tls.Tls]]:
+    """A server of the application, listening."""
+    made = tls.make(tmp_path)
+    found = Server(0, app, made)
+    found.start()
+    yield found, made
+    found.stop()
+
+
+@pytest.fixture
+def connection(server: tuple[Server, tls.Tls]) -> Iterator[http.client.HTTPSConnection]:
+    """A connection to it."""
+    listening, made = server
+    client = http.client.HTTPSConnection("localhost", listening.server_port, timeout=5, context=made.client_context())
+    yield client
+    client.close()
+
+
+def ask(client: http.client.HTTPSConnection, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, bool]:
+    """Status, body, and whether the connection is still the same and open."""
+    if client.sock is None:
+        client.connect()
+    before = client.sock
+    client.request(method, path, body or None, headers)
+    answer = client.getresponse()
+    content = answer.read()
+    return answer.status, content, client.sock is before and not answer.will_close
+
+
+def test_calls_follow_each_other_on_one_connection(connection: http.client.HTTPSConnection):
+    """Bodies that were read, that were not, and answers without one leave the connection in order."""
+    found = [
+        ask(connection, "POST", "/read", b"first"),
+        ask(connection, "POST", "/ignored", BODY),
+        ask(connection, "DELETE", "/empty"),
+        ask(connection, "HEAD", "/read"),
+        ask(connection, "GET", "/read"),
+    ]
+    assert found == [(200, b"/read first", True), (200, b"/ignored", True), (204, b"", True), (200, b"", True), (200, b"/read ", True)]
+
+
+def test_an_answer_without_a_length_ends_with_its_connection(connection: http.client.HTTPSConnection):
+    """A stream has no other end."""
+    assert ask(connection, "GET", "/stream") == (200, b"one two", False)
+
+
+def test_a_body_that_is_asked_for_first_is_read(connection: http.client.HTTPSConnection):
+    """Expect: 100-continue is answered before the body comes."""
+    connection.connect()
+    assert connection.sock is not None
+    connection.sock.sendall(b"POST /read HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+    first = connection.sock.recv(200)
+    connection.sock.sendall(b"body")
+    second = connection.sock.recv(400)
+    assert first.startswith(b"HTTP/1.1 100")
+    assert second.startswith(b"HTTP/1.1 200")
+
+
+def test_stopping_hangs_up_on_whoever_only_waits(server: tuple[Server, tls.Tls], connection: http.client.HTTPSConnection):
+    """A kept connection does not keep the server."""
+    ask(connection, "GET", "/read")
+    server[0].stop()
+    assert isinstance(connection.sock, socket.socket)
+    assert connection.sock.recv(10) == b""

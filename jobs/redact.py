@@ -96,7 +96,7 @@ class Redactor:
         """Base64, from each of its four phases: something may be glued to its beginning."""
         for phase in range(4):
             decoded = _decoded(word[phase:])
-            if self._clean(decoded, wrapped - 1, opaque=False) != decoded:
+            if self._clean(decoded, wrapped - 1, opaque=decoded.isascii()) != decoded:
                 return GONE
         return shown
 

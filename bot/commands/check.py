@@ -20,7 +20,7 @@ def run(talk: Talk, argument: str) -> None:
     elif argument.lower() == "all":
         for mailbox in known(talk):
             begin(talk, mailbox)
-        listed(talk)
+        listed(talk, checking=len(known(talk)))
     else:
         one(talk, argument)
 
@@ -48,11 +48,11 @@ def begin(talk: Talk, mailbox: str) -> None:
     talk.desk.changed(opened.id)
 
 
-def listed(talk: Talk) -> None:
+def listed(talk: Talk, *, checking: int = 0) -> None:
     """The channels of this space, worst first, with their newest verdicts."""
     lines = [(mailbox, talk.desk.store.last_check(mailbox)) for mailbox in known(talk)]
     found = tuple(sorted((line_of(mailbox, last) for mailbox, last in lines), key=_worst_first))
-    talk.say(channels(ChannelsView(found, now())))
+    talk.say(channels(ChannelsView(found, now(), checking)))
 
 
 def known(talk: Talk) -> tuple[str, ...]:

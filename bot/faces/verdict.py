@@ -106,7 +106,10 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     stop = WAY.index(verdict.stops) if verdict.stops else len(WAY)
     known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and finding.state is State.OK}
     seen = max((WAY.index(station) for station in known), default=-1)
-    return tuple(Stop(each, _passes(place, stop, seen), last.get(each)) for place, each in enumerate(WAY))
+    return tuple(
+        Stop(each, True if each in known and place != stop else _passes(place, stop, seen), last.get(each))
+        for place, each in enumerate(WAY)
+    )
 
 
 def _passes(place: int, stop: int, seen: int) -> bool | None:
@@ -118,7 +121,9 @@ def _passes(place: int, stop: int, seen: int) -> bool | None:
 def _turn(verdict: Verdict) -> Turn:
     if not verdict.causes:
         return Turn.NOBODY
-    return Turn.APPROVER if verdict.causes[0] in MENDED_BY_BOT else Turn.ADMINISTRATOR
+    if verdict.causes[0] in MENDED_BY_BOT:
+        return Turn.APPROVER
+    return Turn.MAILBOX_USER if verdict.causes[0] == "sessions" else Turn.ADMINISTRATOR
 
 
 def _fix(run: Run, verdict: Verdict) -> tuple[str, dict[str, str]] | None:

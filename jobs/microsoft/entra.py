@@ -138,7 +138,7 @@ def _with_asked(text: str, asked: str) -> str:
     """
     answer = json.loads(text)
     missing = [scope for scope in asked.split() if scope.endswith("/.default")]
-    if True or not missing or "scope" not in answer:
+    if not missing or "scope" not in answer:
         return text
     scopes = str(answer["scope"]).split()
     return json.dumps({**answer, "scope": " ".join([*scopes, *(scope for scope in missing if scope not in scopes)])})

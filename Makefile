@@ -47,13 +47,13 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@echo "all tests, about three minutes"; status=0; \
+	@echo "all tests, a few minutes"; status=0; \
 	$(CLEAN) $(COVERED) $(RUN) -m coverage run -m pytest --quiet -p no:cacheprovider $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
 
 bench: $(STAMP)
-	@for file in bench/*.py; do echo "$$file"; $(CLEAN) PYTHONPATH="$(CURDIR)" $(RUN) "$$file" || exit 1; done
+	@$(CLEAN) $(RUN) -m bench
 
 practice-serve: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice serve

@@ -100,6 +100,7 @@ class ProgressView:
     problem: Words | None = None
     problem_code: str = ""
     can_cancel: bool = True
+    resumed: bool = False
     ended: str = ""
 
 
@@ -350,3 +351,4 @@ class TacFileView:
     resource_id: str = ""
     transaction_id: str = ""
     checked: bool = True
+    direct: bool = False

@@ -43,9 +43,9 @@ class Gate:
     def takes_part(self, person: WebexPerson, run: Run) -> bool:
         """Whether this person has anything to say about the run: who asked, an approver, or the administrator who was asked."""
         asked = {value for name, value in run.place.items() if name == "administrator"} | {run.answer("administrator")}
-        return person.id == run.requester.id or self.may_approve(person, run) or person.email in asked
+        return person.id == run.requester.id or self.may_approve(person, run) or person.email in asked - {""}
 
     def _ours(self, email: str, org_id: str) -> bool:
-        domain = email.lower().rpartition("@")[2]
+        _, at, domain = email.lower().rpartition("@")
         orgs = self.settings.allowed_org_ids
-        return domain in self.settings.allowed_email_domains and (not orgs or org_id in orgs)
+        return bool(at) and domain in self.settings.allowed_email_domains and (not orgs or org_id in orgs)

@@ -11,6 +11,7 @@ from bot.webex import Message, WebexPerson
 
 NEAR = 0.6
 LONGEST = 2000
+AFTER_NAME = ("", " ", ":", ",", "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ def _without_name(text: str, me: WebexPerson) -> str:
     """In a group's plain text the mention is the bot's name, or its first word."""
     text = text.replace("\xa0", " ").strip().removeprefix("@")
     for name in (me.display_name, me.display_name.partition(" ")[0], me.email.partition("@")[0]):
-        if name and text.lower().startswith(name.lower()):
-            return text[len(name) :].lstrip(" :,")
+        rest = text[len(name) :]
+        if name and text.lower().startswith(name.lower()) and rest[:1] in AFTER_NAME:
+            return rest.lstrip(" :,")
     return text
 
 

@@ -10,19 +10,20 @@ import msgspec
 
 from jobs import check
 from jobs.bundle_matter import Matter, Say
-from jobs.model import Finding, Words
+from jobs.model import Finding, State, Words
 from jobs.run import Run
 from jobs.step import Step
 from jobs.steps import steps_of
+
+WORST_FIRST = (State.WRONG, State.POSSIBLE, State.WARNING, State.UNKNOWN, State.WAITING, State.OK, State.SKIPPED)
 
 
 def findings(matter: Matter, say: Say) -> str:
     """Every finding of the newest check and of the setup, with its evidence."""
     parts: list[str] = []
     for name, past in (("check", matter.check), ("setup", matter.setup)):
-        heading = say(
-            Words(f"tac.file.of_{name}", {"run": past.run.id, "at": moment(past.run.opened)} if past else {"run": "-", "at": "-"})
-        )
+        values = {"run": past.run.id, "at": moment(past.run.opened)} if past else {"run": "-", "at": "-"}
+        heading = say(Words(f"tac.file.of_{name}", values))
         parts.append(f"# {heading}")
         parts += _findings(past.run, say) if past and past.run.findings else [say(Words(f"tac.file.no_{name}"))]
     return "\n\n".join(parts) + "\n"
@@ -62,7 +63,9 @@ def moment(at: datetime) -> str:
 
 
 def _findings(run: Run, say: Say) -> list[str]:
-    return ["\n".join(_lines(run, finding, say)) for finding in run.findings.values()]
+    """The worst first; what was skipped last."""
+    ordered = sorted(run.findings.values(), key=lambda finding: WORST_FIRST.index(finding.state))
+    return ["\n".join(_lines(run, finding, say)) for finding in ordered]
 
 
 def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:

@@ -31,7 +31,7 @@ def summary(matter: Matter, say: Say) -> str:
     }
     none = say(Words("tac.file.none"))
     lines = [f"- {say(Words(f'tac.file.{name}'))}: {line(value) or none}" for name, value in values.items()]
-    seen = [f"> {line}" for line in told.seen.strip().splitlines()] or [none]
+    seen = [f"> {each}" for each in told.seen.strip().splitlines()] or [none]
     parts = [
         f"# {say(Words('tac.file.title', {'mailbox': channel.mailbox}))}",
         "\n".join(lines),

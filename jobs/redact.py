@@ -24,7 +24,7 @@ _NAMES = (
     "(?:access|refresh|id|auth|bearer|session|device|api|service|private|shared|account)[_ -]?(?:token|code|key)|x-api-key"
 )
 _VALUE = r"""(?:"(?:\\.|[^"\\\r\n])*"?|'(?:\\.|[^'\\\r\n])*'?|[^\s&]+)"""
-_PLAIN_WORDS = r"(?!(?:tokens?|authentication|authorization|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)(?:[\s.,;)]|$))"
+_PLAIN_WORDS = r"(?!(?:tokens?|authentication|authorization|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)[.,;)]*(?:\s|$))"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.ASCII), replacement)
     for pattern, replacement in (
@@ -35,7 +35,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?i)(-(?:{_NAMES})\s+){_VALUE}", rf"\1{GONE}"),
         (rf"(?i)(\bbearer\s+){_PLAIN_WORDS}[^\s\x01]+", rf"\1{GONE}"),
         (rf"(?i)(\b(?:basic|auth\s+(?:xoauth2|oauthbearer|plain|login))\s+){_PLAIN_WORDS}[\w.~+/=-]{{8,}}", rf"\1{GONE}"),
-        (r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}(?!\w))[^\s&]+", rf"\1{GONE}"),
+        (r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}[.,;)]*(?:[\s&]|$))[^\s&]+", rf"\1{GONE}"),
         (r"(?i)\b((?:ESTSAUTH\w*|ESTSSC|esctx[\w-]*|buid|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+", rf"\1{GONE}"),
         (r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
         (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the head of one

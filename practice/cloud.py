@@ -21,7 +21,7 @@ from practice.webex import Webex
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-LARGEST_BODY = 5_000_000
+LARGEST_BODY = 16_000_000
 
 
 class PracticeCloud:

@@ -73,4 +73,4 @@ class Snapshots:
     def _later_tokens(self) -> dict[str, Refresh]:
         """Tokens given since, as good as new: whoever holds one, the bot above all, does not know that time went back."""
         now = self._cloud.world.now()
-        return {text: replace(record, at=now) for text, record in self._cloud.vault.refresh.items()}
+        return {text: replace(record, at=now, dead=False) for text, record in self._cloud.vault.refresh.items()}

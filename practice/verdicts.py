@@ -20,12 +20,13 @@ MARKS: Final = " ✓✗✔✘!?•…→⚠·\u2013\u2014\u00a0"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a card says: its first line, how many more causes, the codes of the causes it names, and everything else as text."""
+    """What a card says: its first line, how many more causes, which ones by code, whether it lists more that was noticed."""
 
     first: str
     named: frozenset[str]
     alarm: bool
     more: int
+    noticed: bool
     text: str
 
 
@@ -59,11 +60,17 @@ def read(card: Json) -> Seen:
     lines = [line for line in cardtext.lines(card) if line.strip()]
     band = [line.removeprefix(BAND).strip(MARKS) for line in lines if line.startswith(BAND)]
     first = band[0] if band else ""
-    texts = cardtext.texts(card)
-    roots = _roots(texts)
+    told = cardtext.texts(card)
+    roots = _roots(told)
     named = frozenset(code for code, words in sentences().items() if words in roots or first.startswith(words))
     calm = {str(catalogue()["verdict"][key]).removesuffix(".") for key in ("well", "unproven")}
-    return Seen(first, named, first not in calm, _more(band), "\n".join(texts))
+    noticed = bool({str(catalogue()["verdict"][key]) for key in ("noticed", "noticed_alone")} & set(told))
+    return Seen(first, named, first not in calm, _more(band), noticed, "\n".join(told))
+
+
+def texts(card: Json) -> str:
+    """All texts of a card, a line each."""
+    return "\n".join(cardtext.texts(card))
 
 
 def judge(seen: Seen, fault: Fault) -> Judgement:
@@ -72,7 +79,7 @@ def judge(seen: Seen, fault: Fault) -> Judgement:
         return _cause(seen, fault)
     wrong = seen.named - set(fault.expects)
     if fault.level is Level.NOTED:
-        told = any(sentences()[code] in seen.text for code in fault.expects)
+        told = seen.noticed or any(sentences()[code] in seen.text for code in fault.expects)
         return Judgement(
             told and not wrong, "" if told and not wrong else f"not noted, or blamed: {', '.join(sorted(wrong)) or seen.first}"
         )

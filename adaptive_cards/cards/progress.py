@@ -26,6 +26,8 @@ def progress(view: ProgressView) -> Card:
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _groups(view, every_note=False)
     body = [*problem_box(view.problem, view.problem_code), *rows]
+    if view.resumed:
+        body.append(small_print(Words("progress.resumed")))
     told = "progress.ended" if view.ended else "progress.goes_on"
     body.append(small_print(Words(told, {"run": view.header.run, "at": clock_seconds(view.at)})))
     return finished(kicker(view.header), _band(view), body, _buttons(view))

@@ -28,7 +28,7 @@ def tac(view: TacView) -> Card:
 
 def tac_file(view: TacFileView) -> Card:
     """What is in the file, what is missing in it, and how the case is opened."""
-    band = persons_turn(Words("tac.ready", {"name": view.name}), turn_line(Turn.REQUESTER, Words("tac.ready_turn")))
+    band = persons_turn(Words("tac.ready", {"name": view.name}), turn_line(Turn.REQUESTER, Words("tac.ready_turn"), direct=view.direct))
     body = [section("tac.inside"), *(_part(name) for name in view.files), *_missing(view), section("tac.case"), *_case(view)]
     return finished(_kicker(view), band, body)
 

@@ -37,12 +37,12 @@ def take(talk: Talk, files: tuple[str, ...]) -> None:
     try:
         content = talk.desk.webex.download(files[0], largest=LARGEST).content
     except FileTooLargeError:
-        talk.refuse(Words("tac.refused.large"))
+        talk.refuse(Words("tac.refused.large"), title="refused.nothing")
         return
     except (WebexAnswerError, ValueError) as error:
         if isinstance(error, WebexAnswerError) and error.status not in GIVES_NOT_OUT:
             raise
-        talk.refuse(Words("tac.refused.unread"))
+        talk.refuse(Words("tac.refused.unread"), title="refused.nothing")
         return
     _keep(talk, case, content)
 
@@ -68,7 +68,8 @@ def _make(talk: Talk, mailbox: str, typed: list[str]) -> None:
     send = partial(talk.desk.webex.send_file, room_id=talk.room, parent_id=talk.thread, text=text("tac.posted", name=made.name))
     send(name=made.name, content_type=TYPE, content=made.content)
     ids = {"resource_id": told.resource_id, "transaction_id": told.transaction_id}
-    talk.say(tac_file(TacFileView(mailbox, made.name, made.files, matter.at, checked=matter.check is not None, **ids)))
+    checked = matter.check is not None
+    talk.say(tac_file(TacFileView(mailbox, made.name, made.files, matter.at, checked=checked, direct=talk.direct, **ids)))
 
 
 def _mine(talk: Talk) -> Case | None:
@@ -84,7 +85,7 @@ def _keep(talk: Talk, case: Case, content: bytes) -> None:
     """By its first bytes, not by its name or by what the sender calls it."""
     ending = next((ending for head, ending in HEADS.items() if content.startswith(head)), "")
     if not ending:
-        talk.refuse(Words("tac.refused.no_image"))
+        talk.refuse(Words("tac.refused.no_image"), title="refused.nothing")
         return
     talk.desk.vault.put(screenshot_name(talk), f"{ending}:{base64.b64encode(content).decode()}", KEPT_S)
     title = Words("tac.took_title", {"mailbox": case.mailbox})

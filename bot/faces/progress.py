@@ -37,6 +37,7 @@ def view(run: Run) -> ProgressView:
         problem=_problem(stuck) if stuck else None,
         problem_code=stuck.evidence[0].text if stuck and stuck.evidence else "",
         can_cancel=not run.ended,
+        resumed=run.resumed > 0,
         ended=ENDED.get(run.ended, ""),
     )
 

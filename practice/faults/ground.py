@@ -125,15 +125,11 @@ class Ground:
             if changed := change(grant):
                 self.tenant.grants.seed(changed)
 
-    def set_tokens(self, change: Callable[[Refresh], Refresh | None]) -> None:
-        """Change every refresh token of the email app, Webex Connect's and the bot's; None forgets it."""
+    def set_tokens(self, change: Callable[[Refresh], Refresh]) -> None:
+        """Change every refresh token of the email app, Webex Connect's and the bot's."""
         tokens = self.cloud.vault.refresh
-        for text, record in list(tokens.items()):
-            if record.client_id == self.app["appId"]:
-                changed = change(record)
-                tokens.update({text: changed} if changed else {})
-                if changed is None:
-                    del tokens[text]
+        mine = {text: record for text, record in tokens.items() if record.client_id == self.app["appId"]}
+        tokens.update({text: change(record) for text, record in mine.items()})
 
     def age_tokens(self, days: float) -> None:
         """Make the refresh tokens so many days older."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from practice.faults.ground import Ground, put
 from practice.faults.model import Fault, Level
 
 
-def _own(ground: Ground, days: float) -> None:
-    """Only Webex Connect's own token grows old: it kept the first one it ever got."""
-    record = ground.cloud.vault.refresh[ground.connect.refresh_token]
-    ground.age_tokens(days)
-    fresh = {text: each for text, each in ground.cloud.vault.refresh.items() if text != ground.connect.refresh_token}
-    ground.cloud.vault.refresh.update({text: record for text, each in fresh.items() if each.client_id == record.client_id})
+def _own_is_old(ground: Ground) -> None:
+    """Only Webex Connect's own token is old: it kept the first one it ever got."""
+    tokens, own = ground.cloud.vault.refresh, ground.connect.refresh_token
+    tokens[own] = replace(tokens[own], at=tokens[own].at - timedelta(days=91))
 
 
 FAULTS: Final = (
@@ -39,7 +39,7 @@ FAULTS: Final = (
         "token_kept",
         "microsoft.md 9 row 4, 4 (a client that keeps the first refresh token)",
         "Webex Connect kept its first refresh token, which is ninety-one days old",
-        lambda ground: _own(ground, 91),
+        _own_is_old,
         ("refresh_token_expired",),
         "answer",
         "form",
@@ -49,7 +49,7 @@ FAULTS: Final = (
         "tokens_invalid",
         "microsoft.md 5 (70000)",
         "Entra does not know the refresh tokens any more",
-        lambda ground: ground.set_tokens(lambda _record: None),
+        lambda ground: ground.set_tokens(lambda record: replace(record, dead=True)),
         ("grant_invalid",),
         "answer",
         "token",

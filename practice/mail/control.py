@@ -43,7 +43,7 @@ class MailControl:
             body = _body()
             before = self._connect.app.public()
             self._connect.app.fill_in(body.get("fields", body))
-            self._world.journal.write("Webex Connect", "connect", "fill_in", "email app", before, self._connect.app.public())
+            self._world.journal.write(_who(body), "connect", "fill_in", "email app", before, self._connect.app.public())
         return jsonify(self._connect.app.public())
 
     def generate_token(self) -> ResponseReturnValue:
@@ -72,7 +72,7 @@ class MailControl:
             press()
         except FormError as error:
             return jsonify({"error": str(error)}), 409
-        self._world.journal.write("Webex Connect", "connect", action, "email app", None, self._connect.app.public())
+        self._world.journal.write(_who(_body()), "connect", action, "email app", None, self._connect.app.public())
         return jsonify(self._connect.app.public())
 
     def log(self) -> ResponseReturnValue:
@@ -110,6 +110,11 @@ class MailControl:
         except LookupError as error:
             return jsonify({"error": str(error)}), 404
         return jsonify(receipt)
+
+
+def _who(body: Json) -> str:
+    """Who sits at the form, where the call says it."""
+    return str(body.get("as") or "Webex Connect")
 
 
 def _body() -> Json:

@@ -41,13 +41,14 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh token's record."""
+    """A refresh token's record; a dead one is as if it had never been issued."""
 
     client_id: str
     tenant_id: str
     user_id: str
     scope: str
     at: datetime
+    dead: bool = False
 
 
 @dataclass(slots=True)

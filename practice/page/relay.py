@@ -72,9 +72,11 @@ def _led(url: str, places: Places) -> str:
 
 
 def _practised(html: str, places: Places) -> str:
-    """A page with its links led through here, and with the words that say it is practice."""
+    """A page with its links led through here, one's own account chosen, and the words that say it is practice."""
     led = html.replace(f'href="{places.cloud}/', f'href="{places.page}{CLOUD}/')
     you = escape(flask.request.cookies.get("practice_you", ""))
+    if you and " checked" not in led:
+        led = led.replace(f'value="{you}" required>', f'value="{you}" required checked>')
     who = f" You are {you}." if you else ""
     bar = f'<p class="practice-bar" role="note"><strong>Practice space.</strong> Nothing here reaches a real tenant.{who}</p>'
     return led.replace("</head>", f"{STYLE}</head>", 1).replace("<body>", f"<body>{bar}", 1)

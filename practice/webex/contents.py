@@ -34,7 +34,7 @@ class Contents:
 
     def register(self, pages: flask.Blueprint) -> None:
         """The bot reads a file."""
-        pages.add_url_rule("/contents/<content_id>", view_func=self.get, methods=["GET"])
+        pages.add_url_rule("/contents/<content_id>", "content", self.get, methods=["GET"])
 
     def control(self, pages: flask.Blueprint) -> None:
         """A person looks at a file."""
@@ -52,7 +52,10 @@ class Contents:
         """A file of a message that the account sees."""
         address = _address(content_id)
         with self._world.lock:
-            seen = any(address in each.files and sees(self._world, access.actor(), each) for each in self._world.messages.values())
+            seen = any(
+                address in each.files and not each.deleted and sees(self._world, access.actor(), each)
+                for each in self._world.messages.values()
+            )
         if not seen:
             raise not_found("Could not find content with provided ID.")
         return self.look(content_id)

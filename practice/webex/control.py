@@ -27,7 +27,7 @@ Json = dict[str, Any]
 class Control:
     """Lets somebody say a thing, press a button, and see what that person's client shows."""
 
-    def __init__(self, posting: Posting, pressing: Pressing, events: Events, journal: Journal, contents: Contents) -> None:  # noqa: PLR0913, PLR0917  the parts of the half
+    def __init__(self, posting: Posting, pressing: Pressing, events: Events, journal: Journal, contents: Contents) -> None:
         self._contents = contents
         self._posting, self._pressing, self._events, self._journal = posting, pressing, events, journal
         self._world = posting.world

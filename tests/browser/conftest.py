@@ -18,7 +18,7 @@ from practice.page.host import PracticeSpace
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
-MAILBOX = "support@contoso.com"
+SHOTS = Path(os.environ.get("SCREENSHOTS", "-"))  # a folder for looking at what a test saw
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--force-color-profile=srgb", "--font-render-hinting=none"),
@@ -87,8 +87,9 @@ class Visitor:
 
     def picture(self, name: str) -> None:
         """Take a picture; it goes into docs/pictures where PICTURES=1 asks for new ones."""
-        folder = PICTURES if os.environ.get("PICTURES") else Path(os.environ.get("PYTEST_PICTURES", "/dev/null"))
-        self.page.screenshot(**({"path": folder / f"{name}.png"} if folder.is_dir() else {}))
+        folder = PICTURES if os.environ.get("PICTURES") else SHOTS
+        if folder.is_dir():
+            self.page.screenshot(path=folder / f"{name}.png")
 
 
 @pytest.fixture(scope="module")
@@ -133,16 +134,21 @@ def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Visitor]
         return Visitor(page, context, space.url)
 
     yield opened
-    for context in contexts:
+    for number, context in enumerate(contexts):
+        for place, page in enumerate(context.pages if SHOTS.is_dir() else []):
+            page.screenshot(path=SHOTS / f"end-{number}-{place}.png")
         context.close()
     assert errors == []
 
 
 def microsoft(page: Any, account: str, decision: str = "Accept") -> None:
-    """Choose an account on Microsoft's page, and accept or decline."""
-    page.locator(f'input[name=account][value="{account}"]').check()
-    page.get_by_role("button", name=decision, exact=True).click()
-    page.wait_for_load_state()
+    """Choose an account on Microsoft's pages (one for each resource), accept or decline, until the bot's page is there."""
+    page.wait_for_url("**/cloud/**")
+    while "/cloud/" in page.url:
+        before = page.url
+        page.locator(f'input[name=account][value="{account}"]').check()
+        page.get_by_role("button", name=decision, exact=True).click()
+        page.wait_for_url(lambda url, before=before: url != before)
 
 
 @pytest.fixture

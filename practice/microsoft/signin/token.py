@@ -71,7 +71,7 @@ class TokenEndpoint:
 
     def _by_refresh(self, client: Client, form: dict[str, str]) -> Json:
         record = self._vault.refresh.get(_need(form, "refresh_token"))
-        if record is None or record.client_id != client.app["appId"]:
+        if record is None or record.dead or record.client_id != client.app["appId"]:
             raise Trouble(70000)
         _check_tenant(client, record.tenant_id)
         tenant, user = self._person(record.tenant_id, record.user_id)

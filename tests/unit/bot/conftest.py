@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,9 +12,17 @@ from urllib.parse import urlsplit
 
 import pytest
 import stamina
+from cryptography.fernet import Fernet
+from redis import Redis
 
+from bot.desk import Desk, use
 from bot.settings import BotSettings
-from bot.webex import Webex
+from bot.talk import Talk
+from bot.webex import Webex, WebexPerson
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.run import Event, Kind, Run
+from jobs.settings import Settings
 
 
 @dataclass
@@ -111,3 +119,49 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's signature
         """Say nothing."""
+
+
+@pytest.fixture
+def desk(settings: BotSettings, webex: Webex, webex_script: WebexScript, redis: Redis) -> Desk:
+    """The conversation's parts with an empty Valkey, in use; Webex takes every message and edit."""
+    work = Settings("https://bot.example.test", settings.redis_url, "bot-app", "bot-secret", (Fernet.generate_key().decode(),))
+    made = Desk(settings, work, redis, webex)
+    use(made)
+    webex_script.on("GET", "/people/me", Reply(body=person("bot-1", "emailbot@webex.bot", type="bot", displayName="Email Bot")))
+    webex_script.on("GET", "/people/anna", Reply(body=person("anna", "anna@example.test")))
+    webex_script.on("POST", "/messages", Reply(body={"id": "posted-1"}), Reply(body={"id": "posted-2"}), Reply(body={"id": "posted-3"}))
+    webex_script.on("PUT", "/messages/posted-1", Reply(body={"id": "posted-1"}))
+    return made
+
+
+def person(identifier: str, email: str, **more: Any) -> dict[str, Any]:
+    """A person as the People API tells it."""
+    return {"id": identifier, "emails": [email], "orgId": "org-1", "type": "person", "displayName": "Anna"} | more
+
+
+@pytest.fixture
+def anna(desk: Desk) -> Talk:
+    """Anna, who asks for runs, pressing a button in the space."""
+    return Talk(desk, WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna"), "room-1", direct=False, thread="thread-1", message="card-1")
+
+
+@pytest.fixture
+def begin(desk: Desk) -> Callable[..., Run]:
+    """Opens a run of Anna's with the events that follow; details are in unless ``detailed`` is false."""
+
+    def opened(*events: Event, detailed: bool = True, kind: str = "setup") -> Run:
+        place = {"room": "room-1", "thread": "thread-1", "type": "group", "message": "typed-1", "kind": kind}
+        channel = Channel("support@example.test", "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
+        run = desk.store.open(channel, Person("anna", "anna@example.test", "org-1"), place)
+        details = [Event(Kind.DETAILS, now(), channel=channel)] if detailed else []
+        for event in (*details, *events):
+            desk.store.append(run.id, event)
+        return desk.store.load(run.id)
+
+    return opened
+
+
+@pytest.fixture
+def said(webex_script: WebexScript) -> Callable[[], list[tuple[str, str]]]:
+    """What the bot has posted and edited so far: method and text."""
+    return lambda: [(method, str(body["text"])) for method, path, body in webex_script.asked if method != "GET" and "/messages" in path]

@@ -55,7 +55,9 @@ def test_a_group_cannot_be_judged_here():
     assert applies_to(SENDER, POLICIES, [group, both, ours]) == Applies(ON, ours, (group,))
 
 
-@pytest.mark.parametrize(("mode", "forwards"), [("On", True), ("on", True), ("Off", False), ("Automatic", False), (None, False), ("", False)])
+@pytest.mark.parametrize(
+    ("mode", "forwards"), [("On", True), ("on", True), ("Off", False), ("Automatic", False), (None, False), ("", False)]
+)
 def test_only_on_forwards(mode: str | None, forwards: bool):  # noqa: FBT001  a column of the table
     """Automatic counts as off."""
     assert applies_to(SENDER, [Row(DEFAULT | {"AutoForwardingMode": mode})], []).forwards is forwards

@@ -16,7 +16,9 @@ from jobs.redact import Redactor
 LETTERS = string.ascii_letters + string.digits
 WORDS = st.text(LETTERS + "-_~.", min_size=16, max_size=60).filter(lambda word: not word.isdigit())
 JWTS = st.tuples(WORDS, WORDS).map(
-    lambda parts: ".".join(base64.urlsafe_b64encode(json.dumps({"a": part}).encode()).decode().rstrip("=") for part in parts) + "." + parts[0]
+    lambda parts: (
+        ".".join(base64.urlsafe_b64encode(json.dumps({"a": part}).encode()).decode().rstrip("=") for part in parts) + "." + parts[0]
+    )
 )
 VALUES = st.tuples(st.text(LETTERS + "_", min_size=3, max_size=3), st.text(LETTERS + "_~.-", min_size=34, max_size=34)).map("8Q~".join)
 REFRESH = st.text(LETTERS + "_-", min_size=80, max_size=300).map(lambda tail: f"0.AXkA1b{tail}")

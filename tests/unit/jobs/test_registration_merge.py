@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from jobs.microsoft.registration import declares, issues_access_tokens, merged, permission_id, unique_name, with_permission, without_permission
+from jobs.microsoft.registration import (
+    declares,
+    issues_access_tokens,
+    merged,
+    permission_id,
+    unique_name,
+    with_permission,
+    without_permission,
+)
 
 ONE = {"resourceAppId": "exchange", "resourceAccess": [{"id": "smtp", "type": "Scope"}]}
 BOTH = {"resourceAppId": "exchange", "resourceAccess": [{"id": "smtp", "type": "Scope"}, {"id": "mail", "type": "Role"}]}

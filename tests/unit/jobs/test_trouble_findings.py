@@ -20,12 +20,19 @@ SAID = Said("graph", 503, "ServiceUnavailable", "Try later")
 def test_what_may_pass_is_tried_again(given, kind: type[CloudError], waits: int):
     """After longer and longer pauses."""
     found = finding_of(Ids(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run)
-    assert (found.state, found.waiting_for, found.cause, found.seen) == (State.UNKNOWN, Turn.TIME, "service_unavailable", verbatim("Try later"))
+    assert (found.state, found.waiting_for, found.cause, found.seen) == (
+        State.UNKNOWN,
+        Turn.TIME,
+        "service_unavailable",
+        verbatim("Try later"),
+    )
     assert found.until is not None
     assert abs((found.until - now()).total_seconds() - AGAIN_S[waits]) < 1
 
 
-@pytest.mark.parametrize(("error", "waits"), [(Transient("throttled", SAID), len(AGAIN_S)), (NotAllowed("not_allowed", SAID), 0), (Rejected("x", SAID), 0)])
+@pytest.mark.parametrize(
+    ("error", "waits"), [(Transient("throttled", SAID), len(AGAIN_S)), (NotAllowed("not_allowed", SAID), 0), (Rejected("x", SAID), 0)]
+)
 def test_everything_else_is_a_persons_turn(given, error: CloudError, waits: int):
     """So is what did not pass after seven tries."""
     found = finding_of(Ids(), error, given(waits={"ids": waits}).run)

@@ -100,7 +100,13 @@ async def test_a_tenant_may_cut_the_lifetime(given, cloud):
 @pytest.mark.parametrize(
     ("policy", "limit"),
     [
-        (restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}, {"restrictionType": "passwordLifetime", "maxLifetime": "P30D"}), 30),
+        (
+            restricted(
+                {"restrictionType": "passwordLifetime", "maxLifetime": "P90D"},
+                {"restrictionType": "passwordLifetime", "maxLifetime": "P30D"},
+            ),
+            30,
+        ),
         (restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D", "state": "disabled"}), None),
         (restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}, enabled=False), None),
         ({}, None),

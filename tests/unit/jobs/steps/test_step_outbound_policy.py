@@ -12,7 +12,13 @@ from jobs.steps.outbound_policy import DAY_TRIES, POLICY, RULE, OutboundPolicy
 STEP = OutboundPolicy()
 MAILBOX = "support@contoso.com"
 NAME = policy_name(MAILBOX)
-DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic", "RecipientLimitPerDay": 500, "NotifyOutboundSpam": False}
+DEFAULT = {
+    "Name": "Default",
+    "IsDefault": True,
+    "AutoForwardingMode": "Automatic",
+    "RecipientLimitPerDay": 500,
+    "NotifyOutboundSpam": False,
+}
 OURS = {"Name": NAME, "AutoForwardingMode": "On"}
 RULE_OF_OURS = {"Name": NAME, POLICY: NAME, "From": [MAILBOX], "Priority": 0, "State": "Enabled"}
 WRONG = Finding("outbound_policy", State.WRONG)

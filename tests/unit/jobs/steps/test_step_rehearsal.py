@@ -52,7 +52,12 @@ async def test_a_refusal_shows_its_phase_and_its_words(given, vault, work_settin
     ctx = given(facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses))
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await STEP.inspect(ctx)
-    assert (found.state, found.waiting_for, found.cause, found.until) == (State.WAITING, Turn.MAILBOX_USER, "smtp_auth_off_for_mailbox", None)
+    assert (found.state, found.waiting_for, found.cause, found.until) == (
+        State.WAITING,
+        Turn.MAILBOX_USER,
+        "smtp_auth_off_for_mailbox",
+        None,
+    )
     assert found.seen is not None
     assert (found.seen.key, found.seen.values["phase"]) == ("seen.smtp_failed", "key:phase.banner")
     assert found.evidence[0] == Evidence("smtp", found.seen.values["reply"])

@@ -19,7 +19,10 @@ async def test_one_that_is_missing_is_made(given, cloud):
     found = await STEP.inspect(ctx)
     words = Words("step.service_principal"), Words("seen.none"), Words("after.service_principal")
     line = Change("service_principal", "E1", *words, Scope.APP, "Graph POST /servicePrincipals")
-    assert (found, STEP.plan(ctx, found)) == (Finding("service_principal", State.WRONG, seen=Words("seen.none"), expected=EXPECTED), (line,))
+    assert (found, STEP.plan(ctx, found)) == (
+        Finding("service_principal", State.WRONG, seen=Words("seen.none"), expected=EXPECTED),
+        (line,),
+    )
     await STEP.apply(ctx, found)
     assert cloud.writes == [("POST /servicePrincipals", {"appId": "client-1"})]
 

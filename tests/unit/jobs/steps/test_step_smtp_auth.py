@@ -13,7 +13,12 @@ EXPECTED = Words("expected.smtp_auth")
 
 @pytest.mark.parametrize(
     ("own", "everybody", "seen"),
-    [(False, True, "seen.smtp_on"), ("False", True, "seen.smtp_on"), (None, False, "seen.smtp_inherits_on"), ("", "false", "seen.smtp_inherits_on")],
+    [
+        (False, True, "seen.smtp_on"),
+        ("False", True, "seen.smtp_on"),
+        (None, False, "seen.smtp_inherits_on"),
+        ("", "false", "seen.smtp_inherits_on"),
+    ],
 )
 async def test_switched_on(given, cloud, own: object, everybody: object, seen: str):
     """The mailbox's own switch wins; without one, the organization's counts."""

@@ -21,7 +21,14 @@ AT = "2026-11-25T09:00:00Z"
 def row(ctx: Any, recipient: str, status: str = "delivered") -> dict[str, str]:
     """A trace row of the run's test mail."""
     subject = f"Webex email test {ctx.run.id}"
-    return {"id": "t1", "senderAddress": "probe@else.test", "recipientAddress": recipient, "receivedDateTime": AT, "subject": subject, "status": status}
+    return {
+        "id": "t1",
+        "senderAddress": "probe@else.test",
+        "recipientAddress": recipient,
+        "receivedDateTime": AT,
+        "subject": subject,
+        "status": status,
+    }
 
 
 @pytest.fixture

@@ -1,0 +1,103 @@
+"""Every card that the product can send, drawn alone by Microsoft's renderer: light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+
+from practice.page.server import PageServer
+from practice.page.web import STATIC, Space
+
+EXAMPLES = Path(__file__).parents[1] / "unit" / "adaptive_cards"
+ALONE = """<!doctype html><html lang="en"><head><title>Cards</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="/practice/static/page.css"><link rel="stylesheet" href="/practice/static/cards.css">
+<script src="/practice/vendor/markdown-it.js"></script><script src="/practice/vendor/adaptivecards.js"></script>
+<script type="module">import { drawn } from "/practice/static/cards.js"; window.drawn = drawn;</script></head><body><main></main></body></html>"""
+DRAW = """([card, theme, width]) => {
+  document.documentElement.dataset.theme = theme;
+  const box = document.createElement("div");
+  box.className = "cardbox";
+  box.style.width = `${width}px`;
+  box.append(window.drawn(card, theme, () => {}));
+  document.querySelector("main").replaceChildren(box);
+  for (const button of box.querySelectorAll("[aria-expanded=false]")) button.click();
+  const edge = box.getBoundingClientRect();
+  const out = [];
+  for (const node of box.querySelectorAll("*")) {
+    const at = node.getBoundingClientRect();
+    if (!at.width || !at.height) continue;
+    const cut = getComputedStyle(node).overflowX !== "visible" && node.scrollWidth > node.clientWidth + 1 && !node.matches("input, textarea, select, select *");
+    if (at.right > edge.right + 1 || at.left < edge.left - 1 || cut) out.push(`${node.className || node.tagName}: ${node.textContent.slice(0, 60)}`);
+  }
+  return { out, empty: !box.textContent.trim(), height: edge.height };
+}"""
+
+
+def _cards() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in sorted(EXAMPLES.glob("*examples.py")):
+        spec = importlib.util.spec_from_file_location(f"drawn_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found |= {name: card.content for name, card in module.examples().items()}
+    return found
+
+
+CARDS = _cards()
+
+
+class _Nobody:
+    """No processes: only the page's own files are wanted."""
+
+    places = None
+    ready = False
+
+    def shown(self) -> list[Any]:
+        return []
+
+    def kill(self, name: str) -> None:
+        raise KeyError(name)
+
+
+@pytest.fixture(scope="module")
+def blank(browser: Any):
+    """A page with the renderer, the host config and the styles of the practice space, and nothing else."""
+    app = Space(_Nobody()).app()
+    app.add_url_rule("/alone", view_func=lambda: flask.Response(ALONE, mimetype="text/html"))
+    server = PageServer(0, app)
+    server.start()
+    page = browser.new_page(viewport={"width": 700, "height": 900})
+    page.goto(f"{server.url}/alone")
+    page.wait_for_function("() => Boolean(window.drawn)")
+    yield page
+    page.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("width", [600, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_overflows(blank: Any, theme: str, width: int):
+    """No element of any card, parts opened too, is beyond its box, clipped or empty."""
+    seen = {name: blank.evaluate(DRAW, [card, theme, width]) for name, card in CARDS.items()}
+    assert len(seen) > 40
+    assert {name: result["out"][:3] for name, result in seen.items() if result["out"] or result["empty"]} == {}
+
+
+def test_a_card_that_is_too_wide_is_found(blank: Any):
+    """The measure can fail: a word that cannot be broken widens a fact set, and is seen."""
+    wide = {"type": "FactSet", "facts": [{"title": "Address", "value": "x" * 400}]}
+    card = {"type": "AdaptiveCard", "version": "1.3", "body": [{"type": "ColumnSet", "columns": [{"type": "Column", "width": "900px", "items": [wide]}]}]}
+    assert blank.evaluate(DRAW, [card, "light", 390])["out"] != []
+
+
+def test_the_page_draws_no_card_itself():
+    """Cards are drawn by the official renderer only: no script of the page knows an element of a card."""
+    known = ("TextBlock", "ColumnSet", "FactSet", "RichTextBlock", "ActionSet")
+    texts = {path.name: path.read_text("utf-8") for path in STATIC.glob("*.js")}
+    assert {name: word for name, text in texts.items() for word in known if word in text} == {}

@@ -1,0 +1,111 @@
+"""An incident, from /check to the mended channel, through the real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from practice.client import People, does, has, links
+from practice.stack import Stack
+from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
+from practice.story import Story
+from practice.walk import band, words
+
+CHANGING = ("graph.", "exchange.")
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def channel(stack: Stack, people: People) -> People:
+    """A channel that is set up and proven, in the demo's space."""
+    story = Story(people, lambda _: None)
+    for _, scene in story.scenes()[:11]:
+        scene()
+    return people
+
+
+def verdict(people: People, *, signed_in: bool = True) -> Json:
+    """/check, with the administrator's sign-in; the card when nothing is looked at any more."""
+    people.look()
+    before = people.change
+    people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
+    card = people.wait_for("a check that offers a sign-in", lambda m: bool(m["card"]) and words(m).startswith("Check ") and bool(links(m)), after=before)
+    if signed_in:
+        people.open_link(ADMIN, links(card)[0])
+        whole = settled(card["id"])
+        card = people.wait_for("the whole check", whole, after=card["change"])
+    return card
+
+
+def settled(message: str) -> Callable[[Json], bool]:
+    """The card of that message, when it says nothing of looking."""
+    return lambda m: m["id"] == message and "ooking" not in words(m)
+
+
+def writes(people: People) -> dict[str, int]:
+    """What was changed at Microsoft since the counts were reset."""
+    counts = people.control("GET", "calls")["counts"]
+    return {name: count for name, count in counts.items() if name.startswith(CHANGING)}
+
+
+def test_healthy_and_no_write(channel: People) -> None:
+    """On a channel that works a check says so, names its proofs, and writes nothing anywhere."""
+    channel.control("POST", "calls/reset")
+    card = verdict(channel)
+    assert "Nothing wrong: mail flows both ways" in band(card)
+    assert "skipped is not passed" in words(card)
+    assert writes(channel) == {}
+
+
+@pytest.mark.parametrize(
+    ("broken", "mended", "first_line", "explained"),
+    [
+        (
+            {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}},
+            {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": False}}}},
+            "SMTP AUTH is off for the mailbox",
+            "The bot's own login as the mailbox",
+        ),
+        ({"users": {MAILBOX: {"enabled": False}}}, {"users": {MAILBOX: {"enabled": True}}}, "The account is blocked", "The bot's own login as the mailbox"),
+        ({"remote_domains": [{"Name": "Default", "DomainName": "*", "AutoForwardEnabled": False}]}, {"remote_domains": []}, "A remote domain forbids", ""),
+    ],
+)
+def test_root_cause_first(channel: People, broken: Json, mended: Json, first_line: str, explained: str) -> None:
+    """The first line is the cause; what follows from it is explained by it and never a second cause."""
+    channel.control("PATCH", "tenants/contoso.com", broken)
+    try:
+        card = verdict(channel)
+    finally:
+        channel.control("PATCH", "tenants/contoso.com", mended)
+    assert first_line in band(card)
+    assert ("Root causes" in words(card)) is False
+    assert explained in words(card).partition("Explained by")[2]
+
+
+def test_fix_by_the_button(channel: People) -> None:
+    """The verdict's button plans just what is wrong, asks, applies, and proves it with a mail."""
+    channel.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}})
+    card = verdict(channel)
+    channel.control("POST", "calls/reset")
+    channel.press(REQUESTER, card, "fix")
+    sign_in = channel.wait_for("a sign-in card", has("ask_administrator", link=True), after=card["change"])
+    channel.open_link(ADMIN, links(sign_in)[0])
+    plan = channel.wait_for("a plan", has("approve"), after=sign_in["change"])
+    assert "1 change to approve" in band(plan)
+    assert writes(channel) == {}
+    channel.press(REQUESTER, plan, "approve")
+    channel.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=plan["change"])
+    assert writes(channel) == {"exchange.Set-CASMailbox": 1}
+
+
+def test_list_of_channels(channel: People) -> None:
+    """/check alone lists the channels of the space, and an unknown one is said to be unknown."""
+    channel.look()
+    before = channel.change
+    channel.say(REQUESTER, "/check", SPACE)
+    listed = channel.wait_for("the list", lambda m: bool(m["card"]) and MAILBOX in words(m) and words(m).startswith("Channels"), after=before)
+    assert does(listed) == {"check"}
+    channel.say(REQUESTER, "/check nobody@contoso.com", SPACE)
+    channel.wait_for("that it is unknown", lambda m: bool(m["card"]) and "nobody@contoso.com was not set up" in words(m), after=listed["change"])

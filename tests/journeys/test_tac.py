@@ -1,0 +1,134 @@
+"""/tac: from the command to the one file for Cisco TAC, in a space and in a 1:1 message."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import ssl
+import zipfile
+from typing import Any
+
+import httpx
+import pytest
+
+from practice.client import NotSeenError, People, does
+from practice.stack import Stack
+from practice.walk import Walk, words
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"not a real picture" * 20_000
+SECRET = "abc8Q~0123456789abcdefghijklmnopqrstuvwx"
+ALWAYS = {"summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json"}
+SHOT = {"name": "shot.png", "type": "image/png", "base64": base64.b64encode(PNG).decode()}
+TYPED = {
+    "resource_id": "a_638211456712345678",
+    "transaction_id": "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b",
+    "seen_text": f"7553 since 14:05 UTC\nclient_secret={SECRET}",
+}
+
+
+@pytest.fixture(scope="module")
+def connected(stack: Stack, people: People) -> Any:
+    """A space in which support@contoso.com was connected."""
+    walk = Walk(people, "support@contoso.com", "Contact center")
+    walk.approve(walk.plan())
+    walk.consent()
+    walk.fill_in()
+    walk.rehearse()
+    walk.answer()
+    walk.done()
+    return walk
+
+
+def archive(stack: Stack, message: dict[str, Any]) -> dict[str, bytes]:
+    """What is in the file of a message."""
+    address = message["files"][0].replace("/webex/v1/", "/practice/webex/")
+    answer = httpx.get(address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False)
+    assert answer.headers["content-type"] == "application/zip"
+    assert re.search(r"tac-support-contoso-com-\d{8}-\d{4}Z\.zip", answer.headers["content-disposition"])
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
+        assert opened.testzip() is None
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def made(people: People, walk: Walk, card: dict[str, Any], **inputs: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Press the button; returns the message with the file, and the card that says what is in it."""
+    people.look()
+    before = people.change
+    people.press(walk.requester, card, "tac", inputs)
+    posted = people.wait_for("a file", lambda each: bool(each["files"]), 20, before)
+    return posted, walk.saying("The file for Cisco TAC is in this thread", after=before)
+
+
+def test_in_a_space(stack: Stack, people: People, connected: Walk) -> None:
+    """Before the first check the file says so; with a check and a screenshot all is in it, in the thread, and no secret."""
+    card = connected.type("/tac support@contoso.com")
+    assert does(card) == {"tac"}
+    root = connected.said["id"]
+    posted, ready = made(people, connected, card)
+    assert {posted["parentId"], ready["parentId"]} == {root}
+    first = archive(stack, posted)
+    assert (set(first), b"Nothing was checked yet." in first["summary.md"]) == (ALWAYS, True)
+    assert ("No screenshot came" in words(ready), "never checked" in words(ready)) == (True, True)
+
+    connected.type("/check support@contoso.com")
+    connected.card("a verdict with a sign-in", "check", link=True, seconds=40)
+    assert "Screenshot" in words(reply(people, connected, root, connected.requester, SHOT))
+    posted, ready = made(people, connected, card, **TYPED)
+    second = archive(stack, posted)
+    assert (set(second), second["screenshot.png"] == PNG) == (ALWAYS | {"screenshot.png"}, True)
+    summary = second["summary.md"].decode()
+    wanted = {"support@contoso.com", TYPED["resource_id"], TYPED["transaction_id"], "0b0c6a9e-6b1f-4c52-9d6f-3c1f7c0a4e11", "7553 since"}
+    assert {each for each in wanted if each not in summary} == set()
+    assert "235 2.7.0" in second["smtp-transcript.txt"].decode()
+    assert {name: bool(part["findings"]) for name, part in json.loads(second["findings.json"]).items()} == {"check": True, "setup": True}
+    kinds = {name: [event["kind"] for event in part["events"]][-1] for name, part in json.loads(second["history.json"]).items()}
+    assert kinds == {"check": "checked", "setup": "finished"}
+    secrets = [SECRET, "practice-bot-token", "practice-bot-client-secret"]
+    assert [(name, each) for name, content in second.items() for each in secrets if each.encode() in content] == []
+    assert "screenshot.png" in words(ready)
+
+
+def test_whose_screenshot(people: People, connected: Walk) -> None:
+    """Only who asked sends it, only a picture counts, and 5 MB are the most."""
+    connected.type("/tac support@contoso.com")
+    root = connected.said["id"]
+    large = {**SHOT, "base64": base64.b64encode(PNG[:8] + bytes(5 * 1024 * 1024)).decode()}
+    text = {"name": "shot.png", "type": "image/png", "base64": base64.b64encode(b"<svg/>").decode()}
+    assert "Only who typed /tac" in words(reply(people, connected, root, "colleague@contoso.com", SHOT))
+    assert "no PNG, JPEG or GIF" in words(reply(people, connected, root, connected.requester, text))
+    assert "at most 5 MB" in words(reply(people, connected, root, connected.requester, large))
+    card = connected.card("the guide", "tac")
+    assert "Only who typed /tac" in words(connected.press(card, "tac", {}, who="colleague@contoso.com"))
+
+
+def test_a_file_elsewhere(people: People, connected: Walk) -> None:
+    """A file that belongs to no case is answered with the help, as any other message is."""
+    answer = connected.type("what is this", files=[SHOT])
+    assert "What the bot does here" in words(answer)
+
+
+def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> None:
+    """Who connected the mailbox asks 1:1; there the screenshot comes as a message of its own, and may come with the command."""
+    walk = Walk(people, "support@contoso.com")
+    card = walk.type("/tac support@contoso.com")
+    assert "Screenshot" in words(walk.type("", files=[{**SHOT, "name": "shot"}]))
+    posted, _ = made(people, walk, card, **TYPED)
+    assert archive(stack, posted)["screenshot.png"] == PNG
+
+
+def test_unknown_channel(people: People, connected: Walk) -> None:
+    """A mailbox that was not set up here is not spoken of, and a wrong address is told apart."""
+    assert "was not set up in this space" in words(connected.type("/tac sales@contoso.com"))
+    assert "[support@contoso.com]" not in words(connected.type("/tac"))
+    with pytest.raises(NotSeenError):
+        connected.card("a guide for it", "tac", seconds=0, after=people.change)
+
+
+def reply(people: People, walk: Walk, root: str, who: str, file: dict[str, str]) -> dict[str, Any]:
+    """Somebody answers in the thread with a file and a mention; returns what the bot says to it."""
+    people.look()
+    before = people.change
+    people.say(who, "here it is", walk.room, parent=root, files=[file])
+    return people.wait_for("an answer to the file", lambda each: each["parentId"] == root, 20, before)

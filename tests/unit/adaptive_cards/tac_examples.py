@@ -1,0 +1,31 @@
+"""The cards of a case for Cisco TAC in every state, with contents as they occur."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import adaptive_cards as cards
+from adaptive_cards import views
+
+AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
+MAILBOX = "support@contoso.com"
+NAME = "tac-support-contoso-com-20261125-1405Z.zip"
+FILES = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json")
+HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000 + "\u05d0\u05d1" * 50
+
+
+def examples() -> dict[str, cards.Card]:
+    """By a name that says the state."""
+    files = {
+        "tac-file": views.TacFileView(
+            MAILBOX, NAME, (*FILES, "screenshot.png"), AT, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d"
+        ),
+        "tac-file-bare": views.TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),
+        "hostile-tac-file": views.TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
+    }
+    guides = {
+        "tac": views.TacView(MAILBOX, AT),
+        "tac-direct": views.TacView(MAILBOX, AT, direct=True),
+        "hostile-tac": views.TacView(HOSTILE, AT),
+    }
+    return {name: cards.tac(view) for name, view in guides.items()} | {name: cards.tac_file(view) for name, view in files.items()}

@@ -1,0 +1,160 @@
+"""The cards of a run in Webex: edited in place while that works, posted anew where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adaptive_cards import notice
+from adaptive_cards.views import NoticeView
+from bot import board
+from bot.board import EDITS, Face, Shown
+from bot.desk import Desk
+from bot.webex import WebexError
+from jobs import codec
+from jobs.clock import now
+from jobs.model import Words, verbatim
+from jobs.run import Run
+
+Said = Callable[[], list[tuple[str, str]]]
+
+
+def face(text: str, **more: Any) -> Face:
+    """A small card."""
+    view = NoticeView(verbatim("k"), verbatim(text), verbatim("w"), at=now())
+    return board.face("plan", view, notice(view), **more)
+
+
+def age(desk: Desk, run: Run, **more: Any) -> None:
+    """The card was drawn a while ago."""
+    shown = board.read(desk, run.id, "plan")
+    assert shown is not None
+    desk.redis.hset(f"cards:{run.id}", "plan", codec.dump(replace(shown, at=now() - timedelta(seconds=10), **more)))
+
+
+@pytest.fixture
+def run(begin: Callable[..., Run]) -> Run:
+    """A run whose card is shown."""
+    return begin()
+
+
+def methods(said: Said) -> list[str]:
+    """What was done."""
+    return [method for method, _ in said()]
+
+
+def test_a_new_card_is_posted_in_the_thread(desk: Desk, run: Run, webex_script: Any):
+    """With its text for clients that show no cards."""
+    board.show(desk, run, face("a"))
+    (_, _, body), *_ = [asked for asked in webex_script.asked if asked[0] == "POST"]
+    assert (body["roomId"], body["parentId"], body["attachments"][0]["content"]["type"]) == ("room-1", "thread-1", "AdaptiveCard")
+    shown = board.read(desk, run.id, "plan")
+    assert shown is not None
+    assert (shown.message, shown.room, shown.edits) == ("posted-1", "room-1", 0)
+
+
+def test_a_direct_card_goes_to_the_person(desk: Desk, run: Run, webex_script: Any):
+    """By address, in no thread."""
+    board.show(desk, run, face("a", to="anna@example.test"))
+    body = webex_script.asked[-1][2]
+    assert (body["toPersonEmail"], "roomId" in body, "parentId" in body) == ("anna@example.test", False, False)
+
+
+def test_no_news_is_no_call(desk: Desk, run: Run, said: Said):
+    """The moment of drawing is no news."""
+    board.show(desk, run, face("a"))
+    assert board.show(desk, run, face("a")) == 0
+    assert methods(said) == ["POST"]
+
+
+def test_small_news_waits_for_more_of_it(desk: Desk, run: Run, said: Said):
+    """Two seconds at most."""
+    board.show(desk, run, face("a"))
+    assert 0 < board.show(desk, run, face("b")) <= 2
+    assert methods(said) == ["POST"]
+
+
+def test_another_turn_does_not_wait(desk: Desk, run: Run, said: Said):
+    """Somebody has to act: the card is edited at once."""
+    board.show(desk, run, face("a"))
+    assert board.show(desk, run, face("b", turn="approver")) == 0
+    assert methods(said) == ["POST", "PUT"]
+
+
+def test_an_edit_is_counted(desk: Desk, run: Run, said: Said):
+    """In place, in the same message."""
+    board.show(desk, run, face("a"))
+    age(desk, run)
+    board.show(desk, run, face("b"))
+    shown = board.read(desk, run.id, "plan")
+    assert shown is not None
+    assert (methods(said), shown.message, shown.edits) == (["POST", "PUT"], "posted-1", 1)
+
+
+@pytest.mark.parametrize(
+    ("edits", "more", "done"),
+    [
+        (EDITS - 2, {}, ["PUT"]),
+        (EDITS - 1, {}, []),
+        (EDITS - 1, {"last": True}, ["PUT"]),
+        (EDITS - 1, {"turn": "approver"}, ["POST"]),
+        (EDITS, {"last": True}, ["POST"]),
+        (EDITS, {"turn": "approver"}, ["POST"]),
+        (EDITS, {}, []),
+    ],
+)
+def test_ten_edits_and_the_last_for_the_end(desk: Desk, run: Run, said: Said, edits: int, more: dict[str, Any], done: list[str]):
+    """Small news is left out rather than posted; what somebody has to see is posted anew."""
+    board.show(desk, run, face("a"))
+    age(desk, run, edits=edits)
+    board.show(desk, run, face("b", **more))
+    assert methods(said)[1:] == done
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_an_edit_that_webex_does_not_take(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
+    """Or a message that somebody deleted: the card is posted anew."""
+    webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
+    board.show(desk, run, face("a"))
+    board.show(desk, run, face("b", turn="x"))
+    shown = board.read(desk, run.id, "plan")
+    assert shown is not None
+    assert (methods(said), shown.message, shown.edits) == (["POST", "PUT", "POST"], "posted-2", 0)
+
+
+def test_webex_away_loses_nothing(desk: Desk, run: Run, webex_script: Any, reply: Any, hasty_retries: None):
+    """The error goes up, and what is shown stays on record as it is."""
+    webex_script.on("PUT", "/messages/posted-1", reply(502))
+    board.show(desk, run, face("a"))
+    before = board.read(desk, run.id, "plan")
+    with pytest.raises(WebexError):
+        board.show(desk, run, face("b", turn="x"))
+    assert board.read(desk, run.id, "plan") == before
+
+
+def test_the_room_of_a_direct_card_is_asked_once(desk: Desk, run: Run, webex_script: Any, reply: Any):
+    """Webex names it only in the message itself."""
+    webex_script.on("GET", "/messages/posted-1", reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}))
+    board.show(desk, run, face("a", to="anna@example.test"))
+    board.show(desk, run, face("b", to="anna@example.test", turn="x"))
+    board.show(desk, run, face("c", to="anna@example.test", turn="y"))
+    assert [(m, p) for m, p, _ in webex_script.asked if m == "GET"] == [("GET", "/messages/posted-1")]
+    assert webex_script.asked[-1][2]["roomId"] == "direct-1"
+
+
+def test_a_forgotten_card_is_posted_again(desk: Desk, run: Run, said: Said):
+    """Further down."""
+    board.show(desk, run, face("a"))
+    board.forget(desk, run.id, "plan")
+    board.show(desk, run, face("a"))
+    assert (methods(said), board.read(desk, run.id, "other")) == (["POST", "POST"], None)
+
+
+def test_the_mark_follows_from_what_is_shown():
+    """The same view has the same mark, another has another."""
+    assert face("a").mark == face("a").mark != face("b").mark
+    assert Shown("m", "r", "x", "", now()) != Words("x")

@@ -1,0 +1,77 @@
+"""Who is served, who approves, and who takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.desk import Desk
+from bot.people import Gate
+from bot.webex import Membership, WebexPerson
+from jobs.clock import now
+from jobs.model import Words
+from jobs.run import Event, Kind, Run
+
+ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
+BEN = replace(ANNA, id="ben", email="ben@example.test")
+
+
+def gate(desk: Desk, **more: tuple[str, ...]) -> Gate:
+    """The gate, with other settings."""
+    return Gate(replace(desk.bot, **more), desk.webex)  # type: ignore[arg-type]  # only tuples are changed
+
+
+@pytest.mark.parametrize(
+    ("person", "why"),
+    [
+        (ANNA, None),
+        (replace(ANNA, email="Anna@Example.TEST"), None),
+        (replace(ANNA, type="bot"), "refused.not_a_person"),
+        (replace(ANNA, type="appuser"), "refused.not_a_person"),
+        (replace(ANNA, email="other@webex.bot"), "refused.not_a_person"),
+        (replace(ANNA, email="other@sparkbot.io"), "refused.not_a_person"),
+        (replace(ANNA, email="anna@example.test.evil.com"), "refused.organisation"),
+        (replace(ANNA, email="anna@sub.example.test"), "refused.organisation"),
+        (replace(ANNA, email="example.test"), "refused.organisation"),
+        (replace(ANNA, email=""), "refused.organisation"),
+    ],
+)
+def test_the_allow_list(desk: Desk, person: WebexPerson, why: str | None):
+    """Deny by default, compared exactly."""
+    assert gate(desk).refusal(person) == (Words(why) if why else None)
+
+
+@pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
+def test_an_organization_must_be_listed_too(desk: Desk, orgs: tuple[str, ...], served: bool):  # noqa: FBT001  a column of the table
+    """Where organizations are listed, a right address of another one is none."""
+    assert (gate(desk, allowed_org_ids=orgs).refusal(ANNA) is None) is served
+
+
+def test_outsiders_in_a_space(desk: Desk):
+    """Everybody whom the bot would not answer; bots apart, itself too."""
+    emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "emailbot@webex.bot"]
+    members = [Membership(f"m-{email}", "room-1", email, email, "org-1", "") for email in emails]
+    assert gate(desk).outsiders(members, "emailbot@webex.bot") == (members[1],)
+
+
+@pytest.mark.parametrize(
+    ("approvers", "person", "may"),
+    [((), ANNA, True), ((), BEN, False), (("ben@example.test",), BEN, True), (("ben@example.test",), ANNA, False)],
+)
+def test_who_approves(desk: Desk, begin: Callable[..., Run], approvers: tuple[str, ...], person: WebexPerson, may: bool):  # noqa: FBT001  a column of the table
+    """Those who are named; where nobody is, who asked."""
+    assert gate(desk, approvers=approvers).may_approve(person, begin()) is may
+
+
+def test_who_takes_part(desk: Desk, begin: Callable[..., Run]):
+    """Who asked, an approver, and the administrator who was asked."""
+    run = begin(Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": "carl@example.test"}))
+    people = [ANNA, BEN, replace(BEN, id="carl", email="carl@example.test"), replace(BEN, id="dora", email="")]
+    assert [gate(desk, approvers=("ben@example.test",)).takes_part(person, run) for person in people] == [True, True, True, False]
+
+
+def test_nobody_without_an_address_takes_part(desk: Desk, begin: Callable[..., Run]):
+    """An empty address is not the administrator whom nobody asked."""
+    assert not gate(desk).takes_part(replace(BEN, email=""), begin())

@@ -1,0 +1,99 @@
+"""What was typed becomes a command, or not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from bot.commands import commands
+from bot.understand import LONGEST, Typed, nearest, understand
+from bot.webex import Message, WebexPerson
+
+ME = WebexPerson("bot-1", "emailbot@webex.bot", "org-1", "bot", "Email Bot")
+MENTION = '<spark-mention data-object-type="person" data-object-id="bot-1">Email</spark-mention>'
+
+
+def message(text: str = "", html: str = "", room_type: str = "group") -> Message:
+    """A message of a person's."""
+    return Message("m1", "room-1", room_type, "anna", "anna@example.test", text, html, "", (), "")
+
+
+@pytest.mark.parametrize(
+    ("html", "name", "argument"),
+    [
+        (f"<p>{MENTION} /setup-email support@contoso.com</p>", "setup-email", "support@contoso.com"),
+        (f"{MENTION}: /help", "help", ""),
+        (f"{MENTION}, /HELP", "help", ""),
+        (f"<p>{MENTION}</p><p>/status</p>", "status", ""),
+        (f"{MENTION}<br/>/status", "status", ""),
+        (f"{MENTION}\u00a0/setup-email\u00a0a@b.com", "setup-email", "a@b.com"),
+        (f"{MENTION}&nbsp;/setup-email&nbsp;&nbsp;a@b.com", "setup-email", "a@b.com"),
+        (f'{MENTION} /setup-email <a href="mailto:a@b.com">a@b.com</a>', "setup-email", "a@b.com"),
+        (f"{MENTION} <b>/cancel</b>", "cancel", ""),
+        (f"{MENTION} /check a&amp;b@c.com", "check", "a&b@c.com"),
+        (f"{MENTION} {MENTION} /help", "help", ""),
+        (f"{MENTION} /checkout", "checkout", ""),
+        (f"{MENTION} please do not /setup-email yet", "", ""),
+        (f"/help {MENTION}", "help", "Email"),
+        (f"{MENTION}", "", ""),
+        (f"{MENTION} hello", "", ""),
+        ("</spark-mention>/help", "help", ""),
+    ],
+)
+def test_markup(html: str, name: str, argument: str):
+    """Only what begins with a slash, after the mention, is a command."""
+    typed = understand(message("ignored", html), ME)
+    assert (typed.name, typed.argument) == (name, argument)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "argument"),
+    [
+        ("Email Bot /help", "help", ""),
+        ("Email /setup-email a@b.com", "setup-email", "a@b.com"),
+        ("@Email Bot: /help", "help", ""),
+        ("emailbot /help", "help", ""),
+        ("Email\u00a0Bot /help", "help", ""),
+        ("/help", "help", ""),
+        ("Emails are late", "", ""),
+    ],
+)
+def test_plain_text_of_a_space(text: str, name: str, argument: str):
+    """There the mention is the bot's name, or its first word."""
+    typed = understand(message(text), ME)
+    assert (typed.name, typed.argument) == (name, argument)
+
+
+@pytest.mark.parametrize(("text", "name"), [("/help", "help"), (" /help ", "help"), ("\u00a0/help", "help"), ("Email Bot /help", "")])
+def test_a_direct_message_has_no_mention(text: str, name: str):
+    """So nothing is taken off its front but spaces."""
+    assert understand(message(text, room_type="direct"), ME).name == name
+
+
+def test_a_long_text_is_cut():
+    """Nobody needs more."""
+    assert understand(message("/help " + "x" * 9000, room_type="direct"), ME).text == ("/help " + "x" * 9000)[:LONGEST]
+
+
+@drawn(st.text(), st.text() | st.text(alphabet="<>/&;spark-mention \u00a0").map(MENTION.__add__), st.sampled_from(["group", "direct", ""]))
+def test_it_never_raises(text: str, html: str, room_type: str):
+    """Whatever was typed; and a command is always a slash with a word in lower case."""
+    typed = understand(message(text, html, room_type), ME)
+    assert isinstance(typed, Typed)
+    assert not typed.name or typed.text.lower().startswith(f"/{typed.name[0]}".lower()) or typed.name[0] not in "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [("setup-emial", "setup-email"), ("setupemail", "setup-email"), ("checkout", "check"), ("hlep", "help"), ("cancle", "cancel"), ("xyzzy", ""), ("", "")],
+)
+def test_the_nearest_command(typed: str, near: str):
+    """A slip is recognised, a stranger's word is not."""
+    assert nearest(typed, commands()) == near
+
+
+@drawn(st.text(max_size=50))
+def test_the_nearest_is_a_command_or_nothing(typed: str):
+    """Whatever was typed."""
+    assert nearest(typed, commands()) in {"", *commands()}

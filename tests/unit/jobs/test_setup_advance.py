@@ -1,0 +1,206 @@
+"""Carrying a run as far as it goes, and letting go of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from jobs import session, setup
+from jobs.clock import now
+from jobs.microsoft.errors import SignInNeeded
+from jobs.model import Account, Change, Finding, Person, Scope, State, Turn, Words
+from jobs.run import Event, Kind, Run
+from jobs.runtime import Runtime, use
+from jobs.settings import Settings
+from jobs.steps import steps_of
+from jobs.store import Store
+from jobs.vault import Vault
+
+ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
+PLACE = {"room": "room-1", "message": "m-1"}
+
+
+@dataclass
+class Heard:
+    """A listener that writes down what it is told."""
+
+    runs: list[str] = field(default_factory=list)
+
+    def changed(self, run_id: str) -> None:
+        """Something is new."""
+        self.runs.append(run_id)
+
+
+@pytest.fixture
+def runtime(work_settings: Settings, store: Store, vault: Vault) -> Runtime:
+    """A worker's runtime, plugged in."""
+    made = Runtime(work_settings, store, vault, Heard())
+    use(made)
+    return made
+
+
+@pytest.fixture
+def opened(store: Store, asker: Person, channel) -> Run:
+    """A run of the mailbox."""
+    return store.open(channel, asker, PLACE)
+
+
+Say = Callable[..., Run]
+
+
+@pytest.fixture
+def say(store: Store, opened: Run, channel) -> Say:
+    """Appends to the run, details first, and gives the run."""
+
+    def append(*events: Event) -> Run:
+        store.append(opened.id, Event(Kind.DETAILS, now(), channel=channel), *events)
+        return store.load(opened.id)
+
+    return append
+
+
+def signed_in() -> Event:
+    """Somebody is signed in."""
+    return Event(Kind.SIGNED_IN, now(), account=ACCOUNT)
+
+
+def found(name: str, state: State = State.OK, **more: object) -> Event:
+    """Something was found."""
+    return Event(Kind.FOUND, now(), step=name, finding=Finding(name, state, **more))  # type: ignore[arg-type]  # a finding's own fields
+
+
+def due(store: Store, run: Run) -> float | None:
+    """In how many seconds the run is looked at again."""
+    score = store.redis.zscore("runs:due", run.id)
+    return None if score is None else float(score) - now().timestamp()
+
+
+def kinds(store: Store, run: Run) -> list[str]:
+    """The run's history."""
+    return [str(event.kind) for event in store.events(run.id)]
+
+
+def test_a_run_without_details_is_left_alone(runtime: Runtime, store: Store, opened: Run):
+    """The first card is still open; nothing is due."""
+    setup.advance(opened.id)
+    assert (kinds(store, opened), due(store, opened)) == (["opened"], None)
+
+
+def test_a_run_that_nobody_signed_in_for_waits(runtime: Runtime, store: Store, say: Say):
+    """For a person, so nothing is due either."""
+    run = say()
+    setup.advance(run.id)
+    assert (kinds(store, run), due(store, run)) == (["opened", "details"], None)
+
+
+def test_where_another_worker_has_it(runtime: Runtime, store: Store, say: Say):
+    """It is looked at again a second later, so that no wake-up is lost."""
+    run = say()
+    with store.lease(run.id):
+        setup.advance(run.id)
+    assert 0 < (due(store, run) or 0) <= 1
+
+
+def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: Store, say: Say):
+    """The reason is on record."""
+    run = say(signed_in())
+    setup.advance(run.id)
+    last = store.events(run.id)[-1]
+    assert (last.kind, last.data) == (Kind.SIGNED_OUT, {"cause": "sign_in_missing", "code": ""})
+    assert store.load(run.id).account is None
+
+
+def test_a_death_is_noticed(runtime: Runtime, store: Store, say: Say):
+    """Steps that were running when the worker died are counted, and run no more."""
+    run = say(Event(Kind.RUNNING, now(), step="ids"))
+    setup.advance(run.id)
+    assert (kinds(store, run)[-1], store.load(run.id).running) == ("resumed", frozenset())
+
+
+def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, say: Say):
+    """A late job does nothing."""
+    run = say(signed_in(), Event(Kind.CANCELLED, now()))
+    setup.advance(run.id)
+    assert (kinds(store, run), due(store, run)) == (kinds(store, run), None)
+
+
+def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: Store, vault: Vault, say: Say):
+    """With every step, and not before; the sign-in is forgotten."""
+    run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
+    session.keep(runtime, run.id, "cache")
+    names = list(steps_of(run))
+    store.append(run.id, *(found(name) for name in names[:-1]))
+    setup.conclude(runtime, run.id, store.length(run.id))
+    assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("", True)
+    store.append(run.id, found(names[-1], State.SKIPPED))
+    setup.conclude(runtime, run.id, store.length(run.id))
+    assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("finished", False)
+    assert runtime.listener == Heard([run.id, run.id])
+
+
+def test_the_earliest_time_is_looked_at(runtime: Runtime, store: Store, say: Say):
+    """Of all that wait for the clock."""
+    later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
+    run = say(signed_in(), found("a", State.WAITING, until=later), found("b", State.WAITING, until=sooner))
+    setup.conclude(runtime, run.id, run.version)
+    assert 170 < (due(store, run) or 0) <= 180
+
+
+def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: Store, say: Say):
+    """An event after the work's last look has the run looked at again at once."""
+    run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
+    store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
+    setup.conclude(runtime, run.id, run.version)
+    assert (due(store, run) or 0) <= 0
+    assert store.take_due() == (run.id,)
+
+
+def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: Store, vault: Vault, say: Say):
+    """It is tried again in a quarter of a minute, and ends the run at the third time, so that the queue goes on."""
+    run = say(signed_in())
+    vault.put(f"session:{run.id}", "this is no token cache", 60)
+    for _ in range(2):
+        setup.advance(run.id)
+    problem = store.load(run.id).problems["run"]
+    assert (problem.cause, problem.code[:4], len(problem.code)) == ("unexpected", "REF-", 10)
+    assert 14 < (due(store, run) or 0) <= 15
+    setup.advance(run.id)
+    assert (store.load(run.id).ended, due(store, run), vault.holds(f"session:{run.id}")) == ("failed", None, False)
+    references = [event.data.get("code") or event.data.get("reference") for event in store.events(run.id)[-2:]]
+    assert references[0] == references[1]
+
+
+async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
+    """Which is sealed under the run, and gone when it is forgotten."""
+    run = say(signed_in())
+    session.keep(runtime, run.id, "{}")
+    session.forget(runtime, run.id)
+    with pytest.raises(SignInNeeded):
+        async with session.clouds(runtime, run, ACCOUNT):
+            pass
+
+
+async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
+    """A stranger's context asks no cloud that takes a token."""
+    async with session.nobody(runtime, say()) as ctx:
+        with pytest.raises(SignInNeeded):
+            await ctx.graph.organization()
+
+
+def test_what_blocks_a_plan(say: Say):
+    """Facts that do not hold and that no line mends; what only follows from them is not named."""
+    line = Change("smtp_auth", "M2", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+    run = say(
+        Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,)),
+        found("smtp_auth", State.WRONG),
+        found("mailbox_user", State.WRONG, seen=Words("seen.nobody")),
+        found("forwarding", State.WRONG, seen=Words("seen.nothing_yet")),
+        found("customization", State.UNKNOWN),
+        found("tenant"),
+        found("token", State.WAITING, waiting_for=Turn.REQUESTER),
+    )
+    assert set(setup.blocked(run)) == {"mailbox_user", "customization"}
+    assert set(setup.blocked(replace(run, plan=None))) == {"mailbox_user", "customization", "smtp_auth"}

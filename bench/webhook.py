@@ -1,4 +1,3 @@
-# ruff: noqa: INP001  (a script, not a package)
 """How long Webex waits for the answer to a webhook: the bot's web process beside a bare route that verifies and enqueues.
 
     python bench/webhook.py

@@ -84,7 +84,7 @@ def judge(seen: Seen, fault: Fault) -> Judgement:
             told and not wrong, "" if told and not wrong else f"not noted, or blamed: {', '.join(sorted(wrong)) or seen.first}"
         )
     if fault.level is Level.UNSEEN:
-        claims = seen.first == str(catalogue()["verdict"]["well"])
+        claims = bool(fault.stops) and seen.first == str(catalogue()["verdict"]["well"])
         return Judgement(not claims and not wrong, "called proven" if claims else ", ".join(sorted(wrong)))
     return Judgement(not seen.alarm, "" if not seen.alarm else f"false alarm: {seen.first}")
 

@@ -61,7 +61,12 @@ def test_killed_at_a_side_effect(stack: Stack, people: People, walk: Walk, kill:
     took = _killed_at(stack, walk, {"prefix": prefix, "method": method, "process": process})
     assert took <= RECOVERY_S
     _one_of_each(people, walk)
-    told = [version["text"] + str(version["card"]) for each in people.messages.values() for version in each["history"] if each["change"] > walk.since]
+    told = [
+        version["text"] + str(version["card"])
+        for each in people.messages.values()
+        for version in each["history"]
+        if each["change"] > walk.since
+    ]
     assert any("resumed" in each.lower() for each in told)
     assert walk.secret(walk.form())
 

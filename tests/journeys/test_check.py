@@ -31,7 +31,9 @@ def verdict(people: People, *, signed_in: bool = True) -> Json:
     people.look()
     before = people.change
     people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
-    card = people.wait_for("a check that offers a sign-in", lambda m: bool(m["card"]) and words(m).startswith("Check ") and bool(links(m)), after=before)
+    card = people.wait_for(
+        "a check that offers a sign-in", lambda m: bool(m["card"]) and words(m).startswith("Check ") and bool(links(m)), after=before
+    )
     if signed_in:
         people.open_link(ADMIN, links(card)[0])
         whole = settled(card["id"])
@@ -68,8 +70,18 @@ def test_healthy_and_no_write(channel: People) -> None:
             "SMTP AUTH is off for the mailbox",
             "The bot's own login as the mailbox",
         ),
-        ({"users": {MAILBOX: {"enabled": False}}}, {"users": {MAILBOX: {"enabled": True}}}, "The account is blocked", "The bot's own login as the mailbox"),
-        ({"remote_domains": [{"Name": "Default", "DomainName": "*", "AutoForwardEnabled": False}]}, {"remote_domains": []}, "A remote domain forbids", ""),
+        (
+            {"users": {MAILBOX: {"enabled": False}}},
+            {"users": {MAILBOX: {"enabled": True}}},
+            "The account is blocked",
+            "The bot's own login as the mailbox",
+        ),
+        (
+            {"remote_domains": [{"Name": "Default", "DomainName": "*", "AutoForwardEnabled": False}]},
+            {"remote_domains": []},
+            "A remote domain forbids",
+            "",
+        ),
     ],
 )
 def test_root_cause_first(channel: People, broken: Json, mended: Json, first_line: str, explained: str) -> None:
@@ -105,7 +117,11 @@ def test_list_of_channels(channel: People) -> None:
     channel.look()
     before = channel.change
     channel.say(REQUESTER, "/check", SPACE)
-    listed = channel.wait_for("the list", lambda m: bool(m["card"]) and MAILBOX in words(m) and words(m).startswith("Channels"), after=before)
+    listed = channel.wait_for(
+        "the list", lambda m: bool(m["card"]) and MAILBOX in words(m) and words(m).startswith("Channels"), after=before
+    )
     assert does(listed) == {"check"}
     channel.say(REQUESTER, "/check nobody@contoso.com", SPACE)
-    channel.wait_for("that it is unknown", lambda m: bool(m["card"]) and "nobody@contoso.com was not set up" in words(m), after=listed["change"])
+    channel.wait_for(
+        "that it is unknown", lambda m: bool(m["card"]) and "nobody@contoso.com was not set up" in words(m), after=listed["change"]
+    )

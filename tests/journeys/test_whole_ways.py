@@ -7,8 +7,6 @@ from typing import Any
 from practice.client import People
 from practice.walk import apps, band, fresh, words
 
-MADE_ONCE = {"graph.application.create", "graph.servicePrincipal.create", "exchange.New-HostedOutboundSpamFilterPolicy"}
-
 
 def test_article_profile_in_a_space(people: People, new_walk: Any) -> None:
     """The article's profile is set up, proven, and proven again without a single write."""
@@ -36,7 +34,7 @@ def _again_changes_nothing(walk: Any) -> None:
     card = walk.press(known, "setup_again", {})
     assert "intake" in str(card["card"])
     walk.open(walk.details())
-    plan = walk.saying("Nothing to change")
+    plan = walk.saying("Nothing has to be changed")
     assert walk.writes() == before, words(plan)
 
 
@@ -57,4 +55,7 @@ def test_least_privilege_in_a_direct_message(people: People, new_walk: Any) -> N
     walk.answer()
     walk.done()
     app = apps(people)[0]
-    assert (app["web"]["implicitGrantSettings"]["enableAccessTokenIssuance"], "dc890d15" in str(app["requiredResourceAccess"])) == (False, False)
+    assert (app["web"]["implicitGrantSettings"]["enableAccessTokenIssuance"], "dc890d15" in str(app["requiredResourceAccess"])) == (
+        False,
+        False,
+    )

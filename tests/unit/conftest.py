@@ -1,4 +1,4 @@
-"""Real parts for the tests of the Microsoft clients: a certificate, and a small OpenID provider that signs RS256."""
+"""Real parts for several folders: a certificate, and a small OpenID provider that signs RS256."""
 
 from __future__ import annotations
 

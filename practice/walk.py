@@ -51,17 +51,16 @@ class Walk:
 
     def card(self, expected: str, *verbs: str, seconds: float = 20, after: int = 0, **more: Any) -> Json:
         """The newest card of this walk with these buttons (see :func:`practice.client.has`)."""
-        return self.people.wait_for(expected, has(*verbs, **more), seconds, max(after, self.since))
+        return self.wait(expected, has(*verbs, **more), seconds, after)
+
+    def wait(self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0) -> Json:
+        """The newest message of this walk's space, or of a 1:1, that is wanted."""
+        mine: Wanted = lambda each: each["room"] in {self.room, DIRECT} and wanted(each)  # noqa: E731  a predicate of two others
+        return self.people.wait_for(expected, mine, seconds, max(after, self.since))
 
     def saying(self, text: str, seconds: float = 20, after: int = 0) -> Json:
         """The newest message that says this somewhere."""
-        return self.people.wait_for(f"a card that says {text!r}", lambda each: text in words(each), seconds, max(after, self.since))
-
-    def card_of(self, *verbs: str, mailbox: str = "", seconds: float = 20, **more: Any) -> Json:
-        """The newest card with these buttons that names the mailbox."""
-        wanted, name = has(*verbs, **more), mailbox or self.mailbox
-        found: Wanted = lambda each: wanted(each) and name in words(each)  # noqa: E731  a predicate of two others
-        return self.people.wait_for(f"a card of {name} with {verbs}", found, seconds, self.since)
+        return self.wait(f"a card that says {text!r}", lambda each: text in words(each), seconds, after)
 
     def type(self, text: str, who: str = "", room: str = "", **more: Any) -> Json:
         """Somebody writes to the bot, and the bot answers in the thread; returns the answer."""
@@ -166,7 +165,7 @@ class Walk:
 
     def done(self, seconds: float = 60) -> Json:
         """The done card."""
-        return self.people.wait_for("the done card", lambda each: does(each) == {"check"}, seconds, self.since)
+        return self.wait("the done card", lambda each: does(each) == {"check"}, seconds)
 
     def writes(self) -> list[str]:
         """What was changed at Microsoft since the walk began, in order."""

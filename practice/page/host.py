@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from practice.page import relay
 from practice.page.places import Json, Places
 from practice.page.server import PageServer
 from practice.page.web import Space
@@ -57,6 +58,8 @@ class PracticeSpace:
     def stop(self) -> None:
         """End everything; only the logs stay."""
         self.ready = False
+        if places := self.places:
+            relay.close(places.ca_path)
         if self.stack:
             self.stack.stop()
         self._server.stop()

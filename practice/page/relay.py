@@ -38,6 +38,12 @@ def client(ca_path: Path) -> httpx.Client:
     return httpx.Client(verify=ssl.create_default_context(cafile=str(ca_path)), trust_env=False, timeout=PATIENCE_S)
 
 
+def close(ca_path: Path) -> None:
+    """Close its connections."""
+    client(ca_path).close()
+    client.cache_clear()
+
+
 def to_bot(places: Places) -> flask.Response:
     """The same path at the bot."""
     return _pass_on(places, places.bot + _target(flask.request.full_path))

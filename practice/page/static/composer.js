@@ -68,13 +68,14 @@ async function send() {
   const text = $("text").value.trim();
   if (!text) return;
   const room = state.room === "direct" ? "direct" : SPACE;
+  $("text").value = "";
+  hide();
   try {
     await call("POST", "webex/say", {
       as: state.you.email, room, text, parent: state.parent, mention: room !== "direct" && $("mention").getAttribute("aria-pressed") === "true",
     });
-    $("text").value = "";
-    hide();
   } catch (error) {
+    $("text").value ||= text;
     $("replying").hidden = false;
     $("replying").firstElementChild.textContent = error.message;
   }

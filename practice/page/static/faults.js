@@ -2,7 +2,12 @@
 import { $, call, clock, el } from "./dom.js";
 
 const STATIONS = { "": "mail goes on", sender: "stops at the sender", mailbox: "stops at the mailbox", forward: "stops at forwarding", connect: "stops at Webex Connect", agent: "stops before the agent", answer: "stops the answer" };
-const FAMILIES = { smtp: "SMTP AUTH", forward: "Forwarding", policy: "Policies", outbound: "Forwarding", secret: "Secret", token: "Sign-in and token", consent: "Consent", access: "Access", mailbox: "Mailbox", connect: "Webex Connect", service: "Services" };
+const FAMILIES = [
+  ["SMTP AUTH", /^smtp_/], ["Forwarding", /^forwarding_/], ["Policies and rules", /^(policy|remote|rule|sender_restricted|dehydrated)/], ["Client secret", /^secret/], ["Token", /^(session|token)/],
+  ["Consent", /^(grant|user_consent|consent_declined|exchange_service)/], ["App registration", /^(app|principal|assignment|redirect|permission)/], ["Access", /^(security|ca|account|password)/],
+  ["Mailbox", /^(licence|mailbox)/], ["Webex Connect", /^(form|connect|sender_is|mail_too|consent_reviewed)/], ["Services", /^(entra|graph|exchange)/],
+];
+const opened = new Set();
 let shown = { items: [], on: [] };
 
 export function draw(faults) {
@@ -13,7 +18,7 @@ export function draw(faults) {
   document.querySelector("[data-go=faults]").lastChild.textContent = faults.on.length ? `Faults, ${faults.on.length} on` : "Faults";
 }
 
-const family = (fault) => fault.family || FAMILIES[fault.name.split(/[-_.]/)[0]] || "More";
+const family = (fault) => FAMILIES.find(([, pattern]) => pattern.test(fault.name))?.[0] || "More";
 const words = (fault) => `${fault.name} ${fault.what} ${fault.source} ${(fault.expects || []).join(" ")}`.toLowerCase();
 
 function list() {
@@ -24,9 +29,16 @@ function list() {
     groups.set(family(fault), [...(groups.get(family(fault)) || []), fault]);
   }
   const focused = document.activeElement?.dataset?.fault;
-  $("faults").replaceChildren(...[...groups].map(([name, faults]) => el("div", {}, el("h3", {}, name), ...faults.map(toggle))));
+  $("faults").replaceChildren(...[...groups].map(([name, faults]) => group(name, faults, wanted)));
   if (!groups.size) $("faults").append(el("p", { class: "sub" }, shown.items.length ? "No fault has these words." : "The faults are not known yet."));
   if (focused) $("faults").querySelector(`[data-fault="${focused}"]`)?.focus();
+}
+
+function group(name, faults, wanted) {
+  const on = faults.filter((fault) => shown.on.includes(fault.name)).length;
+  const node = el("details", { open: Boolean(wanted || on || opened.has(name)) }, el("summary", {}, `${name}, ${on ? `${on} of ` : ""}${faults.length}${on ? " on" : ""}`), ...faults.map(toggle));
+  node.addEventListener("toggle", () => (node.open ? opened.add(name) : opened.delete(name)));
+  return node;
 }
 
 function toggle(fault) {

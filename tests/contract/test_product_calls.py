@@ -1,0 +1,283 @@
+"""What the product asks of Microsoft Graph and of Webex, against their own specifications, where those files are present."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import flask
+import httpx
+import jsonschema
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from bot.webex import Webex
+from jobs.clock import now
+from jobs.engine import Engine
+from jobs.listener import Silent
+from jobs.mail.trace import open_trace
+from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
+from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
+from jobs.model import Account, Channel, Person, State
+from jobs.run import Event, Kind
+from jobs.settings import Settings
+from jobs.step import Context
+from jobs.steps import all_steps
+from jobs.store import Store
+from jobs.vault import Vault
+from practice import tls
+from practice.journal import Journal
+from practice.microsoft import Cloud
+from practice.settings import PracticeSettings
+
+SPECS = Path(os.environ.get("SPECS", Path(__file__).parents[3] / "shared" / "specs"))
+GRAPH_SPEC, WEBEX_SPEC = SPECS / "graph-openapi-subset.json", SPECS / "webex-messaging.json"
+BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
+CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
+PLACE = {"room": "room-1", "message": "m-1"}
+FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes", "agent_has_it": "yes"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    body: Any
+
+
+def nullable(node: Any) -> Any:
+    """OpenAPI's ``nullable`` in the words of JSON Schema."""
+    if isinstance(node, list):
+        return [nullable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: nullable(value) for key, value in node.items() if key != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
+
+
+class Spec:
+    """An OpenAPI document that requests are held against."""
+
+    def __init__(self, path: Path, known: dict[str, set[str]] | None = None) -> None:
+        self._spec, self._known = nullable(json.loads(path.read_text(encoding="utf-8"))), known or {}
+        longest_first = sorted(self._spec["paths"], key=lambda template: template.count("{"))
+        self._patterns = {template: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))) for template in longest_first}
+
+    def problems(self, asked: Asked) -> list[str]:
+        """What the specification does not know about a request; ``known`` names exceptions by path."""
+        template = next((name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)), None)
+        operation = self._spec["paths"].get(template, {}).get(asked.method.lower())
+        if operation is None:
+            return [f"{asked.method} {asked.path}: not in the specification"]
+        if asked.body is None:
+            return []
+        if "requestBody" not in operation:
+            return [f"{asked.method} {asked.path}: takes no body"]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        body = {key: value for key, value in asked.body.items() if key not in self._known.get(f"{asked.method} {template}", ())}
+        closed = schema | {"patternProperties": {"^@odata": {}}, "unevaluatedProperties": False, "components": self._spec["components"]}
+        errors = jsonschema.Draft202012Validator(closed).iter_errors(body)
+        return [f"{asked.method} {asked.path}: {error.message}" for error in errors]
+
+
+@dataclass
+class Tenant:
+    """The practice cloud in this process, with the product's own clients in front of it; every Graph request is kept."""
+
+    http: httpx.Client
+    settings: PracticeSettings
+    asked: list[Asked] = field(default_factory=list)
+    cmdlets: list[str] = field(default_factory=list)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """httpx.MockTransport's handler: keep the request, and have the practice cloud answer it."""
+        url, body = urlsplit(str(request.url)), json.loads(request.content) if request.content else None
+        if url.path.startswith("/graph/"):
+            self.asked.append(Asked(request.method, unquote(url.path).removeprefix("/graph/v1.0"), parse_qs(url.query), body))
+        else:
+            self.cmdlets.append(str(body["CmdletInput"]["CmdletName"]))
+        answer = self.http.request(request.method, str(request.url), headers=request.headers, content=request.content)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+    @property
+    def writes(self) -> list[str]:
+        """What changes something."""
+        graph = [f"{asked.method} {asked.path}" for asked in self.asked if asked.method != "GET"]
+        return graph + [cmdlet for cmdlet in self.cmdlets if not cmdlet.startswith("Get-")]
+
+    def consent(self, principal: str, resource: str, role: str) -> None:
+        """What Microsoft's consent page does, with more permissions than the product asks for."""
+        body = {"principalId": principal, "resourceId": resource, "appRoleId": role}
+        headers = {"Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"}
+        self.http.post(f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments", json=body, headers=headers).raise_for_status()
+
+    def token(self, scopes: str) -> str:
+        """An administrator's token."""
+        callback = "http://127.0.0.1:5000/callback"
+        client = {"client_id": self.settings.bot_client_id, "redirect_uri": callback}
+        query = client | {"response_type": "code", "scope": f"offline_access {scopes}"}
+        data = {"account": "admin@contoso.com", "action": "accept"}
+        answer = self.http.post("/contoso.com/oauth2/v2.0/authorize", params=query, data=data)
+        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        form = client | {"grant_type": "authorization_code", "code": code, "client_secret": self.settings.bot_client_secret}
+        return str(self.http.post("/contoso.com/oauth2/v2.0/token", data=form).json()["access_token"])
+
+
+@pytest.fixture
+def tenant(tmp_path: Path) -> Iterator[Tenant]:
+    """A started practice cloud without delays."""
+    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
+    cloud = Cloud(Journal(), tls.make(tmp_path), settings)
+    app = flask.Flask("practice")
+    for pages in [*cloud.blueprints(), cloud.control()]:
+        app.register_blueprint(pages)
+    transport = httpx.WSGITransport(app)
+    cloud.start(BASE, transport)
+    with httpx.Client(transport=transport, base_url=BASE) as http:
+        yield Tenant(http, settings)
+    cloud.stop()
+
+
+def context(tenant: Tenant, redis: Redis) -> Context:
+    """A run of the mailbox, signed in as the tenant's administrator."""
+    store, keys = Store(redis), (Fernet.generate_key().decode(),)
+    tenant_id = str(tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration").json()["issuer"].split("/")[-2])
+    run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE)
+    account = Account(tenant_id, "admin", "admin@contoso.com")
+    store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), Event(Kind.SIGNED_IN, now(), account=account))
+    graph_token, exchange_token = tenant.token(" ".join(GRAPH_SETUP_SCOPES)), tenant.token(EXCHANGE_SCOPE)
+
+    async def for_graph() -> str:
+        return graph_token
+
+    async def for_exchange() -> str:
+        return exchange_token
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(tenant.answer))
+    graph = Graph(http, for_graph, f"{BASE}/graph")
+    exchange = InvokeCommand(http, for_exchange, BASE, tenant_id, account.upn)
+    settings = Settings("https://bot.test", "", tenant.settings.bot_client_id, "", keys, graph_url=f"{BASE}/graph", exchange_url=BASE)
+    return Context(store.load(run.id), settings, store, Vault(redis, keys), graph, exchange, lambda: open_trace(graph, exchange))
+
+
+async def carry_out(tenant: Tenant, ctx: Context) -> None:
+    """A whole run: plan, both approvals, changes, consent, and what people say."""
+    engine = Engine(ctx, all_steps(), Silent(), lambda: True)
+    await engine.look()
+    assert ctx.run.plan is not None
+    plan = ctx.run.plan.id
+    ctx.store.append(
+        ctx.run.id, *(Event(Kind.APPROVED, now(), data={"plan": plan, "scope": scope}) for scope in ("mailbox", "tenant"))
+    )
+    await engine.make()
+    if ctx.fact("sp_id") and ctx.run.findings["admin_consent"].state is State.WAITING:
+        tenant.consent(ctx.fact("sp_id"), ctx.fact("exchange_sp_id"), ctx.fact("mail_send"))
+    for question, value in FORM.items():
+        ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value}))
+    await engine.make()
+
+
+@pytest.mark.skipif(not GRAPH_SPEC.exists(), reason="Graph's specification is not present")
+async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Redis):
+    """Every path, method and property of every body."""
+    ctx = context(tenant, redis)
+    await carry_out(tenant, ctx)
+    spec = Spec(GRAPH_SPEC)
+    assert [problem for asked in tenant.asked for problem in spec.problems(asked)] == []
+    assert {name for name in all_steps() if not ctx.run.settled(name)} <= {"test_mail", "agent_has_it", "agent_answer"}
+    assert {"PATCH", "POST", "GET"} == {asked.method for asked in tenant.asked}
+
+
+async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
+    """Once the secret is handed over, everything holds: an empty plan, and not one request that changes something."""
+    ctx = context(tenant, redis)
+    await carry_out(tenant, ctx)
+    ctx.store.hand_over(ctx.fact("key_id"))
+    ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
+    tenant.asked.clear()
+    tenant.cmdlets.clear()
+    again = context(tenant, redis)
+    await Engine(again, all_steps(), Silent(), lambda: True).look()
+    assert again.run.plan is not None
+    assert (again.run.plan.changes, tenant.writes) == ((), [])
+    await Engine(again, all_steps(), Silent(), lambda: True).make()
+    assert tenant.writes == []
+
+
+async def test_each_thing_is_made_once(tenant: Tenant, redis: Redis):
+    """Creating requests of a whole run, counted."""
+    await carry_out(tenant, context(tenant, redis))
+    made = [write for write in tenant.writes if write.startswith(("POST", "New-", "Enable-"))]
+    kinds = [re.sub(r"/[0-9a-f-]{36}", "/ID", write) for write in made]
+    twice = {"POST /oauth2PermissionGrants", "POST /servicePrincipals"}  # one a resource; the app's, and the message trace's
+    assert sorted(kind for kind in set(kinds) if kinds.count(kind) > 1 and kind not in twice) == []
+    bodies = [json.dumps(asked.body, sort_keys=True) for asked in tenant.asked if asked.method == "POST"]
+    assert len(bodies) == len(set(bodies))
+    assert MESSAGE_TRACE_APP_ID != EXCHANGE_APP_ID
+
+
+class _Webex(BaseHTTPRequestHandler):
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = urlsplit(self.path)
+        asked: list[Asked] = self.server.asked  # type: ignore[attr-defined]  # set by the fixture
+        asked.append(Asked(self.command, unquote(url.path).removeprefix("/v1"), parse_qs(url.query), json.loads(body) if body else None))
+        content = json.dumps({"id": "x", "items": [], "emails": ["a@b.c"]}).encode()
+        self.send_response(204 if self.command == "DELETE" else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "0" if self.command == "DELETE" else str(len(content)))
+        self.end_headers()
+        if self.command != "DELETE":
+            self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815  http.server's names
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's signature
+        """Say nothing."""
+
+
+@pytest.fixture
+def webex() -> Iterator[tuple[Webex, list[Asked]]]:
+    """The bot's client, and everything that it asks."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Webex)
+    server.daemon_threads = True
+    server.asked = []  # type: ignore[attr-defined]  # the handler reads it
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield Webex("token", f"http://127.0.0.1:{server.server_port}/v1/"), server.asked  # type: ignore[attr-defined]  # see above
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.skipif(not WEBEX_SPEC.exists(), reason="Webex's specification is not present")
+def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
+    """Every call of the bot's client; a card in an edit is the one thing that the reference does not name (DESIGN.md, decisions)."""
+    client, asked = webex
+    card = {"type": "AdaptiveCard", "version": "1.3", "body": []}
+    client.me(), client.person("p1"), client.message("m1"), client.action("a1"), client.members("r1"), client.membership("r1", "p1")
+    client.send(room_id="r1", text="t", card=card, parent_id="m1")
+    client.send(to_email="a@b.c", text="t", card=card)
+    client.send(to_person_id="p1", markdown="t")
+    client.edit("m1", "r1", "t", card)
+    client.delete("m1")
+    client.webhooks()
+    client.create_webhook(name="n", target_url="https://b.test/x", resource="messages", event="created", secret="s" * 20)
+    client.update_webhook("w1", name="n", target_url="https://b.test/x", secret="s" * 20)
+    client.delete_webhook("w1")
+    spec = Spec(WEBEX_SPEC, {"PUT /messages/{messageId}": {"attachments"}})
+    assert [problem for each in asked for problem in spec.problems(each)] == []
+    assert len(asked) == 15

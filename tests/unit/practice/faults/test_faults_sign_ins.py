@@ -1,0 +1,72 @@
+"""The sign-in log: what failed stands in it, as Entra would write it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def _newest(channel: Any) -> tuple[int, bool, str]:
+    """The newest row's error, whether it was interactive, and whose it is."""
+    row = channel.ground.tenant.sign_ins[-1]
+    assert row["appId"] == channel.ground.app["appId"]
+    assert bool(row["status"]["failureReason"]) is bool(row["status"]["errorCode"])
+    return row["status"]["errorCode"], row["isInteractive"], row["userPrincipalName"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("secret_id_pasted", 7000215),
+        ("redirect_removed", 50011),
+        ("form_common", 50194),
+        ("form_scope_unknown", 70011),
+        ("user_consent_off", 90094),
+        ("consent_declined", 65004),
+        ("assignment_required", 50105),
+    ],
+)
+def test_a_failed_generate_token_is_in_the_log(channel: Any, fault: str, code: int):
+    """Interactive, under the mailbox user and the email app."""
+    channel.post(f"fault/{fault}")
+    assert _newest(channel) == (code, True, "support@contoso.com")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("sessions_revoked", 50173),
+        ("token_idle", 700082),
+        ("tokens_invalid", 70000),
+        ("secret_expired", 7000222),
+        ("ca_blocks", 53003),
+        ("ca_asks_mfa", 50076),
+        ("ca_asks_device", 53000),
+        ("ca_asks_often", 70043),
+        ("account_locked", 50053),
+        ("password_expired", 50055),
+        ("account_disabled", 50057),
+    ],
+)
+def test_a_failed_refresh_is_in_the_log(channel: Any, fault: str, code: int):
+    """Not interactive: the interactive list of v1.0 does not show it."""
+    channel.stops("Before")
+    channel.post(f"fault/{fault}")
+    assert channel.stops("After") == "answer"
+    assert _newest(channel) == (code, False, "support@contoso.com")
+
+
+def test_a_person_meets_the_demand_that_a_refresh_cannot(channel: Any):
+    """A policy that asks for a second factor, or for a new sign-in, lets Generate Token through."""
+    for fault in ("ca_asks_mfa", "ca_asks_often"):
+        channel.post("restore")
+        channel.post(f"fault/{fault}")
+        assert channel.post("connect/generate_token", **{"as": "support@contoso.com"}).status_code == 200
+        assert _newest(channel) == (0, True, "support@contoso.com")
+
+
+def test_somebody_elses_sign_in_is_in_the_log_under_their_name(channel: Any):
+    """That is how a check can tell."""
+    channel.post("fault/token_of_other_user")
+    assert _newest(channel) == (0, True, "agent@contoso.com")

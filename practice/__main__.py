@@ -36,7 +36,7 @@ def diagnose(chosen: argparse.Namespace) -> int:
     """Try /check on what was chosen."""
     from practice.diagnose import Chosen, run  # noqa: PLC0415 - the others do not need it
 
-    return run(Chosen(tuple(chosen.only), chosen.singles, chosen.pairs, chosen.healthy, chosen.seed, chosen.minutes))
+    return run(Chosen(tuple(chosen.only), chosen.singles, chosen.pairs, chosen.healthy, chosen.seed, chosen.minutes, chosen.cards))
 
 
 def _diagnosing(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +45,7 @@ def _diagnosing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, metavar="N", help="so many pairs of faults")
     parser.add_argument("--healthy", action="store_true", help="every variation that is right")
     parser.add_argument("--seed", type=int, default=1, help="which pairs")
+    parser.add_argument("--cards", action="store_true", help="print the card of what is wrong")
     parser.add_argument("--minutes", type=float, default=40.0, help="stop after so many")
 
 

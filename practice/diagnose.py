@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ Json = dict[str, Any]
 CUSTOMER: Final = "kim@customer.example"
 PATIENCE_S: Final = 30.0
 SIGNED_IN_S: Final = 15.0
+LINK_S: Final = 2.0
 PAIRS_RIGHT: Final = 0.95
 KINDS: Final = ("single", "pair", "healthy", "unseen")
 
@@ -71,6 +73,7 @@ class Chosen:
     healthy: bool = False
     seed: int = 1
     minutes: float = 40.0
+    cards: bool = False
 
 
 def cases(chosen: Chosen) -> list[Case]:
@@ -118,6 +121,9 @@ class Diagnosis(Story):
         self.people.look()
         thread = str(self.people.say(REQUESTER, f"/check {MAILBOX}", SPACE)["id"])
         card = self._verdict(thread, PATIENCE_S)
+        if not links(card):  # the last finding may be drawn a moment before the link
+            with contextlib.suppress(NotSeenError):
+                card = self.people.wait_for("a link", lambda each: each["parentId"] == thread and bool(links(each)), LINK_S)
         offered = links(card)
         if not offered or not httpx.codes.is_success(self.people.open_link(ADMIN, offered[0]).status):
             return card
@@ -165,17 +171,19 @@ def _all(diagnosis: Diagnosis, every: list[Case], chosen: Chosen) -> Totals:
         seen, judged = _tried(diagnosis, case, number)
         seconds = time.monotonic() - started
         totals.add(case.kind, right=judged.right, seconds=seconds)
-        _say("\n".join(_row(number, len(every), case, seen, judged, seconds)))
+        _say("\n".join(_row(number, len(every), case, seen.first if seen else "", judged, seconds)))
+        if chosen.cards and seen and not judged.right:
+            _say(textwrap.indent(seen.text, "              | "))
     return totals
 
 
-def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[str, Judgement]:
+def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, Judgement]:
     try:
         seen = diagnosis.ask_about(case, number)
     except (NotSeenError, httpx.HTTPError) as error:
-        return "", Judgement(right=False, why=str(error))
+        return None, Judgement(right=False, why=str(error))
     judged = verdicts.judge(seen, case.faults[0]) if len(case.faults) == 1 else verdicts.judge_pair(seen, case.faults)
-    return seen.first, judged
+    return seen, judged
 
 
 def _row(number: int, of: int, case: Case, first: str, judged: Judgement, seconds: float) -> Iterator[str]:  # noqa: PLR0913, PLR0917 - a row has these

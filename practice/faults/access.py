@@ -99,7 +99,7 @@ FAULTS: Final = (
         _account(sign_in_error=50053),
         ("account_locked",),
         "answer",
-        "account",
+        "access",
     ),
     Fault(
         "password_expired",
@@ -108,7 +108,7 @@ FAULTS: Final = (
         _account(sign_in_error=50055),
         ("password_expired",),
         "answer",
-        "account",
+        "access",
     ),
     Fault(
         "account_at_risk",
@@ -117,6 +117,6 @@ FAULTS: Final = (
         _account(sign_in_error=53011),
         ("mfa_registration_needed",),
         "answer",
-        "account",
+        "access",
     ),
 )

@@ -9,32 +9,50 @@ from typing import Final
 
 from practice.faults.model import Fault, Level
 
-#: What a broken object hides or explains: a fault there cannot be told from the other, so the two are no pair.
+#: What only a login as the mailbox shows, in the order in which it comes to light: each hides those after it.
+LOGIN: Final = (
+    "service",
+    "exchange_sp",
+    "user",
+    "app",
+    "principal",
+    "secret",
+    "grant",
+    "account",
+    "token",
+    "access",
+    "smtp_server",
+    "smtp_auth",
+    "reply",
+)
+#: What a broken object hides or explains beside that: a fault there cannot be told from the other, so the two are no pair.
 HIDES: Final = {
-    "user": "smtp_auth forwarding copy policy restricted grant token account access form secret principal app redirect smtp_server",
-    "app": "secret redirect permissions principal grant token form exchange_sp",
-    "principal": "grant token form exchange_sp",
-    "exchange_sp": "grant token form",
-    "secret": "form token",
-    "grant": "form token",
+    "user": "forwarding copy policy restricted redirect",
+    "app": "redirect permissions",
+    "service": "forwarding policy remote_domain rules restricted redirect permissions",
+    "exchange_sp": "forwarding policy remote_domain rules restricted redirect permissions",
     "redirect": "form",
-    "account": "token access form grant smtp_auth",
-    "access": "token form account smtp_auth",
-    "token": "form account access",
-    "smtp_server": "smtp_auth access account",
-    "service": "app principal secret grant token form account access redirect exchange_sp permissions smtp_auth user forwarding policy "
-    "remote_domain rules restricted",
     "forwarding": "restricted",
     "policy": "restricted",
     "remote_domain": "restricted",
     "rules": "restricted",
 }
+#: What is read from a setting, so that no failed login hides it.
+READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "smtp_server"})
 
 
 def compatible(one: Fault, other: Fault) -> bool:
     """Whether both are causes that can be seen beside each other."""
-    apart = one.on != other.on and other.on not in HIDES.get(one.on, "").split() and one.on not in HIDES.get(other.on, "").split()
+    apart = one.on != other.on and not _hides(one.on, other.on) and not _hides(other.on, one.on)
     return one.level is other.level is Level.CAUSE and apart
+
+
+def _hides(one: str, other: str) -> bool:
+    if other in HIDES.get(one, "").split() or (one in LOGIN and other == "form"):
+        return True
+    if one not in LOGIN or other not in LOGIN or LOGIN.index(one) > LOGIN.index(other):
+        return False
+    return other not in READ or one in {"service", "exchange_sp", "user"} or {one, other} <= {"app", "principal", "secret", "grant"}
 
 
 def pairs(faults: Iterable[Fault], count: int, seed: int) -> list[tuple[Fault, Fault]]:

@@ -55,7 +55,7 @@ FAULTS: Final = (
         _replies(CRITERIA),
         ("smtp_login_blocked",),
         "answer",
-        "smtp_auth",
+        "reply",
     ),
     Fault(
         "smtp_token_refused",
@@ -64,7 +64,7 @@ FAULTS: Final = (
         _replies(sasl.REFUSED),
         ("smtp_token_refused",),
         "answer",
-        "smtp_auth",
+        "reply",
     ),
     Fault(
         "smtp_too_many_connections",
@@ -73,7 +73,7 @@ FAULTS: Final = (
         _replies(CONCURRENT),
         ("smtp_too_many_connections",),
         "answer",
-        "smtp_auth",
+        "reply",
     ),
     Fault(
         "smtp_busy",
@@ -82,7 +82,7 @@ FAULTS: Final = (
         _replies(TEMPORARY),
         ("smtp_busy",),
         "answer",
-        "smtp_auth",
+        "reply",
     ),
     Fault(
         "smtp_unreachable",

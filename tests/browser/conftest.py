@@ -32,7 +32,9 @@ def _chromium() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run("apt-get update -qq; apt-get install -y -qq chromium fonts-inter", shell=True, env=env, capture_output=True, check=False)  # noqa: S602, S607  our own words
+        subprocess.run(
+            "apt-get update -qq; apt-get install -y -qq chromium fonts-inter", shell=True, env=env, capture_output=True, check=False
+        )  # noqa: S602, S607  our own words
         found = shutil.which("chromium")
     if found is None:
         pytest.skip("no Chromium on this machine, and it cannot be installed: the browser tests are left out")

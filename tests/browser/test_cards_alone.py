@@ -92,7 +92,11 @@ def test_nothing_overflows(blank: Any, theme: str, width: int):
 def test_a_card_that_is_too_wide_is_found(blank: Any):
     """The measure can fail: a word that cannot be broken widens a fact set, and is seen."""
     wide = {"type": "FactSet", "facts": [{"title": "Address", "value": "x" * 400}]}
-    card = {"type": "AdaptiveCard", "version": "1.3", "body": [{"type": "ColumnSet", "columns": [{"type": "Column", "width": "900px", "items": [wide]}]}]}
+    card = {
+        "type": "AdaptiveCard",
+        "version": "1.3",
+        "body": [{"type": "ColumnSet", "columns": [{"type": "Column", "width": "900px", "items": [wide]}]}],
+    }
     assert blank.evaluate(DRAW, [card, "light", 390])["out"] != []
 
 

@@ -142,7 +142,14 @@ def person(identifier: str, email: str, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def anna(desk: Desk) -> Talk:
     """Anna, who asks for runs, pressing a button in the space."""
-    return Talk(desk, WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna"), "room-1", direct=False, thread="thread-1", message="card-1")
+    return Talk(
+        desk,
+        WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna"),
+        "room-1",
+        direct=False,
+        thread="thread-1",
+        message="card-1",
+    )
 
 
 @pytest.fixture

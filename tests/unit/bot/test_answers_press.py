@@ -20,7 +20,9 @@ Said = Callable[[], list[tuple[str, str]]]
 LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "x")
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
-ON_A_RUN = sorted(set(answers()) - {"setup", "setup_again", "help", "status", "check", "fix", "explain"} - {v for v in answers() if v.startswith("tac")})
+ON_A_RUN = sorted(
+    set(answers()) - {"setup", "setup_again", "help", "status", "check", "fix", "explain"} - {v for v in answers() if v.startswith("tac")}
+)
 RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}
 
 
@@ -147,7 +149,9 @@ def test_a_word_is_kept(anna: Talk, begin: Begin, do: str):
     assert {name: answer.value for name, answer in anna.desk.store.load(run.id).answers.items()} == wanted
 
 
-@pytest.mark.parametrize(("reason", "kept"), [("  on   leave ", "skip:on leave"), ("", None), ("   ", None), ("x" * 900, "skip:" + "x" * 200)])
+@pytest.mark.parametrize(
+    ("reason", "kept"), [("  on   leave ", "skip:on leave"), ("", None), ("   ", None), ("x" * 900, "skip:" + "x" * 200)]
+)
 def test_skipping_takes_a_reason(anna: Talk, begin: Begin, reason: str, kept: str | None):
     """One line, not too long; without one nothing is skipped."""
     run = begin(SIGNED_IN)
@@ -164,7 +168,8 @@ def test_another_try_drops_the_last_sign_in(anna: Talk, begin: Begin):
 
 
 @pytest.mark.parametrize(
-    ("address", "kept"), [("Carl@contoso.com", "carl@contoso.com"), ("carl@fabrikam.com", ""), ("carl", ""), ("", ""), ("a@contoso.com b@contoso.com", "")]
+    ("address", "kept"),
+    [("Carl@contoso.com", "carl@contoso.com"), ("carl@fabrikam.com", ""), ("carl", ""), ("", ""), ("a@contoso.com b@contoso.com", "")],
 )
 @pytest.mark.parametrize(("do", "question"), [("ask_administrator", "administrator"), ("ask_consent", "consent_administrator")])
 def test_somebody_else_is_asked(anna: Talk, begin: Begin, do: str, question: str, address: str, kept: str):
@@ -212,13 +217,20 @@ def test_a_mailbox_that_is_busy(anna: Talk, begin: Begin, webex_script: Any, rep
     """The first card of a run without a mailbox cannot take another run's."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     busy = begin()
-    other = anna.desk.store.open(replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, {**anna.place, "message": "typed-2"})
+    other = anna.desk.store.open(
+        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, {**anna.place, "message": "typed-2"}
+    )
     press(anna, "intake", run=other.id, **RIGHT, mailbox="support@example.test")
     assert (anna.desk.store.load(other.id).detailed, anna.desk.store.running("support@example.test")) == (False, busy.id)
 
 
 @pytest.mark.parametrize(
-    ("pasted", "key"), [("AADSTS7000215: Invalid client secret", "cause.client_secret_wrong"), ("my cat", "notice.unexplained_title"), ("", "notice.unexplained_title")]
+    ("pasted", "key"),
+    [
+        ("AADSTS7000215: Invalid client secret", "cause.client_secret_wrong"),
+        ("my cat", "notice.unexplained_title"),
+        ("", "notice.unexplained_title"),
+    ],
 )
 def test_a_pasted_error_is_explained(anna: Talk, said: Said, pasted: str, key: str):
     """Or it is said that it is not known."""

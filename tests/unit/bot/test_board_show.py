@@ -12,12 +12,12 @@ import pytest
 from adaptive_cards import notice
 from adaptive_cards.views import NoticeView
 from bot import board
-from bot.board import EDITS, Face, Shown
+from bot.board import EDITS, Face
 from bot.desk import Desk
 from bot.webex import WebexError
 from jobs import codec
 from jobs.clock import now
-from jobs.model import Words, verbatim
+from jobs.model import verbatim
 from jobs.run import Run
 
 Said = Callable[[], list[tuple[str, str]]]
@@ -157,4 +157,3 @@ def test_a_forgotten_card_is_posted_again(desk: Desk, run: Run, said: Said):
 def test_the_mark_follows_from_what_is_shown():
     """The same view has the same mark, another has another."""
     assert face("a").mark == face("a").mark != face("b").mark
-    assert Shown("m", "r", "x", "", now()) != Words("x")

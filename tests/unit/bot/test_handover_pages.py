@@ -23,7 +23,9 @@ from jobs.run import Event, Kind, Run
 
 SECRET = "s3cret~Value.<b>"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
-MADE = Event(Kind.FOUND, now(), step="client_secret", finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"}))
+MADE = Event(
+    Kind.FOUND, now(), step="client_secret", finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"})
+)
 
 
 @pytest.fixture
@@ -83,7 +85,11 @@ def test_of_fifty_readers_one_sees_it(desk: Desk, browser: FlaskClient, run: Run
 def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
     """No cache, no referrer, nothing from elsewhere."""
     page = getattr(browser, method)(address)
-    assert (page.headers["Cache-Control"], page.headers["Referrer-Policy"], page.headers["X-Robots-Tag"]) == ("no-store", "no-referrer", "noindex")
+    assert (page.headers["Cache-Control"], page.headers["Referrer-Policy"], page.headers["X-Robots-Tag"]) == (
+        "no-store",
+        "no-referrer",
+        "noindex",
+    )
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
@@ -93,7 +99,9 @@ def test_no_other_method(desk: Desk, browser: FlaskClient, run: Run, address: st
     assert (getattr(browser, method)(address).status_code, desk.vault.holds(f"secret:{run.id}")) == (status, True)
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("get", "/handover/none", 404), ("post", "/handover/none", 410), ("post", "/handover/none/renew", 404)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("get", "/handover/none", 404), ("post", "/handover/none", 410), ("post", "/handover/none/renew", 404)]
+)
 def test_an_unknown_link(browser: FlaskClient, method: str, path: str, status: int):
     """Shows nothing."""
     assert getattr(browser, method)(path).status_code == status

@@ -22,10 +22,15 @@ MEMBERS = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
 def space(desk: Desk, webex_script: Any, reply: Any) -> Callable[..., None]:
     """Scripts a message, who wrote it, and who is in the space."""
 
-    def script(words: str = "/help", *, who: str = "anna", kind: str = "group", members: list[tuple[str, str]] = MEMBERS, **more: Any) -> None:
+    def script(
+        words: str = "/help", *, who: str = "anna", kind: str = "group", members: list[tuple[str, str]] = MEMBERS, **more: Any
+    ) -> None:
         message = {"id": "m1", "roomId": "room-1", "roomType": kind, "personId": who, "personEmail": f"{who}@example.test", "text": words}
         webex_script.on("GET", "/messages/m1", reply(body=message | more))
-        items = [{"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind} for i, e in members]
+        items = [
+            {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind}
+            for i, e in members
+        ]
         webex_script.on("GET", "/memberships", reply(body={"items": items}))
 
     return script
@@ -68,7 +73,10 @@ def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, c
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
-@pytest.mark.parametrize(("created", "stale"), [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), (now().isoformat(), False)])
+@pytest.mark.parametrize(
+    ("created", "stale"),
+    [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), (now().isoformat(), False)],
+)
 def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the table
     """An age that cannot be read is none: the event was signed all the same."""
     assert inbox.stale(created) is stale
@@ -82,7 +90,9 @@ def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the tabl
         ({"emails": []}, "refused.organisation"),
     ],
 )
-def test_guests_and_strangers_are_refused(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any], key: str):
+def test_guests_and_strangers_are_refused(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any], key: str
+):
     """Politely, and without a word about any channel."""
     person(webex_script, reply, **more)
     space("/status", who="eve", kind="direct")
@@ -132,7 +142,11 @@ def test_a_message_that_is_gone(space: Callable[..., None], said: Said, webex_sc
 
 def press(webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str = "bot-1", who: str = "anna") -> None:
     """Scripts a card answer."""
-    webex_script.on("GET", "/attachment/actions/a1", reply(body={"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1", "inputs": inputs}))
+    webex_script.on(
+        "GET",
+        "/attachment/actions/a1",
+        reply(body={"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1", "inputs": inputs}),
+    )
     webex_script.on("GET", "/messages/card-9", reply(body={"id": "card-9", "roomId": "room-1", "roomType": "group", "personId": card_of}))
     inbox.receive("attachmentActions", "a1", who, "room-1")
 
@@ -144,8 +158,12 @@ def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_scrip
     assert [method for method, _ in said()] == ["POST"]
 
 
-@pytest.mark.parametrize(("inputs", "card_of"), [({"do": "help"}, "other-bot"), ({"do": "no_such"}, "bot-1"), ({}, "bot-1"), ({"do": ["help"]}, "bot-1")])
-def test_a_forged_press_does_nothing(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str):
+@pytest.mark.parametrize(
+    ("inputs", "card_of"), [({"do": "help"}, "other-bot"), ({"do": "no_such"}, "bot-1"), ({}, "bot-1"), ({"do": ["help"]}, "bot-1")]
+)
+def test_a_forged_press_does_nothing(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str
+):
     """Another's card, or a verb that there is not."""
     space()
     press(webex_script, reply, inputs, card_of)
@@ -175,9 +193,13 @@ def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], 
         ([*MEMBERS, ("eve", "eve@fabrikam.test")], "ms-bot-1", "group", 0),
     ],
 )
-def test_joining_a_space(desk: Desk, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, answers: int):
+def test_joining_a_space(
+    desk: Desk, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, answers: int
+):
     """The bot greets where it was added and everybody may know what it does; others' joining is not its business."""
-    rows = [{"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind} for i, e in members]
+    rows = [
+        {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind} for i, e in members
+    ]
     mine = [row for row in rows if row["personId"] == "bot-1"]
     webex_script.on("GET", "/memberships", reply(body={"items": mine}), reply(body={"items": rows}))
     inbox.receive("memberships", membership, "bot-1", "room-1")

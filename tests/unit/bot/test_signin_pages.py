@@ -25,7 +25,9 @@ from jobs.run import Event, Kind, Run
 TENANT = "11111111-2222-3333-4444-555555555555"
 BACK = "/microsoft/callback"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
-APP = Event(Kind.FOUND, now(), step="application", finding=Finding("application", State.OK, facts={"client_id": "email-app", "app_name": "Mail"}))
+APP = Event(
+    Kind.FOUND, now(), step="application", finding=Finding("application", State.OK, facts={"client_id": "email-app", "app_name": "Mail"})
+)
 
 
 @pytest.fixture
@@ -50,7 +52,11 @@ def path(here: Desk, run: Run, kind: str = "signin") -> str:
 
 def away(page: Any) -> str:
     """Where the page's button leads."""
-    return page.text.partition('href="https://' if 'href="https://' in page.text else 'href="http://')[2].partition('"')[0].replace("&amp;", "&")
+    return (
+        page.text.partition('href="https://' if 'href="https://' in page.text else 'href="http://')[2]
+        .partition('"')[0]
+        .replace("&amp;", "&")
+    )
 
 
 def depart(here: Desk, browser: FlaskClient, run: Run, kind: str = "signin") -> dict[str, str]:
@@ -157,7 +163,9 @@ def test_a_token_that_is_not_ours(here: Desk, browser: FlaskClient, provider: An
 
 def test_a_run_stays_in_its_tenant(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """Once something was changed, an administrator of another tenant cannot go on."""
-    facts = Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK, facts={"tenant_id": "99999999-2222-3333-4444-555555555555"}))
+    facts = Event(
+        Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK, facts={"tenant_id": "99999999-2222-3333-4444-555555555555"})
+    )
     run = begin(facts, Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)))
     browser.get(BACK, query_string=signed(here, browser, provider, run))
     assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.PROBLEM, False)
@@ -235,13 +243,24 @@ def test_a_state_is_sealed_and_ends(here: Desk, redis: Any):
 
 
 @pytest.mark.parametrize(("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)])
-def test_only_the_mailbox_user_rehearses(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run], object_id: str, counts: bool):  # noqa: FBT001  a column of the table
+def test_only_the_mailbox_user_rehearses(
+    here: Desk,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    object_id: str,
+    counts: bool,  # noqa: FBT001  a column of the table
+):
     """By the object id of the validated token; the tokens are sealed, and only then."""
     facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
     here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(here, browser, run, "rehearsal")
-    assert (asked["login_hint"], asked["prompt"], "https://outlook.office.com/SMTP.Send" in asked["scope"]) == ("support@contoso.com", "login", True)
+    assert (asked["login_hint"], asked["prompt"], "https://outlook.office.com/SMTP.Send" in asked["scope"]) == (
+        "support@contoso.com",
+        "login",
+        True,
+    )
     browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
     event = last(here, run)
     assert (event.kind, event.data.get("cause")) == ((Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user"))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adaptive_cards.texts import has
 from bot.turns import Whose, stage, whose
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
 from jobs.run import Answer, Plan, Run
@@ -81,7 +82,5 @@ def test_an_ended_run_is_nobodys(ended: str, key: str):
 
 def test_every_step_that_waits_has_words():
     """Whatever step a person is waited for at, the sentence is in the catalogue."""
-    from adaptive_cards.texts import has  # noqa: PLC0415  only this test reads it
-
     keys = {whose(found(APPROVED, waits(name, Turn.REQUESTER))).words.key for name in steps_of(NEW)}
     assert {key for key in keys if not has(key)} == set()

@@ -127,7 +127,7 @@ def told(ctx: Context) -> list[tuple[str, str]]:
     return [(str(e.kind), e.step) for e in ctx.store.events(ctx.run.id) if e.kind not in known and e.step != "given"]
 
 
-def test_what_needs_nothing_runs_at_the_same_time(given):
+def test_what_needs_nothing_runs_at_the_same_time(given: Callable[..., Context]):
     """Each waits for the other to have begun, which only works together."""
     both = asyncio.Barrier(2)
 
@@ -140,7 +140,7 @@ def test_what_needs_nothing_runs_at_the_same_time(given):
     assert {name: f.state for name, f in ctx.run.findings.items() if name != "given"} == {"a": State.OK, "b": State.OK}
 
 
-def test_a_look_records_a_plan_and_changes_nothing(given):
+def test_a_look_records_a_plan_and_changes_nothing(given: Callable[..., Context]):
     """What follows from a fact that does not hold is planned unseen."""
     a, b, c, ctx = Fact("a", State.WRONG), Fact("b", needs=("a",)), Fact("c", automatic=False), given()
     carry_out(engine(ctx, a, b, c).look())
@@ -151,7 +151,7 @@ def test_a_look_records_a_plan_and_changes_nothing(given):
     assert (ctx.run.plan.changes, ctx.run.plan.id) == (changes, digest(changes))
 
 
-def test_another_plan_has_another_id(given):
+def test_another_plan_has_another_id(given: Callable[..., Context]):
     """And the same plan the same."""
     line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
     others = [(replace(line, after=EMPTY),), (replace(line, scope=Scope.TENANT),), (line, line), ()]
@@ -159,7 +159,7 @@ def test_another_plan_has_another_id(given):
     assert len({digest(changes) for changes in [(line,), *others]}) == 5
 
 
-def test_needs_come_first(given):
+def test_needs_come_first(given: Callable[..., Context]):
     """A step is looked at only once what it needs is settled."""
     order: list[str] = []
 
@@ -175,7 +175,7 @@ def test_needs_come_first(given):
     assert order == ["a", "b", "c"]
 
 
-def test_an_approved_change_is_made_and_proven(given):
+def test_an_approved_change_is_made_and_proven(given: Callable[..., Context]):
     """Saved before, saved after, read back; only inspect calls it done."""
     a, ctx = Fact("a", State.WRONG, State.OK), given()
     approve(ctx, a)
@@ -185,7 +185,7 @@ def test_an_approved_change_is_made_and_proven(given):
     assert ctx.run.settled("a")
 
 
-def test_what_holds_is_not_changed(given):
+def test_what_holds_is_not_changed(given: Callable[..., Context]):
     """A second run writes nothing."""
     a, ctx = Fact("a"), given()
     approve(ctx, a)
@@ -193,14 +193,14 @@ def test_what_holds_is_not_changed(given):
     assert a.log == ["inspect"]
 
 
-def test_nothing_is_changed_without_an_approval(given):
+def test_nothing_is_changed_without_an_approval(given: Callable[..., Context]):
     """The approver is waited for."""
     a, ctx = Fact("a", State.WRONG), given()
     carry_out(engine(ctx, a).make())
     assert (a.log, ctx.run.findings["a"]) == (["inspect"], a.waits_for(Turn.APPROVER, Words("seen.not_approved")))
 
 
-def test_what_cannot_be_mended_stays_wrong(given):
+def test_what_cannot_be_mended_stays_wrong(given: Callable[..., Context]):
     """A step without a change of its own is only told; a free one needs no approval."""
     a, b, ctx = Fact("a", State.WRONG, changes=False), Fact("b", State.WRONG, State.OK, changes=False, free=True), given()
     carry_out(engine(ctx, a, b).make())
@@ -208,7 +208,7 @@ def test_what_cannot_be_mended_stays_wrong(given):
     assert ctx.run.findings["a"].state is State.WRONG
 
 
-def test_after_holds_a_change_back(given):
+def test_after_holds_a_change_back(given: Callable[..., Context]):
     """Until the other step is settled; then it is tried again by itself."""
     gate, ctx = Fact("gate", State.WAITING), given()
     a = Fact("a", *[State.WRONG] * 3, State.OK, after=("gate",))
@@ -220,7 +220,7 @@ def test_after_holds_a_change_back(given):
     assert a.log == ["inspect"] * 3 + ["apply", "inspect"]
 
 
-def test_an_answer_is_asked_for(given):
+def test_an_answer_is_asked_for(given: Callable[..., Context]):
     """A change that takes somebody's word waits for it."""
     a, ctx = Fact("a", State.WRONG, asks="rehearse"), given()
     approve(ctx, a)
@@ -228,7 +228,7 @@ def test_an_answer_is_asked_for(given):
     assert ctx.run.findings["a"] == a.waits_for(Turn.MAILBOX_USER, Words("seen.asked"))
 
 
-def test_an_answer_that_comes_meanwhile_counts_at_once(given):
+def test_an_answer_that_comes_meanwhile_counts_at_once(given: Callable[..., Context]):
     """The step is tried again in the same walk."""
     a, b, ctx = Fact("a", State.WRONG, State.WRONG, State.OK, asks="rehearse"), Fact("b"), given()
     approve(ctx, a)
@@ -243,7 +243,7 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(given):
     assert a.log == ["inspect", "inspect", "apply", "inspect"]
 
 
-def test_a_change_that_shows_late_is_read_again(given):
+def test_a_change_that_shows_late_is_read_again(given: Callable[..., Context]):
     """With longer and longer pauses; a long one says on the card what is waited for."""
     a, ctx = Fact("a", *[State.WRONG] * 5, State.OK), given()
     approve(ctx, a)
@@ -252,7 +252,7 @@ def test_a_change_that_shows_late_is_read_again(given):
     assert told(ctx).count(("found", "a")) == 2
 
 
-def test_a_change_that_never_shows_parks_the_run(given):
+def test_a_change_that_never_shows_parks_the_run(given: Callable[..., Context]):
     """Time is waited for, the worker is free, and for five minutes nothing is written a second time."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -264,7 +264,7 @@ def test_a_change_that_never_shows_parks_the_run(given):
 
 
 @pytest.mark.parametrize(("changed", "tries"), [({"application": now()}, 3), ({}, 1)])
-def test_not_found_after_a_write_of_ours_is_asked_again(given, changed: dict[str, Any], tries: int):
+def test_not_found_after_a_write_of_ours_is_asked_again(given: Callable[..., Context], changed: dict[str, Any], tries: int):
     """Without such a write, not found is not found."""
     a, ctx = Fact("a"), given(changed=changed)
     a.hooks["inspect"] = raising(NotFound("not_found", SAID), NotFound("not_found", SAID))
@@ -272,7 +272,7 @@ def test_not_found_after_a_write_of_ours_is_asked_again(given, changed: dict[str
     assert (len(a.log), ctx.run.findings["a"].state) == (tries, State.OK if changed else State.UNKNOWN)
 
 
-def test_already_there_is_success_for_whoever_asked(given):
+def test_already_there_is_success_for_whoever_asked(given: Callable[..., Context]):
     """An earlier try has made it: inspect decides."""
     a, ctx = Fact("a", State.WRONG, State.OK), given()
     a.hooks["apply"] = raising(AlreadyThere("already_there", SAID))
@@ -281,7 +281,7 @@ def test_already_there_is_success_for_whoever_asked(given):
     assert (a.log, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], True)
 
 
-def test_a_refused_change_is_told(given):
+def test_a_refused_change_is_told(given: Callable[..., Context]):
     """With the cloud's words; nothing is said to have changed."""
     a, ctx = Fact("a", State.WRONG), given()
     a.hooks["apply"] = raising(NotAllowed("not_allowed", SAID))
@@ -291,7 +291,7 @@ def test_a_refused_change_is_told(given):
     assert ctx.run.changed["a"].done is None
 
 
-def test_a_step_may_know_better(given):
+def test_a_step_may_know_better(given: Callable[..., Context]):
     """Its own word about an error of its change comes first."""
 
     class Knowing(Fact):
@@ -306,7 +306,7 @@ def test_a_step_may_know_better(given):
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-def test_a_dead_sign_in_ends_the_walk(given, where: str):
+def test_a_dead_sign_in_ends_the_walk(given: Callable[..., Context], where: str):
     """Whatever else is under way is left; the run asks for a sign-in."""
     a, b, ctx = Fact("a", State.WRONG), Fact("b"), given()
     a.hooks[where] = raising(SignInNeeded("sign_in_expired", SAID))
@@ -321,7 +321,7 @@ def test_a_dead_sign_in_ends_the_walk(given, where: str):
     assert "b" not in ctx.run.findings
 
 
-def test_a_lost_lease_writes_nothing_more(given):
+def test_a_lost_lease_writes_nothing_more(given: Callable[..., Context]):
     """Another worker has the run."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -331,7 +331,7 @@ def test_a_lost_lease_writes_nothing_more(given):
     assert (a.log, told(ctx)) == ([], before)
 
 
-def test_a_lease_that_is_lost_before_a_change_makes_none(given):
+def test_a_lease_that_is_lost_before_a_change_makes_none(given: Callable[..., Context]):
     """The word comes before the side effect, so without the lease there is no side effect."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -346,7 +346,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(given):
     assert a.log == ["inspect"]
 
 
-def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(given):
+def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(given: Callable[..., Context]):
     """What is under way ends and is recorded; what would follow does not begin."""
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
     a.hooks["apply"] = appending(Event(Kind.CANCELLED, now()))
@@ -356,7 +356,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(given):
 
 
 @pytest.mark.parametrize(("shows", "log"), [([State.OK], ["inspect"]), ([State.WRONG, State.OK], ["inspect", "apply", "inspect"])])
-def test_a_death_between_changing_and_changed_is_looked_at_first(given, shows: list[State], log: list[str]):
+def test_a_death_between_changing_and_changed_is_looked_at_first(given: Callable[..., Context], shows: list[State], log: list[str]):
     """If the change was made it is not made again, and what was there before the first try is kept."""
     a, ctx = Fact("a", *shows), given()
     approve(ctx, a)
@@ -366,7 +366,7 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(given, shows: l
     assert (a.log, ctx.run.settled("a"), ctx.run.changed["a"].before) == (log, True, before)
 
 
-def test_a_cloud_that_is_away_stops_nothing_else(given):
+def test_a_cloud_that_is_away_stops_nothing_else(given: Callable[..., Context]):
     """It is looked at again later, by itself."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
@@ -375,7 +375,7 @@ def test_a_cloud_that_is_away_stops_nothing_else(given):
     assert ctx.run.findings["a"].until is not None
 
 
-def test_a_check_looks_once_and_says_what_it_left_out(given):
+def test_a_check_looks_once_and_says_what_it_left_out(given: Callable[..., Context]):
     """Without the access, without what it needs, and where the cloud refuses."""
     a, b = Fact("a", State.WRONG, access=Access.NONE), Fact("b", needs=("a",), access=Access.NONE)
     c, d, ctx = Fact("c", access=Access.ADMIN), Fact("d", access=Access.NONE), given()

@@ -11,7 +11,7 @@ import pytest
 from jobs import session, setup
 from jobs.clock import now
 from jobs.microsoft.errors import SignInNeeded
-from jobs.model import Account, Change, Finding, Person, Scope, State, Turn, Words
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
 from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime, use
 from jobs.settings import Settings
@@ -43,7 +43,7 @@ def runtime(work_settings: Settings, store: Store, vault: Vault) -> Runtime:
 
 
 @pytest.fixture
-def opened(store: Store, asker: Person, channel) -> Run:
+def opened(store: Store, asker: Person, channel: Channel) -> Run:
     """A run of the mailbox."""
     return store.open(channel, asker, PLACE)
 
@@ -52,7 +52,7 @@ Say = Callable[..., Run]
 
 
 @pytest.fixture
-def say(store: Store, opened: Run, channel) -> Say:
+def say(store: Store, opened: Run, channel: Channel) -> Say:
     """Appends to the run, details first, and gives the run."""
 
     def append(*events: Event) -> Run:

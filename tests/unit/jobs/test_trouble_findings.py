@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from jobs.clock import now
 from jobs.microsoft.errors import CloudError, NotAllowed, NotFound, Rejected, Said, Settling, Transient, Unreadable
 from jobs.model import State, Turn, verbatim
+from jobs.step import Context
 from jobs.steps.ids import Ids
 from jobs.trouble import AGAIN_S, finding_of, settles
 
@@ -17,7 +19,7 @@ SAID = Said("graph", 503, "ServiceUnavailable", "Try later")
 
 @pytest.mark.parametrize("kind", [Transient, Unreadable])
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
-def test_what_may_pass_is_tried_again(given, kind: type[CloudError], waits: int):
+def test_what_may_pass_is_tried_again(given: Callable[..., Context], kind: type[CloudError], waits: int):
     """After longer and longer pauses."""
     found = finding_of(Ids(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.cause, found.seen) == (
@@ -33,14 +35,14 @@ def test_what_may_pass_is_tried_again(given, kind: type[CloudError], waits: int)
 @pytest.mark.parametrize(
     ("error", "waits"), [(Transient("throttled", SAID), len(AGAIN_S)), (NotAllowed("not_allowed", SAID), 0), (Rejected("x", SAID), 0)]
 )
-def test_everything_else_is_a_persons_turn(given, error: CloudError, waits: int):
+def test_everything_else_is_a_persons_turn(given: Callable[..., Context], error: CloudError, waits: int):
     """So is what did not pass after seven tries."""
     found = finding_of(Ids(), error, given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.until) == (State.UNKNOWN, Turn.ADMINISTRATOR, None)
 
 
 @pytest.mark.parametrize(("said", "words"), [(Said("graph", code="C"), "C"), (Said("graph"), "not_found")])
-def test_an_error_without_words_is_told_by_its_code(given, said: Said, words: str):
+def test_an_error_without_words_is_told_by_its_code(given: Callable[..., Context], said: Said, words: str):
     """Something always stands there."""
     assert finding_of(Ids(), NotFound("not_found", said), given().run).seen == verbatim(words)
 
@@ -56,6 +58,6 @@ def test_an_error_without_words_is_told_by_its_code(given, said: Said, words: st
         (NotFound("not_found", SAID), None, False),
     ],
 )
-def test_what_a_write_of_ours_explains(given, error: CloudError, ago: timedelta | None, settling: bool):  # noqa: FBT001  a column of the table
+def test_what_a_write_of_ours_explains(given: Callable[..., Context], error: CloudError, ago: timedelta | None, settling: bool):  # noqa: FBT001  a column of the table
     """Only what replicates, and only for five minutes."""
     assert settles(error, given(changed={"application": now() - ago} if ago else {}).run) is settling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from jobs.clock import now
 from jobs.model import Evidence, Finding, State, Turn, Words
 from jobs.run import Event, Kind
+from jobs.step import Context
 from jobs.steps.answer import AgentAnswer, AgentHasIt
 
 HAS, ANSWER = AgentHasIt(), AgentAnswer()
@@ -22,24 +24,24 @@ def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, 
     return sent | {"recipientAddress": recipient, "subject": f"RE: Webex email test {ctx.run.id}", "status": status}
 
 
-async def test_an_agent_is_asked(given):
+async def test_an_agent_is_asked(given: Callable[..., Context]):
     """Nobody has said that it is there."""
     found = await HAS.inspect(given())
     assert found == Finding("agent_has_it", State.WAITING, seen=Words("seen.agent_asked"), waiting_for=Turn.AGENT)
 
 
-async def test_an_agents_word_counts(given):
+async def test_an_agents_word_counts(given: Callable[..., Context]):
     """Somebody at the desktop has it."""
     assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding("agent_has_it", State.OK, seen=Words("seen.said_by_agent"))
 
 
-async def test_an_answer_shows_it_better(given):
+async def test_an_answer_shows_it_better(given: Callable[..., Context]):
     """Whoever answered has had it."""
     answered = Event(Kind.FOUND, now(), step="agent_answer", finding=Finding("agent_answer", State.OK))
     assert await HAS.inspect(given(events=(answered,))) == Finding("agent_has_it", State.OK, seen=Words("seen.shown_by_answer"))
 
 
-async def test_a_delivered_answer_is_the_proof(given, cloud):
+async def test_a_delivered_answer_is_the_proof(given: Callable[..., Context], cloud: Any):
     """From the mailbox, with the test's subject, to the one who wrote."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "delivered")])
@@ -49,7 +51,7 @@ async def test_a_delivered_answer_is_the_proof(given, cloud):
 
 
 @pytest.mark.parametrize("recipient", [None, "x1@mail.webexconnect.io", "X1@mail.webexconnect.io"])
-async def test_the_forwarded_copy_is_no_answer(given, cloud, recipient: str | None):
+async def test_the_forwarded_copy_is_no_answer(given: Callable[..., Context], cloud: Any, recipient: str | None):
     """Nothing, or only the copy: the agent is waited for, and it is looked at again."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
@@ -61,7 +63,7 @@ async def test_the_forwarded_copy_is_no_answer(given, cloud, recipient: str | No
 @pytest.mark.parametrize(
     ("words", "cause"), [("5.7.520 Access denied, external forwarding", "forwarding_blocked"), ("no idea", "mail_not_delivered")]
 )
-async def test_an_answer_that_failed_is_explained(given, cloud, words: str, cause: str):
+async def test_an_answer_that_failed_is_explained(given: Callable[..., Context], cloud: Any, words: str, cause: str):
     """By the trace's words where they are known."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "failed")])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.application import Application
 
 STEP = Application()
@@ -26,7 +30,7 @@ APP = {
 KNOWN = {"client_id": "client-1", "object_id": "object-1", "app_name": "Mail"}
 
 
-async def test_a_whole_app_holds(given, cloud):
+async def test_a_whole_app_holds(given: Callable[..., Context], cloud: Any):
     """Both redirect addresses, one tenant, SMTP.Send declared."""
     cloud.on(READ, APP)
     found = await STEP.inspect(given(facts=FACTS))
@@ -43,14 +47,14 @@ async def test_a_whole_app_holds(given, cloud):
         ({"requiredResourceAccess": []}, Words("seen.not_declared")),
     ],
 )
-async def test_what_an_app_may_lack(given, cloud, part: dict[str, object], seen: Words):
+async def test_what_an_app_may_lack(given: Callable[..., Context], cloud: Any, part: dict[str, object], seen: Words):
     """Each difference is named; the app's ids are known all the same."""
     cloud.on(READ, APP | part)
     found = await STEP.inspect(given(facts=FACTS))
     assert (found.state, found.seen, found.facts) == (State.WRONG, seen, KNOWN)
 
 
-async def test_no_app_yet(given, cloud):
+async def test_no_app_yet(given: Callable[..., Context], cloud: Any):
     """A new mailbox has none, and the plan says what will be made."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -59,7 +63,7 @@ async def test_no_app_yet(given, cloud):
     assert (found.state, found.facts, STEP.plan(ctx, found)) == (State.WRONG, {}, (line,))
 
 
-async def test_a_new_app_is_made_whole(given, cloud):
+async def test_a_new_app_is_made_whole(given: Callable[..., Context], cloud: Any):
     """One upsert, with a lock on what other tenants could change."""
     cloud.on(WRITE, (201, APP))
     ctx = given(facts=FACTS)
@@ -70,7 +74,7 @@ async def test_a_new_app_is_made_whole(given, cloud):
     assert cloud.writes == [(WRITE, body)]
 
 
-async def test_an_app_that_is_there_is_merged_into(given, cloud):
+async def test_an_app_that_is_there_is_merged_into(given: Callable[..., Context], cloud: Any):
     """What somebody else has put there stays, in front."""
     other = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "user-read", "type": "Scope"}]}
     web = {"redirectUris": ["https://else.test/x"], "logoutUrl": "https://else.test/out"}
@@ -82,7 +86,7 @@ async def test_an_app_that_is_there_is_merged_into(given, cloud):
     assert cloud.writes == [(WRITE, body)]
 
 
-async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given, cloud):
+async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given: Callable[..., Context], cloud: Any):
     """A foreign id would break every consent, so the resource that exposes the id is named."""
     cloud.on(READ, APP)
     ctx = given(facts={"graph_smtp_send": "graph-smtp"})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from jobs.clock import now
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Finding, Scope, State, Words
 from jobs.run import Event, Kind
+from jobs.step import Context
 from jobs.steps.check_secret import LABEL, CheckSecret
+from jobs.store import Store
+from jobs.vault import Vault
 
 STEP = CheckSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
@@ -18,26 +23,26 @@ FACTS = {"object_id": "object-1"}
 SEALED = "check-secret:support@contoso.com"
 
 
-async def test_a_skipped_rehearsal_needs_none(given):
+async def test_a_skipped_rehearsal_needs_none(given: Callable[..., Context]):
     """Somebody gave a reason, and no secret is made."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:away"}))
     assert found == Finding("check_secret", State.SKIPPED, seen=Words("skipped.rehearsal"))
 
 
-async def test_a_sealed_secret_holds(given, vault):
+async def test_a_sealed_secret_holds(given: Callable[..., Context], vault: Vault):
     """It is not opened for that."""
     vault.put(SEALED, "value", 60)
     assert await STEP.inspect(given()) == Finding("check_secret", State.OK, seen=Words("seen.check_secret"))
 
 
-async def test_a_proven_channel_is_not_rehearsed_again(given, store):
+async def test_a_proven_channel_is_not_rehearsed_again(given: Callable[..., Context], store: Store):
     """A later run of the same channel leaves it out."""
     earlier = given()
     store.end(earlier.run, Event(Kind.FINISHED, now()))
     assert await STEP.inspect(given()) == Finding("check_secret", State.SKIPPED, seen=Words("skipped.proven_before"))
 
 
-async def test_it_is_planned_with_the_others(given):
+async def test_it_is_planned_with_the_others(given: Callable[..., Context]):
     """The line says that it is made only when somebody rehearses."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -46,7 +51,7 @@ async def test_it_is_planned_with_the_others(given):
     assert STEP.plan(ctx, found) == (replace(line, note=Words("note.check_secret")),)
 
 
-async def test_it_replaces_what_was_left_behind(given, cloud, vault):
+async def test_it_replaces_what_was_left_behind(given: Callable[..., Context], cloud: Any, vault: Vault):
     """An orphan of an earlier try goes, a foreign secret stays, and the new one ends with Webex Connect's own at the latest."""
     end = now() + timedelta(days=30)
     left = [{"displayName": LABEL, "keyId": "old"}, {"displayName": "Webex Connect X", "keyId": "theirs"}]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from jobs.clock import now
 from jobs.microsoft.registration import unique_name
-from jobs.model import Change, Finding, Scope, State, Words
+from jobs.model import Change, Channel, Finding, Scope, State, Words
 from jobs.run import Event, Kind
+from jobs.step import Context
 from jobs.steps.client_secret import ClientSecret, expiry, longest
+from jobs.store import Store
+from jobs.vault import Vault
 
 STEP = ClientSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
@@ -30,7 +35,7 @@ def restricted(*restrictions: dict[str, str], enabled: bool = True) -> dict[str,
     return {"isEnabled": enabled, "applicationRestrictions": {"passwordCredentials": list(restrictions)}}
 
 
-async def test_nobody_has_a_secret(given, cloud):
+async def test_nobody_has_a_secret(given: Callable[..., Context], cloud: Any):
     """A new app has none, and the finding says until when a new one would live."""
     cloud.on(APP, {"passwordCredentials": []})
     ctx = given(facts=FACTS)
@@ -43,13 +48,13 @@ async def test_nobody_has_a_secret(given, cloud):
     assert STEP.plan(ctx, found) == (line,)
 
 
-async def test_a_secret_that_nobody_can_see_does_not_count(given, cloud):
+async def test_a_secret_that_nobody_can_see_does_not_count(given: Callable[..., Context], cloud: Any):
     """One that is listed, but neither sealed here nor handed over, is as good as none."""
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect OTHER", 300), secret("k2", "by hand", 300)]})
     assert (await STEP.inspect(given(facts=FACTS))).seen == Words("seen.none")
 
 
-async def test_a_sealed_secret_holds(given, cloud, vault):
+async def test_a_sealed_secret_holds(given: Callable[..., Context], cloud: Any, vault: Vault):
     """The secret that this run can still show once."""
     ctx = given(facts=FACTS)
     made = secret("k1", f"Webex Connect {ctx.run.id}", 300)
@@ -71,7 +76,9 @@ async def test_a_sealed_secret_holds(given, cloud, vault):
         (-1, "check", State.WRONG, "client_secret_expired"),
     ],
 )
-async def test_a_secret_that_was_handed_over(given, cloud, store, days: float, kind: str, state: State, cause: str):
+async def test_a_secret_that_was_handed_over(
+    given: Callable[..., Context], cloud: Any, store: Store, days: float, kind: str, state: State, cause: str
+):
     """It holds until it ends; a check only warns of one that ends soon."""
     store.hand_over("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]})
@@ -79,7 +86,7 @@ async def test_a_secret_that_was_handed_over(given, cloud, store, days: float, k
     assert (found.state, found.cause) == (state, cause)
 
 
-async def test_a_tenant_may_forbid_secrets(given, cloud):
+async def test_a_tenant_may_forbid_secrets(given: Callable[..., Context], cloud: Any):
     """No plan of ours gets around the tenant's policy."""
     cloud.on(APP, {}).on(POLICY, restricted({"restrictionType": "passwordAddition"}))
     ctx = given(facts=FACTS)
@@ -87,7 +94,7 @@ async def test_a_tenant_may_forbid_secrets(given, cloud):
     assert (found.state, found.cause, STEP.plan(ctx, found)) == (State.WRONG, "secret_forbidden_by_policy", ())
 
 
-async def test_a_tenant_may_cut_the_lifetime(given, cloud):
+async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., Context], cloud: Any):
     """The end is cut to what is allowed, less five minutes, and the plan says so."""
     cloud.on(APP, {}).on(POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}))
     ctx = given(facts=FACTS)
@@ -130,7 +137,7 @@ def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, en
     assert expiry(start, months, None) == end
 
 
-async def test_a_secret_is_made_and_sealed(given, cloud, vault):
+async def test_a_secret_is_made_and_sealed(given: Callable[..., Context], cloud: Any, vault: Vault):
     """Its value goes into the vault and nowhere else."""
     cloud.on(ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"})
     ctx = given(facts=FACTS)
@@ -140,7 +147,7 @@ async def test_a_secret_is_made_and_sealed(given, cloud, vault):
     assert (vault.get(f"secret:{ctx.run.id}"), vault.get(f"secret-key:{ctx.run.id}")) == ("s3cret~value", "k9")
 
 
-async def test_an_interrupted_try_leaves_no_orphan(given, cloud):
+async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., Context], cloud: Any):
     """After a death between making and sealing, the secret that nobody can see is removed before another is made."""
     ctx = given(facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()),))
     mine, other = secret("k1", f"Webex Connect {ctx.run.id}", 300), secret("k2", "Webex Connect OTHER", 300)
@@ -149,14 +156,14 @@ async def test_an_interrupted_try_leaves_no_orphan(given, cloud):
     assert [(what, (body or {}).get("keyId")) for what, body in cloud.writes] == [(REMOVE, "k1"), (ADD, None)]
 
 
-async def test_a_secret_without_an_end_never_ends(given, cloud, store):
+async def test_a_secret_without_an_end_never_ends(given: Callable[..., Context], cloud: Any, store: Store):
     """An unreadable end is no reason to renew."""
     store.hand_over("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]})
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is State.OK
 
 
-async def test_six_months_are_six_months(given, channel, cloud):
+async def test_six_months_are_six_months(given: Callable[..., Context], channel: Channel, cloud: Any):
     """The lifetime that was asked for counts."""
     cloud.on(APP, {})
     found = await STEP.inspect(given(channel=replace(channel, lifetime_months=6), facts=FACTS))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from jobs.model import Finding, State, Turn, Words
-from jobs.step import Step
+from jobs.step import Context, Step
 from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token
 
 PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
 
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_part_waits_for_the_requester(given, step: Step):
+async def test_a_part_waits_for_the_requester(given: Callable[..., Context], step: Step):
     """Nobody has said that the form is saved."""
     assert await step.inspect(given()) == Finding(step.name, State.WAITING, seen=Words("seen.form_open"), waiting_for=Turn.REQUESTER)
 
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_saved_token_says_it_all(given, step: Step):
+async def test_a_saved_token_says_it_all(given: Callable[..., Context], step: Step):
     """A token can be saved only in a form that is filled in."""
     found = await step.inspect(given(answers={"token_saved": "yes"}))
     assert found == Finding(step.name, State.OK, seen=Words("seen.said_by_requester"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.model import Change, Finding, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.customization import Customization
 from jobs.steps.outbound_policy import POLICY
 
@@ -13,20 +17,20 @@ DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automati
 
 
 @pytest.mark.parametrize("rows", [[], [{"IsDehydrated": False}], [{"IsDehydrated": "False"}]])
-async def test_customized(given, cloud, rows: list[object]):
+async def test_customized(given: Callable[..., Context], cloud: Any, rows: list[object]):
     """False, or a tenant that does not say."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Words("seen.customized"))
 
 
-async def test_not_needed_where_forwarding_is_allowed(given, cloud):
+async def test_not_needed_where_forwarding_is_allowed(given: Callable[..., Context], cloud: Any):
     """With nothing to save for M4, the whole tenant stays as it is."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}])
     assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Words("seen.customization_not_needed"))
 
 
 @pytest.mark.parametrize("value", [True, "True"])
-async def test_needed_is_tenant_wide_and_for_ever(given, cloud, value: object):
+async def test_needed_is_tenant_wide_and_for_ever(given: Callable[..., Context], cloud: Any, value: object):
     """The line has an approval of its own, a warning, and no way back."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": value}]).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from jobs.model import Change, Finding, Scope, State, Words
+from jobs.model import Change, Channel, Finding, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.forwarding import Forwarding
 
 STEP = Forwarding()
@@ -15,7 +18,7 @@ ON = {"ForwardingSmtpAddress": f"smtp:{TARGET}", "ForwardingAddress": None, "Del
 
 
 @pytest.mark.parametrize("row", [ON, ON | {"ForwardingSmtpAddress": TARGET.upper(), "DeliverToMailboxAndForward": "True"}])
-async def test_forwarding_with_a_copy_holds(given, cloud, row: object):
+async def test_forwarding_with_a_copy_holds(given: Callable[..., Context], cloud: Any, row: object):
     """With and without ``smtp:``, in any case."""
     cloud.on("Get-Mailbox", [row])
     assert await STEP.inspect(given()) == Finding("forwarding", State.OK, seen=Words("seen.forwarding_keeps"))
@@ -30,21 +33,21 @@ async def test_forwarding_with_a_copy_holds(given, cloud, row: object):
         (ON | {"DeliverToMailboxAndForward": False}, Words("seen.keeps_none"), "copy_differs"),
     ],
 )
-async def test_what_may_be_wrong(given, cloud, row: dict[str, object], seen: Words, cause: str):
+async def test_what_may_be_wrong(given: Callable[..., Context], cloud: Any, row: dict[str, object], seen: Words, cause: str):
     """An internal address wins silently, another target, none, or the copy."""
     cloud.on("Get-Mailbox", [row])
     found = await STEP.inspect(given())
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, cause)
 
 
-async def test_what_was_there_is_kept(given, cloud):
+async def test_what_was_there_is_kept(given: Callable[..., Context], cloud: Any):
     """All three values, for an undo."""
     cloud.on("Get-Mailbox", [ON | {"ForwardingAddress": "Sales"}])
     assert (await STEP.inspect(given())).facts == {"was_smtp": TARGET, "was_internal": "Sales", "was_keeps": "true"}
 
 
 @pytest.mark.parametrize(("keep", "word"), [(True, "$true"), (False, "$false")])
-async def test_all_three_values_are_set_at_once(given, channel, cloud, keep: bool, word: str):  # noqa: FBT001  a parameter of the table
+async def test_all_three_values_are_set_at_once(given: Callable[..., Context], channel: Channel, cloud: Any, keep: bool, word: str):  # noqa: FBT001  a parameter of the table
     """The plan names them as PowerShell would, and so does the request."""
     ctx = given(channel=replace(channel, keep_copy=keep))
     found = await STEP.inspect(ctx)

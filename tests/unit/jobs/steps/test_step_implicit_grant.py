@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.implicit_grant import ImplicitGrant
 
 STEP = ImplicitGrant()
@@ -21,14 +25,14 @@ READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
         ({}, State.WRONG, "seen.off"),
     ],
 )
-async def test_the_box(given, cloud, app: dict[str, object], state: State, seen: str):
+async def test_the_box(given: Callable[..., Context], cloud: Any, app: dict[str, object], state: State, seen: str):
     """Ticked, or not, or never touched."""
     cloud.on(READ, app)
     found = await STEP.inspect(given())
     assert (found.state, found.seen) == (state, Words(seen))
 
 
-async def test_ticking_it_keeps_the_rest(given, cloud):
+async def test_ticking_it_keeps_the_rest(given: Callable[..., Context], cloud: Any):
     """``web`` is written whole, with the redirect addresses that are there."""
     cloud.on(READ, {"web": {"redirectUris": ["https://a.test/callback"]}})
     ctx = given(facts={"object_id": "object-1"})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.model import Finding, State, Words
+from jobs.step import Context
 from jobs.steps.mailbox_user import MailboxUser
 
 STEP = MailboxUser()
@@ -25,7 +29,9 @@ EXPECTED = Words("expected.mailbox_user")
         (PERSON | {"assignedPlans": [PLAN | {"capabilityStatus": "Suspended"}]}, [{}], "seen.no_licence", "licence_missing"),
     ],
 )
-async def test_what_a_user_may_lack(given, cloud, person: object, mailbox: list[object], seen: str, cause: str):
+async def test_what_a_user_may_lack(
+    given: Callable[..., Context], cloud: Any, person: object, mailbox: list[object], seen: str, cause: str
+):
     """Each gap has its cause, and the user's id is known all the same."""
     cloud.on(USER, person).on("Get-Mailbox", mailbox)
     found = await STEP.inspect(given())
@@ -42,13 +48,13 @@ async def test_what_a_user_may_lack(given, cloud, person: object, mailbox: list[
         ({key: value for key, value in PERSON.items() if key != "accountEnabled"}, {}),
     ],
 )
-async def test_a_user_with_a_mailbox_holds(given, cloud, person: object, mailbox: object):
+async def test_a_user_with_a_mailbox_holds(given: Callable[..., Context], cloud: Any, person: object, mailbox: object):
     """A licence in its days of grace is one, and a shared mailbox needs none."""
     cloud.on(USER, person).on("Get-Mailbox", [mailbox])
     assert await STEP.inspect(given()) == Finding("mailbox_user", State.OK, seen=Words("seen.mailbox", UPN), facts=FACTS)
 
 
-async def test_another_upn_is_told(given, cloud):
+async def test_another_upn_is_told(given: Callable[..., Context], cloud: Any):
     """An address that is only an alias finds the user, and the UPN that signs in is named."""
     cloud.on("GET /users", [PERSON | {"userPrincipalName": "svc-mail@contoso.com"}]).on("Get-Mailbox", [{}])
     found = await STEP.inspect(given())
@@ -60,14 +66,14 @@ async def test_another_upn_is_told(given, cloud):
     ("kind", "seen"),
     [("MailUniversalDistributionGroup", "seen.group"), ("GroupMailbox", "seen.group"), ("MailContact", "seen.nobody"), ("", "seen.nobody")],
 )
-async def test_nobody_is_told_from_a_group(given, cloud, kind: str, seen: str):
+async def test_nobody_is_told_from_a_group(given: Callable[..., Context], cloud: Any, kind: str, seen: str):
     """An address of a group is said to be one."""
     cloud.on("GET /users", []).on("Get-Recipient", [{"RecipientTypeDetails": kind}])
     found = await STEP.inspect(given())
     assert (found.seen, found.cause) == (Words(seen, {"mailbox": "support@contoso.com"}), "mailbox_not_found")
 
 
-async def test_a_group_that_cannot_be_looked_up_is_nobody(given, cloud):
+async def test_a_group_that_cannot_be_looked_up_is_nobody(given: Callable[..., Context], cloud: Any):
     """Without the right to read recipients the mailbox is missing, and no error hides that."""
     cloud.on("GET /users", []).refuse("Get-Recipient", 403)
     assert (await STEP.inspect(given())).seen == Words("seen.nobody", {"mailbox": "support@contoso.com"})

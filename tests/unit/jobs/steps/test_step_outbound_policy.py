@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.microsoft.errors import Rejected, Said
 from jobs.microsoft.outbound import policy_name
-from jobs.model import Change, Finding, Scope, State, Turn, Words
+from jobs.model import Change, Channel, Finding, Scope, State, Turn, Words
+from jobs.step import Context
 from jobs.steps.outbound_policy import DAY_TRIES, POLICY, RULE, OutboundPolicy
 
 STEP = OutboundPolicy()
@@ -25,7 +29,7 @@ WRONG = Finding("outbound_policy", State.WRONG)
 
 
 @pytest.mark.parametrize("mode", ["Automatic", "Off", None])
-async def test_the_default_policy_does_not_forward(given, cloud, mode: str | None):
+async def test_the_default_policy_does_not_forward(given: Callable[..., Context], cloud: Any, mode: str | None):
     """Automatic counts as off."""
     cloud.on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": mode}])
     found = await STEP.inspect(given())
@@ -33,14 +37,14 @@ async def test_the_default_policy_does_not_forward(given, cloud, mode: str | Non
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, "forwarding_blocked")
 
 
-async def test_a_policy_that_is_on_holds(given, cloud):
+async def test_a_policy_that_is_on_holds(given: Callable[..., Context], cloud: Any):
     """The policy that applies says On, whoever made it."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS])
     seen = Words("seen.outbound", {"mode": "On", "policy": NAME})
     assert await STEP.inspect(given()) == Finding("outbound_policy", State.OK, seen=seen)
 
 
-async def test_a_policy_and_a_rule_are_made(given, cloud):
+async def test_a_policy_and_a_rule_are_made(given: Callable[..., Context], cloud: Any):
     """Both with their own name; the limits that applied so far are carried along."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
@@ -56,7 +60,7 @@ async def test_a_policy_and_a_rule_are_made(given, cloud):
     ]
 
 
-async def test_a_second_try_completes_the_first(given, cloud):
+async def test_a_second_try_completes_the_first(given: Callable[..., Context], cloud: Any):
     """A policy without its rule gets the rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS | {"AutoForwardingMode": "Off"}])
     await STEP.apply(given(), WRONG)
@@ -66,14 +70,14 @@ async def test_a_second_try_completes_the_first(given, cloud):
     ]
 
 
-async def test_a_rule_that_is_there_is_put_on_top(given, cloud):
+async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., Context], cloud: Any):
     """Nothing is made twice."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | {"Priority": 3}])
     await STEP.apply(given(), WRONG)
     assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], "Priority": 0})]
 
 
-def test_a_customization_that_takes_time_is_waited_for(given):
+def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., Context]):
     """Up to a day; after that it is an error like others."""
     error = Rejected("customization_needed", Said("exchange"))
     found = STEP.trouble(given(), error)
@@ -81,12 +85,12 @@ def test_a_customization_that_takes_time_is_waited_for(given):
     assert (found.waiting_for, found.seen) == (Turn.TIME, Words("seen.customization_takes"))
 
 
-def test_a_day_is_enough(given, channel):
+def test_a_day_is_enough(given: Callable[..., Context], channel: Channel):
     """After a day of tries a person has to look."""
     ctx = given(waits={"outbound_policy": DAY_TRIES + 1})
     assert STEP.trouble(ctx, Rejected("customization_needed", Said("exchange"))) is None
 
 
-def test_other_errors_are_not_its_business(given):
+def test_other_errors_are_not_its_business(given: Callable[..., Context]):
     """The engine knows what they mean."""
     assert STEP.trouble(given(), Rejected("request_rejected", Said("exchange"))) is None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Finding, State, Words
+from jobs.step import Context
 from jobs.steps.permissions import Permissions
 
 STEP = Permissions()
@@ -19,7 +23,7 @@ def principal(app_id: str) -> str:
     return f"GET /servicePrincipals(appId='{app_id}')"
 
 
-async def test_ids_are_read_from_the_tenant(given, cloud):
+async def test_ids_are_read_from_the_tenant(given: Callable[..., Context], cloud: Any):
     """Exchange's own SMTP.Send and Mail.Send, by the ids that this tenant gives them."""
     cloud.on(principal(EXCHANGE_APP_ID), EXCHANGE).on(principal(GRAPH_APP_ID), {"id": "graph-sp"})
     facts = {"exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp", "graph_smtp_send": ""}
@@ -27,13 +31,13 @@ async def test_ids_are_read_from_the_tenant(given, cloud):
     assert await STEP.inspect(given()) == Finding("permissions", State.OK, seen=Words("seen.permissions"), facts=facts)
 
 
-async def test_no_exchange_in_the_tenant(given, cloud):
+async def test_no_exchange_in_the_tenant(given: Callable[..., Context], cloud: Any):
     """Without Exchange Online's service principal there is nothing to permit."""
     found = await STEP.inspect(given())
     assert (found.state, found.cause, found.seen) == (State.WRONG, "exchange_service_missing", Words("seen.no_exchange"))
 
 
-async def test_a_permission_that_is_switched_off_is_none(given, cloud):
+async def test_a_permission_that_is_switched_off_is_none(given: Callable[..., Context], cloud: Any):
     """A scope that the tenant has disabled counts as not exposed."""
     off = {"id": "exchange-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id", "isEnabled": False}]}
     cloud.on(principal(EXCHANGE_APP_ID), off)
@@ -41,7 +45,7 @@ async def test_a_permission_that_is_switched_off_is_none(given, cloud):
     assert (found.state, found.cause, found.seen) == (State.WRONG, "permission_id_unknown", Words("seen.no_smtp_send"))
 
 
-async def test_graphs_own_smtp_send_is_enough(given, cloud):
+async def test_graphs_own_smtp_send_is_enough(given: Callable[..., Context], cloud: Any):
     """Where only Graph exposes SMTP.Send, its id is found."""
     graph = {"id": "graph-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "graph-smtp"}]}
     cloud.on(principal(EXCHANGE_APP_ID), {"id": "exchange-sp"}).on(principal(GRAPH_APP_ID), graph)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jobs.model import Finding, State, Turn, Words
+from jobs.step import Context
 from jobs.steps.registered import Registered
 
 STEP = Registered()
 
 
-async def test_a_word_counts(given):
+async def test_a_word_counts(given: Callable[..., Context]):
     """The requester's word, which V2 proves later."""
     found = await STEP.inspect(given(answers={"registered": "yes"}))
     assert found == Finding("registered", State.OK, seen=Words("seen.said_by_requester"))
 
 
-async def test_without_it_the_requester_is_waited_for(given):
+async def test_without_it_the_requester_is_waited_for(given: Callable[..., Context]):
     """It cannot be changed afterwards, so nobody guesses."""
     found = await STEP.inspect(given())
     assert found == Finding("registered", State.WAITING, seen=Words("seen.not_registered"), waiting_for=Turn.REQUESTER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +12,10 @@ import pytest
 
 from jobs.clock import now
 from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.settings import Settings
+from jobs.step import Context
 from jobs.steps.rehearsal import Rehearsal
+from jobs.vault import Vault
 
 STEP = Rehearsal()
 REFUSAL = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
@@ -35,19 +38,19 @@ def refuses() -> Iterator[str]:
         thread.join(2)
 
 
-async def test_a_reason_skips_it(given):
+async def test_a_reason_skips_it(given: Callable[..., Context]):
     """The reason is on record."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:on leave"}))
     assert found == Finding("rehearsal", State.SKIPPED, seen=Words("skipped.rehearsal_because", {"reason": "on leave"}))
 
 
-async def test_the_mailbox_user_is_waited_for(given):
+async def test_the_mailbox_user_is_waited_for(given: Callable[..., Context]):
     """Without a sign-in there is no token to log in with."""
     found = await STEP.inspect(given(answers={"rehearse": "yes"}))
     assert found == Finding("rehearsal", State.WAITING, seen=Words("seen.rehearsal_open"), waiting_for=Turn.MAILBOX_USER)
 
 
-async def test_a_refusal_shows_its_phase_and_its_words(given, vault, work_settings, refuses: str):
+async def test_a_refusal_shows_its_phase_and_its_words(given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str):
     """With the server's own words as evidence, and the token nowhere."""
     ctx = given(facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses))
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
@@ -65,7 +68,9 @@ async def test_a_refusal_shows_its_phase_and_its_words(given, vault, work_settin
 
 
 @pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)])
-async def test_a_fresh_switch_takes_time_to_spread(given, vault, work_settings, refuses: str, ago: timedelta, turn: Turn):
+async def test_a_fresh_switch_takes_time_to_spread(
+    given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str, ago: timedelta, turn: Turn
+):
     """Within an hour of our own switch, a login that is still blocked is tried again by itself."""
     settings = replace(work_settings, smtp_server=refuses)
     ctx = given(facts={"upn": "support@contoso.com"}, changed={"smtp_auth": now() - ago}, settings=settings)

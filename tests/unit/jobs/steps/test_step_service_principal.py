@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.model import Change, Finding, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.service_principal import ServicePrincipal
 
 STEP = ServicePrincipal()
@@ -13,7 +17,7 @@ FACTS = {"client_id": "client-1"}
 EXPECTED = Words("expected.service_principal")
 
 
-async def test_one_that_is_missing_is_made(given, cloud):
+async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud: Any):
     """Graph does not make it with the app, as the portal does."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -27,7 +31,7 @@ async def test_one_that_is_missing_is_made(given, cloud):
     assert cloud.writes == [("POST /servicePrincipals", {"appId": "client-1"})]
 
 
-async def test_one_that_is_there_holds(given, cloud):
+async def test_one_that_is_there_holds(given: Callable[..., Context], cloud: Any):
     """Enabled by default, and open to everybody by default."""
     cloud.on(READ, {"id": "sp-1"})
     found = await STEP.inspect(given(facts=FACTS))
@@ -41,7 +45,9 @@ async def test_one_that_is_there_holds(given, cloud):
         ({"appRoleAssignmentRequired": True}, "seen.sp_assignment", "user_not_assigned"),
     ],
 )
-async def test_what_somebody_switched_off_is_left_to_a_person(given, cloud, part: dict[str, bool], seen: str, cause: str):
+async def test_what_somebody_switched_off_is_left_to_a_person(
+    given: Callable[..., Context], cloud: Any, part: dict[str, bool], seen: str, cause: str
+):
     """It is named, and no plan overrides it."""
     cloud.on(READ, {"id": "sp-1"} | part)
     ctx = given(facts=FACTS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.model import Change, Finding, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.smtp_auth import PROPERTY, SmtpAuth
 
 STEP = SmtpAuth()
@@ -20,7 +24,7 @@ EXPECTED = Words("expected.smtp_auth")
         ("", "false", "seen.smtp_inherits_on"),
     ],
 )
-async def test_switched_on(given, cloud, own: object, everybody: object, seen: str):
+async def test_switched_on(given: Callable[..., Context], cloud: Any, own: object, everybody: object, seen: str):
     """The mailbox's own switch wins; without one, the organization's counts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     assert await STEP.inspect(given()) == Finding("smtp_auth", State.OK, seen=Words(seen))
@@ -34,14 +38,14 @@ async def test_switched_on(given, cloud, own: object, everybody: object, seen: s
         (None, None, "seen.smtp_inherits_off", "smtp_auth_off_for_tenant", ""),
     ],
 )
-async def test_switched_off(given, cloud, own: object, everybody: object, seen: str, cause: str, was: str):
+async def test_switched_off(given: Callable[..., Context], cloud: Any, own: object, everybody: object, seen: str, cause: str, was: str):
     """Who switched it off is told apart, and what was there is kept."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     wanted = Finding("smtp_auth", State.WRONG, seen=Words(seen), expected=EXPECTED, cause=cause, facts={"was": was})
     assert await STEP.inspect(given()) == wanted
 
 
-async def test_only_the_one_mailbox_is_switched(given, cloud):
+async def test_only_the_one_mailbox_is_switched(given: Callable[..., Context], cloud: Any):
     """The organization's switch is only read."""
     ctx = given()
     found = await STEP.inspect(ctx)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.model import Change, Finding, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.smtp_grant import SmtpGrant
 
 STEP = SmtpGrant()
@@ -28,13 +32,13 @@ MISSES = Finding("smtp_grant", State.WRONG, seen=Words("seen.none"), expected=Wo
         ([], MISSES),
     ],
 )
-async def test_grants_for_the_user_or_for_everybody_count(given, cloud, grants: list[object], found: Finding):
+async def test_grants_for_the_user_or_for_everybody_count(given: Callable[..., Context], cloud: Any, grants: list[object], found: Finding):
     """Both resources, and all scopes of each, in one grant or in several."""
     cloud.on(READ, grants)
     assert await STEP.inspect(given(facts=FACTS)) == found
 
 
-async def test_two_grants_are_made(given, cloud):
+async def test_two_grants_are_made(given: Callable[..., Context], cloud: Any):
     """One a resource, for one principal."""
     cloud.on(READ, [])
     ctx = given(facts=FACTS)
@@ -49,14 +53,14 @@ async def test_two_grants_are_made(given, cloud):
     ]
 
 
-async def test_a_grant_that_is_there_is_merged_into(given, cloud):
+async def test_a_grant_that_is_there_is_merged_into(given: Callable[..., Context], cloud: Any):
     """A PATCH replaces the scopes, so those that are there go with it."""
     cloud.on(READ, [SMTP | {"scope": "IMAP.AccessAsUser.All"}, SIGN_IN])
     await STEP.apply(given(facts=FACTS), MISSES)
     assert cloud.writes == [("PATCH /oauth2PermissionGrants/g1", {"scope": "IMAP.AccessAsUser.All SMTP.Send"})]
 
 
-async def test_an_earlier_try_of_ours_is_no_error(given, cloud):
+async def test_an_earlier_try_of_ours_is_no_error(given: Callable[..., Context], cloud: Any):
     """A grant that exists but does not show yet counts as made; inspect decides."""
     cloud.on(READ, [SIGN_IN]).refuse(MAKE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
     await STEP.apply(given(facts=FACTS), MISSES)

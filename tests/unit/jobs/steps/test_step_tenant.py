@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.model import Finding, State, Words
+from jobs.step import Context
 from jobs.steps.tenant import Tenant
 
 VALUES = {"domain": "contoso.com", "account": "admin@contoso.com"}
@@ -12,14 +16,14 @@ STEP = Tenant()
 
 
 @pytest.mark.parametrize("name", ["contoso.com", "Contoso.COM"])
-async def test_a_verified_domain_is_ours(given, cloud, name: str):
+async def test_a_verified_domain_is_ours(given: Callable[..., Context], cloud: Any, name: str):
     """Domains are compared without regard to case."""
     cloud.on("GET /organization", [{"verifiedDomains": [{"name": "contoso.onmicrosoft.com"}, {"name": name}]}])
     assert await STEP.inspect(given()) == Finding("tenant", State.OK, seen=Words("seen.tenant", VALUES))
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [{"verifiedDomains": None}], [{"verifiedDomains": [{"name": "fabrikam.com"}]}]])
-async def test_another_tenant_is_named(given, cloud, rows: list[object]):
+async def test_another_tenant_is_named(given: Callable[..., Context], cloud: Any, rows: list[object]):
     """A domain that is not verified here belongs to somebody else."""
     cloud.on("GET /organization", rows)
     wanted = Words("expected.tenant")
@@ -27,7 +31,7 @@ async def test_another_tenant_is_named(given, cloud, rows: list[object]):
     assert await STEP.inspect(given()) == expected
 
 
-async def test_domains_that_may_not_be_read_decide_nothing(given, cloud):
+async def test_domains_that_may_not_be_read_decide_nothing(given: Callable[..., Context], cloud: Any):
     """Where the organization may not be read, the mailbox user decides."""
     cloud.refuse("GET /organization", 403, "Authorization_RequestDenied")
     assert await STEP.inspect(given()) == Finding("tenant", State.OK, seen=Words("seen.tenant_unread", VALUES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from jobs.clock import now
 from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.settings import Settings
+from jobs.step import Context
 from jobs.steps import test_mail
 
 STEP = test_mail.TestMail()
@@ -32,12 +35,12 @@ def row(ctx: Any, recipient: str, status: str = "delivered") -> dict[str, str]:
 
 
 @pytest.fixture
-def sends(work_settings):
+def sends(work_settings: Settings) -> Settings:
     """Settings with which the bot sends the test mail itself."""
     return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
 
 
-async def test_a_delivered_copy_is_the_proof(given, cloud):
+async def test_a_delivered_copy_is_the_proof(given: Callable[..., Context], cloud: Any):
     """Both rows: for the mailbox, and for the forwarding address."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
@@ -46,7 +49,7 @@ async def test_a_delivered_copy_is_the_proof(given, cloud):
     assert await STEP.inspect(ctx) == Finding("test_mail", State.OK, seen=Words("seen.copy_delivered"), facts=facts)
 
 
-async def test_the_bot_sends_it_where_it_can(given, cloud, sends):
+async def test_the_bot_sends_it_where_it_can(given: Callable[..., Context], cloud: Any, sends: Settings):
     """Nothing is on its way yet, so the fact is wrong, and can be mended by sending."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=sends))
@@ -54,7 +57,7 @@ async def test_the_bot_sends_it_where_it_can(given, cloud, sends):
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
-async def test_a_person_sends_it_otherwise(given, cloud, sends, sender: str):
+async def test_a_person_sends_it_otherwise(given: Callable[..., Context], cloud: Any, sends: Settings, sender: str):
     """Without a sender of its own the bot asks; Webex Connect ignores a mail from the mailbox to itself."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=replace(sends, probe_from=sender)))
@@ -70,7 +73,7 @@ async def test_a_person_sends_it_otherwise(given, cloud, sends, sender: str):
         (False, test_mail.LATE + 1, Turn.REQUESTER, "seen.on_its_way"),
     ],
 )
-async def test_underway(given, cloud, rows: bool, waits: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
+async def test_underway(given: Callable[..., Context], cloud: Any, rows: bool, waits: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
     """The clock is waited for; a mail that is late is somebody's business."""
     ctx = given(answers={"test_sent": "yes"}, waits={"test_mail": waits})
     cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
@@ -79,7 +82,7 @@ async def test_underway(given, cloud, rows: bool, waits: int, turn: Turn, seen: 
 
 
 @pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)])
-async def test_a_blocked_copy_is_explained(given, cloud, ago: timedelta, turn: Turn):
+async def test_a_blocked_copy_is_explained(given: Callable[..., Context], cloud: Any, ago: timedelta, turn: Turn):
     """The trace's words say why; within an hour of our own policy it may be the old one still."""
     ctx = given(changed={"outbound_policy": now() - ago}, answers={"test_sent": "yes"})
     words = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
@@ -90,7 +93,7 @@ async def test_a_blocked_copy_is_explained(given, cloud, ago: timedelta, turn: T
     assert found.evidence == (Evidence("trace", f"Fail | {words}"),)
 
 
-async def test_it_is_sent_again_when_the_policy_may_have_spread(given, cloud, sends):
+async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[..., Context], cloud: Any, sends: Settings):
     """A minute after the first one failed, another one is worth it."""
     ctx = given(changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)}, waits={"test_mail": 1}, settings=sends)
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.microsoft.errors import NotAllowed
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Change, Finding, Scope, State, Words
+from jobs.step import Context
 from jobs.steps.trace_access import TraceAccess
 
 STEP = TraceAccess()
@@ -15,19 +19,19 @@ SERVICE = f"GET /servicePrincipals(appId='{MESSAGE_TRACE_APP_ID}')"
 HOLDS = Finding("trace_access", State.OK, seen=Words("seen.trace_readable"))
 
 
-async def test_graph_traces(given, cloud):
+async def test_graph_traces(given: Callable[..., Context], cloud: Any):
     """An empty answer is an answer."""
     cloud.on(TRACE, [])
     assert await STEP.inspect(given()) == HOLDS
 
 
-async def test_the_cmdlet_traces_instead(given, cloud):
+async def test_the_cmdlet_traces_instead(given: Callable[..., Context], cloud: Any):
     """Where Graph does not, Exchange may."""
     cloud.refuse(TRACE, 403)
     assert await STEP.inspect(given()) == HOLDS
 
 
-async def test_the_service_is_missing(given, cloud):
+async def test_the_service_is_missing(given: Callable[..., Context], cloud: Any):
     """Where neither does, and Microsoft's service is not in the tenant, it can be added."""
     cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403)
     ctx = given()
@@ -43,7 +47,7 @@ async def test_the_service_is_missing(given, cloud):
     assert cloud.writes[-1] == ("POST /servicePrincipals", {"appId": MESSAGE_TRACE_APP_ID})
 
 
-async def test_a_role_that_is_missing_is_an_error(given, cloud):
+async def test_a_role_that_is_missing_is_an_error(given: Callable[..., Context], cloud: Any):
     """With the service in the tenant, nothing of ours helps: the cloud's words go up."""
     cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403).on(SERVICE, {"id": "sp"})
     with pytest.raises(NotAllowed):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs.model import Finding, State, Words
+from jobs.step import Context
 from jobs.steps.user_consent import UserConsent, allows
 
 STEP = UserConsent()
@@ -37,13 +41,13 @@ def test_a_policy_that_says_nothing_allows_nothing(policy: dict[str, object]):
     assert allows(policy) == "no"
 
 
-async def test_whatever_it_says_holds(given, cloud):
+async def test_whatever_it_says_holds(given: Callable[..., Context], cloud: Any):
     """The channel does not depend on it, so the row is ok, with what was seen."""
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": []}})
     assert await STEP.inspect(given()) == Finding("user_consent", State.OK, seen=Words("seen.user_consent_no"))
 
 
-async def test_one_that_may_not_be_read_is_skipped(given, cloud):
+async def test_one_that_may_not_be_read_is_skipped(given: Callable[..., Context], cloud: Any):
     """An administrator without Policy.Read.All does not stop the run."""
     cloud.refuse(READ, 403, "Authorization_RequestDenied")
     assert await STEP.inspect(given()) == Finding("user_consent", State.SKIPPED, seen=Words("skipped.policy_not_readable"))

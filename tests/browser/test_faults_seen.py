@@ -1,0 +1,95 @@
+"""Break the channel by a switch, send a mail, ask /check: the card, the drawing and the switch name the same place. Then mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from practice.page.host import PracticeSpace
+from practice.story import Story
+from practice.verdicts import sentences
+
+MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
+SETUP = 11  # scenes of the story until the channel is proven
+FAULTS = [
+    ("smtp_auth_off_mailbox", "smtp_auth_off_for_mailbox", "Answer"),
+    ("policy_higher_rule", "forwarding_blocked", "Forwarding"),
+    ("secret_expired", "client_secret_expired", "Answer"),
+    ("sessions_revoked", "session_revoked", "Answer"),
+    ("remote_domain_default", "remote_domain_blocks_forwarding", "Forwarding"),
+]
+
+
+@pytest.fixture(scope="module")
+def proven(space: PracticeSpace) -> PracticeSpace:
+    """A space whose channel is set up, without clicks."""
+    assert space.stack is not None
+    people = space.stack.people()
+    for _, scene in Story(people, lambda _: None).scenes()[:SETUP]:
+        scene()
+    people.close()
+    return space
+
+
+def _switch(visitor: Any, name: str) -> Any:
+    visitor.page.fill("#find", name)
+    return visitor.page.locator(f'[data-fault="{name}"]')
+
+
+def _mail_both_ways(visitor: Any, *, answered: bool) -> None:
+    """A mail from a customer, and an answer where the mail gets that far."""
+    page = visitor.page
+    page.get_by_role("button", name="Send a mail as a customer").click()
+    page.locator("#ask").get_by_role("button", name="Send").click()
+    page.get_by_text("The mail server took the mail.").wait_for()
+    if answered:
+        page.locator("#waylist").get_by_text("has the task").wait_for(state="attached")
+        page.get_by_role("button", name="Answer as the agent").click()
+        page.locator("#ask").get_by_role("button", name="Answer").click()
+
+
+def _check(visitor: Any, sign_in: Callable[..., None], first_line: str) -> None:
+    visitor.be("administrator", "space")
+    visitor.say(f"/check {MAILBOX}")
+    page = visitor.open("Sign in to see more")
+    page.get_by_role("link").click()
+    sign_in(page, ADMIN)
+    page.close()
+    visitor.sees(first_line)
+
+
+@pytest.mark.parametrize(("fault", "cause", "station"), FAULTS)
+def test_fault_and_verdict(visit: Any, sign_in: Any, proven: PracticeSpace, fault: str, cause: str, station: str):
+    """The drawing stops where the fault does, and the first line of the verdict is its cause; off puts everything back."""
+    visitor = visit()
+    _switch(visitor, fault).click()
+    visitor.page.locator(f'[data-fault="{fault}"][aria-checked=true]').wait_for()
+    _mail_both_ways(visitor, answered=station == "Answer")
+    visitor.page.locator("#waylist li").filter(has_text=station).get_by_text("stops here").wait_for(state="attached")
+    _check(visitor, sign_in, sentences()[cause])
+    visitor.page.locator("#waytitle").scroll_into_view_if_needed()
+    visitor.picture(f"fault-{fault}")
+    visitor.page.get_by_role("button", name="All off").click()
+    visitor.page.locator(f'[data-fault="{fault}"][aria-checked=false]').wait_for()
+
+
+def test_a_fix(visit: Any, sign_in: Any, proven: PracticeSpace):
+    """The verdict's green button plans one change, asks for approval, and a test mail proves that it is mended."""
+    visitor = visit()
+    _switch(visitor, "smtp_auth_off_mailbox").click()
+    visitor.page.locator('[data-fault="smtp_auth_off_mailbox"][aria-checked=true]').wait_for()
+    _check(visitor, sign_in, sentences()["smtp_auth_off_for_mailbox"])
+    visitor.be("requester", "space")
+    visitor.page.locator("#messages .cardbox .style-positive").last.click()
+    visitor.be("administrator", "space")
+    visitor.card("Ask my administrator")
+    page = visitor.open("Sign in with Microsoft")
+    page.get_by_role("link").click()
+    sign_in(page, ADMIN)
+    page.close()
+    visitor.be("requester", "space")
+    visitor.press("Approve 1 change")
+    visitor.sees("is mended")
+    visitor.picture("mended")

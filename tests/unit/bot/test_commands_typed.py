@@ -1,0 +1,163 @@
+"""The commands: what each says, and what it does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import has, text
+from bot.commands import GROUPS, commands
+from bot.talk import Talk
+from jobs.clock import now
+from jobs.model import Channel
+from jobs.run import Event, Kind, Run
+
+MAILBOX = "support@contoso.com"
+Said = Callable[[], list[tuple[str, str]]]
+
+
+def type_(talk: Talk, name: str, argument: str = "") -> None:
+    """A command."""
+    commands()[name].run(talk, argument)
+
+
+def cards(webex_script: Any) -> str:
+    """Everything that the bot has posted."""
+    return str([body for method, path, body in webex_script.asked if method == "POST" and path == "/messages"])
+
+
+def test_every_command_has_its_text():
+    """In a group that help knows."""
+    assert {name for name, command in commands().items() if command.group not in GROUPS or not has(f"command.{name}")} == set()
+    assert {"setup-email", "check", "fix", "status", "cancel", "help"} <= set(commands())
+
+
+def test_setup_begins_with_the_first_card(anna: Talk, webex_script: Any):
+    """A run is open, with nothing done yet; no worker is needed."""
+    type_(anna, "setup-email", "Support@contoso.com")
+    (run,) = anna.desk.store.of_space("room-1")
+    assert (run.channel, run.detailed, run.requester.email, len(anna.desk.queue.jobs)) == (Channel(MAILBOX), False, "anna@example.test", 0)
+    assert run.id in cards(webex_script)
+
+
+def test_setup_without_an_address_asks_for_it(anna: Talk):
+    """On the first card."""
+    type_(anna, "setup-email")
+    (run,) = anna.desk.store.of_space("room-1")
+    assert run.channel.mailbox == ""
+
+
+@pytest.mark.parametrize("name", ["setup-email", "check", "fix"])
+def test_a_wrong_address_is_corrected(anna: Talk, webex_script: Any, name: str):
+    """No run is opened; the button has what was meant."""
+    type_(anna, name, "support@contoso,com")
+    assert (anna.desk.store.of_space("room-1"), "support@contoso.com" in cards(webex_script)) == ((), True)
+
+
+def test_the_same_message_opens_one_run(anna: Talk):
+    """However often the event is delivered."""
+    for _ in range(2):
+        type_(anna, "setup-email", MAILBOX)
+    assert len(anna.desk.store.of_space("room-1")) == 1
+
+
+def test_a_second_setup_points_to_the_first(anna: Talk, webex_script: Any):
+    """It says which run it is, and opens none."""
+    type_(anna, "setup-email", MAILBOX)
+    (run,) = anna.desk.store.of_space("room-1")
+    type_(replace(anna, message="typed-2"), "setup-email", MAILBOX)
+    assert (len(anna.desk.store.of_space("room-1")), text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script)) == (
+        1,
+        True,
+    )
+
+
+def proven(talk: Talk) -> Run:
+    """The mailbox is connected."""
+    run = talk.desk.store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), talk.asker, talk.place | {"message": "typed-0"})
+    talk.desk.store.end(run, Event(Kind.FINISHED, now()))
+    return talk.desk.store.load(run.id)
+
+
+def test_a_connected_mailbox_is_said_to_be(anna: Talk, webex_script: Any):
+    """With a way to look at it anew; nothing is opened."""
+    run = proven(anna)
+    type_(anna, "setup-email", MAILBOX)
+    assert (len(anna.desk.store.of_space("room-1")), text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)) == (1, True)
+    assert run.id in cards(webex_script)
+
+
+@pytest.mark.parametrize("name", ["check", "fix"])
+def test_a_channel_of_another_space_is_unknown_here(anna: Talk, webex_script: Any, name: str):
+    """As if it did not exist, whether it does or not."""
+    proven(replace(anna, room="room-2"))
+    type_(anna, name, MAILBOX)
+    assert (len(anna.desk.queue.jobs), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == (0, True)
+
+
+def test_a_check_begins(anna: Talk):
+    """With what the record knows; a worker looks, and the card is drawn."""
+    proven(anna)
+    type_(anna, "check", MAILBOX)
+    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.desk.queue.jobs)
+    run = anna.desk.store.load(jobs[0][1])
+    assert [name for name, _ in jobs] == ["bot.progress.draw", "jobs.setup.advance"]
+    assert (run.kind, run.channel.callback_url, run.detailed) == ("check", "https://a.b/callback", True)
+
+
+def test_a_fix_is_a_run_of_its_own(anna: Talk):
+    """Which holds the mailbox, so that a second one points to it."""
+    proven(anna)
+    type_(anna, "fix", MAILBOX)
+    run = anna.desk.store.load(anna.desk.store.running(MAILBOX))
+    assert (run.kind, run.detailed, run.channel.forwarding_address) == ("fix", True, "x@y.z")
+    type_(anna, "fix", MAILBOX)
+    assert len(anna.desk.store.of_space("room-1")) == 2
+
+
+def test_status_lists_this_spaces_runs(anna: Talk, webex_script: Any):
+    """And no other's."""
+    type_(anna, "setup-email", MAILBOX)
+    type_(replace(anna, room="room-2", message="typed-2"), "setup-email", "sales@contoso.com")
+    webex_script.asked.clear()
+    type_(anna, "status")
+    assert (MAILBOX in cards(webex_script), "sales@contoso.com" in cards(webex_script)) == (True, False)
+
+
+@pytest.mark.parametrize(("argument", "ends"), [("", True), (MAILBOX, True), ("Support@Contoso.com", True), ("sales@contoso.com", False)])
+def test_cancel(anna: Talk, argument: str, ends: bool):  # noqa: FBT001  a column of the table
+    """The one run of this space, or the one that is named."""
+    type_(anna, "setup-email", MAILBOX)
+    type_(anna, "cancel", argument)
+    assert bool(anna.desk.store.of_space("room-1")[0].ended) is ends
+
+
+def test_cancel_asks_which(anna: Talk, webex_script: Any):
+    """With two open runs and no name, none is ended; a run's id names it."""
+    type_(anna, "setup-email", MAILBOX)
+    type_(replace(anna, message="typed-2"), "setup-email", "sales@contoso.com")
+    type_(anna, "cancel")
+    newer, older = anna.desk.store.of_space("room-1")
+    assert (newer.ended, older.ended, text("notice.cancel_which_title") in cards(webex_script)) == ("", "", True)
+    type_(anna, "cancel", newer.id.lower())
+    assert [run.ended for run in anna.desk.store.of_space("room-1")] == ["cancelled", ""]
+
+
+def test_cancel_in_another_space_finds_nothing(anna: Talk, webex_script: Any):
+    """Nothing is said about a run that is not of this space."""
+    type_(anna, "setup-email", MAILBOX)
+    type_(replace(anna, room="room-2"), "cancel", MAILBOX)
+    assert (anna.desk.store.of_space("room-1")[0].ended, text("notice.cancel_nothing_title") in cards(webex_script)) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "argument", ["\r\n\x1b[31mred", "**bold** [x](http://evil)", "<script>", "{mailbox}", "key:cause.wrong_tenant", "x" * 2000]
+)
+@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "cancel", "status", "help"])
+def test_odd_arguments_are_answered(anna: Talk, said: Said, name: str, argument: str):
+    """Every command says something to every text, once, and opens nothing."""
+    type_(anna, name, argument)
+    assert ([method for method, _ in said()], anna.desk.store.of_space("room-1")) == (["POST"], ())

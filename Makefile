@@ -9,7 +9,7 @@ CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_B
 	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
 COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice test lint unit check bench practice-serve docs lock clean
+.PHONY: help install demo practice test lint unit check diagnose bench practice-serve docs lock clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -17,6 +17,7 @@ help:
 	@echo "make test            lint, then all tests, then the coverage of all processes"
 	@echo "make lint            ruff and mypy alone"
 	@echo "make check           the same as make test"
+	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about eight minutes)"
 	@echo "make bench           how fast webhooks are answered, and how well the work overlaps"
 	@echo "make practice-serve  run the practice cloud alone, to point a bot at"
 	@echo "make docs            write docs/permissions.md anew from the steps"
@@ -51,6 +52,9 @@ unit: $(STAMP)
 	$(CLEAN) $(COVERED) $(RUN) -m coverage run -m pytest --quiet -p no:cacheprovider $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
+
+diagnose: $(STAMP)
+	@$(CLEAN) $(RUN) -m practice diagnose
 
 bench: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench

@@ -56,7 +56,13 @@ class Step(ABC):
 
     ``needs`` are steps that must hold before this one can even be looked at; ``after`` are steps that must be settled before
     this one is changed. ``reads`` and ``writes`` are the permissions it takes, machine-readable (docs/permissions.md is made
-    of them). ``automatic`` is false for what only a person can do or prove: such a step is no part of a plan.
+    of them). ``automatic`` is false for what only a person can do or prove: such a step is no part of a plan. ``free`` is true for
+    a step whose :meth:`apply` changes nothing in the tenant and needs no approval. ``asks`` names a question that must be answered
+    before the step is changed, beside the approval. ``line`` names the step in whose line of the progress card this one is shown.
+
+    For ``/check``: ``checked`` says that it is looked at there, ``access`` what that takes, ``station`` where on its way the mail
+    stops if it does not hold; one that is not ``essential`` only warns. ``because`` are facts that may explain it, ``explains`` the
+    cause codes that it brings about elsewhere, and a failure from before something in ``healed_by`` went well is history.
     """
 
     name: ClassVar[str]
@@ -77,6 +83,7 @@ class Step(ABC):
     station: ClassVar[Station] = Station.ANSWER
     because: ClassVar[tuple[str, ...]] = ()
     healed_by: ClassVar[tuple[str, ...]] = ()
+    explains: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     async def inspect(self, ctx: Context) -> Finding:

@@ -11,6 +11,7 @@ from jobs.model import Finding, State, Station
 from jobs.step import Step
 
 WAY = tuple(Station)
+VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,13 @@ def _healed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding
 
 
 def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
-    """The wrong finding that explains this one, the earliest on the mail's way, or the empty string."""
-    return min(ancestors(name, steps) & set(wrong), key=lambda each: _order(steps[each], findings[each], steps), default="")
+    """The wrong finding that explains this one, the earliest on the mail's way, or the empty string.
+
+    It explains only what it can bring about: its own cause seen from elsewhere, one of its ``explains``, or a failure without a code.
+    """
+    code = findings[name].cause
+    able = {each for each in ancestors(name, steps) & set(wrong) if code in VAGUE or code in {findings[each].cause, *steps[each].explains}}
+    return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
 def _root(name: str, above: Mapping[str, str]) -> str:

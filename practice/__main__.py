@@ -59,6 +59,7 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("demo", help="play the whole conversation with the real processes")
     playing = commands.add_parser("play", help="the practice space: the whole bot in a browser, without an account")
     playing.add_argument("--port", type=int, default=8090)
+    playing.add_argument("--data", type=Path, default=Path("data/space"))
     _diagnosing(commands.add_parser("diagnose", help="try /check on every fault, on pairs of them, and on what is right"))
     chosen = parser.parse_args(arguments)
     if chosen.command == "diagnose":
@@ -68,7 +69,7 @@ def main(arguments: list[str]) -> int:
     if chosen.command == "play":
         from practice.launch import play  # noqa: PLC0415 - the others do not need it
 
-        return play(chosen.port)
+        return play(chosen.port, chosen.data.resolve())
     from practice.demo import run  # noqa: PLC0415 - serving does not need it
 
     return run()

@@ -17,8 +17,6 @@ from practice.page.host import PracticeSpace, real_settings
 from practice.page.server import PortTakenError
 from practice.stack import NotStartedError
 
-ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "data" / "space"
 
 PACE_S = 0.3
 
@@ -27,7 +25,7 @@ class AlreadyRunsError(RuntimeError):
     """Another practice space runs in this checkout; the text is its address."""
 
 
-def play(port: int, folder: Path = FOLDER) -> int:
+def play(port: int, folder: Path) -> int:
     """Start, print the address, wait for Ctrl-C, stop; 0 when all went well, 1 with a clear word when it did not."""
     if names := real_settings():
         return _refuse(f"The practice space does not start beside a real installation. Unset these first: {', '.join(names)}")

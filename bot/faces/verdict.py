@@ -45,7 +45,7 @@ def view(run: Run, desk: Desk) -> VerdictView:
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
-        looking=0 if run.checked else len(steps) - len(found),
+        looking=0 if run.checked else max(1, len(steps) - len(found)),
         causes=tuple(_cause(run.channel, steps[name], found[name]) for name in verdict.causes),
         symptoms=tuple(_line(steps[name], found[name], steps[cause].row) for name, cause in verdict.symptoms.items()),
         possible=tuple(_cause(run.channel, steps[name], found[name]) for name in verdict.possible),

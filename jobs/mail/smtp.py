@@ -62,7 +62,7 @@ async def login_probe(server: str, username: str, access_token: str, seconds: fl
 
 
 async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
-    """As :func:`login_probe`, up to EHLO after STARTTLS: what can be asked without anybody's token."""
+    """As :func:`login_probe`, but only asks whether XOAUTH2 is offered: what can be known without anybody's token."""
     return await _carried_out(_Login(server, "", "", logs_in=False), seconds)
 
 
@@ -100,9 +100,9 @@ class _Login:
             ("starttls", self._starttls),
             ("certificate", self._certificate),
             ("ehlo2", self._ehlo),
-            ("auth", self._auth),
+            ("auth", self._auth if self._logs_in else self._offered),
         )
-        for name, step in steps if self._logs_in else steps[:-1]:
+        for name, step in steps:
             self._name, self._since = name, time.monotonic()
             self.leave(*await _outcome(step))
             if self._cause:
@@ -139,9 +139,14 @@ class _Login:
     async def _certificate(self) -> str:
         return await self.talk.start_tls(ssl_context())
 
-    async def _auth(self) -> str:
+    async def _offered(self) -> str:
+        """Whether the login that is wanted could begin at all."""
         if not any(offer.startswith("AUTH") and "XOAUTH2" in offer.split() for offer in self._offers):
             raise _FailedError("smtp_no_oauth", ", ".join(self._offers))
+        return "XOAUTH2"
+
+    async def _auth(self) -> str:
+        await self._offered()
         reply = await self._send_credentials()
         challenge = reply if reply.code == _GO_AHEAD else None
         if challenge:

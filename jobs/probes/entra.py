@@ -18,6 +18,9 @@ class Entra(Probe):
 
     name = "entra"
     row = "MS"
+    explains = frozenset(
+        {"service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"}
+    )
     access = Access.NONE
 
     async def inspect(self, ctx: Context) -> Finding:

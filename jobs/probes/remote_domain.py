@@ -15,6 +15,7 @@ class RemoteDomain(Probe):
 
     name = "remote_domain"
     row = "M4"
+    explains = frozenset({"forwarding_blocked"})
     station = Station.FORWARD
     reads = ("View-Only Configuration",)
 

@@ -14,6 +14,7 @@ class Sessions(Probe):
 
     name = "sessions"
     row = "C6"
+    explains = frozenset({"session_revoked", "grant_invalid", "refresh_token_expired"})
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
 

@@ -21,7 +21,7 @@ class SignIns(Probe):
     name = "sign_ins"
     row = "LOG"
     needs = ("application",)
-    because = ("service_principal", "client_secret", "smtp_grant", "mailbox_user", "sessions")
+    because = ("application", "service_principal", "client_secret", "smtp_grant", "mailbox_user", "sessions")
     healed_by = ("answers",)
     reads = ("AuditLog.Read.All",)
 
@@ -35,7 +35,12 @@ class SignIns(Probe):
         if newest is None:
             return self.skipped(Words("skipped.no_sign_in"))
         code = int((newest.get("status") or {}).get("errorCode") or 0)
-        return self._failed(newest, code) if code else self.ok(Words("seen.sign_in_ok", {"at": _at(newest)}))
+        if code:
+            return self._failed(newest, code)
+        user, expected = str(newest.get("userPrincipalName") or ""), ctx.fact("upn") or ctx.run.place.get("upn", "")
+        if user and expected and user.lower() != expected.lower():
+            return self.wrong(Words("seen.other_user", {"user": user, "at": _at(newest)}), cause="wrong_mailbox_user")
+        return self.ok(Words("seen.sign_in_ok", {"at": _at(newest)}))
 
     def _failed(self, row: dict[str, Any], code: int) -> Finding:
         reason = str((row.get("status") or {}).get("failureReason") or "")

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from jobs.mail.smtp import login_probe
-from jobs.microsoft.errors import CloudError, Transient
+from jobs.microsoft.errors import CloudError
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import SMTP_SCOPE
@@ -24,7 +24,17 @@ class SmtpLogin(Probe):
     name = "smtp_login"
     row = "C6"
     access = Access.NONE
-    because = ("smtp_server", "entra", "application", "service_principal", "smtp_grant", "smtp_auth", "mailbox_user", "sessions")
+    because = (
+        "smtp_server",
+        "entra",
+        "application",
+        "service_principal",
+        "smtp_grant",
+        "smtp_auth",
+        "mailbox_user",
+        "sessions",
+        "client_secret",
+    )
 
     async def inspect(self, ctx: Context) -> Finding:
         """Log in and leave; nothing is sent. The renewed refresh token replaces the old one, which would die after 90 days."""
@@ -33,8 +43,6 @@ class SmtpLogin(Probe):
             return self.skipped(Words("skipped.never_rehearsed"))
         try:
             token = await asyncio.to_thread(self._token, ctx, secret, cache)
-        except Transient:
-            raise
         except CloudError as error:
             return replace(self.wrong(Words("verbatim", {"text": error.words}), cause=error.cause), evidence=error.evidence())
         probe = await login_probe(ctx.settings.smtp_server, ctx.run.place.get("upn") or ctx.channel.mailbox, token)

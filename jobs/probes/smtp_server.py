@@ -15,6 +15,17 @@ class SmtpServer(Probe):
 
     name = "smtp_server"
     row = "TLS"
+    explains = frozenset(
+        {
+            "smtp_unreachable",
+            "timed_out",
+            "smtp_no_starttls",
+            "smtp_certificate_invalid",
+            "smtp_no_oauth",
+            "smtp_busy",
+            "smtp_too_many_connections",
+        }
+    )
     access = Access.NONE
 
     async def inspect(self, ctx: Context) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 from jobs.clock import now
 from jobs.mail.trace import TraceRow, TraceStatus
 from jobs.microsoft.errors import explain
-from jobs.model import Evidence, Finding, Station, Words
+from jobs.model import Evidence, Finding, State, Station, Words
 from jobs.probe import Probe
 from jobs.step import Context
 from jobs.steps.test_mail import FAILED
@@ -78,5 +79,19 @@ class Answers(_Traced):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Mail from the mailbox, but for its own copies."""
-        rows = await ctx.trace().find(now() - BACK, sender=ctx.channel.mailbox)
-        return await self._judge(ctx, [row for row in rows if row.recipient.lower() != ctx.channel.forwarding_address])
+        trace, since = ctx.trace(), now() - BACK
+        sent, copies = await asyncio.gather(
+            trace.find(since, sender=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
+        )
+        answers = [row for row in sent if row.recipient.lower() != ctx.channel.forwarding_address]
+        finding = await self._judge(ctx, answers)
+        handed = next((row for row in copies if row.status is TraceStatus.DELIVERED), None)
+        if finding.state is State.WRONG or handed is None or any(_answers(row, handed) for row in answers):
+            return finding
+        at = {"at": f"{handed.received:%d %b %H:%M:%S} UTC"}
+        return replace(finding, state=State.WARNING, seen=Words("seen.unanswered", at), cause="")
+
+
+def _answers(row: TraceRow, mail: TraceRow) -> bool:
+    """Whether the row answers the mail, by its subject, or is newer than it; traces tell seconds, so equal times tell nothing."""
+    return row.received > mail.received or (bool(mail.subject) and mail.subject.lower() in row.subject.lower())

@@ -17,6 +17,17 @@ class Application(Step):
     row = "E1"
     group = "entra"
     checked = True
+    explains = frozenset(
+        {
+            "app_not_found",
+            "redirect_uri_mismatch",
+            "reply_address_missing",
+            "permission_not_declared",
+            "app_misconfigured",
+            "permission_id_unknown",
+        }
+        | {"client_secret_wrong", "consent_missing", "user_not_assigned", "grant_invalid"}
+    )
     needs = ("addresses", "permissions", "tenant")
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
@@ -25,15 +36,16 @@ class Application(Step):
         """Look it up and compare byte for byte what Entra compares byte for byte."""
         app = await ctx.graph.application_by_unique_name(unique_name(ctx.channel.mailbox))
         if app is None:
-            return self.wrong(Words("seen.none"))
+            return self.wrong(Words("seen.none"), cause="app_not_found")
         facts = {"client_id": str(app["appId"]), "object_id": str(app["id"]), "app_name": str(app.get("displayName", ""))}
         missing = [uri for uri in self._uris(ctx) if uri not in redirect_uris(app)]
         if missing:
-            return self.wrong(Words("seen.redirects_missing", {"missing": ", ".join(missing)}), **facts)
+            cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
+            return self.wrong(Words("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, **facts)
         if app.get("signInAudience") != "AzureADMyOrg":
             return self.wrong(Words("seen.audience", {"audience": str(app.get("signInAudience"))}), **facts)
         if not declares(app, *smtp_send(ctx)):
-            return self.wrong(Words("seen.not_declared"), **facts)
+            return self.wrong(Words("seen.not_declared"), cause="permission_not_declared", **facts)
         return self.ok(Words("seen.application", {"client_id": facts["client_id"]}), **facts)
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:

@@ -30,6 +30,7 @@ class ClientSecret(Step):
     row = "E3"
     group = "entra"
     checked = True
+    explains = frozenset({"client_secret_expired", "client_secret_wrong", "client_secret_missing"})
     needs = ("application",)
     after = ("mail_send", "implicit_grant")
     reads = ("Application.Read.All", "Policy.Read.All")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.model import Change, Finding, Scope, Words
+from jobs.model import Change, Finding, Scope, State, Station, Words
 from jobs.step import Context, Step
 from jobs.steps.outbound_policy import outbound
 
@@ -19,6 +19,9 @@ class Customization(Step):
     name = "customization"
     row = "M5"
     group = "microsoft"
+    checked = True
+    essential = False
+    station = Station.FORWARD
     needs = ("mailbox_user",)
     reads = ("View-Only Configuration",)
     writes = ("Organization Management",)
@@ -29,7 +32,8 @@ class Customization(Step):
         if not rows or str(rows[0].get("IsDehydrated")).lower() != "true":
             return self.ok(Words("seen.customized"))
         if applies.forwards:
-            return self.ok(Words("seen.customization_not_needed"))
+            unneeded = self.ok(Words("seen.customization_not_needed"))
+            return replace(unneeded, state=State.WARNING) if ctx.run.kind == "check" else unneeded
         return self.wrong(Words("seen.not_customized"), cause="customization_needed")
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:

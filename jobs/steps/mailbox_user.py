@@ -18,6 +18,9 @@ class MailboxUser(Step):
     row = "M1"
     group = "microsoft"
     checked = True
+    explains = frozenset(
+        {"account_disabled", "user_unknown", "licence_missing", "smtp_token_refused", "smtp_login_blocked", "smtp_refused"}
+    )
     station = Station.MAILBOX
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
@@ -29,11 +32,11 @@ class MailboxUser(Step):
             return self.wrong(Words(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}), cause="mailbox_not_found")
         upn = str(user.get("userPrincipalName", ""))
         facts = {"user_id": str(user["id"]), "upn": upn}
-        if mailbox is None:
+        if mailbox is None and licensed(user):
             return self.wrong(Words("seen.no_mailbox", {"upn": upn}), cause="mailbox_not_found", **facts)
         if user.get("accountEnabled") is False:
             return self.wrong(Words("seen.disabled", {"upn": upn}), cause="account_disabled", station=str(Station.ANSWER), **facts)
-        if not licensed(user) and not _shared(mailbox):
+        if not licensed(user) and (mailbox is None or not _shared(mailbox)):
             return self.wrong(Words("seen.no_licence", {"upn": upn}), cause="licence_missing", **facts)
         key = "seen.mailbox" if upn.lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
         return self.ok(Words(key, {"upn": upn}), **facts)

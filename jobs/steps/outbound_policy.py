@@ -23,6 +23,7 @@ class OutboundPolicy(Step):
     row = "M4"
     group = "microsoft"
     checked = True
+    explains = frozenset({"forwarding_blocked"})
     station = Station.FORWARD
     needs = ("mailbox_user",)
     after = ("customization",)

@@ -13,6 +13,7 @@ class ServicePrincipal(Step):
     row = "E1"
     group = "entra"
     checked = True
+    explains = frozenset({"app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"})
     line = "application"
     needs = ("application",)
     reads = ("Application.Read.All",)
@@ -22,7 +23,7 @@ class ServicePrincipal(Step):
         """Look it up by the app's client id."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"))
         if principal is None:
-            return self.wrong(Words("seen.none"))
+            return self.wrong(Words("seen.none"), cause="app_not_found")
         facts = {"sp_id": str(principal["id"])}
         if principal.get("accountEnabled") is False:
             return self.wrong(Words("seen.sp_disabled"), cause="app_disabled", **facts)
@@ -32,7 +33,7 @@ class ServicePrincipal(Step):
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """Make it where it is missing; what somebody switched off stays for a person to decide."""
-        if finding.cause:
+        if finding.facts:
             return ()
         return (self.change(Words("seen.none"), Words("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
 

@@ -19,6 +19,7 @@ class SmtpGrant(Step):
     row = "E5"
     group = "entra"
     checked = True
+    explains = frozenset({"consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"})
     needs = ("service_principal", "mailbox_user", "permissions")
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
@@ -27,7 +28,11 @@ class SmtpGrant(Step):
         """Read the app's grants, for this user or for everybody."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
-        return self.wrong(Words("seen.none")) if missing else self.ok(Words("seen.smtp_grant", {"user": ctx.fact("upn")}))
+        return (
+            self.wrong(Words("seen.none"), cause="consent_missing")
+            if missing
+            else self.ok(Words("seen.smtp_grant", {"user": ctx.fact("upn")}))
+        )
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """For one user; nobody else can use the app to send."""

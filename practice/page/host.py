@@ -37,6 +37,7 @@ class PracticeSpace:
     port: int
     stack: SpaceStack | None = None
     ready: bool = False
+    stopping: bool = False
     _server: PageServer = field(init=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -57,12 +58,12 @@ class PracticeSpace:
 
     def stop(self) -> None:
         """End everything; only the logs stay."""
-        self.ready = False
-        if places := self.places:
-            relay.close(places.ca_path)
+        places, self.ready, self.stopping = self.places, False, True
         if self.stack:
             self.stack.stop()
         self._server.stop()
+        if places:
+            relay.close(places.ca_path)
 
     @property
     def url(self) -> str:
@@ -73,7 +74,7 @@ class PracticeSpace:
     def places(self) -> Places | None:
         """Where everything is, once the cloud's authority is written."""
         stack = self.stack
-        if stack is None or "web" not in stack.processes or not stack.ca_path.exists():
+        if self.stopping or stack is None or "web" not in stack.processes or not stack.ca_path.exists():
             return None
         return Places(self._server.url, f"http://127.0.0.1:{stack.ports.web}", stack.cloud_url, stack.ca_path)
 

@@ -19,9 +19,10 @@ class Switchboard:
         self._known: list[Json] = []
 
     def shown(self, places: Places) -> Json:
-        """All faults by their names and those that are on; raises ``httpx.HTTPError``."""
+        """All faults and healthy variations by their names, and those that are on; raises ``httpx.HTTPError``."""
         if not self._known:
-            self._known = list(_call(places, "GET", "faults/names")["items"])
+            named = _call(places, "GET", "faults/names")
+            self._known = [*named["items"], *named.get("healthy", [])]
         return {"items": self._known, "on": list(self._on)}
 
     def turn(self, places: Places, name: str, *, on: bool) -> Json:

@@ -17,7 +17,7 @@ from practice.page import packages
 from practice.page.host import PracticeSpace
 
 ROOT = Path(__file__).parents[2]
-PICTURES = ROOT / "docs" / "pictures"
+GUIDE, PICTURES = ROOT / "docs" / "practice.md", ROOT / "docs" / "pictures"
 SHOTS = Path(os.environ.get("SCREENSHOTS", "-"))  # a folder for looking at what a test saw
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
@@ -31,10 +31,8 @@ def _chromium() -> str:
     """Chromium of the machine; installed where that can be done, skipped with the reason where not."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(
-            "apt-get update -qq; apt-get install -y -qq chromium fonts-inter", shell=True, env=env, capture_output=True, check=False
-        )  # noqa: S602, S607  our own words
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium", "fonts-inter"]):
+            subprocess.run(command, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, check=False)  # noqa: S603  our own words
         found = shutil.which("chromium")
     if found is None:
         pytest.skip("no Chromium on this machine, and it cannot be installed: the browser tests are left out")
@@ -88,8 +86,9 @@ class Visitor:
         self.page.locator("#messages").get_by_text(text).last.wait_for(timeout=PATIENCE_MS)
 
     def picture(self, name: str) -> None:
-        """Take a picture; it goes into docs/pictures where PICTURES=1 asks for new ones."""
-        folder = PICTURES if os.environ.get("PICTURES") else SHOTS
+        """Take a picture; with PICTURES=1 those that docs/practice.md shows are taken anew."""
+        shown = f"({PICTURES.name}/{name}.png)" in GUIDE.read_text("utf-8")
+        folder = PICTURES if shown and os.environ.get("PICTURES") else SHOTS
         if folder.is_dir():
             self.page.screenshot(path=folder / f"{name}.png")
 

@@ -19,6 +19,7 @@ PARTS = ["chat", "mail", "clouds", "faults"]
 
 
 def _axe(page: Any) -> list[str]:
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
     return [f"{each['id']}: {node['html'][:160]} {node['failureSummary'][-200:]}" for each in found for node in each["nodes"]]
@@ -121,3 +122,10 @@ def test_only_this_machine_and_only_this_page(space: PracticeSpace):
     assert (stranger.status_code, rebound.status_code) == (403, 403)
     with pytest.raises(httpx.ConnectError):
         httpx.get(space.url.replace("127.0.0.1", "127.0.0.2"), trust_env=False)
+
+
+def test_the_guide_shows_pictures_that_are_there():
+    """Every picture of docs/practice.md exists, and every file of docs/pictures is shown."""
+    docs = Path(__file__).parents[2] / "docs"
+    shown = set(re.findall(r"\(pictures/(.+?\.png)\)", (docs / "practice.md").read_text("utf-8")))
+    assert {path.name for path in (docs / "pictures").iterdir()} == shown

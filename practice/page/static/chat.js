@@ -93,7 +93,7 @@ function conversation() {
     const known = box.querySelector(`[data-id="${message.id}"]`);
     if (known && known.dataset.change === String(message.change)) continue;
     const node = roots.includes(message) ? root(message, known) : reply(message);
-    if (known) known.replaceWith(node);
+    if (known) { known.replaceWith(node); if (message === shown.at(-1)) fresh = node; }
     else { place(box, message, node, roots); fresh = node; }
   }
   for (const thread of box.querySelectorAll("details.thread")) count(thread);

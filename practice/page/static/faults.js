@@ -5,7 +5,7 @@ const STATIONS = { "": "mail goes on", sender: "stops at the sender", mailbox: "
 const FAMILIES = [
   ["SMTP AUTH", /^smtp_/], ["Forwarding", /^forwarding_/], ["Policies and rules", /^(policy|remote|rule|sender_restricted|dehydrated)/], ["Client secret", /^secret/], ["Token", /^(session|token)/],
   ["Consent", /^(grant|user_consent|consent_declined|exchange_service)/], ["App registration", /^(app|principal|assignment|redirect|permission)/], ["Access", /^(security|ca|account|password)/],
-  ["Mailbox", /^(licence|mailbox)/], ["Webex Connect", /^(form|connect|sender_is|mail_too|consent_reviewed)/], ["Services", /^(entra|graph|exchange)/],
+  ["Mailbox", /^(licence|mailbox)/], ["Webex Connect", /^(form|connect|sender_is|mail_too|consent_reviewed)/], ["Services", /^(entra|graph|exchange)/], ["Healthy variations", /^healthy/],
 ];
 const opened = new Set();
 let shown = { items: [], on: [] };
@@ -44,7 +44,7 @@ function group(name, faults, wanted) {
 function toggle(fault) {
   const on = shown.on.includes(fault.name);
   return el("button", { class: "sw", type: "button", role: "switch", "aria-checked": String(on), "data-fault": fault.name, onclick: () => turn(fault, !on) },
-    el("span", {}, fault.what, el("br"), el("span", { class: "mono sub" }, `${(fault.expects || [])[0] || fault.name} · ${STATIONS[fault.stops || ""] || fault.stops}`)), el("i", {}, on ? "On" : "Off"));
+    el("span", {}, fault.what, el("br"), el("span", { class: "mono sub" }, `${(fault.expects || [])[0] || "no fault"} · ${STATIONS[fault.stops || ""] || fault.stops}`)), el("i", {}, on ? "On" : "Off"));
 }
 
 async function post(path) {
@@ -78,7 +78,7 @@ export function begin() {
   const act = (name, work) => el("button", { class: "btn", type: "button", onclick: async () => { try { status.textContent = await work(); } catch (error) { status.textContent = error.message; } } }, name);
   $("weather").replaceChildren(el("div", {}, el("h3", {}, "Weather"), el("label", { class: "slide" }, el("span", {}, "Each cloud call takes"), el("output", { id: "latencyout" }, "0 ms"), slow)),
     el("div", {}, el("h3", {}, "Throttling and crashes"), el("div", { class: "acts" }, act("Throttle the next 5 Graph calls", throttle), act("Kill the worker", () => kill("worker")), act("Kill the web process", () => kill("web"))), status),
-    el("div", {}, el("h3", {}, "Then"), el("p", { class: "small sub" }, "Type ", el("span", { class: "mono" }, "/check support@contoso.com"), " and compare the verdict with the switch.")));
+    el("div", {}, el("h3", {}, "Then"), el("p", { class: "small sub" }, "All off puts the clouds and the mail back as they were before the first fault. With a fault on, type ", el("span", { class: "mono" }, "/check support@contoso.com"), " and compare the verdict with the switch.")));
 }
 
 async function throttle() {

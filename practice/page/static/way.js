@@ -38,8 +38,8 @@ function box(station) {
   const [glyph, tone] = GLYPHS[station.state];
   const name = station.name === "answer" ? "SMTP with OAuth 2.0" : NAMES[station.name];
   return svg("g", {}, svg("rect", { class: station.state === "wrong" ? "stop" : "box", x, y, width, height, rx: 8 }),
-    svg("text", { x: x + 10, y: y + 26 }, svg("tspan", { class: tone }, glyph), ` ${name}`),
-    svg("text", { class: "s", x: x + 10, y: y + 44 }, station.note || "waits"), svg("text", { class: "s", x: x + 10, y: y + 57 }, station.state === "idle" ? "" : clock(station.at, true)));
+    svg("text", { x: x + 10, y: y + 21 }, svg("tspan", { class: tone }, glyph), ` ${name}`),
+    svg("text", { class: "s", x: x + 10, y: y + 37 }, station.note || "waits"), svg("text", { class: "s", x: x + 10, y: y + 51 }, station.state === "idle" ? "" : clock(station.at, true)));
 }
 
 function row(station) {

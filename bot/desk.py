@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from redis import Redis
@@ -14,11 +14,14 @@ from bot.queue import make_queue
 from bot.settings import BotSettings
 from bot.webex import Webex, WebexPerson
 from jobs import codec
+from jobs.clock import now
 from jobs.settings import Settings
 from jobs.store import DUE, Store
 from jobs.vault import Vault
 
 DRAWS_DUE = "draws:due"
+DRAW_QUEUED_S = 10
+"""How long a draw counts as queued, in seconds. A second one does no harm."""
 ME_S = 3600
 
 
@@ -62,13 +65,21 @@ class Desk:
         self.queue.enqueue("jobs.setup.advance", run_id, result_ttl=0)
 
     def changed(self, run_id: str) -> None:
-        """Have the run's cards drawn; a draw that is queued already will see this change too (:class:`jobs.listener.Listener`)."""
-        if self.redis.set(f"draw:{run_id}:queued", "1", nx=True, ex=30):
+        """Have the run's cards drawn; a draw that is queued already will see this change too (:class:`jobs.listener.Listener`).
+
+        A draw that is lost with its worker, or with Redis, is made up for a little later; one that ends takes that back.
+        """
+        self.draw_later(run_id, now() + timedelta(seconds=DRAW_QUEUED_S + 1))
+        if self.redis.set(f"draw:{run_id}:queued", "1", nx=True, ex=DRAW_QUEUED_S):
             self.queue.enqueue("bot.progress.draw", run_id, result_ttl=0)
 
     def draw_later(self, run_id: str, when: datetime) -> None:
         """Have the run's cards drawn at that time."""
         self.redis.zadd(DRAWS_DUE, {run_id: when.timestamp()})
+
+    def drawn(self, run_id: str) -> None:
+        """The cards are as they should be."""
+        self.redis.zrem(DRAWS_DUE, run_id)
 
     def wake(self) -> None:
         """Hand out what is due: runs whose time has come, and cards that waited. Called every half second, by one process."""

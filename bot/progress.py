@@ -30,6 +30,8 @@ def draw(run_id: str) -> None:
             waits = [wait for shown in pool.map(partial(_shown, here, run), queues) for wait in shown]
     if wait := min((wait for wait in waits if wait), default=0.0):
         here.draw_later(run_id, now() + timedelta(seconds=wait))
+    else:
+        here.drawn(run_id)
 
 
 def _queues(here: desk.Desk, run: Run, faces: list[board.Face]) -> list[list[board.Face]]:

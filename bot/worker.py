@@ -57,13 +57,13 @@ class BotScheduler(RQScheduler):
 
     def acquire_locks(self, auto_start: bool = False) -> set[str]:  # noqa: FBT001, FBT002  RQ's own signature
         """Take the queue where nobody has it. A dead scheduler has it for 10 more seconds; RQ's own would for 61."""
-        locks: set[str] = super().acquire_locks(auto_start=auto_start)
+        locks: set[str] = super().acquire_locks(auto_start=auto_start)  # type: ignore[no-untyped-call]  # RQ left it untyped
         self._shorten()
         return locks
 
     def heartbeat(self) -> None:
         """Keep the queue; called every second."""
-        super().heartbeat()
+        super().heartbeat()  # type: ignore[no-untyped-call]  # RQ left it untyped
         self._shorten()
 
     def _shorten(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from redis.exceptions import RedisError
 
 from jobs import check, session
 from jobs.clock import now
@@ -43,6 +44,9 @@ def advance(run_id: str) -> None:
             conclude(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
         except LeaseLostError:
             return
+        except RedisError:
+            log.warning("Redis is away; the run goes on when it is back", run=run_id)
+            raise  # no mistake of the run's: it stands on the due list
         except Exception as error:  # noqa: BLE001  a mistake of ours must not hold up the queue
             _unexpected(runtime, run_id, error)
 

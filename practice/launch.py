@@ -17,7 +17,6 @@ from practice.page.host import PracticeSpace, real_settings
 from practice.page.server import PortTakenError
 from practice.stack import NotStartedError
 
-
 PACE_S = 0.3
 
 

@@ -20,7 +20,7 @@ class SignIns(Probe):
 
     name = "sign_ins"
     row = "LOG"
-    needs = ("application",)
+    needs = ("application", "mailbox_user")
     because = ("application", "service_principal", "client_secret", "smtp_grant", "mailbox_user", "sessions")
     healed_by = ("answers",)
     reads = ("AuditLog.Read.All",)
@@ -37,9 +37,10 @@ class SignIns(Probe):
         code = int((newest.get("status") or {}).get("errorCode") or 0)
         if code:
             return self._failed(newest, code)
-        user, expected = str(newest.get("userPrincipalName") or ""), ctx.fact("upn") or ctx.run.place.get("upn", "")
-        if user and expected and user.lower() != expected.lower():
-            return self.wrong(Words("seen.other_user", {"user": user, "at": _at(newest)}), cause="wrong_mailbox_user")
+        user, expected = str(newest.get("userId") or ""), ctx.fact("user_id")
+        if user and expected and user.lower() != expected.lower() and not ctx.fact("shared"):
+            seen = Words("seen.other_user", {"user": str(newest.get("userPrincipalName") or user), "at": _at(newest)})
+            return self.wrong(seen, cause="wrong_mailbox_user")
         return self.ok(Words("seen.sign_in_ok", {"at": _at(newest)}))
 
     def _failed(self, row: dict[str, Any], code: int) -> Finding:

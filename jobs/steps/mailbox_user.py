@@ -36,8 +36,10 @@ class MailboxUser(Step):
             return self.wrong(Words("seen.no_mailbox", {"upn": upn}), cause="mailbox_not_found", **facts)
         if user.get("accountEnabled") is False:
             return self.wrong(Words("seen.disabled", {"upn": upn}), cause="account_disabled", station=str(Station.ANSWER), **facts)
-        if not licensed(user) and (mailbox is None or not _shared(mailbox)):
+        if not licensed(user) and not _shared(mailbox):
             return self.wrong(Words("seen.no_licence", {"upn": upn}), cause="licence_missing", **facts)
+        if _shared(mailbox):
+            facts["shared"] = "yes"
         key = "seen.mailbox" if upn.lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
         return self.ok(Words(key, {"upn": upn}), **facts)
 
@@ -65,5 +67,5 @@ def licensed(user: dict[str, Any]) -> bool:
     )
 
 
-def _shared(mailbox: Row) -> bool:
-    return "shared" in str(mailbox.get("RecipientTypeDetails") or "").lower()
+def _shared(mailbox: Row | None) -> bool:
+    return mailbox is not None and "shared" in str(mailbox.get("RecipientTypeDetails") or "").lower()

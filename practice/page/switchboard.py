@@ -55,6 +55,14 @@ class Switchboard:
 def _call(places: Places, method: str, path: str) -> Json:
     answer = relay.client(places.ca_path).request(method, f"{places.cloud}/practice/{path}", json={} if method == "POST" else None)
     if answer.is_error:
-        raise httpx.HTTPStatusError(answer.text, request=answer.request, response=answer)
+        raise httpx.HTTPStatusError(_words(answer), request=answer.request, response=answer)
     found: Json = answer.json()
     return found
+
+
+def _words(answer: httpx.Response) -> str:
+    """What the cloud says is in the way."""
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}"

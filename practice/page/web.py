@@ -145,7 +145,8 @@ def _control(places: Places, path: str) -> Answer:
         )
     except httpx.HTTPError as error:
         return flask.Response(json.dumps({"error": f"the practice cloud does not answer: {error}"}), 502, mimetype="application/json")
-    return flask.Response(answer.content, answer.status_code, mimetype=answer.headers.get("content-type", "application/json"))
+    kept = {name: answer.headers[name] for name in ("content-type", "content-disposition") if name in answer.headers}
+    return flask.Response(answer.content, answer.status_code, kept)
 
 
 def _refused(words: str, status: int) -> Answer:

@@ -89,6 +89,7 @@ def _connect(visitor: Any) -> None:
     form.get_by_role("button", name="Register To Webex Engage").click()
     visitor.page.locator("#ask").get_by_role("button", name="Register").click()
     form.get_by_text("Say so on the bot's card.").wait_for()
+    visitor.page.locator(".cardbox.busy").wait_for(state="detached")
     visitor.picture("connect")
     assert secret not in visitor.page.content()
     visitor.press("Registered")

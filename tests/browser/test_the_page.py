@@ -107,6 +107,26 @@ def test_a_killed_worker_comes_back_and_the_card_goes_on(visit: Any, space: Prac
     visitor.page.get_by_text("was killed and started again").wait_for()
 
 
+def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
+    """A fault that has nothing to break says so, and the switch stays off."""
+    page = visit().page
+    page.fill("#find", "secret_expired")
+    page.locator('[data-fault="secret_expired"]').click()
+    page.get_by_text("secret_expired needs a channel that is set up").wait_for()
+    assert page.locator('[data-fault="secret_expired"]').get_attribute("aria-checked") == "false"
+
+
+def test_weather_reaches_the_clouds(visit: Any, space: PracticeSpace):
+    """The slider sets how long every cloud call takes, and the button throttles Graph."""
+    page = visit().page
+    page.locator("#latency").fill("150")
+    page.get_by_role("button", name="Throttle the next 5 Graph calls").click()
+    page.get_by_text("The next 5 calls to Graph answer 429").wait_for()
+    state = {path: httpx.get(f"{space.url}/practice/api/{path}", trust_env=False).json() for path in ("health", "faults")}
+    assert (state["health"]["latency_ms"], [fault["status"] for fault in state["faults"]["items"]]) == (150.0, [429])
+    page.locator("#latency").fill("0")
+
+
 def test_every_screen_says_that_it_is_practice(visit: Any):
     """The page, the bot's pages and the sign-in pages all carry the words."""
     visitor = visit()

@@ -144,11 +144,13 @@ const head = (message, ...before) => el("p", { class: "who" }, ...before, el("b"
   el("span", { class: "sub small" }, clock(message.created) + (message.edits ? `, edited ${message.edits === 1 ? "once" : `${message.edits} times`}` : "")));
 
 function body(message) {
-  if (!message.card) return [el("p", { class: "words" }, ...words(message)), ...message.files.map((file) => el("p", { class: "small sub" }, `File: ${file.split("/").pop()}`))];
+  if (!message.card) return [el("p", { class: "words" }, ...words(message)), ...message.files.map(attached)];
   const box = el("div", { class: "cardbox" });
   box.append(drawn(message.card, theme(), (press) => act(message, press, box)));
   return [box, el("p", { class: "refused small bad", role: "alert", hidden: true })];
 }
+
+const attached = (file, index) => el("p", {}, el("a", { href: `/practice/api/webex/contents/${file.split("/").pop()}`, download: "" }, `Download file ${index + 1}`));
 
 function words(message) {
   if (message.from !== BOT) return [message.html ? el("span", { class: "ment" }, "@Email ") : "", message.text.replace(/^Email\s+/, "")];

@@ -68,7 +68,7 @@ function defender(tenant) {
   const standard = tenant.outbound_policies.find((each) => each.IsDefault);
   const remote = tenant.remote_domains.filter((each) => each.AutoForwardEnabled === false).map((each) => each.DomainName);
   return [
-    table("Outbound policies by priority", ["#", "Name", "Forwarding", "For"], [...rows, ["–", standard.Name, mode(standard.AutoForwardingMode), "everybody else"]]),
+    table("Outbound policies by priority", ["#", "Name", "Forwarding", "For"], [...rows, ["–", standard.Name, mode(standard.AutoForwardingMode), "all others"]]),
     el("p", { class: "small" }, rows.length ? "The lowest number that matches a sender decides." : "Automatic means Off: no mailbox may forward outside."),
     ...(remote.length ? [el("p", { class: "small bad" }, `Remote domains without automatic forwarding: ${remote.join(", ")}`)] : []),
     ...(tenant.transport_rules.length ? [el("p", { class: "small" }, `Transport rules: ${tenant.transport_rules.map((rule) => rule.Name).join(", ")}`)] : []),

@@ -27,7 +27,7 @@ def ask_consent(talk: Talk, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def consent_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """Post the card that somebody is waited for anew, further down."""
-    for slot in ("consent", "consent-direct") if run.account else ("signin", "signin-direct"):
+    for slot in ("consent", f"consent-direct:{_asked(run)}") if run.account else ("signin", f"signin-direct:{_asked(run)}"):
         board.forget(talk.desk, run.id, slot)
     go_on(talk, run)
 
@@ -74,6 +74,10 @@ def agent_has_it(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     record(talk, run, "agent_has_it", "yes")
 
 
+def _asked(run: Run) -> str:
+    return (run.answer("consent_administrator") if run.account else "") or run.answer("administrator")
+
+
 def _ask(talk: Talk, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
     try:
         address = read_address(inputs.get("administrator", ""))
@@ -83,7 +87,7 @@ def _ask(talk: Talk, inputs: dict[str, str], run: Run, question: str, slot: str)
     if address.rpartition("@")[2] not in talk.desk.bot.allowed_email_domains:
         talk.refuse(Words("typed.outside"), title="refused.nothing")
         return
-    board.forget(talk.desk, run.id, slot)
+    board.forget(talk.desk, run.id, f"{slot}:{address}")
     record(talk, run, question, address)
     title = Words("notice.asked_title", {"address": address})
     talk.tell(NoticeView(Words("notice.asked_kicker"), title, Words("notice.asked_words"), glyph="✓", at=now()))

@@ -24,7 +24,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     if finding is None or run.ended:
         return []
     people = {run.answer("consent_administrator") or run.answer("administrator")} - {""}
-    audience = [("consent", "thread"), *(("consent-direct", person) for person in people)]
+    audience = [("consent", "thread"), *((f"consent-direct:{person}", person) for person in people)]
     if finding.state is State.WAITING and finding.waiting_for is Turn.ADMINISTRATOR:
         return [_ask(run, desk, slot, to) for slot, to in audience]
     return [_granted(slot, to) for slot, to in audience if read(desk, run.id, slot)] if finding.state is State.OK else []

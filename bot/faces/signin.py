@@ -16,7 +16,8 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     """While nobody is signed in; afterwards the same cards say who is."""
     if not run.detailed or run.ended:
         return []
-    audience = [("signin", "thread"), *([("signin-direct", run.answer("administrator"))] if run.answer("administrator") else [])]
+    people = [run.answer("administrator")] if run.answer("administrator") else []
+    audience = [("signin", "thread"), *((f"signin-direct:{person}", person) for person in people)]
     if run.account is not None:
         return [_signed_in(run, slot, to) for slot, to in audience if read(desk, run.id, slot)]
     return [_ask(run, desk, slot, to) for slot, to in audience]

@@ -1,5 +1,5 @@
 // The conversation: rooms, messages, threads, edits and cards.
-import { $, ask, call, clock, el } from "./dom.js";
+import { $, call, clock, el } from "./dom.js";
 import { BOT, PEOPLE, SPACE, mark, sees, state, title, unread } from "./people.js";
 import { drawn } from "./cards.js";
 
@@ -188,5 +188,3 @@ export function answerIn(parent) {
   $("replying").hidden = !parent;
   $("replying").firstElementChild.textContent = "Your words go into the thread.";
 }
-
-export const askWho = (title, words, button) => ask(title, words, [{ name: "as", label: "Account", options: PEOPLE.map((person) => person.email), value: "support@contoso.com" }], button);

@@ -57,14 +57,14 @@ ON_THE_WAY = found("test_mail", State.WAITING, waiting_for=Turn.TIME, seen=Words
 TO_HER = "anna@example.test"
 STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
     ("details are in", [], [("signin", "thread")]),
-    ("somebody else is asked", [answered("administrator", ADMIN)], [("signin", "thread"), ("signin-direct", ADMIN)]),
+    ("somebody else is asked", [answered("administrator", ADMIN)], [("signin", "thread"), (f"signin-direct:{ADMIN}", ADMIN)]),
     ("signed in", [SIGNED_IN], []),
     ("planned", [SIGNED_IN, PLANNED], [("plan", "thread")]),
     ("approved", [SIGNED_IN, PLANNED, APPROVED], [("plan", "thread"), ("progress", "thread")]),
     ("signed out", [SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT], [("signin", "thread"), ("progress", "thread")]),
     ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], [("plan", "thread"), ("progress", "thread"), ("consent", "thread")]),
     ("consent, somebody asked", [SIGNED_IN, PLANNED, APPROVED, CONSENT, answered("consent_administrator", ADMIN)],
-     [("plan", "thread"), ("progress", "thread"), ("consent", "thread"), ("consent-direct", ADMIN)]),
+     [("plan", "thread"), ("progress", "thread"), ("consent", "thread"), (f"consent-direct:{ADMIN}", ADMIN)]),
     ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread")]),
     ("proof", [SIGNED_IN, PLANNED, APPROVED, FORM, ON_THE_WAY],
      [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread"), ("mail", "thread")]),

@@ -14,11 +14,15 @@ from jobs.steps import steps_of
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
-    """Once there is a plan, and an account that it was made with."""
-    if run.plan is None or run.account is None:
+    """Once there is a plan, and an account that it was made with. In another tenant than the mailbox's there is nothing to plan."""
+    if run.plan is None or run.account is None or _elsewhere(run):
         return []
     found = view(run)
     return [face("plan", found, draw(found), turn=f"{run.plan.id}{sorted(run.approvals)}", last=run.ended != "")]
+
+
+def _elsewhere(run: Run) -> bool:
+    return not run.approvals and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
 
 
 def view(run: Run) -> PlanView:

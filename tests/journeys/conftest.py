@@ -8,6 +8,7 @@ import pytest
 
 from practice.client import People
 from practice.stack import Stack
+from practice.stage import REQUESTER
 from practice.walk import Walk, fresh, space, words
 
 NewWalk = Callable[..., Walk]
@@ -41,8 +42,8 @@ def new_walk(people: People) -> Iterator[NewWalk]:
     fresh(people)
     made: list[Walk] = []
 
-    def make(mailbox: str = "support@contoso.com", room: str = "", **more: str) -> Walk:
-        made.append(Walk(people, mailbox, room or space(people), **more))
+    def make(mailbox: str = "support@contoso.com", room: str = "", requester: str = REQUESTER) -> Walk:
+        made.append(Walk(people, mailbox, room or space(people), requester))
         return made[-1]
 
     yield make

@@ -103,11 +103,10 @@ def test_licence_given_meanwhile(people: People, new_walk: Any) -> None:
     walk.ask()
     walk.open(walk.details())
     blocked = walk.card("a plan that is blocked", "look_again")
-    users = lambda licensed, mailbox: {"users": {walk.mailbox: {"licensed": licensed, "mailbox": mailbox}}}  # noqa: E731  said twice
-    people.control("PATCH", "tenants/contoso.com", users(True, {}))  # noqa: FBT003  the value is the state
+    people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"licensed": True, "mailbox": {}}}})
     walk.people.press(walk.requester, blocked, "look_again")
     walk.card("a plan to approve", "approve")
-    people.control("PATCH", "tenants/contoso.com", users(False, None))  # noqa: FBT003  the value is the state
+    people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"licensed": False, "mailbox": None}}})
 
 
 def test_wrong_person_presses(new_walk: Any) -> None:

@@ -65,7 +65,9 @@ def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Sa
     assert said() == []
 
 
-@pytest.mark.parametrize("created", ["2020-01-01T00:00:00Z", (now() - timedelta(minutes=11)).isoformat()])
+@pytest.mark.parametrize(
+    "created", ["2020-01-01T00:00:00Z", (now() - timedelta(minutes=11)).isoformat()], ids=["2020", "eleven minutes ago"]
+)
 def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, created: str):
     """Nothing is even fetched."""
     space()
@@ -76,6 +78,7 @@ def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, c
 @pytest.mark.parametrize(
     ("created", "stale"),
     [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), (now().isoformat(), False)],
+    ids=["none", "no time", "no zone", "2020", "now"],
 )
 def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the table
     """An age that cannot be read is none: the event was signed all the same."""

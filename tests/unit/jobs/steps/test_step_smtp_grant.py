@@ -17,7 +17,7 @@ FACTS = {"sp_id": "sp-1", "exchange_sp_id": "exchange-sp", "graph_sp_id": "graph
 SMTP = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
 SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": "openid profile offline_access"}
 HOLDS = Finding("smtp_grant", State.OK, seen=Words("seen.smtp_grant", {"user": "support@contoso.com"}))
-MISSES = Finding("smtp_grant", State.WRONG, seen=Words("seen.none"), expected=Words("expected.smtp_grant"))
+MISSES = Finding("smtp_grant", State.WRONG, seen=Words("seen.none"), expected=Words("expected.smtp_grant"), cause="consent_missing")
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,8 @@ class Walk:
 
     def secret(self, card: Json) -> str:
         """The client secret of the one-time page; raises :class:`practice.client.NotSeenError`."""
+        if not links(card):  # an edit of another run's card in the same 1:1
+            card = self.card("the form with its link", "token_saved", link=True, member=self.requester)
         page = self.open(card, self.requester)
         found = SECRET.search(page.text)
         if found is None:

@@ -28,13 +28,18 @@ class Verdict:
 
 
 def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Verdict:
-    """From what was found, and from which fact explains which. A failure that has gone well since is history, and left out."""
+    """From what was found, and from which fact explains which.
+
+    A failure that has gone well since is history, and left out; while something that could explain a failure was not looked at,
+    it is no cause yet.
+    """
+    looked_at = findings.keys()
     findings = {name: finding for name, finding in findings.items() if not _healed(name, steps, findings)}
     wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
     above = {
         name: _nearest(name, wrong, steps, findings) for name in sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
     }
-    causes = _once(tuple(name for name, parent in above.items() if not parent), findings)
+    causes = _once(tuple(name for name, parent in above.items() if not parent and ancestors(name, steps) <= looked_at), findings)
     return Verdict(
         causes=causes,
         symptoms={name: _root(name, above) for name, parent in above.items() if parent},

@@ -1,0 +1,102 @@
+"""The verdict, on small graphs of facts."""
+
+from __future__ import annotations
+
+from jobs.model import Finding, State, Station
+from jobs.probe import Probe
+from jobs.step import Context
+from jobs.verdict import judge
+
+
+def fact(
+    name: str, station: Station = Station.ANSWER, because: tuple[str, ...] = (), explains: tuple[str, ...] = (), **more: object
+) -> Probe:
+    """A fact of that name in the graph."""
+
+    async def inspect(self: Probe, ctx: Context) -> Finding:
+        raise NotImplementedError
+
+    members = {
+        "name": name,
+        "row": name,
+        "station": station,
+        "because": because,
+        "explains": frozenset(explains),
+        "inspect": inspect,
+        **more,
+    }
+    return type(name, (Probe,), members)()
+
+
+def graph(*facts: Probe) -> dict[str, Probe]:
+    """The facts by name."""
+    return {each.name: each for each in facts}
+
+
+def wrong(name: str, cause: str = "", **facts: str) -> Finding:
+    """A wrong finding."""
+    return Finding(name, State.WRONG, cause=cause, facts=facts)
+
+
+STEPS = graph(
+    fact("policy", Station.FORWARD, explains=("blocked",)),
+    fact("auth", explains=("auth_off",)),
+    fact("copies", Station.FORWARD, because=("policy",)),
+    fact("login", because=("auth",)),
+)
+
+
+def test_symptom_is_explained():
+    """A wrong finding that another one brings about is a symptom of it, and no cause."""
+    found = {"policy": wrong("policy", "blocked"), "copies": wrong("copies", "blocked"), "auth": Finding("auth", State.OK)}
+    verdict = judge(STEPS, found)
+    assert (verdict.causes, verdict.symptoms, verdict.stops) == (("policy",), {"copies": "policy"}, Station.FORWARD)
+
+
+def test_other_code_is_a_cause_of_its_own():
+    """What an ancestor cannot bring about is not explained by it."""
+    verdict = judge(STEPS, {"auth": wrong("auth", "auth_off"), "login": wrong("login", "mfa_needed")})
+    assert verdict.causes == ("auth", "login")
+
+
+def test_first_that_stops_mail_comes_first():
+    """Independent causes are all named, the one earliest on the mail's way in front."""
+    found = {"auth": wrong("auth", "auth_off"), "policy": wrong("policy", "blocked")}
+    assert judge(STEPS, found).causes == ("policy", "auth")
+
+
+def test_not_certain_before_all_was_seen():
+    """A failure is no cause while what could explain it was not looked at."""
+    assert judge(STEPS, {"copies": wrong("copies", "blocked")}).causes == ()
+    assert judge(STEPS, {"copies": wrong("copies", "blocked"), "policy": Finding("policy", State.OK)}).causes == ("copies",)
+
+
+def test_one_cause_seen_twice_is_one():
+    """Two findings with the same cause name it once."""
+    steps = graph(fact("a"), fact("b"))
+    assert judge(steps, {"a": wrong("a", "same"), "b": wrong("b", "same")}).causes == ("a",)
+
+
+def test_what_went_well_since_is_history():
+    """A failure from before a success that heals it is left out."""
+    steps = graph(fact("answers"), fact("log", healed_by=("answers",)))
+    found = {
+        "log": wrong("log", "x", since="2026-01-01T10:00:00+00:00"),
+        "answers": Finding("answers", State.OK, facts={"at": "2026-01-01T11:00:00+00:00"}),
+    }
+    assert (judge(steps, found).causes, judge(steps, found).warnings) == ((), ())
+
+
+def test_not_essential_only_warns():
+    """A fact that the mail flow does not need is noticed, never a cause."""
+    steps = graph(fact("extra", essential=False))
+    verdict = judge(steps, {"extra": wrong("extra", "x")})
+    assert (verdict.causes, verdict.warnings) == ((), ("extra",))
+
+
+def test_skipped_and_unknown_are_not_passed():
+    """What could not be looked at is listed, and what only may be the cause is possible."""
+    steps = graph(fact("a"), fact("b"), fact("c"))
+    found = {"a": Finding("a", State.SKIPPED), "b": Finding("b", State.UNKNOWN), "c": Finding("c", State.POSSIBLE)}
+    verdict = judge(steps, found)
+    assert (verdict.skipped, verdict.possible, verdict.causes) == (("a", "b"), ("c",), ())

@@ -22,6 +22,7 @@ from jobs.run import Event, Kind, Run, fold, onto
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LEASE_S = 12
+CLAIM_S = 5
 CHECK_KEPT_S = 30 * 24 * 3600
 """How long a check's history is kept, in seconds."""
 DUE = "runs:due"
@@ -59,12 +60,13 @@ class Store:
         """
         run_id = new_id()
         self.redis.zadd(OPEN, {run_id: now().timestamp()})
+        self.append(run_id, Event(Kind.OPENED, now(), by=requester.email, data=place, channel=channel, person=requester))
         try:
             self.claim(channel.mailbox or place.get("message", run_id), run_id)
         except AlreadyRunningError:
             self.redis.zrem(OPEN, run_id)
+            self.redis.delete(f"run:{run_id}:events")
             raise
-        self.append(run_id, Event(Kind.OPENED, now(), by=requester.email, data=place, channel=channel, person=requester))
         self.redis.zadd(f"space:{place.get('room', '')}:runs", {run_id: now().timestamp()})
         return self.load(run_id)
 
@@ -74,12 +76,11 @@ class Store:
         Raises:
             AlreadyRunningError: another run that has not ended holds it.
         """
-        holder = self.redis.set(f"channel:{mailbox}:run", run_id, nx=True, get=True)
-        if holder is None or _text(holder) == run_id:
-            return
-        if self._is_open(_text(holder)):
-            raise AlreadyRunningError(_text(holder))
-        self.redis.set(f"channel:{mailbox}:run", run_id)
+        with self.redis.lock(f"channel:{mailbox}:claim", timeout=CLAIM_S, blocking_timeout=CLAIM_S):
+            holder = _text(self.redis.get(f"channel:{mailbox}:run"))
+            if holder not in {"", run_id} and self._is_open(holder):
+                raise AlreadyRunningError(holder)
+            self.redis.set(f"channel:{mailbox}:run", run_id)
 
     def append(self, run_id: str, *events: Event) -> None:
         """Add to the run's history; the events of one call land together."""

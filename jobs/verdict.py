@@ -27,11 +27,11 @@ class Verdict:
     since: datetime | None
 
 
-def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Verdict:
+def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True) -> Verdict:
     """From what was found, and from which fact explains which.
 
-    A failure that has gone well since is history, and left out; while something that could explain a failure was not looked at,
-    it is no cause yet.
+    A failure that has gone well since is history, and left out; before the check is ``done`` a failure is no cause while
+    something that could explain it was not looked at.
     """
     looked_at = findings.keys()
     findings = {name: finding for name, finding in findings.items() if not _healed(name, steps, findings)}
@@ -39,7 +39,7 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Verdict
     above = {
         name: _nearest(name, wrong, steps, findings) for name in sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
     }
-    causes = _once(tuple(name for name, parent in above.items() if not parent and ancestors(name, steps) <= looked_at), findings)
+    causes = _once(tuple(name for name, parent in above.items() if not parent and (done or ancestors(name, steps) <= looked_at)), findings)
     return Verdict(
         causes=causes,
         symptoms={name: _root(name, above) for name, parent in above.items() if parent},

@@ -39,7 +39,7 @@ def view(run: Run, desk: Desk) -> VerdictView:
     """What was found so far, judged."""
     steps = check.steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
-    verdict = judge(steps, found)
+    verdict = judge(steps, found, done=run.checked is not None)
     sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
     return VerdictView(
         run=run.id,

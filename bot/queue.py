@@ -6,6 +6,7 @@ JSON alone is no border: who can write to Redis could name ``os.system`` (facts/
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from redis import Redis
@@ -15,13 +16,19 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from rq import Queue
+from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
+from rq.worker import BaseWorker
+
+from jobs.clock import now
 
 ALLOWED = frozenset({"bot.inbox.receive", "jobs.setup.advance", "bot.progress.draw"})
 NAME = "email-bot"
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 WEB_TIMEOUT_S = 0.4
+MAINTENANCE_S = 5
+STRANDED = timedelta(seconds=4)
 DRIVER = DriverInfo()
 
 
@@ -64,9 +71,41 @@ class SafeJob(Job):
             raise NotAllowedError("a job of this queue has no callbacks")
 
 
-def make_queue(connection: Redis) -> Queue:
+class Stranding(IntermediateQueue):
+    """Jobs on their way from the queue to a worker. One whose worker died on the way goes back; RQ's own fails it, after a minute."""
+
+    def should_be_cleaned_up(self, job_id: str) -> bool:
+        """Whether nobody works on the job although it was taken long ago: a worker needs milliseconds to begin."""
+        seen = self.get_first_seen(job_id)
+        return seen is not None and now() - seen > STRANDED
+
+    def cleanup(self, worker: BaseWorker, queue: Queue) -> None:
+        """Put stranded jobs back to the head of the queue."""
+        for job_id in self.get_job_ids():
+            if job_id not in queue.started_job_registry and not self.set_first_seen(job_id) and self.should_be_cleaned_up(job_id):
+                queue.push_job_id(job_id, at_front=True)
+                self.remove(job_id)
+                self.connection.delete(self.get_first_seen_key(job_id))
+
+
+class SafeQueue(Queue):
+    """A queue that what died beside it cannot hold up: RQ's own lock for cleaning lasts 15 minutes."""
+
+    job_class = SafeJob
+
+    @property
+    def intermediate_queue(self) -> Stranding:
+        """Where a job is while a worker takes it."""
+        return Stranding(self.key, connection=self.connection)
+
+    def acquire_maintenance_lock(self) -> bool:
+        """Whether this worker may clean now; it has as long as the pause between two cleanings."""
+        return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=MAINTENANCE_S))
+
+
+def make_queue(connection: Redis) -> SafeQueue:
     """The queue, by a connection that does not decode answers (RQ reads bytes)."""
-    return Queue(NAME, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
+    return SafeQueue(NAME, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
 
 
 def connect(url: str) -> Redis:

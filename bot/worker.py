@@ -17,7 +17,7 @@ from rq.job import Job
 from rq.scheduler import RQScheduler
 
 from bot import redis_server
-from bot.queue import SERIALIZER, SafeJob, connect, make_queue
+from bot.queue import MAINTENANCE_S, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
 from bot.settings import BotSettings
 from bot.subscriptions import WATCH_S, Subscriptions
 from bot.supervisor import Role, Supervisor
@@ -27,8 +27,8 @@ from bot.webex import Webex
 
 WORKERS = 4
 MONITORING_S = 5
-MAINTENANCE_S = 10
-WORKER_TTL_S = 30
+WORKER_TTL_S = 20
+"""RQ waits for a job for 15 seconds less than this, and looks for lost jobs in between."""
 REDIS_PAUSE_S = 0.25
 SCHEDULER_LOCK_S = 10
 log = structlog.get_logger(__name__)
@@ -93,6 +93,7 @@ def work(redis_url: str, *, burst: bool = False) -> int:
         [make_queue(redis)],
         connection=redis,
         job_class=SafeJob,
+        queue_class=SafeQueue,
         serializer=SERIALIZER,
         worker_ttl=WORKER_TTL_S,
         job_monitoring_interval=MONITORING_S,

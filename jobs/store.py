@@ -65,6 +65,7 @@ class Store:
             self.claim(channel.mailbox or place.get("message", run_id), run_id)
         except AlreadyRunningError:
             self.redis.zrem(OPEN, run_id)
+            self.redis.zrem(DUE, run_id)
             self.redis.delete(f"run:{run_id}:events")
             raise
         self.redis.zadd(f"space:{place.get('room', '')}:runs", {run_id: now().timestamp()})
@@ -83,8 +84,14 @@ class Store:
             self.redis.set(f"channel:{mailbox}:run", run_id)
 
     def append(self, run_id: str, *events: Event) -> None:
-        """Add to the run's history; the events of one call land together."""
-        self.redis.rpush(f"run:{run_id}:events", *(codec.dump(event) for event in events))
+        """Add to the run's history; the events of one call land together.
+
+        The run is due a little later, in the same transaction: whoever dies before a worker has it from the queue is made up for.
+        """
+        with self.redis.pipeline() as both:
+            both.rpush(f"run:{run_id}:events", *(codec.dump(event) for event in events))
+            both.zadd(DUE, {run_id: _later()}, lt=True)
+            both.execute()
 
     def events(self, run_id: str) -> tuple[Event, ...]:
         """The run's history, oldest first; empty where there is no such run."""
@@ -107,17 +114,21 @@ class Store:
         return int(self.redis.llen(f"run:{run_id}:events"))
 
     def end(self, run: Run, event: Event) -> None:
-        """Append the last event and give the channel free. A run ends once; a second end changes nothing."""
-        self.append(run.id, event)
-        self.redis.zrem(OPEN, run.id)
-        self.redis.zrem(DUE, run.id)
-        if _text(self.redis.get(f"channel:{run.channel.mailbox}:run")) == run.id:
-            self.redis.delete(f"channel:{run.channel.mailbox}:run")
-        if event.kind is Kind.FINISHED and run.kind == "setup":
-            channel = replace(run.channel, tenant_id=run.fact("tenant_id"))
-            self.redis.set(f"channel:{run.channel.mailbox}", codec.dump(Record(run.id, event.at, channel)))
-            self.redis.sadd(f"space:{run.place.get('room', '')}:channels", run.channel.mailbox)
-            self.redis.sadd(f"person:{run.requester.id}:channels", run.channel.mailbox)
+        """Append the last event and give the channel free, all at once. A run ends once; a second end changes nothing."""
+        mailbox = run.channel.mailbox
+        mine = _text(self.redis.get(f"channel:{mailbox}:run")) == run.id
+        with self.redis.pipeline() as all_at_once:
+            all_at_once.rpush(f"run:{run.id}:events", codec.dump(event))
+            all_at_once.zrem(OPEN, run.id)
+            all_at_once.zrem(DUE, run.id)
+            if mine:
+                all_at_once.delete(f"channel:{mailbox}:run")
+            if event.kind is Kind.FINISHED and run.kind == "setup":
+                record = Record(run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id")))
+                all_at_once.set(f"channel:{mailbox}", codec.dump(record))
+                all_at_once.sadd(f"space:{run.place.get('room', '')}:channels", mailbox)
+                all_at_once.sadd(f"person:{run.requester.id}:channels", mailbox)
+            all_at_once.execute()
 
     def check(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
         """Begin a check; any number may run at a time, as they change nothing."""
@@ -167,9 +178,11 @@ class Store:
         self.redis.zrem(DUE, run_id)
 
     def take_due(self, schedule: str = DUE, most: int = 100) -> tuple[str, ...]:
-        """Runs whose time in the schedule has come, each handed out once."""
+        """Runs whose time in the schedule has come. Each stays in it, for a little later: who takes it may die before it is done."""
         ready = self.redis.zrangebyscore(schedule, 0, now().timestamp(), start=0, num=most)
-        return tuple(run_id for run_id in map(_text, ready) if self.redis.zrem(schedule, run_id))
+        if ready:
+            self.redis.zadd(schedule, {_text(run_id): _later() for run_id in ready}, xx=True)
+        return tuple(map(_text, ready))
 
     def hand_over(self, key_id: str) -> None:
         """Remember that somebody has seen the secret with this key id."""
@@ -212,13 +225,18 @@ class Lease:
             self.lock.reacquire()
         except LockError:
             return False
-        self.store.look_at(self.run_id, now() + timedelta(seconds=LEASE_S + 1))
+        self.store.redis.zadd(DUE, {self.run_id: _later()})
         return True
 
 
 def new_id() -> str:
     """A short id that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))
+
+
+def _later() -> float:
+    """When a run is due whose worker has not been heard of again: once its lease has run out."""
+    return (now() + timedelta(seconds=LEASE_S + 1)).timestamp()
 
 
 def _release(lock: Lock) -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from redis import Redis
 from rq.job import Job
 
-from bot.queue import ALLOWED, NotAllowedError, SafeJob, make_queue
+from bot.queue import ALLOWED, MAINTENANCE_S, NotAllowedError, SafeJob, SafeQueue, make_queue
 from bot.worker import BotScheduler, BotWorker
 
 BURST = "import sys; from bot.worker import work; sys.exit(work(sys.argv[1], burst=True))"
@@ -62,6 +63,27 @@ def test_a_dead_workers_job_is_noticed_soon(redis: Redis):
     """A job without a sign of life for two beats and a little counts as abandoned (facts/parts.md B: 13 seconds instead of 808)."""
     worker = BotWorker([make_queue(redis)], connection=redis, job_monitoring_interval=5, serializer="json", job_class=SafeJob)
     assert worker.get_heartbeat_ttl(make_queue(redis).create_job("jobs.setup.advance")) == 15
+
+
+def test_a_job_whose_worker_died_on_the_way_goes_back(redis: Redis):
+    """A worker that was killed between taking a job and beginning it: the job is first in the queue again, and nothing of it is left."""
+    queue = make_queue(redis)
+    job = queue.enqueue_call("bot.inbox.receive", kwargs={"resource": "messages", "id": "gone"})
+    redis.lmove(queue.key, queue.intermediate_queue_key)
+    worker = BotWorker([queue], connection=redis, serializer="json", job_class=SafeJob, queue_class=SafeQueue)
+    worker.clean_registries()
+    assert queue.job_ids == []
+    redis.set(queue.intermediate_queue.get_first_seen_key(job.id), time.time() - MAINTENANCE_S)
+    worker.clean_registries()
+    assert (queue.job_ids, queue.intermediate_queue.get_job_ids(), fetched(job, redis).get_status()) == ([job.id], [], "queued")
+    assert list(redis.scan_iter("*first_seen*")) == []
+
+
+def test_a_worker_that_died_while_cleaning_holds_nobody_up(redis: Redis):
+    """The lock for cleaning the queue ends by itself before the next cleaning; RQ's own would last 15 minutes."""
+    queue = make_queue(redis)
+    assert (queue.acquire_maintenance_lock(), queue.acquire_maintenance_lock()) == (True, False)
+    assert 0 < redis.ttl(queue.registry_cleaning_key) <= MAINTENANCE_S
 
 
 def test_a_scheduler_takes_over_as_soon_as_it_can(redis: Redis):

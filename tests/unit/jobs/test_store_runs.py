@@ -10,7 +10,7 @@ import pytest
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.run import Event, Kind, Run
-from jobs.store import LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
+from jobs.store import DUE, LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
 
 MAILBOX = "support@contoso.com"
 PLACE = {"room": "room-1", "message": "message-1"}
@@ -95,13 +95,20 @@ def test_another_end_is_no_record(store: Store, opened: Run, kind: Kind):
     assert (store.record(MAILBOX), store.channels("room-1")) == (None, ())
 
 
-def test_what_is_due_is_handed_out_once(store: Store):
-    """To one of many, and only once its time has come."""
+def test_what_is_due_stays_until_it_is_done(store: Store):
+    """It is handed out once its time has come, and again a little later: who took it may have died with it."""
     store.look_at("A", now())
     store.look_at("B", now() + timedelta(minutes=1))
-    with ThreadPoolExecutor(10) as pool:
-        taken = [run for runs in pool.map(lambda _: store.take_due(), range(10)) for run in runs]
-    assert taken == ["A"]
+    assert (store.take_due(), store.take_due()) == (("A",), ())
+    assert 10 < (store.redis.zscore(DUE, "A") or 0) - now().timestamp() <= LEASE_S + 1
+
+
+def test_a_run_that_changed_is_due_by_itself(store: Store, opened: Run):
+    """Whoever wrote an event and died before telling a worker is made up for; an earlier time stands."""
+    assert 10 < (store.redis.zscore(DUE, opened.id) or 0) - now().timestamp() <= LEASE_S + 1
+    store.look_at(opened.id, now())
+    store.append(opened.id, Event(Kind.RESUMED, now()))
+    assert store.take_due() == (opened.id,)
 
 
 def test_due_can_be_forgotten(store: Store):

@@ -1,0 +1,44 @@
+"""An undo has ended: what is back, what stays and why, and what nobody but a person can take away."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.actions import press
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import TITLE, Element, facts, said
+from adaptive_cards.marks import Mark, marked
+from adaptive_cards.parts import Band, kicker, note, row, section, turn_line
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock, lasted
+from adaptive_cards.views_undone import UndoneView
+from jobs.model import Turn, Words
+
+Line = tuple[str, Words, Words]
+
+
+def undone(view: UndoneView) -> Card:
+    """Back, left, and what to know. Where nothing was put back the channel is what it was."""
+    title = Words("undone.title" if view.back else "undone.nothing", {"mailbox": view.header.mailbox})
+    told = turn_line(Turn.NOBODY, Words("undone.finished", {"at": clock(view.at)}))
+    band = Band("good" if view.back else "emphasis", marks.OK if view.back else marks.SKIPPED, said(title, **TITLE), (told,))
+    body = [
+        *_lines("undone.back", marks.OK, view.back),
+        *_lines("undone.left", marks.WARNING, view.left),
+        section("done.to_know"),
+        marked(marks.SKIPPED, said(Words("plan.undo_asset"))),
+        facts(_to_know(view), "Small"),
+    ]
+    again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": view.header.mailbox})
+    return finished(kicker(view.header), band, body, [again] if view.back else [])
+
+
+def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
+    rows = [row(mark, name, said(what), note(seen)) for name, what, seen in lines]
+    return [section(title), *rows] if rows else []
+
+
+def _to_know(view: UndoneView) -> list[tuple[str, str]]:
+    who = {"run": view.header.run, "span": lasted(view.at - view.started), "who": view.approved_by}
+    told = text("done.run_approved", **who) if view.approved_by else text("done.run_alone", run=who["run"], span=who["span"])
+    binned = [(text("undone.app"), text("undone.binned"))] if view.binned else []
+    return [*binned, (text("done.run"), told)]

@@ -1,0 +1,77 @@
+"""Finding the email app again: by its ``uniqueName``, by the object id that a run wrote down, or among all apps of the tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from jobs.microsoft.registration import redirect_uris, unique_name
+from jobs.step import Context
+
+ADOPT = "adopt"
+"""The question that is answered with the client id of an app that was made by hand."""
+SECRETS = ("Webex Connect ", "Webex email bot, ")
+"""How the names of the secrets that this bot makes begin."""
+
+Json = dict[str, Any]
+
+
+async def email_app(ctx: Context) -> Json | None:
+    """The mailbox's app, or None. One that this run has made may have the second name; one made by hand has none, until it is adopted."""
+    app = await ctx.graph.application_by_unique_name(app_key(ctx))
+    if app is None and "application" in ctx.run.changed:
+        app = await ctx.graph.application_by_unique_name(second_name(ctx))
+    if app is None and (adopted := ctx.run.answer(ADOPT)):
+        app = await ctx.graph.application_by_app_id(adopted)
+    return app
+
+
+async def present_app(ctx: Context) -> Json:
+    """The mailbox's app, which must be there.
+
+    Raises:
+        NotFound: it is not, or this replica does not know it yet.
+    """
+    return await ctx.graph.application(app_key(ctx))
+
+
+async def its_app(ctx: Context) -> Json | None:
+    """The very app that the channel's runs worked on, for an undo; None where it is gone, whatever has its name now."""
+    object_id = ctx.fact("object_id")
+    return await ctx.graph.application_by_id(object_id) if object_id else await email_app(ctx)
+
+
+def second(ctx: Context, apps: Iterable[Json]) -> Json | None:
+    """The mailbox's app under a second name, as it was made while the recycle bin kept the first."""
+    begins = f"{unique_name(ctx.channel.mailbox)}-"
+    return next((app for app in apps if str(app.get("uniqueName") or "").startswith(begins)), None)
+
+
+def by_hand(ctx: Context, apps: Iterable[Json]) -> Json | None:
+    """The one app that somebody made in the portal for this Call Back URL; of several none is picked (facts/microsoft.md 1.1)."""
+    found = [app for app in apps if not app.get("uniqueName") and ctx.channel.callback_url in redirect_uris(app)]
+    return found[0] if len(found) == 1 else None
+
+
+def app_key(ctx: Context) -> str:
+    """The ``uniqueName`` by which the app is found, as far as this run knows."""
+    return ctx.fact("unique_name") or unique_name(ctx.channel.mailbox)
+
+
+def second_name(ctx: Context) -> str:
+    """For an app whose first name is taken by a deleted one: it may stay reserved for 30 days (facts/microsoft.md 1.1)."""
+    return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
+
+
+def foreign(ctx: Context, app: Json, uris: Collection[str]) -> str:
+    """What somebody else has put into an app that the bot made with these redirect addresses, in words; empty where there is nothing."""
+    ours = {ctx.fact(name) for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")}
+    declared = [str(access.get("id")) for entry in app.get("requiredResourceAccess") or () for access in entry.get("resourceAccess") or ()]
+    secrets = [str(secret.get("displayName") or "key:seen.app_secret") for secret in app.get("passwordCredentials") or ()]
+    strange = [
+        *(uri for uri in redirect_uris(app) if uri not in uris),
+        *(name for name in secrets if not name.startswith(SECRETS)),
+        *("key:seen.app_permission" for permission in declared if permission not in ours),
+        *("key:seen.app_certificate" for _ in app.get("keyCredentials") or ()),
+    ]
+    return next(iter(strange), "")

@@ -1,0 +1,43 @@
+"""The fault matrix of an undo: every call that it makes, and every kind of trouble."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+NEEDS_A_PERSON = {"401", "403", "403 of NUL bytes"}
+KEPT = {
+    "applications": 0,
+    "grants": 2,
+    "role_assignments": 0,
+    "outbound_policies": 1,
+    "outbound_rules": 0,
+    "own principals": 0,
+    "secrets": 0,
+}
+"""What was there before the setup, of the kinds that a setup makes: the bot's own grants and the tenant's default policy."""
+
+
+@pytest.fixture
+def undo(ride: Any, weather: Any) -> Any:
+    """After a whole setup, an undo that is about to begin."""
+    ride.to_its_end()
+    weather.calls.clear()
+    return ride.undoing()
+
+
+def test_the_matrix_holds_every_call_of_an_undo(undo: Any, weather: Any, listed: dict[str, list[str]]):
+    """What an undo asks is what stands in calls.toml."""
+    undo.to_its_end()
+    assert sorted(weather.calls) == sorted(listed["undo"])
+
+
+def test_every_call_of_an_undo_fails_once(undo: Any, weather: Any, country: Any, listed: dict[str, list[str]], fault: Any):
+    """It arrives all the same: nothing that the setup made is left, whether an answer was lost or never given."""
+    weather.fault = fault
+    undo.to_its_end()
+    assert set(listed["undo"]) - set(weather.failed) == set()
+    left = country.objects()
+    assert {kind: left[kind] for kind in KEPT} == KEPT
+    assert (undo.presses > 0) == (fault.name in NEEDS_A_PERSON)

@@ -1,0 +1,96 @@
+"""There and back: a setup, /undo, and the tenant is as it was; what somebody else has changed since stays."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from practice.client import People
+from practice.stack import Stack
+from practice.walk import Walk, band, words
+
+MAILBOX = "support@contoso.com"
+
+
+def tenant(people: People) -> Any:
+    """All of contoso, as an administrator sees it."""
+    return people.control("GET", "tenants/contoso.com")
+
+
+def undo(walk: Walk) -> Any:
+    """From /undo to its plan."""
+    walk.people.look()
+    walk.since = walk.people.change
+    walk.type(f"/undo {MAILBOX}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    return walk.card("the plan of the undo", "approve")
+
+
+def set_up(walk: Walk) -> None:
+    """From the approval to the proven channel."""
+    walk.approve()
+    walk.consent()
+    walk.fill_in()
+    walk.rehearse()
+    walk.answer()
+    walk.done()
+
+
+def test_there_and_back(people: People, stack: Stack, new_walk: Any):
+    """The tenant is as it was before the approval, although every worker was killed halfway; then it can be set up again."""
+    walk = new_walk()
+    walk.plan()
+    before = tenant(people)
+    set_up(walk)
+    made = walk.writes()
+    plan = undo(walk)
+    assert (band(plan).splitlines()[0], walk.writes()) == ("◆  10 changes to approve. Nothing is changed yet.", made)
+    held = {"method": "DELETE", "prefix": "/graph/v1.0/servicePrincipals/", "process": True, "times": 1, "delay_s": 2}
+    people.control("POST", "faults", held)
+    walk.approve(plan)
+    people.until("a removal is held", lambda: not people.control("GET", "faults")["items"], 30)
+    stack.kill("worker", signal.SIGKILL, whole=True)
+    stack.processes["worker"].stop()
+    stack.start("worker")
+    done = walk.saying("is disconnected: the old values are back", 60)
+    assert "Never delete a registered one" in words(done)
+    assert tenant(people) == before
+    assert "No channel is known here" in words(walk.type("/check"))
+    assert "Nothing is recorded" in words(walk.type(f"/undo {MAILBOX}"))
+    _again(people, walk)
+
+
+def _lost(people: People, walk: Walk) -> None:
+    """The secret was shown and lost: a new one is made within the run, and the old one goes once the new one was shown."""
+    card = walk.form()
+    walk.secret(card)
+    gone = walk.card("the button New secret", "new_secret", member=walk.requester)
+    walk.people.press(walk.requester, gone, "new_secret")
+    walk.revealed = False
+    walk.secret(walk.card("a new link", "token_saved", link=True, member=walk.requester, seconds=40, after=gone["change"]))
+    people.until("one secret is left", lambda: len(tenant(people)["applications"][0]["passwordCredentials"]) == 1, 30)
+
+
+def _again(people: People, walk: Walk) -> None:
+    """A deleted app keeps its name for 30 days, so the next one has another. Somebody else sees to the mailbox and to the app meanwhile."""
+    walk.people.look()
+    walk.since, walk.revealed = walk.people.change, False
+    walk.approve(walk.plan())
+    walk.consent()
+    _lost(people, walk)
+    walk.type(f"/cancel {MAILBOX}")
+    (app,) = tenant(people)["applications"]
+    theirs = {
+        "users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}},
+        "applications": {app["appId"]: {"keyCredentials": [{"keyId": "1"}]}},
+    }
+    people.control("PATCH", "tenants/contoso.com", theirs)
+    plan = undo(walk)
+    stays = [line.strip("▲ ").partition(":")[0] for line in words(plan).splitlines() if line.startswith("▲")]
+    assert stays[:-1] == ["E1 App registration", "E1 Enterprise application", "M2 Authenticated SMTP"]
+    walk.approve(plan)
+    walk.saying("is disconnected: the old values are back", 60)
+    after = tenant(people)
+    box = after["users"][MAILBOX]["mailbox"]
+    assert (box["smtp_auth_disabled"], box["forwarding_smtp_address"], after["outbound_rules"]) == (True, None, [])
+    assert [(each["appId"], each["passwordCredentials"]) for each in after["applications"]] == [(app["appId"], [])]

@@ -1,0 +1,49 @@
+"""The newest entries of the audit trail, and whether it is whole; the file beside the card has all of them."""
+
+from __future__ import annotations
+
+from adaptive_cards import marks
+from adaptive_cards.card import Card, finished
+from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.parts import Band, aside, kicker_of, note, section, small_print, turn_line
+from adaptive_cards.texts import counted, say, text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import AuditLine, AuditView
+from jobs.model import Turn, Words, verbatim
+
+_LINES_MOST = 10
+
+
+def audit(view: AuditView) -> Card:
+    """One row an entry, newest first, ten at most."""
+    about = Words("audit.kicker_of", {"mailbox": view.mailbox}) if view.mailbox else Words("audit.kicker")
+    rows = [_row(line) for line in view.lines[:_LINES_MOST]]
+    body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []
+    return finished(kicker_of(about, day_clock(view.at)), _band(view), body)
+
+
+def _band(view: AuditView) -> Band:
+    if view.broken_at:
+        title = Words("audit.broken", {"entry": str(view.broken_at)})
+        return Band("attention", marks.WRONG, said(title, **TITLE), (turn_line(Turn.REQUESTER, Words("audit.broken_next")),))
+    if not view.count:
+        return Band("emphasis", marks.NOT_YET, said(Words("audit.none"), **TITLE), (turn_line(Turn.NOBODY, Words("audit.none_next")),))
+    return Band(
+        "good", marks.OK, said(verbatim(counted("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Words("audit.next")),)
+    )
+
+
+def _file(view: AuditView) -> Words:
+    cut = view.filed < view.count
+    return Words("audit.file_cut" if cut else "audit.file", {"name": view.name, "count": str(view.filed)})
+
+
+def _row(line: AuditLine) -> Element:
+    told = text("audit.line", by=line.by, what=say(line.what))
+    when = column("auto", aside(verbatim(day_clock(line.at))), spacing="Default")
+    return columns(column("stretch", rich(run(told)), note(_about(line))), when, spacing="Small")
+
+
+def _about(line: AuditLine) -> Words:
+    key = "audit.about" if line.mailbox and line.run else "audit.about_run" if line.run else "audit.about_entry"
+    return Words(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})

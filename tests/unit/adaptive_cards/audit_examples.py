@@ -1,0 +1,44 @@
+"""The card of the audit trail in every state, with contents as they occur."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import adaptive_cards as cards
+from adaptive_cards import views
+from jobs.model import Words
+
+AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
+MAILBOX, RUN = "support@contoso.com", "7Q4K2M"
+NAME = "audit-support-at-contoso.com-20261125-1405Z.jsonl"
+HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000 + "\u05d0\u05d1" * 50
+WHAT = {
+    "step": "key:step.smtp_auth",
+    "kind": "setup",
+    "count": "3",
+    "scope": "mailbox",
+    "question": "registered",
+    "cause": "no",
+    "what": "x",
+}
+
+
+def examples() -> dict[str, cards.Card]:
+    """By a name that says the state."""
+    kinds = ("opened", "signed_in", "approved", "changing", "changed", "handed_over", "finished", "refused", "other")
+    lines = tuple(_line(kind, 90 + number) for number, kind in enumerate(kinds))
+    hostile = views.AuditLine(AT, Words("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1)
+    states = {
+        "audit": views.AuditView(MAILBOX, AT, lines, 41, 41, NAME),
+        "audit-space": views.AuditView("", AT, (*lines, *lines), 30_000, 20_000, NAME),
+        "audit-one": views.AuditView("", AT, lines[:1], 1, 1, NAME),
+        "audit-none": views.AuditView("", AT, (), 0, 0, NAME),
+        "audit-broken": views.AuditView(MAILBOX, AT, lines, 41, 41, NAME, 17),
+        "hostile-audit": views.AuditView(HOSTILE, AT, (hostile,) * 12, 12, 12, HOSTILE),
+    }
+    return {name: cards.audit(view) for name, view in states.items()}
+
+
+def _line(kind: str, entry: int) -> views.AuditLine:
+    about = (MAILBOX, RUN) if kind != "refused" else ("", "")
+    return views.AuditLine(AT, Words(f"audit.what.{kind}", WHAT), "anna@contoso.com", *about, entry=entry)

@@ -1,0 +1,38 @@
+"""What the card of the audit trail says in each state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adaptive_cards import Card
+from adaptive_cards.texts import has
+from jobs.audit_facts import QUIET
+from jobs.run import Kind
+
+
+def shown(card: Card, nodes: Any) -> str:
+    """Every text of a card."""
+    return "\n".join(str(node.get("text") or node.get("value") or "") for node in nodes(card.content))
+
+
+def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
+    """Whole, begun, not begun, or broken at an entry, and who looks at it then."""
+    bands = {name: card.text for name, card in examples.items() if name.startswith("audit")}
+    assert bands == {
+        "audit": "41 entries here. The trail is whole. Nobody has to act. The file in this thread holds them all.",
+        "audit-space": "30000 entries here. The trail is whole. Nobody has to act. The file in this thread holds them all.",
+        "audit-one": "1 entry here. The trail is whole. Nobody has to act. The file in this thread holds them all.",
+        "audit-none": "Nothing is recorded here yet. Nobody has to act. The trail begins with the first run.",
+        "audit-broken": "The trail is broken at entry 17. Requester's turn: have whoever runs the bot look at it with python -m bot doctor.",
+    }
+
+
+def test_ten_rows_and_the_file(examples: dict[str, Card], nodes: Any):
+    """The rest is in the file, and where that is cut, the card says where all of it is."""
+    said = shown(examples["audit-space"], nodes)
+    assert (said.count("anna@contoso.com"), "the newest 20000 entries" in said, "python -m bot audit" in said) == (10, True, True)
+
+
+def test_every_kind_of_event_has_its_words():
+    """What is recorded of a run is told in words, not by its name."""
+    assert [kind for kind in Kind if kind not in QUIET and not has(f"audit.what.{kind}")] == []

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from jobs.model import Profile
+from jobs.model import Access, Profile
 from jobs.step import Step
 from jobs.steps import steps_for
 
@@ -22,7 +22,8 @@ def all_probes() -> dict[str, Step]:
 def checks_for(profile: Profile) -> dict[str, Step]:
     """What ``/check`` looks at: the probes that need no sign-in first, as they answer first, then steps and the other probes."""
     steps = {name: step for name, step in steps_for(profile).items() if step.checked}
-    return {**all_probes(), **steps}
+    by_access = sorted({**all_probes(), **steps}.items(), key=lambda each: each[1].access is not Access.NONE)
+    return dict(by_access)
 
 
 def _is_probe(kind: object, module: str) -> bool:

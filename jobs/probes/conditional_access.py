@@ -9,6 +9,8 @@ from jobs.model import Finding, Words
 from jobs.probe import Probe
 from jobs.step import Context
 
+MODERN = {"all", "browser", "mobileappsanddesktopclients"}
+"""Kinds of client that sign in as Webex Connect does. A policy for legacy ones alone does not touch OAuth (facts/microsoft.md 2.1)."""
 RESOURCES = {"all", "office365", EXCHANGE_APP_ID}
 
 
@@ -33,12 +35,19 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
     """Whether a policy is on, demands something, and covers this user and Exchange."""
     conditions = policy.get("conditions") or {}
     users, apps = conditions.get("users") or {}, conditions.get("applications") or {}
-    if str(policy.get("state", "")).lower() != "enabled" or not policy.get("grantControls"):
+    clients = _lower(conditions.get("clientAppTypes")) or MODERN
+    if str(policy.get("state", "")).lower() != "enabled" or not _demands(policy) or not clients & MODERN:
         return False
-    if user_id in _lower(users.get("excludeUsers")) or EXCHANGE_APP_ID in _lower(apps.get("excludeApplications")):
+    if user_id.lower() in _lower(users.get("excludeUsers")) or EXCHANGE_APP_ID in _lower(apps.get("excludeApplications")):
         return False
     included = _lower(users.get("includeUsers")) & {"all", user_id.lower()} or users.get("includeGroups") or users.get("includeRoles")
     return bool(included) and bool(_lower(apps.get("includeApplications")) & RESOURCES)
+
+
+def _demands(policy: dict[str, Any]) -> bool:
+    """Whether it asks for something at the sign-in, or for a new one after some time (AADSTS70043)."""
+    frequency = (policy.get("sessionControls") or {}).get("signInFrequency") or {}
+    return bool(policy.get("grantControls")) or (bool(frequency) and frequency.get("isEnabled") is not False)
 
 
 def _lower(values: object) -> set[str]:

@@ -17,14 +17,19 @@ class Entra(Probe):
     """The discovery document of the tenant can be read, without which nobody gets a token."""
 
     name = "entra"
-    row = "MS"
+    row = "ENT"
     explains = frozenset(
         {"service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"}
     )
     access = Access.NONE
+    because = ("entra_health",)
 
     async def inspect(self, ctx: Context) -> Finding:
         """Ask for it: that Entra is away is an answer, too."""
+        found: Finding = await ctx.once.read(f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx))
+        return found
+
+    async def _seen(self, ctx: Context) -> Finding:
         try:
             await asyncio.to_thread(self._read, ctx)
         except CloudError as error:

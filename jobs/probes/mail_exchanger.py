@@ -25,10 +25,14 @@ class MailExchanger(Probe):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Ask the resolver of this machine; where there is none, nothing is known."""
+        found: Finding = await ctx.once.read(f"mx {ctx.channel.domain}", lambda: self._seen(ctx.channel.domain))
+        return found
+
+    async def _seen(self, domain: str) -> Finding:
         try:
-            answer = await dns.asyncresolver.resolve(ctx.channel.domain, "MX", lifetime=TIMEOUT_S)
+            answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return await self._none(ctx.channel.domain)
+            return await self._none(domain)
         except (dns.exception.DNSException, OSError):
             return self.skipped(Words("skipped.no_dns"))
         hosts = sorted(str(record.exchange).rstrip(".").lower() for record in answer)

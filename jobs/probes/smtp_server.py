@@ -27,10 +27,11 @@ class SmtpServer(Probe):
         }
     )
     access = Access.NONE
+    because = ("exchange_health",)
 
     async def inspect(self, ctx: Context) -> Finding:
         """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
-        probe = await hello_probe(ctx.settings.smtp_server)
+        probe = await ctx.once.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         evidence = tuple(Evidence("transcript", line) for line in probe.transcript)
         if probe.ok:
             return replace(self.ok(Words("seen.smtp_answers", {"server": ctx.settings.smtp_server})), evidence=evidence)

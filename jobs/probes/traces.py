@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import takewhile
 
 from jobs.clock import now
-from jobs.mail.trace import TraceRow, TraceStatus
+from jobs.mail.trace import TraceRow
 from jobs.microsoft.errors import explain
 from jobs.model import Evidence, Finding, State, Station, Words
 from jobs.probe import Probe
@@ -16,8 +17,32 @@ from jobs.step import Context
 from jobs.steps.test_mail import FAILED
 
 BACK = timedelta(hours=48)
-SPREAD = timedelta(minutes=10)
-"""A copy is traced with its original's time, give or take; later rows are other mails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The mails at one place of the way, newest first. A failure counts only while nothing newer has gone through."""
+
+    newest: TraceRow | None
+    good: TraceRow | None
+    failures: tuple[TraceRow, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[TraceRow]) -> Passage:
+        """From the rows of a trace; what is still on its way says nothing yet."""
+        done = [row for row in rows if row.status.went_on or row.status in FAILED]
+        good = next((row for row in done if row.status.went_on), None)
+        return cls(done[0] if done else None, good, tuple(takewhile(lambda row: row.status in FAILED, done)))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the newest mail went on."""
+        return self.newest is not None and self.newest is self.good
+
+    def facts(self) -> dict[str, str]:
+        """Since when mail fails, how often, and when the last one went through; the last is empty where none did."""
+        first = min(row.received for row in self.failures)
+        return {"since": first.isoformat(), "failed": str(len(self.failures)), "at": self.good.received.isoformat() if self.good else ""}
 
 
 class _Traced(Probe):
@@ -26,20 +51,14 @@ class _Traced(Probe):
     reads = ("ExchangeMessageTrace.Read.All",)
 
     async def _judge(self, ctx: Context, rows: Sequence[TraceRow]) -> Finding:
-        """A failure counts only while nothing newer has gone through."""
-        newest = next((row for row in rows if row.status is TraceStatus.DELIVERED or row.status in FAILED), None)
-        if newest is None:
+        """What became of the newest mail, and with what words it failed."""
+        passage = Passage.of(rows)
+        if passage.newest is None:
             return self.skipped(Words("skipped.no_mail"))
-        at = f"{newest.received:%d %b %H:%M:%S} UTC"
-        if newest.status is TraceStatus.DELIVERED:
-            return self.ok(Words("seen.traced", {"at": at}), at=newest.received.isoformat())
-        words = await ctx.trace().details(newest)
-        cause = next((found.cause for line in words for found in explain(line) if found.cause), "mail_not_delivered")
-        failures = [row for row in rows if row.status in FAILED]
-        good = next((row for row in rows if row.status is TraceStatus.DELIVERED), None)
-        first = min((row.received for row in failures if good is None or row.received > good.received), default=newest.received)
-        last = good.received.isoformat() if good else ""
-        finding = self.wrong(Words("seen.trace_failed", {"at": at}), cause=cause, since=first.isoformat(), at=last)
+        if passage.goes_on:
+            return self.ok(Words("seen.traced", {"at": _told(passage.newest)}), at=passage.newest.received.isoformat())
+        words = await ctx.trace().details(passage.newest)
+        finding = self.wrong(Words("seen.trace_failed", {"at": _told(passage.newest)}), cause=_cause(words), **passage.facts())
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words[-3:]))
 
 
@@ -49,7 +68,7 @@ class Arrivals(_Traced):
     name = "arrivals"
     row = "V1"
     station = Station.MAILBOX
-    because = ("mail_exchanger", "mailbox_user")
+    because = ("mail_exchanger", "mailbox_user", "transport_rules", "exchange_health")
 
     async def inspect(self, ctx: Context) -> Finding:
         """Mail to the mailbox, from whomever."""
@@ -62,11 +81,18 @@ class Copies(_Traced):
     name = "copies"
     row = "M3"
     station = Station.FORWARD
-    because = ("forwarding", "outbound_policy", "remote_domain", "transport_rules", "arrivals", "mailbox_user")
+    because = ("forwarding", "outbound_policy", "remote_domain", "transport_rules", "arrivals", "mailbox_user", "exchange_health")
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Mail to the forwarding address."""
-        return await self._judge(ctx, await ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address))
+        """Mail to the forwarding address, and beside it what arrived and has no copy: the damage, where something stops mail."""
+        trace, since = ctx.trace(), now() - BACK
+        arrived, copies = await asyncio.gather(
+            trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
+        )
+        finding = await self._judge(ctx, copies)
+        missed = left_behind(arrived, copies, ctx.channel.mailbox)
+        damage = {"missed": str(len(missed)), "missed_since": min(row.received for row in missed).isoformat()} if missed else {}
+        return replace(finding, facts=finding.facts | damage)
 
 
 class Answers(_Traced):
@@ -75,7 +101,17 @@ class Answers(_Traced):
     name = "answers"
     row = "V3"
     station = Station.ANSWER
-    because = ("smtp_auth", "smtp_login", "smtp_server", "client_secret", "smtp_grant", "service_principal", "mailbox_user", "sessions")
+    because = (
+        "smtp_auth",
+        "smtp_login",
+        "smtp_server",
+        "client_secret",
+        "smtp_grant",
+        "service_principal",
+        "mailbox_user",
+        "sessions",
+        "exchange_health",
+    )
 
     async def inspect(self, ctx: Context) -> Finding:
         """Mail from the mailbox, but for its own copies."""
@@ -85,11 +121,33 @@ class Answers(_Traced):
         )
         answers = [row for row in sent if row.recipient.lower() != ctx.channel.forwarding_address]
         finding = await self._judge(ctx, answers)
-        handed = next((row for row in copies if row.status is TraceStatus.DELIVERED), None)
+        handed = Passage.of(copies).good
         if finding.state is State.WRONG or handed is None or any(_answers(row, handed) for row in answers):
             return finding
-        at = {"at": f"{handed.received:%d %b %H:%M:%S} UTC"}
-        return replace(finding, state=State.WARNING, seen=Words("seen.unanswered", at), cause="")
+        return replace(finding, state=State.WARNING, seen=Words("seen.unanswered", {"at": _told(handed)}), cause="")
+
+
+def left_behind(arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str) -> tuple[TraceRow, ...]:
+    """Mails of others that arrived after the last good copy, and of which no copy was delivered."""
+    good = Passage.of(copies).good
+    handed = {row.message_id for row in copies if row.status.went_on}
+    return tuple(
+        row for row in arrived if row.status.went_on and row.message_id not in handed and row.sender.lower() != mailbox and later(row, good)
+    )
+
+
+def later(row: TraceRow, good: TraceRow | None) -> bool:
+    """Whether nothing had gone through by then."""
+    return good is None or row.received > good.received
+
+
+def _cause(words: Sequence[str]) -> str:
+    """The first cause that the trace's own words name."""
+    return next((found.cause for line in words for found in explain(line) if found.cause), "mail_not_delivered")
+
+
+def _told(row: TraceRow) -> str:
+    return f"{row.received:%d %b %H:%M:%S} UTC"
 
 
 def _answers(row: TraceRow, mail: TraceRow) -> bool:

@@ -14,9 +14,45 @@ STOPS = (
     "RedirectMessageTo",
     "Quarantine",
     "RouteMessageOutboundConnector",
+    "ModerateMessageByUser",
+    "ModerateMessageByManager",
 )
 RECIPIENT = ("RecipientDomainIs", "SentTo", "RecipientAddressContainsWords", "AnyOfToHeader")
-SENDER = ("From", "FromAddressContainsWords", "SenderDomainIs", "FromScope", "FromMemberOf")
+PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns", "SentToMemberOf")
+"""Conditions on the recipient that cannot be judged here."""
+OTHER = (
+    "From",
+    "FromAddressContainsWords",
+    "FromAddressMatchesPatterns",
+    "FromMemberOf",
+    "FromScope",
+    "SenderDomainIs",
+    "SenderIpRanges",
+    "SenderADAttributeContainsWords",
+    "RecipientADAttributeContainsWords",
+    "AnyOfCcHeader",
+    "AnyOfToCcHeader",
+    "SubjectContainsWords",
+    "SubjectMatchesPatterns",
+    "SubjectOrBodyContainsWords",
+    "SubjectOrBodyMatchesPatterns",
+    "HeaderContainsMessageHeader",
+    "HeaderMatchesMessageHeader",
+    "AttachmentContainsWords",
+    "AttachmentExtensionMatchesWords",
+    "AttachmentHasExecutableContent",
+    "AttachmentIsPasswordProtected",
+    "AttachmentIsUnsupported",
+    "AttachmentNameMatchesPatterns",
+    "AttachmentSizeOver",
+    "MessageContainsDataClassifications",
+    "MessageSizeOver",
+    "MessageTypeMatches",
+    "HasClassification",
+    "SCLOver",
+    "WithImportance",
+)
+"""Conditions on anything but the recipient."""
 
 
 class TransportRules(Probe):
@@ -31,13 +67,19 @@ class TransportRules(Probe):
     reads = ("View-Only Configuration",)
 
     async def inspect(self, ctx: Context) -> Finding:
-        """A rule that names the forwarding domain and nothing else certainly matches; any other one only may."""
-        rules = [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
+        """A rule that names the forwarding domain, or the mailbox, and nothing else certainly matches; any other one only may."""
+        arriving = [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
+        rules = [rule for rule in arriving if not _inside(rule)]
         domain = ctx.channel.forwarding_address.rpartition("@")[2]
         certain = [rule for rule in rules if names(rule, domain, ctx.channel.forwarding_address) and only_recipient(rule)]
         if certain:
             return self.wrong(Words("seen.rules", {"names": _names(certain)}), cause="transport_rule_blocks")
+        before = [rule for rule in arriving if names(rule, ctx.channel.domain, ctx.channel.mailbox)]
+        if any(map(only_recipient, before)):
+            seen = Words("seen.rules", {"names": _names(list(filter(only_recipient, before)))})
+            return self.wrong(seen, cause="transport_rule_blocks", station=str(Station.MAILBOX))
         maybe = [rule for rule in rules if may_match(rule, domain, ctx.channel.forwarding_address)]
+        maybe += [rule for rule in before if rule not in maybe]
         return (
             self.possible(Words("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block")
             if maybe
@@ -52,6 +94,11 @@ def stops(rule: Row) -> bool:
     return on and not autoforward and any(_set(rule, name) for name in STOPS)
 
 
+def _inside(rule: Row) -> bool:
+    """Whether the rule is for mail to the organization itself; the copy goes outside."""
+    return str(rule.get("SentToScope") or "").lower() == "inorganization"
+
+
 def names(rule: Row, domain: str, address: str) -> bool:
     """Whether the rule names the forwarding domain or address."""
     values = [str(value).lower() for name in RECIPIENT for value in _list(rule.get(name))]
@@ -60,21 +107,13 @@ def names(rule: Row, domain: str, address: str) -> bool:
 
 def only_recipient(rule: Row) -> bool:
     """Whether nothing but the recipient is asked for."""
-    others = (
-        *SENDER,
-        "SubjectContainsWords",
-        "SubjectOrBodyContainsWords",
-        "HeaderContainsMessageHeader",
-        "HasClassification",
-        "MessageTypeMatches",
-    )
     excepted = any(str(key).startswith("ExceptIf") and _set(rule, str(key)) for key in rule)
-    return not excepted and not any(_set(rule, name) for name in (*others, "MessageSizeOver", "AttachmentSizeOver"))
+    return not excepted and not any(_set(rule, name) for name in (*OTHER, *PATTERNS))
 
 
 def may_match(rule: Row, domain: str, address: str) -> bool:
     """Whether the rule could concern the copy: it names where the copy goes, or names no recipient at all."""
-    recipients = any(_set(rule, name) for name in RECIPIENT)
+    recipients = any(_set(rule, name) for name in RECIPIENT) and not any(_set(rule, name) for name in PATTERNS)
     return names(rule, domain, address) if recipients else True
 
 
@@ -83,7 +122,7 @@ def _names(rules: list[Row]) -> str:
 
 
 def _set(rule: Row, name: str) -> bool:
-    return rule.get(name) not in (None, "", [], False, "False")
+    return rule.get(name) not in (None, "", [], False, "False", "false")
 
 
 def _list(value: object) -> list[object]:

@@ -8,15 +8,16 @@ from flask.typing import ResponseReturnValue
 from practice.faults import FAULTS, HEALTHY, Ground, find
 from practice.hooks import Faults as Hooks
 from practice.microsoft import Cloud
+from practice.outside.world import OutsideWorld
 from practice.snapshot import Snapshots
 
 
 class FaultControl:
     """Routes for whoever breaks the practice cloud on purpose."""
 
-    def __init__(self, cloud: Cloud, hooks: Hooks) -> None:
-        self._cloud, self._hooks = cloud, hooks
-        self._snapshots = Snapshots(cloud, hooks)
+    def __init__(self, cloud: Cloud, hooks: Hooks, outside: OutsideWorld) -> None:
+        self._cloud, self._hooks, self._outside = cloud, hooks, outside
+        self._snapshots = Snapshots(cloud, hooks, outside)
 
     def blueprint(self) -> Blueprint:
         """The routes."""
@@ -40,7 +41,7 @@ class FaultControl:
             return jsonify({"error": f"no fault {name}; GET /practice/faults/names lists them"}), 404
         try:
             # Not under the world's lock: a fault may press Generate Token, which calls this cloud itself.
-            found.apply(Ground(self._cloud, self._hooks, **{key: body[key] for key in ("mailbox",) if key in body}))
+            found.apply(Ground(self._cloud, self._hooks, self._outside, **{key: body[key] for key in ("mailbox",) if key in body}))
         except LookupError as error:
             return jsonify({"error": f"{name} needs a channel that is set up: {error}"}), 409
         self._cloud.world.journal.write("practice", "control", "fault", name)
@@ -55,4 +56,5 @@ class FaultControl:
         """Put the remembered world back and forget all faults."""
         if not self._snapshots.restore():
             return jsonify({"error": "no snapshot was taken"}), 409
+        self._cloud.world.journal.write("practice", "control", "restore", "everything")
         return jsonify({})

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from practice.hooks import Fault as Hook
 from practice.hooks import Faults as Hooks
 from practice.mail.connect_app import ConnectApp, FormError
-from practice.microsoft import Cloud
+from practice.microsoft import Cloud, ids
+from practice.microsoft.signin import consent
 from practice.microsoft.tokens import Refresh
 from practice.microsoft.world import Mailbox, Organization, Policies, Tenant, User, World, first, stamp
+from practice.outside.world import OutsideWorld
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -26,6 +28,7 @@ class Ground:
 
     cloud: Cloud
     hooks: Hooks
+    outside: OutsideWorld = field(default_factory=OutsideWorld)
     mailbox: str = "support@contoso.com"
 
     @property
@@ -147,6 +150,15 @@ class Ground:
             with contextlib.suppress(FormError):
                 self.cloud.connect.oauth.generate(self.connect, account, action)
 
+    def consent(self, *names: str) -> None:
+        """An administrator agrees that the bot's own app may do more at Graph: for everybody who signs in, and by itself if it reads so."""
+        found = self.world.application(self.world.settings.bot_client_id)
+        if found is None:
+            raise LookupError("the bot has no app")
+        principal = consent.ensure_principal(self.tenant, *found)
+        consent.agree(self.world, self.tenant, principal, {ids.GRAPH_APP: set(names)}, None)
+        consent.assign_roles(self.world, self.tenant, principal, ids.GRAPH_APP, set(names))
+
     def login_url(self, tenant: str) -> dict[str, str]:
         """The three addresses of the form with this tenant in them."""
         base = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
@@ -155,7 +167,7 @@ class Ground:
     def answer(self, prefix: str, status: int, body: str = "{}", method: str = "", **headers: str) -> None:
         """From now on every call under a path is answered so."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.hooks.add(Hook(prefix, method, ALWAYS, 0, status, named, body.encode()))
+        self.hooks.add(Hook(prefix, method, times=ALWAYS, status=status, headers=named, body=body.encode()))
 
 
 def put(target: object, **values: Any) -> None:

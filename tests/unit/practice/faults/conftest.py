@@ -26,7 +26,7 @@ class Channel:
 
     def __init__(self, cloud: PracticeCloud, http: httpx.Client) -> None:
         self.cloud, self.http = cloud, http
-        self.ground = Ground(cloud.microsoft, cloud.faults)
+        self.ground = Ground(cloud.microsoft, cloud.faults, cloud.outside.state)
 
     def post(self, path: str, **body: Any) -> httpx.Response:
         """A control call."""

@@ -13,7 +13,7 @@ from practice.faults import FAULTS, HEALTHY, Fault, Level
 from practice.faults.pairs import compatible, pairs
 
 ROOT = Path(__file__).parents[4]
-FACTS = re.compile(r"(microsoft|connect)\.md \d")
+FACTS = re.compile(r"(microsoft|connect)\.md \d|learn\.microsoft\.com/|status\.webex\.com/")
 STATIONS = {"", "sender", "mailbox", "forward", "connect", "agent", "answer"}
 
 

@@ -1,0 +1,25 @@
+"""What the probes of the providers' own health have in common: an open incident may be all that is behind a failure.
+
+Alone it is only possible: there is nearly always an incident somewhere, and mail flows. The verdict makes it the cause where something
+is wrong that it explains (:func:`jobs.verdict.blamed`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobs.model import Evidence, Finding, Words
+from jobs.outside.incidents import Incident
+from jobs.step import Step
+
+
+def finding_of(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
+    """The newest incident by its id and title, since when, and how many more there are."""
+    if not found:
+        return step.ok(Words("seen.no_incident"))
+    newest, more = found[0], len(found) - 1
+    values = {"id": newest.id, "title": newest.title}
+    seen = Words("seen.incidents", values | {"count": str(more)}) if more else Words("seen.incident", values)
+    evidence = tuple(Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found)
+    since = {"since": newest.since.isoformat()} if newest.since else {}
+    return replace(step.possible(seen, cause), evidence=evidence, facts=since)

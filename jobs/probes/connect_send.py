@@ -1,0 +1,83 @@
+"""A mail sent through Webex Connect, where somebody asks for it: a check by itself sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from jobs.microsoft.errors import CloudError
+from jobs.model import Access, Evidence, Finding, State, Words
+from jobs.outside import receipts
+from jobs.outside.connect import SUBMITTED, Mail, Receipt, cause_of, poll, send
+from jobs.probe import Probe
+from jobs.step import Context
+
+PATIENCE_S = 25.0
+PAUSE_S = 1.0
+ASKED = "connect_test"
+"""Under this name the run's place holds who gets the mail: the person who pressed the button."""
+
+
+class ConnectSend(Probe):
+    """7501 Submitted: Webex Connect logged in, and Exchange took the mail (facts/connect.md 1.6); that it arrives is not proven by it."""
+
+    name = "connect_send"
+    row = "API"
+    access = Access.NONE
+    because = (
+        "smtp_auth",
+        "smtp_server",
+        "client_secret",
+        "application",
+        "service_principal",
+        "smtp_grant",
+        "mailbox_user",
+        "sessions",
+        "entra",
+        "exchange_health",
+        "webex_status",
+    )
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Send once, whatever becomes of the worker, and wait for the receipt."""
+        if not ctx.settings.connect_url:
+            return self.skipped(Words("skipped.no_service_key"))
+        if not ctx.run.place.get(ASKED):
+            return self.skipped(Words("skipped.send_not_asked"))
+        if token := receipts.begin(ctx.store.redis, ctx.run.id):
+            await self._send(ctx, token)
+        receipt = await self._receipt(ctx)
+        return self._judge(ctx, receipt) if receipt else Finding(self.name, State.UNKNOWN, seen=Words("seen.no_receipt"))
+
+    async def _send(self, ctx: Context, token: str) -> None:
+        """A refusal is kept as if it were a receipt, so that a second look tells the same."""
+        subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.place[ASKED]
+        body = f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}. Nobody has to answer it."
+        notify = f"{ctx.settings.public_url}{receipts.PATH}{token}"
+        try:
+            message = await send(ctx.settings, Mail(ctx.channel.mailbox, recipient, subject, body, ctx.run.id, notify))
+        except CloudError as error:
+            receipts.keep(ctx.store.redis, ctx.run.id, Receipt(error.code or str(error.status or error.cause), error.message))
+        else:
+            receipts.sent(ctx.store.redis, ctx.run.id, message)
+
+    async def _receipt(self, ctx: Context) -> Receipt | None:
+        """By the way back to the bot, or by asking, whichever tells first."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            found = receipts.read(ctx.store.redis, ctx.run.id)
+            if found is None and (message := receipts.message(ctx.store.redis, ctx.run.id)):
+                found = await poll(ctx.settings, message)
+            if found:
+                return found
+            await asyncio.sleep(PAUSE_S)
+        return None
+
+    def _judge(self, ctx: Context, receipt: Receipt) -> Finding:
+        told = " ".join(filter(None, (receipt.code, receipt.words)))
+        transaction = receipt.transaction or receipts.message(ctx.store.redis, ctx.run.id)
+        evidence = (Evidence("connect", told), *([Evidence("transaction-id", transaction)] if transaction else []))
+        if receipt.code == SUBMITTED:
+            return replace(self.ok(Words("seen.connect_submitted", {"recipient": ctx.run.place[ASKED]})), evidence=evidence)
+        return replace(self.wrong(Words("verbatim", {"text": told}), cause=cause_of(receipt.code)), evidence=evidence)

@@ -1,0 +1,115 @@
+"""What the contact center has of the mailbox: its email tasks, and the entry points that email comes in by."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from jobs.clock import now
+from jobs.mail.trace import TraceRow
+from jobs.model import Access, Finding, Station, Words
+from jobs.outside.contact_center import EntryPoint, Task, email_entry_points, email_tasks
+from jobs.probe import Probe
+from jobs.probes.traces import BACK
+from jobs.step import Context
+
+SLACK = timedelta(seconds=5)
+"""How far the two clouds' clocks may be apart."""
+GRACE = timedelta(minutes=3)
+"""How long a mail may take from Webex Connect to a task before that says anything (facts/connect.md 4.1)."""
+LARGEST = 25 * 1024 * 1024
+"""Above this Webex Connect gives a mail back to its sender, in bytes (facts/connect.md 1.7)."""
+
+
+class AgentTasks(Probe):
+    """The newest email task (facts/connect.md 3.1)."""
+
+    name = "agent_tasks"
+    row = "CC"
+    access = Access.NONE
+    station = Station.AGENT
+    because = ("webex_status",)
+    reads = ("cjp:config_read",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Ask where a token is configured; without a task nothing is known, as nobody may have written."""
+        if not ctx.settings.contact_center_url:
+            return self.skipped(Words("skipped.no_contact_center"))
+        tasks = await _tasks(ctx)
+        if not tasks:
+            return self.skipped(Words("skipped.no_task"))
+        newest = tasks[0].created
+        return self.ok(Words("seen.task", {"at": _at(newest), "count": str(len(tasks))}), at=newest.isoformat())
+
+
+class MailToTask(Probe):
+    """The newest mail that was handed to Webex Connect has become a task.
+
+    Mail that makes none by rule is left out: from the mailbox itself, and above 25 MB (facts/connect.md 1.7).
+    """
+
+    name = "mail_to_task"
+    row = "V2"
+    station = Station.CONNECT
+    because = ("webex_status", "entry_point")
+    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Compare the trace with the tasks: any task from that moment on proves the way, whoever wrote it."""
+        if not ctx.settings.contact_center_url:
+            return self.skipped(Words("skipped.no_contact_center"))
+        copies, tasks = await asyncio.gather(ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx))
+        handed = [row for row in copies if _makes_a_task(row, ctx.channel.mailbox)]
+        if not handed:
+            return self.skipped(Words("skipped.no_mail"))
+        newest = next(iter(tasks), None)
+        left = [row for row in handed if newest is None or newest.created < row.received - SLACK]
+        if not left:
+            return self.ok(Words("seen.mail_to_task", {"at": _at(handed[0].received)}))
+        if now() - left[-1].received < GRACE:
+            return self.skipped(Words("skipped.too_fresh", {"at": _at(left[-1].received)}))
+        since = left[-1].received.isoformat()
+        return self.wrong(Words("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", since=since, missed=str(len(left)))
+
+
+class EmailEntryPoint(Probe):
+    """There is an active entry point of type Email, with the app of Webex Connect by its ``assetId`` (facts/connect.md 3.2)."""
+
+    name = "entry_point"
+    row = "EP"
+    access = Access.NONE
+    station = Station.AGENT
+    explains = frozenset({"no_task"})
+    reads = ("cjp:config_read",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """An app that tasks name must have its entry point; where they name none, any active one will do."""
+        if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
+            return self.skipped(Words("skipped.no_contact_center_org"))
+        known: tuple[EntryPoint, ...] = await ctx.once.read("entry points", lambda: email_entry_points(ctx.settings))
+        found = [point for point in known if point.asset != ""]
+        if not found:
+            return self.wrong(Words("seen.no_entry_point"), cause="entry_point_missing")
+        names = {"names": ", ".join(f"{point.name} ({point.asset})" if point.asset else point.name for point in found)}
+        if not any(point.active for point in found):
+            return self.wrong(Words("seen.entry_points_off", names), cause="entry_point_inactive")
+        return self.ok(Words("seen.entry_points", names), **_asset(found))
+
+
+async def _tasks(ctx: Context) -> list[Task]:
+    known: tuple[Task, ...] = await ctx.once.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
+    return [task for task in known if task.is_for(ctx.channel.mailbox)]
+
+
+def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
+    return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
+
+
+def _asset(found: list[EntryPoint]) -> dict[str, str]:
+    """The resource id that Cisco TAC asks for, where there is no doubt which."""
+    asset = found[0].asset if len(found) == 1 else None
+    return {"asset_id": asset} if asset else {}
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%d %b %H:%M:%S} UTC"

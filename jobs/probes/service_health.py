@@ -1,0 +1,52 @@
+"""What Microsoft says of its own services in this tenant: whether it is not us."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
+from jobs.model import Finding, Station, Words
+from jobs.outside.incidents import microsoft_incidents
+from jobs.probe import Probe
+from jobs.probes._health import finding_of
+from jobs.step import Context
+
+
+class _Health(Probe):
+    """No open incident in Microsoft's service health.
+
+    The permission is no part of the sign-in, which would fail whole where a tenant has not agreed to it: Entra puts into a token all
+    that was agreed to, so it counts from the moment that an administrator does (docs/operations.md).
+    """
+
+    row = "MS"
+    reads = ("ServiceHealth.Read.All",)
+    services: ClassVar[frozenset[str]]
+    cause: ClassVar[str]
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Read it once for all services; who may not is told so, and where there is none it cannot be asked."""
+        try:
+            rows = await ctx.graph.service_health()
+        except (NotAllowed, NotFound, Rejected):
+            return self.skipped(Words("skipped.service_health"))
+        return finding_of(self, microsoft_incidents(rows, self.services), self.cause)
+
+
+class ExchangeHealth(_Health):
+    """Of Exchange Online."""
+
+    name = "exchange_health"
+    station = Station.MAILBOX
+    services = frozenset({"exchange online", "exchange"})
+    cause = "exchange_incident"
+    explains = frozenset({"smtp_busy", "smtp_unreachable", "timed_out", "connection_lost", "service_unavailable", "connect_smtp_failed"})
+
+
+class EntraHealth(_Health):
+    """Of the sign-in service, which has had several names."""
+
+    name = "entra_health"
+    services = frozenset({"microsoft entra", "identity service", "azure active directory", "orgliveid", "microsoft entra id"})
+    cause = "entra_incident"
+    explains = frozenset({"entra_busy", "service_unavailable", "timed_out", "connection_lost", "throttled", "answer_unreadable"})

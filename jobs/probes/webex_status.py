@@ -1,0 +1,36 @@
+"""What Webex says of its own services on its public status page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from jobs.microsoft.errors import CloudError
+from jobs.model import Access, Finding, Station, Words
+from jobs.outside.incidents import webex_incidents
+from jobs.probe import Probe
+from jobs.probes._health import finding_of
+from jobs.step import Context
+
+
+class WebexStatus(Probe):
+    """No open incident of the contact center or of Webex Connect (status.webex.com/api)."""
+
+    name = "webex_status"
+    row = "WX"
+    access = Access.NONE
+    station = Station.CONNECT
+    explains = frozenset({"no_task", "connect_smtp_failed", "connect_send_failed", "webex_unavailable"})
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Three seconds at most: a page that cannot be read says nothing about the channel."""
+        if not urlsplit(ctx.settings.status_url).hostname:
+            return self.skipped(Words("skipped.status_off"))
+        found: Finding = await ctx.once.read("webex_status", lambda: self._seen(ctx))
+        return found
+
+    async def _seen(self, ctx: Context) -> Finding:
+        try:
+            found = await webex_incidents(ctx.settings)
+        except CloudError:
+            return self.skipped(Words("skipped.status_page"))
+        return finding_of(self, found, "webex_incident")

@@ -1,0 +1,151 @@
+"""What the providers say of themselves, and the contact center (facts/connect.md 2.2 and 3.2; learn.microsoft.com; status.webex.com/api)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from practice.faults.ground import Ground, put
+from practice.faults.model import Fault, Level
+from practice.faults.smtp_auth import TEMPORARY
+from practice.microsoft.world import stamp
+
+Json = dict[str, Any]
+
+
+def _incident(ground: Ground, service: str, number: str, title: str) -> None:
+    """An open incident, in a tenant whose administrator lets the bot read the service health."""
+    began = stamp(ground.world.now() - timedelta(hours=1))
+    issue = {"startDateTime": began, "endDateTime": None, "title": title, "id": number, "classification": "incident"}
+    ground.tenant.service_issues.append(issue | {"status": "serviceDegradation", "service": service, "isResolved": False})
+    ground.consent("ServiceHealth.Read.All")
+
+
+def _exchange(ground: Ground) -> None:
+    _incident(ground, "Exchange Online", "EX734001", "Users may be unable to send mail by SMTP")
+
+
+def _exchange_busy(ground: Ground) -> None:
+    _exchange(ground)
+    put(ground.user, login_reply=TEMPORARY)
+
+
+def _entra(ground: Ground) -> None:
+    _incident(ground, "Microsoft Entra", "MO734002", "Some sign-ins fail")
+
+
+def _webex(name: str) -> Callable[[Ground], None]:
+    incident: Json = {"id": "a1", "publicationId": "PUB0010751", "name": name, "impact": "major", "status": "investigating"}
+    incident |= {"incidentType": "INCIDENT", "commercial": True, "fedRAMP": False, "components": [{"name": name.partition(":")[0]}]}
+    return lambda ground: ground.outside.incidents.append(incident | {"created_at": stamp(ground.world.now() - timedelta(hours=1))})
+
+
+def _refusal(code: str) -> Callable[[Ground], None]:
+    return lambda ground: put(ground.outside, refusal=code)
+
+
+def _entry_points_off(ground: Ground) -> None:
+    for point in ground.cloud.connect.entry_points:
+        point.active = False
+
+
+FAULTS: Final = (
+    Fault(
+        "exchange_incident",
+        "learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews; microsoft.md 4.1",
+        "Microsoft reports an incident in Exchange Online, and the mail server answers 451",
+        _exchange_busy,
+        ("exchange_incident",),
+        "answer",
+        "service",
+    ),
+    Fault(
+        "exchange_incident_alone",
+        "learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews",
+        "Microsoft reports an incident in Exchange Online; mail flows",
+        _exchange,
+        ("exchange_incident",),
+        "",
+        "service",
+        Level.NOTED,
+    ),
+    Fault(
+        "entra_incident_alone",
+        "learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews",
+        "Microsoft reports an incident in Microsoft Entra; mail flows",
+        _entra,
+        ("entra_incident",),
+        "",
+        "service",
+        Level.NOTED,
+    ),
+    Fault(
+        "webex_incident",
+        "status.webex.com/api",
+        "Webex reports an incident in the contact center; mail flows",
+        _webex("Webex Contact Center: Email tasks are late"),
+        ("webex_incident",),
+        "",
+        "service",
+        Level.NOTED,
+    ),
+    Fault(
+        "webex_incident_elsewhere",
+        "status.webex.com/api",
+        "Webex reports an incident in meetings, which is no matter of email",
+        _webex("Webex Meetings: Recordings are late"),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
+    ),
+    Fault(
+        "entry_point_missing",
+        "connect.md 3.2, 1.5",
+        "the contact center has no entry point of type Email",
+        lambda ground: ground.cloud.connect.entry_points.clear(),
+        ("entry_point_missing",),
+        "connect",
+        "entry_point",
+    ),
+    Fault(
+        "entry_point_inactive",
+        "connect.md 3.2",
+        "the entry point of type Email is not active",
+        _entry_points_off,
+        ("entry_point_inactive",),
+        "connect",
+        "entry_point",
+    ),
+    Fault(
+        "connect_key_refused",
+        "connect.md 1.6 (7001)",
+        "Webex Connect does not know the bot's service key; only a mail through Webex Connect shows it",
+        _refusal("7001"),
+        ("webex_key_refused",),
+        "",
+        "looking",
+        Level.UNSEEN,
+    ),
+    Fault(
+        "connect_service_inactive",
+        "connect.md 1.6 (7007)",
+        "the service whose key the bot has is not active; only a mail through Webex Connect shows it",
+        _refusal("7007"),
+        ("connect_service_inactive",),
+        "",
+        "looking",
+        Level.UNSEEN,
+    ),
+    Fault(
+        "connect_address_not_allowed",
+        "connect.md 1.6 (7010)",
+        "the bot's address is not on the service's allow list; only a mail through Webex Connect shows it",
+        _refusal("7010"),
+        ("connect_address_not_allowed",),
+        "",
+        "looking",
+        Level.UNSEEN,
+    ),
+)

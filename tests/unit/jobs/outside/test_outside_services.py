@@ -1,0 +1,145 @@
+"""Webex's own services, each behind the real client and a server that answers as the documents show."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from jobs.clock import now
+from jobs.microsoft.errors import Ids
+from jobs.outside import receipts
+from jobs.outside.client import judge, value
+from jobs.outside.connect import Receipt, cause_of, receipt_of
+from jobs.outside.contact_center import Task
+from jobs.outside.incidents import Incident, microsoft_incidents
+
+SINCE = datetime(2026, 11, 24, 8, 14, tzinfo=UTC)
+EXCHANGE = frozenset({"exchange online", "exchange"})
+POSTED = {
+    "deliveryInfoNotification": {
+        "deliveryInfo": {"deliveryChannel": "email", "Description": "Submitted", "code": "7501", "deliveryStatus": "Submitted"},
+        "correlationid": "R1",
+        "transid": "t-1",
+    }
+}
+
+
+def issue(**more: Any) -> dict[str, Any]:
+    """An open incident of Exchange Online."""
+    usual = {"id": "EX1", "title": "SMTP", "classification": "incident", "status": "serviceDegradation", "isResolved": False}
+    return usual | {"startDateTime": "2026-11-24T08:14:00Z"} | more
+
+
+def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[str, Any]:
+    """A service with its issues."""
+    return {"service": service, "id": "Exchange", "status": "ServiceDegradation", "issues": list(issues)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([overview(issue())], (Incident("EX1", "SMTP", SINCE),)),
+        ([overview(issue(classification="Incident", status="ServiceInterruption"))], (Incident("EX1", "SMTP", SINCE),)),
+        ([overview(issue(classification="advisory"))], ()),
+        ([overview(issue(isResolved=True))], ()),
+        ([overview(issue(status="serviceRestored"))], ()),
+        ([overview(issue(), service="Microsoft Teams") | {"id": "TeamsforBusiness"}], ()),
+        ([{"service": "Exchange Online", "id": "Exchange"}], ()),
+        ([overview(issue(startDateTime=None, title=None))], (Incident("EX1", "", None),)),
+    ],
+)
+def test_open_incidents_of_microsoft(rows: list[dict[str, Any]], found: tuple[Incident, ...]):
+    """Incidents that are open, of the service that is asked for; advisories and what is over are left out."""
+    assert microsoft_incidents(rows, EXCHANGE) == found
+
+
+def test_the_newest_incident_comes_first():
+    """By when it began."""
+    rows = [overview(issue(), issue(id="EX2", startDateTime="2026-11-24T09:00:00Z"))]
+    assert [each.id for each in microsoft_incidents(rows, EXCHANGE)] == ["EX2", "EX1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (POSTED, Receipt("7501", "Submitted", "t-1")),
+        ({"DeliveryInfoNotification": {"DeliveryInfo": {"Code": 7553, "description": "No"}}}, Receipt("7553", "No", "")),
+        ({"messageId": "t-2", "status": "submitted"}, Receipt("7501", "submitted", "t-2")),
+        ({"messageId": "t-2", "status": "failed", "code": "7554"}, Receipt("7554", "failed", "t-2")),
+        ({"messageId": "t-2", "status": "Failed"}, Receipt("failed", "Failed", "t-2")),
+        ({"messageId": "t-2", "status": "queued"}, None),
+        ({}, None),
+        (["7501"], None),
+        (None, None),
+    ],
+)
+def test_receipts_in_every_shape(body: object, found: Receipt | None):
+    """Mixed case, numbers as numbers, a polled status, and what is no receipt."""
+    assert receipt_of(body) == found
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("7553", "connect_login_failed"),
+        ("7554", "connect_smtp_failed"),
+        ("7010", "connect_address_not_allowed"),
+        ("7999", "connect_send_failed"),
+    ],
+)
+def test_codes_of_webex_connect(code: str, cause: str):
+    """The documented ones by their cause; any other one is shown whole."""
+    assert cause_of(code) == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, {"code": "7001", "description": "Authentication failed"}, ("webex_key_refused", "7001", "Authentication failed")),
+        (404, {"error": {"key": "404", "message": [{"description": "no"}]}}, ("not_found", "", "")),
+        (429, "slow down", ("webex_busy", "", "")),
+        (503, "<html>", ("webex_unavailable", "", "")),
+        (400, {"Code": 7000, "Description": "invalid JSON"}, ("webex_refused", "7000", "invalid JSON")),
+    ],
+)
+def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]):
+    """The status decides, and the service's own code and words are kept."""
+    content = json.dumps(body) if isinstance(body, dict) else str(body)
+    error = judge("connect", httpx.Response(status, text=content), Ids())
+    assert (error.cause, error.code, error.message) == told
+
+
+def test_values_by_any_case():
+    """The first that is there; nothing of what is no object."""
+    assert (value({"Code": 1}, "code"), value({"b": "x"}, "a", "B"), value([], "a"), value({"a": None}, "a")) == ("1", "x", "", "")
+
+
+def test_a_mail_is_begun_once(redis: Redis):
+    """The second look of a run gets no address, so it sends nothing; the receipt is there for both."""
+    token = receipts.begin(redis, "R1")
+    assert (bool(token), receipts.begin(redis, "R1"), receipts.read(redis, "R1")) == (True, "", None)
+    receipts.sent(redis, "R1", "t-1")
+    assert receipts.take(redis, token, POSTED) is True
+    assert (receipts.message(redis, "R1"), receipts.read(redis, "R1")) == ("t-1", Receipt("7501", "Submitted", "t-1"))
+
+
+def test_an_unknown_address_takes_nothing(redis: Redis):
+    """Nobody guesses where receipts go, and what is no receipt changes nothing."""
+    token = receipts.begin(redis, "R1")
+    assert receipts.take(redis, f"{token}x", POSTED) is False
+    assert receipts.take(redis, token, {"hello": "there"}) is True
+    assert receipts.read(redis, "R1") is None
+
+
+@pytest.mark.parametrize(
+    ("destination", "mine"),
+    [("support@contoso.com", True), ("Support@Contoso.com", True), ("a_38412723414", True), ("", True), ("sales@contoso.com", False)],
+)
+def test_whose_task_it_is(destination: str, mine: bool):  # noqa: FBT001  a row of the table
+    """The mailbox, or an app of Webex Connect: the documents do not agree (facts/connect.md 3.1)."""
+    assert Task("t", "kim@customer.example", destination, "created", now()).is_for("support@contoso.com") is mine

@@ -1,0 +1,83 @@
+"""Webex's services on loopback: a real HTTP server that answers what a test tells it to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from jobs.settings import Settings
+
+
+@dataclass
+class Outside:
+    """Answers by method and path; what was asked is kept with its query, its headers and its body."""
+
+    base: str = ""
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, list[str]], dict[str, str], Any]] = field(default_factory=list)
+
+    def on(self, what: str, body: Any, status: int = 200) -> Outside:
+        """From now on this is answered."""
+        self.answers[what] = (status, body)
+        return self
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    """A server in a thread."""
+    state = Outside()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
+            parts, length = urlsplit(self.path), int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            state.asked.append(
+                (f"{self.command} {parts.path}", parse_qs(parts.query), {k.lower(): v for k, v in self.headers.items()}, body)
+            )
+            status, content = state.answers.get(f"{self.command} {parts.path}", (404, {}))
+            data = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    state.base = f"http://127.0.0.1:{server.server_address[1]}"
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def configured(work_settings: Settings, outside: Outside) -> Callable[..., Settings]:
+    """Settings that lead to that server, with what a test changes."""
+
+    def make(**changes: str) -> Settings:
+        values = {
+            "status_url": f"{outside.base}/status",
+            "connect_url": f"{outside.base}/connect",
+            "connect_key": "key-1",
+            "contact_center_url": f"{outside.base}/cc",
+            "contact_center_token": "token-1",
+            "contact_center_org": "org-1",
+        }
+        return replace(work_settings, **(values | changes))  # type: ignore[arg-type]  # texts by their names
+
+    return make

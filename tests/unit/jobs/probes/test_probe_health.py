@@ -1,0 +1,118 @@
+"""Service health, the status page and the authentication policy: what each says of what it can see."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from jobs.model import Finding, State, Words
+from jobs.probes import all_probes
+
+PROBES = all_probes()
+ISSUE = {
+    "id": "EX1",
+    "title": "SMTP is late",
+    "classification": "incident",
+    "status": "serviceDegradation",
+    "isResolved": False,
+    "startDateTime": "2026-11-24T08:14:00Z",
+}
+HEALTH = "GET /admin/serviceAnnouncement/healthOverviews"
+OPEN = {
+    "publicationId": "PUB1",
+    "name": "Webex Contact Center: Email is late",
+    "status": "investigating",
+    "created_at": "2026-11-24T08:14:00.000Z",
+    "commercial": True,
+    "components": [],
+}
+
+
+def look(name: str, ctx: Any) -> Finding:
+    """What the probe finds."""
+    return asyncio.run(PROBES[name].inspect(ctx))
+
+
+def told(finding: Finding) -> tuple[State, str, str]:
+    """State, what was seen, cause."""
+    return finding.state, finding.seen.key if finding.seen else "", finding.cause
+
+
+def test_no_incident(cloud: Any, given: Any):
+    """A service without an open incident is right."""
+    cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": []}])
+    assert told(look("exchange_health", given())) == (State.OK, "seen.no_incident", "")
+
+
+def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
+    """It is told by its id and title, with its beginning; the other service's incident is not this one's."""
+    cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}]}])
+    ctx = given()
+    found = look("exchange_health", ctx)
+    assert told(found) == (State.POSSIBLE, "seen.incidents", "exchange_incident")
+    assert found.seen == Words("seen.incidents", {"id": "EX1", "title": "SMTP is late", "count": "1"})
+    assert found.facts == {"since": "2026-11-24T08:14:00+00:00"}
+    assert told(look("entra_health", ctx)) == (State.OK, "seen.no_incident", "")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any, status: int):
+    """Skipped, and never an alarm."""
+    cloud.refuse(HEALTH, status, "Forbidden")
+    assert told(look("entra_health", given())) == (State.SKIPPED, "skipped.service_health", "")
+
+
+@pytest.mark.parametrize(
+    ("incidents", "found"),
+    [
+        ([], (State.OK, "seen.no_incident", "")),
+        ([OPEN], (State.POSSIBLE, "seen.incident", "webex_incident")),
+        ([OPEN | {"name": "Late", "components": [{"name": "Webex Connect"}]}], (State.POSSIBLE, "seen.incident", "webex_incident")),
+        ([OPEN | {"name": "Webex Meetings: Recordings"}], (State.OK, "seen.no_incident", "")),
+        ([OPEN | {"commercial": False}], (State.OK, "seen.no_incident", "")),
+        ([OPEN | {"status": "resolved"}], (State.OK, "seen.no_incident", "")),
+    ],
+)
+def test_webex_status(outside: Any, configured: Any, given: Any, incidents: list[Any], found: tuple[State, str, str]):
+    """Only open incidents of the contact center or Webex Connect count, by their title or their components."""
+    outside.on("GET /status/unresolved-incidents.json", {"incidents": incidents})
+    assert told(look("webex_status", given(settings=configured()))) == found
+
+
+@pytest.mark.parametrize(("body", "status"), [({}, 200), ([], 200), ({}, 503)])
+def test_a_page_that_cannot_be_read_says_nothing(outside: Any, configured: Any, given: Any, body: Any, status: int):
+    """Skipped, with the reason."""
+    outside.on("GET /status/unresolved-incidents.json", body, status)
+    assert told(look("webex_status", given(settings=configured()))) == (State.SKIPPED, "skipped.status_page", "")
+
+
+def test_the_page_can_be_switched_off(given: Any, configured: Any, outside: Any):
+    """An address that is none asks nobody."""
+    assert told(look("webex_status", given(settings=configured(status_url="off")))) == (State.SKIPPED, "skipped.status_off", "")
+    assert outside.asked == []
+
+
+@pytest.mark.parametrize(
+    ("user", "organization", "policies", "seen"),
+    [
+        (None, None, [], Words("seen.no_authentication_policy")),
+        (
+            "Strict",
+            "Default",
+            [{"Name": "Strict", "AllowBasicAuthSmtp": False}],
+            Words("seen.authentication_policy_basic", {"name": "Strict"}),
+        ),
+        (None, "Default", [{"Name": "Default", "AllowBasicAuthSmtp": True}], Words("seen.authentication_policy", {"name": "Default"})),
+        (None, "Gone", [], Words("seen.authentication_policy", {"name": "Gone"})),
+    ],
+)
+def test_an_authentication_policy_is_told_and_never_blamed(
+    cloud: Any, given: Any, user: Any, organization: Any, policies: Any, seen: Words
+):
+    """It is about passwords, and this login uses none (facts/microsoft.md 2.1)."""
+    cloud.on("Get-User", [{"AuthenticationPolicy": user}]).on("Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}])
+    cloud.on("Get-AuthenticationPolicy", policies)
+    found = look("authentication_policy", given())
+    assert (found.state, found.seen) == (State.OK, seen)

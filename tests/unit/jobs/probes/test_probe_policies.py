@@ -1,0 +1,121 @@
+"""Conditional access, mail-flow rules, the sign-in log and revoked sessions: what touches the channel, and what only looks so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.microsoft.exchange import Row
+from jobs.microsoft.graph import EXCHANGE_APP_ID
+from jobs.model import State
+from jobs.probes.conditional_access import touches
+from jobs.probes.sessions import Sessions
+from jobs.probes.sign_ins import SignIns
+from jobs.probes.transport_rules import TransportRules
+from jobs.step import Context
+
+USER = "aaaaaaaa-0000-4000-8000-00000000000a"
+CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
+BLOCKS = {"state": "enabled", "conditions": CONDITIONS, "grantControls": {"builtInControls": ["block"]}}
+OFTEN = {"signInFrequency": {"isEnabled": True, "type": "hours", "value": 1}}
+LOG = "GET /auditLogs/signIns"
+
+
+def conditions(**more: Any) -> dict[str, Any]:
+    """That policy with other conditions."""
+    return BLOCKS | {"conditions": CONDITIONS | more}
+
+
+@pytest.mark.parametrize(
+    ("policy", "touched"),
+    [
+        (BLOCKS, True),
+        (BLOCKS | {"state": "enabledForReportingButNotEnforced"}, False),
+        (BLOCKS | {"grantControls": None}, False),
+        (BLOCKS | {"grantControls": None, "sessionControls": OFTEN}, True),
+        (BLOCKS | {"grantControls": None, "sessionControls": {"signInFrequency": {"isEnabled": False}}}, False),
+        (conditions(clientAppTypes=["all"]), True),
+        (conditions(clientAppTypes=["browser", "mobileAppsAndDesktopClients"]), True),
+        (conditions(clientAppTypes=["exchangeActiveSync", "other"]), False),
+        (conditions(clientAppTypes=None), True),
+        (conditions(users={"includeUsers": ["All"], "excludeUsers": [USER.upper()]}), False),
+        (conditions(users={"includeUsers": [USER.upper()]}), True),
+        (conditions(applications={"includeApplications": ["Office365"]}), True),
+        (conditions(applications={"includeApplications": ["another-app"]}), False),
+        ({}, False),
+    ],
+)
+def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):  # noqa: FBT001  a column of the table
+    """OAuth is no legacy client, ids have no case, and a new sign-in after some time is a demand too."""
+    assert touches(policy, USER.upper()) is touches(policy, USER) is touched
+
+
+def rules(cloud: Any, given: Callable[..., Context], rule: dict[str, Any]) -> State:
+    """What the probe makes of one mail-flow rule."""
+    cloud.on("Get-TransportRule", [Row({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)])
+    return asyncio.run(TransportRules().inspect(given())).state
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"),
+    [
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"]}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "SentToScope": "NotInOrganization"}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "SenderIpRanges": ["10.0.0.0/8"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "SubjectMatchesPatterns": ["x"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "ExceptIfFrom": ["a@b.c"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["connect"]}, State.POSSIBLE),
+        ({"ModerateMessageByUser": ["boss@contoso.com"], "SentToScope": "NotInOrganization"}, State.POSSIBLE),
+        ({"RejectMessageReasonText": "no", "SentToScope": "InOrganization"}, State.OK),
+        ({"RedirectMessageTo": ["boss@contoso.com"], "SentTo": ["Support@contoso.com"], "SentToScope": "InOrganization"}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["contoso.com"], "SubjectContainsWords": ["spam"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "SentTo": ["sales@contoso.com"]}, State.OK),
+        ({"DeleteMessage": "false", "RecipientDomainIs": ["webexconnect.io"]}, State.OK),
+        ({"DeleteMessage": True, "MessageTypeMatches": "AutoForward"}, State.OK),
+        ({"DeleteMessage": True, "State": "Disabled"}, State.OK),
+        ({"DeleteMessage": True, "Mode": "AuditAndNotify"}, State.OK),
+    ],
+)
+def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., Context], rule: dict[str, Any], state: State):
+    """Certain where nothing but the recipient is asked for; mail inside the organization is another matter."""
+    assert rules(cloud, given, rule) is state
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({"errorCode": 0}, State.OK),
+        ({"errorCode": "0"}, State.OK),
+        ({}, State.OK),
+        (None, State.OK),
+        ("success", State.OK),
+        ({"errorCode": 50173, "failureReason": "revoked"}, State.WRONG),
+        ({"errorCode": "50173"}, State.WRONG),
+    ],
+)
+async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., Context], status: object, state: State):
+    """Numbers may be texts, and parts may be missing."""
+    cloud.on(LOG, [{"createdDateTime": "2026-11-25T08:00:00Z", "status": status}])
+    found = await SignIns().inspect(given(facts={"client_id": "client-1", "user_id": USER}))
+    assert (found.state, found.cause) == (state, "session_revoked" if state is State.WRONG else "")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., Context], status: int):
+    """It takes a licence, and not every cloud has it: left out, never wrong."""
+    cloud.refuse(LOG, status)
+    assert (await SignIns().inspect(given(facts={"client_id": "client-1"}))).state is State.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "state"), [("2026-11-20T10:00:00", State.OK), ("2026-11-24T10:00:00.0000000Z", State.WRONG), (None, State.SKIPPED)]
+)
+async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., Context], valid_from: str | None, state: State):
+    """Without one it is UTC."""
+    cloud.on("GET /users/support@contoso.com", {"id": USER, "signInSessionsValidFromDateTime": valid_from})
+    ctx = given()
+    ctx.run.place["token_at"] = "2026-11-22T10:00:00+00:00"
+    assert (await Sessions().inspect(ctx)).state is state

@@ -33,20 +33,6 @@ def forget(runtime: Runtime, run_id: str) -> None:
 
 
 @asynccontextmanager
-async def nobody(runtime: Runtime, run: Run) -> AsyncIterator[Context]:
-    """The clouds as a stranger sees them: whatever takes a sign-in raises SignInNeeded."""
-
-    async def no_token() -> str:
-        raise SignInNeeded("sign_in_missing", Said("entra"))
-
-    settings = runtime.settings
-    async with async_client(settings) as http:
-        graph = Graph(http, no_token, settings.graph_url)
-        exchange = InvokeCommand(http, no_token, settings.exchange_url, run.channel.tenant_id, "")
-        yield Context(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: open_trace(graph, exchange))
-
-
-@asynccontextmanager
 async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[Context]:
     """The clouds as the signed-in administrator sees them.
 

@@ -16,6 +16,7 @@ _BY_STATUS: dict[int, Meaning] = {
     401: Meaning("access_token_refused", Kind.SIGN_IN_NEEDED),
     403: Meaning("not_allowed", Kind.NOT_ALLOWED),
     404: Meaning("not_found", Kind.NOT_FOUND),
+    409: Meaning("already_there", Kind.ALREADY_THERE),
     408: Meaning("timed_out", Kind.TRANSIENT),
     429: Meaning("throttled", Kind.TRANSIENT),
 }
@@ -40,8 +41,11 @@ def error_body(response: httpx.Response) -> dict[str, Any]:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
         return {}
-    error = body.get("error") if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else {}
+    error = body.get("error") or body.get("odata.error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return {}
+    words = error.get("message")  # OData's older form has the words in an object of their own
+    return error | {"message": words.get("value")} if isinstance(words, dict) else error
 
 
 def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
@@ -52,7 +56,7 @@ def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
 def judge_graph(response: httpx.Response, ids: Ids) -> CloudError:
     """An error answer of Microsoft Graph. A code or words that we know count before the status, except at 429 and 5xx."""
     error = error_body(response)
-    code, message = str(error.get("code", "")), str(error.get("message", ""))
+    code, message = str(error.get("code") or ""), str(error.get("message") or "")
     meaning = by_status(response.status_code)
     if meaning.kind is not Kind.TRANSIENT:
         meaning = said(GRAPH_PHRASES, code, message) or meaning
@@ -91,6 +95,6 @@ def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
     if isinstance(internal, dict) and internal.get("message"):
         return str(internal.get("type", "")), str(internal["message"])
     details = error.get("details")
-    text = str(details[0].get("message", "")) if isinstance(details, list) and details and isinstance(details[0], dict) else ""
+    text = str(details[0].get("message") or "") if isinstance(details, list) and details and isinstance(details[0], dict) else ""
     found = _EXCEPTION.match(text)
-    return (found["type"] if found else ""), _EXCEPTION.sub("", text) or str(error.get("message", ""))
+    return (found["type"] if found else ""), _EXCEPTION.sub("", text) or str(error.get("message") or "")

@@ -119,7 +119,7 @@ GRAPH_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"Not a valid reference update", "directory_settling", Kind.SETTLING),
     _phrase(r"Permission being assigned already exists", "already_there", Kind.ALREADY_THERE),
     _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", Kind.ALREADY_THERE),
-    _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound", "not_found", Kind.NOT_FOUND),
+    _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found", "not_found", Kind.NOT_FOUND),
     _phrase(r"Authorization_RequestDenied", "directory_role_missing", Kind.NOT_ALLOWED),
     _phrase(r"InvalidAuthenticationToken", "access_token_refused", Kind.SIGN_IN_NEEDED),
 )
@@ -149,7 +149,7 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"\b5\.7\.60\b|\b5\.2\.252\b|SendAsDenied|Client does not have permissions to send as", "send_as_denied"),
     _phrase(r"\b4\.3\.2\b|concurrent connection|sender thread limit", "smtp_too_many_connections", Kind.TRANSIENT),
     _phrase(r"\b5\.7\.520\b|does not allow external forwarding", "forwarding_blocked"),
-    _phrase(r"\b550[ -]5\.1\.8\b", "sender_restricted"),
+    _phrase(r"\b5\.1\.8\b", "sender_restricted"),
     _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", Kind.SIGN_IN_NEEDED),
     _phrase(r"\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", Kind.TRANSIENT),
 )
@@ -160,6 +160,9 @@ OWN: frozenset[str] = frozenset(
         "access_token_refused",
         "already_there",
         "answer_unreadable",
+        "app_access_not_allowed",
+        "app_access_withdrawn",
+        "app_roles_missing",
         "connection_lost",
         "consent_declined",
         "directory_settling",
@@ -187,6 +190,7 @@ OWN: frozenset[str] = frozenset(
         "state_mismatch",
         "throttled",
         "timed_out",
+        "trace_limit",
         "wrong_tenant",
     }
 )

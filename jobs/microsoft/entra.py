@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from jobs.microsoft import documents
+from jobs.microsoft import calls, documents
 from jobs.microsoft.answers import by_status
 from jobs.microsoft.causes import ENTRA, OAUTH, Kind, Meaning
 from jobs.microsoft.errors import CloudError, Ids, Said, Transient, Unreadable, error_for
@@ -35,11 +35,19 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     """The error in a token endpoint's body or in a redirect's query: by AADSTS number first, then by OAuth's word (section 5)."""
     description = str(answer.get("error_description") or "")
     word = str(answer.get("error") or "")
-    numbers = [str(number) for number in answer.get("error_codes") or ()] or _AADSTS.findall(description)
-    known = next((ENTRA[int(number)] for number in numbers if number.isdigit() and int(number) in ENTRA), None)
-    meaning = known or OAUTH.get(word) or Meaning("request_rejected", Kind.REJECTED)
-    code = f"AADSTS{numbers[0]}" if numbers else word
+    numbers = _numbers(answer, description)
+    known = next((number for number in numbers if int(number) in ENTRA), "")
+    by_word = OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(word)
+    meaning = ENTRA[int(known)] if known else by_word or Meaning("request_rejected", Kind.REJECTED)
+    code = f"AADSTS{known or numbers[0]}" if numbers else word
     return error_for(meaning, Said("entra", status, code, description or word, _ids(answer, description)))
+
+
+def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
+    """The AADSTS numbers: from ``error_codes``, else from the words, else from ``error_uri``, wherever a cloud puts them."""
+    codes = answer.get("error_codes")
+    listed = re.findall(r"\d+", str(codes or ""))
+    return listed or _AADSTS.findall(description) or re.findall(r"[?&]code=(\d+)", str(answer.get("error_uri") or ""))
 
 
 def _ids(answer: Mapping[str, Any], description: str) -> Ids:
@@ -123,6 +131,9 @@ class EntraHttp:
             cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
             raise Transient(cause, Said("entra", message=repr(error))) from error
         log.debug("call", service="entra", id=headers["client-request-id"], status=response.status_code)
+        if method == "POST":
+            ids = Ids(response.headers.get("x-ms-request-id", ""), headers["client-request-id"])
+            calls.note("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
         meaning = by_status(response.status_code)
         if response.is_error and meaning.kind is Kind.TRANSIENT:
             raise Transient(

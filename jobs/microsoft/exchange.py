@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -16,12 +17,16 @@ import httpx
 
 from jobs.microsoft.answers import judge_exchange
 from jobs.microsoft.errors import Said, Unreadable
-from jobs.microsoft.graph_calls import TokenSource
 from jobs.microsoft.http import EXCHANGE_READ_SECONDS, Answer, Call, request
+from jobs.microsoft.pace import Pace
+from jobs.microsoft.renewing import TokenSource, with_token
 from jobs.microsoft.shared import SharedReads
 
 #: No figure is published and no Retry-After was ever seen (facts 3.5); six is what a run reads at the same time.
 _AT_ONCE = 6
+
+#: Where Exchange sends the calls of an app that acts for nobody (facts 3.2).
+_SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
 
 class Row(dict[str, Any]):
@@ -55,15 +60,25 @@ class CmdletRunner(Protocol):
 
 
 class InvokeCommand:
-    """The HTTP backend, for one tenant and one signed-in administrator."""
+    """The HTTP backend, for one tenant and one signed-in administrator, or the app itself where ``anchor_upn`` is empty."""
 
-    def __init__(self, http: httpx.AsyncClient, token_source: TokenSource, base_url: str, tenant_id: str, anchor_upn: str) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  who asks where, and what is shared with others who ask
+        self,
+        http: httpx.AsyncClient,
+        token_source: TokenSource,
+        base_url: str,
+        tenant_id: str,
+        anchor_upn: str,
+        reads: SharedReads | None = None,
+        pace: Pace | None = None,
+    ) -> None:
         self._http = http
         self._token_source = token_source
         self._url = f"{base_url.rstrip('/')}/adminapi/beta/{quote(tenant_id, safe='')}/InvokeCommand"
-        self._anchor = f"UPN:{anchor_upn}"
+        self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{_SYSTEM_MAILBOX}@{tenant_id}"
         self._at_once = asyncio.Semaphore(_AT_ONCE)
-        self._reads = SharedReads()
+        self._reads = reads or SharedReads()
+        self._pace = pace or Pace(())
 
     async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
         """See :meth:`CmdletRunner.run`. Only ``Get-`` and ``Set-`` are sent again after a time-out (facts 7, "Retry safety")."""
@@ -75,22 +90,25 @@ class InvokeCommand:
             return await self._sent(cmdlet, parameters, select)
 
     async def _sent(self, cmdlet: str, parameters: Mapping[str, Any], select: Sequence[str]) -> list[Row]:
-        async with self._at_once:
-            call = Call(
-                "exchange",
-                "POST",
-                self._url,
-                params={"$select": ",".join(select)} if select else {},
-                headers=await self._headers(cmdlet),
-                body={"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}},
-                repeatable=cmdlet.lower().startswith(("get-", "set-", "test-")),
-                read_seconds=EXCHANGE_READ_SECONDS,
-            )
-            return _rows(await request(self._http, call, judge_exchange), reads=cmdlet.lower().startswith("get-"))
+        call = Call(
+            "exchange",
+            "POST",
+            self._url,
+            params={"$select": ",".join(select)} if select else {},
+            body={"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}},
+            repeatable=cmdlet.lower().startswith(("get-", "set-", "test-")),
+            read_seconds=EXCHANGE_READ_SECONDS,
+        )
 
-    async def _headers(self, cmdlet: str) -> dict[str, str]:
+        async def send(token: str) -> Answer:
+            return await request(self._http, replace(call, headers=self._headers(cmdlet, token)), judge_exchange)
+
+        async with self._at_once, self._pace.turn(cmdlet):
+            return _rows(await with_token(self._token_source, send), reads=cmdlet.lower().startswith("get-"))
+
+    def _headers(self, cmdlet: str, token: str) -> dict[str, str]:
         return {
-            "Authorization": f"Bearer {await self._token_source()}",
+            "Authorization": f"Bearer {token}",
             "X-AnchorMailbox": self._anchor,
             "X-CmdletName": cmdlet,
             "Prefer": "odata.maxpagesize=1000",
@@ -102,11 +120,18 @@ def _rows(answer: Answer, *, reads: bool) -> list[Row]:
 
     A warning, or a next link, on something that was read means that rows are missing, and no way to page is reliable (3.4).
     """
-    data = {} if answer.data is None else answer.data
-    value = (data.get("value") or []) if isinstance(data, dict) else None
-    if not isinstance(value, list):
+    data = {"value": answer.data} if isinstance(answer.data, list) else {} if answer.data is None else answer.data
+    value = _value(data) if isinstance(data, dict) else None
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise Unreadable("answer_unreadable", Said("exchange", answer.status, message="not a JSON object with a list", ids=answer.ids))
     if reads and (data.get("@odata.nextLink") or data.get("@adminapi.warnings")):
         words = "; ".join(str(each) for each in data.get("@adminapi.warnings") or ["@odata.nextLink"])
         raise Unreadable("exchange_answer_cut", Said("exchange", answer.status, message=words, ids=answer.ids))
-    return [Row(each) for each in value if isinstance(each, dict)]
+    return [Row(each) for each in value]
+
+
+def _value(data: Mapping[str, Any]) -> object:
+    """The list of an answer. One object stands for a list of one, in ``value`` or instead of it."""
+    alone = {name: each for name, each in data.items() if "@" not in name}
+    found = alone.get("value", [alone] if alone else [])
+    return [found] if isinstance(found, dict) else found or []

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import httpx
 
-from jobs.microsoft.errors import AlreadyThere, Said, Unreadable
+from jobs.microsoft.errors import AlreadyThere, Rejected, Said, Unreadable
 from jobs.microsoft.graph_calls import GraphCalls, Json, as_object, instant, key, segment, text
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
@@ -70,6 +70,14 @@ class Graph(GraphCalls):
         """
         return await self.get(f"/applications(uniqueName={key(unique_name)})")
 
+    async def application_by_id(self, object_id: str) -> Json | None:
+        """The application with that object id, or None."""
+        return await self.find(f"/applications/{segment(object_id)}")
+
+    async def applications(self) -> list[Json]:
+        """All applications of the tenant (2,000 at most), with what tells whose they are."""
+        return await self.collection("/applications", {"$select": "id,appId,displayName,uniqueName,web"})
+
     async def application_by_app_id(self, app_id: str) -> Json | None:
         """The application with that Application (client) ID, or None."""
         return await self.find(f"/applications(appId={key(app_id)})")
@@ -118,6 +126,10 @@ class Graph(GraphCalls):
         """
         return as_object(await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True))
 
+    async def delete_service_principal(self, sp_id: str) -> None:
+        """Delete a service principal, and with it what it was granted."""
+        await self.remove(f"/servicePrincipals/{segment(sp_id)}")
+
     async def ensure_service_principal(self, app_id: str) -> Json:
         """The service principal, made if it is not there (``POST /applications`` does not make one, 1.3)."""
         found = await self.service_principal(app_id)
@@ -130,7 +142,8 @@ class Graph(GraphCalls):
 
     async def grants(self, client_sp_id: str) -> list[Json]:
         """The delegated permissions that an app has been granted."""
-        return await self.collection("/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"})
+        found = await self.collection("/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"})
+        return [grant for grant in found if _is_of(grant, "clientId", client_sp_id)]
 
     async def create_grant(self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None) -> Json:
         """Grant delegated permissions: for one user, or for everybody in the tenant if ``principal_id`` is None.
@@ -175,9 +188,15 @@ class Graph(GraphCalls):
         found = await self.find(f"/users/{segment(address)}", {"$select": _USER_FIELDS})
         if found is not None:
             return found
-        wanted = f"proxyAddresses/any(p:p eq {text('smtp:' + address)}) or mail eq {text(address)}"
-        matches = await self.collection("/users", {"$filter": wanted, "$select": _USER_FIELDS})
+        mail = f"mail eq {text(address)}"
+        try:
+            matches = await self._users(f"proxyAddresses/any(p:p eq {text('smtp:' + address)}) or {mail}")
+        except Rejected:  # such a filter is beyond some directories
+            matches = await self._users(mail)
         return matches[0] if len(matches) == 1 else None
+
+    async def _users(self, wanted: str) -> list[Json]:
+        return await self.collection("/users", {"$filter": wanted, "$select": _USER_FIELDS})
 
     async def organization(self) -> Json:
         """The tenant: id, displayName, verifiedDomains."""
@@ -208,7 +227,15 @@ class Graph(GraphCalls):
     async def sign_ins(self, app_id: str, since: datetime) -> list[Json]:
         """The newest sign-ins to an app (5); needs AuditLog.Read.All and an Entra P1 licence."""
         wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}"
-        return await self.collection("/auditLogs/signIns", {"$filter": wanted, "$top": "20"})
+        found = await self.collection("/auditLogs/signIns", {"$filter": wanted, "$top": "20"}, pages=2)
+        return [row for row in found if _is_of(row, "appId", app_id)]
+
+    async def service_health(self) -> list[Json]:
+        """The health of the services that the tenant has, with their issues; needs ServiceHealth.Read.All.
+
+        Described at learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
+        """
+        return await self.collection("/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"})
 
     # --- message trace ------------------------------------------------------------------------------------------
 
@@ -220,3 +247,8 @@ class Graph(GraphCalls):
         """The events of one trace row."""
         path = f"/admin/exchange/tracing/messageTraces/{segment(trace_id)}/getDetailsByRecipient(recipientAddress={key(recipient)})"
         return await self.collection(path)
+
+
+def _is_of(row: Json, name: str, wanted: str) -> bool:
+    """Whether a row is of that one, as far as it says so: a filter that is not heeded must not pass for an answer."""
+    return str(row.get(name) or wanted).lower() == wanted.lower()

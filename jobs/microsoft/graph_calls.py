@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -14,11 +14,11 @@ import httpx
 from jobs.microsoft.answers import judge_graph
 from jobs.microsoft.errors import NotFound, Said, Unreadable
 from jobs.microsoft.http import Call, request
+from jobs.microsoft.pace import Pace
+from jobs.microsoft.renewing import TokenSource, with_token
 from jobs.microsoft.shared import SharedReads
 
 Json = dict[str, Any]
-#: Gives a token that is good now; asked before every request.
-TokenSource = Callable[[], Awaitable[str]]
 
 _MOST_PAGES = 20
 
@@ -46,11 +46,14 @@ def instant(moment: datetime) -> str:
 class GraphCalls:
     """Requests below ``/v1.0`` of one Graph."""
 
-    def __init__(self, http: httpx.AsyncClient, token_source: TokenSource, base_url: str) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, token_source: TokenSource, base_url: str, reads: SharedReads | None = None, pace: Pace | None = None
+    ) -> None:
         self._http = http
         self._token_source = token_source
         self._base = base_url.rstrip("/") + "/v1.0"
-        self._reads = SharedReads()
+        self._reads = reads or SharedReads()
+        self._pace = pace or Pace(())
 
     async def find(self, path: str, params: Mapping[str, str] | None = None) -> Json | None:
         """The object at a path, or None where Graph answers 404."""
@@ -63,18 +66,22 @@ class GraphCalls:
         """The object at a path."""
         return as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
 
-    async def collection(self, path: str, params: Mapping[str, str] | None = None) -> list[Json]:
+    async def collection(self, path: str, params: Mapping[str, str] | None = None, *, pages: int = _MOST_PAGES) -> list[Json]:
         """The objects of a collection, over all its pages (20 at most)."""
         rows: list[Json] = []
         call = Call("graph", "GET", self._base + path, params or {})
-        for _ in range(_MOST_PAGES):
+        for _ in range(pages):
             page = as_object(await self._call(call))
             rows += rows_of(page)
-            following = str(page.get("@odata.nextLink") or "")
-            if not following.startswith(self._base):  # a token goes nowhere but to this Graph
+            if not (following := self._following(page)):
                 break
             call = Call("graph", "GET", following)
         return rows
+
+    def _following(self, page: Json) -> str:
+        """The next page, at this Graph by whatever name it calls itself: a token goes nowhere else. Empty after the last one."""
+        _, version, rest = str(page.get("@odata.nextLink") or "").partition("/v1.0/")
+        return f"{self._base}/{rest}" if version else ""
 
     async def send(
         self, method: str, path: str, body: Json | None = None, *, headers: Mapping[str, str] | None = None, repeatable: bool | None = None
@@ -94,8 +101,12 @@ class GraphCalls:
             return await self._sent(call)
 
     async def _sent(self, call: Call) -> Any:
-        headers = {**call.headers, "Authorization": f"Bearer {await self._token_source()}"}
-        return (await request(self._http, replace(call, headers=headers), judge_graph)).data
+        async def send(token: str) -> Any:
+            headers = {**call.headers, "Authorization": f"Bearer {token}"}
+            async with self._pace.turn(call.url):
+                return (await request(self._http, replace(call, headers=headers), judge_graph)).data
+
+        return await with_token(self._token_source, send)
 
 
 def as_object(data: Any) -> Json:
@@ -103,6 +114,13 @@ def as_object(data: Any) -> Json:
     if not isinstance(data, dict):
         raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="not a JSON object"))
     return data
+
+
+def promised(row: Json, name: str) -> str:
+    """A value that the documents promise; :class:`Unreadable` where it is not there, which says nothing about the tenant."""
+    if row.get(name) in (None, ""):
+        raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message=f"an object without {name}"))
+    return str(row[name])
 
 
 def rows_of(page: Json) -> list[Json]:

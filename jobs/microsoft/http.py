@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import httpx
 import stamina
 import structlog
 
+from jobs.microsoft import calls
 from jobs.microsoft.errors import CloudError, CutShort, Ids, Rejected, Said, Transient, Unreadable
 from jobs.microsoft.retry import PATIENCE, Patience, retry_after
 from jobs.microsoft.tls import http_context
@@ -57,7 +58,7 @@ class _Guard:
 
     @classmethod
     def of(cls, settings: Settings) -> _Guard:
-        return cls(frozenset(urlsplit(url).hostname or "" for url in (settings.login_url, settings.graph_url, settings.exchange_url)))
+        return cls(settings.hosts)
 
     def __call__(self, request: httpx.Request) -> None:
         if request.url.host.lower() not in self.hosts:
@@ -81,6 +82,22 @@ class Call:
     def repeats(self) -> bool:
         """Whether it may be sent again although the first one may have had its effect."""
         return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
+
+    @property
+    def address(self) -> str:
+        """The URL with its query as the documents write it: a space is ``%20``, and ``$`` stays."""
+        query = urlencode(self.params, quote_via=quote, safe="$'(),:/@")
+        return f"{self.url}?{query}" if query else self.url
+
+    @property
+    def name(self) -> str:
+        """The cmdlet, or the method and the path."""
+        return self.headers.get("X-CmdletName") or f"{self.method} {httpx.URL(self.url).path}"
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something."""
+        return not self.name.lower().startswith(("get ", "get-", "head ", "test-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +138,25 @@ async def request(client: httpx.AsyncClient, call: Call, judge: Judge, patience:
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Answer:
     sent = Ids(client_request_id=str(uuid4()))
     headers = {"Accept": "application/json", **call.headers, "client-request-id": sent.client_request_id}
-    outgoing = client.build_request(
-        call.method, call.url, params=call.params or None, headers=headers, json=call.body, timeout=_timeout(call.read_seconds)
-    )
+    outgoing = client.build_request(call.method, call.address, headers=headers, json=call.body, timeout=_timeout(call.read_seconds))
     began = time.monotonic()
-    response = await _send(client, outgoing, call, sent)
+    try:
+        response = await _send(client, outgoing, call, sent)
+    except CloudError as lost:
+        _note(call, lost.status, sent)
+        raise
     log.debug("call", service=call.service, id=sent.client_request_id, status=response.status_code, seconds=time.monotonic() - began)
     ids = Ids(request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id)
+    _note(call, response.status_code, ids)
     if not response.is_success:
         raise _timed(judge(response, ids), response)
     return Answer(response.status_code, _json(response, call, ids), ids)
+
+
+def _note(call: Call, status: int, ids: Ids) -> None:
+    """A call that may have changed something, also where its answer was lost (status 0)."""
+    if call.changes:
+        calls.note(call.service, call.name, status, ids)
 
 
 async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: Ids) -> httpx.Response:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hmac
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msal
@@ -23,6 +23,7 @@ from jobs.microsoft.retry import Patience
 from jobs.model import Account
 from jobs.settings import Settings
 
+T = TypeVar("T")
 _PATIENCE = Patience(attempts=3)
 #: What msal raises for an answer it cannot make sense of; none of it says more than that.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
@@ -109,15 +110,24 @@ class Identity:
         Raises:
             SignInNeeded: the refresh token is dead or there is none.
         """
-        started = time.monotonic()
+        return _patiently(lambda: self._silently(cache, list(scopes), refresh=refresh))
 
-        def again(error: Exception) -> bool | float:
-            return _PATIENCE.wait(error, repeatable=True, spent=time.monotonic() - started)
+    def app_token(self, scope: str) -> str:
+        """A token of the app itself, without anybody signed in (client credentials); ``scope`` is a resource's ``.default``.
 
-        for attempt in stamina.retry_context(again, attempts=_PATIENCE.attempts, timeout=_PATIENCE.total, wait_initial=0.5):
-            with attempt:
-                return self._silently(cache, list(scopes), refresh=refresh)
-        raise AssertionError(scopes)  # stamina raises the last error itself
+        Raises:
+            CloudError: the tenant does not know the app any more, or has switched it off, or the bot's own secret is no good.
+        """
+        return _patiently(lambda: self._by_itself(scope))
+
+    def _by_itself(self, scope: str) -> str:
+        try:
+            result: dict[str, Any] = self._app().acquire_token_for_client([scope])
+        except _MSAL_CONFUSED as error:
+            raise Unreadable("answer_unreadable", Said("entra", message=type(error).__name__)) from None
+        if "access_token" not in result:
+            raise entra_error(result, httpx.codes.BAD_REQUEST)
+        return str(result["access_token"])
 
     def _silently(self, cache: str, scopes: list[str], *, refresh: bool) -> tuple[str, str]:
         kept = msal.SerializableTokenCache()
@@ -166,11 +176,24 @@ class Identity:
             raise Unreadable("answer_unreadable", Said("entra", message="the discovery document lacks an endpoint")) from error
 
 
+def _patiently(ask: Callable[[], T]) -> T:
+    """The answer, asked for again where Entra was only busy."""
+    started = time.monotonic()
+
+    def again(error: Exception) -> bool | float:
+        return _PATIENCE.wait(error, repeatable=True, spent=time.monotonic() - started)
+
+    for attempt in stamina.retry_context(again, attempts=_PATIENCE.attempts, timeout=_PATIENCE.total, wait_initial=0.5):
+        with attempt:
+            return ask()
+    raise AssertionError(ask)  # stamina raises the last error itself
+
+
 def _account(claims: Mapping[str, Any]) -> Account:
     roles = claims.get("wids")
     return Account(
         tenant_id=str(claims["tid"]),
         object_id=str(claims["oid"]),
-        upn=str(claims.get("preferred_username") or claims.get("upn") or ""),
+        upn=str(next(filter(None, (claims.get(name) for name in ("preferred_username", "upn", "unique_name", "email"))), "")),
         roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
     )

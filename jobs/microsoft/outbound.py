@@ -22,7 +22,10 @@ CARRIED = (
 
 @dataclass(frozen=True, slots=True)
 class Applies:
-    """The policy that applies, the rule that brings it (None: the default policy), and rules above it that cannot be judged here."""
+    """The policy that applies, the rule that brings it (None: the default policy), and rules above it that go by a group.
+
+    Whether those match cannot be judged here; only those are named that would stop forwarding if they did.
+    """
 
     policy: Row | None
     rule: Row | None
@@ -55,12 +58,13 @@ def applies_to(sender: str, policies: Sequence[Row], rules: Sequence[Row]) -> Ap
     for rule in sorted((r for r in rules if _enabled(r)), key=_priority):
         if _excepts(rule, sender):
             continue
-        matched = _matches(rule, sender)
+        matched, policy = _matches(rule, sender), named(policies, str(rule.get("HostedOutboundSpamFilterPolicy")))
         if matched is None:
-            unsure.append(rule)
+            unsure += [] if Applies(policy, rule).forwards else [rule]
         elif matched:
-            return Applies(named(policies, str(rule.get("HostedOutboundSpamFilterPolicy"))), rule, tuple(unsure))
-    return Applies(next((p for p in policies if _true(p.get("IsDefault"))), None), None, tuple(unsure))
+            return Applies(policy, rule, tuple(unsure))
+    default = next((p for p in policies if _true(p.get("IsDefault"))), None)
+    return Applies(default or named(policies, "Default"), None, tuple(unsure))
 
 
 def policy_name(mailbox: str) -> str:
@@ -70,13 +74,13 @@ def policy_name(mailbox: str) -> str:
 
 
 def _matches(rule: Row, sender: str) -> bool | None:
-    """Conditions of different kinds are AND, values of one are OR; None where a group would have to be looked up."""
+    """Conditions of different kinds are AND, values of one are OR; None where a group, of either kind, would have to be looked up."""
     senders, domains, groups = (_list(rule.get(name)) for name in ("From", "SenderDomainIs", "FromMemberOf"))
     if senders and sender.lower() not in senders:
         return False
     if domains and not any(_in_domain(sender, domain) for domain in domains):
         return False
-    if groups:
+    if groups or _list(rule.get("ExceptIfFromMemberOf")):
         return None
     return bool(senders or domains)
 

@@ -26,6 +26,12 @@ def redirect_uris(app: Json | None) -> tuple[str, ...]:
     return tuple(((app or {}).get("web") or {}).get("redirectUris") or ())
 
 
+def web(app: Json | None) -> Json:
+    """The Web platform as it can be written back. ``redirectUriSettings`` repeats the addresses, and would contradict new ones."""
+    there = (app or {}).get("web") or {}
+    return {name: value for name, value in there.items() if value is not None and name != "redirectUriSettings"}
+
+
 def issues_access_tokens(app: Json | None) -> bool:
     """Whether "Access tokens" is ticked under implicit grant."""
     grants = ((app or {}).get("web") or {}).get("implicitGrantSettings") or {}
@@ -74,4 +80,5 @@ def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
 def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
     """The id that a tenant's service principal gives a permission, or the empty string; never written down (facts 1.4)."""
     entries = (principal or {}).get("appRoles" if role else "oauth2PermissionScopes") or ()
-    return next((str(e["id"]) for e in entries if e.get("value") == value and e.get("isEnabled", True)), "")
+    wanted = (e for e in entries if str(e.get("value")).lower() == value.lower() and e.get("isEnabled") is not False)
+    return next((str(e["id"]) for e in wanted if e.get("id")), "")

@@ -21,9 +21,21 @@ GRAPH_READ_SCOPES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
-#: On top of those, only where an application permission is granted (E4 and E5 in the article's profile).
-GRAPH_APP_ROLE_SCOPES: tuple[str, ...] = ("AppRoleAssignment.ReadWrite.All", "Application.Read.All")
+#: To check without anybody signed in: app roles of the bot's own app, read-only, exactly those of facts 6.2 b.
+GRAPH_APP_ROLES: tuple[str, ...] = (
+    "Application.Read.All",
+    "Directory.Read.All",
+    "ExchangeMessageTrace.Read.All",
+    "Policy.Read.All",
+    "User.Read.All",
+)
+#: The sign-in log, which answers only in tenants with Entra ID P1: good to have, not needed. Nothing beyond 6.2 b (issue 3 says
+#: exactly those), so what takes another permission, as the service health does, stays with a sign-in.
+OPTIONAL_APP_ROLES: tuple[str, ...] = ("AuditLog.Read.All",)
+#: Lets the app in at Exchange; what it may read there comes from an Entra role on its service principal (facts 3.3).
+EXCHANGE_APP_ROLES: tuple[str, ...] = ("Exchange.ManageAsApp",)
 
+GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
 #: The audience must be Outlook's: a token for Graph's SMTP.Send is refused (facts 4).
 SMTP_SCOPE = "https://outlook.office.com/SMTP.Send"
@@ -36,6 +48,17 @@ def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) ->
     """The scopes by short name, or with the resource before them in a national cloud, where a short name means the public Graph."""
     host = urlsplit(graph_url).hostname or ""
     return [f"https://{host}/{name}" for name in names] if host.endswith(_NATIONAL) else list(names)
+
+
+def graph_default(graph_url: str) -> str:
+    """The scope for all that the app has been granted at Graph; a host of no national cloud stands for the public one."""
+    host = urlsplit(graph_url).hostname or ""
+    return f"https://{host}/.default" if host.endswith(_NATIONAL) else GRAPH_SCOPE
+
+
+def app_may_read(reads: tuple[str, ...]) -> bool:
+    """Whether the bot's own access can be enough: it has these Graph permissions, and a role in Exchange is the tenant's to give."""
+    return all("." not in name or name in {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES} for name in reads)
 
 
 def exchange_scope(exchange_url: str) -> str:

@@ -43,3 +43,11 @@ class SharedReads:
             del self._under_way[key]
         if not done.cancelled():
             done.exception()  # whoever still waits has it; one that nobody waits for any more is no news
+
+
+class KeptReads(SharedReads):
+    """Reads that count as long as this object lives: for a look at many channels, which begins and ends within minutes."""
+
+    def _forget(self, key: str, done: asyncio.Task[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            super()._forget(key, done)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from jobs.microsoft.graph_calls import TokenSource
 from jobs.microsoft.identity import Identity
 
 AT_HAND_S = 240
@@ -22,17 +22,21 @@ class Tokens:
         self._save = save
         self._one_at_a_time = asyncio.Lock()
         self._at_hand: dict[tuple[str, ...], tuple[float, str]] = {}
+        self._spent: set[tuple[str, ...]] = set()
 
-    def source(self, *scopes: str) -> TokenSource:
+    def source(self, *scopes: str) -> Source:
         """A token source for one resource's scopes."""
+        return Source(self, scopes)
 
-        async def token() -> str:
-            return await self._token(scopes)
-
-        return token
-
-    async def _token(self, scopes: tuple[str, ...]) -> str:
+    async def token(self, scopes: tuple[str, ...]) -> str:
+        """A token for these scopes."""
         return self._kept(scopes) or await self._fetched(scopes)
+
+    def spend(self, scopes: tuple[str, ...], token: str) -> None:
+        """A cloud did not take this token. Of many that were told so at the same time, one has it renewed."""
+        if self._kept(scopes) == token:
+            del self._at_hand[scopes]
+            self._spent.add(scopes)
 
     def _kept(self, scopes: tuple[str, ...]) -> str:
         looked, token = self._at_hand.get(scopes, (0.0, ""))
@@ -42,9 +46,26 @@ class Tokens:
         async with self._one_at_a_time:  # a refresh token is replaced on use, so two refreshes must not overlap
             if token := self._kept(scopes):
                 return token
-            token, cache = await asyncio.to_thread(self._identity.token, self._cache, scopes)
+            token, cache = await asyncio.to_thread(self._identity.token, self._cache, scopes, refresh=scopes in self._spent)
+            self._spent.discard(scopes)
             if cache != self._cache:
                 await asyncio.to_thread(self._save, cache)
                 self._cache = cache
             self._at_hand[scopes] = (time.monotonic(), token)
             return token
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The tokens of one resource (:func:`jobs.microsoft.renewing.with_token`)."""
+
+    tokens: Tokens
+    scopes: tuple[str, ...]
+
+    async def __call__(self) -> str:
+        """A token that is good now."""
+        return await self.tokens.token(self.scopes)
+
+    def spend(self, token: str) -> None:
+        """It was refused."""
+        self.tokens.spend(self.scopes, token)

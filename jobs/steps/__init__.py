@@ -9,9 +9,16 @@ from functools import cache
 from jobs.model import Profile
 from jobs.run import Run
 from jobs.step import Step
+from jobs.undo import reversals
 
 ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
 """The article's rows in its order; every row from C1 to V3 has at least one step."""
+FIX_ONLY = frozenset({"own_login"})
+"""What a setup proves otherwise."""
+ANSWERS = frozenset({"smtp_auth", "smtp_grant", "application", "service_principal", "client_secret", "implicit_grant", "mail_send"})
+"""Without these no answer leaves: where a fix changes one of them, a login and an answer that leaves are its proof."""
+WHERE_LOST = "lost_secret"
+"""Only where a secret was shown and lost."""
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 
 
@@ -25,17 +32,28 @@ def all_steps() -> dict[str, Step]:
 
 def steps_for(profile: Profile) -> dict[str, Step]:
     """The steps of a permission profile."""
-    return {name: step for name, step in all_steps().items() if profile in step.profiles}
+    return {name: step for name, step in all_steps().items() if profile in step.profiles and name not in {*FIX_ONLY, WHERE_LOST}}
 
 
 def steps_of(run: Run) -> dict[str, Step]:
-    """The steps of a run: all of them for a setup; for a fix what can be mended, the form if there is a new secret, and the proof."""
+    """The steps of a run: all of them for a setup; for a fix what can be mended, the form if there is a new secret, and the proof.
+
+    For an undo what the channel's runs have changed, whatever its profile is now.
+    """
+    if run.kind == "undo":
+        return reversals(run, all_steps())
     steps = steps_for(run.channel.profile)
-    if run.kind != "fix":
-        return steps
-    renewed = run.plan is not None and any(change.step == "client_secret" for change in run.plan.changes)
-    wanted = {"test_mail"} | (FORM if renewed else set())
-    return {name: step for name, step in steps.items() if (step.automatic and not step.asks) or name in wanted}
+    beside = frozenset({WHERE_LOST} if run.answer("new_secret") else ())
+    if run.kind == "fix":
+        steps = {name: step for name, step in steps.items() if step.automatic and not step.asks}
+        beside |= _beside(frozenset(change.step for change in run.plan.changes) if run.plan else frozenset())
+    return {name: step for name, step in all_steps().items() if name in steps or name in beside}
+
+
+def _beside(changed: frozenset[str]) -> frozenset[str]:
+    """What a fix takes beside what it mends: the form for a new secret, and the proof of the way that was broken."""
+    answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if changed & ANSWERS else frozenset()
+    return answers | (FORM if "client_secret" in changed else frozenset()) | {"test_mail"}
 
 
 def _is_step(kind: object, module: str) -> bool:

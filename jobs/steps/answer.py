@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.mail.trace import TraceRow, TraceStatus
+from jobs.mail.trace import TraceRow
 from jobs.microsoft.errors import explain
 from jobs.model import Evidence, Finding, State, Turn, Words
 from jobs.step import Context, Step
@@ -47,7 +47,7 @@ class AgentAnswer(Step):
         """Follow the answer until it leaves."""
         rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
         answers = [row for row in rows if row.recipient.lower() != ctx.channel.forwarding_address]
-        delivered = next((row for row in answers if row.status is TraceStatus.DELIVERED), None)
+        delivered = next((row for row in answers if row.status.went_on), None)
         if delivered is not None:
             return self.ok(Words("seen.answer_delivered", {"recipient": delivered.recipient}), answered_at=delivered.received.isoformat())
         failed = next((row for row in answers if row.status in FAILED), None)

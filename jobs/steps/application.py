@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
+from jobs.microsoft.errors import AlreadyThere
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
-from jobs.microsoft.registration import declares, display_name, merged, redirect_uris, unique_name, with_permission
-from jobs.model import Change, Finding, Scope, Words
+from jobs.microsoft.graph_calls import promised
+from jobs.microsoft.registration import declares, display_name, merged, redirect_uris, web, with_permission, without_permission
+from jobs.model import Change, Evidence, Finding, Scope, State, Words
+from jobs.registered_app import ADOPT, app_key, by_hand, email_app, foreign, its_app, second, second_name
+from jobs.run import Past
 from jobs.step import Context, Step
+
+OURS = "AzureADMyOrg"
+BY_HAND = "by_hand"
+Json = dict[str, Any]
 
 
 class Application(Step):
@@ -34,37 +44,84 @@ class Application(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Look it up and compare byte for byte what Entra compares byte for byte."""
-        app = await ctx.graph.application_by_unique_name(unique_name(ctx.channel.mailbox))
+        app = await email_app(ctx)
+        apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind == "check") else []
+        app = app or second(ctx, apps)
+        return replace(
+            self._judged(ctx, app), values=self._values(ctx, app), evidence=_offered(by_hand(ctx, apps) if app is None else None)
+        )
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """One upsert by ``uniqueName``: safe to repeat."""
+        before = finding.seen or Words("seen.none")
+        line = self.change(before, Words("after.application"), Scope.APP, f"Graph PATCH /applications(uniqueName='{app_key(ctx)}')")
+        return (replace(line, note=Words("note.by_hand", {"client_id": finding.evidence[0].text})) if finding.evidence else line,)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Create it or merge into it; everything that is there stays."""
+        app = await email_app(ctx) if finding.facts else None
+        try:
+            await self._write(ctx, app, app_key(ctx))
+        except AlreadyThere:  # nobody has the name, as an update would have answered: a deleted app keeps it (facts/microsoft.md 1.1)
+            await self._write(ctx, app, second_name(ctx))
+
+    async def _write(self, ctx: Context, app: Json | None, name: str) -> None:
+        """An app made by hand gets the name by which every later run finds it."""
+        if app is not None and app.get("appId") == ctx.run.answer(ADOPT) and not app.get("uniqueName"):
+            await ctx.graph.update_application(str(app["id"]), {**self._body(ctx, app), "uniqueName": name})
+        else:
+            await ctx.graph.upsert_application(name, self._body(ctx, app))
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """Gone, where a run made it and nobody has put anything else into it; otherwise as it was before."""
+        app = await its_app(ctx)
+        if past.was["object_id"]:
+            return self.compared(past, self._values(ctx, app), "key:seen.none" if app is None else "key:seen.app_present")
+        if app is None:
+            return self.ok(Words("seen.undo_removed"))
+        strange = foreign(ctx, app, _uris(past.left) or self._uris(ctx))
+        return self.left_alone(Words("seen.undo_app_in_use", {"what": strange})) if strange else self.wrong(past.change.after)
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """By its object id: what is deleted is what was made."""
+        path = f"/applications/{ctx.fact('object_id')}"
+        return f"Graph PATCH {path}" if past.was["object_id"] else f"Graph DELETE {path}"
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """Delete it, or write back its addresses, its audience and what it declared."""
+        app = await its_app(ctx)
+        if app is not None and past.was["object_id"]:
+            declared = app.get("requiredResourceAccess") if past.was["declared"] else without_permission(app, *smtp_send(ctx))
+            platform = {**web(app), "redirectUris": _uris(past.was)}
+            body = {"signInAudience": past.was["audience"] or OURS, "web": platform, "requiredResourceAccess": declared}
+            await ctx.graph.update_application(str(app["id"]), body)
+        elif app is not None:
+            await ctx.graph.delete_application(str(app["id"]))
+
+    def _judged(self, ctx: Context, app: Json | None) -> Finding:
         if app is None:
             return self.wrong(Words("seen.none"), cause="app_not_found")
-        facts = {"client_id": str(app["appId"]), "object_id": str(app["id"]), "app_name": str(app.get("displayName", ""))}
+        facts = {"client_id": promised(app, "appId"), "object_id": promised(app, "id"), "app_name": str(app.get("displayName") or "")}
+        facts |= {"unique_name": str(app["uniqueName"])} if app.get("uniqueName") else {}
+        if facts["client_id"] == ctx.run.answer(ADOPT) and not app.get("uniqueName"):
+            return self.wrong(Words("seen.by_hand", {"name": facts["app_name"]}), **facts)
         missing = [uri for uri in self._uris(ctx) if uri not in redirect_uris(app)]
         if missing:
             cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
-            return self.wrong(Words("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, **facts)
-        if app.get("signInAudience") != "AzureADMyOrg":
+            found = self.wrong(Words("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, **facts)
+            ours_alone = ctx.run.kind == "check" and missing == [ctx.settings.callback]
+            return replace(found, state=State.WARNING) if ours_alone else found  # mail flows without the bot's own address
+        if str(app.get("signInAudience") or OURS).lower() != OURS.lower():
             return self.wrong(Words("seen.audience", {"audience": str(app.get("signInAudience"))}), **facts)
         if not declares(app, *smtp_send(ctx)):
             return self.wrong(Words("seen.not_declared"), cause="permission_not_declared", **facts)
         return self.ok(Words("seen.application", {"client_id": facts["client_id"]}), **facts)
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
-        """One upsert by ``uniqueName``: safe to repeat."""
-        before = finding.seen or Words("seen.none")
-        name = unique_name(ctx.channel.mailbox)
-        return (self.change(before, Words("after.application"), Scope.APP, f"Graph PATCH /applications(uniqueName='{name}')"),)
-
-    async def apply(self, ctx: Context, finding: Finding) -> None:
-        """Create it or merge into it; everything that is there stays."""
-        name = unique_name(ctx.channel.mailbox)
-        app = await ctx.graph.application_by_unique_name(name) if finding.facts else None
-        await ctx.graph.upsert_application(name, self._body(ctx, app))
-
-    def _body(self, ctx: Context, app: dict[str, Any] | None) -> dict[str, Any]:
+    def _body(self, ctx: Context, app: Json | None) -> Json:
         resource, permission = smtp_send(ctx)
-        body: dict[str, Any] = {
-            "signInAudience": "AzureADMyOrg",
-            "web": {**((app or {}).get("web") or {}), "redirectUris": merged(redirect_uris(app), self._uris(ctx))},
+        body: Json = {
+            "signInAudience": OURS,
+            "web": {**web(app), "redirectUris": merged(redirect_uris(app), self._uris(ctx))},
             "requiredResourceAccess": with_permission(app, resource, permission, "Scope"),
         }
         if app is None:
@@ -72,8 +129,16 @@ class Application(Step):
             body |= {"displayName": display_name(ctx.channel.mailbox), "servicePrincipalLockConfiguration": lock}
         return body
 
-    def _uris(self, ctx: Context) -> tuple[str, str]:
-        return ctx.channel.callback_url, ctx.settings.callback
+    def _uris(self, ctx: Context) -> tuple[str, ...]:
+        return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback)))
+
+    def _values(self, ctx: Context, app: Json | None) -> dict[str, str]:
+        return {
+            "object_id": str((app or {}).get("id", "")),
+            "uris": json.dumps(redirect_uris(app)),
+            "audience": str((app or {}).get("signInAudience", "")),
+            "declared": "yes" if declares(app, *smtp_send(ctx)) else "",
+        }
 
 
 def smtp_send(ctx: Context) -> tuple[str, str]:
@@ -81,3 +146,13 @@ def smtp_send(ctx: Context) -> tuple[str, str]:
     if ctx.fact("exchange_smtp_send"):
         return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
     return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
+
+
+def _offered(app: Json | None) -> tuple[Evidence, ...]:
+    """An app made by hand is named, and used only if somebody says so."""
+    return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
+
+
+def _uris(values: dict[str, str]) -> list[str]:
+    found: list[str] = json.loads(values.get("uris", "[]"))
+    return found

@@ -34,7 +34,7 @@ class Customization(Step):
         if applies.forwards:
             unneeded = self.ok(Words("seen.customization_not_needed"))
             return replace(unneeded, state=State.WARNING) if ctx.run.kind == "check" else unneeded
-        return self.wrong(Words("seen.not_customized"), cause="customization_needed")
+        return replace(self.wrong(Words("seen.not_customized"), cause="customization_needed"), values={"enabled": "no"})
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """The one line that reaches the whole tenant."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jobs.microsoft.exchange import Row
 from jobs.model import Change, Finding, Scope, Station, Words
+from jobs.run import Past
 from jobs.step import Context, Step
 
 
@@ -21,16 +24,16 @@ class Forwarding(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Read the three values that belong together."""
-        rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
-        mailbox = rows[0] if rows else Row({})
-        smtp, internal, keeps = forwarding_of(mailbox)
-        facts = {"was_smtp": smtp, "was_internal": internal, "was_keeps": str(keeps).lower()}
+        smtp, internal, keeps = forwarding_of(await self._mailbox(ctx))
+        return replace(self._judged(ctx, smtp, internal, keeps=keeps), values=_values(smtp, internal, keeps=keeps))
+
+    def _judged(self, ctx: Context, smtp: str, internal: str, *, keeps: bool) -> Finding:
         if internal:
-            return self.wrong(Words("seen.forwarding_overridden", {"address": internal}), cause="forwarding_address_wins", **facts)
+            return self.wrong(Words("seen.forwarding_overridden", {"address": internal}), cause="forwarding_address_wins")
         if smtp != ctx.channel.forwarding_address.lower():
-            return self.wrong(Words("seen.forwards_to", {"address": smtp}) if smtp else Words("seen.none"), cause="not_forwarded", **facts)
+            return self.wrong(Words("seen.forwards_to", {"address": smtp}) if smtp else Words("seen.none"), cause="not_forwarded")
         if keeps is not ctx.channel.keep_copy:
-            return self.wrong(Words("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs", **facts)
+            return self.wrong(Words("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs")
         return self.ok(Words("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
@@ -53,6 +56,36 @@ class Forwarding(Step):
             "DeliverToMailboxAndForward": ctx.channel.keep_copy,
         }
         await ctx.exchange.run("Set-Mailbox", parameters)
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """All three values, as they belong together."""
+        smtp, internal, keeps = forwarding_of(await self._mailbox(ctx))
+        return self.compared(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none")
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """As PowerShell would."""
+        smtp, internal = past.was["smtp"] or "$null", past.was["internal"] or "$null"
+        where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
+        return f"Set-Mailbox {ctx.channel.mailbox} {where} -DeliverToMailboxAndForward ${past.was['keeps']}"
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """The previous three values (facts/microsoft.md 2.2)."""
+        smtp, internal = past.was["smtp"], past.was["internal"]
+        parameters = {
+            "Identity": ctx.channel.mailbox,
+            "ForwardingAddress": internal or None,
+            "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
+            "DeliverToMailboxAndForward": past.was["keeps"] == "true",
+        }
+        await ctx.exchange.run("Set-Mailbox", parameters)
+
+    async def _mailbox(self, ctx: Context) -> Row:
+        rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
+        return rows[0] if rows else Row({})
+
+
+def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
+    return {"smtp": smtp, "internal": internal, "keeps": str(keeps).lower()}
 
 
 def forwarding_of(mailbox: Row) -> tuple[str, str, bool]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from jobs.microsoft.registration import issues_access_tokens, unique_name
+from dataclasses import replace
+
+from jobs.microsoft.registration import issues_access_tokens, web
 from jobs.model import Change, Finding, Profile, Scope, Words
+from jobs.registered_app import Json, email_app, its_app, present_app
+from jobs.run import Past
 from jobs.step import Context, Step
 
 
@@ -23,8 +27,8 @@ class ImplicitGrant(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Read the app."""
-        app = await ctx.graph.application_by_unique_name(unique_name(ctx.channel.mailbox))
-        return self.ok(Words("seen.on")) if issues_access_tokens(app) else self.wrong(Words("seen.off"))
+        app = await email_app(ctx)
+        return replace(self.ok(Words("seen.on")) if issues_access_tokens(app) else self.wrong(Words("seen.off")), values=_values(app))
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """One property."""
@@ -32,6 +36,29 @@ class ImplicitGrant(Step):
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Write ``web`` whole, with what is there."""
-        app = await ctx.graph.application(unique_name(ctx.channel.mailbox))
-        web = {**(app.get("web") or {}), "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}}
-        await ctx.graph.update_application(ctx.fact("object_id"), {"web": web})
+        await _write(ctx, await present_app(ctx), on=True)
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """Read the app."""
+        app = await its_app(ctx)
+        return self.compared(past, _values(app), "key:seen.on" if issues_access_tokens(app) else "key:seen.off")
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """One property."""
+        return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """The one box, which a run only ever ticks."""
+        if app := await its_app(ctx):
+            await _write(ctx, app, on=False)
+
+
+async def _write(ctx: Context, app: Json, *, on: bool) -> None:
+    platform = web(app)
+    boxes = {"enableIdTokenIssuance": False, **(platform.get("implicitGrantSettings") or {}), "enableAccessTokenIssuance": on}
+    await ctx.graph.update_application(ctx.fact("object_id"), {"web": {**platform, "implicitGrantSettings": boxes}})
+
+
+def _values(app: Json | None) -> dict[str, str]:
+    """An app that is gone issues nothing."""
+    return {"access_tokens": "on" if issues_access_tokens(app) else "off"}

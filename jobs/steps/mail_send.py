@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.microsoft.registration import declares, unique_name, with_permission
-from jobs.model import Change, Finding, Profile, Scope, Words
+from jobs.microsoft.registration import declares, with_permission, without_permission
+from jobs.model import Change, Finding, Profile, Scope, State, Words
+from jobs.registered_app import Json, email_app, its_app, present_app
+from jobs.run import Past
 from jobs.step import Context, Step
 from jobs.steps.application import smtp_send
 
@@ -28,9 +30,10 @@ class MailSend(Step):
         """Read what the app declares."""
         if not ctx.fact("mail_send"):
             return self.skipped(Words("skipped.mail_send_not_exposed"))
-        app = await ctx.graph.application_by_unique_name(unique_name(ctx.channel.mailbox))
+        app = await email_app(ctx)
         declared = declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
-        return self.ok(Words("seen.mail_send")) if declared else self.wrong(Words("seen.none"))
+        found = self.ok(Words("seen.mail_send")) if declared else self.wrong(Words("seen.none"))
+        return replace(found, values=self._values(ctx, app))
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """Declared here, granted in E5."""
@@ -39,7 +42,25 @@ class MailSend(Step):
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Write the list whole, with what is there; a stale read must not drop ``SMTP.Send``."""
-        app = await ctx.graph.application(unique_name(ctx.channel.mailbox))
-        declared = {"requiredResourceAccess": with_permission(app, *smtp_send(ctx), "Scope")}
+        declared = {"requiredResourceAccess": with_permission(await present_app(ctx), *smtp_send(ctx), "Scope")}
         access = with_permission(declared, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
         await ctx.graph.update_application(ctx.fact("object_id"), {"requiredResourceAccess": access})
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """Read what the app declares."""
+        values = self._values(ctx, await its_app(ctx))
+        found = self.compared(past, values, "key:seen.mail_send" if values["declared"] else "key:seen.none")
+        return replace(found, seen=Words("seen.mail_send")) if found.state is State.WRONG else found
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """Declared no more; what was granted goes with the app, or in the portal."""
+        return "requiredResourceAccess - Exchange Mail.Send (Role)"
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """Write the list whole, without it."""
+        if app := await its_app(ctx):
+            access = without_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
+            await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})
+
+    def _values(self, ctx: Context, app: Json | None) -> dict[str, str]:
+        return {"declared": "yes" if declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send")) else ""}

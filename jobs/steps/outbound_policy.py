@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import replace
 
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import Row
-from jobs.microsoft.outbound import Applies, applies_to, named, policy_name
+from jobs.microsoft.outbound import CARRIED, Applies, applies_to, named, policy_name
 from jobs.model import Change, Finding, Scope, Station, Turn, Words
+from jobs.run import Past
 from jobs.step import Context, Step
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
@@ -32,11 +35,20 @@ class OutboundPolicy(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Evaluate the rules by priority."""
-        applies, _ = await outbound(ctx)
-        values = {"mode": applies.mode, "policy": applies.name or "Default"}
-        if applies.forwards:
-            return self.ok(Words("seen.outbound", values))
-        return self.wrong(Words("seen.outbound", values), cause="forwarding_blocked")
+        applies, (policies, rules) = await outbound(ctx)
+        seen = Words("seen.outbound", {"mode": applies.mode, "policy": applies.name or "Default"})
+        if applies.forwards and applies.unsure:
+            found = self._unsure(ctx, applies)
+        else:
+            found = self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
+        return replace(found, values=_values(ctx, policies, rules))
+
+    def _unsure(self, ctx: Context, applies: Applies) -> Finding:
+        """A rule above goes by a group: it may be what stops the copy, and a rule of the mailbox's own on top leaves no doubt."""
+        above = applies.unsure[0]
+        values = {"policy": applies.name, "mode": applies.mode, "rule": str(above.get("Name") or above.get("Identity") or "")}
+        seen = Words("seen.outbound_unsure", values)
+        return self.possible(seen, "forwarding_blocked") if ctx.run.kind == "check" else self.wrong(seen, cause="forwarding_blocked")
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """A policy and a rule of its own for one sender, on top of the others."""
@@ -59,6 +71,36 @@ class OutboundPolicy(Step):
         else:
             await ctx.exchange.run(f"Set-{RULE}", {"Identity": name, "From": [ctx.channel.mailbox], "Priority": 0})
 
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """The policy and the rule that bear this channel's name."""
+        applies, (policies, rules) = await outbound(ctx)
+        seen = f"{applies.name or 'Default'}: {applies.mode}"
+        return self.compared(past, _values(ctx, policies, rules), seen)
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
+        name = policy_name(ctx.channel.mailbox)
+        parts = (
+            f"Set-{RULE} '{name}' -From {', '.join(_senders(past))}" if past.was["rule"] else f"Remove-{RULE} '{name}'",
+            f"Set-{POLICY} '{name}' -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} '{name}'",
+        )
+        return "; ".join(parts)
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """Each is looked for first, so a second try completes the first. A rule's place among the others is left as it is."""
+        name = policy_name(ctx.channel.mailbox)
+        _, (policies, rules) = await outbound(ctx)
+        if named(rules, name) is not None:
+            await (self._set(ctx, RULE, From=_senders(past)) if past.was["rule"] else self._remove(ctx, RULE))
+        if named(policies, name) is not None:
+            await (self._set(ctx, POLICY, AutoForwardingMode=_mode(past)) if past.was["policy"] else self._remove(ctx, POLICY))
+
+    async def _set(self, ctx: Context, what: str, **values: object) -> None:
+        await ctx.exchange.run(f"Set-{what}", {"Identity": policy_name(ctx.channel.mailbox), **values})
+
+    async def _remove(self, ctx: Context, what: str) -> None:
+        await ctx.exchange.run(f"Remove-{what}", {"Identity": policy_name(ctx.channel.mailbox), "Confirm": False})
+
     def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
         """The organisation is not customized yet, although M5 ran and says so: wait, up to a day."""
         if error.cause != "customization_needed" or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
@@ -70,3 +112,23 @@ async def outbound(ctx: Context) -> tuple[Applies, tuple[list[Row], list[Row]]]:
     """What applies to the mailbox, and all policies and rules."""
     policies, rules = await asyncio.gather(ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {}))
     return applies_to(ctx.channel.mailbox, policies, rules), (policies, rules)
+
+
+def _values(ctx: Context, policies: list[Row], rules: list[Row]) -> dict[str, str]:
+    """What the channel's own policy and rule say, as far as they are there; other rules move a rule's place, so that does not count."""
+    name = policy_name(ctx.channel.mailbox)
+    policy, rule = named(policies, name), named(rules, name)
+    return {"policy": _said(policy, ("AutoForwardingMode", *CARRIED)), "rule": _said(rule, ("From", "State", POLICY))}
+
+
+def _said(row: Row | None, properties: tuple[str, ...]) -> str:
+    return "" if row is None else json.dumps({name: row.get(name) for name in properties})
+
+
+def _mode(past: Past) -> str:
+    return str(json.loads(past.was["policy"])["AutoForwardingMode"])
+
+
+def _senders(past: Past) -> list[str]:
+    senders = json.loads(past.was["rule"])["From"] or []
+    return [senders] if isinstance(senders, str) else list(senders)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
+from jobs.microsoft.graph_calls import promised
 from jobs.microsoft.registration import permission_id
 from jobs.model import Finding, Words
 from jobs.step import Context, Step
@@ -26,8 +27,8 @@ class Permissions(Step):
         if exchange is None:
             return self.wrong(Words("seen.no_exchange"), cause="exchange_service_missing")
         facts = {
-            "exchange_sp_id": str(exchange["id"]),
-            "graph_sp_id": str((graph or {}).get("id", "")),
+            "exchange_sp_id": promised(exchange, "id"),
+            "graph_sp_id": str((graph or {}).get("id") or ""),
             "exchange_smtp_send": permission_id(exchange, "SMTP.Send"),
             "graph_smtp_send": permission_id(graph, "SMTP.Send"),
             "mail_send": permission_id(exchange, "Mail.Send", role=True),

@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.mail.smtp import SmtpProbe, login_probe
+from jobs.mail.smtp import BUSY, SmtpProbe, login_probe
 from jobs.model import Evidence, Finding, Turn, Words
 from jobs.step import Context, Step
 
 SPREADS = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
+PASSES = BUSY | {"smtp_unreachable", "timed_out"}
+"""What says nothing about the login and may pass by itself: tried again some times before somebody is asked (facts/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
 """A mailbox's SMTP AUTH takes minutes to an hour to reach every server (facts/microsoft.md 2.1, not confirmed)."""
 PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
@@ -43,6 +45,7 @@ class Rehearsal(Step):
         seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
         changed = ctx.run.changed.get("smtp_auth")
         spreading = changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
-        if spreading:
+        passing = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
+        if spreading or passing:
             return self.waits_for(Turn.TIME, seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
         return self.waits_for(Turn.MAILBOX_USER, seen, cause=probe.cause)

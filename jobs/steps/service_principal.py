@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
+from jobs.microsoft.graph_calls import promised
+from jobs.microsoft.registration import redirect_uris
 from jobs.model import Change, Finding, Scope, Words
+from jobs.registered_app import Json, foreign, its_app
+from jobs.run import Past
 from jobs.step import Context, Step
 
 
@@ -22,9 +29,12 @@ class ServicePrincipal(Step):
     async def inspect(self, ctx: Context) -> Finding:
         """Look it up by the app's client id."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"))
+        return replace(self._judged(principal), values=_values(principal))
+
+    def _judged(self, principal: Json | None) -> Finding:
         if principal is None:
             return self.wrong(Words("seen.none"), cause="app_not_found")
-        facts = {"sp_id": str(principal["id"])}
+        facts = {"sp_id": promised(principal, "id")}
         if principal.get("accountEnabled") is False:
             return self.wrong(Words("seen.sp_disabled"), cause="app_disabled", **facts)
         if principal.get("appRoleAssignmentRequired"):
@@ -40,3 +50,23 @@ class ServicePrincipal(Step):
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Make it; a second one cannot come to be."""
         await ctx.graph.create_service_principal(ctx.fact("client_id"))
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """Gone, unless somebody else has put something into its app, who needs it then."""
+        principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), its_app(ctx))
+        strange = foreign(ctx, app, redirect_uris(app)) if principal and app else ""
+        if strange:
+            return self.left_alone(Words("seen.undo_principal_in_use", {"what": strange}))
+        return self.compared(past, _values(principal), "key:seen.service_principal" if principal else "key:seen.none")
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """By its object id: what is deleted is what was made."""
+        return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """Delete it, and with it what it was granted."""
+        await ctx.graph.delete_service_principal(ctx.fact("sp_id"))
+
+
+def _values(principal: Json | None) -> dict[str, str]:
+    return {"sp_id": str((principal or {}).get("id", ""))}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from jobs.microsoft.exchange import Row
 from jobs.model import Change, Finding, Scope, Words
+from jobs.run import Past
 from jobs.step import Context, Step
 
 PROPERTY = "SmtpClientAuthenticationDisabled"
@@ -29,12 +31,15 @@ class SmtpAuth(Step):
             ctx.exchange.run("Get-CASMailbox", {"Identity": ctx.channel.mailbox}), ctx.exchange.run("Get-TransportConfig", {})
         )
         own, everybody = _off(mailbox), _off(organization)
+        return replace(self._judged(own=own, everybody=everybody), values=_values(off=own))
+
+    def _judged(self, *, own: bool | None, everybody: bool | None) -> Finding:
         if own is False:
             return self.ok(Words("seen.smtp_on"))
         if own is None and everybody is False:
             return self.ok(Words("seen.smtp_inherits_on"))
         key = "seen.smtp_off" if own else "seen.smtp_inherits_off"
-        return self.wrong(Words(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant", was="true" if own else "")
+        return self.wrong(Words(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant")
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """Microsoft's own recipe: the organisation stays as it is, the one mailbox is switched on."""
@@ -44,6 +49,25 @@ class SmtpAuth(Step):
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """One property of one mailbox."""
         await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: False})
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """Read the mailbox's own switch; the organisation's was never touched."""
+        own = _off(await ctx.exchange.run("Get-CASMailbox", {"Identity": ctx.channel.mailbox}))
+        seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}[own]
+        return self.compared(past, _values(off=own), seen)
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """Not set is a value, too."""
+        return f"Set-CASMailbox {ctx.channel.mailbox} -{PROPERTY} ${past.was['disabled'] or 'null'}"
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """The one property, to what it was."""
+        was = {"true": True, "false": False}.get(past.was["disabled"])
+        await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: was})
+
+
+def _values(*, off: bool | None) -> dict[str, str]:
+    return {"disabled": "" if off is None else str(off).lower()}
 
 
 def _off(rows: list[Row]) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.microsoft.errors import NotAllowed
+from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
 from jobs.model import Finding, Station, Words
 from jobs.step import Context, Step
 
@@ -21,12 +21,14 @@ class Tenant(Step):
     async def inspect(self, ctx: Context) -> Finding:
         """Compare with the verified domains; where they may not be read, the mailbox user decides (``mailbox_user``)."""
         account = ctx.run.account
-        values = {"domain": ctx.channel.domain, "account": account.upn if account else ""}
+        values = {"domain": ctx.channel.domain, "account": account.upn if account else "key:seen.the_bot"}
         try:
             organization = await ctx.graph.organization()
-        except NotAllowed:
-            return self.ok(Words("seen.tenant_unread", values))
+        except (NotAllowed, NotFound, Rejected):
+            organization = {}
         domains = {str(domain.get("name", "")).lower() for domain in organization.get("verifiedDomains") or ()}
+        if not domains:
+            return self.ok(Words("seen.tenant_unread", values))
         if ctx.channel.domain not in domains:
             return self.wrong(Words("seen.other_tenant", values), cause="wrong_tenant")
         return self.ok(Words("seen.tenant", values))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.mail.send import send_probe
+from jobs.mail.send import Probe, send_probe
 from jobs.mail.trace import TraceRow, TraceStatus
 from jobs.microsoft.errors import explain
 from jobs.model import Evidence, Finding, Turn, Words
@@ -17,6 +17,8 @@ PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
 """So many looks without a trace, and somebody is asked to see to it."""
 SPREADS_FOR = timedelta(hours=1)
+RESENDS_AFTER = timedelta(seconds=20)
+"""How long a mail whose sending was cut off is looked for before it is sent again, under the same Message-ID."""
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
@@ -38,7 +40,7 @@ class TestMail(Step):
             trace.find(since, recipient=ctx.channel.mailbox, subject=subject),
             trace.find(since, recipient=ctx.channel.forwarding_address, subject=subject),
         )
-        delivered = next((row for row in copies if row.status is TraceStatus.DELIVERED), None)
+        delivered = next((row for row in copies if row.status.went_on), None)
         if delivered is not None:
             return self.ok(Words("seen.copy_delivered"), **_facts(subject, arrived or copies), forwarded_at=delivered.received.isoformat())
         failed = next((row for row in (*copies, *arrived) if row.status in FAILED), None)
@@ -49,7 +51,9 @@ class TestMail(Step):
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Send it, from somewhere else: Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7)."""
         body = f"This mail proves the email channel of {ctx.channel.mailbox}. Run {ctx.run.id}."
-        await send_probe(ctx.settings.probe_smtp_url, ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body)
+        message_id = f"<email-test.{ctx.run.id}.{ctx.run.opened:%Y%m%d%H%M%S}@{ctx.settings.probe_from.rpartition('@')[2]}>"
+        mail = Probe(ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id)
+        await send_probe(ctx.settings.probe_smtp_url, mail)
 
     def _underway(self, ctx: Context, subject: str, arrived: tuple[TraceRow, ...]) -> Finding:
         facts = _facts(subject, arrived)
@@ -82,7 +86,10 @@ class TestMail(Step):
         return ctx.settings.sends_probe and ctx.settings.probe_from.lower() != ctx.channel.mailbox
 
     def _sent(self, ctx: Context) -> bool:
-        return self.name in ctx.run.changed or bool(ctx.run.answer("test_sent"))
+        """Whether it is on its way. Where the sending was cut off it may be, so it is looked for before it is sent again."""
+        sent = ctx.run.changed.get(self.name)
+        cut_off = sent is not None and sent.done is None and now() - sent.begun > RESENDS_AFTER
+        return (sent is not None and not cut_off) or bool(ctx.run.answer("test_sent"))
 
 
 def subject_of(ctx: Context) -> str:

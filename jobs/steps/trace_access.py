@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
@@ -28,7 +29,7 @@ class TraceAccess(Step):
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
         except (NotAllowed, NotFound, Rejected):
             if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
-                return self.wrong(Words("seen.trace_service_missing"), missing="yes")
+                return replace(self.wrong(Words("seen.trace_service_missing"), missing="yes"), values={"present": "no"})
             raise
         return self.ok(Words("seen.trace_readable"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.microsoft.errors import NotAllowed
+from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
 from jobs.model import Finding, Words
 from jobs.step import Context, Step
 
@@ -29,7 +29,7 @@ class UserConsent(Step):
         """Read it; whatever it says, this channel does not depend on it."""
         try:
             policy = await ctx.graph.authorization_policy()
-        except NotAllowed:
+        except (NotAllowed, NotFound, Rejected):
             return self.skipped(Words("skipped.policy_not_readable"))
         return self.ok(Words(f"seen.user_consent_{allows(policy)}"))
 

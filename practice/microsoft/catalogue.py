@@ -32,6 +32,7 @@ GRAPH_SCOPES: Final = {
     "Domain.Read.All": "Admin",
     "RoleManagement.Read.Directory": "Admin",
     "ExchangeMessageTrace.Read.All": "Admin",
+    "ServiceHealth.Read.All": "Admin",
 }
 GRAPH_ROLES: Final = (
     "User.Read.All",
@@ -44,6 +45,7 @@ GRAPH_ROLES: Final = (
     "Organization.Read.All",
     "ExchangeMessageTrace.Read.All",
     "Mail.Send",
+    "ServiceHealth.Read.All",
 )
 EXCHANGE_SCOPES: Final = {
     "SMTP.Send": "User",
@@ -102,7 +104,12 @@ class Catalogue:
         """The id of a delegated permission; raises ``KeyError`` for an unknown one."""
         return {item["value"]: str(item["id"]) for item in self.scopes[app_id]}[value]
 
-    def declare(self, app_id: str, values: tuple[str, ...]) -> Json:
-        """A requiredResourceAccess entry for delegated permissions."""
+    def role_id(self, app_id: str, value: str) -> str:
+        """The id of an application permission; raises ``KeyError`` for an unknown one."""
+        return {item["value"]: str(item["id"]) for item in self.roles[app_id]}[value]
+
+    def declare(self, app_id: str, values: tuple[str, ...], roles: tuple[str, ...] = ()) -> Json:
+        """A requiredResourceAccess entry for delegated permissions, and for application permissions."""
         access = [{"id": self.scope_id(app_id, value), "type": "Scope"} for value in values]
+        access += [{"id": self.role_id(app_id, value), "type": "Role"} for value in roles]
         return {"resourceAppId": app_id, "resourceAccess": access}

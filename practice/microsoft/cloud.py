@@ -51,7 +51,7 @@ class Cloud:
     def control(self) -> Blueprint:
         """The control routes under /practice/."""
         pages = Blueprint("microsoft_control", __name__, url_prefix="/practice")
-        TenantControl(self.world).register(pages)
+        TenantControl(self.world, self.vault).register(pages)
         MailControl(self.world, self.connect, self.store).register(pages)
         return pages
 

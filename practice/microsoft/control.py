@@ -7,7 +7,10 @@ from typing import Any, Final
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from practice.mail import gates
+from practice.microsoft import crowd
 from practice.microsoft.setters import Unknown, change
+from practice.microsoft.tokens import Vault
 from practice.microsoft.world import Tenant, User, World, stamp
 
 Json = dict[str, Any]
@@ -17,12 +20,14 @@ HIDDEN: Final = "_"
 class TenantControl:
     """Looks into tenants and sets their state, as an administrator elsewhere or the weather would."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, vault: Vault) -> None:
+        self._world, self._vault = world, vault
 
     def register(self, pages: Blueprint) -> None:
         """Put the routes on the pages."""
         pages.add_url_rule("/tenants/<domain>", "tenant", self.tenant, methods=["GET", "PATCH"])
+        pages.add_url_rule("/issued", "issued", self.issued, methods=["GET"])
+        pages.add_url_rule("/crowd", "crowd", self.crowd, methods=["POST"])
         pages.add_url_rule("/settings", "settings", self.settings, methods=["GET", "PUT"])
         pages.add_url_rule("/bot", "bot", self.bot, methods=["PUT"])
 
@@ -38,6 +43,17 @@ class TenantControl:
                 except (Unknown, ValueError, TypeError) as error:
                     return jsonify({"error": str(error)}), 400
             return jsonify(shown(found))
+
+    def issued(self) -> ResponseReturnValue:
+        """Every client secret, authorization code and refresh token that was ever given out, so that a test can search for them."""
+        with self._world.lock:
+            found = {"client_secrets": self._world.told, "codes": list(self._vault.codes), "refresh_tokens": list(self._vault.refresh)}
+            return jsonify(found)
+
+    def crowd(self) -> ResponseReturnValue:
+        """Many tenants with channels that work (see :mod:`practice.microsoft.crowd`)."""
+        with self._world.lock:
+            return jsonify(crowd.make(self._world, request.get_json(force=True)))
 
     def settings(self) -> ResponseReturnValue:
         """The delays."""
@@ -65,7 +81,7 @@ def shown(tenant: Tenant) -> Json:
     return {
         "id": tenant.id,
         "domains": list(tenant.domains),
-        "users": {user.upn: _user(user) for user in tenant.users.values()},
+        "users": {user.upn: _user(tenant, user) for user in tenant.users.values()},
         "applications": [_public(item) for item in tenant.applications.written()],
         "service_principals": [_public(item) for item in tenant.principals.written()],
         "grants": list(tenant.grants.written()),
@@ -87,7 +103,7 @@ def _public(item: Json) -> Json:
     return {name: value for name, value in item.items() if not name.startswith(HIDDEN)}
 
 
-def _user(user: User) -> Json:
+def _user(tenant: Tenant, user: User) -> Json:
     box = user.mailbox
     mailbox = box and {
         "kind": box.kind,
@@ -98,6 +114,7 @@ def _user(user: User) -> Json:
         "full_access": sorted(box.full_access),
         "send_as": sorted(box.send_as),
         "inbox_rules": box.inbox_rules,
+        "outbound_policy": gates.policy(tenant, user)["Name"],
     }
     return {
         "id": user.id,

@@ -31,6 +31,7 @@ class SettingsPort(Protocol):
     trace_delay_s: float
     smtp_port: int
     probe_smtp_port: int
+    limits: int
     bot_client_id: str
     bot_client_secret: str
 

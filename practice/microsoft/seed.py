@@ -23,7 +23,17 @@ BOT_GRAPH_SCOPES: Final = (
     "Policy.Read.All",
     "ExchangeMessageTrace.Read.All",
     "AuditLog.Read.All",
+    "ServiceHealth.Read.All",
 )
+BOT_GRAPH_ROLES: Final = (
+    "Application.Read.All",
+    "AuditLog.Read.All",
+    "Directory.Read.All",
+    "ExchangeMessageTrace.Read.All",
+    "Policy.Read.All",
+    "User.Read.All",
+)
+BOT_EXCHANGE_ROLES: Final = ("Exchange.ManageAsApp",)
 BOT_EXCHANGE_SCOPES: Final = ("Exchange.Manage", "SMTP.Send")
 
 
@@ -67,7 +77,8 @@ def service_principal(app_id: str, name: str) -> Json:
     }
 
 
-def _organization() -> Organization:
+def organization() -> Organization:
+    """Exchange as Microsoft delivers it."""
     names = {"Identity": "Default", "Name": "Default"}
     policy = names | {
         "IsDefault": True,
@@ -88,7 +99,7 @@ def _organization() -> Organization:
 
 
 def _tenant(name: str, domains: tuple[str, ...], people: list[User]) -> Tenant:
-    tenant = Tenant(new_id(), name, domains, exchange=_organization(), policies=Policies())
+    tenant = Tenant(new_id(), name, domains, exchange=organization(), policies=Policies())
     for user in people:
         tenant.add(user)
     return tenant
@@ -130,8 +141,8 @@ def _publisher() -> Tenant:
 def _bot_app(world: World) -> None:
     publisher = next(tenant for tenant in world.tenants.values() if PUBLISHER in tenant.domains)
     declared = [
-        world.catalogue.declare(ids.GRAPH_APP, BOT_GRAPH_SCOPES),
-        world.catalogue.declare(ids.EXCHANGE_APP, BOT_EXCHANGE_SCOPES),
+        world.catalogue.declare(ids.GRAPH_APP, BOT_GRAPH_SCOPES, BOT_GRAPH_ROLES),
+        world.catalogue.declare(ids.EXCHANGE_APP, BOT_EXCHANGE_SCOPES, BOT_EXCHANGE_ROLES),
     ]
     key = new_id()
     password = {"keyId": key, "displayName": "bot", "startDateTime": stamp(LONG_AGO), "endDateTime": "2099-01-01T00:00:00Z", "hint": None}

@@ -133,6 +133,16 @@ def _drop_grants(_world: World, tenant: Tenant, value: Any) -> None:
             tenant.grants.drop(grant["id"])
 
 
+def _drop_app_roles(world: World, tenant: Tenant, value: Json) -> None:
+    """``{appId: [permission, ...]}``: application permissions of a client that are taken back; an empty list means all of them."""
+    names = {role["id"]: role["value"] for roles in world.catalogue.roles.values() for role in roles}
+    for app_id, dropped in value.items():
+        client = first(tenant.principals.written(), {"appId": app_id}) or {}
+        for item in list(tenant.assignments.written()):
+            if item["principalId"] == client.get("id") and (not dropped or names.get(item["appRoleId"]) in dropped):
+                tenant.assignments.drop(item["id"])
+
+
 SETTERS: Final[dict[str, Setter]] = {
     **{name: _exchange(name) for name in ("smtp_auth_disabled", "outbound_policies", "outbound_rules", "remote_domains")},
     **{name: _exchange(name) for name in ("transport_rules", "authentication_policies", "default_authentication_policy")},
@@ -147,4 +157,5 @@ SETTERS: Final[dict[str, Setter]] = {
     "service_principals": _principal,
     "principal_roles": _principal_roles,
     "drop_grants": _drop_grants,
+    "drop_app_roles": _drop_app_roles,
 }

@@ -104,7 +104,7 @@ class Policies:
 
 @dataclass(slots=True)
 class Tenant:
-    """A directory with its Exchange organisation."""
+    """A directory with its Exchange organisation. ``recycled`` are deleted apps: they keep their ``uniqueName`` (facts/microsoft.md 1.1)."""
 
     id: str
     name: str
@@ -118,8 +118,11 @@ class Tenant:
     principal_roles: dict[str, set[str]] = field(default_factory=dict)
     sign_ins: list[Json] = field(default_factory=list)
     trace_calls: deque[datetime] = field(default_factory=deque)
+    limited: dict[str, deque[datetime]] = field(default_factory=dict)
+    service_issues: list[Json] = field(default_factory=list)
     policies: Policies = field(default_factory=Policies)
     exchange: Organization = field(default_factory=Organization)
+    recycled: list[Json] = field(default_factory=list)
 
     def user(self, name: str) -> User | None:
         """The user with this object id, UPN or address."""
@@ -141,6 +144,7 @@ class World:
         self.catalogue = Catalogue()
         self.tenants: dict[str, Tenant] = {}
         self.secrets: dict[str, str] = {}
+        self.told: list[str] = []
         self.smtp_mood = ""
         self.base_url = "https://localhost"
         self.traces = TraceLog(self.now, lambda: timedelta(seconds=settings.trace_delay_s))

@@ -101,10 +101,11 @@ def patch(call: Call, key: str) -> Answer:
 
 @route("DELETE", "/applications{key}", APPS_WRITE)
 def delete(call: Call, key: str) -> Answer:
-    """Delete one, and with it its service principal here."""
+    """Delete one, and with it its service principal here; it goes into the recycle bin."""
     known = find(call, key)
     may_write(call, known)
     call.tenant.applications.drop(known["id"])
+    call.tenant.recycled.append(known)
     if principal := first(call.tenant.principals.written(), {"appId": known["appId"]}):
         drop_principal(call, principal)
     call.note("delete_application", known["displayName"], known)
@@ -127,7 +128,7 @@ def _create(call: Call, body: Json) -> Answer:
     if not body.get("displayName"):
         raise bad("A value is required for property 'displayName' of resource 'Application'.")
     name = body.get("uniqueName")
-    if name and first(call.tenant.applications.written(), {"uniqueName": name}):
+    if name and first([*call.tenant.applications.written(), *call.tenant.recycled], {"uniqueName": name}):
         raise GraphError(
             409, "Request_MultipleObjectsWithSameKeyValue", "Another object with the same value for property uniqueName already exists."
         )

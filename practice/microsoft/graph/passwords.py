@@ -50,6 +50,7 @@ def add(call: Call, key: str) -> Answer:
         "secretText": None,
     }
     call.world.secrets[made["keyId"]] = text
+    call.world.told.append(text)
     call.world.put(call.tenant.applications, app | {"passwordCredentials": [*app["passwordCredentials"], made]})
     call.note("add_password", app["displayName"], None, made)
     return Answer(200, {"@odata.context": f"{odata.root(call)}/$metadata#microsoft.graph.passwordCredential", **made, "secretText": text})

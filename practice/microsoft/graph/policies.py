@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from practice.microsoft import ids
-from practice.microsoft.graph import odata
+from practice.microsoft.graph import limits, odata
 from practice.microsoft.graph.call import POLICY_READ, Answer, Call, absent, route
 from practice.microsoft.signin.consent import EXCLUDED
 from practice.microsoft.world import new_id
@@ -119,6 +119,7 @@ def _policy(key: str) -> str:
 @route("GET", "/identity/conditionalAccess/policies", POLICY_READ | frozenset({"Policy.Read.ConditionalAccess"}))
 def conditional_access(call: Call) -> Answer:
     """The conditional access policies."""
+    limits.admit(call, limits.CONDITIONAL_ACCESS)
     allowed = {"state": odata.EQ, "displayName": odata.TEXT}
     found = odata.filtered(call, call.tenant.policies.conditional_access, allowed)
     return odata.listed(call, found, "conditionalAccess/policies")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from practice.microsoft import ids
-from practice.microsoft.graph import odata
+from practice.microsoft.graph import limits, odata
 from practice.microsoft.graph.call import DIRECTORY_READ, PERSON, ROLES_READ, Answer, Call, absent, route
 from practice.microsoft.world import Tenant
 
@@ -75,6 +75,7 @@ def _domain(tenant: Tenant, name: str) -> Json:
 @route("GET", "/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
 def sign_ins(call: Call) -> Answer:
     """The interactive sign-ins; v1.0 does not list the others."""
+    limits.admit(call, limits.REPORTS)
     rows = [row for row in reversed(call.tenant.sign_ins) if row["isInteractive"]]
     times = frozenset({"eq", "ge", "gt", "le", "lt"})
     allowed = {

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from practice.microsoft.graph import applications, grants, passwords, people, policies, principals, tenant, tracing
+from practice.microsoft.graph import applications, grants, health, passwords, people, policies, principals, tenant, tracing
 from practice.microsoft.graph.call import ROUTER, Answer, Call, GraphError, Route
 from practice.microsoft.routing import Match
 from practice.microsoft.signin.scopes import GRAPH
@@ -15,7 +15,7 @@ from practice.microsoft.world import World, new_id, stamp
 
 Json = dict[str, Any]
 AUDIENCES: Final = frozenset({GRAPH, "00000003-0000-0000-c000-000000000000"})
-SERVED: Final = (applications, grants, passwords, people, policies, principals, tenant, tracing)
+SERVED: Final = (applications, grants, health, passwords, people, policies, principals, tenant, tracing)
 METHODS: Final = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 

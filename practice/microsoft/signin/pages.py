@@ -8,8 +8,15 @@ from html import escape
 from practice.microsoft.world import Tenant
 
 STYLE = (
-    "body{font:16px system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}label{display:block;padding:.4rem 0}"
-    "button{font:inherit;padding:.5rem 1.2rem;margin:.8rem .6rem 0 0}code{overflow-wrap:anywhere}"
+    ":root{color-scheme:light dark;--page:#f2f2f2;--box:#fff;--text:#1b1b1b;--blue:#0067b8;--line:#8a8a8a}"
+    "@media(prefers-color-scheme:dark){:root{--page:#111;--box:#1f1f1f;--text:#f2f2f2;--blue:#0067b8;--line:#767676}a{color:#6cb8f6}}"
+    "*{box-sizing:border-box}body{font:15px/1.4 system-ui,sans-serif;background:var(--page);color:var(--text);max-width:32rem;margin:2rem auto;"
+    "padding:0 1rem}main{background:var(--box);padding:1.5rem 2rem 2rem;box-shadow:0 2px 6px #0003;overflow-wrap:anywhere}"
+    "h1{font-size:1.4rem;font-weight:600;margin:0 0 1rem}ul{padding-left:1.2rem}"
+    "label{display:flex;gap:.7rem;align-items:center;padding:.5rem 0;min-height:2.6rem;border-bottom:1px solid #8883}"
+    "button{font:inherit;padding:.4rem 1.6rem;margin:1.2rem .6rem 0 0;min-height:2.1rem;border:1px solid var(--line);"
+    "background:transparent;color:var(--text);cursor:pointer}button[value=accept]{background:var(--blue);border-color:var(--blue);color:#fff}"
+    ":focus-visible{outline:2px solid var(--text);outline-offset:2px}input[type=radio]{flex:none;width:1.1rem;height:1.1rem;margin:0}"
 )
 
 
@@ -24,7 +31,7 @@ def accounts(tenants: Iterable[Tenant], hint: str) -> str:
     users = [user for tenant in tenants for user in tenant.users.values()]
     return "".join(
         f'<label><input type="radio" name="account" value="{escape(user.upn)}" required'
-        f"{' checked' if user.known_as(hint) else ''}> {escape(user.name)} ({escape(user.upn)})</label>"
+        f"{' checked' if user.known_as(hint) else ''}><span>{escape(user.name)} ({escape(user.upn)})</span></label>"
         for user in users
     )
 

@@ -41,7 +41,7 @@ async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(make_settings: Callable
     parameters = {"Identity": "a@contoso.com", "ForwardingAddress": None, "DeliverToMailboxAndForward": True}
     assert await run(make_settings(), answer, "Set-Mailbox", parameters, select=("Name", "Identity")) == []
     sent = seen[0]
-    assert str(sent.url) == f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand?%24select=Name%2CIdentity"
+    assert str(sent.url) == f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand?$select=Name,Identity"
     assert (sent.headers["x-anchormailbox"], sent.headers["authorization"]) == ("UPN:admin@contoso.com", "Bearer token-1")
     assert json.loads(sent.content) == {"CmdletInput": {"CmdletName": "Set-Mailbox", "Parameters": parameters}}
 
@@ -85,13 +85,21 @@ async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(make_settings: C
     assert failed.value.cause == "exchange_answer_cut"
 
 
+@pytest.mark.parametrize(
+    "body", [{"value": {"Name": "a"}}, [{"Name": "a"}], {"Name": "a", "@odata.context": "x"}, {"value": [{"Name": "a"}]}]
+)
+async def test_one_object_is_a_list_of_one(make_settings: Callable[..., Settings], body: Any):
+    """With or without the list around it."""
+    assert await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportConfig", {}) == [{"Name": "a"}]
+
+
 async def test_a_warning_after_a_write_is_only_talk(make_settings: Callable[..., Settings]):
     """Exchange warns when a setting was so already; that is success."""
     body = {"value": [], "@adminapi.warnings": ["The command completed successfully but no settings have been modified."]}
     assert await run(make_settings(), lambda _: httpx.Response(200, json=body), "Set-Mailbox", {}) == []
 
 
-@pytest.mark.parametrize("body", [["a"], "text", {"value": "text"}])
+@pytest.mark.parametrize("body", [["a"], "text", {"value": "text"}, {"value": ["a"]}])
 async def test_an_answer_of_another_shape_is_unreadable_here_too(make_settings: Callable[..., Settings], body: Any):
     """JSON without a list of objects is not taken for one."""
     with pytest.raises(Unreadable):

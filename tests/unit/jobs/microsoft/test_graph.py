@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from jobs.microsoft.errors import AlreadyThere, NotFound, Transient, Unreadable
+from jobs.microsoft.errors import AlreadyThere, NotFound, SignInNeeded, Transient, Unreadable
 from jobs.microsoft.graph import Graph, NewPassword, TraceFilter
 from jobs.microsoft.http import async_client
 from jobs.settings import Settings
@@ -73,6 +73,15 @@ async def test_an_application_that_is_not_there_is_none(graph: Graph):
     assert await graph.application_by_unique_name("x") is None
     assert await graph.application_by_app_id("x") is None
     assert await graph.service_principal("x") is None
+
+
+async def test_an_app_is_known_by_its_object_id_and_among_all(graph: Graph, directory: Directory):
+    """With what tells whose an app is, and no more."""
+    directory.on("GET", "/applications/obj", (200, {"id": "obj"}))
+    directory.on("GET", "/applications", (200, {"value": [{"id": "obj"}]}))
+    assert (await graph.application_by_id("obj"), await graph.application_by_id("other")) == ({"id": "obj"}, None)
+    assert await graph.applications() == [{"id": "obj"}]
+    assert unquote(directory.asked[-1][1]) == "/applications?$select=id,appId,displayName,uniqueName,web"
 
 
 async def test_upsert_gives_the_application_created_or_changed(graph: Graph, directory: Directory):
@@ -158,6 +167,7 @@ async def test_each_write_is_one_documented_request(graph: Graph, directory: Dir
         ("PATCH", "/oauth2PermissionGrants/g"),
         ("DELETE", "/oauth2PermissionGrants/g"),
         ("DELETE", "/servicePrincipals/sp/appRoleAssignments/a"),
+        ("DELETE", "/servicePrincipals/sp"),
     ):
         directory.on(method, path, (204, None))
     await graph.update_application("obj", {"notes": "n"})
@@ -166,6 +176,7 @@ async def test_each_write_is_one_documented_request(graph: Graph, directory: Dir
     await graph.create_app_role_assignment("sp", "exchange", "role")
     await graph.delete_app_role_assignment("sp", "a")
     await graph.delete_grant("g")
+    await graph.delete_service_principal("sp")
     await graph.delete_application("obj")
     assert directory.asked == [
         ("PATCH", "/applications/obj", {"notes": "n"}),
@@ -174,6 +185,7 @@ async def test_each_write_is_one_documented_request(graph: Graph, directory: Dir
         ("POST", "/servicePrincipals/sp/appRoleAssignments", {"principalId": "sp", "resourceId": "exchange", "appRoleId": "role"}),
         ("DELETE", "/servicePrincipals/sp/appRoleAssignments/a", None),
         ("DELETE", "/oauth2PermissionGrants/g", None),
+        ("DELETE", "/servicePrincipals/sp", None),
         ("DELETE", "/applications/obj", None),
     ]
 
@@ -185,11 +197,12 @@ async def test_what_is_gone_already_is_removed(graph: Graph, directory: Director
 
 
 async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, directory: Directory):
-    """A next link on this Graph is followed; one that leads elsewhere is not."""
-    first = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}/oauth2PermissionGrants?$skiptoken=2"}
-    second = {"value": [{"id": 2}], "@odata.nextLink": "https://graph.microsoft.com.evil.test/v1.0/x"}
+    """A next link is followed at this Graph, whatever name it has there; one that is no Graph's is not."""
+    first = {"value": [{"id": 1}], "@odata.nextLink": "http://localhost:9000/v1.0/oauth2PermissionGrants?$skiptoken=2"}
+    second = {"value": [{"id": 2}], "@odata.nextLink": "https://evil.test/x"}
     directory.on("GET", "/oauth2PermissionGrants", (200, first), (200, second))
     assert await graph.grants("sp") == [{"id": 1}, {"id": 2}]
+    assert {headers["host"] for headers in directory.headers} == {"graph.microsoft.com"}
     assert [unquote(asked[1]).replace("+", " ") for asked in directory.asked] == [
         "/oauth2PermissionGrants?$filter=clientId eq 'sp'",
         "/oauth2PermissionGrants?$skiptoken=2",
@@ -212,6 +225,28 @@ async def test_a_user_is_found_by_an_address_that_is_no_upn(
     assert await graph.user("o'brien@contoso.com") == found
     wanted = "proxyAddresses/any(p:p eq 'smtp:o''brien@contoso.com') or mail eq 'o''brien@contoso.com'"
     assert httpx.URL(BASE + directory.asked[1][1]).params["$filter"] == wanted
+
+
+async def test_a_user_is_found_where_the_filter_is_beyond_the_directory(graph: Graph, directory: Directory):
+    """Then by the main address alone."""
+    directory.on("GET", "/users", (400, {"error": {"code": "Request_UnsupportedQuery"}}), (200, {"value": [{"id": "u"}]}))
+    assert await graph.user("o'brien@contoso.com") == {"id": "u"}
+    assert httpx.URL(BASE + directory.asked[-1][1]).params["$filter"] == "mail eq 'o''brien@contoso.com'"
+
+
+async def test_what_a_filter_let_through_is_looked_at_again(graph: Graph, directory: Directory):
+    """Another app's grants and sign-ins are not this one's, even where the directory gives them."""
+    directory.on("GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1, "clientId": "SP"}, {"id": 2, "clientId": "x"}, {"id": 3}]}))
+    directory.on("GET", "/auditLogs/signIns", (200, {"value": [{"id": 1, "appId": "x"}, {"id": 2, "appId": "APP"}]}))
+    assert [each["id"] for each in await graph.grants("sp")] == [1, 3]
+    assert [each["id"] for each in await graph.sign_ins("app", WHEN)] == [2]
+
+
+async def test_only_the_newest_sign_ins_are_read(graph: Graph, directory: Directory):
+    """Their log has a next page nearly always, and only five requests in ten seconds."""
+    page = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}/auditLogs/signIns?$skiptoken=2"}
+    directory.on("GET", "/auditLogs/signIns", (200, page))
+    assert (await graph.sign_ins("app", WHEN), len(directory.asked)) == ([{"id": 1}, {"id": 1}], 2)
 
 
 async def test_the_tenants_policies_are_read(graph: Graph, directory: Directory):
@@ -252,6 +287,44 @@ async def test_an_answer_of_another_shape_is_unreadable(graph: Graph, directory:
     directory.on("GET", "/policies/authorizationPolicy", (200, body))
     with pytest.raises(Unreadable):
         await graph.authorization_policy()
+
+
+async def test_the_query_is_written_as_the_documents_write_it(graph: Graph, directory: Directory):
+    """A plus sign is a plus sign, and a space is no plus sign, for whoever reads the query."""
+    directory.on("GET", "/users", (200, {"value": []}))
+    await graph.user("a+b@contoso.com")
+    query = directory.asked[-1][1].partition("?")[2]
+    wanted = "proxyAddresses/any(p:p%20eq%20'smtp:a%2Bb@contoso.com')%20or%20mail%20eq%20'a%2Bb@contoso.com'"
+    assert query.startswith(f"$filter={wanted}&$select=id,accountEnabled,")
+
+
+@pytest.mark.parametrize(("refusals", "tokens"), [(1, ["t-1", "t-2"]), (2, ["t-1", "t-2"])])
+async def test_a_token_that_is_refused_is_renewed_once(make_settings: Callable[..., Settings], refusals: int, tokens: list[str]):
+    """It may have ended early; a second 401 is meant."""
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"].removeprefix("Bearer "))
+        return httpx.Response(401 if len(seen) <= refusals else 200, json={"value": []})
+
+    class Source:
+        def __init__(self) -> None:
+            self.spent: list[str] = []
+
+        async def __call__(self) -> str:
+            return f"t-{len(self.spent) + 1}"
+
+        def spend(self, token: str) -> None:
+            self.spent.append(token)
+
+    async with async_client(make_settings(), httpx.MockTransport(answer)) as http:
+        asked = Graph(http, Source(), "https://graph.microsoft.com/").grants("sp")
+        if refusals == 1:
+            assert await asked == []
+        else:
+            with pytest.raises(SignInNeeded):
+                await asked
+    assert seen == tokens
 
 
 async def test_what_must_be_there_is_not_found(graph: Graph):

@@ -263,6 +263,14 @@ def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
         (graph_no(400, "x", "Credential type not allowed as per assigned policy"), NotAllowed, "secret_forbidden_by_policy"),
         (graph_no(401, "InvalidAuthenticationToken"), SignInNeeded, "access_token_refused"),
         (graph_no(400, "Request_BadRequest", "Something else"), Rejected, "request_rejected"),
+        (graph_no(400, "Request_BadRequest", "No password credential found with keyId 'x'."), NotFound, "not_found"),
+        (graph_no(409, "Conflict"), AlreadyThere, "already_there"),
+        (httpx.Response(400, json={"error": {"code": None, "message": None}}), Rejected, "request_rejected"),
+        (
+            httpx.Response(400, json={"odata.error": {"code": "x", "message": {"lang": "en", "value": "Not a valid reference update"}}}),
+            Settling,
+            "directory_settling",
+        ),
         (httpx.Response(400, json=["not", "an", "object"]), Rejected, "request_rejected"),
     ],
 )

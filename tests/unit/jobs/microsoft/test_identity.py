@@ -85,6 +85,27 @@ def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(provider: 
     assert refused.value.cause == cause
 
 
+@pytest.mark.parametrize("issuer", ["{base}/{{tenantid}}/v2.0", "{base}/{{tenant}}/v2.0/", "{base}/organizations/v2.0"])
+def test_the_issuer_of_every_tenant_stands_for_each(provider: Any, bot: Identity, issuer: str):
+    """However the shared document writes it, the token names its own tenant there."""
+    provider.issuer = issuer.format(base=provider.base)
+    assert sign_in(bot, provider).account.tenant_id == TENANT
+
+
+@pytest.mark.parametrize(("key_id", "published_id"), [("", "key-1"), ("key-1", ""), ("", "")])
+def test_an_only_key_needs_no_id(provider: Any, bot: Identity, key_id: str, published_id: str):
+    """The signature decides."""
+    provider.key_id, provider.published_id = key_id, published_id
+    assert sign_in(bot, provider).account.object_id == "oid-1"
+
+
+@pytest.mark.parametrize("claim", ["preferred_username", "upn", "unique_name", "email"])
+def test_the_user_name_by_whichever_claim(provider: Any, bot: Identity, claim: str):
+    """A token without the newest of them still tells who signed in."""
+    provider.claims = {"preferred_username": None, claim: "admin@contoso.com"}
+    assert sign_in(bot, provider).account.upn == "admin@contoso.com"
+
+
 def test_an_expiry_within_the_leeway_is_accepted(provider: Any, bot: Identity):
     """Clocks may differ by up to 300 seconds."""
     provider.claims = {"exp": time.time() - 200}
@@ -140,6 +161,10 @@ def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: 
         ({"error": "access_denied"}, "consent_declined", "access_denied"),
         ({"error": "consent_required", "error_description": "AADSTS90094: Admin"}, "admin_consent_required", "AADSTS90094"),
         ({"error": "strange", "error_description": "AADSTS1: new"}, "request_rejected", "AADSTS1"),
+        ({"error": "invalid_grant", "suberror": "consent_required"}, "consent_missing", "invalid_grant"),
+        ({"error": "x", "error_uri": "https://login.test/error?code=7000222"}, "client_secret_expired", "AADSTS7000222"),
+        ({"error": "x", "error_codes": "[50011]"}, "redirect_uri_mismatch", "AADSTS50011"),
+        ({"error": "x", "error_codes": "1, 50011"}, "redirect_uri_mismatch", "AADSTS50011"),
     ],
 )
 def test_an_error_in_the_query_becomes_its_cause(bot: Identity, query: dict[str, str], cause: str, code: str):
@@ -272,6 +297,18 @@ async def test_tokens_are_saved_when_the_cache_changed(provider: Any, bot: Ident
     exchange, graph = tokens.source(*EXCHANGE), tokens.source(*GRAPH)
     assert [await exchange(), await exchange(), await graph()] == ["at-rt-1", "at-rt-1", "at-1"]
     assert len(saved) == 1
+
+
+async def test_a_refused_token_is_renewed_for_all(provider: Any, bot: Identity):
+    """Of many that were refused the same token one has it renewed; the others get the new one."""
+    saved: list[str] = []
+    source = Tokens(bot, sign_in(bot, provider).cache, saved.append).source(*GRAPH)
+    old = await source()
+    source.spend(old)
+    new = await source()
+    source.spend(old)
+    refreshes = [form for path, form in provider.requests if path.endswith("/token") and form.get("grant_type") == "refresh_token"]
+    assert (old, new, await source(), len(refreshes)) == ("at-1", "at-rt-1", "at-rt-1", 1)
 
 
 async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(provider: Any, bot: Identity):

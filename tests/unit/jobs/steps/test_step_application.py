@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobs.microsoft.errors import Unreadable
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Scope, State, Words
@@ -35,6 +36,29 @@ async def test_a_whole_app_holds(given: Callable[..., Context], cloud: Any):
     cloud.on(READ, APP)
     found = await STEP.inspect(given(facts=FACTS))
     assert (found.state, found.seen, found.facts) == (State.OK, Words("seen.application", {"client_id": "client-1"}), KNOWN)
+
+
+@pytest.mark.parametrize("audience", ["azureadmyorg", None])
+async def test_an_audience_that_is_not_told_is_no_difference(given: Callable[..., Context], cloud: Any, audience: str | None):
+    """Only another one is."""
+    cloud.on(READ, APP | {"signInAudience": audience})
+    assert (await STEP.inspect(given(facts=FACTS))).state is State.OK
+
+
+@pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("check", State.WARNING)])
+async def test_the_bots_own_address_carries_no_mail(given: Callable[..., Context], cloud: Any, kind: str, state: State):
+    """A check warns where nothing but that is missing."""
+    cloud.on(READ, APP | {"web": {"redirectUris": URIS[:1]}})
+    found = await STEP.inspect(given(facts=FACTS, kind=kind))
+    assert (found.state, found.seen) == (state, Words("seen.redirects_missing", {"missing": URIS[1]}))
+
+
+@pytest.mark.parametrize("name", ["id", "appId"])
+async def test_an_app_without_its_ids_says_nothing(given: Callable[..., Context], cloud: Any, name: str):
+    """What the documents promise is missing: nothing is concluded."""
+    cloud.on(READ, {key: value for key, value in APP.items() if key != name})
+    with pytest.raises(Unreadable, match=f"an object without {name}"):
+        await STEP.inspect(given(facts=FACTS))
 
 
 @pytest.mark.parametrize(
@@ -93,3 +117,52 @@ async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given: Calla
     await STEP.apply(ctx, await STEP.inspect(ctx))
     added = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "graph-smtp", "type": "Scope"}]}
     assert cloud.writes[0][1]["requiredResourceAccess"] == [*ACCESS, added]
+
+
+BY_HAND = APP | {"appId": "theirs", "uniqueName": None, "requiredResourceAccess": [], "web": {"redirectUris": URIS[:1]}}
+NO_NAME = "GET /applications(appId='theirs')"
+
+
+@pytest.mark.parametrize(
+    ("apps", "offered"),
+    [([BY_HAND], "theirs"), ([BY_HAND, BY_HAND | {"appId": "other"}], ""), ([BY_HAND | {"uniqueName": "x"}], ""), ([], "")],
+)
+async def test_an_app_made_by_hand_is_offered(given: Callable[..., Context], cloud: Any, apps: list[Any], offered: str):
+    """One for the same Call Back URL; of several none is picked, and one with a name belongs to somebody's program."""
+    cloud.on("GET /applications", apps)
+    ctx = given(facts=FACTS)
+    ctx.looking = True
+    found = await STEP.inspect(ctx)
+    (line,) = STEP.plan(ctx, found)
+    told = Words("note.by_hand", {"client_id": offered}) if offered else None
+    assert (found.state, found.facts, [item.text for item in found.evidence], line.note) == (
+        State.WRONG,
+        {},
+        [offered] if offered else [],
+        told,
+    )
+
+
+async def test_an_app_made_by_hand_is_adopted(given: Callable[..., Context], cloud: Any):
+    """It gets the name by which every later run finds it; what is in it stays."""
+    cloud.on(NO_NAME, BY_HAND)
+    ctx = given(facts=FACTS, answers={"adopt": "theirs"})
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.seen, found.facts["client_id"]) == (State.WRONG, Words("seen.by_hand", {"name": "Mail"}), "theirs")
+    await STEP.apply(ctx, found)
+    body = {"signInAudience": "AzureADMyOrg", "web": {"redirectUris": URIS}, "requiredResourceAccess": ACCESS, "uniqueName": NAME}
+    assert cloud.writes == [("PATCH /applications/object-1", body)]
+
+
+async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., Context], cloud: Any):
+    """A deleted app may keep it for 30 days: the next one has the run's id behind it, and every run finds it."""
+    cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
+    ctx = given(facts=FACTS)
+    name = f"{NAME}-{ctx.run.id.lower()}"
+    cloud.on(f"PATCH /applications(uniqueName='{name}')", (201, APP | {"uniqueName": name}))
+    await STEP.apply(ctx, await STEP.inspect(ctx))
+    assert [what for what, _ in cloud.writes] == [WRITE, f"PATCH /applications(uniqueName='{name}')"]
+    ctx.looking = True
+    cloud.on("GET /applications", [APP | {"uniqueName": name}])
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.facts["unique_name"]) == (State.OK, name)

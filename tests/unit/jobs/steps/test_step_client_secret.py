@@ -64,7 +64,7 @@ async def test_a_sealed_secret_holds(given: Callable[..., Context], cloud: Any, 
     facts = {"key_id": "k1", "hint": "abc", "expires": made["endDateTime"]}
     end = datetime.fromisoformat(made["endDateTime"])
     seen = Words("seen.secret", {"expires": f"{end:%d %b %Y}"})
-    assert await STEP.inspect(ctx) == Finding("client_secret", State.OK, seen=seen, facts=facts)
+    assert await STEP.inspect(ctx) == Finding("client_secret", State.OK, seen=seen, facts=facts, values={"key_id": "k1"})
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,13 @@ async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., Context], clou
         ),
         (restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D", "state": "disabled"}), None),
         (restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}, enabled=False), None),
+        (
+            {"applicationRestrictions": {"passwordCredentials": [{"restrictionType": "passwordLifetime", "maxLifetime": "P1Y"}]}},
+            365,
+        ),
+        (restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P6M5DT24H"}), 186),
+        (restricted({"restrictionType": "passwordLifetime", "maxLifetime": "for ever"}), None),
+        (restricted({"restrictionType": "passwordLifetime", "maxLifetime": None}), None),
         ({}, None),
     ],
 )
@@ -149,7 +156,8 @@ async def test_a_secret_is_made_and_sealed(given: Callable[..., Context], cloud:
 
 async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., Context], cloud: Any):
     """After a death between making and sealing, the secret that nobody can see is removed before another is made."""
-    ctx = given(facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()),))
+    begun = Event(Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG))
+    ctx = given(facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()), begun))
     mine, other = secret("k1", f"Webex Connect {ctx.run.id}", 300), secret("k2", "Webex Connect OTHER", 300)
     cloud.on(APP, {"passwordCredentials": [mine, other]}).on(ADD, {"keyId": "k9", "secretText": "value"})
     await STEP.apply(ctx, Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}))

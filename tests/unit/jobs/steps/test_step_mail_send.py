@@ -26,7 +26,9 @@ async def test_a_tenant_without_mail_send_goes_without(given: Callable[..., Cont
 async def test_declared_is_declared(given: Callable[..., Context], cloud: Any):
     """Ids are compared without regard to case."""
     cloud.on(READ, {"requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID.upper(), "resourceAccess": [MAIL | {"id": "MAIL-ID"}]}]})
-    assert await STEP.inspect(given(facts=FACTS)) == Finding("mail_send", State.OK, seen=Words("seen.mail_send"))
+    assert await STEP.inspect(given(facts=FACTS)) == Finding(
+        "mail_send", State.OK, seen=Words("seen.mail_send"), values={"declared": "yes"}
+    )
 
 
 async def test_a_stale_read_does_not_drop_smtp_send(given: Callable[..., Context], cloud: Any):

@@ -46,6 +46,7 @@ async def test_what_a_user_may_lack(
         (PERSON | {"assignedPlans": [PLAN | {"service": "Exchange", "capabilityStatus": "Warning"}]}, {}),
         (PERSON | {"assignedPlans": []}, {"RecipientTypeDetails": "SharedMailbox"}),
         ({key: value for key, value in PERSON.items() if key != "accountEnabled"}, {}),
+        ({key: value for key, value in PERSON.items() if key != "assignedPlans"}, {}),
     ],
 )
 async def test_a_user_with_a_mailbox_holds(given: Callable[..., Context], cloud: Any, person: object, mailbox: object):
@@ -53,6 +54,14 @@ async def test_a_user_with_a_mailbox_holds(given: Callable[..., Context], cloud:
     cloud.on(USER, person).on("Get-Mailbox", [mailbox])
     shared = {"shared": "yes"} if "Shared" in str(mailbox) else {}
     assert await STEP.inspect(given()) == Finding("mailbox_user", State.OK, seen=Words("seen.mailbox", UPN), facts=FACTS | shared)
+
+
+async def test_the_mailbox_names_its_owner(given: Callable[..., Context], cloud: Any):
+    """Where the directory finds nobody by the mailbox's address, Exchange says whose it is."""
+    upn = "svc@contoso.com"
+    cloud.on("Get-Mailbox", [{"UserPrincipalName": upn}]).on(f"GET /users/{upn}", PERSON | {"userPrincipalName": upn}).on("GET /users", [])
+    found = await STEP.inspect(given())
+    assert (found.state, found.seen) == (State.OK, Words("seen.mailbox_other_upn", {"upn": upn}))
 
 
 async def test_another_upn_is_told(given: Callable[..., Context], cloud: Any):

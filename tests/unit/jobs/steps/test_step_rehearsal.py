@@ -77,3 +77,15 @@ async def test_a_fresh_switch_takes_time_to_spread(
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await STEP.inspect(ctx)
     assert (found.waiting_for, found.until is not None) == (turn, turn is Turn.TIME)
+
+
+@pytest.mark.parametrize(("waited", "turn"), [(0, Turn.TIME), (8, Turn.MAILBOX_USER)])
+async def test_a_server_that_is_away_is_tried_again(
+    given: Callable[..., Context], vault: Vault, work_settings: Settings, free_port: int, waited: int, turn: Turn
+):
+    """It says nothing about the login; after some tries somebody is asked."""
+    settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")
+    ctx = given(facts={"upn": "support@contoso.com"}, waits={"rehearsal": waited}, settings=settings)
+    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    found = await STEP.inspect(ctx)
+    assert (found.cause, found.waiting_for, found.until is not None) == ("smtp_unreachable", turn, turn is Turn.TIME)

@@ -24,7 +24,7 @@ async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud:
     words = Words("step.service_principal"), Words("seen.none"), Words("after.service_principal")
     line = Change("service_principal", "E1", *words, Scope.APP, "Graph POST /servicePrincipals")
     assert (found, STEP.plan(ctx, found)) == (
-        Finding("service_principal", State.WRONG, seen=Words("seen.none"), expected=EXPECTED, cause="app_not_found"),
+        Finding("service_principal", State.WRONG, seen=Words("seen.none"), expected=EXPECTED, cause="app_not_found", values={"sp_id": ""}),
         (line,),
     )
     await STEP.apply(ctx, found)
@@ -35,7 +35,9 @@ async def test_one_that_is_there_holds(given: Callable[..., Context], cloud: Any
     """Enabled by default, and open to everybody by default."""
     cloud.on(READ, {"id": "sp-1"})
     found = await STEP.inspect(given(facts=FACTS))
-    assert found == Finding("service_principal", State.OK, seen=Words("seen.service_principal"), facts={"sp_id": "sp-1"})
+    assert found == Finding(
+        "service_principal", State.OK, seen=Words("seen.service_principal"), facts={"sp_id": "sp-1"}, values={"sp_id": "sp-1"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,5 +54,13 @@ async def test_what_somebody_switched_off_is_left_to_a_person(
     cloud.on(READ, {"id": "sp-1"} | part)
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    wanted = Finding("service_principal", State.WRONG, seen=Words(seen), expected=EXPECTED, cause=cause, facts={"sp_id": "sp-1"})
+    wanted = Finding(
+        "service_principal",
+        State.WRONG,
+        seen=Words(seen),
+        expected=EXPECTED,
+        cause=cause,
+        facts={"sp_id": "sp-1"},
+        values={"sp_id": "sp-1"},
+    )
     assert (found, STEP.plan(ctx, found)) == (wanted, ())

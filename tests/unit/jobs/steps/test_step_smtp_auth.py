@@ -27,7 +27,8 @@ EXPECTED = Words("expected.smtp_auth")
 async def test_switched_on(given: Callable[..., Context], cloud: Any, own: object, everybody: object, seen: str):
     """The mailbox's own switch wins; without one, the organization's counts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
-    assert await STEP.inspect(given()) == Finding("smtp_auth", State.OK, seen=Words(seen))
+    values = {"disabled": "false" if own in {False, "False"} else ""}
+    assert await STEP.inspect(given()) == Finding("smtp_auth", State.OK, seen=Words(seen), values=values)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ async def test_switched_on(given: Callable[..., Context], cloud: Any, own: objec
 async def test_switched_off(given: Callable[..., Context], cloud: Any, own: object, everybody: object, seen: str, cause: str, was: str):
     """Who switched it off is told apart, and what was there is kept."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
-    wanted = Finding("smtp_auth", State.WRONG, seen=Words(seen), expected=EXPECTED, cause=cause, facts={"was": was})
+    wanted = Finding("smtp_auth", State.WRONG, seen=Words(seen), expected=EXPECTED, cause=cause, values={"disabled": was})
     assert await STEP.inspect(given()) == wanted
 
 

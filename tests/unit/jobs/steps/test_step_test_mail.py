@@ -11,6 +11,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.step import Context
 from jobs.steps import test_mail
@@ -54,6 +55,14 @@ async def test_the_bot_sends_it_where_it_can(given: Callable[..., Context], clou
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=sends))
     assert (found.state, found.seen) == (State.WRONG, Words("seen.not_sent"))
+
+
+@pytest.mark.parametrize(("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)])
+async def test_a_sending_that_was_cut_off(given: Callable[..., Context], cloud: Any, sends: Settings, ago: timedelta, state: State):
+    """Its worker was killed: the mail is looked for first, and sent again when it does not show within 20 seconds."""
+    cloud.on(TRACE, [])
+    begun = Event(Kind.CHANGING, now() - ago, step="test_mail", finding=Finding("test_mail", State.WRONG))
+    assert (await STEP.inspect(given(settings=sends, events=(begun,)))).state is state
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])

@@ -37,9 +37,8 @@ async def test_the_service_is_missing(given: Callable[..., Context], cloud: Any)
     ctx = given()
     found = await STEP.inspect(ctx)
     wanted = Words("expected.trace_access")
-    assert found == Finding(
-        "trace_access", State.WRONG, seen=Words("seen.trace_service_missing"), expected=wanted, facts={"missing": "yes"}
-    )
+    seen, more = Words("seen.trace_service_missing"), {"facts": {"missing": "yes"}, "values": {"present": "no"}}
+    assert found == Finding("trace_access", State.WRONG, seen=seen, expected=wanted, **more)
     words = Words("step.trace_access"), Words("seen.none"), Words("after.trace_access")
     command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
     assert STEP.plan(ctx, found) == (Change("trace_access", "V1", *words, Scope.APP, command),)

@@ -123,6 +123,7 @@ def test_the_list_of_cmdlets_depends_on_the_role(desk: Any):
     """EXOModuleFile names what the caller may run; a person without a role may run nothing."""
     url = f"/adminapi/v1.0/{desk.tenant()['id']}/EXOModuleFile?Version=3.9.2"
     seen = []
+    desk.change(users={"admin@contoso.com": {"roles": ["Exchange Administrator", "Privileged Role Administrator"]}})
     desk.http.post(
         "/contoso.com/v2.0/adminconsent",
         params={"client_id": desk.settings.bot_client_id, "redirect_uri": desk.callback, "scope": desk.exchange_scope},

@@ -165,13 +165,59 @@ CONSENT = {"redirect_uri": "http://127.0.0.1:5000/callback", "scope": "https://o
 
 
 def test_admin_consent_grants_for_everybody(desk: Any):
-    """Accepting makes a grant for all principals and says so in the redirect."""
+    """Accepting makes a grant for all principals and says so in the redirect; the app's own permissions are assigned with it."""
+    desk.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
     query = CONSENT | {"client_id": desk.settings.bot_client_id}
     answer = desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
     values = desk.values(answer)
     assert (values["admin_consent"], values["tenant"], values["state"]) == ("True", desk.tenant()["id"], "s2")
     assert {grant["consentType"] for grant in desk.tenant()["grants"]} == {"AllPrincipals"}
     assert any("Exchange.Manage" in grant["scope"] for grant in desk.tenant()["grants"])
+    assert len(desk.tenant()["role_assignments"]) == 7
+
+
+def test_application_permissions_take_a_higher_role(desk: Any):
+    """Who may consent to delegated permissions may not grant Graph's application permissions (facts/microsoft.md 1.5)."""
+    query = CONSENT | {"client_id": desk.settings.bot_client_id}
+    answer = desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    assert ("AADSTS90094" in answer.text, desk.tenant()["role_assignments"]) == (True, [])
+
+
+def app_token(desk: Any, scope: str) -> dict[str, Any]:
+    """The token endpoint's answer to the bot's app alone, in contoso."""
+    return desk.redeem("contoso.com", grant_type="client_credentials", scope=scope).json()
+
+
+def test_an_app_alone(desk: Any):
+    """Its tokens carry what was granted, Graph and Exchange honour it, and what is taken back is gone from the next token."""
+    desk.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
+    query = CONSENT | {"client_id": desk.settings.bot_client_id}
+    assert app_token(desk, desk.graph_scope)["error_codes"] == [700016]
+    desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    graph, exchange = (app_token(desk, scope)["access_token"] for scope in (desk.graph_scope, desk.exchange_scope))
+    assert (len(roles(graph)), roles(exchange)) == (6, ["Exchange.ManageAsApp"])
+    read = desk.http.get("/graph/v1.0/policies/identitySecurityDefaultsEnforcementPolicy", headers={"Authorization": f"Bearer {graph}"})
+    write = desk.http.post("/graph/v1.0/applications", json={"displayName": "x"}, headers={"Authorization": f"Bearer {graph}"})
+    assert (read.status_code, write.status_code, cmdlet(desk, exchange)) == (200, 403, 403)
+    desk.change(principal_roles={desk.settings.bot_client_id: ["Global Reader"]})
+    assert cmdlet(desk, exchange) == 200
+    desk.change(drop_app_roles={desk.settings.bot_client_id: ["Policy.Read.All"]})
+    assert "Policy.Read.All" not in roles(app_token(desk, desk.graph_scope)["access_token"])
+    desk.change(drop_app_roles={desk.settings.bot_client_id: []})
+    assert roles(app_token(desk, desk.graph_scope)["access_token"]) == []
+
+
+def roles(token: str) -> list[str]:
+    """The token's roles."""
+    found: list[str] = jwt.decode(token, options={"verify_signature": False})["roles"]
+    return found
+
+
+def cmdlet(desk: Any, token: str) -> int:
+    """The status of a cmdlet that reads."""
+    body = {"CmdletInput": {"CmdletName": "Get-OrganizationConfig", "Parameters": {}}}
+    url = f"/adminapi/beta/{desk.tenant()['id']}/InvokeCommand"
+    return int(desk.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
 
 
 def test_declined_admin_consent_still_says_admin_consent(desk: Any):

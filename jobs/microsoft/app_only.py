@@ -1,0 +1,120 @@
+"""The bot's own app in a tenant that lets it read by itself: tokens that are looked into before they are used, and clients that cannot write."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from jobs.microsoft.errors import CloudError, NotAllowed, Said, Transient, Unreadable
+from jobs.microsoft.exchange import InvokeCommand, Row
+from jobs.microsoft.graph import Graph
+from jobs.microsoft.http import Call
+from jobs.microsoft.renewing import TokenSource
+
+AT_HAND_S = 1200
+"""How long a token is used before another is asked for, in seconds; it lives for an hour at least, and keeps its roles for as long."""
+_OURS = frozenset({"client_secret_wrong", "client_secret_missing", "client_secret_expired"})
+_READS = ("get-", "test-")
+
+Ask = Callable[[str], str]
+
+
+class WriteRefusedError(RuntimeError):
+    """Something was to be changed with an access that is there for reading. A mistake of ours, caught before anything is sent."""
+
+
+def roles_in(token: str) -> frozenset[str]:
+    """The ``roles`` of an access token that Entra has just handed over (so its signature is not looked at); empty where it has none.
+
+    Raises:
+        Unreadable: it is no JSON Web Token.
+    """
+    try:
+        body = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        roles = claims.get("roles") or ()
+    except (IndexError, ValueError, AttributeError, binascii.Error):
+        raise Unreadable("answer_unreadable", Said("entra", message="an access token that is no JSON Web Token")) from None
+    return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
+
+
+def missing_in(token: str, needed: Sequence[str]) -> tuple[str, ...]:
+    """The names of the roles that the token lacks; case does not matter."""
+    have = {role.lower() for role in roles_in(token)}
+    return tuple(name for name in needed if name.lower() not in have)
+
+
+def withdrawn(error: CloudError) -> bool:
+    """Whether the tenant has taken the access back; a busy Entra or a bad secret of the bot's own says nothing about the tenant."""
+    return not isinstance(error, Transient | Unreadable) and error.cause not in _OURS
+
+
+class AppTokens:
+    """One tenant's tokens, by resource. ``ended`` is set once the tenant is seen to have taken the access back.
+
+    An error counts for all that ask after it: twenty steps do not ask twenty times.
+    """
+
+    def __init__(self, ask: Ask, needed: Mapping[str, Sequence[str]]) -> None:
+        self._ask = ask
+        self._needed = needed
+        self._alone = {scope: asyncio.Lock() for scope in needed}
+        self._at_hand: dict[str, tuple[float, str]] = {}
+        self._failed: dict[str, CloudError] = {}
+        self.ended: NotAllowed | None = None
+
+    def source(self, scope: str) -> TokenSource:
+        """A token source for one resource."""
+
+        async def token() -> str:
+            async with self._alone[scope]:
+                return self._kept(scope) or await self._fetched(scope)
+
+        return token
+
+    def _kept(self, scope: str) -> str:
+        if scope in self._failed:
+            raise self._failed[scope]
+        looked, token = self._at_hand.get(scope, (0.0, ""))
+        return token if token and time.monotonic() - looked < AT_HAND_S else ""
+
+    async def _fetched(self, scope: str) -> str:
+        try:
+            token = await asyncio.to_thread(self._ask, scope)
+            if lacking := missing_in(token, self._needed[scope]):
+                raise NotAllowed("app_roles_missing", Said("entra", code=", ".join(lacking)))
+        except CloudError as error:
+            self._failed[scope] = self._told(error)
+            raise self._failed[scope] from None
+        self._at_hand[scope] = (time.monotonic(), token)
+        return token
+
+    def _told(self, error: CloudError) -> CloudError:
+        if not withdrawn(error):
+            return error
+        self.ended = self.ended or NotAllowed("app_access_withdrawn", Said("entra", error.status, error.words))
+        return self.ended
+
+
+class ReadingGraph(Graph):
+    """Graph that can only be read."""
+
+    async def _call(self, call: Call) -> Any:
+        if call.method != "GET":
+            raise WriteRefusedError(f"{call.method} {call.url}")
+        return await super()._call(call)
+
+
+class ReadingExchange(InvokeCommand):
+    """Exchange where only ``Get-`` and ``Test-`` run."""
+
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
+        """See :meth:`jobs.microsoft.exchange.CmdletRunner.run`; anything that writes raises WriteRefusedError."""
+        if not cmdlet.lower().startswith(_READS):
+            raise WriteRefusedError(cmdlet)
+        return await super().run(cmdlet, parameters, select=select)

@@ -1,0 +1,148 @@
+"""Look at many channels in one go: those of one tenant with the same eyes, so that what a tenant has once is read once.
+
+The round is a run whose findings are the channels' verdicts, so a worker that is killed is followed by one that goes on with the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs import eyes
+from jobs.check import GO_WITH_SIGN_IN, facts_for, steps_of
+from jobs.clock import now
+from jobs.draft import Draft
+from jobs.engine import Engine, LeaseLostError
+from jobs.eyes import Eyes
+from jobs.microsoft.scopes import app_may_read
+from jobs.microsoft.shared import KeptReads
+from jobs.model import Channel, Finding, State, Words
+from jobs.run import Event, Kind, Run
+from jobs.runtime import Runtime
+from jobs.verdict import judge
+
+TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 4, 4
+"""How many tenants are looked at at the same time, and how many channels of one tenant."""
+SLICE_S = 300
+"""After so many seconds no other channel is begun: the worker goes on with what else waits, and then with the rest."""
+SHOWN = ("room", "thread", "type", "message")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Round:
+    """The work on one round by one worker."""
+
+    runtime: Runtime
+    run: Run
+    holds: Callable[[], bool]
+    until: float
+    once: KeptReads = field(default_factory=KeptReads)
+    tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
+
+    @property
+    def over(self) -> bool:
+        """Whether this worker's time is up."""
+        return time.monotonic() > self.until
+
+    async def tenant(self, name: str, channels: list[Channel]) -> None:
+        """All channels of one tenant."""
+        async with self.tenants:
+            if self.over:
+                return
+            async with eyes.opened(self.runtime, name, (KeptReads(), KeptReads(), self.once)) as seen:
+                at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
+                await asyncio.gather(*(self._channel(seen, channel, at_once) for channel in channels))
+            if ended := seen.ended():
+                self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
+
+    async def _channel(self, seen: Eyes, channel: Channel, at_once: asyncio.Semaphore) -> None:
+        async with at_once:
+            if not self.over:
+                self._tell(Event(Kind.FOUND, now(), step=channel.mailbox, finding=await self._verdict(seen, channel)))
+
+    async def _verdict(self, seen: Eyes, channel: Channel) -> Finding:
+        """One channel; a mistake of ours in one does not keep the others from being looked at."""
+        try:
+            return judged(await self._looked(seen, channel))
+        except (LeaseLostError, RedisError):
+            raise
+        except Exception:
+            reference = f"REF-{secrets.token_hex(3).upper()}"
+            log.exception("check failed", mailbox=channel.mailbox, reference=reference)
+            return Finding(channel.mailbox, State.UNKNOWN, seen=Words("channels.failed", {"reference": reference}))
+
+    async def _looked(self, seen: Eyes, channel: Channel) -> Run:
+        store = self.runtime.store
+        place = {name: self.run.place[name] for name in SHOWN if name in self.run.place}
+        facts = await asyncio.to_thread(facts_for, store, channel.mailbox)
+        draft = Draft(store, channel, self.run.requester, {**place, **facts})
+        run = draft.run
+        await Engine(seen.context(run, draft), steps_of(run), Quiet(), self.holds).check(seen.allowed)
+        return draft.keep()
+
+    def _tell(self, event: Event) -> None:
+        if not self.holds():
+            raise LeaseLostError
+        self.runtime.store.append(self.run.id, event)
+        self.runtime.listener.changed(self.run.id)
+
+
+class Quiet:
+    """Nobody listens to a single channel of a round: the round has the card."""
+
+    def changed(self, run_id: str) -> None:
+        """Nothing is shown."""
+
+
+async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    """Every channel that has no verdict yet; the version then, or 0 where some are left for another turn."""
+    if run.checked is not None:
+        return run.version
+    work = Round(runtime, run, holds, time.monotonic() + SLICE_S)
+    left = [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
+    await asyncio.gather(*(work.tenant(name, channels) for name, channels in by_tenant(runtime, left).items()))
+    if len(runtime.store.load(run.id).findings) < len(mailboxes(run)):
+        return 0
+    runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+    return runtime.store.length(run.id)
+
+
+def mailboxes(run: Run) -> tuple[str, ...]:
+    """The channels that a round is about."""
+    return tuple(run.place.get("mailboxes", "").split())
+
+
+def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel]]:
+    """The channels by their tenant, which is empty where it is not known."""
+    found: dict[str, list[Channel]] = {}
+    for mailbox in wanted:
+        record = runtime.store.record(mailbox)
+        channel = record.channel if record else Channel(mailbox)
+        found.setdefault(channel.tenant_id.lower(), []).append(channel)
+    return found
+
+
+def judged(run: Run) -> Finding:
+    """A check in one line: the first cause, or how much is known; what was left out for want of access is not known to be right."""
+    steps = steps_of(run)
+    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    verdict = judge(steps, found)
+    mailbox = run.channel.mailbox
+    if verdict.causes:
+        return Finding(mailbox, State.WRONG, cause=found[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
+    if verdict.possible:
+        return Finding(mailbox, State.POSSIBLE, seen=Words("channels.noticed"))
+    left_out = sum(finding.seen in GO_WITH_SIGN_IN and app_may_read(steps[name].reads) for name, finding in found.items())
+    if left_out:
+        values = {"count": str(left_out), "all": str(len(found))}
+        return Finding(mailbox, State.UNKNOWN, seen=Words("channels.not_looked_at", values))
+    if verdict.warnings:
+        return Finding(mailbox, State.WARNING, seen=Words("channels.noticed"))
+    return Finding(mailbox, State.OK, seen=Words("channels.nothing_wrong"))

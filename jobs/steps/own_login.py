@@ -1,0 +1,46 @@
+"""C6, proven after a fix: the bot logs in as the mailbox once more, with the sign-in that the setup's rehearsal left it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from jobs.clock import now
+from jobs.mail.smtp import SmtpProbe
+from jobs.microsoft.errors import Rejected, SignInNeeded
+from jobs.model import Evidence, Finding, Turn, Words
+from jobs.own_login import Login, log_in
+from jobs.step import Context, Step
+from jobs.steps.rehearsal import PAUSES_S, SPREADS, SPREADS_FOR
+
+
+class OwnLogin(Step):
+    """235, as Webex Connect will get it; left out where the bot has no sign-in of its own, or that one is dead."""
+
+    name = "own_login"
+    row = "C6"
+    group = "connect"
+    needs = ("smtp_auth", "smtp_grant", "service_principal", "client_secret")
+    automatic = False
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Log in and leave. What was changed within the hour may not have reached every server: looked at again then."""
+        tenant = ctx.channel.tenant_id or (ctx.run.account.tenant_id if ctx.run.account else "")
+        try:
+            probe = await log_in(ctx, Login(tenant, ctx.fact("client_id"), ctx.fact("upn")))
+        except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret, not the administrator's
+            return replace(self.skipped(Words("skipped.own_sign_in")), evidence=error.evidence())
+        if probe is None:
+            return self.skipped(Words("skipped.never_rehearsed"))
+        evidence = (Evidence("smtp", probe.reply), *(Evidence("transcript", line) for line in probe.transcript))
+        return replace(self._judged(ctx, probe), evidence=evidence)
+
+    def _judged(self, ctx: Context, probe: SmtpProbe) -> Finding:
+        if probe.ok:
+            return self.ok(Words("seen.verbatim_reply", {"reply": probe.reply}))
+        seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
+        changed = ctx.run.changed.get("smtp_auth")
+        spreading = changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
+        turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
+        pause = ctx.pause(self.name, PAUSES_S) if spreading else timedelta(minutes=5).total_seconds()
+        return self.waits_for(turn, seen, cause=probe.cause, again_s=pause)

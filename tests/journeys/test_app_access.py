@@ -1,0 +1,178 @@
+"""The tenant lets the bot read by itself, by a button of the check's card; declined, not allowed, granted, and taken back. Then all channels."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bench.crowd import fill
+from jobs.rounds import mailboxes
+from jobs.run import Run
+from jobs.store import Store
+from practice import cardtext
+from practice.client import People, actions
+from practice.environment import CLIENT_ID
+from practice.stack import Stack
+from practice.stage import REQUESTER
+from practice.walk import band, words
+
+MAILBOX, ADMIN, TENANT, SPACE = "box0@one.example", "admin@one.example", "tenants/one.example", "One"
+LET_READ, SEE_MORE = "Let the bot read by itself", "Sign in to see more"
+BY_ITSELF = "By the bot's own read access"
+OWNER, APPS = ["Privileged Role Administrator"], ["Cloud Application Administrator"]
+Json = dict[str, Any]
+_numbers = itertools.count()
+
+
+def room(people: People, name: str) -> str:
+    """A space with the requester and the bot; its id."""
+    return str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
+
+
+@pytest.fixture(scope="module")
+def proven(stack: Stack, people: People) -> People:
+    """A channel that works, in a tenant of its own."""
+    fill(stack, people, room(people, SPACE), [MAILBOX], bot_reads=False)
+    return people
+
+
+@pytest.fixture
+def channel(proven: People) -> People:
+    """The channel, in a tenant that grants nothing to the bot's app; a grant that the bot remembers is forgotten by a check."""
+    known = proven.control("GET", TENANT)["service_principals"]
+    if any(each["appId"] == CLIENT_ID for each in known):
+        proven.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: []}, "principal_roles": {CLIENT_ID: []}})
+        checked(proven)
+    return proven
+
+
+def link(card: Json, title: str) -> str:
+    """Where a button leads, or the empty string."""
+    return next((str(action["url"]) for action in actions(card) if action.get("title") == title), "")
+
+
+def checked(people: People) -> Json:
+    """/check; the card when nothing is looked at any more."""
+    people.look()
+    before = people.change
+    people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
+    return people.wait_for("a check that has ended", lambda m: again(m) and words(m).startswith("Check "), 30, before)
+
+
+def again(card: Json) -> bool:
+    """Whether it has ended, so that it can be made again."""
+    return any(action.get("title") == "Check again" for action in actions(card))
+
+
+def by_access(card: Json) -> dict[str, int]:
+    """How many findings the list of all findings has under each heading."""
+    counts: dict[str, int] = {}
+    heading = ""
+    shown = next(action["card"] for action in actions(card) if str(action.get("title")).startswith("All "))
+    for element in shown["body"]:
+        if element["type"] == "FactSet":
+            counts[heading] = len(element["facts"])
+        else:
+            heading = "\n".join(cardtext.lines({"body": [element]})).strip()
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("decision", "roles", "says"),
+    [
+        ("decline", OWNER, "The permission was declined."),
+        ("accept", APPS, "it takes a Global or a Privileged Role Administrator"),
+    ],
+)
+def test_not_granted(channel: People, decision: Any, roles: list[str], says: str) -> None:
+    """The page and the card say why; the button stays, and nothing is remembered."""
+    channel.control("PATCH", TENANT, {"users": {ADMIN: {"roles": roles}}})
+    card = checked(channel)
+    page = channel.open_link(ADMIN, link(card, LET_READ), decision)
+    told = channel.wait_for("why it was not granted", lambda m: m["id"] == card["id"] and says in words(m), after=card["change"])
+    assert (says in page.text, bool(link(told, LET_READ)), BY_ITSELF in by_access(told)) == (True, True, False)
+
+
+def granted(people: People) -> Json:
+    """The administrator grants it from the card of a check; the same card when it has seen more."""
+    people.control("PATCH", TENANT, {"users": {ADMIN: {"roles": [*OWNER, *APPS, "Exchange Administrator"]}}})
+    card = checked(people)
+    page = people.open_link(ADMIN, link(card, LET_READ))
+    assert "The bot may read by itself" in page.text
+    return people.wait_for("what it sees by itself", lambda m: m["id"] == card["id"] and again(m) and BY_ITSELF in by_access(m), 30)
+
+
+def test_granted_then_withdrawn(channel: People) -> None:
+    """Granted: the same card sees more at once, and Exchange once the app has a role; taken back: said once, and offered again."""
+    channel.control("POST", "calls/reset")
+    seen = granted(channel)
+    assert (link(seen, LET_READ), bool(link(seen, SEE_MORE)), "has no role in Exchange" in words(seen)) == ("", True, True)
+
+    channel.control("PATCH", TENANT, {"principal_roles": {CLIENT_ID: ["Global Reader"]}})
+    whole = by_access(checked(channel))
+    assert whole[BY_ITSELF] > by_access(seen)[BY_ITSELF]
+    assert "By an administrator's sign-in" not in whole
+    counts = channel.control("GET", "calls")["counts"]
+    assert {name: count for name, count in counts.items() if name.startswith(("graph.", "exchange."))} == {}
+
+    channel.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: ["Policy.Read.All"]}})
+    over = checked(channel)
+    assert "The tenant does not let the bot read by itself any more." in words(over)
+    assert ("Policy.Read.All" in words(over), bool(link(over, LET_READ))) == (True, True)
+    after = checked(channel)
+    assert ("any more" in words(after), BY_ITSELF in by_access(after)) == (False, False)
+
+
+def test_an_app_that_is_gone_from_the_tenant(channel: People) -> None:
+    """Granted, then the app is deleted in Entra: said with Microsoft's own code, and forgotten."""
+    granted(channel)
+    channel.control("PATCH", TENANT, {"service_principals": {CLIENT_ID: None}})
+    over = checked(channel)
+    assert ("AADSTS700016" in words(over), bool(link(over, LET_READ))) == (True, True)
+
+
+def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None:
+    """Two tenants that let the bot read and one that does not: one card, worst first, and what a dead worker left is done by the next."""
+    name = f"All {next(_numbers)}"
+    two, three, four = (f"{each}{name[-1]}.example" for each in ("two", "three", "four"))
+    boxes = [f"box{number}@{domain}" for domain in (two, three) for number in range(6)]
+    everywhere = room(people, name)
+    fill(stack, people, everywhere, boxes)
+    fill(stack, people, everywhere, [f"box0@{four}"], bot_reads=False)
+    people.control("PATCH", f"tenants/{two}", {"users": {boxes[3]: {"mailbox": {"smtp_auth_disabled": True}}}})
+    people.control("PUT", "settings", {"latency_ms": 300})
+    people.control("POST", "calls/reset")
+    people.say(REQUESTER, "/check all", name)
+    with Redis(port=stack.ports.redis) as redis:
+        people.until("some verdicts", lambda: some(the_round(redis, everywhere)), 40)
+        stack.kill("worker", signal.SIGKILL, whole=True)
+        people.control("PUT", "settings", {"latency_ms": 0})
+        stack.processes["worker"].stop()
+        stack.start("worker")
+        people.until("all verdicts", lambda: whole(the_round(redis, everywhere)), 90)
+    card = people.wait_for("the card of all", lambda m: words(m).startswith("Channels") and "one of 13 channels" in band(m), 40)
+    rows = [line for line in words(card).splitlines() if "@" in line]
+    assert (boxes[3] in rows[0], four in rows[1], len(rows)) == (True, True, 13)
+    assert {
+        name: count for name, count in people.control("GET", "calls")["counts"].items() if name.startswith(("graph.", "exchange."))
+    } == {}
+
+
+def the_round(redis: Redis, space: str) -> Run | None:
+    """The space's round, once it has begun."""
+    raw = redis.get(f"space:{space}:round")
+    return Store(redis).load(raw.decode()) if isinstance(raw, bytes) else None
+
+
+def some(run: Run | None) -> bool:
+    """Whether some channels have their verdict, and some do not."""
+    return run is not None and 0 < len(run.findings) < len(mailboxes(run))
+
+
+def whole(run: Run | None) -> bool:
+    """Whether the round has ended."""
+    return run is not None and run.checked is not None

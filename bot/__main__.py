@@ -1,4 +1,4 @@
-"""python -m bot web | worker | doctor | webhooks | redis. The texts here are for whoever runs the bot."""
+"""python -m bot web | worker | doctor | webhooks | audit | redis. The texts here are for whoever runs the bot."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bot.queue import connect, connect_for_web
 from bot.settings import BotSettings
 from bot.subscriptions import Subscriptions
 from bot.webex import Webex, WebexError
+from jobs.audit import Trail
 from jobs.microsoft import documents
 from jobs.settings import Settings
 
@@ -40,11 +41,11 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot import browser, handover, signin  # noqa: PLC0415  the other commands need no Flask
+    from bot import browser, handover, receipts, signin  # noqa: PLC0415  the other commands need no Flask
     from bot.web import create_app, serve  # noqa: PLC0415  same
 
     desk = _desk(settings, work, connect_for_web(settings.redis_url))
-    app = create_app(settings, desk.redis, pages=(signin.pages, handover.pages, browser.assets))
+    app = create_app(settings, desk.redis, pages=(signin.pages, handover.pages, receipts.hooks, browser.assets))
     app.config["DESK"] = desk
     serve(app, settings.port)
     return 0
@@ -73,6 +74,20 @@ def _doctor(settings: BotSettings, work: Settings) -> int:
     return doctor.examine(doctor.checks(settings, work), print)
 
 
+def _audit(settings: BotSettings, work: Settings) -> int:
+    """Every entry to stdout, as it lies in Redis; what is wrong with the chain to stderr."""
+    trail = Trail(connect(settings.redis_url), work.encryption_keys)
+    try:
+        sys.stdout.writelines(f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries())
+        found = trail.verify()
+    except RedisError as error:
+        print(error, file=sys.stderr)  # noqa: T201  a command line speaks so
+        return 1
+    if found.broken_at:
+        print(f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md", file=sys.stderr)  # noqa: T201  same
+    return 1 if found.broken_at else 0
+
+
 def _webhooks(settings: BotSettings, _work: Settings) -> int:
     subscriptions = Subscriptions(Webex(settings.webex_access_token, settings.webex_api_url), Redis.from_url(settings.redis_url), settings)
     try:
@@ -86,7 +101,7 @@ def _webhooks(settings: BotSettings, _work: Settings) -> int:
     return 0
 
 
-COMMANDS = {"web": _web, "worker": _worker, "doctor": _doctor, "webhooks": _webhooks}
+COMMANDS = {"web": _web, "worker": _worker, "doctor": _doctor, "webhooks": _webhooks, "audit": _audit}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("web", help="answer Webex and browsers")
     commands.add_parser("worker", help="do the work")
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
+    commands.add_parser("audit", help="write the audit trail to stdout, one JSON object a line, and verify it")
     commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
     server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
     server.add_argument("--port", type=int, default=redis_server.PORT)

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from adaptive_cards import Card
+from bot import audience
 from bot.desk import Desk
-from bot.webex import WebexBadRequestError, WebexNotFoundError
+from bot.webex import WebexAnswerError
 from jobs import codec
 from jobs.clock import now
 from jobs.run import Run
@@ -21,6 +22,8 @@ from jobs.run import Run
 EDITS = 10
 QUIET = timedelta(seconds=2)
 NEVER = datetime.min.replace(tzinfo=UTC)
+REFUSALS = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
+"""How Webex may say that it does not take an edit: the documents name 400, and say that cards cannot be edited at all."""
 log = structlog.get_logger(__name__)
 
 
@@ -60,10 +63,14 @@ def face(slot: str, view: object, card: Card, *, to: str = "thread", turn: str =
 def show(desk: Desk, run: Run, wanted: Face) -> float:
     """Make Webex show the face; returns the seconds after which to try again, or 0.
 
+    With an outsider in the space, what stands in its thread is held back (:mod:`bot.audience`).
+
     Raises:
         WebexError: Webex does not answer; nothing is lost, the next draw shows the newest state.
     """
     shown = read(desk, run.id, wanted.slot)
+    if (shown is None or shown.mark != wanted.mark) and wanted.to == "thread" and not audience.may_read(desk, run):
+        return audience.HELD_S
     if shown is None:
         _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
         return 0
@@ -107,7 +114,9 @@ def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> None:
     room = shown.room or desk.webex.message(shown.message, fresh=False).room_id
     try:
         desk.webex.edit(shown.message, room, wanted.card.text, wanted.card.content)
-    except (WebexBadRequestError, WebexNotFoundError):
+    except WebexAnswerError as error:
+        if error.status not in REFUSALS:
+            raise
         log.info("card not editable, posting it anew", run=run.id, slot=wanted.slot)
         _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
         return

@@ -10,18 +10,20 @@ from functools import cached_property
 from redis import Redis
 from rq import Queue
 
-from bot.queue import make_queue
+from bot.queue import CARDS, make_queue
 from bot.settings import BotSettings
 from bot.webex import Webex, WebexPerson
-from jobs import codec
+from jobs import codec, locks
 from jobs.clock import now
 from jobs.settings import Settings
 from jobs.store import DUE, Store
 from jobs.vault import Vault
 
 DRAWS_DUE = "draws:due"
-DRAW_QUEUED_S = 10
+DRAW_QUEUED_S = 4
 """How long a draw counts as queued, in seconds. A second one does no harm."""
+DRAWN = "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then redis.call('zrem', KEYS[1], ARGV[1]) end"
+"""Takes a run off the list of draws unless somebody has put it there anew since."""
 ME_S = 3600
 
 
@@ -37,7 +39,7 @@ class Desk:
     @cached_property
     def store(self) -> Store:
         """The runs."""
-        return Store(self.redis)
+        return Store(self.redis, self.settings.encryption_keys)
 
     @cached_property
     def vault(self) -> Vault:
@@ -46,8 +48,13 @@ class Desk:
 
     @cached_property
     def queue(self) -> Queue:
-        """The one queue."""
+        """The queue of events and runs."""
         return make_queue(self.redis)
+
+    @cached_property
+    def cards(self) -> Queue:
+        """The queue of draws, which a slow Webex may hold up."""
+        return make_queue(self.redis, CARDS)
 
     @cached_property
     def me(self) -> WebexPerson:
@@ -71,22 +78,37 @@ class Desk:
         """
         self.draw_later(run_id, now() + timedelta(seconds=DRAW_QUEUED_S + 1))
         if self.redis.set(f"draw:{run_id}:queued", "1", nx=True, ex=DRAW_QUEUED_S):
-            self.queue.enqueue("bot.progress.draw", run_id, result_ttl=0)
+            self.cards.enqueue("bot.progress.draw", run_id, result_ttl=0)
 
     def draw_later(self, run_id: str, when: datetime) -> None:
         """Have the run's cards drawn at that time."""
         self.redis.zadd(DRAWS_DUE, {run_id: when.timestamp()})
 
-    def drawn(self, run_id: str) -> None:
-        """The cards are as they should be."""
-        self.redis.zrem(DRAWS_DUE, run_id)
+    def _draw_again(self, run_id: str, when: datetime) -> None:
+        """A draw was killed, and perhaps another that was just beginning: what counts as queued may be so no more."""
+        self.redis.delete(f"draw:{run_id}:queued")
+        self.draw_later(run_id, when)
+
+    def draw_due(self, run_id: str) -> float:
+        """When the run's cards are due: a number that differs after the next change."""
+        return float(self.redis.zscore(DRAWS_DUE, run_id) or 0)
+
+    def drawn(self, run_id: str, due: float) -> None:
+        """The cards are as they should be, unless something has changed since they were due then."""
+        self.redis.eval(DRAWN, 1, DRAWS_DUE, run_id, repr(due))
 
     def wake(self) -> None:
-        """Hand out what is due: runs whose time has come, and cards that waited. Called every half second, by one process."""
+        """Hand out what is due: runs whose time has come, cards that waited, and what killed processes were at. Called every half second."""
+        for name in locks.free_of_dead(self.redis):
+            {"run": self.store.look_at, "draw": self._draw_again}.get(name.split(":")[0], _ignore)(name.split(":")[1], now())
         for run_id in self.store.take_due(DUE):
             self.advance(run_id)
         for run_id in self.store.take_due(DRAWS_DUE):
             self.changed(run_id)
+
+
+def _ignore(_name: str, _when: datetime) -> None:
+    """A lock of something that is tried again by itself."""
 
 
 _current: list[Desk] = []

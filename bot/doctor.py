@@ -14,6 +14,10 @@ from bot.settings import BotSettings
 from bot.subscriptions import Subscriptions
 from bot.webex import Webex, WebexError, WebexUnauthorizedError
 from bot.webhooks import RESOURCES
+from jobs import app_access
+from jobs.app_access import AppAccess
+from jobs.audit import Trail
+from jobs.microsoft.errors import CloudError
 from jobs.microsoft.http import sync_client
 from jobs.settings import Settings
 
@@ -53,6 +57,9 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("Webex", lambda: _webex(webex))
     yield Check("webhooks", lambda: _webhooks(Subscriptions(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
+    if _granted(redis):
+        yield Check("read access", lambda: _read_access(redis, work))
+    yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 
 def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
@@ -65,6 +72,31 @@ def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
             said = {_variable(line) for line in problems}
             problems += [line for line in str(error).splitlines() if _variable(line) not in said]
     return tuple(problems)
+
+
+def _read_access(redis: Redis, settings: Settings) -> str:
+    """Of every tenant that lets the bot read by itself the tokens are looked into; nothing is forgotten here."""
+    lost = [f"{access.tenant} ({why})" for access in _granted(redis) if (why := _lost(settings, access))]
+    if lost:
+        raise WrongError(
+            f"not any more by {', '.join(lost)}: an administrator grants it again from the card of /check, or checks need a sign-in"
+        )
+    return f"{len(_granted(redis))} tenants let the bot read by itself"
+
+
+def _granted(redis: Redis) -> tuple[AppAccess, ...]:
+    try:
+        return app_access.every(redis)
+    except RedisError:
+        return ()  # said above
+
+
+def _lost(settings: Settings, access: AppAccess) -> str:
+    try:
+        app_access.prove(settings, access.tenant, access.by)
+    except CloudError as error:
+        return f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause
+    return ""
 
 
 def _variable(line: str) -> str:
@@ -98,6 +130,19 @@ def _webhooks(subscriptions: Subscriptions) -> str:
     if missing := [name for name in RESOURCES.values() if name.lower() not in good]:
         raise WrongError(f"none is active for {', '.join(missing)}: run `python -m bot webhooks`, or start the worker, which does the same")
     return f"active for {', '.join(RESOURCES.values())}"
+
+
+def _audit(trail: Trail) -> str:
+    try:
+        found = trail.verify()
+    except RedisError as error:
+        raise WrongError(f"cannot be read ({type(error).__name__})") from None
+    if found.broken_at:
+        raise WrongError(f"broken at entry {found.broken_at} of {found.entries}: {found.why}. See docs/audit.md")
+    if not found.entries:
+        return "empty; it begins with the first run"
+    key = "the newest key" if found.newest_key else "an older key, until the next entry: keep that key"
+    return f"whole, {found.entries} entries since {found.since[:16]}Z, sealed with {key}"
 
 
 def _microsoft(settings: Settings) -> str:

@@ -42,8 +42,10 @@ def reveal(token: str) -> Response:
     secret = desk.vault.take(f"secret:{run.id}")
     if secret is None:
         return plain("gone", status=HTTPStatus.GONE)
-    desk.store.hand_over(run.fact("key_id"))
+    desk.store.hand_over(desk.vault.get(f"secret-key:{run.id}") or run.fact("key_id"), run.id)
     tickets.drop(desk, "handover", run.id)
+    if run.answer("new_secret"):
+        desk.advance(run.id)  # the lost secret, in whose place this one is, goes now
     desk.changed(run.id)
     return show(Page(Words("page.shown_title"), Words("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
 

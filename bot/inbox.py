@@ -13,14 +13,14 @@ import structlog
 from redis.exceptions import RedisError
 
 from adaptive_cards.views import NoticeView
-from bot import answers, desk
+from bot import answers, audience, desk
 from bot.ahead import Ahead, ahead
 from bot.answers import tac as screenshot
 from bot.commands import commands, help, tac  # noqa: A004  the module is named after its command
 from bot.people import Gate
 from bot.talk import Talk
 from bot.understand import nearest, understand
-from bot.webex import WebexError, WebexNotFoundError
+from bot.webex import WebexBadRequestError, WebexError, WebexNotFoundError
 from jobs.clock import now
 from jobs.model import Words, verbatim
 
@@ -84,6 +84,7 @@ def _membership(here: desk.Desk, membership_id: str, _actor: str, room: str) -> 
 
     A 1:1 begins with a message, of the person's or of the bot's own, which says what is needed.
     """
+    audience.changed(here, room)
     mine = here.webex.membership(room, here.me.id)
     if mine is None or mine.id != membership_id or mine.room_type == "direct":
         return
@@ -101,16 +102,21 @@ def _allowed(talk: Talk, asked: Ahead, title: str) -> bool:
     if not talk.direct and gate.outsiders(asked.members(talk.room), talk.desk.me.id):
         talk.refuse(Words("refused.space"), title=title)
         return False
+    if not talk.direct:
+        audience.looked_at(talk.desk, talk.room)
     return True
 
 
 def _carefully(talk: Talk, act: Callable[[], None]) -> None:
-    """Do it; a mistake of ours is said with a reference. Where Webex or Redis is away, the queue tries the event again."""
+    """Do it; a mistake of ours is said with a reference. Where Webex or Redis is away, the queue tries the event again.
+
+    A card that Webex does not take (400) is a mistake of ours too: it would be refused again.
+    """
     try:
         act()
-    except (WebexError, RedisError):
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
+            raise
         reference = f"REF-{secrets.token_hex(3).upper()}"
         log.exception("event failed", reference=reference)
         kicker, title, words = (Words(f"notice.broken_{part}") for part in ("kicker", "title", "words"))

@@ -1,4 +1,4 @@
-"""The three journeys to Microsoft: an administrator's sign-in, admin consent for the email app, the mailbox user's rehearsal."""
+"""The journeys to Microsoft: an administrator's sign-in, admin consent for the email app or for the bot's own, the mailbox user's rehearsal."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ import httpx
 
 from bot.desk import Desk
 from bot.flows import Flow
+from jobs import app_access
+from jobs.app_access import AppAccess
 from jobs.clock import now
-from jobs.microsoft.consent import admin_consent_url, read_consent_answer
-from jobs.microsoft.errors import CloudError, Rejected, Said
+from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
+from jobs.microsoft.errors import CloudError, NotAllowed, Rejected, Said
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
-from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, SMTP_SCOPE, exchange_scope, graph_scopes
-from jobs.probes.smtp_login import SIGN_IN_S
+from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, SMTP_SCOPE, exchange_scope, graph_default, graph_scopes
+from jobs.own_login import SIGN_IN_S
 from jobs.run import Event, Kind, Run
 from jobs.session import SESSION_S
 
 TOKEN_S = 3600
 SETTLES_FOR = timedelta(seconds=120)
 SETTLE_S = (1, 2, 3, 5, 8)
+JUST_GRANTED = frozenset({"app_roles_missing", "app_not_found", "consent_missing"})
 SETTLING = frozenset({"client_secret_wrong", "app_not_found"})
 
 
@@ -147,6 +150,51 @@ class Consent:
         return Arrival(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
 
 
+@dataclass(slots=True)
+class LetRead:
+    """Admin consent for the bot's own app: application permissions to read, for ``/check`` without a sign-in (facts/microsoft.md 1.6, 6.2 b).
+
+    ``settles_s`` are the pauses between tries, in seconds, while Entra may not have spread yet what was granted (facts 7).
+    """
+
+    settles_s: tuple[float, ...] = (0.5, 1, 2, 3)
+    question: str = "app_access"
+    arrived: str = "readable"
+
+    def done(self, run: Run) -> bool:
+        """The tokens were seen to carry the permissions."""
+        return bool(run.answer("app_access"))
+
+    def depart(self, desk: Desk, run: Run, state: str) -> Departure:
+        """To the channel's own tenant, for all that the bot's app declares; the state is bound to who asked, tenant and channel."""
+        settings = desk.settings
+        scopes = [graph_default(settings.graph_url)]
+        url = admin_consent_url(settings.login_url, run.channel.tenant_id, settings.microsoft_client_id, scopes, settings.callback, state)
+        return Departure(url, {"mailbox": run.channel.mailbox, "requester": run.requester.email}, _bound(run))
+
+    def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
+        """Believe the tokens of the channel's tenant, and nothing that came with the browser; then remember the tenant."""
+        if flow.flow != _bound(run):
+            raise Rejected("state_mismatch", Said("entra"))
+        granted = _granted(query)
+        if granted.tenant and granted.tenant.lower() != run.channel.tenant_id.lower():
+            raise Rejected("wrong_tenant", Said("entra", code=granted.tenant))
+        access = self._proven(lambda: app_access.prove(desk.settings, run.channel.tenant_id, run.requester.email))
+        app_access.remember(desk.redis, access)
+        data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
+        return Arrival(Event(Kind.READABLE, now(), by=run.requester.email, data=data))
+
+    def _proven(self, prove: Callable[[], AppAccess]) -> AppAccess:
+        for pause in self.settles_s:
+            try:
+                return prove()
+            except CloudError as error:
+                if error.cause not in JUST_GRANTED:
+                    raise
+            time.sleep(pause)
+        return prove()
+
+
 class Rehearsal:
     """The mailbox user, by the email app with the bot's own secret: what Webex Connect's Generate Token does."""
 
@@ -186,6 +234,18 @@ def _graph(desk: Desk, run: Run) -> list[str]:
     return graph_scopes(desk.settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)
 
 
+def _bound(run: Run) -> str:
+    return json.dumps({"person": run.requester.id, "tenant": run.channel.tenant_id, "mailbox": run.channel.mailbox})
+
+
+def _granted(query: Mapping[str, str]) -> Granted:
+    """What the browser brought back; Graph's application permissions take a higher role than others (facts/microsoft.md 1.5)."""
+    try:
+        return read_consent_answer(query)
+    except NotAllowed as error:
+        raise NotAllowed("app_access_not_allowed", Said("entra", error.status, error.code, error.message, error.ids)) from error
+
+
 def _once_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
     """Try again while Entra may not know the secret yet that the bot made a moment ago (facts/microsoft.md 1.2, CHECKLIST J7)."""
     made = run.changed.get("check_secret")
@@ -200,4 +260,10 @@ def _once_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
     return finish()
 
 
-JOURNEYS: dict[str, Journey] = {"signin": SignIn(), "signin_exchange": SignInExchange(), "consent": Consent(), "rehearsal": Rehearsal()}
+JOURNEYS: dict[str, Journey] = {
+    "signin": SignIn(),
+    "signin_exchange": SignInExchange(),
+    "access": LetRead(),
+    "consent": Consent(),
+    "rehearsal": Rehearsal(),
+}

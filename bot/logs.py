@@ -19,6 +19,7 @@ NOISY = {
     "asyncio": logging.INFO,
     "urllib3": logging.WARNING,
     "webexteamssdk": logging.WARNING,
+    "msal": logging.WARNING,  # at DEBUG it writes down whole token requests, the authorization code among them
     "waitress.queue": logging.ERROR,  # it warns of every request that waits for a thread
 }
 NAMES = (
@@ -30,8 +31,9 @@ PATTERNS = (
     (re.compile(r"\bdXNlcj[\w+/]{12,}=*"), GONE),  # base64 of "user=": an XOAUTH2 answer
     (re.compile(rf"""(?i)(?<![\w-])({NAMES})(["']?\s*[=:]\s*["']?)[^\s&"',;}}]+"""), rf"\1\2{GONE}"),
     (re.compile(r"(?<![\w-])code=[^\s&\"',;}]+"), f"code={GONE}"),
+    (re.compile(r"""(?i)(?<![\w-])(code["']\s*:\s*["'])[^\s"']{32,}"""), rf"\1{GONE}"),  # as JSON; error codes are short
     (re.compile(r"(?i)(%3F|%26|[?&])(code|state|client_secret|refresh_token)(%3D|=)[^\s&%\"']+"), rf"\1\2\3{GONE}"),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@"), rf"\1:{GONE}@"),
+    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]+://[^\s:/@]*):[^\s/@]+@"), rf"\1:{GONE}@"),
 )
 SECRET_KEYS = re.compile(rf"(?i)^({NAMES}|token|authorization|x[-_]spark[-_]signature)$")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -12,32 +11,61 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from bot import board, desk
-from bot.faces import connect, consent, plan, proof, rehearsal, signin, verdict
+from bot.faces import connect, consent, plan, proof, rehearsal, rounds, signin, undone, verdict
 from bot.faces import progress as steps
 from bot.webex import WebexError
+from bot.webex_errors import LOCKED, SERVER_ERROR, TOO_MANY_REQUESTS
+from jobs import locks
 from jobs.clock import now
-from jobs.run import Run
+from jobs.run import Run, RunGoneError
 
-FACES = (signin.faces, plan.faces, steps.faces, consent.faces, connect.faces, rehearsal.faces, proof.faces)
+FACES = (signin.faces, plan.faces, steps.faces, consent.faces, connect.faces, rehearsal.faces, proof.faces, undone.faces)
+LOOKS = {"check": (verdict.faces,), "round": (rounds.faces,)}
+BAD_REQUEST = 400
 RETRY_S = 5.0
+SAID_NO_S = 300.0
+LONGEST_S = 3600.0
+BUSY_S = 1.0
 LOCK_S = 20
-"""How long a draw has the run's cards for each card, in seconds: that long a killed draw keeps the next one waiting."""
+"""How long a draw has the run's cards for each card, in seconds: that long one killed on another machine keeps the next waiting."""
 
 
 def draw(run_id: str) -> None:
-    """Draw every card of the run that has news; one draw of a run at a time. Where Webex is away, again a little later."""
+    """Draw every card of the run that has news; one draw of a run at a time. Where Webex is away, again a little later.
+
+    A second draw does not wait for the first, which may wait for Webex: the first sees that there is news, and has it drawn.
+    """
     here = desk.current()
     here.redis.delete(f"draw:{run_id}:queued")
-    with _alone(here, run_id) as lock:
-        run = here.store.load(run_id)
-        of_kind = (verdict.faces,) if run.kind == "check" else FACES
-        queues = _queues(here, run, [face for faces in of_kind for face in faces(run, here)])
-        with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
-            waits = [wait for shown in pool.map(partial(_shown, here, run, lock), queues) for wait in shown]
-    if wait := min((wait for wait in waits if wait), default=0.0):
+    due = here.draw_due(run_id)
+    lock = locks.take(here.redis, f"draw:{run_id}", LOCK_S)
+    if lock is None:
+        here.draw_later(run_id, now() + timedelta(seconds=BUSY_S))
+        return
+    try:
+        wait = _drawn(here, run_id, lock)
+        if (news := here.draw_due(run_id)) != due:  # drawn here and now: another job would begin a process later
+            due, wait = news, _drawn(here, run_id, lock)
+    finally:
+        locks.give(here.redis, lock)
+    if here.draw_due(run_id) != due:
+        here.changed(run_id)
+    elif wait:
         here.draw_later(run_id, now() + timedelta(seconds=wait))
     else:
-        here.drawn(run_id)
+        here.drawn(run_id, due)
+
+
+def _drawn(here: desk.Desk, run_id: str, lock: Lock) -> float:
+    """The seconds after which something has to be drawn again, or 0. Of a run that is gone nothing can be shown."""
+    try:
+        run = here.store.load(run_id)
+    except RunGoneError:
+        return 0
+    of_kind = LOOKS.get(run.kind, FACES)
+    queues = _queues(here, run, [face for faces in of_kind for face in faces(run, here)])
+    with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
+        return min((wait for shown in pool.map(partial(_shown, here, run, lock), queues) for wait in shown if wait), default=0.0)
 
 
 def _queues(here: desk.Desk, run: Run, faces: list[board.Face]) -> list[list[board.Face]]:
@@ -52,14 +80,6 @@ def _queues(here: desk.Desk, run: Run, faces: list[board.Face]) -> list[list[boa
     return [*edits, *new.values()]
 
 
-@contextmanager
-def _alone(here: desk.Desk, run_id: str) -> Iterator[Lock]:
-    """One draw of the run at a time. One that took too long and lost the lock does no harm: every draw shows the newest state."""
-    lock = here.redis.lock(f"draw:{run_id}", timeout=LOCK_S, blocking_timeout=2 * LOCK_S, thread_local=False, raise_on_release_error=False)
-    with lock:
-        yield lock
-
-
 def _shown(here: desk.Desk, run: Run, lock: Lock, faces: list[board.Face]) -> list[float]:
     return [_show(here, run, lock, face) for face in faces]
 
@@ -71,4 +91,10 @@ def _show(here: desk.Desk, run: Run, lock: Lock, face: board.Face) -> float:
         return board.show(here, run, face)
     except WebexError as error:
         board.log.warning("card not shown", run=run.id, slot=face.slot, error=str(error))
-        return RETRY_S
+        return again_s(error)
+
+
+def again_s(error: WebexError) -> float:
+    """After how many seconds a card is worth another try: never sooner than Webex asked for, and seldom where it said no."""
+    said_no = BAD_REQUEST <= error.status < SERVER_ERROR and error.status not in {LOCKED, TOO_MANY_REQUESTS}
+    return SAID_NO_S if said_no else max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))

@@ -1,4 +1,6 @@
-"""The one queue between the web process and the workers: JSON arguments, and only functions that stand on a list.
+"""The queues between the web process and the workers: JSON arguments, and only functions that stand on a list.
+
+Events and runs have one queue, draws have another: a slow Webex holds up cards, and never a run.
 
 JSON alone is no border: who can write to Redis could name ``os.system`` (facts/parts.md B), so a job says what it may be.
 """
@@ -24,6 +26,7 @@ from jobs.clock import now
 
 ALLOWED = frozenset({"bot.inbox.receive", "jobs.setup.advance", "bot.progress.draw"})
 NAME = "email-bot"
+CARDS = "email-bot-cards"
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 WEB_TIMEOUT_S = 0.4
@@ -103,9 +106,9 @@ class SafeQueue(Queue):
         return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=MAINTENANCE_S))
 
 
-def make_queue(connection: Redis) -> SafeQueue:
-    """The queue, by a connection that does not decode answers (RQ reads bytes)."""
-    return SafeQueue(NAME, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
+def make_queue(connection: Redis, name: str = NAME) -> SafeQueue:
+    """A queue, by a connection that does not decode answers (RQ reads bytes)."""
+    return SafeQueue(name, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
 
 
 def connect(url: str) -> Redis:

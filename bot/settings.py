@@ -13,7 +13,10 @@ REDIS_URL = "redis://127.0.0.1:6379/0"
 PORT = "8080"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
+SECRET_KINDS = 6
 MOST_SECRETS = 2
+MICROSOFT = ("MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL", "EXCHANGE_ADMIN_URL")
+TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONNECT_API_URL", "CONTACT_CENTER_URL")
 HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
@@ -93,6 +96,13 @@ def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:
         yield "WEBEX_WEBHOOK_SECRET holds more than two secrets: the new one and the old one, separated by a comma"
     if any(len(secret) < SECRET_CHARACTERS for secret in secrets):
         yield f"WEBEX_WEBHOOK_SECRET is shorter than {SECRET_CHARACTERS} characters: make one with {HOW_TO_MAKE_ONE}"
+    elif any(_is_guessable(secret) for secret in secrets):
+        yield f"WEBEX_WEBHOOK_SECRET can be guessed, since it repeats itself: make one with {HOW_TO_MAKE_ONE}"
+
+
+def _is_guessable(secret: str) -> bool:
+    """Few different characters, or one piece again and again: found in its own double before its end."""
+    return len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
 def _public_url_problems(url: str) -> Iterator[str]:
@@ -100,7 +110,7 @@ def _public_url_problems(url: str) -> Iterator[str]:
         yield "PUBLIC_URL is not set: the https address at which Webex and browsers reach this bot, such as https://bot.example.com"
     elif not _is_web(url):
         yield "PUBLIC_URL is no web address: it looks like https://bot.example.com"
-    elif urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+    elif _is_readable(url):
         yield "PUBLIC_URL must begin with https:// (plain http only on this very machine, for a try)"
 
 
@@ -113,6 +123,11 @@ def _domain_problems(domains: tuple[str, ...]) -> Iterator[str]:
 
 
 def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
+    for name in TOKENS_GO_TO:
+        if _is_web(values.get(name, "")) and _is_readable(values[name]):
+            yield f"{name} must begin with https://, for tokens go there (plain http only on this very machine, for a try)"
+        elif name in values and name != "WEBEX_API_URL" and not _is_web(values[name]):
+            yield f"{name} is no web address: it begins with https://"
     if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
     if not re.fullmatch(r"\d{1,5}", values.get("PORT", PORT)):
@@ -124,6 +139,11 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
 def _is_web(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _is_readable(url: str) -> bool:
+    """Whether others could read what goes there: plain http beyond this machine."""
+    return urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or "")
 
 
 def is_loopback(host: str) -> bool:

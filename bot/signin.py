@@ -6,6 +6,7 @@ Webex, so a link that travels is worth nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
 import structlog
@@ -17,6 +18,7 @@ from bot.flows import Flow
 from bot.journeys import JOURNEYS, Departure
 from bot.tickets import Ticket
 from jobs.clock import now
+from jobs.microsoft import calls
 from jobs.microsoft.errors import CloudError
 from jobs.model import Words
 from jobs.run import Event, Kind, Run
@@ -25,7 +27,7 @@ pages = Blueprint("signin", __name__)
 log = structlog.get_logger(__name__)
 
 
-@pages.get("/<any(signin, consent, rehearsal):kind>/<token>")
+@pages.get("/<any(signin, access, consent, rehearsal):kind>/<token>")
 def lead(kind: str, token: str) -> Response:
     """The bot's own page before Microsoft's: for what it is, asked for by whom, and a button. A preview uses nothing up."""
     desk = here()
@@ -46,7 +48,7 @@ def lead(kind: str, token: str) -> Response:
 
 @pages.get("/microsoft/callback")
 def back() -> Response:
-    """Where Microsoft sends the browser back to, for all three journeys. A state is used up by its first use."""
+    """Where Microsoft sends the browser back to, for every journey. A state is used up by its first use."""
     desk = here()
     flow = flows.take(desk, request.args.get("state", ""))
     if flow is None:
@@ -55,20 +57,21 @@ def back() -> Response:
     if run.ended:
         return plain("over", status=HTTPStatus.GONE)
     try:
-        arrival = journey.arrive(desk, run, flow, request.args.to_dict())
+        with calls.noted() as made:
+            arrival = journey.arrive(desk, run, flow, request.args.to_dict())
         if arrival.event is None:
             return Response(status=HTTPStatus.FOUND, headers={"Location": _depart(arrival.onward, run).url})
     except CloudError as error:
         _problem(run, journey.question, error)
         return _failed(error, HTTPStatus.OK)
     tickets.drop(desk, flow.kind.partition("_")[0], run.id)
-    _go_on(run, arrival.event)
+    _go_on(run, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
     return plain(journey.arrived, account=arrival.account)
 
 
 def _for(run: Run, kind: str) -> str:
-    """A check's sign-in says that it only reads."""
-    return "_check" if kind == "signin" and run.kind == "check" else ""
+    """A check's sign-in says that it only reads, an undo's what it undoes."""
+    return f"_{run.kind}" if kind == "signin" and run.kind in {"check", "undo"} else ""
 
 
 def _depart(kind: str, run: Run) -> Departure:
@@ -90,7 +93,9 @@ def _not_now(ticket: Ticket, run: Run) -> Response | None:
 
 def _problem(run: Run, question: str, error: CloudError) -> None:
     log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
-    _go_on(run, Event(Kind.PROBLEM, now(), data={"question": question, "cause": error.cause, "code": error.words}))
+    ids = " ".join(f"{name}={value}" for name, value in error.ids.items())
+    data = {"question": question, "cause": error.cause, "code": error.words} | ({"ids": ids} if ids else {})
+    _go_on(run, Event(Kind.PROBLEM, now(), data=data))
 
 
 def _go_on(run: Run, event: Event) -> None:

@@ -6,6 +6,9 @@ A webhook that Webex has switched off stays off until somebody asks (facts/webex
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +17,7 @@ from redis import Redis
 from bot.settings import BotSettings
 from bot.webex import Webex, Webhook
 from bot.webhooks import PATH, RESOURCES
+from jobs import locks
 
 PREFIX = "email-bot"
 EVENT = "created"
@@ -21,6 +25,7 @@ WATCH_S = 300
 BACK_OFF_S = 300
 LOCK = "webhooks:lock"
 LOCK_S = 120
+BUSY_S = 0.25
 log = structlog.get_logger(__name__)
 
 
@@ -48,7 +53,7 @@ class Subscriptions:
 
     def register(self) -> Outcome:
         """At start: everything as it should be, and the newest secret in every webhook (Webex does not show which one is there)."""
-        with self._redis.lock(LOCK, timeout=LOCK_S):
+        with self._alone():
             return self._reconcile(all_of_them=True)
 
     def watch(self) -> Outcome:
@@ -56,7 +61,7 @@ class Subscriptions:
 
         One that was switched on again less than 5 minutes ago waits: until then a single failure switches it off (facts/webex.md 1).
         """
-        with self._redis.lock(LOCK, timeout=LOCK_S):
+        with self._alone():
             return self._reconcile(all_of_them=False)
 
     def mine(self) -> tuple[Webhook, ...]:
@@ -66,6 +71,16 @@ class Subscriptions:
     def is_good(self, hook: Webhook) -> bool:
         """Whether a webhook is switched on and calls this instance."""
         return hook.status.lower() == "active" and hook.target_url == self._target
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for whoever is at it; one that was killed is not waited for for long (:mod:`jobs.locks`)."""
+        while (lock := locks.take(self._redis, LOCK, LOCK_S)) is None:
+            time.sleep(BUSY_S)
+        try:
+            yield
+        finally:
+            locks.give(self._redis, lock)
 
     def _reconcile(self, *, all_of_them: bool) -> Outcome:
         mine = self.mine()

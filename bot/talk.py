@@ -11,6 +11,7 @@ from adaptive_cards import Card, notice
 from adaptive_cards.views import NoticeView
 from bot.desk import Desk
 from bot.webex import WebexPerson
+from jobs.audit_facts import fact
 from jobs.clock import now
 from jobs.model import Person, Words, verbatim
 
@@ -51,5 +52,8 @@ class Talk:
         stranger = title != "refused.nothing"
         reference = f"REF-{secrets.token_hex(2).upper()}"
         log.info("refused", reference=reference, person=self.person.id, room=self.room, why=words.key)
+        if stranger:
+            who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
+            self.desk.store.audit.add(fact("refused", None, room=self.room, why=words.key, reference=reference, **who))
         facts = (("refused.reference", verbatim(reference)), ("refused.next", Words("refused.next_space"))) if stranger else ()
         self.tell(NoticeView(Words("refused.kicker"), Words(title), words, glyph="✗", facts=facts, at=now()))

@@ -11,7 +11,13 @@ from bot.desk import Desk
 from jobs import codec
 from jobs.clock import now
 
-LIFE = {"signin": timedelta(hours=24), "consent": timedelta(hours=24), "rehearsal": timedelta(hours=24), "handover": timedelta(minutes=15)}
+LIFE = {
+    "signin": timedelta(hours=24),
+    "access": timedelta(hours=24),
+    "consent": timedelta(hours=24),
+    "rehearsal": timedelta(hours=24),
+    "handover": timedelta(minutes=15),
+}
 REMEMBERED = timedelta(hours=25)
 
 

@@ -31,11 +31,17 @@ class Whose:
 def whose(run: Run) -> Whose:
     """Read off the run, the earliest stage first."""
     if run.ended:
-        return Whose(Turn.NOBODY, Words(f"turn_words.{ENDED[run.ended]}", {"reference": run.fact("reference")}))
+        ended = "undone" if run.kind == "undo" and run.ended == "finished" else ENDED[run.ended]
+        return Whose(Turn.NOBODY, Words(f"turn_words.{ended}", {"reference": _reference(run)}))
     return _before_plan(run) or _approval(run) or _waiting(run) or Whose(Turn.NOBODY, Words("turn_words.running"))
 
 
 ENDED = {"finished": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+def _reference(run: Run) -> str:
+    """By which the log knows the mistake that ended the run; empty where none did."""
+    return run.problems["run"].code if "run" in run.problems else ""
 
 
 def stage(run: Run) -> int:

@@ -11,6 +11,8 @@ from bot.webex import Message, WebexPerson
 
 NEAR = 0.6
 LONGEST = 2000
+UNSEEN = {0xA0: " ", **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))}
+"""Characters that nobody typed on purpose: a space that does not break, and those without any width."""
 AFTER_NAME = ("", " ", ":", ",", "/")
 
 
@@ -25,7 +27,7 @@ class Typed:
 
 def understand(message: Message, me: WebexPerson) -> Typed:
     """The message as a command. Only a text that begins with a slash is one."""
-    text = " ".join(_without_mention(message, me).replace("\xa0", " ").split())[:LONGEST]
+    text = " ".join(_without_mention(message, me).translate(UNSEEN).split())[:LONGEST]
     if not text.startswith("/"):
         return Typed("", "", text)
     name, _, argument = text[1:].partition(" ")
@@ -39,12 +41,19 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def _without_mention(message: Message, me: WebexPerson) -> str:
-    """By the markup where there is some: names change and repeat, ``<spark-mention>`` does not (facts/webex.md 1)."""
-    if message.html:
-        reader = _Reader()
-        reader.feed(message.html)
-        return reader.text()
-    return _without_name(message.text, me) if message.room_type == "group" else message.text
+    """By the markup where there is some: names change and repeat, ``<spark-mention>`` does not (facts/webex.md 1).
+
+    Not every client marks a mention up, so in a group the name is looked for as well.
+    """
+    text = _text(message.html) if message.html else message.text
+    return text if message.is_direct else _without_name(text, me)
+
+
+def _text(html: str) -> str:
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return reader.text()
 
 
 def _without_name(text: str, me: WebexPerson) -> str:

@@ -99,6 +99,8 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def _server_error(error: Exception) -> int:
     code = error.code if isinstance(error, HTTPException) and error.code else int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    if isinstance(error, RedisError):
+        code = int(HTTPStatus.SERVICE_UNAVAILABLE)
     log.error("request failed", path=request.path, status=code, exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error)
     return code
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from email.message import EmailMessage
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from bot.webex_errors import (
     translate,
 )
 from bot.webex_model import Action, File, Membership, Message, WebexPerson, Webhook
+from bot.webex_session import confine
 
 __all__ = [
     "Action",
@@ -86,7 +88,7 @@ class Webex:
     def membership(self, room_id: str, person_id: str) -> Membership | None:
         """Somebody's membership of a space; None where there is none (any more)."""
         found = _get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, personId=person_id)])
-        return Membership.of(found[0]) if found else None
+        return next((member for member in map(Membership.of, found) if member.person_id == person_id), None)
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
         """Everybody in a space, all pages."""
@@ -108,16 +110,14 @@ class Webex:
 
         It is tried again only where it is sure that nothing was posted.
         """
-        fields = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "markdown": markdown, "text": text}
-        fields |= {"parentId": parent_id or None}
-        post = partial(self._create_message, fields | ({"attachments": _attachments(card)} if card else {}))
-        return Message.of(_retrying(post, again_post)).id
+        fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "markdown": markdown, "text": text}
+        fields |= {"attachments": _attachments(card)} if card else {}
+        return _threaded(lambda thread: self._create_message(fields | {"parentId": thread or None}), parent_id or "")
 
     def send_file(self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = "") -> str:  # noqa: PLR0913  each is one of the API's own fields
         """Post a file to a space with a text, from memory, and return the message's id. It is tried again as :meth:`send` is."""
-        fields = {"roomId": room_id, "text": text} | ({"parentId": parent_id} if parent_id else {})
-        file = (name, content, content_type)
-        return Message.of(_retrying(lambda: self._post_form(fields, file), again_post)).id
+        fields, file = {"roomId": room_id, "text": text}, (name, content, content_type)
+        return _threaded(lambda thread: self._post_form(fields | ({"parentId": thread} if thread else {}), file), parent_id)
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
         """Replace a message, card and all (10 times at most).
@@ -169,7 +169,9 @@ class Webex:
     def _post_form(self, fields: dict[str, str], file: tuple[str, bytes, str]) -> Json:
         # The SDK takes files from the disk only; same private session as in edit(), without its JSON content type.
         post = partial(self._api._session.post, "messages", headers={"Content-Type": None})  # noqa: SLF001
-        created: Json = post(data=fields, files={"files": file})
+        created = post(data=fields, files={"files": file})
+        if not isinstance(created, dict):
+            raise TypeError("not a JSON object")
         return created
 
     def _create_webhook(self, **fields: str) -> Json:
@@ -177,8 +179,10 @@ class Webex:
         return created
 
     def _read(self, url: str, largest: int) -> File:
-        # Same private session as in edit(): the SDK has no call for files.
-        with self._api._session.request("GET", url, 200, stream=True, allow_redirects=False) as response:  # noqa: SLF001
+        # Same private session as in edit(): the SDK has no call for files. It forgets an answer with an error without closing it.
+        with ExitStack() as answers:
+            hooks = {"response": lambda answer, **_: answers.push(answer)}
+            response = self._api._session.request("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)  # noqa: SLF001
             content = response.raw.read(largest + 1, decode_content=True)
             headers = EmailMessage()
             headers["Content-Disposition"] = response.headers.get("Content-Disposition", "attachment")
@@ -191,6 +195,8 @@ class Webex:
     def _api(self) -> WebexTeamsAPI:
         if self._made is None or self._made[0] != os.getpid():
             api = WebexTeamsAPI(self._access_token, self._api_url, single_request_timeout=TIMEOUT_S, wait_on_rate_limit=False)
+            _trust(api)
+            confine(api._session._req_session, self._api_url)  # noqa: SLF001  no public name, as in edit()
             self._made = (os.getpid(), api)
         return self._made[1]
 
@@ -207,6 +213,23 @@ def _get(call: Callable[[], T], *, fresh: bool = False) -> T:
         with attempt:
             return _retrying(call, again)
     raise AssertionError  # stamina ends by a return or by the error
+
+
+def _threaded(post: Callable[[str], Json], thread: str) -> str:
+    """Post in the thread, or below it where Webex does not take the thread: its root is gone, or is none (facts/webex.md 2)."""
+    try:
+        return Message.of(_retrying(lambda: post(thread), again_post)).id
+    except (WebexBadRequestError, WebexNotFoundError):
+        if not thread:
+            raise
+    return Message.of(_retrying(lambda: post(""), again_post)).id
+
+
+def _trust(api: WebexTeamsAPI) -> None:
+    """Trust SSL_CERT_FILE as all our other clients do; requests by itself knows only the other two."""
+    authority = os.environ.get("SSL_CERT_FILE")
+    if authority and not any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
+        api._session._req_session.verify = authority  # noqa: SLF001  no public name, as in edit()
 
 
 def _gone(call: Callable[[], object]) -> None:

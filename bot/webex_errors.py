@@ -10,7 +10,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from webexteamssdk import ApiError
 from webexteamssdk.exceptions import webexteamssdkException
 
-SDK_ERRORS = (webexteamssdkException, RequestException, HTTPError, ValueError, AttributeError, AssertionError)
+SDK_ERRORS = (webexteamssdkException, RequestException, HTTPError, ValueError, TypeError, AttributeError, AssertionError)
 RETRY_AFTER_S = 15.0
 LONGEST_WAIT_S = 60.0
 TOO_MANY_REQUESTS = 429

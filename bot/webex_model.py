@@ -70,7 +70,7 @@ class Action:
             message_id=text(data, "messageId"),
             person_id=text(data, "personId"),
             room_id=text(data, "roomId"),
-            inputs={str(key): as_text(value) for key, value in inputs.items()} if isinstance(inputs, Mapping) else {},
+            inputs={as_text(key): as_text(value) for key, value in inputs.items()} if isinstance(inputs, Mapping) else {},
             created=text(data, "created"),
         )
 
@@ -146,7 +146,11 @@ def text(data: Mapping[str, Any], key: str) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A JSON value as text: true is ``true``, null is empty, and a list or an object stays JSON."""
+    """A JSON value as text: true is ``true``, null is empty, and a list or an object stays JSON.
+
+    JSON can hold half a surrogate pair, which nothing after this can write down: it becomes a question mark.
+    """
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    found = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return found.encode("utf-8", "replace").decode()

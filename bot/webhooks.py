@@ -102,7 +102,7 @@ def _sign(body: bytes, secret: str) -> bytes:
 def _parse(body: bytes) -> Mapping[str, Any]:
     try:
         envelope = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest from None
     if not isinstance(envelope, dict):
         raise BadRequest
@@ -132,5 +132,6 @@ def _enqueue(queue: Queue, event: Event) -> None:
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
+    """A text of the event; half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark."""
     value = data.get(key)
-    return value if isinstance(value, str) else ""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -1,6 +1,7 @@
 """The worker: four RQ workers, RQ's scheduler and the timers, each a process, under one supervisor (facts/parts.md B).
 
-Four, so that a long job never keeps a command waiting. Jobs may run twice; nothing may happen twice.
+Four, so that a long job never keeps a command waiting; two of them draw no cards, so that a slow Webex does not either.
+Jobs may run twice; nothing may happen twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rq.job import Job
 from rq.scheduler import RQScheduler
 
 from bot import redis_server
-from bot.queue import MAINTENANCE_S, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
+from bot.queue import CARDS, MAINTENANCE_S, NAME, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
 from bot.settings import BotSettings
 from bot.subscriptions import WATCH_S, Subscriptions
 from bot.supervisor import Role, Supervisor
@@ -25,7 +26,8 @@ from bot.timers import Timers
 from bot.warm import preload
 from bot.webex import Webex
 
-WORKERS = 4
+WORKERS = ((NAME, CARDS), (NAME, CARDS), (NAME,), (NAME,))
+"""The queues of each worker, the first one first."""
 MONITORING_S = 5
 WORKER_TTL_S = 20
 """RQ waits for a job for 15 seconds less than this, and looks for lost jobs in between."""
@@ -35,7 +37,12 @@ log = structlog.get_logger(__name__)
 
 
 class BotWorker(Worker):
-    """An RQ worker whose death is noticed in about 13 seconds; RQ's own default is 808 (facts/parts.md B, SIGKILL recovery)."""
+    """An RQ worker whose death is noticed in about 13 seconds; RQ's own default is 808 (facts/parts.md B, SIGKILL recovery).
+
+    While Redis is away it looks for it every 2 seconds; RQ's own waits for up to a minute.
+    """
+
+    max_connection_wait_time = 2.0
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """How long a job counts as running without a sign of life: two missed beats and a little, in seconds."""
@@ -77,20 +84,22 @@ def main(settings: BotSettings, timers: Timers | None = None) -> int:
     Without REDIS_URL, and where nothing answers at the usual port, the embedded Redis is one more child.
     """
     preload()
-    timers = timers or Timers()
-    timers.every(WATCH_S, _Webhooks(settings))
-    roles = [Role(f"worker {number}", partial(work, settings.redis_url)) for number in range(1, WORKERS + 1)]
-    roles += [Role("scheduler", partial(schedule, settings.redis_url)), Role("timers", partial(_tick, settings.redis_url, timers))]
+    watch = Timers()
+    watch.every(WATCH_S, _Webhooks(settings))
+    url = settings.redis_url
+    roles = [Role(f"worker {number}", partial(work, url, queues)) for number, queues in enumerate(WORKERS, 1)]
+    roles += [Role("scheduler", partial(schedule, url)), Role("timers", partial(_tick, url, timers or Timers()))]
+    roles.append(Role("webhooks", partial(_tick, url, watch)))  # waits for Webex, and nothing waits for it
     if settings.embedded_redis and not redis_server.answers():
         roles.append(Role("redis", redis_server.main, last=True))
     return Supervisor(tuple(roles)).run()
 
 
-def work(redis_url: str, *, burst: bool = False) -> int:
-    """Be one RQ worker until SIGTERM, or in a burst until the queue is empty."""
+def work(redis_url: str, queues: tuple[str, ...] = (NAME, CARDS), *, burst: bool = False) -> int:
+    """Be one RQ worker until SIGTERM, or in a burst until its queues are empty."""
     redis = wait_for_redis(redis_url)
     worker = BotWorker(
-        [make_queue(redis)],
+        [make_queue(redis, name) for name in queues],
         connection=redis,
         job_class=SafeJob,
         queue_class=SafeQueue,

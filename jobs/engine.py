@@ -10,26 +10,31 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import structlog
 
 from jobs.clock import now
 from jobs.listener import Listener
-from jobs.microsoft.errors import AlreadyThere, CloudError, SignInNeeded
+from jobs.microsoft import calls
+from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, Said, SignInNeeded, Unreadable
+from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Change, Finding, State, Turn, Words
 from jobs.run import Event, Kind, Run
 from jobs.step import Context, Step
-from jobs.trouble import SETTLES_FOR, finding_of, settles
+from jobs.trouble import NEEDS_SIGN_IN, SETTLES_FOR, finding_of, refused, settles
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 SETTLE_S = (0.2, 0.5, 1, 2, 4)
 """Pauses between reads after a write, in seconds, while the worker waits; a directory that needs longer parks the run."""
 PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds; with those above the back-off of facts/microsoft.md section 7."""
+ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""How code trips over something that is missing, or is of another kind."""
 TICK_S = 0.5
 QUIET_S = 1
 NOTHING_YET = Words("seen.nothing_yet")
@@ -48,9 +53,12 @@ class Engine:
     steps: Mapping[str, Step]
     listener: Listener
     holds: Callable[[], bool]
+    _seen_now: list[Event] = field(default_factory=list)
 
     async def look(self) -> None:
         """Inspect every automatic step, in the order of their needs, and record the plan that follows.
+
+        A second time, inspect what could not be seen and is due again, with what hung on it.
 
         Raises:
             SignInNeeded: no cloud can be asked before somebody signs in again.
@@ -58,7 +66,13 @@ class Engine:
         """
         self.ctx.looking = True
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        await self._walk(automatic, self._look_at, met=lambda run, name: name in run.findings)
+        again = {name for name, finding in self.ctx.run.findings.items() if due(finding) or finding.seen == NOTHING_YET}
+
+        async def look_at(step: Step) -> None:
+            await self._look_at(step)
+            again.discard(step.name)
+
+        await self._walk(automatic, look_at, met=lambda run, name: name in run.findings and name not in again)
         self.ctx.looking = False
         changes = planned(self.steps, self.ctx)
         self._append(Event(Kind.PLANNED, now(), data={"plan": digest(changes)}, changes=changes))
@@ -75,10 +89,19 @@ class Engine:
     async def check(self, allowed: Collection[Access]) -> None:
         """Inspect everything that may be looked at, and change nothing; what may not is skipped, with the reason.
 
+        Every finding says with which access it was seen.
+
         Raises:
             LeaseLostError: another worker has the run.
         """
+        self._leave_out([step for step in self.steps.values() if access_to(step, allowed) is None])
         await self._walk(self.steps, lambda step: self._check(step, allowed), met=lambda run, name: name in run.findings)
+
+    def _leave_out(self, steps: Sequence[Step]) -> None:
+        """All at once: one by one they would hold up the first finding that somebody waits for."""
+        left = [step for step in steps if step.name not in self.ctx.run.findings]
+        if left:
+            self._append(*(Event(Kind.FOUND, now(), step=step.name, finding=step.skipped(NEEDS_SIGN_IN)) for step in left))
 
     async def _walk(self, steps: Mapping[str, Step], work: Callable[[Step], Awaitable[None]], met: Callable[[Run, str], bool]) -> None:
         """Start each step once its needs are met; one that did not settle is tried again when something else has moved."""
@@ -96,6 +119,7 @@ class Engine:
                 for task in done:
                     del tasks[task]
                     task.result()
+                self._save_seen()
         finally:
             for task in tasks:
                 task.cancel()
@@ -110,30 +134,32 @@ class Engine:
             if not run.ended
             and step.name not in busy
             and not met(run, step.name)
+            and not too_early(run, step.name)
             and all(met(run, need) for need in step.needs if need in steps)
             and tried.get(step.name) != moves(step, run)
         ]
 
     async def _look_at(self, step: Step) -> None:
         if all(self.ctx.run.settled(need) for need in step.needs if need in self.steps):
-            self._found(step, await self._inspect(step))
+            self._saw(step, await self._inspect(step))
         else:
-            self._found(step, step.wrong(NOTHING_YET))
+            self._saw(step, step.wrong(NOTHING_YET))
 
     async def _check(self, step: Step, allowed: Collection[Access]) -> None:
         found = self.ctx.run.findings
         unmet = [need for need in step.needs if need in self.steps and not _tells(found[need])]
-        if step.access not in allowed:
-            self._found(step, step.skipped(Words("skipped.needs_sign_in")))
-        elif unmet:
-            self._found(step, step.skipped(Words("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
+        if unmet:
+            self._saw(step, step.skipped(Words("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
         else:
-            self._found(step, await self._seen(step))
+            access = access_to(step, allowed)
+            self._saw(step, replace(await self._seen(step, access), access=access))
 
-    async def _seen(self, step: Step) -> Finding:
+    async def _seen(self, step: Step, access: Access | None) -> Finding:
         try:
-            return await step.inspect(self.ctx)
+            return await self._look_into(step)
         except CloudError as error:
+            if access is Access.APP and isinstance(error, NotAllowed | SignInNeeded):
+                return refused(step, error)
             return finding_of(step, error, self.ctx.run)
 
     async def _advance(self, step: Step) -> None:
@@ -169,14 +195,16 @@ class Engine:
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         self._append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=changes))
         try:
-            await self._patiently(step, lambda: step.apply(self.ctx, finding))
+            with calls.noted() as made:
+                await self._patiently(step, lambda: step.apply(self.ctx, finding))
         except AlreadyThere:
             pass  # somebody, perhaps an earlier try of ours, has made it: inspect decides
-        except SignInNeeded:
-            raise
         except CloudError as error:
+            self.ctx.store.not_changed(self.ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)})
+            if isinstance(error, SignInNeeded):
+                raise
             return step.trouble(self.ctx, error) or self._stopped(step, error)
-        self._append(Event(Kind.CHANGED, now(), step=step.name))
+        self._append(Event(Kind.CHANGED, now(), step=step.name, data={"calls": "; ".join(made)} if made else {}))
         return await self._prove(step)
 
     async def _prove(self, step: Step) -> Finding:
@@ -190,7 +218,9 @@ class Engine:
 
     def _replicating(self, step: Step) -> bool:
         """Whether the change was made within the last five minutes, so that a read that does not show it may be stale."""
-        made = self.ctx.run.changed.get(step.name)
+        made, anew = self.ctx.run.changed.get(step.name), self.ctx.run.answers.get(step.anew)
+        if made is not None and made.done is not None and anew is not None and anew.at > made.done:
+            return False
         return made is not None and made.done is not None and now() - made.done < SETTLES_FOR
 
     def _later(self, step: Step) -> Finding:
@@ -203,6 +233,20 @@ class Engine:
             raise
         except CloudError as error:
             return self._stopped(step, error)
+
+    async def _look_into(self, step: Step) -> Finding:
+        """What the step finds. One that trips over an answer of another shape than the documents promise says nothing, and stops no other.
+
+        Only in a check: a setup that could not go on anyway ends with a reference instead (:func:`jobs.setup.advance`).
+
+        Raises:
+            CloudError: as for :meth:`jobs.step.Step.inspect`.
+        """
+        try:
+            return await step.inspect(self.ctx)
+        except ODD as odd:
+            log.exception("an answer that the step cannot read", run=self.ctx.run.id)
+            raise Unreadable("answer_unreadable", Said("answer", message=type(odd).__name__)) from odd
 
     def _stopped(self, step: Step, error: CloudError) -> Finding:
         return self._later(step) if settles(error, self.ctx.run) else finding_of(step, error, self.ctx.run)
@@ -227,10 +271,19 @@ class Engine:
     def _found(self, step: Step, finding: Finding) -> None:
         self._append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
 
-    def _append(self, event: Event) -> None:
+    def _saw(self, step: Step, finding: Finding) -> None:
+        """As :meth:`_found`, where nothing is changed: what is seen at the same moment is saved at once."""
+        self._seen_now.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
+
+    def _save_seen(self) -> None:
+        if self._seen_now:
+            self._append(*self._seen_now)
+            self._seen_now.clear()
+
+    def _append(self, *events: Event) -> None:
         if not self.holds():
             raise LeaseLostError
-        self.ctx.store.append(self.ctx.run.id, event)
+        self.ctx.store.append(self.ctx.run.id, *events)
         self._refresh()
         self.listener.changed(self.ctx.run.id)
 
@@ -263,6 +316,26 @@ def moves(step: Step, run: Run) -> object:
     return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id
 
 
+def due(finding: Finding) -> bool:
+    """Whether the time has come at which it was to be looked at again."""
+    return finding.until is not None and finding.until <= now()
+
+
+def too_early(run: Run, step: str) -> bool:
+    """Whether the step waits until a cloud may be asked again: what wakes the run for another step's sake does not ask it sooner."""
+    found = run.findings.get(step)
+    return found is not None and found.state is State.UNKNOWN and found.until is not None and not due(found)
+
+
+def access_to(step: Step, allowed: Collection[Access]) -> Access | None:
+    """With what a step is looked at: nothing where that is enough, else a sign-in, else the bot's own access where that can be enough."""
+    if step.access is Access.NONE:
+        return Access.NONE
+    if Access.ADMIN in allowed:
+        return Access.ADMIN
+    return Access.APP if Access.APP in allowed and app_may_read(step.reads) else None
+
+
 def _tells(finding: Finding) -> bool:
     """Whether what was found is enough to look further: it holds, or it is there at all, with its ids, though not as it should be."""
-    return finding.state in {State.OK, State.WARNING} or bool(finding.facts and finding.state is State.WRONG)
+    return finding.state in {State.OK, State.WARNING} or bool(finding.facts and finding.state in {State.WRONG, State.SKIPPED})

@@ -109,7 +109,8 @@ class Finding:
 
     ``facts`` are values that later steps need (object ids, the UPN): they are public within the run and never secret.
     ``cause`` is a cause code (:mod:`jobs.microsoft.errors`); the remedy's text is looked up by it.
-    ``until`` is when to look again, for a finding that waits for time.
+    ``until`` is when to look again, for a finding that waits for time. ``access`` is with what a check looked; None where it did not.
+    ``values`` are what the step would change, as they were at this look: by them ``/undo`` tells whose a value is, and puts it back.
     """
 
     step: str
@@ -121,6 +122,8 @@ class Finding:
     waiting_for: Turn | None = None
     until: datetime | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    access: Access | None = None
+    values: dict[str, str] = field(default_factory=dict)
 
 
 class Scope(StrEnum):

@@ -36,16 +36,17 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?i)(\bbearer\s+){_PLAIN_WORDS}[^\s\x01]+", rf"\1{GONE}"),
         (rf"(?i)(\b(?:basic|auth\s+(?:xoauth2|oauthbearer|plain|login))\s+){_PLAIN_WORDS}[\w.~+/=-]{{8,}}", rf"\1{GONE}"),
         (r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}[.,;)]*(?:[\s&]|$))[^\s&]+", rf"\1{GONE}"),
-        (r"(?i)\b((?:ESTSAUTH\w*|ESTSSC|esctx[\w-]*|buid|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+", rf"\1{GONE}"),
-        (r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
+        (r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+", rf"\1{GONE}"),
+        (r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]+://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
         (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the head of one
         (r"dXNlcj[\w+/-]{8,}={0,2}", GONE),  # "user=" in Base64: the answer to AUTH XOAUTH2
         (r"\w{2,4}[QRq]~[\w~.-]{20,}", GONE),  # the Value of a client secret (facts/microsoft.md 1.2)
     )
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
-_BASE64_LINES = re.compile(r"(?:[A-Za-z0-9+/_-]{16,}[ \t]*\r?\n[ \t>]*)+[A-Za-z0-9+/_-]{2,}={0,2}")
-_PERCENT = re.compile(r"""[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")
+# What could begin anywhere in a long word begins at its beginning only, or the time would grow with the square of its length.
+_BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{16,}[ \t]*\r?\n[ \t>]*)+[A-Za-z0-9+/_-]{2,}={0,2}")
+_PERCENT = re.compile(r"""(?<![^\s"'<>])[^\s"'<>]*%[0-9A-Fa-f]{2}[^\s"'<>]*""")
 _LONG_WORD = re.compile(rf"(?<![A-Za-z0-9_~+/=-])[A-Za-z0-9_~+/=-]{{{OPAQUE},}}(?![A-Za-z0-9_~+/=-])(?!@)")
 _IDS = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|Y2lzY29zcGFyazov[\w-]+")
 _KEYS = re.compile(rf"(?i)(?:{_NAMES}|secret|authorization|(?:set-)?cookie|token|tokens)", re.ASCII)

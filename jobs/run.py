@@ -2,7 +2,7 @@
 
 Nobody ever writes a run's state. Whoever has something to say (the engine, a card answer, a browser's callback) appends an
 event; :func:`fold` reads the list from the start and says where the run stands. So two writers cannot overwrite each other,
-a worker may die between any two events, and the history is the audit trail.
+a worker may die between any two events, and the history is what the audit trail (:mod:`jobs.audit`) is made of.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
 
 
 class Kind(StrEnum):
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     DETAILS = "details"
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
+    READABLE = "readable"
     PLANNED = "planned"
     APPROVED = "approved"
     RUNNING = "running"
@@ -36,6 +37,29 @@ class Kind(StrEnum):
     FAILED = "failed"
     FINISHED = "finished"
     CHECKED = "checked"
+    RECALLED = "recalled"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Kind:  # noqa: ARG003  the enum module calls it so
+        """What a newer version wrote and this one does not know: nothing follows from it."""
+        return cls.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the runs of a channel changed through one step, for an undo.
+
+    ``was`` are the step's values (:class:`jobs.model.Finding`) before the first of these runs, ``before`` the same in words;
+    ``left`` are the values that the last of them read back, empty where it ended before that. ``change`` is the last run's line.
+    """
+
+    step: str
+    change: Change
+    before: Words
+    was: dict[str, str]
+    left: dict[str, str]
+    runs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +76,7 @@ class Event:
     channel: Channel | None = None
     account: Account | None = None
     person: Person | None = None
+    past: tuple[Past, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +108,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A change that was begun (``done`` None) or made, and what inspect had seen before it."""
+    """A change that was begun (``done`` None) or made, what inspect had seen before it, and the values that it read back after it."""
 
     changes: tuple[Change, ...]
     before: Finding
     begun: datetime
     done: datetime | None = None
+    left: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +122,7 @@ class Run:
     """Where a run stands.
 
     ``place`` is where it was asked for, in words that only the conversation understands.
-    ``version`` is the number of events behind it.
+    ``version`` is the number of events behind it. ``past`` and ``known`` are what an undo has of the runs before it.
     """
 
     id: str
@@ -118,18 +144,20 @@ class Run:
     problems: dict[str, Problem] = field(default_factory=dict)
     resumed: int = 0
     checked: datetime | None = None
+    past: dict[str, Past] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
     version: int = 1
     ended: str = ""
     ended_at: datetime | None = None
 
     @property
     def kind(self) -> str:
-        """``setup`` or ``check``."""
+        """``setup``, ``check``, ``fix`` or ``undo``."""
         return self.place.get("kind", "setup")
 
     def fact(self, name: str) -> str:
         """A value that some step found (an object id, the UPN), or the empty string."""
-        return next((f.facts[name] for f in self.findings.values() if f.facts.get(name)), "")
+        return next((f.facts[name] for f in self.findings.values() if f.facts.get(name)), self.known.get(name, ""))
 
     def settled(self, step: str) -> bool:
         """Whether the step needs nothing more: it holds, or it was left out with a reason."""
@@ -149,16 +177,20 @@ class Run:
         )
 
 
+class RunGoneError(LookupError):
+    """There is no such run: there never was, it was deleted, or Redis came back without its data."""
+
+
 def fold(run_id: str, events: Iterable[Event]) -> Run:
     """The run that follows from its events.
 
     Raises:
-        LookupError: there are no events, so there is no such run.
+        RunGoneError: there are no events.
     """
     events = iter(events)
     first = next(events, None)
     if first is None or first.channel is None or first.person is None:
-        raise LookupError(run_id)
+        raise RunGoneError(run_id)
     return onto(Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data), events)
 
 
@@ -167,6 +199,11 @@ def onto(run: Run, events: Iterable[Event]) -> Run:
     for event in events:
         run = replace(_NEXT[event.kind](run, event), version=run.version + 1)
     return run
+
+
+def undid(run: Run) -> bool:
+    """Whether an undo has put anything back, so that the channel is no longer what it was."""
+    return any(run.findings[name].state is State.OK for name in run.past if name in run.findings)
 
 
 def _details(run: Run, event: Event) -> Run:
@@ -181,6 +218,13 @@ def _signed_in(run: Run, event: Event) -> Run:
 
 def _signed_out(run: Run, event: Event) -> Run:
     return replace(run, account=None, problems={**run.problems, "sign_in": _problem(event)} if event.data else run.problems)
+
+
+def _readable(run: Run, event: Event) -> Run:
+    """The tenant lets the bot read by itself: what a check had to leave out is looked at, unless somebody is signed in anyway."""
+    run = replace(run, problems=_without(run.problems, "app_access"))
+    run = replace(run, answers={**run.answers, "app_access": Answer("granted", event.by, event.at)})
+    return run if run.account else replace(run, findings={}, waits={}, checked=None)
 
 
 def _planned(run: Run, event: Event) -> Run:
@@ -208,7 +252,16 @@ def _found(run: Run, event: Event) -> Run:
         found_at={**run.found_at, event.step: event.at},
         waits={**run.waits, event.step: waits},
         running=run.running - {event.step},
+        changed=_read_back(run.changed, event.finding),
     )
+
+
+def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Changed]:
+    """The first look that finds a change in force says how it was left; what a later one sees may be somebody else's doing."""
+    made = changed.get(finding.step)
+    if made is None or made.left or finding.state is not State.OK:
+        return changed
+    return {**changed, finding.step: replace(made, left=finding.values)}
 
 
 def _changing(run: Run, event: Event) -> Run:
@@ -216,7 +269,7 @@ def _changing(run: Run, event: Event) -> Run:
         return run
     earlier = run.changed.get(event.step)
     change = Changed(event.changes, earlier.before if earlier else event.finding, event.at)
-    return replace(run, changed={**run.changed, event.step: change})
+    return replace(run, changed={**run.changed, event.step: change}, running=run.running | {event.step})
 
 
 def _changed(run: Run, event: Event) -> Run:
@@ -260,6 +313,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.DETAILS: _details,
     Kind.SIGNED_IN: _signed_in,
     Kind.SIGNED_OUT: _signed_out,
+    Kind.READABLE: _readable,
     Kind.PLANNED: _planned,
     Kind.APPROVED: _approved,
     Kind.RUNNING: _running,
@@ -273,5 +327,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.CANCELLED: _ended,
     Kind.FAILED: _ended,
     Kind.FINISHED: _ended,
+    Kind.UNKNOWN: lambda run, _: run,
     Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset()),
+    Kind.RECALLED: lambda run, event: replace(run, past={past.step: past for past in event.past}, known=event.data),
 }

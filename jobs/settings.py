@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
@@ -12,7 +14,13 @@ DEFAULTS = {
     "MICROSOFT_GRAPH_URL": "https://graph.microsoft.com",
     "EXCHANGE_ADMIN_URL": "https://outlook.office365.com",
     "SMTP_SERVER": "smtp.office365.com:587",
+    "WEBEX_STATUS_URL": "https://status.webex.com",
 }
+SUBMISSION_PORT = 587
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this machine: a cloud that runs here may call itself by any of them."""
+TOGETHER = (("CONNECT_API_URL", "CONNECT_SERVICE_KEY"), ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"))
+"""Settings that say nothing one without the other."""
 REQUIRED = {
     "PUBLIC_URL": "the https address at which Webex and browsers reach this bot",
     "MICROSOFT_CLIENT_ID": "the Application (client) ID of the bot's own Entra app",
@@ -44,6 +52,12 @@ class Settings:
     smtp_server: str = DEFAULTS["SMTP_SERVER"]
     probe_smtp_url: str = field(default="", repr=False)
     probe_from: str = ""
+    status_url: str = DEFAULTS["WEBEX_STATUS_URL"]
+    connect_url: str = ""
+    connect_key: str = field(default="", repr=False)
+    contact_center_url: str = ""
+    contact_center_token: str = field(default="", repr=False)
+    contact_center_org: str = ""
 
     @property
     def callback(self) -> str:
@@ -55,6 +69,13 @@ class Settings:
         """Whether the bot can send the test mail of V1 itself."""
         return bool(self.probe_smtp_url and self.probe_from)
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that the bot may ask over HTTP; it is sent to no other (CHECKLIST A7)."""
+        urls = (self.login_url, self.graph_url, self.exchange_url, self.status_url, self.connect_url, self.contact_center_url)
+        hosts = frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
+        return hosts | LOOPBACK if hosts & LOOPBACK else hosts
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Read the environment.
@@ -62,8 +83,9 @@ class Settings:
         Raises:
             BadSettings: something required is missing, or a key is no Fernet key.
         """
-        values = {**DEFAULTS, **{name: value for name, value in env.items() if value}}
-        problems = tuple(f"{name} is not set: {how}" for name, how in REQUIRED.items() if not values.get(name)) + _bad_keys(values)
+        values = {**DEFAULTS, **{name: value.strip() for name, value in env.items() if value.strip()}}
+        problems = tuple(f"{name} is not set: {how}" for name, how in REQUIRED.items() if not values.get(name))
+        problems += _bad_keys(values) + _halves(values) + _bad_server(values["SMTP_SERVER"])
         if problems:
             raise BadSettings(problems)
         return cls(
@@ -73,16 +95,48 @@ class Settings:
             microsoft_client_secret=values["MICROSOFT_CLIENT_SECRET"],
             encryption_keys=_list(values["ENCRYPTION_KEYS"]),
             login_url=values["MICROSOFT_LOGIN_URL"].rstrip("/"),
-            graph_url=values["MICROSOFT_GRAPH_URL"].rstrip("/"),
-            exchange_url=values["EXCHANGE_ADMIN_URL"].rstrip("/"),
-            smtp_server=values["SMTP_SERVER"],
+            graph_url=_base(values["MICROSOFT_GRAPH_URL"], "/v1.0"),
+            exchange_url=_base(values["EXCHANGE_ADMIN_URL"], "/adminapi"),
+            smtp_server=_with_port(values["SMTP_SERVER"]),
             probe_smtp_url=values.get("PROBE_SMTP_URL", ""),
-            probe_from=values.get("PROBE_FROM", ""),
+            probe_from=parseaddr(values.get("PROBE_FROM", ""))[1],
+            status_url=values["WEBEX_STATUS_URL"].rstrip("/"),
+            connect_url=_base(values.get("CONNECT_API_URL", ""), "/v2"),
+            connect_key=values.get("CONNECT_SERVICE_KEY", ""),
+            contact_center_url=values.get("CONTACT_CENTER_URL", "").rstrip("/"),
+            contact_center_token=values.get("CONTACT_CENTER_TOKEN", ""),
+            contact_center_org=values.get("CONTACT_CENTER_ORG_ID", ""),
         )
 
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _base(url: str, below: str) -> str:
+    """The address without what is put below it here, which many documents write along with it."""
+    return url.partition(below)[0].rstrip("/")
+
+
+def _with_port(server: str) -> str:
+    """``host:port``: the port of submission where none is named, and without a scheme."""
+    address = urlsplit(f"//{server.rpartition('://')[2]}")
+    return address.netloc if address.port else f"{address.netloc.rstrip(':')}:{SUBMISSION_PORT}"
+
+
+def _bad_server(server: str) -> tuple[str, ...]:
+    try:
+        good = bool(urlsplit(f"//{_with_port(server)}").hostname)
+    except ValueError:
+        good = False
+    return () if good else (f"SMTP_SERVER is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",)
+
+
+def _halves(values: Mapping[str, str]) -> tuple[str, ...]:
+    pairs = [*TOGETHER, *(pair[::-1] for pair in TOGETHER)]
+    return tuple(
+        f"{name} is not set, but {other} is: set both or none" for name, other in pairs if values.get(other) and not values.get(name)
+    )
 
 
 def _bad_keys(values: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,12 +12,12 @@ from datetime import timedelta
 import structlog
 from redis.exceptions import RedisError
 
-from jobs import check, session
+from jobs import check, rounds, session
 from jobs.clock import now
-from jobs.engine import NOTHING_YET, Engine, LeaseLostError
+from jobs.engine import NOTHING_YET, Engine, LeaseLostError, due
 from jobs.microsoft.errors import Said, SignInNeeded
 from jobs.model import Finding, State
-from jobs.run import Event, Kind, Run
+from jobs.run import Event, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
 from jobs.store import LEASE_S, Lease
@@ -44,6 +44,9 @@ def advance(run_id: str) -> None:
             conclude(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
         except LeaseLostError:
             return
+        except RunGoneError:
+            log.warning("no such run", run=run_id)
+            runtime.store.forget_due(run_id)
         except RedisError:
             log.warning("Redis is away; the run goes on when it is back", run=run_id)
             raise  # no mistake of the run's: it stands on the due list
@@ -59,7 +62,7 @@ async def _advance(runtime: Runtime, lease: Lease, run_id: str) -> int:
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    work = check.look if run.kind == "check" else _carry_on
+    work = {"check": check.look, "round": rounds.look}.get(run.kind, _carry_on)
     async with _renewing(lease) as holding:
         return await work(runtime, run, lambda: holding.held)
 
@@ -78,13 +81,18 @@ async def _carry_on(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 
 
 async def _work(engine: Engine) -> None:
-    if engine.ctx.run.plan is None:
+    if engine.ctx.run.plan is None or _could_see_more(engine.ctx.run):
         await engine.look()
     run = engine.ctx.run
-    if not run.approvals and run.findings["tenant"].state is State.WRONG:
+    if not run.approvals and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG:
         raise SignInNeeded("wrong_tenant", Said("entra", code=run.channel.domain))
     if run.plan is not None and (run.approvals or not (run.plan.changes or blocked(run))):
         await engine.make()
+
+
+def _could_see_more(run: Run) -> bool:
+    """Whether something that keeps the plan from being approved is due to be looked at again."""
+    return not run.approvals and any(due(run.findings[name]) for name in blocked(run))
 
 
 def blocked(run: Run) -> tuple[str, ...]:
@@ -104,7 +112,7 @@ def _stops(finding: Finding) -> bool:
 def conclude(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
     run, store = runtime.store.load(run_id), runtime.store
-    times = [finding.until for finding in run.findings.values() if finding.until]
+    times = [finding.until for finding in run.findings.values() if finding.until and not run.checked]
     if run.kind != "check" and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
         store.end(run, Event(Kind.FINISHED, now()))
         session.forget(runtime, run_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -17,8 +17,9 @@ from jobs.mail.trace import Trace
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
+from jobs.microsoft.shared import SharedReads
 from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Turn, Words
-from jobs.run import Run
+from jobs.run import Past, Run
 from jobs.settings import Settings
 from jobs.store import Store
 from jobs.vault import Vault
@@ -26,7 +27,10 @@ from jobs.vault import Vault
 
 @dataclass(slots=True)
 class Context:
-    """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event."""
+    """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event.
+
+    ``access`` is with whose eyes Microsoft is seen; ``once`` are reads that several channels of one round make once.
+    """
 
     run: Run
     settings: Settings
@@ -36,6 +40,8 @@ class Context:
     exchange: CmdletRunner
     trace: Callable[[], Trace]
     looking: bool = False
+    access: Access = Access.ADMIN
+    once: SharedReads = field(default_factory=SharedReads)
 
     @property
     def channel(self) -> Channel:
@@ -58,7 +64,8 @@ class Step(ABC):
     this one is changed. ``reads`` and ``writes`` are the permissions it takes, machine-readable (docs/permissions.md is made
     of them). ``automatic`` is false for what only a person can do or prove: such a step is no part of a plan. ``free`` is true for
     a step whose :meth:`apply` changes nothing in the tenant and needs no approval. ``asks`` names a question that must be answered
-    before the step is changed, beside the approval. ``line`` names the step in whose line of the progress card this one is shown.
+    before the step is changed, beside the approval, ``anew`` one whose answer asks for the change once more. ``line`` names the
+    step in whose line of the progress card this one is shown.
 
     For ``/check``: ``checked`` says that it is looked at there, ``access`` what that takes, ``station`` where on its way the mail
     stops if it does not hold; one that is not ``essential`` only warns. ``because`` are facts that may explain it, ``explains`` the
@@ -76,6 +83,7 @@ class Step(ABC):
     automatic: ClassVar[bool] = True
     free: ClassVar[bool] = False
     asks: ClassVar[str] = ""
+    anew: ClassVar[str] = ""
     line: ClassVar[str] = ""
     checked: ClassVar[bool] = False
     essential: ClassVar[bool] = True
@@ -104,6 +112,43 @@ class Step(ABC):
             CloudError: as for :meth:`inspect`.
         """
         raise NotImplementedError
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """Whether what the channel's runs changed is back as it was: ok; wrong where :meth:`undo` would put it back.
+
+        A warning where somebody else has changed it since, skipped where it cannot or must not be put back: both stay as they are.
+
+        Raises:
+            CloudError: as for :meth:`inspect`.
+        """
+        return self.skipped(Words(f"skipped.undo_{self.name}"))
+
+    def undo_command(self, ctx: Context, past: Past) -> str:
+        """What :meth:`undo` does, in PowerShell or Graph, for the plan."""
+        raise NotImplementedError
+
+    async def undo(self, ctx: Context, past: Past) -> None:
+        """Put back what was there, or remove what was made. Safe to repeat, as :meth:`apply` is.
+
+        Raises:
+            CloudError: as for :meth:`inspect`.
+        """
+        raise NotImplementedError
+
+    def compared(self, past: Past, values: dict[str, str], seen: str) -> Finding:
+        """For :meth:`undone`: the values as they are now (``seen`` in words), against how they were and how the runs left them.
+
+        Some as they were and the others as the runs left them is an undo that was cut off halfway, not somebody else's change.
+        """
+        if values == past.was:
+            return self.ok(Words("seen.undo_back", {"seen": seen}))
+        if past.left and any(value not in {past.left.get(name), past.was.get(name)} for name, value in values.items()):
+            return self.left_alone(Words("seen.undo_changed_since", {"seen": seen}))
+        return self.wrong(past.change.after)
+
+    def left_alone(self, seen: Words) -> Finding:
+        """For :meth:`undone`: somebody else has changed it since, so it stays."""
+        return Finding(self.name, State.WARNING, seen=seen)
 
     def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
         """What an error of :meth:`apply` means where this step knows better than the engine."""

@@ -6,25 +6,32 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import LockError
 from redis.lock import Lock
 
-from jobs import codec
+from jobs import codec, locks
+from jobs.audit import Along, Trail
+from jobs.audit_facts import About, fact, facts_of, loud
 from jobs.clock import now
 from jobs.model import Channel, Person
-from jobs.run import Event, Kind, Run, fold, onto
+from jobs.run import Event, Kind, Run, RunGoneError, fold, onto, undid
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LEASE_S = 12
 CLAIM_S = 5
 CHECK_KEPT_S = 30 * 24 * 3600
 """How long a check's history is kept, in seconds."""
+ABOUT_S = 90 * 24 * 3600
+"""How long the audit trail knows what a run is about after the run's last event, in seconds."""
+LONGEST_PAUSE_S = 3600
+"""The longest time for which anything is put off, in seconds."""
 DUE = "runs:due"
 OPEN = "runs:open"
 
@@ -49,8 +56,9 @@ class AlreadyRunningError(Exception):
 class Store:
     """All that is kept about runs. Raises redis.RedisError where Redis is away."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, keys: Sequence[str] = ()) -> None:
         self.redis = redis
+        self.audit = Trail(redis, keys)
 
     def open(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
         """Begin a run, claimed by its mailbox, or by where it was asked for while the mailbox is not known (:meth:`claim`).
@@ -63,10 +71,11 @@ class Store:
         self.append(run_id, Event(Kind.OPENED, now(), by=requester.email, data=place, channel=channel, person=requester))
         try:
             self.claim(channel.mailbox or place.get("message", run_id), run_id)
-        except AlreadyRunningError:
+        except AlreadyRunningError as busy:
             self.redis.zrem(OPEN, run_id)
             self.redis.zrem(DUE, run_id)
-            self.redis.delete(f"run:{run_id}:events")
+            self.redis.delete(f"run:{run_id}:events", f"run:{run_id}:about")
+            self.audit.add(fact("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
         self.redis.zadd(f"space:{place.get('room', '')}:runs", {run_id: now().timestamp()})
         return self.load(run_id)
@@ -82,16 +91,24 @@ class Store:
             if holder not in {"", run_id} and self._is_open(holder):
                 raise AlreadyRunningError(holder)
             self.redis.set(f"channel:{mailbox}:run", run_id)
+            if "@" in mailbox:
+                self.redis.zadd(f"channel:{mailbox}:runs", {run_id: now().timestamp()}, nx=True)
 
     def append(self, run_id: str, *events: Event) -> None:
         """Add to the run's history; the events of one call land together.
 
         The run is due a little later, in the same transaction: whoever dies before a worker has it from the queue is made up for.
+
+        Raises:
+            RunGoneError: there is no such run, and this is not the beginning of one.
         """
-        with self.redis.pipeline() as both:
-            both.rpush(f"run:{run_id}:events", *(codec.dump(event) for event in events))
-            both.zadd(DUE, {run_id: _later()}, lt=True)
-            both.execute()
+
+        def along(pipe: Pipeline) -> None:
+            push = pipe.rpush if events[0].kind is Kind.OPENED else pipe.rpushx
+            push(f"run:{run_id}:events", *(codec.dump(event).decode() for event in events))
+            pipe.zadd(DUE, {run_id: _later()}, lt=True)
+
+        self._save(run_id, events, along)
 
     def events(self, run_id: str) -> tuple[Event, ...]:
         """The run's history, oldest first; empty where there is no such run."""
@@ -101,7 +118,7 @@ class Store:
         """Where the run stands.
 
         Raises:
-            LookupError: there is no such run.
+            RunGoneError: there is no such run.
         """
         return fold(run_id, self.events(run_id))
 
@@ -117,23 +134,28 @@ class Store:
         """Append the last event and give the channel free, all at once. A run ends once; a second end changes nothing."""
         mailbox = run.channel.mailbox
         mine = _text(self.redis.get(f"channel:{mailbox}:run")) == run.id
-        with self.redis.pipeline() as all_at_once:
-            all_at_once.rpush(f"run:{run.id}:events", codec.dump(event))
-            all_at_once.zrem(OPEN, run.id)
-            all_at_once.zrem(DUE, run.id)
+        undone = self.of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
+
+        def all_at_once(pipe: Pipeline) -> None:
+            pipe.rpush(f"run:{run.id}:events", codec.dump(event))
+            pipe.zrem(OPEN, run.id)
+            pipe.zrem(DUE, run.id)
             if mine:
-                all_at_once.delete(f"channel:{mailbox}:run")
+                pipe.delete(f"channel:{mailbox}:run")
             if event.kind is Kind.FINISHED and run.kind == "setup":
                 record = Record(run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id")))
-                all_at_once.set(f"channel:{mailbox}", codec.dump(record))
-                all_at_once.sadd(f"space:{run.place.get('room', '')}:channels", mailbox)
-                all_at_once.sadd(f"person:{run.requester.id}:channels", mailbox)
-            all_at_once.execute()
+                pipe.set(f"channel:{mailbox}", codec.dump(record))
+                pipe.sadd(f"space:{run.place.get('room', '')}:channels", mailbox)
+                pipe.sadd(f"person:{run.requester.id}:channels", mailbox)
+            if undone:
+                _unlist(pipe, mailbox, undone)
+
+        self._save(run.id, (event,), all_at_once)
 
     def check(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
-        """Begin a check; any number may run at a time, as they change nothing."""
+        """Begin a check, or a round of them (``kind`` in the place); any number may run at a time, as they change nothing."""
         run_id = new_id()
-        opened = Event(Kind.OPENED, now(), by=requester.email, data={**place, "kind": "check"}, channel=channel, person=requester)
+        opened = Event(Kind.OPENED, now(), by=requester.email, data={"kind": "check", **place}, channel=channel, person=requester)
         self.append(run_id, opened, Event(Kind.DETAILS, now(), channel=channel))
         self.redis.expire(f"run:{run_id}:events", CHECK_KEPT_S)
         return self.load(run_id)
@@ -147,7 +169,7 @@ class Store:
         run_id = _text(self.redis.get(f"channel:{mailbox}:check"))
         try:
             return self.load(run_id) if run_id else None
-        except LookupError:
+        except RunGoneError:
             return None
 
     def channels(self, room: str, person: str = "") -> tuple[str, ...]:
@@ -169,6 +191,14 @@ class Store:
         """The newest runs of a space, newest first."""
         return tuple(self.load(_text(raw)) for raw in self.redis.zrevrange(f"space:{room}:runs", 0, most - 1))
 
+    def of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
+        """Every run of the mailbox that is still known, oldest first; checks, which change nothing, are not among them."""
+        found = []
+        for run_id in map(_text, self.redis.zrange(f"channel:{mailbox}:runs", 0, -1)):
+            with suppress(RunGoneError):
+                found.append(self.load(run_id))
+        return tuple(found)
+
     def look_at(self, run_id: str, when: datetime) -> None:
         """Have the run advanced at that time, by whichever worker is there then."""
         self.redis.zadd(DUE, {run_id: when.timestamp()})
@@ -178,15 +208,25 @@ class Store:
         self.redis.zrem(DUE, run_id)
 
     def take_due(self, schedule: str = DUE, most: int = 100) -> tuple[str, ...]:
-        """Runs whose time in the schedule has come. Each stays in it, for a little later: who takes it may die before it is done."""
-        ready = self.redis.zrangebyscore(schedule, 0, now().timestamp(), start=0, num=most)
+        """Runs whose time in the schedule has come. Each stays in it, for a little later: who takes it may die before it is done.
+
+        A time beyond the longest pause was written before the clock was set back: it has come, too.
+        """
+        moment = now().timestamp()
+        spans = ((0, moment), (moment + LONGEST_PAUSE_S + 1, "+inf"))
+        ready = [run_id for low, high in spans for run_id in self.redis.zrangebyscore(schedule, low, high, start=0, num=most)]
         if ready:
             self.redis.zadd(schedule, {_text(run_id): _later() for run_id in ready}, xx=True)
         return tuple(map(_text, ready))
 
-    def hand_over(self, key_id: str) -> None:
-        """Remember that somebody has seen the secret with this key id."""
-        self.redis.sadd("secrets:handed-over", key_id)
+    def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
+        """Have it on record that a change did not end well, with the calls that were made all the same."""
+        self.audit.add(fact("not_changed", self._about(run_id), step=step, data=why))
+
+    def hand_over(self, key_id: str, run_id: str = "") -> None:
+        """Remember that somebody has seen the secret with this key id, on the one-time page of the run."""
+        handed = fact("handed_over", self._about(run_id), key_id=key_id)
+        self.audit.add(handed, along=lambda pipe: pipe.sadd("secrets:handed-over", key_id))
 
     def handed_over(self, key_id: str) -> bool:
         """Whether somebody has seen the secret with this key id."""
@@ -196,16 +236,43 @@ class Store:
     def lease(self, run_id: str) -> Iterator[Lease | None]:
         """The right to work on a run, for one worker at a time; None where another has it.
 
-        The run is put on the due list meanwhile, so a worker that dies is followed by another after :data:`LEASE_S` seconds.
+        The run is put on the due list meanwhile, so a worker that dies is followed by another after :data:`LEASE_S` seconds;
+        where its machine lives, at once (:mod:`jobs.locks`).
         """
-        lock = self.redis.lock(f"run:{run_id}:lease", timeout=LEASE_S, thread_local=False)
-        if not lock.acquire(blocking=False):
+        lock = locks.take(self.redis, f"run:{run_id}:lease", LEASE_S)
+        if lock is None:
             yield None
             return
         try:
             yield Lease(self, run_id, lock)
         finally:
-            _release(lock)
+            locks.give(self.redis, lock)
+
+    def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
+        """Do what comes along, and put into the audit trail what belongs there, all at once."""
+        recorded = loud(events)
+        if not recorded:
+            with self.redis.pipeline() as pipe:
+                along(pipe)
+                answers = pipe.execute()
+        else:
+            answers = self._recorded(self._about(run_id), recorded, along)
+        if not answers[0]:
+            raise RunGoneError(run_id)
+
+    def _recorded(self, about: About, events: Sequence[Event], along: Along) -> list[object]:
+        facts = list(facts_of(about, events))
+
+        def more(pipe: Pipeline) -> None:
+            along(pipe)
+            pipe.set(f"run:{about.run}:about", codec.dump(facts[-1][1]), ex=ABOUT_S)
+
+        return self.audit.add(*(each for each, _ in facts), along=more)
+
+    def _about(self, run_id: str) -> About:
+        """What the run's entries in the audit trail say about it."""
+        raw = self.redis.get(f"run:{run_id}:about") if run_id else None
+        return codec.load(raw, About) if isinstance(raw, bytes) else About(run_id)
 
     def _is_open(self, run_id: str) -> bool:
         return self.redis.zscore(OPEN, run_id) is not None and self.length(run_id) > 0
@@ -229,6 +296,14 @@ class Lease:
         return True
 
 
+def _unlist(pipe: Pipeline, mailbox: str, runs: Sequence[Run]) -> None:
+    """The channel counts as connected nowhere any more: not where one of its runs was asked for, and not for who asked."""
+    pipe.delete(f"channel:{mailbox}", f"channel:{mailbox}:check")
+    for run in runs:
+        pipe.srem(f"space:{run.place.get('room', '')}:channels", mailbox)
+        pipe.srem(f"person:{run.requester.id}:channels", mailbox)
+
+
 def new_id() -> str:
     """A short id that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))
@@ -237,13 +312,6 @@ def new_id() -> str:
 def _later() -> float:
     """When a run is due whose worker has not been heard of again: once its lease has run out."""
     return (now() + timedelta(seconds=LEASE_S + 1)).timestamp()
-
-
-def _release(lock: Lock) -> None:
-    try:
-        lock.release()
-    except LockError:
-        return  # the lease ran out and another worker has it: nothing to give back
 
 
 def _text(raw: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -11,7 +11,7 @@ from jobs.model import Finding, State, Station
 from jobs.step import Step
 
 WAY = tuple(Station)
-VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed"})
+VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
     """
     looked_at = findings.keys()
     findings = {name: finding for name, finding in findings.items() if not _healed(name, steps, findings)}
+    findings = blamed(steps, findings)
     wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
     above = {
         name: _nearest(name, wrong, steps, findings) for name in sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
@@ -49,6 +50,21 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
         stops=station(steps[causes[0]], findings[causes[0]]) if causes else None,
         since=min(filter(None, (_moment(findings[name], "since") for name in above)), default=None),
     )
+
+
+def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """What is only possible is the cause where something is wrong that it expressly explains: an incident of the provider's own.
+
+    Mail stops then where the first thing that it explains stops it.
+    """
+    wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
+    found = dict(findings)
+    for name in _by(findings, State.POSSIBLE):
+        able = [each for each in wrong if findings[each].cause in steps[name].explains and name in ancestors(each, steps)]
+        if able:
+            stops = min((station(steps[each], findings[each]) for each in able), key=WAY.index)
+            found[name] = replace(findings[name], state=State.WRONG, facts=findings[name].facts | {"station": str(stops)})
+    return found
 
 
 def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:

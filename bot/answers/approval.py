@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.answers.guard import go_on, on_run
+from bot.answers.guard import go_on, on_run, record
+from bot.faces.plan import made_by_hand
 from bot.people import Gate
 from bot.talk import Talk
 from jobs.clock import now
 from jobs.model import Profile, Scope, Words
+from jobs.registered_app import ADOPT
 from jobs.run import Event, Kind, Run
 from jobs.setup import blocked
 
@@ -38,6 +40,18 @@ def least_privilege(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     go_on(talk, run)
 
 
+@on_run
+def adopt(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Take the app that somebody made by hand in place of a new one: a new plan, nothing approved."""
+    if not _current(talk, inputs, run):
+        return
+    if run.approvals or inputs.get("app", "") != made_by_hand(run) or not made_by_hand(run):
+        talk.refuse(Words("refused.old"), title="refused.nothing")
+        return
+    talk.desk.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=talk.person.email))
+    record(talk, run, ADOPT, inputs["app"])
+
+
 def _approve(talk: Talk, inputs: dict[str, str], run: Run, scope: Scope) -> None:
     if not Gate(talk.desk.bot, talk.desk.webex).may_approve(talk.person, run):
         talk.refuse(Words("refused.not_approver"), title="refused.button")
@@ -60,4 +74,4 @@ def _current(talk: Talk, inputs: dict[str, str], run: Run) -> bool:
     return current
 
 
-ANSWERS = {"approve": approve, "approve_tenant": approve_tenant, "least_privilege": least_privilege}
+ANSWERS = {"approve": approve, "approve_tenant": approve_tenant, "least_privilege": least_privilege, "adopt": adopt}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cards.texts import remedy_within
 from adaptive_cards.views import NoticeView
 from bot.answers.guard import for_everybody, record
 from bot.talk import Talk
@@ -39,7 +40,7 @@ def explained(talk: Talk, inputs: dict[str, str]) -> None:
         talk.tell(NoticeView(kicker, Words("notice.unexplained_title"), Words("notice.unexplained_words"), glyph="?", at=now()))
         return
     first = known[0]
-    words = Words(f"remedy.{first.cause}")
+    words = Words(remedy_within(first.cause))
     evidence = tuple(Evidence(each.code, each.cause) for each in known)
     talk.tell(NoticeView(kicker, Words(f"cause.{first.cause}"), words, tone="accent", evidence=evidence, at=now()))
 

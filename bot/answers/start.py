@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from adaptive_cards import Card, intake
 from adaptive_cards.views import Header, IntakeView
 from bot.answers.guard import go_on, on_run
@@ -9,7 +11,7 @@ from bot.commands import cancel, help, setup_email, status  # noqa: A004  the mo
 from bot.talk import Talk
 from bot.webex import WebexError
 from jobs.clock import now
-from jobs.details import read_address, read_details
+from jobs.details import TypedWrongError, read_address, read_details
 from jobs.model import Words
 from jobs.run import Event, Kind, Run
 from jobs.store import AlreadyRunningError
@@ -23,8 +25,22 @@ def setup(talk: Talk, inputs: dict[str, str]) -> None:
 
 
 def setup_again(talk: Talk, inputs: dict[str, str]) -> None:
-    """A channel that is connected, looked at anew: what holds already stays as it is."""
-    setup_email.setup(talk, read_address(inputs.get("mailbox_meant", "")), anew=True)
+    """A channel that is connected, looked at anew with the addresses that are known: what holds already stays as it is."""
+    _on_connected(talk, inputs, setup_email.look)
+
+
+def setup_change(talk: Talk, inputs: dict[str, str]) -> None:
+    """A channel that is connected, with the first card again: to give other addresses, another lifetime or profile."""
+    _on_connected(talk, inputs, setup_email.begin)
+
+
+def _on_connected(talk: Talk, inputs: dict[str, str], act: Callable[[Talk, str], None]) -> None:
+    try:
+        mailbox = read_address(inputs.get("mailbox_meant", ""))
+    except TypedWrongError as wrong:  # no card of ours sends that
+        talk.refuse(wrong.why, title="refused.nothing")
+        return
+    act(talk, mailbox)
 
 
 @on_run
@@ -71,6 +87,7 @@ def _instead(talk: Talk, card: Card) -> None:
 ANSWERS = {
     "setup": setup,
     "setup_again": setup_again,
+    "setup_change": setup_change,
     "intake": details,
     "cancel": cancelled,
     "help": lambda talk, _: help.show(talk),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bot.commands import check, fix
+from bot.commands import check, fix, tac
 from bot.talk import Talk
+from jobs.model import Words
+from jobs.probes.connect_send import ASKED
 
 
 def check_again(talk: Talk, inputs: dict[str, str]) -> None:
@@ -16,4 +18,20 @@ def mend(talk: Talk, inputs: dict[str, str]) -> None:
     fix.run(talk, inputs.get("channel", ""))
 
 
-ANSWERS = {"check": check_again, "fix": mend}
+def missing(talk: Talk, inputs: dict[str, str]) -> None:
+    """As if ``/tac`` had been typed: the way on where a check does not help."""
+    tac.run(talk, inputs.get("channel", ""))
+
+
+def connect_test(talk: Talk, inputs: dict[str, str]) -> None:
+    """A check that sends one mail through Webex Connect, to the person who asks for it; pressed, and never done by itself."""
+    mailbox = inputs.get("channel", "")
+    if mailbox not in check.known(talk):
+        talk.refuse(Words("notice.unknown_channel_words"), title="refused.nothing")
+    elif talk.person.email.lower() == mailbox:
+        talk.refuse(Words("refused.to_itself"), title="refused.nothing")
+    else:
+        check.begin(talk, mailbox, **{ASKED: talk.person.email})
+
+
+ANSWERS = {"check": check_again, "fix": mend, "missing": missing, "connect_test": connect_test}

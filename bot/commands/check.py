@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from adaptive_cards import channels, typed_wrong
 from adaptive_cards.views import ChannelLine, ChannelsView, NoticeView, TypedWrongView
+from bot import board
 from bot.commands import Command
-from bot.faces.verdict import line_of
+from bot.faces.rounds import line_of
 from bot.talk import Talk
+from jobs import check
 from jobs.clock import now
 from jobs.details import TypedWrongError, read_address
 from jobs.model import Channel, Words
-from jobs.run import Run
+
+ROUND_S = 3600
+"""How long a round that does not end is waited for before another may begin, in seconds."""
 
 
 def run(talk: Talk, argument: str) -> None:
     """One channel by its address, ``all`` of them, or the list of this space."""
     if not argument:
         listed(talk)
+    elif argument.lower() == "all" and known(talk):
+        everything(talk)
     elif argument.lower() == "all":
-        for mailbox in known(talk):
-            begin(talk, mailbox)
-        listed(talk, checking=len(known(talk)))
+        listed(talk)
     else:
         one(talk, argument)
 
@@ -39,20 +43,45 @@ def one(talk: Talk, argument: str) -> None:
     begin(talk, mailbox)
 
 
-def begin(talk: Talk, mailbox: str) -> None:
-    """Open the check, show that it has begun, and let a worker look."""
+def begin(talk: Talk, mailbox: str, **more: str) -> None:
+    """Open the check, show that it has begun, and let a worker look; ``more`` is what this one check is told beside."""
     record = talk.desk.store.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
-    opened = talk.desk.store.check(channel, talk.asker, {**talk.place, **_known_facts(talk, record.run if record else "")})
+    opened = talk.desk.store.check(channel, talk.asker, {**talk.place, **check.facts_for(talk.desk.store, mailbox), **more})
     talk.desk.advance(opened.id)
     talk.desk.changed(opened.id)
 
 
-def listed(talk: Talk, *, checking: int = 0) -> None:
+def everything(talk: Talk) -> None:
+    """Check every channel that this person may ask about here. One round of a space at a time: its card is posted anew instead."""
+    store, key = talk.desk.store, f"space:{talk.room}:round"
+    under_way = _under_way(talk, key)
+    if under_way:
+        board.forget(talk.desk, under_way, "channels")
+        talk.desk.changed(under_way)
+        return
+    place = {**talk.place, "kind": "round", "mailboxes": " ".join(known(talk))}
+    opened = store.check(Channel(""), talk.asker, place)
+    talk.desk.redis.set(key, opened.id, ex=ROUND_S)
+    talk.desk.advance(opened.id)
+    talk.desk.changed(opened.id)
+
+
+def _under_way(talk: Talk, key: str) -> str:
+    """The space's round that has not ended, or the empty string."""
+    before = talk.desk.redis.get(key)
+    try:
+        run = talk.desk.store.load(before.decode() if isinstance(before, bytes) else "")
+    except LookupError:
+        return ""
+    return "" if run.checked or run.ended else run.id
+
+
+def listed(talk: Talk) -> None:
     """The channels of this space, worst first, with their newest verdicts."""
     lines = [(mailbox, talk.desk.store.last_check(mailbox)) for mailbox in known(talk)]
     found = tuple(sorted((line_of(mailbox, last) for mailbox, last in lines), key=_worst_first))
-    talk.say(channels(ChannelsView(found, now(), checking)))
+    talk.say(channels(ChannelsView(found, now())))
 
 
 def known(talk: Talk) -> tuple[str, ...]:
@@ -63,17 +92,6 @@ def known(talk: Talk) -> tuple[str, ...]:
 def _worst_first(line: ChannelLine) -> tuple[int, str]:
     order = ("wrong", "possible", "warning", "unknown", None, "ok")
     return order.index(line.state and str(line.state)), line.mailbox
-
-
-def _known_facts(talk: Talk, run_id: str) -> dict[str, str]:
-    """What the setup found out and a check needs without a sign-in: ids and a time, nothing secret."""
-    try:
-        setup: Run = talk.desk.store.load(run_id)
-    except LookupError:
-        return {}
-    token = setup.answers.get("token_saved")
-    facts = {"upn": setup.fact("upn"), "client_id": setup.fact("client_id"), "token_at": token.at.isoformat() if token else ""}
-    return {name: value for name, value in facts.items() if value}
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

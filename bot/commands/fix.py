@@ -4,35 +4,39 @@ from __future__ import annotations
 
 from adaptive_cards import typed_wrong
 from adaptive_cards.views import NoticeView, TypedWrongView
-from bot.commands import Command, check, setup_email
+from bot.commands import Command, check
+from bot.commands.setup_email import begin_known
 from bot.talk import Talk
 from jobs.clock import now
 from jobs.details import TypedWrongError, read_address
 from jobs.model import Words
-from jobs.run import Event, Kind
-from jobs.store import AlreadyRunningError
 
 
 def run(talk: Talk, argument: str) -> None:
     """Open a run that plans only what does not hold; it goes on by sign-in and approval, as a setup does."""
-    try:
-        mailbox = read_address(argument)
-    except TypedWrongError as wrong:
-        talk.say(typed_wrong(TypedWrongView(f"/fix {argument}", wrong.why, argument, wrong.meant, now())))
+    mailbox = mailbox_of(talk, "fix", argument)
+    if not mailbox:
         return
     record = talk.desk.store.record(mailbox)
     if record is None or mailbox not in check.known(talk):
-        title = Words("notice.unknown_channel_title", {"mailbox": mailbox})
-        talk.tell(NoticeView(Words("notice.check_kicker"), title, Words("notice.unknown_channel_words"), at=now()))
+        unknown(talk, mailbox)
         return
+    begin_known(talk, record.channel, "fix")
+
+
+def mailbox_of(talk: Talk, command: str, argument: str) -> str:
+    """The address that was typed after a command; where it cannot be read, that is said, and there is none."""
     try:
-        opened = talk.desk.store.open(record.channel, talk.asker, {**talk.place, "kind": "fix"})
-    except AlreadyRunningError as busy:
-        setup_email.point_to(talk, talk.desk.store.load(busy.run))
-        return
-    talk.desk.store.append(opened.id, Event(Kind.DETAILS, now(), by=talk.person.email, channel=record.channel))
-    talk.desk.advance(opened.id)
-    talk.desk.changed(opened.id)
+        return read_address(argument)
+    except TypedWrongError as wrong:
+        talk.say(typed_wrong(TypedWrongView(f"/{command} {argument}", wrong.why, argument, wrong.meant, now())))
+        return ""
+
+
+def unknown(talk: Talk, mailbox: str) -> None:
+    """Nothing is known of the mailbox here, whether it is known elsewhere or not."""
+    title = Words("notice.unknown_channel_title", {"mailbox": mailbox})
+    talk.tell(NoticeView(Words("notice.check_kicker"), title, Words("notice.unknown_channel_words"), at=now()))
 
 
 COMMAND = Command("fix", "trouble", run, "ADDRESS")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from adaptive_cards import intake, typed_wrong
 from adaptive_cards.views import Header, IntakeView, NoticeView, TypedWrongView
-from bot.commands import Command
+from bot.commands import Command, check
 from bot.talk import Talk
 from bot.turns import whose
 from jobs.clock import now
 from jobs.details import TypedWrongError, read_address
 from jobs.model import Channel, Words
-from jobs.run import Run
+from jobs.run import Event, Kind, Run
 from jobs.store import AlreadyRunningError, Record
 
 
@@ -27,13 +27,36 @@ def run(talk: Talk, argument: str) -> None:
     setup(talk, mailbox)
 
 
-def setup(talk: Talk, mailbox: str, *, anew: bool = False) -> None:
+def setup(talk: Talk, mailbox: str) -> None:
     """Set a mailbox up, unless it is."""
     record = talk.desk.store.record(mailbox)
-    if record is not None and not anew and not talk.desk.store.running(mailbox):
+    if record is not None and not talk.desk.store.running(mailbox):
         already(talk, mailbox, record)
         return
     begin(talk, mailbox)
+
+
+def look(talk: Talk, mailbox: str) -> None:
+    """A connected channel, looked at anew with the addresses that are known; nothing of it is used where it is not known."""
+    record = talk.desk.store.record(mailbox)
+    if record is None or mailbox not in check.known(talk):
+        begin(talk, mailbox)
+        return
+    begin_known(talk, record.channel, "setup")
+
+
+def begin_known(talk: Talk, channel: Channel, kind: str, *events: Event) -> None:
+    """Open a run of a channel whose details are known, and let a worker go on. The same message opens one run."""
+    try:
+        opened = talk.desk.store.open(channel, talk.asker, {**talk.place, "kind": kind})
+    except AlreadyRunningError as busy:
+        opened = talk.desk.store.load(busy.run)
+        if opened.detailed or opened.place.get("message") != talk.message:
+            point_to(talk, opened)
+            return
+    talk.desk.store.append(opened.id, Event(Kind.DETAILS, now(), by=talk.person.email, channel=channel), *events)
+    talk.desk.advance(opened.id)
+    talk.desk.changed(opened.id)
 
 
 def begin(talk: Talk, mailbox: str) -> None:
@@ -51,7 +74,7 @@ def begin(talk: Talk, mailbox: str) -> None:
 def already(talk: Talk, mailbox: str, record: Record) -> None:
     """It is connected: say since when, and change nothing."""
     words = Words("notice.done_words", {"day": f"{record.at:%d %b %Y}", "run": record.run})
-    buttons = (("button.setup_again", {"do": "setup_again", "mailbox_meant": mailbox}),)
+    buttons = tuple((f"button.{do}", {"do": do, "mailbox_meant": mailbox}) for do in ("setup_again", "setup_change"))
     title = Words("notice.done_title", {"mailbox": mailbox})
     talk.tell(NoticeView(Words("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons))
 
@@ -59,15 +82,16 @@ def already(talk: Talk, mailbox: str, record: Record) -> None:
 def point_to(talk: Talk, other: Run) -> None:
     """It is being connected: say by which run, and whose turn it is there."""
     turn = whose(other)
-    title = Words("notice.running_title", {"mailbox": other.channel.mailbox, "run": other.id})
+    key = "notice.running_title_undo" if other.kind == "undo" else "notice.running_title"
+    title = Words(key, {"mailbox": other.channel.mailbox, "run": other.id})
     facts = (("label.turn", Words(f"turn.{turn.turn}")), ("label.since", Words("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})))
     buttons = (("button.status", {"do": "status"}),)
     talk.tell(NoticeView(Words("notice.running_kicker"), title, Words("notice.running_words"), facts=facts, buttons=buttons))
 
 
 def _known(talk: Talk, mailbox: str) -> dict[str, str]:
-    """What an earlier run of the channel was told, so that nobody types it twice."""
-    record = talk.desk.store.record(mailbox) if mailbox else None
+    """What an earlier run of the channel was told, so that nobody types it twice; nothing where the channel is not known to this person."""
+    record = talk.desk.store.record(mailbox) if mailbox and mailbox in check.known(talk) else None
     if record is None:
         return {}
     channel = record.channel

@@ -19,7 +19,7 @@ def run(talk: Talk, _argument: str) -> None:
 
 def _line(run: Run) -> RunLine:
     turn = whose(run)
-    return RunLine(run.id, run.channel.mailbox, stage(run), turn.turn, turn.words, run.opened, ENDED.get(run.ended, ""))
+    return RunLine(run.id, run.channel.mailbox, stage(run), turn.turn, turn.words, run.opened, ENDED.get(run.ended, ""), run.kind)
 
 
 COMMAND = Command("status", "runs", run)

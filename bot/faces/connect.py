@@ -16,7 +16,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     if "mailbox_fields" not in run.findings or run.ended or run.account is None:
         return []
     view = form(run, desk)
-    turn = f"{view.token_saved}{view.registered}{view.secret_gone}"
+    turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
     return [face("connect", view, draw(view), to=run.requester.email, turn=turn)]
 
 
@@ -39,6 +39,7 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
         secret_url=link.url,
         secret_until=link.until,
         secret_gone=not desk.vault.holds(f"secret:{run.id}"),
+        secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
         token_saved=bool(run.answer("token_saved")),
         registered=bool(run.answer("registered")),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import plan as draw
-from adaptive_cards.texts import say
+from adaptive_cards.texts import remedy_within, say
 from adaptive_cards.views import Header, PlanView
 from bot.board import Face, face
 from bot.desk import Desk
@@ -11,6 +11,10 @@ from jobs.model import Finding, Scope, State, Words
 from jobs.run import Run
 from jobs.setup import blocked
 from jobs.steps import steps_of
+from jobs.steps.application import BY_HAND
+
+LEFT = frozenset({State.WARNING, State.SKIPPED})
+"""How an undo finds what it leaves as it is: changed by somebody else since, or nothing that can be put back."""
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -30,24 +34,40 @@ def view(run: Run) -> PlanView:
     changes = run.plan.changes if run.plan else ()
     planned = {change.step for change in changes}
     automatic = [name for name, step in steps_of(run).items() if step.automatic]
-    right = [name for name in automatic if name not in planned and run.settled(name) and run.findings[name].state is not State.SKIPPED]
+    left = LEFT if run.kind == "undo" else {State.SKIPPED}
+    right = [name for name in automatic if name not in planned and run.settled(name) and run.findings[name].state not in left]
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         changes=changes,
         right=tuple(Words("plan.right_line", {"row": steps_of(run)[n].row, "step": f"key:step.{n}"}) for n in right),
+        warnings=_stays(run) if run.kind == "undo" else (),
         blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if not run.approvals else (),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
+        by_hand="" if run.approvals else made_by_hand(run),
     )
+
+
+def made_by_hand(run: Run) -> str:
+    """The client id of an app that somebody made by hand for the same Call Back URL, or the empty string."""
+    found = run.findings.get("application")
+    return next((item.text for item in found.evidence if item.kind == BY_HAND), "") if found else ""
+
+
+def _stays(run: Run) -> tuple[Words, ...]:
+    """What an undo leaves as it is, each with the reason; Webex Connect's asset always."""
+    left = [run.findings[name] for name in steps_of(run) if name in run.findings and run.findings[name].state in LEFT]
+    lines = [Words("plan.undo_stays", {"row": steps_of(run)[f.step].row, "step": f"key:step.{f.step}", "seen": _said(f)}) for f in left]
+    return (*lines, Words("plan.undo_asset"))
 
 
 def _stop(run: Run, finding: Finding) -> Words:
     step = steps_of(run)[finding.step]
     seen = finding.evidence[0].text if finding.state is State.UNKNOWN and finding.evidence else _said(finding)
-    remedy = f"key:remedy.{finding.cause}" if finding.cause else ""
+    remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
     return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})
 
 

@@ -9,7 +9,7 @@ from bot.desk import Desk
 from bot.turns import ENDED, stage, whose
 from jobs.clock import now
 from jobs.model import Finding, State, Turn, Words
-from jobs.run import Run
+from jobs.run import Kind, Run
 from jobs.step import Step
 from jobs.steps import steps_of
 
@@ -17,8 +17,9 @@ GROUPS = ("entra", "microsoft", "connect")
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
-    """From the first approval on, or from the plan that has nothing to approve, to the end."""
-    if run.plan is None or not (run.approvals or run.findings.keys() & {"admin_consent", "mailbox_fields"} or run.ended):
+    """From the first approval on, or from the plan that has nothing to approve, to the end; a failure is shown at any time."""
+    begun = run.plan and (run.approvals or run.findings.keys() & {"admin_consent", "mailbox_fields"} or run.ended)
+    if not begun and run.ended != Kind.FAILED:
         return []
     found = view(run)
     return [face("progress", found, draw(found), turn=f"{found.turn}{found.ended}{found.turn_words.key}", last=bool(run.ended))]
@@ -30,7 +31,7 @@ def view(run: Run) -> ProgressView:
     stuck = next((f for f in run.findings.values() if f.state is State.UNKNOWN or (f.cause and f.state is State.WAITING)), None)
     return ProgressView(
         header=Header(run.id, run.channel.mailbox, stage(run), run.kind),
-        groups=tuple((f"progress.group.{name}", _rows(run, name)) for name in GROUPS),
+        groups=tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name))),
         turn=turn.turn,
         turn_words=turn.words,
         at=now(),
@@ -55,7 +56,7 @@ def _rows(run: Run, group: str) -> tuple[Row, ...]:
 
 def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     """The first step in the line that is not settled decides how the line looks."""
-    title = Words(f"line.{line.name}")
+    title = Words(f"step.{line.name}") if run.kind == "undo" else Words(f"line.{line.name}")
     step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
     if any(each.name in run.running for each in steps):
@@ -66,7 +67,7 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
 
 
 def _note(finding: Finding) -> Words | None:
-    return finding.seen if finding.state in {State.WAITING, State.UNKNOWN, State.SKIPPED, State.WRONG} else None
+    return finding.seen if finding.state in {State.WAITING, State.UNKNOWN, State.SKIPPED, State.WRONG, State.WARNING} else None
 
 
 def _after(run: Run, step: Step) -> Words | None:

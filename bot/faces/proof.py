@@ -16,6 +16,8 @@ from jobs.steps import steps_of
 
 def faces(run: Run, desk: Desk) -> list[Face]:
     """The test mail's card while it is on its way, then the done card, and only then."""
+    if run.kind == "undo":
+        return []
     if run.ended == "finished":
         done = done_view(run)
         return [face("done", done, draw_done(done), last=True)]
@@ -72,10 +74,10 @@ def _proofs(run: Run) -> list[Proof]:
         ("V2", Words("station.v2"), run.found_at.get("agent_has_it")),
         ("V3", Words("station.v3"), moment(run.fact("answered_at"))),
     )
-    rehearsed = run.findings.get("rehearsal")
+    login = run.findings.get("rehearsal") or run.findings.get("own_login")
     seen = [Proof(row, words, at) for row, words, at in lines if at is not None]
-    if rehearsed is not None and rehearsed.state is State.OK and rehearsed.seen:
-        seen.append(Proof("C6", rehearsed.seen, run.found_at["rehearsal"]))
+    if login is not None and login.state is State.OK and login.seen:
+        seen.append(Proof("C6", login.seen, run.found_at[login.step]))
     return seen
 
 

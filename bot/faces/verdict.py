@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import verdict as draw
 from adaptive_cards.texts import has, text
-from adaptive_cards.views import ChannelLine, CheckLine, Proof, Stop, VerdictView
+from adaptive_cards.views import CheckLine, Proof, Stop, VerdictView
 from bot import tickets
 from bot.board import Face, face
 from bot.desk import Desk
+from bot.faces import verdict_extras
 from jobs import check
 from jobs.clock import now
 from jobs.model import Channel, Finding, State, Station, Turn, Words
@@ -18,7 +20,7 @@ from jobs.step import Step
 from jobs.verdict import WAY, Verdict, judge
 
 MENDED_BY_BOT = frozenset({"smtp_auth", "forwarding", "outbound_policy", "smtp_grant", "application", "service_principal", "client_secret"})
-SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "answers": Station.ANSWER}
+SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "agent_tasks": Station.AGENT, "answers": Station.ANSWER}
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -29,7 +31,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
             "verdict",
             found,
             draw(found),
-            turn=f"{bool(run.checked)}{[line.title.key for line in found.causes]}",
+            turn=f"{bool(run.checked)}{_looked(found)}{[line.title.key for line in found.causes]}{found.problem_at or ''}",
             last=run.checked is not None,
         )
     ]
@@ -41,6 +43,8 @@ def view(run: Run, desk: Desk) -> VerdictView:
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
+    fix, problem = _fix(run, verdict), run.problems.get("app_access")
+    grant = run.checked is not None and fix is None and check.may_be_granted(desk.redis, run)
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
@@ -51,27 +55,26 @@ def view(run: Run, desk: Desk) -> VerdictView:
         possible=tuple(_cause(run.channel, steps[name], found[name]) for name in verdict.possible),
         warnings=tuple(_line(steps[name], found[name]) for name in verdict.warnings),
         skipped=tuple(_line(steps[name], found[name]) for name in verdict.skipped),
-        lines=tuple(_line(step, found[name]) for name, step in steps.items() if name in found),
+        lines=tuple(_line(step, _blamed(found[name], verdict)) for name, step in steps.items() if name in found),
         way=_way(verdict, found),
         since=verdict.since,
         turn=_turn(verdict),
-        fix=_fix(run, verdict),
+        fix=fix,
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
+        grant_url=tickets.link(desk, "access", run.id).url if grant else "",
+        problem=Words(f"cause.{problem.cause}") if problem else None,
+        problem_code=problem.code if problem else "",
+        problem_at=problem.at if problem else None,
+        damage=verdict_extras.damage(run, verdict, found),
+        secret_expires=verdict_extras.secret_expires(found),
+        connect_test=verdict_extras.may_send(run, desk.settings),
     )
 
 
-def line_of(mailbox: str, last: Run | None) -> ChannelLine:
-    """A channel with its newest verdict, for a list."""
-    if last is None or last.checked is None:
-        return ChannelLine(mailbox, None, Words("channels.never"))
-    steps = check.steps_of(last)
-    verdict = judge(steps, {name: finding for name, finding in last.findings.items() if name in steps})
-    if verdict.causes:
-        return ChannelLine(mailbox, State.WRONG, _sentence(last.findings[verdict.causes[0]]), last.checked)
-    if verdict.possible or verdict.warnings:
-        return ChannelLine(mailbox, State.POSSIBLE if verdict.possible else State.WARNING, Words("channels.noticed"), last.checked)
-    return ChannelLine(mailbox, State.OK, Words("channels.nothing_wrong"), last.checked)
+def _looked(found: VerdictView) -> bool:
+    """Whether anything was really looked at: the first such finding is news, what was left out is not."""
+    return any(line.state not in {State.SKIPPED, State.UNKNOWN} for line in found.lines)
 
 
 def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
@@ -81,7 +84,7 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
         step.row,
         _sentence(finding),
         finding.state,
-        step.access,
+        finding.access or step.access,
         seen=finding.seen,
         expected=finding.expected,
         evidence=finding.evidence,
@@ -93,7 +96,13 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
 
 def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
     title = Words(f"step.{step.name}")
-    return CheckLine(step.row, title, finding.state, step.access, finding.seen, finding.expected, finding.evidence, explained_by)
+    access = finding.access or step.access
+    return CheckLine(step.row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
+
+
+def _blamed(finding: Finding, verdict: Verdict) -> Finding:
+    """As the verdict has it: what was only possible may have turned out to be the cause."""
+    return replace(finding, state=State.WRONG) if finding.step in verdict.causes else finding
 
 
 def _sentence(finding: Finding) -> Words:
@@ -121,6 +130,8 @@ def _passes(place: int, stop: int, seen: int) -> bool | None:
 def _turn(verdict: Verdict) -> Turn:
     if not verdict.causes:
         return Turn.NOBODY
+    if outside := verdict_extras.turn_outside(verdict):
+        return outside
     if verdict.causes[0] in MENDED_BY_BOT:
         return Turn.APPROVER
     return Turn.MAILBOX_USER if verdict.causes[0] == "sessions" else Turn.ADMINISTRATOR
@@ -133,9 +144,10 @@ def _fix(run: Run, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
 
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:
-    names = [name for name in (*SEEN_AT, "smtp_login") if name in found and found[name].state is State.OK]
+    names = [name for name in (*SEEN_AT, "smtp_login", "connect_send") if name in found and found[name].state is State.OK]
     moments = {name: _moment(found[name].facts.get("at", "")) or run.found_at[name] for name in names}
-    return [Proof(steps[name].row, Words(f"step.{name}"), moments[name]) for name in names]
+    proofs = [Proof(steps[name].row, Words(f"step.{name}"), moments[name]) for name in names]
+    return proofs + (verdict_extras.no_incident(run, found) if proofs else [])
 
 
 def _moment(text: str) -> datetime | None:

@@ -78,7 +78,7 @@ class Dialogue:
         lines: list[str] = []
         for _ in range(_MOST_LINES):
             line = await self._line()
-            if not line[:3].isdigit():
+            if not (line[:3].isascii() and line[:3].isdigit()):
                 raise NotSmtpError(line[:80])
             lines.append(line[4:])
             if line[3:4] != "-":

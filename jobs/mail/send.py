@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -17,8 +18,19 @@ _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
 
 
-async def send_probe(url: str, sender: str, recipient: str, subject: str, body: str) -> str:
-    """Send one plain mail by ``PROBE_SMTP_URL`` and give its Message-ID.
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One plain mail. Its Message-ID, with its angle brackets, is the sender's own: sent again, it is the same mail."""
+
+    sender: str
+    recipient: str
+    subject: str
+    body: str
+    message_id: str
+
+
+async def send_probe(url: str, probe: Probe) -> None:
+    """Send one plain mail by ``PROBE_SMTP_URL``.
 
     ``smtp://user:password@host:port`` uses STARTTLS where it is offered, ``?starttls=always`` insists, ``?starttls=never`` does
     without; ``smtps://`` is TLS from the first byte.
@@ -27,18 +39,17 @@ async def send_probe(url: str, sender: str, recipient: str, subject: str, body: 
         CloudError: the server cannot be reached, or refused the login, the sender, the recipient or the mail.
     """
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, recipient, subject
-    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=sender.rpartition("@")[2])
-    message.set_content(body)
+    message["From"], message["To"], message["Subject"] = probe.sender, probe.recipient, probe.subject
+    message["Date"], message["Message-ID"] = formatdate(), probe.message_id
+    message.set_content(probe.body)
     try:
-        await aiosmtplib.send(message, sender=sender, recipients=[recipient], **_options(url))
+        await aiosmtplib.send(message, sender=probe.sender, recipients=[probe.recipient], **_options(url))
     except aiosmtplib.SMTPRecipientsRefused as refused:
         raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None
     except aiosmtplib.SMTPResponseException as answer:
         raise _refusal(answer.code, answer.message) from None
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Transient("smtp_unreachable", Said("smtp", message=f"{type(error).__name__}: {error}"), unsent=True) from None
-    return str(message["Message-ID"])
 
 
 def _options(url: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from jobs.mail.dialogue import Dialogue, NotSmtpError, Reply
 from jobs.mail.replies import meaning_of
 from jobs.microsoft.tls import ssl_context
 
+BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
+_PAUSE_S = 1.0
 _GO_AHEAD = 334
 _SUBMISSION_PORT = 587
 #: RFC 4954, 4: a longer command line may not carry the initial response.
@@ -58,12 +60,21 @@ async def login_probe(server: str, username: str, access_token: str, seconds: fl
 
     It proves the login, not the right to send as somebody (5.2.252 comes only after DATA).
     """
-    return await _carried_out(_Login(server, username, access_token), seconds)
+    return await _patiently(lambda: _Login(server, username, access_token), seconds)
 
 
 async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
     """As :func:`login_probe`, but only asks whether XOAUTH2 is offered: what can be known without anybody's token."""
-    return await _carried_out(_Login(server, "", "", logs_in=False), seconds)
+    return await _patiently(lambda: _Login(server, "", "", logs_in=False), seconds)
+
+
+async def _patiently(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
+    """A server that is only busy is asked once more: 421, 432, 451 and 454 say nothing about the login (facts 4.1)."""
+    probe = await _carried_out(begin(), seconds)
+    if probe.cause not in BUSY:
+        return probe
+    await asyncio.sleep(_PAUSE_S)
+    return await _carried_out(begin(), seconds)
 
 
 async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
@@ -128,7 +139,7 @@ class _Login:
 
     async def _ehlo(self) -> str:
         reply = await self.talk.command("EHLO localhost")
-        self._offers = tuple(line.upper() for line in reply.lines)
+        self._offers = tuple(line.upper().strip() for line in reply.lines)
         return _good(reply)
 
     async def _starttls(self) -> str:
@@ -141,7 +152,7 @@ class _Login:
 
     async def _offered(self) -> str:
         """Whether the login that is wanted could begin at all."""
-        if not any(offer.startswith("AUTH") and "XOAUTH2" in offer.split() for offer in self._offers):
+        if not any(offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split() for offer in self._offers):
             raise _FailedError("smtp_no_oauth", ", ".join(self._offers))
         return "XOAUTH2"
 
@@ -183,6 +194,6 @@ def _challenge_status(challenge: Reply | None) -> str:
     """The ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
         body = json.loads(base64.b64decode("".join(challenge.lines) if challenge else ""))
-    except (ValueError, binascii.Error):
+    except (ValueError, RecursionError, binascii.Error):
         return ""
     return str(body.get("status", "")) if isinstance(body, dict) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,7 @@ _GRAPH_NAMES = {
     "received": "receivedDateTime",
     "subject": "subject",
     "status": "status",
+    "size": "size",
 }
 _CMDLET_NAMES = {
     "id": "MessageTraceId",
@@ -35,6 +36,7 @@ _CMDLET_NAMES = {
     "received": "Received",
     "subject": "Subject",
     "status": "Status",
+    "size": "Size",
 }
 
 
@@ -49,7 +51,13 @@ class TraceStatus(StrEnum):
     PENDING = "pending"
     QUARANTINED = "quarantined"
     RECALLED = "recalled"
+    RESOLVED = "resolved"
     UNKNOWN = "unknown"
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the message reached this recipient, or whoever the address stands for: a group, or another address (facts 2.5)."""
+        return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
     @classmethod
     def _missing_(cls, value: object) -> TraceStatus:
@@ -59,7 +67,7 @@ class TraceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """One message for one recipient. A forwarded copy is a second row, whose recipient is the forwarding address."""
+    """One message for one recipient, ``size`` in bytes. A forwarded copy is a second row, whose recipient is the forwarding address."""
 
     id: str
     sender: str
@@ -68,6 +76,7 @@ class TraceRow:
     received: datetime
     subject: str
     status: TraceStatus
+    size: int = 0
 
 
 class Trace(Protocol):
@@ -92,7 +101,7 @@ class GraphTrace:
         """See :meth:`Trace.find`."""
         wanted = TraceFilter(*_interval(since), recipient, sender, subject)
         rows = await self._graph.message_traces(wanted)
-        return _tidy([_row(_GRAPH_NAMES, row) for row in rows], subject)
+        return _tidy(_GRAPH_NAMES, rows, subject)
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         """See :meth:`Trace.details`."""
@@ -101,7 +110,7 @@ class GraphTrace:
 
 
 class CmdletTrace:
-    """By Get-MessageTraceV2, which has no pages: a thousand rows, or ``exchange_answer_cut``."""
+    """By Get-MessageTraceV2, which has no pages: a thousand rows, which it gives by itself, or ``exchange_answer_cut``."""
 
     def __init__(self, runner: CmdletRunner) -> None:
         self._runner = runner
@@ -115,8 +124,8 @@ class CmdletTrace:
             "StartDate": instant(start),
             "EndDate": instant(end),
         }
-        rows = await self._runner.run("Get-MessageTraceV2", {name: value for name, value in wanted.items() if value} | {"ResultSize": 1000})
-        return _tidy([_row(_CMDLET_NAMES, row) for row in rows], subject)
+        rows = await self._runner.run("Get-MessageTraceV2", {name: value for name, value in wanted.items() if value})
+        return _tidy(_CMDLET_NAMES, rows, subject)
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         """See :meth:`Trace.details`."""
@@ -145,8 +154,13 @@ class FirstThatCan:
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """See :meth:`Trace.details`; asked where the row was found."""
-        return await (self._first or self._second).details(row)
+        """See :meth:`Trace.details`; asked where the row was found. Where details are not given out the row says enough."""
+        try:
+            return await (self._first or self._second).details(row)
+        except CloudError as cannot:
+            if cannot.status not in _GRAPH_CANNOT:
+                raise
+            return ()
 
     async def _instead(self, cannot: CloudError, since: datetime, **wanted: str) -> tuple[TraceRow, ...]:
         try:
@@ -166,8 +180,15 @@ def _interval(since: datetime) -> tuple[datetime, datetime]:
     return max(since, until - _LONGEST_INTERVAL), until
 
 
-def _tidy(rows: list[TraceRow], subject: str) -> tuple[TraceRow, ...]:
-    """Each row once, with that subject, newest first."""
+def _tidy(names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject: str) -> tuple[TraceRow, ...]:
+    """Each row once, with that subject, newest first. A row without a time is no use; if none has one, nothing can be said."""
+    rows: list[TraceRow] = []
+    for each in found:
+        try:
+            rows.append(_row(names, each))
+        except Unreadable:
+            if each is found[-1] and not rows:
+                raise
     once = {(row.id, row.recipient.lower()): row for row in rows if subject.lower() in row.subject.lower()}
     return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
 
@@ -182,6 +203,7 @@ def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
         received=_moment(value["received"]),
         subject=str(value["subject"]),
         status=TraceStatus(value["status"]),
+        size=value["size"] if isinstance(value["size"], int) else 0,
     )
 
 
@@ -191,7 +213,7 @@ def _moment(text: object) -> datetime:
         moment = datetime.fromisoformat(str(text))
     except ValueError as error:
         raise Unreadable("answer_unreadable", Said("exchange", message=f"{text!r} is not a time")) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _line(event: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -6,6 +6,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ import stamina
 from cryptography.fernet import Fernet
 from redis import Redis
 
+from bot.audience import looked_at
 from bot.desk import Desk, use
 from bot.settings import BotSettings
 from bot.talk import Talk
@@ -67,9 +70,11 @@ def webex_script() -> Iterator[WebexScript]:
 
 
 @pytest.fixture
-def webex(webex_script: WebexScript) -> Webex:
+def webex(webex_script: WebexScript) -> Iterator[Webex]:
     """The bot's client for the scripted Webex."""
-    return Webex("a-made-up-token", webex_script.url)
+    client = Webex("a-made-up-token", webex_script.url)
+    yield client
+    client._api._session._req_session.close()  # noqa: SLF001  a process of the bot keeps it until its end
 
 
 @pytest.fixture
@@ -104,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         script: WebexScript = self.server.script  # type: ignore[attr-defined]  # set by the fixture
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        script.asked.append((self.command, self.path.removeprefix("/v1"), json.loads(body) if body else None))
+        script.asked.append((self.command, self.path.removeprefix("/v1"), _read(self.headers.get("Content-Type") or "", body)))
         reply = script.answer(self.command, self.path)
         if reply.status == 0:
             return
@@ -121,11 +126,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def _read(kind: str, body: bytes) -> Any:
+    """JSON as it is; of a form its fields, a file among them as bytes."""
+    if not kind.startswith("multipart/"):
+        return json.loads(body) if body else None
+    parts = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body).iter_parts()
+    fields = [(part.get_param("name", header="content-disposition"), part.get_filename(), part.get_payload(decode=True)) for part in parts]
+    return {name: content if file else content.decode() for name, file, content in fields}
+
+
 @pytest.fixture
 def desk(settings: BotSettings, webex: Webex, webex_script: WebexScript, redis: Redis) -> Desk:
     """The conversation's parts with an empty Valkey, in use; Webex takes every message and edit."""
     work = Settings("https://bot.example.test", settings.redis_url, "bot-app", "bot-secret", (Fernet.generate_key().decode(),))
     made = Desk(settings, work, redis, webex)
+    looked_at(made, "room-1")
     use(made)
     webex_script.on("GET", "/people/me", Reply(body=person("bot-1", "emailbot@webex.bot", type="bot", displayName="Email Bot")))
     webex_script.on("GET", "/people/anna", Reply(body=person("anna", "anna@example.test")))

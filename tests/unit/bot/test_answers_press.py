@@ -21,7 +21,9 @@ LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Wor
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 ON_A_RUN = sorted(
-    set(answers()) - {"setup", "setup_again", "help", "status", "check", "fix", "explain"} - {v for v in answers() if v.startswith("tac")}
+    set(answers())
+    - {"setup", "setup_again", "setup_change", "help", "status", "check", "fix", "explain", "missing", "connect_test"}
+    - {v for v in answers() if v.startswith("tac")}
 )
 RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}
 
@@ -44,7 +46,7 @@ def told(talk: Talk, run: Run) -> list[tuple[str, dict[str, str]]]:
 
 def queued(talk: Talk) -> set[str]:
     """What a worker will do."""
-    return {f"{job.func_name} {job.args[0]}" for job in talk.desk.queue.jobs}
+    return {f"{job.func_name} {job.args[0]}" for job in (*talk.desk.queue.jobs, *talk.desk.cards.jobs)}
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)

@@ -115,7 +115,7 @@ def test_ten_edits_and_the_last_for_the_end(desk: Desk, run: Run, said: Said, ed
     assert methods(said)[1:] == done
 
 
-@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409])
 def test_an_edit_that_webex_does_not_take(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
     """Or a message that somebody deleted: the card is posted anew."""
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from adaptive_cards import Card
-from bot import board
+from bot import audience, board
 from bot.board import Face
 from bot.desk import Desk
 from bot.settings import BotSettings
@@ -24,6 +24,7 @@ def test_posting_and_editing_are_one_call_each(settings: BotSettings, redis: Red
     """The thread's room is known; a 1:1 message's room is asked for once."""
     desk = Desk(settings, Settings("https://bot.test", "", "client", "secret", (Fernet.generate_key().decode(),)), redis, webex)
     run = desk.store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), {"room": "room-1", "thread": "root"})
+    audience.looked_at(desk, "room-1")
     webex_script.on("POST", "/messages", reply(200, SENT))
     webex_script.on("GET", "/messages/message-1", reply(200, SENT))
     webex_script.on("PUT", "/messages/message-1", reply(200, SENT))

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from urllib.parse import quote
 
 import pytest
@@ -119,3 +120,11 @@ def test_an_unknown_level_is_info():
         logging.getLogger("x").info("yes")
     """)
     assert json.loads(line)["event"] == "yes"
+
+
+@pytest.mark.parametrize("piece", ["x", "x.", "a://", "a://b:", "code=", "Bearer ", "secret=", "%3Fcode%3D"])
+def test_a_long_line_takes_no_longer_than_its_length(piece: str):
+    """A hundred thousand characters that somebody typed hold no worker up."""
+    began = time.process_time()
+    logs.redacted(piece * (100_000 // len(piece)))
+    assert time.process_time() - began < 5

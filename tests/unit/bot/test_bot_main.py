@@ -8,6 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 
+from jobs.audit import ENTRIES, Trail
+
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
     "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
@@ -87,7 +89,21 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
         "ok     Webex",
         "ok     webhooks",
         "ok     Microsoft",
+        "ok     audit trail",
     ]
+
+
+def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis: Redis):
+    """Every entry on stdout as it lies there; the doctor and the exit code say where it was tampered with."""
+    trail = Trail(redis, (env["ENCRYPTION_KEYS"],))
+    trail.add({"at": "2026-11-25T09:00:00+00:00", "what": "opened"}, {"what": "approved"})
+    whole = run("audit", env)
+    assert (whole.returncode, whole.stdout.encode().splitlines()) == (0, list(trail.entries()))
+    assert "ok     audit trail: whole, 2 entries since 2026-11-25T09:00Z, sealed with the newest key" in run("doctor", env).stdout
+    redis.rpop(ENTRIES)
+    broken = run("audit", env)
+    assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (1, "The trail is broken at entry 2")
+    assert "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end" in run("doctor", env).stdout
 
 
 def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, reply: Any, free_port: int):
@@ -96,10 +112,10 @@ def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, repl
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     printed = run("doctor", env | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"})
     assert printed.returncode == 1
-    starts = ("ok     settings", "WRONG  Redis", "WRONG  Webex", "WRONG  webhooks", "WRONG  Microsoft")
-    remedies = ("example.test", "python -m bot redis", "regenerate", "python -m bot webhooks", "MICROSOFT_LOGIN_URL")
+    starts = ("ok     settings", "WRONG  Redis", "WRONG  Webex", "WRONG  webhooks", "WRONG  Microsoft", "WRONG  audit trail")
+    remedies = ("example.test", "python -m bot redis", "regenerate", "python -m bot webhooks", "MICROSOFT_LOGIN_URL", "cannot be read")
     lines = printed.stdout.splitlines()
-    assert [line.startswith(start) and remedy in line for line, start, remedy in zip(lines, starts, remedies, strict=True)] == [True] * 5
+    assert [line.startswith(start) and remedy in line for line, start, remedy in zip(lines, starts, remedies, strict=True)] == [True] * 6
     secrets = ("a-made-up-token", "0123456789abcdef", "redis-password", "secret-of-the-app")
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
 

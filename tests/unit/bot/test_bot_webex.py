@@ -223,3 +223,20 @@ def test_a_fork_gets_a_session_of_its_own(webex: Webex, webex_script: Any, reply
     if pid == 0:
         os._exit(0 if webex._api is not before and webex.me().id == "bot-id" else 1)  # noqa: SLF001
     assert os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.mark.parametrize("refusal", [400, 404])
+def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: Any, refusal: int):
+    """Where Webex does not take the parent, the message is posted in the space instead of nowhere."""
+    webex_script.on("POST", "/messages", reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"}))
+    assert webex.send(room_id="room-1", text="hello", parent_id="gone") == "posted"
+    bodies = [body for _, _, body in webex_script.asked]
+    assert bodies == [{"roomId": "room-1", "text": "hello", "parentId": "gone"}, {"roomId": "room-1", "text": "hello"}]
+
+
+def test_a_refused_message_without_a_thread_is_not_posted_again(webex: Webex, webex_script: Any, reply: Any):
+    """There is nothing to leave away."""
+    webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
+    with pytest.raises(WebexBadRequestError):
+        webex.send(room_id="room-1", text="hello")
+    assert len(webex_script.asked) == 1

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import has, text
+from bot.answers import answers
 from bot.commands import GROUPS, commands
 from bot.talk import Talk
 from jobs.clock import now
-from jobs.model import Channel
-from jobs.run import Event, Kind, Run
+from jobs.model import Account, Change, Channel, Finding, Scope, State, Words
+from jobs.run import Event, Kind, Past, Run
 
 MAILBOX = "support@contoso.com"
 Said = Callable[[], list[tuple[str, str]]]
@@ -32,7 +33,7 @@ def cards(webex_script: Any) -> str:
 def test_every_command_has_its_text():
     """In a group that help knows."""
     assert {name for name, command in commands().items() if command.group not in GROUPS or not has(f"command.{name}")} == set()
-    assert {"setup-email", "check", "fix", "status", "cancel", "help"} <= set(commands())
+    assert {"setup-email", "check", "fix", "undo", "status", "cancel", "help"} <= set(commands())
 
 
 def test_setup_begins_with_the_first_card(anna: Talk, webex_script: Any):
@@ -50,7 +51,7 @@ def test_setup_without_an_address_asks_for_it(anna: Talk):
     assert run.channel.mailbox == ""
 
 
-@pytest.mark.parametrize("name", ["setup-email", "check", "fix"])
+@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo"])
 def test_a_wrong_address_is_corrected(anna: Talk, webex_script: Any, name: str):
     """No run is opened; the button has what was meant."""
     type_(anna, name, "support@contoso,com")
@@ -90,7 +91,7 @@ def test_a_connected_mailbox_is_said_to_be(anna: Talk, webex_script: Any):
     assert run.id in cards(webex_script)
 
 
-@pytest.mark.parametrize("name", ["check", "fix"])
+@pytest.mark.parametrize("name", ["check", "fix", "undo"])
 def test_a_channel_of_another_space_is_unknown_here(anna: Talk, webex_script: Any, name: str):
     """As if it did not exist, whether it does or not."""
     proven(replace(anna, room="room-2"))
@@ -102,7 +103,7 @@ def test_a_check_begins(anna: Talk):
     """With what the record knows; a worker looks, and the card is drawn."""
     proven(anna)
     type_(anna, "check", MAILBOX)
-    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.desk.queue.jobs)
+    jobs = sorted((str(job.func_name), job.args[0]) for job in (*anna.desk.queue.jobs, *anna.desk.cards.jobs))
     run = anna.desk.store.load(jobs[0][1])
     assert [name for name, _ in jobs] == ["bot.progress.draw", "jobs.setup.advance"]
     assert (run.kind, run.channel.callback_url, run.detailed) == ("check", "https://a.b/callback", True)
@@ -116,6 +117,77 @@ def test_a_fix_is_a_run_of_its_own(anna: Talk):
     assert (run.kind, run.detailed, run.channel.forwarding_address) == ("fix", True, "x@y.z")
     type_(anna, "fix", MAILBOX)
     assert len(anna.desk.store.of_space("room-1")) == 2
+
+
+@pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
+def test_a_connected_channel_is_looked_at_anew(anna: Talk, webex_script: Any, room: str, known: bool):  # noqa: FBT001  a column of the table
+    """With the addresses that are known; in a space where it is not known, with the empty first card."""
+    proven(anna)
+    answers()["setup_again"](replace(anna, room=room), {"do": "setup_again", "mailbox_meant": MAILBOX})
+    run = anna.desk.store.load(anna.desk.store.running(MAILBOX))
+    assert (run.kind, run.detailed, run.channel.callback_url, "x@y.z" in cards(webex_script)) == (
+        "setup",
+        known,
+        "https://a.b/callback" if known else "",
+        False,
+    )
+
+
+@pytest.mark.parametrize(("room", "shown"), [("room-1", True), ("room-2", False)])
+def test_a_connected_channel_is_changed(anna: Talk, webex_script: Any, room: str, shown: bool):  # noqa: FBT001  a column of the table
+    """By the first card, with what is known where it is known."""
+    proven(anna)
+    answers()["setup_change"](replace(anna, room=room), {"do": "setup_change", "mailbox_meant": MAILBOX})
+    run = anna.desk.store.load(anna.desk.store.running(MAILBOX))
+    assert (run.detailed, "x@y.z" in cards(webex_script)) == (False, shown)
+
+
+LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
+
+
+def changed(talk: Talk, end: Kind = Kind.CANCELLED) -> Run:
+    """A setup that has changed something, and ended so."""
+    run = talk.desk.store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), talk.asker, talk.place | {"message": "typed-0"})
+    wrong = Finding("smtp_auth", State.WRONG, values={"disabled": "true"})
+    talk.desk.store.append(run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com")))
+    talk.desk.store.append(run.id, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK, facts={"object_id": "obj-1"})))
+    talk.desk.store.append(run.id, Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(LINE,)))
+    talk.desk.store.append(run.id, Event(Kind.CHANGED, now(), step="smtp_auth"))
+    talk.desk.store.end(talk.desk.store.load(run.id), Event(end, now()))
+    return talk.desk.store.load(run.id)
+
+
+@pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FINISHED])
+def test_an_undo_remembers_what_was_before(anna: Talk, end: Kind):
+    """It is bound to the tenant of the setup, finished or not, and holds the mailbox."""
+    setup = changed(anna, end)
+    type_(anna, "undo", MAILBOX)
+    run = anna.desk.store.load(anna.desk.store.running(MAILBOX))
+    assert (run.kind, run.detailed, run.channel.tenant_id, run.known) == ("undo", True, "tenant-1", {"object_id": "obj-1"})
+    assert run.past == {"smtp_auth": Past("smtp_auth", LINE, Words("seen.off"), {"disabled": "true"}, {}, (setup.id,))}
+    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.desk.queue.jobs)
+    assert ("jobs.setup.advance", run.id) in jobs
+
+
+def test_the_same_undo_typed_once_is_one_run(anna: Talk, webex_script: Any):
+    """Delivered again after a death before its details it goes on; typed again it points to the run."""
+    changed(anna)
+    opened = anna.desk.store.open(Channel(MAILBOX), anna.asker, anna.place | {"kind": "undo"})
+    type_(anna, "undo", MAILBOX)
+    run = anna.desk.store.load(opened.id)
+    assert (run.detailed, list(run.past)) == (True, ["smtp_auth"])
+    type_(replace(anna, message="typed-9"), "undo", MAILBOX)
+    assert (
+        len(anna.desk.store.of_space("room-1")),
+        text("notice.running_title_undo", mailbox=MAILBOX, run=run.id) in cards(webex_script),
+    ) == (2, True)
+
+
+def test_nothing_recorded_is_said(anna: Talk, webex_script: Any):
+    """No run is opened for a channel that was connected by hand."""
+    proven(anna)
+    type_(anna, "undo", MAILBOX)
+    assert (len(anna.desk.store.of_space("room-1")), text("notice.undo_nothing_title", mailbox=MAILBOX) in cards(webex_script)) == (1, True)
 
 
 def test_status_lists_this_spaces_runs(anna: Talk, webex_script: Any):
@@ -156,7 +228,7 @@ def test_cancel_in_another_space_finds_nothing(anna: Talk, webex_script: Any):
 @pytest.mark.parametrize(
     "argument", ["\r\n\x1b[31mred", "**bold** [x](http://evil)", "<script>", "{mailbox}", "key:cause.wrong_tenant", "x" * 2000]
 )
-@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "cancel", "status", "help"])
+@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "cancel", "status", "help"])
 def test_odd_arguments_are_answered(anna: Talk, said: Said, name: str, argument: str):
     """Every command says something to every text, once, and opens nothing."""
     type_(anna, name, argument)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from bot.desk import Desk
 from bot.faces import plan as plan_face
 from bot.faces import progress as progress_face
 from bot.faces import proof, rehearsal, verdict
-from jobs import codec
+from jobs import codec, locks
 from jobs.clock import now
 from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Turn, Words
 from jobs.run import Event, Kind, Run
@@ -217,12 +218,52 @@ def test_drawing_posts_each_card_once(desk: Desk, begin: Begin, said: Callable[[
     run = begin(SIGNED_IN, PLANNED, APPROVED)
     desk.changed(run.id)
     desk.changed(run.id)
-    assert len(desk.queue.jobs) == 1
+    assert len(desk.cards.jobs) == 1
     progress.draw(run.id)
     progress.draw(run.id)
     assert [method for method, _ in said()] == ["POST", "POST"]
     desk.changed(run.id)
-    assert len(desk.queue.jobs) == 2
+    assert len(desk.cards.jobs) == 2
+
+
+def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(desk: Desk, begin: Begin):
+    """With the reference by which the log knows it; a run that was only cancelled has no such card."""
+    mistake = Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": "REF-1A2B3C"})
+    failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
+    (shown,) = progress_face.faces(failed, desk)
+    assert (shown.last, "REF-1A2B3C" in json.dumps(shown.card.content)) == (True, True)
+    assert progress_face.faces(replace(failed, ended="cancelled"), desk) == []
+
+
+def test_a_draw_does_not_wait_for_another(desk: Desk, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
+    """Which may wait for Webex: it comes again, and draws then."""
+    run = begin(SIGNED_IN, PLANNED)
+    other = locks.take(desk.redis, f"draw:{run.id}", 20)
+    assert other is not None
+    progress.draw(run.id)
+    assert (said(), 0 < desk.draw_due(run.id) - now().timestamp() <= progress.BUSY_S) == ([], True)
+    locks.give(desk.redis, other)
+    progress.draw(run.id)
+    assert [method for method, _ in said()] == ["POST"]
+
+
+def test_news_that_came_while_drawing_is_not_forgotten(desk: Desk, begin: Begin):
+    """What was due when a draw began is taken off the list; what has come since stays."""
+    run = begin()
+    desk.changed(run.id)
+    due = desk.draw_due(run.id)
+    desk.draw_later(run.id, now() + timedelta(seconds=1))
+    desk.drawn(run.id, due)
+    assert desk.draw_due(run.id) > 0
+    desk.drawn(run.id, desk.draw_due(run.id))
+    assert desk.draw_due(run.id) == 0
+
+
+def test_a_run_that_is_gone_has_no_cards(desk: Desk, said: Callable[[], list[tuple[str, str]]]):
+    """Redis came back without its data: nothing is shown, and nothing is due again."""
+    desk.changed("GONE22")
+    progress.draw("GONE22")
+    assert (said(), desk.draw_due("GONE22")) == ([], 0)
 
 
 def test_what_webex_does_not_take_is_drawn_later(desk: Desk, begin: Begin, webex_script: Any, reply: Any, hasty_retries: None):

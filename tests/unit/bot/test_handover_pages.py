@@ -121,7 +121,7 @@ def test_a_late_link_shows_nothing_but_a_way_on(desk: Desk, browser: FlaskClient
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert ([page.status_code for page in pages], any(SECRET[:6] in page.text for page in pages)) == ([410, 410, 200], False)
     assert (desk.vault.holds(f"secret:{run.id}"), board.read(desk, run.id, "connect")) == (True, None)
-    assert [job.func_name for job in desk.queue.jobs] == ["bot.progress.draw"]
+    assert [job.func_name for job in desk.cards.jobs] == ["bot.progress.draw"]
 
 
 def test_a_cancelled_run_shows_nothing(desk: Desk, browser: FlaskClient, run: Run, address: str):
@@ -135,3 +135,14 @@ def test_the_pages_own_files(browser: FlaskClient, path: str, kind: str):
     """One style sheet and one script, of the bot's own."""
     page = browser.get(path)
     assert (page.status_code, page.mimetype, bool(page.text)) == (200, kind, True)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_after_a_loss_the_run_goes_on(desk: Desk, browser: FlaskClient, run: Run, address: str, lost: bool):  # noqa: FBT001  a column of the table
+    """Once the new secret was shown a worker removes the lost one; the key id is that of the secret that was shown."""
+    desk.vault.put(f"secret-key:{run.id}", "key-2", 60)
+    if lost:
+        desk.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"}))
+    assert SECRET.partition("<")[0] in browser.post(address).text
+    assert [desk.store.handed_over(key) for key in ("key-1", "key-2")] == [False, True]
+    assert (f"jobs.setup.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in desk.queue.jobs}) is lost

@@ -39,6 +39,12 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
         (f"{MENTION}", "", ""),
         (f"{MENTION} hello", "", ""),
         ("</spark-mention>/help", "help", ""),
+        ("<p>Email Bot /help</p>", "help", ""),
+        ("<p>@Email /check a@b.com</p>", "check", "a@b.com"),
+        ("<SPARK-MENTION data-object-type='person'>Email</SPARK-MENTION> \u200b/help", "help", ""),
+        (f"{MENTION} <spark-mention data-object-id='anna'>Anna</spark-mention> /help", "help", ""),
+        (f"{MENTION} /check a@b.com\u200b", "check", "a@b.com"),
+        (f"{MENTION} /check a&b@c.com", "check", "a&b@c.com"),
     ],
 )
 def test_markup(html: str, name: str, argument: str):

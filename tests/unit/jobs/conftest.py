@@ -20,6 +20,7 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, State
 from jobs.run import Event, Kind
+from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.step import Context
 from jobs.store import Store
@@ -156,3 +157,20 @@ def given(cloud: Cloud, store: Store, vault: Vault, work_settings: Settings) -> 
 
 async def _token() -> str:
     return "token"
+
+
+@dataclass
+class Heard:
+    """A listener that writes down what it is told."""
+
+    runs: list[str] = field(default_factory=list)
+
+    def changed(self, run_id: str) -> None:
+        """Something is new."""
+        self.runs.append(run_id)
+
+
+@pytest.fixture
+def runtime_of(store: Store, vault: Vault) -> Callable[[Settings], Runtime]:
+    """Makes a worker's runtime with these settings."""
+    return lambda settings: Runtime(settings, store, vault, Heard())

@@ -55,7 +55,22 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
     assert not why or why.startswith("typed.")
 
 
-@pytest.mark.parametrize("typed", [RIGHT["callback_url"], "https://eu.webexconnect.io:8443/a/b/callback"])
+@pytest.mark.parametrize("typed", ["support@contoso.test", "x1@mail.connect.localhost", "o'neil+x@corp.local"])
+def test_an_address_of_a_closed_network(typed: str):
+    """Its domain need not be one that the world knows."""
+    assert read_address(typed) == typed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        RIGHT["callback_url"],
+        "https://eu.webexconnect.io:8443/a/b/callback",
+        "http://127.0.0.1:9002/callback",
+        "http://localhost:9002/callback",
+        "https://localhost/callback",
+    ],
+)
 def test_a_callback_stays_as_it_was_typed(typed: str):
     """To the byte: Entra compares it so."""
     assert read_callback(f" {typed} ") == typed
@@ -67,7 +82,8 @@ def test_a_callback_stays_as_it_was_typed(typed: str):
         ("", "callback_missing"),
         ("http://uk.webexconnect.io/callback", "callback_https"),
         ("uk.webexconnect.io/callback", "callback_https"),
-        ("https://localhost/callback", "callback_no_url"),
+        ("https://intranet/callback", "callback_no_url"),
+        ("ftp://localhost/callback", "callback_https"),
         ("https://user@uk.webexconnect.io/callback", "callback_no_url"),
         ("https://uk.webexconnect.io/callback?x=1", "callback_no_url"),
         ("https://uk.webexconnect.io/callback#x", "callback_no_url"),

@@ -55,6 +55,18 @@ def test_a_group_cannot_be_judged_here():
     assert applies_to(SENDER, POLICIES, [group, both, ours]) == Applies(ON, ours, (group,))
 
 
+def test_an_exception_for_a_group_cannot_be_judged_either():
+    """The rule may or may not match; one that lets mail through is no matter."""
+    doubtful = rule("P-off", 0, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
+    harmless = rule("P-on", 1, FromMemberOf=["Sales"])
+    assert applies_to(SENDER, POLICIES, [doubtful, harmless]).unsure == (doubtful,)
+
+
+def test_a_default_policy_that_does_not_say_so():
+    """It is known by its name."""
+    assert applies_to(SENDER, [Row({"Name": "Default", "AutoForwardingMode": "On"})], []).forwards
+
+
 @pytest.mark.parametrize(
     ("mode", "forwards"), [("On", True), ("on", True), ("Off", False), ("Automatic", False), (None, False), ("", False)]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import string
+import time
 from urllib.parse import quote
 
 import pytest
@@ -156,6 +157,16 @@ def test_twice_is_once(text: str):
     """Any text can be cleaned, and what was cleaned is clean."""
     once = Redactor().text(text)
     assert Redactor().text(once) == once
+
+
+@pytest.mark.parametrize(
+    "piece", ["x", "x.", "x-", "%", " ", "\n", "eyJ", "sess", "a://", "a://b:", "-esctx", "x" * 20 + "\n", "-----BEGIN A-----"]
+)
+def test_a_long_text_takes_no_longer_than_its_length(piece: str):
+    """A hundred thousand characters that somebody typed hold nobody up: once, "xxx" and no more took many minutes."""
+    began = time.process_time()
+    Redactor().text(piece * (100_000 // len(piece)))
+    assert time.process_time() - began < 5
 
 
 def gone(shown: str, secret: str, wrapped: str) -> None:

@@ -12,6 +12,7 @@ from jobs.microsoft.registration import (
     merged,
     permission_id,
     unique_name,
+    web,
     with_permission,
     without_permission,
 )
@@ -93,3 +94,9 @@ def test_ids_are_read(principal: dict[str, object] | None, found: str):
 def test_a_box_that_was_never_touched_is_off():
     """No app, no web, no settings."""
     assert [issues_access_tokens(app) for app in (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})] == [False] * 4
+
+
+def test_the_web_platform_as_it_can_be_written_back():
+    """What is null stays away, and what repeats the addresses too: it would contradict them once they change."""
+    there = {"redirectUris": ["u"], "redirectUriSettings": [{"uri": "u", "index": None}], "homePageUrl": None, "logoutUrl": "l"}
+    assert (web({"web": there}), web({"web": None}), web(None)) == ({"redirectUris": ["u"], "logoutUrl": "l"}, {}, {})

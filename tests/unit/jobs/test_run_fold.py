@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
-from jobs.run import Answer, Changed, Event, Kind, Plan, Problem, Run, fold, onto
+from jobs.run import Answer, Changed, Event, Kind, Past, Plan, Problem, Run, fold, onto
 
 T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
@@ -19,10 +19,14 @@ OPENED = Event(Kind.OPENED, T0, by=ASKER.email, data={"room": "r1"}, channel=CHA
 BASE = Run("R1", CHANNEL, ASKER, T0, {"room": "r1"})
 CHANGE = Change("forwarding", "M3", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "Set-Mailbox")
 WRONG, OK = Finding("forwarding", State.WRONG), Finding("forwarding", State.OK, facts={"upn": "u"})
+LEFT = Finding("forwarding", State.OK, values={"smtp": "x"})
+CHANGING = Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG)
+PAST = Past("forwarding", CHANGE, Words("a"), {"smtp": ""}, {"smtp": "x"}, ("R0",))
 UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING, until=T2)
 PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
 APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"})
 PLAN = Plan("plan-1", (CHANGE,), T0)
+FORWARDING = frozenset({"forwarding"})
 APPROVAL = Answer("plan-1", "anna@contoso.com", T1)
 
 
@@ -50,6 +54,10 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("a sign-in solves its problem", [problem("sign_in"), problem("consent"), Event(Kind.SIGNED_IN, T1, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T1, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
     ("signed out by a person", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.SIGNED_OUT, T2)], replace(BASE, signed_in=T1)),
     ("signed out by a cloud", [Event(Kind.SIGNED_OUT, T2, data={"cause": "c", "code": "x"})], replace(BASE, problems={"sign_in": Problem("c", "x", T2)})),
+    ("readable", [problem("app_access"), found(OK), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2, by="b@x.y")],
+     replace(BASE, answers={"app_access": Answer("granted", "b@x.y", T2)}, found_at={"forwarding": T1})),
+    ("readable though somebody is signed in", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2)],
+     replace(BASE, account=ACCOUNT, signed_in=T1, checked=T1, answers={"app_access": Answer("granted", "", T2)})),
     ("planned", [PLANNED], replace(BASE, plan=PLAN)),
     ("approved", [PLANNED, APPROVED], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
     ("another plan is not approved", [PLANNED, replace(APPROVED, data={"plan": "old", "scope": "mailbox"})], replace(BASE, plan=PLAN)),
@@ -59,10 +67,13 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("found", [Event(Kind.RUNNING, T1, step="forwarding"), found(OK)], replace(BASE, findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
     ("waits are counted", [found(WAITING), found(WAITING)], replace(BASE, findings={"token": WAITING}, found_at={"token": T1}, waits={"token": 2})),
     ("nothing found", [Event(Kind.FOUND, T1, step="ids")], BASE),
-    ("changing", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG, changes=(CHANGE,))], replace(BASE, changed={"forwarding": Changed((CHANGE,), WRONG, T1)})),
-    ("changed", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGED, T2, step="forwarding")], replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2)})),
+    ("changing", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG, changes=(CHANGE,))], replace(BASE, changed={"forwarding": Changed((CHANGE,), WRONG, T1)}, running=FORWARDING)),
+    ("changed", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGED, T2, step="forwarding")], replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2)}, running=FORWARDING)),
     ("what was before the first try is kept", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGING, T2, step="forwarding", finding=UNKNOWN)],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T2)})),
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T2)}, running=FORWARDING)),
+    ("what a change left is read back", [CHANGING, Event(Kind.CHANGED, T2, step="forwarding"), found(LEFT), found(replace(LEFT, values={"smtp": "other"}))],
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, {"smtp": "x"})}, findings={"forwarding": replace(LEFT, values={"smtp": "other"})}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("recalled", [Event(Kind.RECALLED, T1, data={"sp_id": "s"}, past=(PAST,))], replace(BASE, past={"forwarding": PAST}, known={"sp_id": "s"})),
     ("nothing changing", [Event(Kind.CHANGING, T1, step="forwarding")], BASE),
     ("answered", [problem("consent"), Event(Kind.ANSWERED, T2, by="b@x.y", data={"question": "consent", "value": "granted"})], replace(BASE, answers={"consent": Answer("granted", "b@x.y", T2)})),
     ("problem", [problem("consent")], replace(BASE, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
@@ -73,6 +84,7 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("failed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.FAILED, T2)], replace(BASE, ended="failed", ended_at=T2)),
     ("finished", [Event(Kind.FINISHED, T2)], replace(BASE, ended="finished", ended_at=T2)),
     ("the first end counts", [Event(Kind.CANCELLED, T1), Event(Kind.FINISHED, T2)], replace(BASE, ended="cancelled", ended_at=T1)),
+    ("what a newer version wrote", [Event(Kind.UNKNOWN, T1)], BASE),
     ("checked", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
 ]  # fmt: skip
 

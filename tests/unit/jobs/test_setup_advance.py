@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs import session, setup
+from jobs import eyes, session, setup
 from jobs.clock import now
 from jobs.microsoft.errors import SignInNeeded
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
@@ -81,6 +81,13 @@ def due(store: Store, run: Run) -> float | None:
 def kinds(store: Store, run: Run) -> list[str]:
     """The run's history."""
     return [str(event.kind) for event in store.events(run.id)]
+
+
+def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: Store):
+    """Redis came back without its data, but not without the job: nothing is written, and nothing is due again."""
+    store.look_at("GONE22", now())
+    setup.advance("GONE22")
+    assert (store.events("GONE22"), store.redis.zscore("runs:due", "GONE22")) == ((), None)
 
 
 def test_a_run_without_details_is_left_alone(runtime: Runtime, store: Store, opened: Run):
@@ -173,6 +180,15 @@ def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: Store
     assert references[0] == references[1]
 
 
+def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: Store, asker: Person, channel: Channel):
+    """What it could not see may be worth another look later, but a check looks once."""
+    run = store.check(channel, asker, PLACE)
+    later = now() - timedelta(seconds=5)
+    store.append(run.id, signed_in(), found("a", State.UNKNOWN, until=later), Event(Kind.CHECKED, now()))
+    setup.conclude(runtime, run.id, store.length(run.id))
+    assert due(store, run) is None
+
+
 async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
     """Which is sealed under the run, and gone when it is forgotten."""
     run = say(signed_in())
@@ -185,9 +201,9 @@ async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
 
 async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
     """A stranger's context asks no cloud that takes a token."""
-    async with session.nobody(runtime, say()) as ctx:
+    async with eyes.opened(runtime, "") as nobody:
         with pytest.raises(SignInNeeded):
-            await ctx.graph.organization()
+            await nobody.context(say(), runtime.store).graph.organization()
 
 
 def test_what_blocks_a_plan(say: Say):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from jobs.clock import now
-from jobs.model import Channel, Person
-from jobs.run import Event, Kind, Run
+from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
+from jobs.run import Event, Kind, Past, Run, RunGoneError
 from jobs.store import DUE, LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
 
 MAILBOX = "support@contoso.com"
@@ -103,6 +104,13 @@ def test_what_is_due_stays_until_it_is_done(store: Store):
     assert 10 < (store.redis.zscore(DUE, "A") or 0) - now().timestamp() <= LEASE_S + 1
 
 
+def test_a_clock_that_is_set_back_puts_nothing_off(store: Store):
+    """By an hour: what would be due an hour and a few seconds from now is due now; the longest pause itself stays."""
+    store.look_at("A", now() + timedelta(hours=1, seconds=5))
+    store.look_at("B", now() + timedelta(hours=1))
+    assert (store.take_due(), store.take_due()) == (("A",), ())
+
+
 def test_a_run_that_changed_is_due_by_itself(store: Store, opened: Run):
     """Whoever wrote an event and died before telling a worker is made up for; an earlier time stands."""
     assert 10 < (store.redis.zscore(DUE, opened.id) or 0) - now().timestamp() <= LEASE_S + 1
@@ -152,8 +160,22 @@ def test_only_what_is_new_is_read(store: Store, opened: Run):
 
 def test_an_unknown_run(store: Store):
     """There is none."""
-    with pytest.raises(LookupError):
+    with pytest.raises(RunGoneError):
         store.load("NOBODY")
+
+
+def test_an_older_worker_reads_what_a_newer_one_wrote(store: Store, opened: Run):
+    """In the middle of an upgrade: a kind of event that it does not know, and a key, change nothing."""
+    store.redis.rpush(f"run:{opened.id}:events", '{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}')
+    assert store.load(opened.id) == replace(opened, version=opened.version + 1)
+
+
+def test_nothing_is_added_to_a_run_that_is_gone(store: Store, opened: Run):
+    """Redis came back without its data: whoever still works on the run hears so, and leaves nothing behind that is half a run."""
+    store.redis.flushall()
+    with pytest.raises(RunGoneError):
+        store.append(opened.id, Event(Kind.RUNNING, now(), step="ids"))
+    assert store.events(opened.id) == ()
 
 
 def test_a_check_holds_nothing(store: Store, asker: Person, opened: Run):
@@ -185,3 +207,31 @@ def test_a_secret_is_handed_over_once_and_for_all(store: Store):
 def test_ids_can_be_read_aloud():
     """Six characters, none of which looks like another."""
     assert all(len(each) == 6 and set(each) <= set(LETTERS) for each in (new_id() for _ in range(100)))
+
+
+def test_a_mailbox_lists_its_runs(store: Store, asker: Person, opened: Run):
+    """Oldest first, ended or not, wherever they were asked for; a run that was refused, or is gone, is none."""
+    with pytest.raises(AlreadyRunningError):
+        store.open(Channel(MAILBOX), asker, PLACE | {"message": "message-2"})
+    store.end(opened, Event(Kind.CANCELLED, now()))
+    second = store.open(Channel(MAILBOX), asker, PLACE | {"room": "room-2", "message": "message-3"})
+    store.open(Channel("sales@contoso.com"), asker, PLACE)
+    assert [run.id for run in store.of_mailbox(MAILBOX)] == [opened.id, second.id]
+    store.redis.delete(f"run:{second.id}:events")
+    assert [run.id for run in store.of_mailbox(MAILBOX)] == [opened.id]
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "listed"),
+    [(State.OK, Kind.FINISHED, ()), (State.WARNING, Kind.FINISHED, (MAILBOX,)), (State.OK, Kind.CANCELLED, (MAILBOX,))],
+)
+def test_an_undone_channel_is_listed_nowhere(store: Store, asker: Person, opened: Run, state: State, kind: Kind, listed: tuple[str, ...]):
+    """Not in the space of its setup, not for who asked; one of which nothing was put back is what it was."""
+    store.end(opened, Event(Kind.FINISHED, now()))
+    undo = store.open(Channel(MAILBOX), asker, {"room": "room-2", "message": "message-2", "kind": "undo"})
+    change = Change("smtp_auth", "M2", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+    past = Past("smtp_auth", change, Words("b"), {"disabled": ""}, {}, (opened.id,))
+    store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)))
+    store.append(undo.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", state)))
+    store.end(store.load(undo.id), Event(kind, now()))
+    assert (store.channels("room-1", asker.id), store.channels("room-2"), store.record(MAILBOX) is None) == (listed, (), listed == ())

@@ -101,3 +101,31 @@ def test_skipped_and_unknown_are_not_passed():
     found = {"a": Finding("a", State.SKIPPED), "b": Finding("b", State.UNKNOWN), "c": Finding("c", State.POSSIBLE)}
     verdict = judge(steps, found)
     assert (verdict.skipped, verdict.possible, verdict.causes) == (("a", "b"), ("c",), ())
+
+
+OUTSIDE = graph(
+    fact("health", Station.MAILBOX, explains=("busy",)),
+    fact("defaults"),
+    fact("login", because=("health", "defaults")),
+)
+MAYBE = Finding("health", State.POSSIBLE, cause="incident", facts={"since": "2026-01-01T10:00:00+00:00"})
+
+
+def test_an_incident_is_the_cause_where_it_explains_something():
+    """What is only possible becomes the cause of what it expressly explains, from its own beginning on, and that is a symptom then."""
+    verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "busy")})
+    assert (verdict.causes, verdict.symptoms, verdict.possible, verdict.stops) == (("health",), {"login": "health"}, (), Station.ANSWER)
+    assert str(verdict.since) == "2026-01-01 10:00:00+00:00"
+
+
+def test_an_incident_alone_is_no_cause():
+    """Where nothing is wrong, or something else, it stays possible."""
+    assert (judge(OUTSIDE, {"health": MAYBE}).causes, judge(OUTSIDE, {"health": MAYBE}).possible) == ((), ("health",))
+    verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "secret_gone")})
+    assert (verdict.causes, verdict.possible) == (("login",), ("health",))
+
+
+def test_what_explains_nothing_by_name_is_never_promoted():
+    """A policy that may match is no cause of a failure whose code it does not name."""
+    verdict = judge(OUTSIDE, {"defaults": Finding("defaults", State.POSSIBLE, cause="x"), "login": wrong("login", "busy")})
+    assert (verdict.causes, verdict.possible) == (("login",), ("defaults",))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,3 +186,42 @@ async def test_the_transcript_is_whole(start: Callable[..., Any]):
         "S: 220", "C: EHLO localhost", "S: 250", "C: STARTTLS", "S: 220", "-- TLSv1.3",
         "C: EHLO localhost", "S: 250", "C: AUTH XOAUTH2 (token)", "S: 535",
     ]  # fmt: skip
+
+
+async def test_another_servers_manner_of_speaking(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
+    """A greeting of several lines, no enhanced codes, AUTH only after STARTTLS and in its older spelling."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    answers = {
+        b"EHLO": [b"250-here\r\n250 starttls \r\n", b"250-here\r\n250 AUTH=LOGIN XOAUTH2\r\n"],
+        b"STARTTLS": [b"220\r\n"],
+        b"AUTH": [b"235 in\r\n"],
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220-hello\r\n220-this is\r\n220 me\r\n")
+        while (verb := (await reader.readline()).split()[:1]) and verb != [b"QUIT"]:
+            writer.write(answers[verb[0]].pop(0))
+            await writer.drain()
+            if verb == [b"STARTTLS"]:
+                await writer.start_tls(context)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD)
+    assert (names(probe), probe.cause, probe.reply) == (ALL, "", "235 in")
+
+
+async def test_a_busy_server_is_asked_once_more():
+    """A greeting that says so is no verdict on the login; the second one counts, whatever it is."""
+    greetings = [b"421 4.3.2 Service not available\r\n", b"554 5.7.1 go away\r\n"]
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greetings.pop(0))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD)
+    assert (probe.cause, greetings) == ("smtp_refused", [])

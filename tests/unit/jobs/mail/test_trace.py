@@ -110,7 +110,7 @@ async def test_the_cmdlets_rows_are_the_same():
     since = now() - timedelta(hours=1)
     assert await CmdletTrace(exchange).find(since, recipient="support@contoso.com") == (DELIVERED,)
     ((cmdlet, parameters),) = exchange.asked
-    assert (cmdlet, sorted(parameters)) == ("Get-MessageTraceV2", ["EndDate", "RecipientAddress", "ResultSize", "StartDate"])
+    assert (cmdlet, sorted(parameters)) == ("Get-MessageTraceV2", ["EndDate", "RecipientAddress", "StartDate"])
     assert parameters["StartDate"] == since.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -139,6 +139,8 @@ async def test_no_more_than_ten_days_are_asked_for():
         ("delivered", TraceStatus.DELIVERED),
         ("FilteredAsSpam", TraceStatus.FILTERED_AS_SPAM),
         ("Getting Status", TraceStatus.GETTING_STATUS),
+        ("Resolved", TraceStatus.RESOLVED),
+        ("None", TraceStatus.UNKNOWN),
         ("somethingNew", TraceStatus.UNKNOWN),
         (None, TraceStatus.UNKNOWN),
     ],
@@ -186,6 +188,37 @@ async def test_graph_being_slow_is_no_reason_to_change():
     with pytest.raises(Transient):
         await open_trace(graph(httpx.Response(429, headers={"Retry-After": "300"})), exchange).find(SINCE)
     assert exchange.asked == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_details_that_are_not_given_out_leave_the_row(status: int):
+    """That it failed is known all the same."""
+    answers = [httpx.Response(200, json={"value": GRAPH_ROWS}), httpx.Response(status)]
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answers.pop(0)))
+
+    async def token() -> str:
+        return "token-1"
+
+    trace = open_trace(Graph(http, token, "https://graph.microsoft.com"), Exchange([]))
+    assert (await trace.find(SINCE), await trace.details(FAILED)) == ((FAILED, DELIVERED), ())
+
+
+def test_what_went_on():
+    """A group's address and one that stands for another are passed on, not delivered; what waits or failed is neither."""
+    assert {status for status in TraceStatus if status.went_on} == {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
+
+
+async def test_times_are_told_in_utc():
+    """Whatever zone the answer is in: cards say UTC."""
+    rows = [{**GRAPH_ROWS[0], "receivedDateTime": "2026-11-24T12:00:00.1234567+02:00"}]
+    (row,) = await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE)
+    assert f"{row.received:%d %b %H:%M}" == "24 Nov 10:00"
+
+
+async def test_a_row_without_a_time_is_left_out():
+    """The others count."""
+    rows = [{**GRAPH_ROWS[0], "receivedDateTime": None}, *GRAPH_ROWS]
+    assert await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE) == (FAILED, DELIVERED)
 
 
 async def test_a_time_that_is_none_is_unreadable():

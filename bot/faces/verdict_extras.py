@@ -1,0 +1,55 @@
+"""What a check's card says beside its verdict: the damage, what the providers say of themselves, the mail through Webex Connect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from adaptive_cards.damage import Damage
+from adaptive_cards.views import Proof
+from jobs.model import Finding, State, Station, Turn, Words
+from jobs.probes.connect_send import ASKED
+from jobs.run import Run
+from jobs.settings import Settings
+from jobs.verdict import WAY, Verdict
+
+OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
+"""What nobody here can mend."""
+COUNTED = ("copies", "mail_to_task")
+"""Who knows how many mails were missed, the one earliest on the way first."""
+
+
+def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
+    """Only where mail is known to stop before an agent, and the trace was read."""
+    if verdict.stops is None or WAY.index(verdict.stops) > WAY.index(Station.AGENT):
+        return None
+    facts = next((found[name].facts for name in COUNTED if name in found and found[name].facts.get("missed")), None)
+    if facts is None:
+        return None
+    since = datetime.fromisoformat(facts.get("missed_since") or facts["since"])
+    keeps = found["forwarding"].state if "forwarding" in found else State.UNKNOWN
+    return Damage(int(facts["missed"]), since, kept=run.channel.keep_copy and keeps is State.OK)
+
+
+def turn_outside(verdict: Verdict) -> Turn | None:
+    """Time's, where a provider's incident comes first."""
+    return Turn.TIME if verdict.causes and verdict.causes[0] in OUTSIDE else None
+
+
+def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
+    """A line where all three were read and none has an incident."""
+    seen = [found[name] for name in sorted(OUTSIDE) if name in found and found[name].state is State.OK]
+    whole = len(seen) == len(OUTSIDE)
+    return [Proof("MS", Words("verdict.no_incident"), min(run.found_at[each.step] for each in seen))] if whole else []
+
+
+def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
+    """The day on which somebody has to act; one that is near is a warning already."""
+    secret = found.get("client_secret")
+    known = secret is not None and secret.state is State.OK and secret.facts.get("expires")
+    return datetime.fromisoformat(known) if known else None
+
+
+def may_send(run: Run, settings: Settings) -> bool:
+    """Whether the card offers a mail through Webex Connect: where a key is there, and this check has not sent one."""
+    return run.checked is not None and bool(settings.connect_url) and not run.place.get(ASKED)

@@ -1,0 +1,93 @@
+"""What the work reads from the environment: the optional services of Webex, and what goes only together."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+
+from jobs.settings import BadSettings, Settings
+
+KEY = Fernet.generate_key().decode()
+LEAST = {"PUBLIC_URL": "https://bot.test/", "MICROSOFT_CLIENT_ID": "c", "MICROSOFT_CLIENT_SECRET": "s", "ENCRYPTION_KEYS": KEY}
+SERVICES = {
+    "WEBEX_STATUS_URL": "https://status.example/",
+    "CONNECT_API_URL": "https://api.us.webexconnect.io/",
+    "CONNECT_SERVICE_KEY": "service-key",
+    "CONTACT_CENTER_URL": "https://api.wxcc-us1.cisco.com/",
+    "CONTACT_CENTER_TOKEN": "cc-token",
+    "CONTACT_CENTER_ORG_ID": "org-1",
+}
+
+
+def test_without_them_only_the_status_page_is_known():
+    """The defaults of a bot that has no key of Webex's other services."""
+    read = Settings.from_env(LEAST)
+    assert (read.status_url, read.connect_url, read.contact_center_url) == ("https://status.webex.com", "", "")
+    assert read.hosts == {"login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com", "status.webex.com"}
+
+
+def test_every_service_is_read_and_may_be_asked():
+    """Addresses without a slash at their end, and their hosts beside Microsoft's; keys never show."""
+    read = Settings.from_env(LEAST | SERVICES)
+    assert (read.status_url, read.connect_url, read.connect_key) == (
+        "https://status.example",
+        "https://api.us.webexconnect.io",
+        "service-key",
+    )
+    assert (read.contact_center_url, read.contact_center_token, read.contact_center_org) == (
+        "https://api.wxcc-us1.cisco.com",
+        "cc-token",
+        "org-1",
+    )
+    assert {"status.example", "api.us.webexconnect.io", "api.wxcc-us1.cisco.com"} < read.hosts
+    assert [secret for secret in ("service-key", "cc-token") if secret in repr(read)] == []
+
+
+def test_off_is_no_host():
+    """A status page that is switched off adds nothing to what may be asked."""
+    assert Settings.from_env(LEAST | {"WEBEX_STATUS_URL": "off"}).hosts == {
+        "login.microsoftonline.com",
+        "graph.microsoft.com",
+        "outlook.office365.com",
+    }
+
+
+def test_a_cloud_of_this_machine_has_several_names():
+    """What it says of its own addresses may be followed; elsewhere one name is one host."""
+    assert Settings.from_env(LEAST | {"MICROSOFT_LOGIN_URL": "http://127.0.0.1:9000"}).hosts > {"127.0.0.1", "localhost", "::1"}
+    assert "localhost" not in Settings.from_env(LEAST).hosts
+
+
+@pytest.mark.parametrize("name", ["CONNECT_API_URL", "CONNECT_SERVICE_KEY", "CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"])
+def test_a_half_is_said(name: str):
+    """An address without its key, or a key without its address, does not start the bot, and the missing one is named."""
+    env = LEAST | {other: value for other, value in SERVICES.items() if other != name}
+    with pytest.raises(BadSettings) as caught:
+        Settings.from_env(env)
+    assert [problem.partition(" ")[0] for problem in caught.value.problems] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "read"),
+    [
+        ("MICROSOFT_GRAPH_URL", "https://graph.microsoft.us/v1.0/", "graph_url", "https://graph.microsoft.us"),
+        ("MICROSOFT_GRAPH_URL", "http://127.0.0.1:9000/graph/", "graph_url", "http://127.0.0.1:9000/graph"),
+        ("EXCHANGE_ADMIN_URL", "https://outlook.office365.com/adminapi/beta", "exchange_url", "https://outlook.office365.com"),
+        ("EXCHANGE_ADMIN_URL", "http://127.0.0.1:9000/exchange/", "exchange_url", "http://127.0.0.1:9000/exchange"),
+        ("MICROSOFT_LOGIN_URL", " https://login.microsoftonline.us/ ", "login_url", "https://login.microsoftonline.us"),
+        ("SMTP_SERVER", "smtp.office365.com", "smtp_server", "smtp.office365.com:587"),
+        ("SMTP_SERVER", "smtp://127.0.0.1:2525", "smtp_server", "127.0.0.1:2525"),
+        ("SMTP_SERVER", "[::1]", "smtp_server", "[::1]:587"),
+        ("PROBE_FROM", "Email probe <probe@fabrikam.com>", "probe_from", "probe@fabrikam.com"),
+    ],
+)
+def test_an_address_may_be_written_in_several_ways(name: str, value: str, field: str, read: str):
+    """With the version's path, a slash, spaces, a scheme or a name, or without a port: it is the same address."""
+    assert getattr(Settings.from_env(LEAST | {name: value}), field) == read
+
+
+@pytest.mark.parametrize("value", ["smtp.office365.com:submission", "smtp.office365.com:99999", ":587"])
+def test_a_server_that_is_none_is_said(value: str):
+    """An SMTP server without a name or with an impossible port does not start the bot."""
+    with pytest.raises(BadSettings, match="SMTP_SERVER is no server's address"):
+        Settings.from_env(LEAST | {"SMTP_SERVER": value})

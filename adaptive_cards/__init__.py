@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.card import Card
+from adaptive_cards.cards.audit import audit
 from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.consent import consent
@@ -18,10 +19,12 @@ from adaptive_cards.cards.status import status
 from adaptive_cards.cards.tac import tac, tac_file
 from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.typed_wrong import typed_wrong
+from adaptive_cards.cards.undone import undone
 from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
     "Card",
+    "audit",
     "channels",
     "connect_form",
     "consent",
@@ -38,5 +41,6 @@ __all__ = [
     "tac_file",
     "test_mail",
     "typed_wrong",
+    "undone",
     "verdict",
 ]

@@ -7,6 +7,8 @@ from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import text
 
 TITLE_MOST = 31
+ACTIONS_MOST = 5
+"""On one card, parts that open and the buttons in them counted (sketches, "What Webex forced")."""
 ADDRESS_MOST = 254
 
 
@@ -34,6 +36,18 @@ def show_card(title: str, body: list[Element], *actions: Element) -> Element:
 def buttons(*actions: Element, spacing: str = "Medium") -> Element:
     """A row of buttons inside the card's body."""
     return {"type": "ActionSet", "spacing": spacing, "actions": list(actions)}
+
+
+def in_rows(actions: list[Element]) -> list[list[Element]]:
+    """Two buttons a row where their titles fit side by side, else one."""
+    rows: list[list[Element]] = []
+    for action in actions:
+        last = rows[-1] if rows else []
+        if len(last) == 1 and len(last[0]["title"]) + len(action["title"]) <= TITLE_MOST:
+            last.append(action)
+        else:
+            rows.append([action])
+    return rows
 
 
 def cancel(header_run: str, *, of_run: bool = False, **data: str) -> Element:

@@ -40,8 +40,8 @@ def persons_turn(title: Words, *lines: Element) -> Band:
 
 def kicker(header: Header) -> Element:
     """Whose run it is, and the stage."""
-    if header.kind == "fix":
-        return kicker_of(Words("kicker.fix", {"mailbox": header.mailbox}), "")
+    if header.kind in {"fix", "undo"}:
+        return kicker_of(Words(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
     about = Words("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Words("kicker.new")
     return kicker_of(about, stage(header.stage))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from adaptive_cards.damage import Damage
 from jobs.model import Access, Change, Channel, Evidence, Profile, State, Station, Turn, Words
 
 
@@ -15,7 +16,7 @@ from jobs.model import Access, Change, Channel, Evidence, Profile, State, Statio
 class Header:
     """The kicker: which run it is about, and the stage (1 to 7: details, sign-in, plan, changes, consent, connect, proof).
 
-    ``kind`` is ``setup`` or ``fix``; a fix has no stages.
+    ``kind`` is ``setup``, ``fix`` or ``undo``; only a setup has stages.
     """
 
     run: str
@@ -61,7 +62,7 @@ class SignInView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan. ``right`` are steps that hold already; ``blocked`` are findings that no approval can mend (then nothing can be approved)."""
+    """The plan. ``right`` holds already, no approval mends what is ``blocked``, ``by_hand`` is an app (its client id) to use for a new one."""
 
     header: Header
     plan_id: str
@@ -73,6 +74,7 @@ class PlanView:
     profile: Profile = Profile.ARTICLE
     approved: bool = False
     approved_tenant: bool = False
+    by_hand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class ConnectFormView:
     secret_url: str
     secret_until: datetime
     secret_gone: bool = False
+    secret_making: bool = False
     token_saved: bool = False
     registered: bool = False
 
@@ -222,7 +225,7 @@ class HelpView:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run in the list of a space."""
+    """One run in the list of a space; only a setup has stages, of the others the ``kind`` is said."""
 
     run: str
     mailbox: str
@@ -231,6 +234,7 @@ class RunLine:
     words: Words
     started: datetime
     ended: str = ""
+    kind: str = "setup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +295,8 @@ class VerdictView:
 
     ``causes`` are the roots, the one that stops mail first in front; empty and not looking: nothing wrong was found.
     ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) where only a person can mend it elsewhere.
-    ``sign_in_url`` is there where more could be looked at after a sign-in.
+    ``sign_in_url`` is there where more could be looked at after a sign-in, ``grant_url`` where an administrator could let the bot look
+    by itself; ``problem`` says why that was tried in vain, or that it has ended. ``connect_test`` offers a mail through Webex Connect.
     """
 
     run: str
@@ -310,6 +315,13 @@ class VerdictView:
     fix: tuple[str, dict[str, str]] | None = None
     proofs: tuple[Proof, ...] = ()
     sign_in_url: str = ""
+    grant_url: str = ""
+    problem: Words | None = None
+    problem_code: str = ""
+    problem_at: datetime | None = None
+    damage: Damage | None = None
+    connect_test: bool = False
+    secret_expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +336,15 @@ class ChannelLine:
 
 @dataclass(frozen=True, slots=True)
 class ChannelsView:
-    """The channels of a space, worst first; ``checking`` counts those whose check still runs."""
+    """The channels of a space, worst first; ``checking`` counts those whose check still runs.
+
+    ``withdrawn`` counts the tenants that were seen to let the bot read by itself no more.
+    """
 
     channels: tuple[ChannelLine, ...]
     at: datetime
     checking: int = 0
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,3 +368,31 @@ class TacFileView:
     transaction_id: str = ""
     checked: bool = True
     direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One entry of the audit trail: when, what, by whom, about which mailbox and run, and its number."""
+
+    at: datetime
+    what: Words
+    by: str
+    mailbox: str = ""
+    run: str = ""
+    entry: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """What somebody may see of the audit trail, newest first; ``count`` entries, ``filed`` of them in the file called ``name``.
+
+    ``mailbox`` is empty for a whole space; ``broken_at`` is the first entry that was tampered with, 0 where the trail is whole.
+    """
+
+    mailbox: str
+    at: datetime
+    lines: tuple[AuditLine, ...]
+    count: int
+    filed: int
+    name: str
+    broken_at: int = 0

@@ -24,7 +24,9 @@ def channels(view: ChannelsView) -> Card:
     lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
     body = [_row(line, view) for line in lines[:_CHANNELS_MOST]]
     if len(lines) > _CHANNELS_MOST:
-        body.append(small_print(Words("channels.more", {"count": str(len(lines) - _CHANNELS_MOST)})))
+        body.append(small_print(Words("channels.more", {"count": str(len(lines) - _CHANNELS_MOST), "sum": _sum(lines)})))
+    if view.withdrawn:
+        body.append(small_print(verbatim(counted("channels.withdrawn", view.withdrawn))))
     return finished(kicker_of(Words("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view))
 
 
@@ -67,6 +69,12 @@ def _checking(view: ChannelsView) -> Words:
 
 def _all(view: ChannelsView) -> str:
     return str(len(view.channels))
+
+
+def _sum(lines: list[ChannelLine]) -> str:
+    """How many there are of each kind, worst first."""
+    counts = {state: sum(line.state is state for line in lines) for state in _WORST_FIRST}
+    return ", ".join(text(f"channels.sum_{state or 'never'}", count=str(count)) for state, count in counts.items() if count)
 
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:

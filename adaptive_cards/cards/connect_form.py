@@ -49,9 +49,13 @@ def _app(view: ConnectFormView) -> list[Element]:
     title = section("connect.c4")
     client_id = _below("label.client_id", view.client_id)
     label = own("connect.client_secret", **SUBTLE, spacing="Small")
+    if view.secret_making:
+        return [title, *client_id, label, own("connect.secret_making", spacing="None")]
     if view.secret_gone:
-        gone = Words("connect.secret_gone", {"mailbox": view.channel.mailbox})
-        return [title, *client_id, label, said(gone, spacing="None")]
+        if view.token_saved:
+            return [title, *client_id, label, own("connect.secret_used", spacing="None")]
+        anew = buttons(submit(text("button.new_secret"), "new_secret", run=view.header.run), spacing="Small")
+        return [title, *client_id, label, own("connect.secret_gone", spacing="None"), anew]
     where = said(Words("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
     return [title, *client_id, label, where, buttons(open_url(text("button.show_secret"), view.secret_url), spacing="Small")]
 

@@ -21,19 +21,20 @@ def plan(view: PlanView) -> Card:
         *_right(view),
         *_warnings(view),
         *_blocked(view),
-        *group("plan.app", of_scope(view.changes, Scope.APP)),
+        *group("plan.undo_app" if view.header.kind == "undo" else "plan.app", of_scope(view.changes, Scope.APP)),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
         buttons(*_main(view)),
     ]
-    return finished(kicker(view.header), band(view), body, [*_commands(view), *_least(view)])
+    return finished(kicker(view.header), band(view), body, [*_commands(view), *(_adopt(view) or _least(view))])
 
 
 def _right(view: PlanView) -> list[Element]:
     if not view.right:
         return []
     held = ", ".join(say(words) for words in view.right)
-    return [marked(marks.OK, rich(run(text("plan.right", held=held))), spacing="Medium")]
+    key = "plan.undo_right" if view.header.kind == "undo" else "plan.right"
+    return [marked(marks.OK, rich(run(text(key, held=held))), spacing="Medium")]
 
 
 def _warnings(view: PlanView) -> list[Element]:
@@ -85,6 +86,13 @@ def _commands(view: PlanView) -> list[Element]:
 
 def _lines(command: str) -> list[tuple[bool, str]]:
     return [(number == 0, line) for number, line in enumerate(filter(None, map(str.strip, command.splitlines())))]
+
+
+def _adopt(view: PlanView) -> list[Element]:
+    """In the place of least privilege: a card takes five buttons."""
+    if not view.by_hand or view.approved or view.blocked:
+        return []
+    return [submit(text("button.adopt"), "adopt", run=view.header.run, plan=view.plan_id, app=view.by_hand)]
 
 
 def _least(view: PlanView) -> list[Element]:

@@ -50,7 +50,9 @@ def _where(view: PlanView) -> str:
 
 def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
     if not view.changes:
-        title, told = Words("plan.nothing"), Words("plan.nothing_next")
+        undo = view.header.kind == "undo"
+        title = Words("plan.undo_nothing" if undo else "plan.nothing")
+        told = Words("plan.undo_nothing_next" if undo else "plan.nothing_next")
     else:
         title, told = Words("plan.approved", {"changes": counted("plan.changes", len(view.changes))}), Words("plan.approved_next")
     return Band("emphasis", marks.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in))

@@ -7,7 +7,7 @@ from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
 from adaptive_cards.parts import Band, kicker, persons_turn, problem_box, turn_line
-from adaptive_cards.texts import has, text
+from adaptive_cards.texts import has, remedy_within, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import RehearsalView
 from jobs.model import Turn, Words
@@ -54,8 +54,8 @@ def _failed(view: RehearsalView) -> Card:
 
 def _remedy(view: RehearsalView) -> list[Element]:
     """What to do about it, where the catalogue knows; what settles by itself needs nothing."""
-    key = view.problem.key.replace("cause.", "remedy.", 1) if view.problem and not view.settling else ""
-    return [own(key, spacing="Small")] if key.startswith("remedy.") and has(key) else []
+    cause = view.problem.key.removeprefix("cause.") if view.problem and not view.settling else ""
+    return [own(remedy_within(cause), spacing="Small")] if has(f"remedy.{cause}") else []
 
 
 def _ended(view: RehearsalView, style: str, mark: marks.Mark, title: Words, told: Words) -> Card:

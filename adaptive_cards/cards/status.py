@@ -5,7 +5,7 @@ from __future__ import annotations
 from adaptive_cards import marks
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, rich, run, said, sign
+from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said, sign
 from adaptive_cards.marks import Mark, glyph
 from adaptive_cards.parts import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
 from adaptive_cards.texts import say, text
@@ -49,10 +49,15 @@ def _row(line: RunLine) -> Element:
     cells = [
         glyph(_mark(line)),
         column("48px", rich(run(line.run, **SUBTLE)), spacing="None"),
-        column("stretch", rich(run(line.mailbox)), *_notes(line), spacing="Small"),
+        column("stretch", _mailbox(line), *_notes(line), spacing="Small"),
         column("auto", _right(line), spacing="Default"),
     ]
     return columns(*cells, spacing="Small")
+
+
+def _mailbox(line: RunLine) -> Element:
+    """A run that was begun without an address has none yet; Webex refuses a card with an empty line."""
+    return rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
 
 
 def _notes(line: RunLine) -> list[Element]:
@@ -62,11 +67,11 @@ def _notes(line: RunLine) -> list[Element]:
 
 
 def _right(line: RunLine) -> Element:
-    return (
-        aside(Words(f"status.ended_{line.ended}"))
-        if line.ended in _ENDED
-        else sign(stage(line.stage), **SUBTLE, horizontalAlignment="Right")
-    )
+    if line.ended in _ENDED:
+        return aside(Words(f"status.ended_{line.ended}"))
+    if line.kind != "setup":
+        return aside(Words(f"status.kind_{line.kind}"))
+    return sign(stage(line.stage), **SUBTLE, horizontalAlignment="Right")
 
 
 def _mark(line: RunLine) -> Mark:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import marks
-from adaptive_cards.actions import buttons, open_url, press, show_card, submit
+from adaptive_cards.actions import ACTIONS_MOST, buttons, in_rows, open_url, press, show_card, submit
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.cards.verdict_band import band
 from adaptive_cards.cards.verdict_findings import commands, findings, found
@@ -11,7 +11,7 @@ from adaptive_cards.cards.verdict_matter import matter
 from adaptive_cards.cards.verdict_rows import Room, Told
 from adaptive_cards.cards.verdict_way import way
 from adaptive_cards.elements import Element
-from adaptive_cards.parts import kicker_of
+from adaptive_cards.parts import kicker_of, problem_box
 from adaptive_cards.texts import counted, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import VerdictView
@@ -40,10 +40,12 @@ def verdict(view: VerdictView) -> Card:
 
 
 def _drawn(view: VerdictView, room: Room) -> tuple[list[Element], list[Element]]:
-    body = [*_fix(view), *way(view), *matter(view, room)]
+    body, again = [*_fix(view), *way(view), *matter(view, room)], _again(view)
+    rows = [*problem_box(view.problem, view.problem_code, view.problem_at), *(buttons(*row) for row in in_rows(again))]
     if not _has_list(view):
-        return [*body, *found(view, room), *_again(view)], []
-    return [*body, *_again(view)], [*_list(view, room), *_commands(view, room)]
+        return [*body, *found(view, room), *rows], []
+    free = ACTIONS_MOST - len(again) - (1 if view.fix else 0)
+    return [*body, *rows], _lists(view, room, apart=free > 1)
 
 
 def _has_list(view: VerdictView) -> bool:
@@ -61,15 +63,21 @@ def _fix(view: VerdictView) -> list[Element]:
 
 
 def _again(view: VerdictView) -> list[Element]:
-    again = [] if view.looking else [submit(text("button.check_again"), "check", channel=view.mailbox)]
+    """What leads further, the most useful first; one action is left for the list of findings."""
     deeper = [open_url(text("button.see_more"), view.sign_in_url)] if view.sign_in_url else []
-    return [buttons(*again, *deeper)] if again or deeper else []
+    granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
+    if view.looking:
+        return [*deeper, *granted]
+    missing = submit(text("button.bundle" if view.causes else "button.mail_missing"), "missing", channel=view.mailbox)
+    test = [submit(text("button.connect_test"), "connect_test", channel=view.mailbox)] if view.connect_test else []
+    every = [submit(text("button.check_again"), "check", channel=view.mailbox), *deeper, *granted, missing, *test]
+    return every[: ACTIONS_MOST - 1 - (1 if view.fix else 0)]
 
 
-def _list(view: VerdictView, room: Room) -> list[Element]:
-    return [show_card(counted("button.findings", len(view.lines)), findings(view, room))] if view.lines else []
-
-
-def _commands(view: VerdictView, room: Room) -> list[Element]:
-    lines = commands(view, room)
-    return [show_card(text("button.commands"), lines)] if lines else []
+def _lists(view: VerdictView, room: Room, *, apart: bool) -> list[Element]:
+    """All findings, and the commands beside them, or below them in the same part where no button is left."""
+    lists, lines = findings(view, room) if view.lines else [], commands(view, room)
+    title = counted("button.findings", len(view.lines))
+    if lists and not apart:
+        return [show_card(title, [*lists, *lines])]
+    return [*([show_card(title, lists)] if lists else []), *([show_card(text("button.commands"), lines)] if lines else [])]

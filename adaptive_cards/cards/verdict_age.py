@@ -8,6 +8,15 @@ from adaptive_cards.texts import text
 
 _UNITS = (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48))
 _DAY_S = 86_400
+_MONTH_DAYS = 30.4
+
+
+def ahead(at: datetime, now: datetime) -> str:
+    """``in 12 days``, and from two months on ``in 12 months``."""
+    days = max(0, (at - now).days)
+    if days < _MONTH_DAYS * 2:
+        return text("age.in_days", count=str(days))
+    return text("age.in_months", count=str(round(days / _MONTH_DAYS)))
 
 
 def ago(at: datetime, now: datetime) -> str:

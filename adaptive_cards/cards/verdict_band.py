@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards import marks
 from adaptive_cards.cards.verdict_age import ago
+from adaptive_cards.damage import Damage
 from adaptive_cards.elements import TITLE, Element, rich, run, said
 from adaptive_cards.escape import clip
 from adaptive_cards.parts import Band, turn_line
@@ -45,7 +46,24 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
 
 def _broken(view: VerdictView) -> Band:
     title = rich(run(sentence(view.causes[0].title), **TITLE))
-    return Band("attention", marks.WRONG, title, (*_line(_since(view), _others(view), _left(view)), turn_line(view.turn, _click(view))))
+    return Band("attention", marks.WRONG, title, (*_line(_when(view), _others(view), _left(view)), turn_line(view.turn, _click(view))))
+
+
+def _when(view: VerdictView) -> str:
+    """Since when, and the damage; where that has the same beginning it is said once."""
+    if view.damage is None:
+        return _since(view)
+    damage = _missed(view, view.damage)
+    return damage if view.since == view.damage.since else " ".join(filter(None, (_since(view), damage)))
+
+
+def _missed(view: VerdictView, damage: Damage) -> str:
+    mails = counted("verdict.mails", damage.mails)
+    if day(damage.since) == day(view.at):
+        told = text("verdict.missed_today", count=mails, clock=clock(damage.since))
+    else:
+        told = text("verdict.missed", count=mails, at=day_clock(damage.since))
+    return f"{told} {text('verdict.kept')}" if damage.kept else told
 
 
 def _since(view: VerdictView) -> str:
@@ -99,7 +117,7 @@ def _left_out(view: VerdictView) -> str:
 
 def _next(view: VerdictView) -> Words:
     if view.sign_in_url:
-        return Words("verdict.turn_sign_in")
+        return Words("verdict.turn_grant" if view.grant_url else "verdict.turn_sign_in")
     return Words("verdict.turn_again" if marks.is_person(view.turn) else "verdict.turn_nothing")
 
 

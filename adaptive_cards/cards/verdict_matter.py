@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import marks
-from adaptive_cards.cards.verdict_age import ago
+from adaptive_cards.cards.verdict_age import ago, ahead
 from adaptive_cards.cards.verdict_band import names, sentence
 from adaptive_cards.cards.verdict_causes import causes
 from adaptive_cards.cards.verdict_rows import EXPLAINED, Item, Room, rows
@@ -11,6 +11,7 @@ from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.marks import Mark
 from adaptive_cards.parts import section
 from adaptive_cards.texts import say, text
+from adaptive_cards.times import day
 from adaptive_cards.views import CheckLine, VerdictView
 from jobs.model import State, Words
 
@@ -20,7 +21,7 @@ def matter(view: VerdictView, room: Room) -> list[Element]:
     parts = [*causes(view, room), *_symptoms(view, room), *_noticed(view, room)]
     if view.looking:
         return parts
-    return [*parts, *([] if view.causes else _proven(view, room)), *_skipped(view, room)]
+    return [*parts, *([] if view.causes else _proven(view, room)), *_skipped(view, room), *([] if view.causes else _next_date(view, room))]
 
 
 def _symptoms(view: VerdictView, room: Room) -> list[Element]:
@@ -50,6 +51,14 @@ def _proven(view: VerdictView, room: Room) -> list[Element]:
     if right:
         items.append(Item(marks.OK, "", text("verdict.as_expected", count=str(right)), right=text("age.now")))
     return _section("verdict.proven", items, room)
+
+
+def _next_date(view: VerdictView, room: Room) -> list[Element]:
+    """When somebody will have to act, though nobody has to now."""
+    if view.secret_expires is None:
+        return []
+    told = text("verdict.expires", day=day(view.secret_expires))
+    return _section("verdict.next_date", [Item(marks.TIME, "E3", told, right=ahead(view.secret_expires, view.at))], room)
 
 
 def _skipped(view: VerdictView, room: Room) -> list[Element]:

@@ -34,6 +34,11 @@ def counted(key: str, count: int, **values: str) -> str:
     return text(f"{key}.one" if count == 1 else f"{key}.many", count=str(count), **values)
 
 
+def remedy_within(cause: str) -> str:
+    """The key of what to do about a cause while a run that mends it is under way: another one than "Run /fix"."""
+    return f"remedy_within.{cause}" if has(f"remedy_within.{cause}") else f"remedy.{cause}"
+
+
 def has(key: str) -> bool:
     """Whether the catalogue knows the key."""
     return key in _catalogue()

@@ -22,8 +22,8 @@ def _module(name: str) -> ModuleType:
     return module
 
 
-EXAMPLES, VERDICTS, TAC = _module("examples"), _module("verdict_examples"), _module("tac_examples")
-CARDS: dict[str, Card] = {**EXAMPLES.examples(), **VERDICTS.examples(), **TAC.examples()}
+EXAMPLES, VERDICTS, TAC, AUDIT = map(_module, ("examples", "verdict_examples", "tac_examples", "audit_examples"))
+CARDS: dict[str, Card] = {**EXAMPLES.examples(), **VERDICTS.examples(), **TAC.examples(), **AUDIT.examples()}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards import views
-from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Turn, verbatim
+from adaptive_cards import views, views_undone
+from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Turn, Words, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,10 +135,10 @@ CHANGES = (
 )
 
 
-def planned(changes: tuple[Change, ...] = CHANGES, **more: object) -> cards.Card:
+def planned(changes: tuple[Change, ...] = CHANGES, head: views.Header | None = None, **more: object) -> cards.Card:
     """A plan card."""
     right = (verbatim("M1 mailbox and licence"), verbatim("E7 user consent"))
-    return cards.plan(views.PlanView(header(3), "p3", "admin@contoso.com", changes, right, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.plan(views.PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more))  # type: ignore[arg-type]  # the view's own names
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
@@ -151,6 +152,11 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
     yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
+    undo = replace(header(3), kind="undo")
+    stays = (verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."), Words("plan.undo_asset"))
+    yield "plan-by-hand", planned(by_hand=CLIENT_ID)
+    yield "plan-undo", planned(head=undo, warnings=stays)
+    yield "plan-undo-nothing", planned((), head=undo, warnings=stays)
     yield "plan-blocked-twice", planned(CHANGES[:2], blocked=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")))
 
 
@@ -202,6 +208,8 @@ def connected(**more: object) -> cards.Card:
 def _webex() -> Iterator[tuple[str, cards.Card]]:
     yield "connect", connected()
     yield "connect-token-saved", connected(token_saved=True, secret_gone=True)
+    yield "connect-secret-lost", connected(secret_gone=True)
+    yield "connect-secret-making", connected(secret_making=True)
     yield "connect-registered", connected(registered=True)
     yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
     url, until = f"{BASE}/rehearsal/7Q4K", later(minutes=10)
@@ -233,8 +241,18 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())
 
 
+def _undone() -> Iterator[tuple[str, cards.Card]]:
+    back = (("E1", verbatim("App registration"), Words("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
+    left = (("M2", verbatim("Authenticated SMTP"), verbatim("Changed by somebody else since, now off. It stays")),)
+    whole = views_undone.UndoneView(replace(header(7), kind="undo"), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
+    yield "undone", cards.undone(whole)
+    yield "undone-hostile", cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
+    yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
+
+
 def _short() -> Iterator[tuple[str, cards.Card]]:
     proofs = (("V1", "Test mail arrived in the mailbox"), ("C6", "235 2.7.0 Authentication successful"))
+    yield from _undone()
     done = views.DoneView(
         header(7),
         later(minutes=58),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import adaptive_cards
-from adaptive_cards.texts import counted, has, keys, say, text
+from adaptive_cards.texts import counted, has, keys, remedy_within, say, text
 from jobs.model import Profile, State, Turn, Words, verbatim
 
 PACKAGE = Path(adaptive_cards.__file__).parent
@@ -114,3 +114,12 @@ def test_counted():
     """One is singular, everything else plural."""
     assert [counted("plan.changes", count) for count in (0, 1, 2)] == ["0 changes", "1 change", "2 changes"]
     assert text("turn.you") == "Your turn"
+
+
+def test_a_remedy_fits_where_it_stands():
+    """Within a run no remedy says to run /fix; each of those that say so elsewhere has another wording, for a cause that exists."""
+    elsewhere = {key.removeprefix("remedy.") for key, told in texts().items() if key.startswith("remedy.") and "un /fix" in told}
+    within = {key.removeprefix("remedy_within.") for key in keys() if key.startswith("remedy_within.")}
+    assert elsewhere == within
+    assert [cause for cause in within if "/fix" in text(remedy_within(cause))] == []
+    assert remedy_within("entra_busy") == "remedy.entra_busy"

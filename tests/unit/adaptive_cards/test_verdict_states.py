@@ -12,27 +12,34 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
-from adaptive_cards.cards.verdict_age import ago
+from adaptive_cards.cards.verdict_age import ago, ahead
+from adaptive_cards.damage import Damage
 from adaptive_cards.texts import keys, text
-from jobs.model import Access, Evidence, State, Station, Words
+from jobs.model import Access, Evidence, State, Station, Turn, Words
 
 Cards = dict[str, Card]
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
 MAILBOX = "support@contoso.com"
 FIX = ("Fix: allow forwarding", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
 AGAIN = ("Check again", {"do": "check", "channel": MAILBOX})
+LET_READ = ("Let the bot read by itself", "https://bot.contoso.com/access/9M2C")
 DEEPER = ("Sign in to see more", "https://bot.contoso.com/signin/9M2C")
+BUNDLE = ("Bundle for TAC", {"do": "missing", "channel": MAILBOX})
+MISSING = ("Mail still missing", {"do": "missing", "channel": MAILBOX})
+THROUGH = ("Send through Webex Connect", {"do": "connect_test", "channel": MAILBOX})
 ALL = ("Check all", {"do": "check", "channel": "all"})
 BUTTONS = {
-    "verdict-broken": [FIX, AGAIN, DEEPER, "All 14 findings", "Commands"],
-    "verdict-two-causes": [FIX, AGAIN, "All 10 findings", "Commands"],
-    "verdict-elsewhere": [("Fix: a new secret", "https://contoso.us.webexconnect.io"), AGAIN, "All 8 findings", "Commands"],
-    "verdict-by-hand": [AGAIN, "The one finding", "Commands"],
+    "verdict-broken": [FIX, AGAIN, DEEPER, BUNDLE, "All 14 findings"],
+    "verdict-two-causes": [FIX, AGAIN, BUNDLE, "All 10 findings", "Commands"],
+    "verdict-elsewhere": [("Fix: a new secret", "https://contoso.us.webexconnect.io"), AGAIN, BUNDLE, "All 8 findings", "Commands"],
+    "verdict-by-hand": [AGAIN, BUNDLE, "The one finding", "Commands"],
     "verdict-started": [],
     "verdict-looking": [DEEPER],
     "verdict-early": [FIX, "All 4 findings", "Commands"],
-    "verdict-healthy": [AGAIN, DEEPER, "All 9 findings", "Commands"],
-    "verdict-unproven": [AGAIN, DEEPER, "All 9 findings"],
+    "verdict-healthy": [AGAIN, DEEPER, MISSING, "All 9 findings", "Commands"],
+    "verdict-unproven": [AGAIN, DEEPER, MISSING, "All 9 findings"],
+    "verdict-every-offer": [AGAIN, DEEPER, LET_READ, MISSING, "All 9 findings"],
+    "verdict-connect": [AGAIN, MISSING, THROUGH, "All 9 findings", "Commands"],
     "channels": [ALL],
     "channels-checking": [],
     "channels-none": [("Set up a mailbox", {"do": "setup"})],
@@ -52,6 +59,11 @@ BANDS = {
     "channels-doubtful": ("emphasis", "?"),
     "channels-none": ("accent", "\u25c6"),
 }
+COMMANDS = [
+    "M4  Get-HostedOutboundSpamFilterRule",
+    "M4  Set-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0",
+    f"M2  Get-CASMailbox {MAILBOX}",
+]
 PRESS = "press the button below. It shows its plan first; nothing is changed before it is approved."
 BLOCKED = "The outbound spam policy does not let this mailbox forward mail outside the organization."
 TEXTS = {
@@ -215,6 +227,8 @@ def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
     assert titles == [
         "1 wrong, 2 explained, 1 warning, 1 possible, 7 ok, 2 skipped. Skipped is not passed.",
         *("By an administrator's sign-in", "By the bot's own read access", "Without a sign-in", "Skipped"),
+        text("verdict.by_hand"),
+        *COMMANDS,
     ]
     lists = [[fact["title"].replace("\u00a0", " ") for fact in node["facts"]] for node in nodes(opened) if "facts" in node]
     assert lists == [
@@ -263,13 +277,42 @@ def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Node
     ]
 
 
-def test_commands_of_the_cause_come_first(examples: Cards, nodes: Nodes):
-    """The equivalents stand whole, each with the id of its finding, none twice."""
-    opened = next(node["card"] for node in nodes(examples["verdict-broken"].content) if node.get("title") == "Commands")
-    assert words(opened, nodes)[1:] == [
-        "M4  Get-HostedOutboundSpamFilterRule",
-        "M4  Set-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0",
-        f"M2  Get-CASMailbox {MAILBOX}",
+def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes):
+    """The equivalents stand whole, each with the id of its finding, none twice; where a button is left they open by themselves."""
+    blocked = ("forwarding_blocked", make_verdict.POLICY)
+    card = make_verdict.checked(0, blocked, fix=make_verdict.FIX, lines=(make_verdict.POLICY, *make_verdict.RIGHT))
+    opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "Commands")
+    assert words(opened, nodes)[1:] == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"), [(-1, "in 0 days"), (12.5, "in 12 days"), (60, "in 60 days"), (61, "in 2 months"), (365, "in 12 months")]
+)
+def test_ahead(days: float, shown: str):
+    """Days up to two months, then months; never in the past."""
+    now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
+    assert ahead(now + timedelta(days=days), now) == shown
+
+
+def test_the_next_date_stands_last(examples: Cards, nodes: Nodes):
+    """Nobody has to act now, and when somebody will."""
+    assert below(examples["verdict-healthy"], "Next date", nodes) == ["\u25c7 E3 The client secret expires 24 Nov 2027 in 12 months"]
+
+
+def test_the_damage_is_told_once(make_verdict: ModuleType):
+    """How many mails, since when, and that none is lost; another beginning than the cause's is said beside it."""
+    since = make_verdict.ago(hours=2, minutes=28)
+    blocked = ("forwarding_blocked", make_verdict.POLICY)
+    told = [
+        make_verdict.checked(0, blocked, fix=make_verdict.FIX, turn=Turn.APPROVER, since=since, damage=damage).text.partition(" Approver")[
+            0
+        ]
+        for damage in (Damage(14, since, kept=True), Damage(1, since), Damage(2, make_verdict.ago(days=4)))
+    ]
+    assert told == [
+        f"{BLOCKED} 14 mails did not reach an agent since 08:14 UTC. All are still in the mailbox.",
+        f"{BLOCKED} 1 mail did not reach an agent since 08:14 UTC.",
+        f"{BLOCKED} Since 08:14 UTC today. 2 mails did not reach an agent since 20 Nov 10:42 UTC.",
     ]
 
 
@@ -284,7 +327,10 @@ def test_channels_are_listed_worst_first(examples: Cards, nodes: Nodes):
         "\u2713 sales@contoso.com Nothing wrong 11 min ago",
     ]
     *listed, last = examples["channels-many"].content["body"][2:]
-    assert (len(listed), words(last, nodes)) == (20, ["481 more channels are not listed; none is worse than these"])
+    assert (len(listed), words(last, nodes)) == (
+        20,
+        ["481 more channels are not listed; none is worse than these. All: 1 broken, 500 right."],
+    )
 
 
 def test_keys_of_a_check_exist():
@@ -310,3 +356,17 @@ def test_ago(seconds: float, shown: str):
     """Seconds up to two minutes, minutes up to two hours, hours up to two days; never in the future."""
     now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
     assert ago(now - timedelta(seconds=seconds), now) == shown
+
+
+def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):
+    """The way to Microsoft's page stands beside the sign-in, and what came of an earlier try stands above both, whole."""
+    card = examples["verdict-grantable"]
+    links = {node["title"]: node["url"] for node in nodes(card.content) if node.get("type") == "Action.OpenUrl"}
+    assert links == {
+        "Sign in to see more": "https://bot.contoso.com/signin/9M2C",
+        "Let the bot read by itself": "https://bot.contoso.com/access/9M2C",
+    }
+    told = " ".join(words(card.content, nodes))
+    assert "Permissions that the bot needs to read by itself are missing." in told
+    assert "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp" in told
+    assert "or let the bot read by itself" in told

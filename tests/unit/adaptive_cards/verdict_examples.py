@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
 from adaptive_cards import views
+from adaptive_cards.damage import Damage
 from jobs.model import Access, Evidence, State, Station, Turn, Words, verbatim
 
 AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
@@ -179,8 +180,32 @@ def examples() -> dict[str, cards.Card]:
             warnings=(EXPIRES,),
             possible=(RULE,),
             sign_in_url=SIGN_IN,
+            secret_expires=AT + timedelta(days=365),
         ),
         "verdict-unproven": checked(0, lines=(*RIGHT[-2:], *SKIPPED), way=way("+.....", last=None), skipped=SKIPPED, sign_in_url=SIGN_IN),
+        "verdict-every-offer": checked(
+            0,
+            lines=(*RIGHT[-2:], *SKIPPED),
+            way=way("+.....", last=None),
+            skipped=SKIPPED,
+            sign_in_url=SIGN_IN,
+            grant_url="https://bot.contoso.com/access/9M2C",
+            connect_test=True,
+        ),
+        "verdict-connect": checked(
+            0, lines=(*RIGHT, *SKIPPED[-2:]), way=flows, proofs=PROOFS, connect_test=True, damage=Damage(14, ago(hours=1), kept=True)
+        ),
+        "verdict-grantable": checked(
+            0,
+            lines=(*RIGHT[-2:], *SKIPPED),
+            way=way("+.....", last=None),
+            skipped=SKIPPED,
+            sign_in_url=SIGN_IN,
+            grant_url=SIGN_IN.replace("signin", "access"),
+            problem=Words("cause.app_roles_missing"),
+            problem_code="ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
+            problem_at=AT,
+        ),
         "verdict-one-way": checked(0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], turn=Turn.REQUESTER),
         **_channels(),
         **hostile(),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 from practice.client import People
+from practice.environment import ROOT
 from practice.stack import Stack
 from practice.stage import REQUESTER
 from practice.walk import Walk, fresh, space, words
 
+LISTED = {call for calls in tomllib.loads((ROOT / "tests/faults/calls.toml").read_text(encoding="utf-8")).values() for call in calls}
+OBJECT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)[^/]*@[^/]*|Y2lzY29zcGFyazov\w+")
 NewWalk = Callable[..., Walk]
 LAST_MESSAGES, LAST_LINES = 4, 30
 
@@ -26,6 +31,22 @@ def stack(env: dict[str, str]) -> Iterator[Stack]:
     """Everything, running."""
     with Stack(env=env) as running:
         yield running
+        if running.processes["cloud"].alive:
+            everybody = running.people()
+            unknown = asked(everybody.control("GET", "calls")["items"]) - LISTED
+            everybody.close()
+            assert unknown == set(), "calls that stand in no list of tests/faults/calls.toml"
+
+
+def asked(calls: list[dict[str, str]]) -> set[str]:
+    """What the product asked, with a star for whatever names an object: people's browsers send no client-request-id."""
+    product = [call for call in calls if call["request_id"] or call["path"].startswith("/webex/v1/")]
+    return {call["cmdlet"] or f"{call['method']} {_template(call['path'])}" for call in product}
+
+
+def _template(path: str) -> str:
+    plain = OBJECT.sub("*", path.removeprefix("/graph/v1.0").removeprefix("/webex/v1"))
+    return re.sub(r"^/organizations/|^/contoso\.com/", "/*/", plain)
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,7 @@ def test_root_cause_first(channel: People, broken: Json, mended: Json, first_lin
 
 
 def test_fix_by_the_button(channel: People) -> None:
-    """The verdict's button plans just what is wrong, asks, applies, and proves it with a mail."""
+    """The verdict's button plans just what is wrong, asks, applies, and proves it: a login, a mail, and an answer that leaves."""
     channel.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}})
     card = verdict(channel)
     channel.control("POST", "calls/reset")
@@ -108,8 +108,24 @@ def test_fix_by_the_button(channel: People) -> None:
     assert "1 change to approve" in band(plan)
     assert writes(channel) == {}
     channel.press(REQUESTER, plan, "approve")
-    channel.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=plan["change"])
+    asked = channel.wait_for("the agent's turn", has("agent_has_it"), 40, after=plan["change"])
+    channel.press(REQUESTER, asked, "agent_has_it")
+    task = channel.until("the test mail as a task", lambda: channel.control("GET", "agent/tasks")["items"][-1:])[0]
+    channel.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
+    mended = channel.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=plan["change"])
+    assert "235 2.7.0 Authentication successful" in words(mended)
     assert writes(channel) == {"exchange.Set-CASMailbox": 1}
+
+
+def test_a_mail_through_webex_connect(channel: People) -> None:
+    """A check sends nothing; its button sends one mail to who presses it, and the receipt comes back with its code."""
+    card = verdict(channel)
+    assert channel.control("GET", "outside")["sent"] == []
+    channel.press(REQUESTER, card, "connect_test")
+    told = channel.wait_for("the receipt", lambda m: bool(m["card"]) and "7501 Submitted" in words(m), 40, after=card["change"])
+    assert "connect_test" not in does(told)
+    [sent] = channel.control("GET", "outside")["sent"]
+    assert (sent["to"], sent["code"]) == (REQUESTER, "7501")
 
 
 def test_list_of_channels(channel: People) -> None:

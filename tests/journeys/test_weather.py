@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from practice.client import People, does
-from practice.stack import Stack
-from practice.walk import Walk, apps, fresh, words
+from practice.client import People
+from practice.walk import Walk, apps, words
 
 PLAIN = {"replication_s": 0.5, "customization_s": 2.0}
 CREATES = ("graph.application.create", "exchange.New-HostedOutboundSpamFilterPolicy", "exchange.New-HostedOutboundSpamFilterRule")
@@ -67,20 +66,6 @@ def test_replication_of_three_seconds(weather: People, new_walk: Any) -> None:
     walk.approve(walk.plan())
     walk.consent()
     walk.form(60)
-    _one_of_each(walk)
-
-
-def test_customization_parks_the_run_across_restarts(stack: Stack, weather: People, new_walk: Any) -> None:
-    """M5 takes its time: shown as waiting, kept while the worker and Redis restart, and then gone on with."""
-    weather.control("PUT", "settings", {"customization_s": 12.0})
-    walk = new_walk()
-    fresh(weather, dehydrated=True)
-    walk.approve(walk.plan(profile="least"))
-    shown = walk.saying("Microsoft lets the customisation take effect", 30)
-    assert [line for line in words(shown).splitlines() if "  M4  " in line] == ["◇  M4  Outbound spam policy  waits for time"]
-    assert "cancel" in does(shown)
-    stack.restart("worker")
-    stack.restart("redis")
     _one_of_each(walk)
 
 

@@ -1,0 +1,113 @@
+"""Kills processes of the worker at the moments that were drawn, beside a run that goes on, and takes the time until it does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from practice.chaos.kills import CARDS, HOLD_S, Kill, Victim
+from practice.client import People
+from practice.processes import grandchildren, parent
+from practice.stack import Stack
+
+POLL_S: Final = 0.05
+NOT_REACHED_S: Final = 60.0
+LONGEST_S: Final = 90.0
+ON_ITS_WAY_S: Final = 0.1
+"""A call that the dead had sent already may begin in the cloud a moment later."""
+MICROSOFT: Final = ("/graph", "/adminapi")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A kill that happened. ``seconds`` until the work went on; None where it did not, 0 where nothing was at work."""
+
+    kill: Kill
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Killer:
+    """Works in a thread of its own until all kills are done or the run has ended."""
+
+    stack: Stack
+    kills: tuple[Kill, ...]
+    hits: list[Hit] = field(default_factory=list)
+    _people: People = field(init=False)
+    _over: threading.Event = field(init=False, default_factory=threading.Event)
+    _thread: threading.Thread = field(init=False)
+
+    def start(self) -> None:
+        """Begin."""
+        self._people = self.stack.people()
+        self._thread = threading.Thread(target=self._work, name="killer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The run has ended: no more kills."""
+        self._over.set()
+        self._thread.join()
+        self._people.control("DELETE", "faults")
+        self._people.close()
+
+    def _work(self) -> None:
+        for kill in self.kills:
+            if self._moment(kill):
+                self.hits.append(Hit(kill, self._strike(kill)))
+
+    def _moment(self, kill: Kill) -> bool:
+        """Wait for the kill's moment; False where the run ended before."""
+        if kill.effect is None:
+            return not self._over.wait(kill.pause)
+        self._people.control("POST", "faults", kill.fault())
+        until = time.monotonic() + NOT_REACHED_S
+        while self._people.control("GET", "faults")["items"]:
+            if self._over.wait(POLL_S) or time.monotonic() > until:
+                return False
+        time.sleep(HOLD_S / 5)  # a call whose answer is to be lost is carried out by now
+        return True
+
+    def _strike(self, kill: Kill) -> float | None:
+        leader = self.stack.processes["worker"].running
+        jobs = grandchildren(leader.pid) if leader else []
+        if kill.victim is Victim.ALL:
+            self.stack.kill("worker", signal.SIGKILL, whole=True)
+            died = time.time()
+            self.stack.processes["worker"].stop()
+            self.stack.start("worker")
+        else:
+            workers = {parent(pid) for pid in jobs} if kill.victim is Victim.WORKER else set()
+            for pid in (*workers, *jobs):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            died = time.time()
+        return self._until_work(kill, died) if jobs else 0.0
+
+    def _until_work(self, kill: Kill, died: float) -> float | None:
+        """The seconds until the first call of the kind that was cut off, or any call where the kill was at any time."""
+        while time.time() - died < LONGEST_S:
+            calls = self._people.control("GET", "calls")["items"]
+            begun = [start for call in calls if (start := _start(call)) > died + ON_ITS_WAY_S and _is_work(call, kill)]
+            if begun:
+                return min(begun) - died
+            if self._over.wait(POLL_S * 2):
+                return None
+        return None
+
+
+def _is_work(call: dict[str, Any], kill: Kill) -> bool:
+    path, changes = str(call["path"]), kill.effect is None or kill.effect.changes
+    draws = call["method"] in {"POST", "PUT"} and path.startswith(CARDS)
+    if kill.effect is None:
+        return draws or path.startswith(MICROSOFT)
+    return path.startswith(MICROSOFT) if changes else draws or path.startswith(kill.effect.prefix)
+
+
+def _start(call: dict[str, Any]) -> float:
+    return datetime.fromisoformat(call["at"]).timestamp() - float(call["seconds"])

@@ -1,0 +1,113 @@
+"""Which kills there are, and which of them a seed draws: one a run, and five in some."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+Json = dict[str, Any]
+HOLD_S: Final = 1.5
+SINGLES: Final = 16
+MOST: Final = 5
+LONGEST_PAUSE_S: Final = 3.0
+GRAPH, CARDS, PRESSES = "/graph/v1.0", "/webex/v1/messages", "/webex/v1/attachment/actions"
+AT_ANY_TIME: Final = "at any time"
+
+
+class When(StrEnum):
+    """Where in the call the worker dies: it is never carried out, it is carried out after the death, or its answer is lost."""
+
+    BEFORE = "before"
+    INSIDE = "inside"
+    AFTER = "after"
+
+
+class Victim(StrEnum):
+    """What is killed: the process of the job, it and its RQ worker, or everything of ``python -m bot worker``."""
+
+    JOB = "job"
+    WORKER = "worker"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A side effect of a setup, by its call; ``skip`` of the same calls come before it."""
+
+    name: str
+    method: str
+    prefix: str
+    cmdlet: str = ""
+    skip: int = 0
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something at Microsoft."""
+        return self.prefix.startswith(("/graph", "/adminapi"))
+
+
+EFFECTS: Final = (
+    Effect("a press is read", "GET", PRESSES),
+    Effect("a card is posted", "POST", CARDS),
+    Effect("a card is edited", "PUT", CARDS),
+    Effect("E1 app", "PATCH", f"{GRAPH}/applications("),
+    Effect("M2 SMTP AUTH", "POST", "/adminapi", "Set-CASMailbox"),
+    Effect("M3 forwarding", "POST", "/adminapi", "Set-Mailbox"),
+    Effect("M5 customization", "POST", "/adminapi", "Enable-OrganizationCustomization"),
+    Effect("M4 policy", "POST", "/adminapi", "New-HostedOutboundSpamFilterPolicy"),
+    Effect("M4 rule", "POST", "/adminapi", "New-HostedOutboundSpamFilterRule"),
+    Effect("service principal", "POST", f"{GRAPH}/servicePrincipals"),
+    Effect("E2 or E4, the first", "PATCH", f"{GRAPH}/applications/"),
+    Effect("E2 or E4, the second", "PATCH", f"{GRAPH}/applications/", skip=1),
+    Effect("E5 grant, the first", "POST", f"{GRAPH}/oauth2PermissionGrants"),
+    Effect("E5 grant, the second", "POST", f"{GRAPH}/oauth2PermissionGrants", skip=1),
+    Effect("E3 secret", "POST", f"{GRAPH}/applications/"),
+    Effect("C6 secret", "POST", f"{GRAPH}/applications/", skip=1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill: at a side effect, or ``pause`` seconds after the one before."""
+
+    victim: Victim
+    effect: Effect | None = None
+    when: When = When.BEFORE
+    pause: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Its row in the table."""
+        return self.effect.name if self.effect else AT_ANY_TIME
+
+    def fault(self) -> Json:
+        """What the practice cloud does with the call, so that the kill hits the moment; only for a side effect."""
+        if self.effect is None:
+            raise ValueError("a kill at any time needs no fault")
+        call = {"prefix": self.effect.prefix, "method": self.effect.method, "cmdlet": self.effect.cmdlet, "skip": self.effect.skip}
+        held = {When.BEFORE: {"delay_s": HOLD_S, "reset": True}, When.INSIDE: {"delay_s": HOLD_S}, When.AFTER: {"late_s": HOLD_S}}
+        return {"times": 1, **call, **held[self.when]}
+
+
+def sample(seed: int) -> tuple[Kill, ...]:
+    """Three kills of one run, for a test that cannot take long: at the app, at something that needs the app, at a secret."""
+    rng = random.Random(seed)  # noqa: S311 - nothing secret is drawn
+    parts = (("E1 app",), ("service principal", "E2 or E4, the first", "E5 grant, the first"), ("E3 secret",))
+    named = {effect.name: effect for effect in EFFECTS}
+    return tuple(Kill(rng.choice(list(Victim)), named[rng.choice(part)], rng.choice(list(When))) for part in parts)
+
+
+def runs(seed: int) -> Iterator[tuple[Kill, ...]]:
+    """The kills of one run after the other, without end: every side effect in every way, and now and then five at any time."""
+    rng = random.Random(seed)  # noqa: S311 - nothing secret is drawn
+    while True:
+        ways = list(itertools.product(EFFECTS, When, Victim))
+        rng.shuffle(ways)
+        for number, (effect, when, victim) in enumerate(ways, 1):
+            yield (Kill(victim, effect, when),)
+            if number % SINGLES == 0:
+                yield tuple(Kill(rng.choice(list(Victim)), pause=rng.uniform(0, LONGEST_PAUSE_S)) for _ in range(MOST))

@@ -1,0 +1,159 @@
+"""Redis away, full or empty, a deploy in the middle, a wait of a day, two workers on one run: what became of the setup."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.queue import make_queue
+from practice.client import NotSeenError, People, does
+from practice.stack import Stack
+from practice.walk import Walk, apps, fresh, words
+
+HOLD_S = 2.0
+RECOVERY_S = 30.0
+DAY_S = 24 * 3600
+FULL_S = 3.0
+PRINCIPALS = {"prefix": "/graph/v1.0/servicePrincipals", "method": "POST"}
+
+
+@pytest.fixture
+def redis(stack: Stack) -> Iterator[Redis]:
+    """The Redis of the stack."""
+    with Redis(port=stack.ports.redis) as connection:
+        yield connection
+
+
+def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
+    """M4 does not wait for people, so it may come after the form."""
+    walk.saying("✓  M4  Outbound spam policy", 60)
+    tenant, app = people.control("GET", "tenants/contoso.com"), apps(people)
+    principals = [each for each in tenant["service_principals"] if each["appId"] == app[0]["appId"]]
+    grants = [each for each in tenant["grants"] if each["clientId"] == principals[0]["id"]]
+    policies = [each for each in tenant["outbound_policies"] if not each["IsDefault"]]
+    counts = [len(each) for each in (app, app[0]["passwordCredentials"], principals, policies, tenant["outbound_rules"])]
+    assert (counts, len(grants)) == ([1, secrets, 1, 1, 1], len({each["resourceId"] for each in grants})), walk.writes()
+
+
+def _held(people: People, fault: dict[str, Any], walk: Walk, plan: dict[str, Any]) -> None:
+    """Approve, and wait until the cloud has the call and keeps its answer back."""
+    people.control("POST", "faults", {"times": 1, **fault})
+    walk.approve(plan)
+    people.until("the call is held", lambda: not people.control("GET", "faults")["items"], 20)
+
+
+def _the_run(redis: Redis) -> str:
+    """The id of the run that has not ended."""
+    (run_id,) = redis.zrange("runs:open", -1, -1)
+    return str(run_id.decode())
+
+
+def test_deploy_in_the_middle(stack: Stack, people: People, walk: Walk) -> None:
+    """SIGTERM to worker and web: both are out within 30 seconds, the side effect under way ends, and the run goes on after the start."""
+    _held(people, {"delay_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
+    began = time.monotonic()
+    codes = [stack.processes[name].stop(30) for name in ("worker", "web")]
+    assert (codes, time.monotonic() - began < RECOVERY_S) == ([0, 0], True)
+    stack.start("web")
+    stack.start("worker")
+    walk.form(60)
+    _one_of_each(people, walk)
+
+
+def test_web_killed(stack: Stack, people: People, walk: Walk) -> None:
+    """The web process is killed as the approval comes: after the start Webex delivers again, or somebody presses again, and the run goes on."""
+    plan = walk.plan(profile="least")
+    stack.kill("web", signal.SIGKILL, whole=True)
+    stack.processes["web"].stop()
+    walk.approve(plan)
+    stack.start("web")
+    with contextlib.suppress(NotSeenError):
+        people.until("the first change", walk.writes, 10)
+    if not walk.writes():
+        walk.approve(plan)  # Webex has given up: who got no answer presses again
+    walk.form(60)
+    _one_of_each(people, walk)
+
+
+def test_redis_killed_with_its_data(stack: Stack, people: People, walk: Walk) -> None:
+    """Redis is killed while the approval is on its way, and comes back with what it had on disk: the run goes on within 30 seconds."""
+    walk.approve(walk.plan(profile="least"))
+    began = time.monotonic()
+    stack.kill("redis", signal.SIGKILL, whole=True)
+    time.sleep(1)
+    stack.processes["redis"].stop()
+    stack.start("redis")
+    walk.form(60)
+    assert time.monotonic() - began <= RECOVERY_S
+    _one_of_each(people, walk)
+    assert "No run is going on" not in words(walk.type("/status"))
+
+
+def test_redis_full(people: People, walk: Walk, redis: Redis) -> None:
+    """Redis takes no more writes in the middle of a run: when there is room again the run goes on within 30 seconds."""
+    plan = walk.plan(profile="least")
+    walk.approve(plan)
+    people.until("the first change", walk.writes)
+    redis.config_set("maxmemory", 1)
+    time.sleep(FULL_S)
+    redis.config_set("maxmemory", 0)
+    began = time.monotonic()
+    walk.form(60)
+    assert time.monotonic() - began <= RECOVERY_S
+    _one_of_each(people, walk)
+
+
+def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> None:
+    """Everything is lost in the middle: old buttons say so, and the next setup adopts what is in the tenant.
+
+    Only a secret is made once more, as nobody can read the first one any more.
+    """
+    walk.approve(walk.plan(profile="least"))
+    form = walk.form()
+    walk.saying("✓  M4  Outbound spam policy", 60)
+    redis.flushall()
+    assert "The run of this card is not known here any more" in words(walk.press(form, "token_saved"))
+    before = walk.writes()
+    walk.since, walk.revealed = people.change, False
+    plan = walk.plan(profile="least")
+    assert "2 changes to approve" in words(plan)  # two secrets: one to show, one for rehearsing
+    walk.approve(plan)
+    assert walk.secret(walk.form())
+    assert walk.writes()[len(before) :] == ["graph.add_password"]
+    _one_of_each(people, walk, secrets=2)
+
+
+def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis) -> None:
+    """M5 takes 24 hours: the run is parked, survives restarts of the worker and of Redis, and goes on when its time has come."""
+    people.control("PUT", "settings", {"customization_s": DAY_S})
+    fresh(people, dehydrated=True)
+    walk.approve(walk.plan(profile="least"))
+    shown = walk.saying("Microsoft lets the customisation take effect", 30)
+    assert [line for line in words(shown).splitlines() if "  M4  " in line] == ["◇  M4  Outbound spam policy  waits for time"]
+    assert "cancel" in does(shown)
+    walk.form()
+    run_id = _the_run(redis)
+    stack.restart("worker")
+    stack.restart("redis")
+    assert redis.zscore("runs:due", run_id)
+    people.control("PUT", "settings", {"customization_s": 0.0})
+    redis.zadd("runs:due", {run_id: time.time()})  # the day is over
+    _one_of_each(people, walk)
+
+
+def test_many_workers_on_one_run(people: People, walk: Walk, redis: Redis) -> None:
+    """A run that is handed out twenty times at once, and whose lease is lost to a clock that jumps: each object is made once."""
+    _held(people, {"late_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
+    run_id, queue = _the_run(redis), make_queue(redis)
+    for number in range(20):
+        queue.enqueue("jobs.setup.advance", run_id, result_ttl=0)
+        if number == 10:
+            redis.delete(f"run:{run_id}:lease")
+    walk.form(60)
+    _one_of_each(people, walk)

@@ -1,0 +1,86 @@
+"""A Webex that is dead or slow, and a job that cannot be done: the run does not wait for cards, and the queue goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from practice.client import People
+from practice.stack import Stack
+from practice.walk import Walk, fresh, space, words
+
+MANY = 100_000
+LIFETIME = {"restrictionType": "passwordLifetime", "maxLifetime": "P9999999D", "state": "enabled"}
+ENDLESS = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [LIFETIME]}}
+AWAY_S = 30.0
+LAST_WRITE = "graph.add_password"
+WEATHERS = {
+    "503": {"prefix": "/webex", "status": 503},
+    "429": {"prefix": "/webex", "status": 429, "headers": {"Retry-After": "20"}},
+    "three seconds late": {"prefix": "/webex", "delay_s": 3.0},
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(people: People) -> float:
+    """The seconds from the first write to the last one, with a Webex that answers."""
+    fresh(people)
+    walk = Walk(people, "support@contoso.com", space(people))
+    took = _work(walk, None)
+    walk.type(f"/cancel {walk.mailbox}")
+    return took
+
+
+@pytest.fixture
+def redis(stack: Stack) -> Iterator[Redis]:
+    """The Redis of the stack."""
+    with Redis(port=stack.ports.redis) as connection:
+        yield connection
+
+
+def _work(walk: Walk, weather: dict[str, Any] | None) -> float:
+    """Approve; from the first write at Microsoft on Webex has this weather; the seconds until the last one."""
+    walk.approve(walk.plan(profile="least"))
+    walk.people.until("the first write", walk.writes)
+    began = time.monotonic()
+    if weather:
+        walk.people.control("POST", "faults", {"times": MANY, **weather})
+    walk.people.until("the last write", lambda: LAST_WRITE in walk.writes(), AWAY_S)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("weather", WEATHERS.values(), ids=WEATHERS.keys())
+def test_the_run_does_not_wait_for_cards(people: People, walk: Walk, undisturbed: float, weather: dict[str, Any]) -> None:
+    """It makes its changes as fast as otherwise; when Webex is back, the newest state is shown, and an old one nowhere."""
+    assert _work(walk, weather) <= 2 * undisturbed + 3
+    people.control("DELETE", "faults")
+    form = walk.form(60)
+    assert walk.secret(form)
+    walk.saying("✓  M4  Outbound spam policy", 30)
+
+
+def _mistakes(redis: Redis, run_id: str) -> int:
+    """How often the run has ended in a mistake of ours."""
+    return sum(b'"unexpected"' in raw for raw in redis.lrange(f"run:{run_id}:events", 0, -1))
+
+
+def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
+    """A mistake of ours in every try: the third ends the run with a reference on its card, and other commands are answered meanwhile.
+
+    The mistake is real: no calendar has the day that the tenant's policy leads to.
+    """
+    plan = walk.plan(profile="least")
+    people.control("PATCH", "tenants/contoso.com", {"app_management": ENDLESS})
+    walk.approve(plan)
+    run_id = redis.zrange("runs:open", -1, -1)[0].decode()
+    for number in (1, 2):
+        people.until(f"try {number}", lambda n=number: _mistakes(redis, run_id) >= n, 40)
+        assert "What the bot does here" in words(walk.type("/help"))
+        redis.zadd("runs:due", {run_id: time.time()})
+    assert "REF-" in words(walk.saying("Stopped", 30))
+    assert (redis.zscore("runs:due", run_id), redis.zscore("runs:open", run_id)) == (None, None)
+    people.control("PATCH", "tenants/contoso.com", {"app_management": {}})

@@ -1,0 +1,361 @@
+"""The practice cloud in this process behind weather of our own, real steps and the real engine, and people who do what a card asks for.
+
+Time jumps over every pause, so a run that would wait for minutes takes none.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import flask
+import httpx
+import pytest
+import structlog
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from jobs.clock import now
+from jobs.engine import Engine
+from jobs.listener import Silent
+from jobs.mail.trace import open_trace
+from jobs.microsoft.errors import SignInNeeded
+from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.graph import Graph
+from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES
+from jobs.model import Account, Channel, Person, State
+from jobs.run import Event, Kind, Run
+from jobs.settings import Settings
+from jobs.setup import _work, blocked
+from jobs.step import Context
+from jobs.steps import all_steps, steps_of
+from jobs.store import Store
+from jobs.undo import known, recall
+from jobs.vault import Vault
+from practice import tls
+from practice.journal import Journal
+from practice.microsoft import Cloud, seed
+from practice.settings import PracticeSettings
+
+BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
+CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
+PLACE = {"room": "room-1", "message": "m-1"}
+FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes"}
+ROUNDS = 30
+LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("calls.toml").read_text(encoding="utf-8"))
+
+
+def _module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"faults_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_WEATHER = _module("weather")
+FAULTS, Fault, Storm, Weather, carry_out = (getattr(_WEATHER, name) for name in ("FAULTS", "Fault", "Storm", "Weather", "carry_out"))
+
+
+@dataclass
+class Country:
+    """One tenant in the practice cloud, as it was at the start, and how a run gets at it."""
+
+    cloud: Cloud
+    http: httpx.Client
+    settings: PracticeSettings
+    redis: Redis
+
+    def tenant(self) -> dict[str, Any]:
+        """As an administrator sees it."""
+        found: dict[str, Any] = self.http.get("/practice/tenants/contoso.com").json()
+        return found
+
+    def objects(self) -> dict[str, int]:
+        """How many there are of each kind that a setup makes, client secrets among them, and of an app's service principals at most.
+
+        The message trace's own service principal is made only where nothing else shows a trace.
+        """
+        tenant = self.tenant()
+        kinds = ("applications", "grants", "role_assignments", "outbound_policies", "outbound_rules")
+        secrets = sum(len(app["passwordCredentials"]) for app in tenant["applications"])
+        principals = Counter(each["appId"] for each in tenant["service_principals"])
+        own = {"own principals": sum(principals[app["appId"]] for app in tenant["applications"]), "of one app": max(principals.values())}
+        return {kind: len(tenant[kind]) for kind in kinds} | own | {"secrets": secrets}
+
+    def token(self, scopes: str) -> str:
+        """An administrator's token."""
+        client = {"client_id": self.settings.bot_client_id, "redirect_uri": "http://127.0.0.1:5000/callback"}
+        query = client | {"response_type": "code", "scope": f"offline_access {scopes}"}
+        data = {"account": "admin@contoso.com", "action": "accept"}
+        answer = self.http.post("/contoso.com/oauth2/v2.0/authorize", params=query, data=data)
+        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        form = client | {"grant_type": "authorization_code", "code": code, "client_secret": self.settings.bot_client_secret}
+        return str(self.http.post("/contoso.com/oauth2/v2.0/token", data=form).json()["access_token"])
+
+    def consent(self, principal: str, resource: str, role: str) -> None:
+        """What Microsoft's consent page does."""
+        headers = {"Authorization": f"Bearer {self.token('AppRoleAssignment.ReadWrite.All Application.Read.All')}"}
+        body = {"principalId": principal, "resourceId": resource, "appRoleId": role}
+        url = f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments"
+        self.http.post(url, json=body, headers=headers)
+
+    def context(self, weather: Weather, kind: str = "setup") -> Context:
+        """A run of the mailbox, signed in as the tenant's administrator, through this weather."""
+        store, keys = Store(self.redis), (Fernet.generate_key().decode(),)
+        tenant_id = str(self.tenant()["id"])
+        run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE | {"kind": kind})
+        store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), signed_in(tenant_id))
+        scopes = GRAPH_READ_SCOPES if kind == "check" else GRAPH_SETUP_SCOPES
+        tokens = {"graph": self.token(" ".join(scopes)), "exchange": self.token(EXCHANGE_SCOPE)}
+
+        async def for_graph() -> str:
+            return tokens["graph"]
+
+        async def for_exchange() -> str:
+            return tokens["exchange"]
+
+        http = httpx.AsyncClient(transport=httpx.MockTransport(weather))
+        graph = Graph(http, for_graph, f"{BASE}/graph")
+        exchange = InvokeCommand(http, for_exchange, BASE, tenant_id, "admin@contoso.com")
+        ours = {"graph_url": f"{BASE}/graph", "exchange_url": BASE, "smtp_server": "127.0.0.1:1"}
+        settings = Settings("https://bot.test", "", self.settings.bot_client_id, "", keys, **ours)
+        return Context(store.load(run.id), settings, store, Vault(self.redis, keys), graph, exchange, lambda: open_trace(graph, exchange))
+
+
+def signed_in(tenant_id: str) -> Event:
+    """The administrator signs in."""
+    return Event(Kind.SIGNED_IN, now(), account=Account(tenant_id, "admin", "admin@contoso.com"))
+
+
+@dataclass
+class Ride:
+    """A run on its way to its end, and the people who do what it asks for; ``longest`` is the longest piece of work, in seconds."""
+
+    country: Country
+    ctx: Context
+    weather: Weather
+    longest: float = 0.0
+    presses: int = 0
+
+    def to_its_end(self) -> Run:
+        """Work and people in turn, until only the test mail is still on its way, which nobody sends here."""
+        for _ in range(ROUNDS):
+            if self.round():
+                return self._run()
+        raise AssertionError(f"stuck after {ROUNDS} rounds: {self.left()}")
+
+    def undoing(self) -> Ride:
+        """The way back from here: the setup is cancelled, and an undo is about to begin."""
+        self.ctx.store.end(self._run(), Event(Kind.CANCELLED, now()))
+        runs = self.ctx.store.of_mailbox(MAILBOX)
+        undo = Ride(self.country, self.country.context(self.weather, "undo"), self.weather)
+        undo._say(Event(Kind.RECALLED, now(), data=known(runs), past=recall(runs, all_steps())))
+        return undo
+
+    def round(self) -> bool:
+        """One piece of work of a worker, then what people do, then time until the next look; whether the work arrived."""
+        self.work()
+        if self._arrived():
+            return True
+        self.people()
+        self._time_passes()
+        return False
+
+    def work(self) -> None:
+        """One piece of work of a worker."""
+        self.longest = max(self.longest, carry_out(self._work()))
+
+    def left(self) -> dict[str, tuple[str, str, str]]:
+        """Every step that is not settled: its state, whose turn it is, and the cause."""
+        run = self._run()
+        return {name: (str(f.state), str(f.waiting_for), f.cause) for name, f in run.findings.items() if not run.settled(name)}
+
+    def _arrived(self) -> bool:
+        run = self._run()
+        return bool(run.approvals) and self.left().keys() == (set() if run.kind == "undo" else {"test_mail"})
+
+    async def _work(self) -> None:
+        """What a worker does."""
+        if self._run().account is None:
+            return
+        try:
+            await _work(Engine(self.ctx, steps_of(self.ctx.run), Silent(), lambda: True))
+        except SignInNeeded as error:
+            self._say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
+
+    def people(self) -> None:
+        """Sign in, press Look again, approve, consent, and say that the form is filled in: whatever is asked for."""
+        run = self._run()
+        if run.account is None:
+            self._press(signed_in(str(self.country.tenant()["id"])))
+        elif any(finding.state is State.UNKNOWN and finding.until is None for finding in run.findings.values()):
+            self._press(Event(Kind.LOOK_AGAIN, now()))
+        elif run.plan and run.plan.changes and not run.approvals and not blocked(run):
+            scopes = ("mailbox", "tenant")
+            self._say(*(Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": scope}) for scope in scopes))
+        self._outside(run)
+
+    def _outside(self, run: Run) -> None:
+        """At Microsoft and in Webex Connect."""
+        waiting = {name for name, finding in run.findings.items() if finding.state is State.WAITING}
+        if "admin_consent" in waiting and run.fact("sp_id") and "consent" not in run.answers:
+            self.country.consent(run.fact("sp_id"), run.fact("exchange_sp_id"), run.fact("mail_send"))
+            self._say(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
+        if "token_saved" not in run.answers:
+            self._say(*(Event(Kind.ANSWERED, now(), data={"question": name, "value": value}) for name, value in FORM.items()))
+
+    def _time_passes(self) -> None:
+        """Whatever was to be looked at later is due now."""
+        key = f"run:{self.ctx.run.id}:events"
+        for place, raw in enumerate(self.country.redis.lrange(key, 0, -1)):
+            if (moved := re.sub(rb'"until":"2[^"]+"', b'"until":"2020-01-01T00:00:00Z"', raw)) != raw:
+                self.country.redis.lset(key, place, moved)
+
+    def _press(self, event: Event) -> None:
+        self.presses += 1
+        self._say(event)
+
+    def _say(self, *events: Event) -> None:
+        self.ctx.store.append(self.ctx.run.id, *events)
+
+    def _run(self) -> Run:
+        self.ctx.run = self.ctx.store.load(self.ctx.run.id)
+        return self.ctx.run
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for ``fault`` runs once for every kind of trouble."""
+    if "fault" in metafunc.fixturenames:
+        metafunc.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+    for name, calls in {"call": "setup", "login_call": "login"}.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, LISTED[calls])
+
+
+@pytest.fixture(scope="module")
+def sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
+    """One practice cloud for the module, in this process and without delays."""
+    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
+    cloud = Cloud(Journal(), tls.make(tmp_path_factory.mktemp("tls")), settings)
+    app = flask.Flask("practice")
+    for pages in [*cloud.blueprints(), cloud.control()]:
+        app.register_blueprint(pages)
+    transport = httpx.WSGITransport(app)
+    cloud.start(BASE, transport)
+    with httpx.Client(transport=transport, base_url=BASE) as http:
+        yield cloud, http, settings
+    cloud.stop()
+
+
+@pytest.fixture
+def listed() -> dict[str, list[str]]:
+    """The calls of calls.toml."""
+    return LISTED
+
+
+@pytest.fixture
+def faults() -> dict[str, Fault]:
+    """Every kind of trouble, by its name."""
+    return {fault.name: fault for fault in FAULTS}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """A matrix makes thousands of calls, each of them a line in the log."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.reset_defaults()
+
+
+def _as_at_the_start(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: Redis) -> Country:
+    """Contoso, needing the change to the whole tenant, too; nothing in Redis."""
+    cloud, http, settings = sky
+    cloud.world.tenants.clear()
+    seed.fill(cloud.world)
+    http.patch("/practice/tenants/contoso.com", json={"dehydrated": True}).raise_for_status()
+    redis.flushall()
+    return Country(cloud, http, settings, redis)
+
+
+@pytest.fixture
+def country(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: Redis) -> Country:
+    """One tenant, as it was at the start."""
+    return _as_at_the_start(sky, redis)
+
+
+@pytest.fixture
+def weather(country: Country) -> Weather:
+    """A clear sky over it."""
+    return Weather(country.http)
+
+
+@pytest.fixture
+def ride(country: Country, weather: Weather) -> Ride:
+    """A setup that is about to begin."""
+    return Ride(country, country.context(weather), weather)
+
+
+@pytest.fixture
+def storm(country: Country) -> Callable[..., Storm]:
+    """Makes storms over the sign-in pages."""
+    return lambda *what: Storm(country.http, *what)
+
+
+@dataclass(frozen=True)
+class Calm:
+    """What an undisturbed setup does: its calls, and how many objects of each kind there are in the end."""
+
+    calls: Counter[str]
+    objects: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def calm(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> Calm:
+    """One setup under a clear sky."""
+    with Redis.from_url(redis_url) as redis:
+        country = _as_at_the_start(sky, redis)
+        weather = Weather(country.http)
+        Ride(country, country.context(weather), weather).to_its_end()
+        return Calm(weather.calls, country.objects())
+
+
+@dataclass
+class Connected:
+    """A tenant in which the mailbox was connected, to be looked at again and again: a check writes nothing there."""
+
+    country: Country
+
+    def weather(self, fault: Fault | None = None, times: int = 1) -> Weather:
+        """New weather over it."""
+        return Weather(self.country.http, fault, times)
+
+    def context(self, weather: Weather, kind: str) -> Context:
+        """A run through this weather."""
+        self.country.redis.flushall()
+        return self.country.context(weather, kind)
+
+    def carry_out(self, work: Coroutine[Any, Any, None]) -> float:
+        """To its end, without waiting."""
+        return carry_out(work)
+
+
+@pytest.fixture(scope="module")
+def connected(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> Iterator[Connected]:
+    """After one setup under a clear sky."""
+    with Redis.from_url(redis_url) as redis:
+        country = _as_at_the_start(sky, redis)
+        weather = Weather(country.http)
+        Ride(country, country.context(weather), weather).to_its_end()
+        yield Connected(country)

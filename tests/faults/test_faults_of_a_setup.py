@@ -1,0 +1,63 @@
+"""The fault matrix of a whole setup (CHECKLIST J6): every call that it makes, and every kind of trouble.
+
+Real steps, the real engine and the real HTTP layer, against the practice cloud in this process; a pause costs no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+NEEDS_A_PERSON = {"401", "403", "403 of NUL bytes"}
+LONGEST_WORK_S = 400
+"""A worker's job may take 900 seconds; a piece of work of a run ends long before."""
+STAYS = ("503", "reset, carried out")
+MOST_TRIES = 30
+TURNS = {"time", "administrator", "approver", "requester", "mailbox_user", "agent", "nobody"}
+
+
+def test_the_matrix_holds_every_call(calm: Any, listed: dict[str, list[str]]):
+    """What an undisturbed setup asks is what stands in calls.toml, no more and no less: a new call cannot be forgotten."""
+    assert sorted(calm.calls) == sorted(listed["setup"])
+
+
+def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any, fault: Any):
+    """Whatever the trouble is, and although it hits every single call: the run arrives, with one of each object and no orphan.
+
+    What passes by itself needs nobody; a sign-in that ended or a role that was missing needs a person, at most once a call.
+    """
+    weather.fault = fault
+    ride.to_its_end()
+    assert set(calm.calls) - set(weather.failed) == set()
+    assert country.objects() == calm.objects
+    assert (ride.presses > 0) == (fault.name in NEEDS_A_PERSON)
+    assert ride.presses <= len(weather.failed)
+    assert (sum(weather.calls.values()) <= 4 * sum(calm.calls.values()), ride.longest < LONGEST_WORK_S) == (True, True)
+
+
+@pytest.mark.parametrize("how", STAYS)
+def test_a_call_that_keeps_failing(ride: Any, weather: Any, country: Any, calm: Any, call: str, how: str, faults: dict[str, Any]):
+    """The tries are bounded and it is said whose turn it is; when the sky is clear again the run arrives, with one of each object."""
+    weather.fault, weather.only, weather.times = faults[how], call, 1_000_000
+    worked = [_tries(ride.round, weather, call) for _ in range(4)]
+    stuck = {name: left for name, left in ride.left().items() if left[0] != "wrong" and left[1] not in TURNS}
+    assert (stuck, max(worked) <= MOST_TRIES, ride.longest < LONGEST_WORK_S) == ({}, True, True)
+    weather.fault = None
+    ride.to_its_end()
+    assert country.objects() == calm.objects
+
+
+def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
+    before = weather.failed[call]
+    work()
+    return int(weather.failed[call] - before)
+
+
+def test_nothing_answers_in_time(ride: Any, weather: Any, faults: dict[str, Any]):
+    """Every call times out, for good: each piece of work ends long before the queue would end it, and says what is waited for."""
+    weather.fault, weather.times = faults["timeout"], 1_000_000
+    for _ in range(3):
+        ride.round()
+    assert (0 < ride.longest < LONGEST_WORK_S, {left[2] for left in ride.left().values()}) == (True, {"timed_out", ""})

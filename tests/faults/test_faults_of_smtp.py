@@ -1,0 +1,94 @@
+"""The fault matrix of the two SMTP dialogues: the test mail's way in, and the login that proves the token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from jobs.mail.send import Probe, send_probe
+from jobs.mail.smtp import hello_probe, login_probe
+from jobs.microsoft.errors import CloudError
+
+MAIL = Probe("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
+GOOD = {"": b"220 mail.test ESMTP\r\n", "EHLO": b"250 mail.test\r\n", "DATA": b"354 Go\r\n", "QUIT": b"221 Bye\r\n"}
+OK = b"250 Fine\r\n"
+FAULTS = {
+    "421": b"421 4.3.2 Service shutting down\r\n",
+    "451": b"451 4.7.500 Server busy\r\n",
+    "554": b"554 5.7.1 Refused\r\n",
+    "words": b"hello there\r\n",
+    "HTML": b"HTTP/1.1 400 Bad Request\r\n\r\n<html>\r\n",
+    "NUL bytes": b"\0" * 300 + b"\r\n",
+    "half a line": b"25",
+    "half an answer": b"250-more\r\n",
+    "a long line": b"250 " + b"x" * 70_000 + b"\r\n",
+    "nothing": b"",
+}
+ENDS = {"half a line", "half an answer", "nothing"}
+STAGES = ("", "EHLO", "MAIL", "RCPT", "DATA", ".")
+
+
+class Server:
+    """Answers every command well, but for one of them; counts connections and mails."""
+
+    def __init__(self, stage: str, fault: str) -> None:
+        self.stage, self.fault = stage, fault
+        self.connections = self.mails = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        self.connections += 1
+        ends = self._answer(writer, "")
+        reading_mail = False
+        while not ends and (line := await reader.readline()):
+            word = line.decode(errors="replace").strip().upper()[:4]
+            if reading_mail and word != ".":
+                continue
+            self.mails += word == "."
+            reading_mail = word == "DATA" != self.stage
+            ends = self._answer(writer, word) or word == "QUIT"
+            await writer.drain()
+        writer.close()
+
+    def _answer(self, writer: asyncio.StreamWriter, word: str) -> bool:
+        """Whether the connection ends with it."""
+        writer.write(FAULTS[self.fault] if word == self.stage else GOOD.get(word, OK))
+        return word == self.stage and self.fault in ENDS
+
+
+@asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[int]:
+    """On a free port of loopback."""
+    async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as made:
+        yield made.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("reply", FAULTS)
+async def test_the_test_mail(reply: str):
+    """Whatever the server says at whatever moment: an error of ours or a mail that went, on one connection, and never two mails."""
+    for stage in STAGES:
+        server = Server(stage, reply)
+        async with asyncio.timeout(20), listening(server) as port:
+            try:
+                await send_probe(f"smtp://127.0.0.1:{port}?starttls=never", MAIL)
+            except CloudError as error:
+                told = str(error)
+            else:
+                told = "sent"
+        assert (server.connections, server.mails <= 1, told != "sent" or server.mails == 1) == (1, True, True), (stage, told)
+
+
+@pytest.mark.parametrize("reply", FAULTS)
+async def test_the_login(reply: str):
+    """It never raises: it says in which phase it ended, and why, with one connection."""
+    for stage in ("", "EHLO"):
+        server = Server(stage, reply)
+        async with listening(server) as port:
+            probes = [await login_probe(f"127.0.0.1:{port}", "a@b.c", "token", 3), await hello_probe(f"127.0.0.1:{port}", 3)]
+        assert [(probe.ok, probe.failed_phase in {"banner", "ehlo", "starttls"}, bool(probe.cause)) for probe in probes] == [
+            (False, True, True)
+        ] * 2
+        assert 2 <= server.connections <= 4  # a server that is busy is asked once more

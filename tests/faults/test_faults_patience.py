@@ -1,0 +1,55 @@
+"""A cloud is asked again when it said, not sooner, whatever else wakes the run; and it is asked again by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from jobs.clock import now
+from jobs.model import State
+from jobs.run import Event, Kind
+
+SECRET = "POST /applications/*/addPassword"
+FOR_GOOD = 1_000_000
+
+
+def test_nobody_knocks_early(ride: Any, weather: Any, faults: dict[str, Any]):
+    """Throttled for longer than anybody waits: an hour goes by, although answers, timers and cards wake the run all the time."""
+    weather.fault, weather.only, weather.times = faults["429 with a huge one"], SECRET, FOR_GOOD
+    while not weather.failed:
+        ride.work()
+        ride.people()
+    before = ride.ctx.store.load(ride.ctx.run.id).findings["client_secret"]
+    for number in range(3):
+        ride.ctx.store.append(ride.ctx.run.id, Event(Kind.ANSWERED, now(), data={"question": f"q{number}", "value": "yes"}))
+        ride.work()
+    after = ride.ctx.store.load(ride.ctx.run.id).findings["client_secret"]
+    assert (weather.failed[SECRET], after) == (1, before)
+    assert (after.state, timedelta(minutes=59) < after.until - now() <= timedelta(hours=1)) == (State.UNKNOWN, True)
+
+
+def test_what_could_not_be_read_is_read_again_by_itself(ride: Any, weather: Any, calm: Any, faults: dict[str, Any]):
+    """Before the plan, too: nobody has to press a button because a directory was busy for a minute, and nothing is read for nothing."""
+    weather.fault, weather.only, weather.times = faults["503"], "GET /organization", 7
+    ride.work()
+    first = ride.ctx.store.load(ride.ctx.run.id)
+    assert (first.findings["tenant"].state, first.findings["application"].seen.key) == (State.UNKNOWN, "seen.nothing_yet")
+    asked = sum(weather.calls.values())
+    ride.work()
+    assert sum(weather.calls.values()) == asked
+    ride.to_its_end()
+    planned = [event.kind for event in ride.ctx.store.events(ride.ctx.run.id)].count(Kind.PLANNED)
+    assert planned == 2
+    assert (ride.presses, weather.calls["Get-TransportConfig"]) == (0, calm.calls["Get-TransportConfig"])
+
+
+def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, weather: Any):
+    """Waiting for the test mail is no reason to look at everything and plan again, each time that the clock wakes the run."""
+    ride.to_its_end()
+    ride.ctx.store.hand_over(ride.ctx.fact("key_id"))
+    ride.ctx.store.end(ride.ctx.store.load(ride.ctx.run.id), Event(Kind.FINISHED, now()))
+    again = type(ride)(country, country.context(weather), weather)
+    for _ in range(4):
+        again.round()
+    kinds = [event.kind for event in again.ctx.store.events(again.ctx.run.id)]
+    assert (kinds.count(Kind.PLANNED), kinds.count(Kind.CHANGING)) == (1, 0)

@@ -1,0 +1,197 @@
+"""The weather between the product and its clouds: every kind of trouble, and a clock that jumps over every pause."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import selectors
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Jumping(asyncio.SelectorEventLoop):
+    """Where only the clock is waited for, the clock jumps."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        super().__init__(_Selector(self))
+
+    def time(self) -> float:
+        """The loop's clock."""
+        return super().time() + self.ahead
+
+
+class _Selector(selectors.DefaultSelector):
+    def __init__(self, loop: Jumping) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if not ready and timeout:
+            self._loop.ahead += timeout
+        return ready
+
+
+def carry_out(work: Coroutine[Any, Any, None]) -> float:
+    """To its end, without waiting; returns the seconds that it would have waited."""
+    loop = Jumping()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work)
+    return loop.ahead
+
+
+class _Half(httpx.AsyncByteStream, httpx.SyncByteStream):
+    """An answer whose connection ends in its middle."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b'{"value": ['
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
+
+
+Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of trouble. ``carried`` says that the cloud does what it was asked for before it fails to say so."""
+
+    name: str
+    answer: Answer
+    carried: bool = False
+
+
+def _answers(status: int, headers: dict[str, str] | None = None, content: bytes = b"") -> Answer:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers=headers, content=content)
+
+    return answer
+
+
+def _raises(kind: type[httpx.TransportError], *, late: bool = False) -> Answer:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if late:
+            await asyncio.sleep(request.extensions["timeout"]["read"])
+        raise kind("made up", request=request)
+
+    return answer
+
+
+async def _half(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, headers={"Content-Type": "application/json"}, stream=_Half())
+
+
+async def _soon(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(429, headers={"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)})
+
+
+HTML, NULS = b"<html><body>Service unavailable</body></html>", b"\0" * 4096
+FAULTS = (
+    Fault("429 with Retry-After", _answers(429, {"Retry-After": "2"})),
+    Fault("429 with a date", _soon),
+    Fault("429 without", _answers(429)),
+    Fault("429 with a negative one", _answers(429, {"Retry-After": "-5"})),
+    Fault("429 with a huge one", _answers(429, {"Retry-After": "99999999"})),
+    Fault("429 with words", _answers(429, {"Retry-After": "rand(30),add(30)"})),
+    Fault("500", _answers(500, content=HTML)),
+    Fault("500, carried out", _answers(500), carried=True),
+    Fault("503", _answers(503)),
+    Fault("504, carried out", _answers(504, content=HTML), carried=True),
+    Fault("timeout", _raises(httpx.ReadTimeout, late=True)),
+    Fault("timeout, carried out", _raises(httpx.ReadTimeout, late=True), carried=True),
+    Fault("reset", _raises(httpx.ReadError)),
+    Fault("reset, carried out", _raises(httpx.ReadError), carried=True),
+    Fault("half a body", _half, carried=True),
+    Fault("wrong JSON", _answers(200, content=b'{"value": ['), carried=True),
+    Fault("JSON of another shape", _answers(200, content=b"42"), carried=True),
+    Fault("HTML", _answers(200, content=HTML), carried=True),
+    Fault("NUL bytes", _answers(200, content=NULS), carried=True),
+    Fault("401", _answers(401)),
+    Fault("403", _answers(403)),
+    Fault("403 of NUL bytes", _answers(403, content=NULS)),
+)
+
+
+def name_of(request: httpx.Request) -> str:
+    """A call by its cmdlet, or by its method and path with a star for whatever names an object."""
+    path = unquote(urlsplit(str(request.url)).path)
+    if path.endswith("/InvokeCommand"):
+        return str(json.loads(request.content)["CmdletInput"]["CmdletName"])
+    plain = UUID.sub("*", re.sub(r"'[^']*'", "*", path.partition("/v1.0")[2]))
+    return f"{request.method} {re.sub(r'/[^/]+@[^/]+', '/*', plain)}"
+
+
+@dataclass
+class Weather:
+    """Between the product and the practice cloud. Without a ``fault`` the sky is clear.
+
+    ``times`` is how often each call fails; ``only`` the one call that does, empty for every one.
+    """
+
+    http: httpx.Client
+    fault: Fault | None = None
+    times: int = 1
+    only: str = ""
+    calls: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        """httpx.MockTransport's handler."""
+        name = name_of(request)
+        self.calls[name] += 1
+        fails = self.fault is not None and self.only in {"", name} and self.failed[name] < self.times
+        if not fails or self.fault is None:
+            return self._real(request)
+        self.failed[name] += 1
+        if self.fault.carried:
+            self._real(request)
+        return await self.fault.answer(request)
+
+    def _real(self, request: httpx.Request) -> httpx.Response:
+        answer = self.http.request(request.method, str(request.url), headers=request.headers, content=request.content)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+@dataclass
+class Storm(httpx.BaseTransport):
+    """Between msal and the practice cloud's sign-in pages: one call fails, for so many ``times``."""
+
+    http: httpx.Client
+    fault: Fault
+    call: str
+    times: int
+    failed: int = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or fail."""
+        path = re.sub(r"^/[^/]+/", "/*/", request.url.path)
+        if f"{request.method} {path}" != self.call or self.failed >= self.times:
+            return self._real(request)
+        self.failed += 1
+        if self.fault.carried:
+            self._real(request)
+        answered: list[httpx.Response] = []
+
+        async def answer() -> None:
+            answered.append(await self.fault.answer(request))
+
+        carry_out(answer())
+        return answered[0]
+
+    def _real(self, request: httpx.Request) -> httpx.Response:
+        answer = self.http.request(request.method, request.url.raw_path.decode(), headers=request.headers, content=request.read())
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

@@ -1,0 +1,104 @@
+"""One stack for each module, people who should get nothing, and presses past the buttons of a card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from practice.client import People
+from practice.stack import Stack
+from practice.walk import Walk, fresh, space, words
+
+Json = dict[str, Any]
+LAST_MESSAGES, LAST_LINES = 4, 30
+ANSWERS_S = 40.0
+
+
+@dataclass(slots=True)
+class Presses:
+    """Sends inputs for a card as the API lets every member of a space send them, and gathers what the bot says to it."""
+
+    people: People
+    redis: Redis
+    sent: int = field(default=0)
+
+    def submit(self, who: str, card: Json, inputs: Any) -> None:
+        """One answer to a card, whatever its buttons are."""
+        self.people.control("POST", "webex/submit", {"as": who, "message_id": card["id"], "inputs": inputs})
+        self.sent += 1
+
+    def answers(self, who: str, card: Json, sent: list[Any]) -> list[str]:
+        """Everything that was posted in the card's room once all of these were answered, a message for each; in any order."""
+        self.people.look()
+        before = self.people.change
+        for inputs in sent:
+            self.submit(who, card, inputs)
+        new: Callable[[], list[Json]] = lambda: [  # noqa: E731  asked again and again
+            each
+            for each in self.people.messages.values()
+            if each["roomId"] == card["roomId"] and each["from"].endswith("@webex.bot") and each["edits"] == 0 and each["change"] > before
+        ]
+        self.people.until(f"{len(sent)} answers", lambda: len(new()) >= len(sent), ANSWERS_S)
+        return [words(each) for each in new()]
+
+    def history(self, run: str) -> int:
+        """How many events a run has: as long as it is the same, nothing has happened to the run."""
+        return int(self.redis.llen(f"run:{run}:events"))
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """The product's environment, where a module wants another one."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def stack(env: dict[str, str]) -> Iterator[Stack]:
+    """Everything, running."""
+    with Stack(env=env) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def people(stack: Stack) -> Iterator[People]:
+    """Everybody who uses it, and some who would like to."""
+    everybody = stack.people()
+    yield everybody
+    everybody.close()
+
+
+@pytest.fixture(scope="module")
+def presses(stack: Stack, people: People) -> Iterator[Presses]:
+    """Presses past the buttons."""
+    redis = Redis(port=stack.ports.redis)
+    yield Presses(people, redis)
+    redis.close()
+
+
+@pytest.fixture(scope="module")
+def new_walk(people: People) -> Iterator[Callable[..., Walk]]:
+    """Makes walks in a space of their own, in a tenant that is as it was at the start."""
+    fresh(people)
+
+    def make(mailbox: str = "support@contoso.com", room: str = "", **more: Any) -> Walk:
+        return Walk(people, mailbox, room or space(people), **more)
+
+    yield make
+    people.control("DELETE", "faults")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows the last messages and the ends of the logs."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    if report.failed and "people" in fixtures:
+        last = sorted(fixtures["people"].messages.values(), key=lambda each: -int(each["change"]))[:LAST_MESSAGES]
+        report.sections.append(("the last messages, newest first", "\n\n".join(f"{each['from']}: {words(each)}" for each in last)))
+    if report.failed and "stack" in fixtures:
+        report.sections.append(("logs", fixtures["stack"].logs(LAST_LINES)))
+    return report

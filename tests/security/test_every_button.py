@@ -1,0 +1,148 @@
+"""Every verb that a card can send, sent by those who may not, too late, twice, and with inputs that no card has.
+
+The verbs come from the registry: a new one without a word here who may press it fails the first test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.answers import answers
+from practice.client import People, actions
+from practice.walk import Walk, fresh
+
+TAKES_PART = {
+    *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
+    *("ask_administrator", "ask_consent", "consent_again", "look_again", "sign_in_again", "token_saved", "registered"),
+    *("adopt", "new_secret"),
+}
+"""For those who take part in the run."""
+IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
+"""For everybody in the run's own space: an agent, the mailbox user."""
+OF_NO_RUN = {"setup", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
+"""For everybody whom the bot serves; what they show and begin is bound to the space or to the person."""
+ONLY_THE_RUN = {"new_secret", "cancel", "consent_again", "look_again", "sign_in_again", "token_saved", "registered"}
+"""They read nothing but which run it is."""
+OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)
+
+OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
+LARGE = "x" * 100_000
+HOSTILE = "\r\n\x00\x1b[31m**b**[a](http://evil.example)<at>all</at>\u202e${run}|`"
+STRANGE: dict[str, Any] = {
+    "large": LARGE,
+    "hostile": HOSTILE,
+    "number": 7,
+    "nothing": None,
+    "yes": True,
+    "list": ["a", {"b": [1]}],
+    "object": {"run": {"run": "run"}},
+}
+FIELDS = (
+    *("run", "plan", "mailbox", "mailbox_meant", "channel", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"),
+    *("administrator", "skip_reason", "error_text", "resource_id", "transaction_id", "seen_text"),
+)
+
+Json = dict[str, Any]
+NewWalk = Callable[..., Walk]
+
+
+@pytest.fixture(scope="module")
+def planned(people: People, new_walk: NewWalk) -> tuple[Walk, Json]:
+    """A run that waits for its approvals, the one for the whole tenant too, and its plan card."""
+    walk = new_walk("service@contoso.com")
+    fresh(people, dehydrated=True)
+    return walk, walk.plan()
+
+
+@pytest.fixture(scope="module")
+def right(planned: tuple[Walk, Json]) -> Json:
+    """The inputs that the buttons of the plan card really send."""
+    walk, card = planned
+    data = next(each["data"] for each in actions(card) if each.get("data", {}).get("do") == "approve")
+    more = {"mailbox": walk.mailbox, "mailbox_meant": walk.mailbox, "channel": walk.mailbox, "administrator": walk.admin}
+    return {**walk.right(), **more, "skip_reason": "because", "error_text": "AADSTS65001", "run": data["run"], "plan": data["plan"]}
+
+
+def told(answers_seen: list[str], key: str) -> list[str]:
+    """The answers that do not say this refusal."""
+    return [each for each in answers_seen if text(f"refused.{key}") not in each]
+
+
+def test_every_verb_has_its_audience() -> None:
+    """Who may press it stands above for every verb that there is, once."""
+    audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
+    assert (answers().keys() - audiences.keys(), audiences.keys() - answers().keys()) == (set(), set())
+    assert set(audiences.values()) == {1}
+
+
+def test_an_outsider_presses_everything(people: People, presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
+    """Somebody of another organisation who was let into the space: every verb is refused, no channel is named, nothing happens."""
+    walk, card = planned
+    before = presses.history(right["run"])
+    people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
+    try:
+        said = presses.answers(OUTSIDER, card, [{**right, "do": verb} for verb in sorted(answers())])
+        among = presses.answers(walk.requester, card, [{**right, "do": verb} for verb in sorted(answers())])
+    finally:
+        people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
+    assert (told(said, "organisation"), told(among, "space")) == ([], [])
+    assert [each for each in [*said, *among] if walk.mailbox in each or right["run"] in each] == []
+    assert (presses.history(right["run"]), walk.writes()) == (before, [])
+
+
+def test_a_colleague_presses_everything(presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
+    """Somebody of the organisation who takes no part: nothing of the run moves."""
+    walk, card = planned
+    before = presses.history(right["run"])
+    said = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in sorted(TAKES_PART)])
+    assert told(said, "not_part") == []
+    assert (presses.history(right["run"]), walk.writes()) == (before, [])
+
+
+def test_from_another_space(presses: Any, planned: tuple[Walk, Json], right: Json, new_walk: NewWalk) -> None:
+    """A colleague's own card, with the other run's id in it: what is for that run's space is refused, and its channel unknown here."""
+    walk, _ = planned
+    elsewhere = new_walk("support@contoso.com", requester=COLLEAGUE)
+    card = elsewhere.ask()
+    before = presses.history(right["run"])
+    said = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in OF_A_RUN])
+    assert told(said, "not_part") == []
+    known = presses.answers(COLLEAGUE, card, [{**right, "do": verb} for verb in ("check", "fix", "missing")])
+    assert [each for each in known if "was not set up in this space" not in each] == []
+    assert (presses.history(right["run"]), walk.writes()) == (before, [])
+    elsewhere.type(f"/cancel {elsewhere.mailbox}")
+
+
+def test_forged_runs_plans_and_verbs(people: People, presses: Any, planned: tuple[Walk, Json], right: Json) -> None:
+    """Unknown runs and old plans are told so; a verb that is none is left alone; the run stays as it is."""
+    walk, card = planned
+    before = presses.history(right["run"])
+    unknown = presses.answers(walk.requester, card, [{**right, "do": verb, "run": "AAAAAA"} for verb in OF_A_RUN])
+    old = presses.answers(
+        walk.requester,
+        card,
+        [{**right, "do": verb, "plan": plan} for verb in ("approve", "approve_tenant", "least_privilege") for plan in ("", "p-1")],
+    )
+    assert (told(unknown, "unknown"), told(old, "old")) == ([], [])
+    for verb in ("", "Approve", "approve ", "__init__", "run", LARGE, HOSTILE, 7, None, ["approve"], {"do": "approve"}):
+        presses.submit(walk.requester, card, {**right, "do": verb})
+    people.control("POST", "webex/submit", {"as": walk.requester, "message_id": card["id"], "inputs": {}})
+    walk.type("/status")
+    assert (presses.history(right["run"]), walk.writes()) == (before, [])
+
+
+@pytest.mark.parametrize("kind", list(STRANGE))
+def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, kind: str) -> None:
+    """Every verb with a value of this kind in every field but the run: one answer each, none of them a failure of ours."""
+    walk, card = planned
+    verbs = sorted(answers().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
+    strange = dict.fromkeys(FIELDS, STRANGE[kind])
+    said = presses.answers(walk.requester, card, [{**strange, "run": right["run"], "do": verb} for verb in verbs])
+    said += presses.answers(walk.requester, card, [{**strange, "do": verb} for verb in OF_A_RUN])
+    assert [each for each in said if text("notice.broken_title") in each] == []
+    assert walk.writes() == []

@@ -1,0 +1,197 @@
+"""The two doors of a running bot, Webex's webhook and the browser's pages, and who is let in: through the real processes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+from redis import Redis
+
+from adaptive_cards.texts import text
+from practice.client import People, links
+from practice.stack import Stack
+from practice.walk import Walk, words
+from practice.webex.world import CONTOSO
+
+APPROVER, OUTSIDER = "admin@contoso.com", "outsider@evil.example"
+EVENT = {"resource": "messages", "event": "created", "data": {"id": "m-1", "roomId": "r-1", "personId": "p-1"}}
+JSON = {"Content-Type": "application/json"}
+Json = dict[str, Any]
+NewWalk = Callable[..., Walk]
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """One organisation, and an approver who is not the requester."""
+    return {"APPROVERS": APPROVER, "ALLOWED_ORG_IDS": CONTOSO}
+
+
+@pytest.fixture(scope="module")
+def hook(stack: Stack) -> Callable[..., httpx.Response]:
+    """Sends a body to the webhook, signed with the secret or as it is told."""
+    url, secret = f"{stack.public_url}/webhooks/webex", stack.processes["web"].env["WEBEX_WEBHOOK_SECRET"]
+
+    def send(body: bytes, headers: Json | None = None, method: str = "POST", key: str = secret) -> httpx.Response:
+        signature = {"X-Spark-Signature": hmac.new(key.encode(), body, hashlib.sha1).hexdigest()}
+        return httpx.request(method, url, content=body, headers={**JSON, **signature, **(headers or {})}, trust_env=False, timeout=10)
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("email", "like", "why"),
+    [
+        ("eve@contoso.com.evil.com", OUTSIDER, "organisation"),
+        ("eve@sub.contoso.com", "requester@contoso.com", "organisation"),
+        ("eve@evilcontoso.com", "requester@contoso.com", "organisation"),
+        ("eve@contoso.com@evil.example", "requester@contoso.com", "organisation"),
+        ("eve@contoso.com", OUTSIDER, "organisation"),
+        ("guest@contoso.com", "guest@guests.example", "not_a_person"),
+    ],
+)
+def test_whom_the_bot_serves(people: People, new_walk: NewWalk, email: str, like: str, why: str) -> None:
+    """The exact domain after the last @, and the organisation that Webex names; guests never. The answer names no channel."""
+    people.control("POST", "webex/person", {"email": email, "like": like})
+    answer = words(new_walk(room="direct", requester=email).ask())
+    assert (text(f"refused.{why}") in answer, "support@contoso.com" in answer) == (True, False)
+
+
+def test_what_the_webhook_refuses(hook: Callable[..., httpx.Response]) -> None:
+    """A wrong, missing, upper-case or foreign signature, a flipped byte, an odd type or size or method: a status and an empty body."""
+    body = json.dumps(EVENT).encode()
+    right = {name: hook(body, {"X-Spark-Signature": value}) for name, value in (("none", ""), ("bytes", b"\xe9" * 40), ("zeros", "0" * 40))}
+    flipped = bytes([body[0], body[1] ^ 1, *body[2:]])
+    upper = hmac.new(b"x", body, hashlib.sha1).hexdigest().upper()
+    seen = {
+        **right,
+        "flipped": hook(flipped, {"X-Spark-Signature": hook(body).request.headers["X-Spark-Signature"]}),
+        "upper": hook(body, {"X-Spark-Signature": upper}),
+        "empty secret": hook(body, key=""),
+        "type": hook(body, {"Content-Type": "text/plain"}),
+        "form": hook(body, {"Content-Type": "application/x-www-form-urlencoded"}),
+        "large": hook(b" " * 65_537),
+        "get": hook(b"", method="GET"),
+        "put": hook(body, method="PUT"),
+        "no json": hook(b"\x00\xff{"),
+        "no object": hook(b"[]"),
+    }
+    wanted = dict.fromkeys(("none", "bytes", "zeros", "flipped", "upper", "empty secret"), 401)
+    wanted |= {"type": 415, "form": 415, "large": 413, "get": 405, "put": 405, "no json": 400, "no object": 400}
+    assert {name: each.status_code for name, each in seen.items()} == wanted
+    assert {each.content for each in seen.values()} == {b""}
+
+
+def test_an_event_that_comes_fifty_times(people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]) -> None:
+    """Once from Webex and fifty times at once from somebody who recorded it: one answer."""
+    walk = new_walk()
+    walk.type("/help")
+    event = {**EVENT, "data": {"id": walk.said["id"], "roomId": walk.said["roomId"]}}
+    with ThreadPoolExecutor(50) as crowd:
+        codes = {each.status_code for each in crowd.map(lambda _: hook(json.dumps(event).encode()), range(50))}
+    root = walk.said["id"]
+    walk.type("/status")
+    people.look()
+    assert (codes, sum(each["parentId"] == root for each in people.messages.values())) == ({200}, 1)
+
+
+def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) -> None:
+    """Opened by whoever finds it, before anybody has approved: other accounts are told so, a state is good once, and nothing changes."""
+    walk = new_walk("service@contoso.com")
+    walk.ask()
+    card = walk.details()
+    url = links(card)[0]
+    people.open_link("admin@fabrikam.com", url)
+    walk.saying("another tenant")
+    opened = [people.open_link("helpdesk@contoso.com", url), people.open_link(APPROVER, url, "decline"), people.open_link(OUTSIDER, url)]
+    assert {each.status for each in opened} <= {200, 400}
+    states = [_state(httpx.get(url, trust_env=False).text) for _ in range(2)]
+    redis = Redis(port=stack.ports.redis)
+    lives = [redis.ttl(f"sealed:flow:{state}") for state in states]
+    redis.close()
+    back = [_denied(stack, state) for state in states[:1] * 20]
+    assert (sorted(back), _denied(stack, "guessed"), [0 < each <= 600 for each in lives]) == ([200, *[400] * 19], 400, [True, True])
+    assert walk.writes() == []
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.card("a plan card", "approve")
+    late = people.open_link("admin@fabrikam.com", url)
+    assert (late.status, late.links, walk.writes()) == (200, [], [])
+    walk.type(f"/cancel {walk.mailbox}")
+    assert people.open_link(APPROVER, url).status == 410
+
+
+def _state(page: str) -> str:
+    away = re.search(r'href="(https://[^"]+)"', page)
+    return dict(parse_qsl(urlsplit(away[1].replace("&amp;", "&")).query))["state"] if away else ""
+
+
+def _denied(stack: Stack, state: str) -> int:
+    query = {"state": state, "error": "access_denied", "error_description": "AADSTS65004: declined"}
+    return httpx.get(f"{stack.public_url}/microsoft/callback", params=query, trust_env=False).status_code
+
+
+def test_two_persons_and_once_more_at_the_moment_itself(stack: Stack, people: People, presses: Any, new_walk: NewWalk) -> None:
+    """The requester does not approve their own plan; and the space is looked at when the press is carried out, not when it was made."""
+    walk = new_walk("support@contoso.com")
+    plan = walk.plan(profile="least")
+    run = next(iter(_runs(plan)))
+    assert text("refused.not_approver") in words(walk.press(plan, "approve"))
+    before = presses.history(run)
+    stack.processes["worker"].stop()
+    presses.submit(APPROVER, plan, {"do": "approve", "run": run, "plan": _plan(plan)})
+    people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
+    stack.start("worker")
+    walk.saying(text("refused.space"), after=plan["change"])
+    assert (presses.history(run), walk.writes()) == (before, [])
+    people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
+    people.press(APPROVER, plan, "approve")
+    walk.form(60)
+    assert len(walk.writes()) > 3
+
+
+def _runs(card: Json) -> set[str]:
+    return set(re.findall(r"'run': '(\w{6})'", str(card["card"])))
+
+
+def _plan(card: Json) -> str:
+    return str(re.findall(r"'plan': '([^']+)'", str(card["card"]))[0])
+
+
+def test_cards_are_held_back_while_an_outsider_is_there(people: People, presses: Any, new_walk: NewWalk) -> None:
+    """A sign-in leads to a plan that nobody sees in a space with a stranger; once the stranger has left it is there."""
+    walk = new_walk("s.desk@contoso.com")
+    walk.ask()
+    card = walk.details()
+    people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
+    before = people.change
+    walk.open(card)
+    walk.saying(text("notice.held_title"), after=before)
+    new = [each for each in people.messages.values() if each["change"] > before and each["room"] == walk.room]
+    assert [words(each) for each in new if walk.mailbox in words(each)] == []
+    people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
+    presses.answers(walk.requester, card, [{"do": "look_again", "run": next(iter(_runs(card)))}])
+    walk.card("a plan card", "approve")
+    walk.type(f"/cancel {walk.mailbox}")
+
+
+def test_without_redis(stack: Stack, people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]) -> None:
+    """503 within a second or two at both doors, so that Webex sends again and people try again; then everything goes on."""
+    stack.kill("redis", signal.SIGKILL, whole=True)
+    people.until("no Redis", lambda: httpx.get(f"{stack.public_url}/healthz", trust_env=False).status_code == 503)
+    began = time.monotonic()
+    pages = [httpx.get(f"{stack.public_url}{path}", trust_env=False) for path in ("/healthz", "/signin/x", "/handover/x")]
+    pages += [httpx.get(f"{stack.public_url}/microsoft/callback?state=x", trust_env=False), hook(json.dumps(EVENT).encode())]
+    took = time.monotonic() - began
+    stack.processes["redis"].stop()
+    stack.start("redis")
+    assert ({each.status_code for each in pages}, pages[-1].content, took < 10) == ({503}, b"", True)
+    assert words(new_walk(room="direct").type("/help"))

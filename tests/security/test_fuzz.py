@@ -1,0 +1,253 @@
+"""Whatever comes from outside: no parser raises anything but its own words for it, and no page answers 500.
+
+The examples are the same at every run; `--hypothesis-seed` and more examples are for whoever looks for more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+from cryptography.fernet import Fernet
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from bot import flows, handover, signin
+from bot import receipts as posted
+from bot.desk import Desk
+from bot.flows import Flow
+from bot.settings import BotSettings
+from bot.understand import nearest, understand
+from bot.web import create_app
+from bot.webex import Action, Message, Webex, WebexPerson
+from jobs.clock import now
+from jobs.details import TypedWrongError, read_address, read_callback, read_details
+from jobs.mail.smtp import SmtpProbe, hello_probe, login_probe
+from jobs.microsoft.consent import read_consent_answer
+from jobs.microsoft.entra import entra_error
+from jobs.microsoft.errors import CloudError, explain
+from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.http import async_client
+from jobs.model import Channel, Person
+from jobs.outside import receipts
+from jobs.run import Event, Kind
+from jobs.settings import Settings
+
+SECRET = "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs"
+NESTED = "[" * 20_000
+HOSTILE = "\r\n\x00\x1b[31m**b**[a](http://evil.example)<at>all</at>\u202e${x}|`\ud800" + "x" * 300
+STILL = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=STILL)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4), max_leaves=12
+)
+TEXT = st.text(max_size=300) | st.just(HOSTILE)
+
+
+@pytest.fixture
+def desk(redis: Redis) -> Desk:
+    """The conversation's parts. Nobody listens at the clouds' addresses, and nobody has to."""
+    nowhere = "http://127.0.0.1:9"
+    bot = BotSettings("a-made-up-token", (SECRET,), "https://bot.example.test", ("example.test",), f"{nowhere}/v1/")
+    work = Settings(bot.public_url, "", "app", "bot-secret", (Fernet.generate_key().decode(),), nowhere, nowhere, nowhere)
+    return Desk(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
+
+
+@pytest.fixture
+def browser(desk: Desk) -> FlaskClient:
+    """Somebody at the doors: the webhook and the pages."""
+    app = create_app(desk.bot, desk.redis, [signin.pages, handover.pages, posted.hooks])
+    app.config["DESK"] = desk
+    return app.test_client()
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """One try each, at once."""
+    with stamina.set_testing(True, attempts=1):
+        yield
+
+
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "resource": st.sampled_from(["messages", "attachmentActions", "memberships", "MESSAGES"]) | JSON,
+        "event": st.just("created") | JSON,
+        "data": st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "personId", "roomId", "created"), TEXT | JSON)) | JSON,
+        "actorId": JSON,
+        "createdBy": JSON,
+    },
+)
+
+
+@FEW
+@given(EVENTS.map(lambda each: json.dumps(each).encode()) | JSON.map(lambda each: json.dumps(each).encode()) | st.binary(max_size=200))
+@example(NESTED.encode())
+@example(json.dumps({"resource": "messages", "event": "created", "data": {"id": HOSTILE[:60]}}).encode())
+def test_webhook_bodies(browser: FlaskClient, body: bytes) -> None:
+    """Signed or not, a body is taken, refused or not understood, and the answer is empty."""
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()
+    sent = [
+        browser.post("/webhooks/webex", data=body, headers={"X-Spark-Signature": each}, content_type="application/json")
+        for each in ("", signature)
+    ]
+    assert (sent[0].status_code, sent[1].status_code in {200, 400}, {each.data for each in sent}) == (401, True, {b""})
+
+
+@FEW
+@given(
+    st.dictionaries(
+        st.sampled_from(["state", "error", "error_description", "error_uri", "code", "tenant", "admin_consent"]) | st.text(max_size=8), TEXT
+    )
+)
+def test_callbacks(browser: FlaskClient, desk: Desk, query: dict[str, str]) -> None:
+    """Of a journey that is known, and of none: a page with a sentence, never a 500, and nothing of the query in it."""
+    run = desk.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
+    query = {name: value.replace("\ud800", "") for name, value in query.items()}  # no address can hold it
+    for kind in ("signin", "consent", "rehearsal"):
+        state = flows.new_state()
+        flows.keep(desk, state, Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})))
+        known = {name: value for name, value in query.items() if name != "code"} | {"state": state, "error": query.get("error") or "x"}
+        assert browser.get("/microsoft/callback", query_string=known).status_code == 200
+    unknown = browser.get("/microsoft/callback", query_string=query)
+    assert (unknown.status_code, "<script>" in unknown.text) == (400, False)
+
+
+@FEW
+@given(JSON.map(json.dumps).map(str.encode) | st.binary(max_size=80))
+@example(NESTED.encode())
+@example(b'{"deliveryInfoNotification": {"deliveryInfo": {"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}')
+def test_receipts(browser: FlaskClient, desk: Desk, body: bytes) -> None:
+    """What Webex Connect, or somebody in its place, posts about a test mail: taken or forgotten, and unknown without the address."""
+    paths = [f"{receipts.PATH}{receipts.begin(desk.redis, flows.new_state())}", f"{receipts.PATH}guessed"]
+    assert [browser.post(path, data=body).status_code // 100 for path in paths] == [2, 4]
+
+
+@FEW
+@given(st.text(max_size=80), st.sampled_from(["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS"]))
+def test_addresses_of_pages(browser: FlaskClient, token: str, method: str) -> None:
+    """A guessed link is unknown; nothing but the page's own methods is taken."""
+    paths = [f"/{kind}/{token}" for kind in ("signin", "consent", "rehearsal", "handover")] + [f"/handover/{token}/renew", f"/{token}"]
+    assert {browser.open(path, method=method).status_code for path in paths} <= {200, 308, 404, 405, 410}
+
+
+@FEW
+@given(JSON, TEXT)
+@example({"inputs": {"do": "\ud800", "\udfff": "\ud800"}}, "")
+@example({"inputs": {"do": ["approve"], "run": {"a": NESTED}}}, HOSTILE)
+def test_card_inputs(answer: Any, text: str) -> None:
+    """Everything that somebody sends for a card becomes text, and what is typed is right or has a word for what is wrong."""
+    action = Action.of(answer if isinstance(answer, dict) else {"inputs": answer})
+    assert "".join(each for pair in action.inputs.items() for each in pair).encode() is not None
+    for read in (read_address, read_callback):
+        with contextlib.suppress(TypedWrongError):
+            assert len(read(text)) <= 254
+    found = read_details(Channel(""), dict.fromkeys(("mailbox", "callback_url", "forwarding_address", "lifetime", "profile"), text))
+    assert found.channel is None
+    assert all(each.cause or each.code for each in explain(text))
+
+
+@FEW
+@given(TEXT, st.sampled_from(["", "<spark-mention>", "<p>", "<!--", "<![CDATA[", "&#x110000;", "<a href='"]))
+def test_mentions(text: str, markup: str) -> None:
+    """Whatever the markup is, there is a command or none."""
+    data = {"roomType": "group", "text": text, "html": f"{markup}{text}{markup}", "personId": "p"}
+    typed = understand(Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot"))
+    assert (len(typed.text) <= 2000, nearest(typed.name, ["check"]) in {"", "check"}) == (True, True)
+
+
+@FEW
+@given(
+    st.sampled_from([200, 204, 206, 302, 400, 401, 403, 404, 409, 429, 500, 503]),
+    JSON.map(json.dumps).map(str.encode) | st.binary(max_size=80),
+)
+@example(200, NESTED.encode())
+@example(400, NESTED.encode())
+@example(400, b'{"error": {"message": 7, "details": {"message": []}, "innererror": [], "code": {}}}')
+def test_exchange_bodies(hasty: None, desk: Desk, status: int, body: bytes) -> None:
+    """Rows, or a CloudError; never anything else."""
+
+    async def token() -> str:
+        return "token"
+
+    async def asked() -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
+        async with async_client(desk.settings, transport) as http:
+            rows = await InvokeCommand(http, token, desk.settings.exchange_url, "t", "a@example.test").run("Get-Mailbox", {})
+            assert all(isinstance(row, dict) for row in rows)
+
+    with contextlib.suppress(CloudError):
+        asyncio.run(asked())
+
+
+@FEW
+@given(JSON)
+def test_answers_of_the_sign_in(answer: Any) -> None:
+    """An error of Entra, or a consent that came back, has a cause whatever it says."""
+    said = answer if isinstance(answer, dict) else {"error": answer, "error_description": answer, "error_codes": answer}
+    assert entra_error(said).cause
+    with contextlib.suppress(CloudError):
+        assert read_consent_answer({str(name): str(value) for name, value in said.items()})
+
+
+def _smtp(probe: Callable[[str], Any], words: bytes) -> SmtpProbe:
+    """A server that says this, line by line whatever it hears, and hangs up."""
+
+    async def serve() -> SmtpProbe:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(words)
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with server:
+            found: SmtpProbe = await probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await asyncio.sleep(0)
+        return found
+
+    return asyncio.run(serve())
+
+
+LINES = st.lists(st.binary(max_size=30) | st.sampled_from([b"220 hello", b"250-STARTTLS", b"250 AUTH XOAUTH2", b"535 5.7.139"]), max_size=6)
+
+
+@settings(FEW, max_examples=30)
+@given(LINES.map(b"\r\n".join).map(lambda each: each + b"\r\n"))
+@example("²²² superscript digits\r\n".encode())
+@example("٢٢٠ other digits\r\n".encode())
+@example(b"220 a\r\n250-" + b"x" * 70_000)
+@example(b"220 " + HOSTILE.encode("utf-8", "replace") + b"\r\n")
+def test_smtp_replies(words: bytes) -> None:
+    """A probe always comes to an end with a phase that failed, and holds no control character that a terminal would obey."""
+    for probe in (lambda server: hello_probe(server, 5), lambda server: login_probe(server, "a@example.test", "token", 5)):
+        found = _smtp(probe, words)
+        assert (found.ok, bool(found.failed_phase), bool(found.cause)) == (False, True, True)
+
+
+def test_a_challenge_that_is_nested_without_end() -> None:
+    """The JSON in an error challenge is the server's; one that cannot be read says nothing."""
+    from jobs.mail.dialogue import Reply  # noqa: PLC0415  the one place that looks inside
+    from jobs.mail.smtp import _challenge_status  # noqa: PLC0415  same
+
+    bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
+    said = [_challenge_status(Reply(334, (base64.b64encode(each.encode()).decode(),))) for each in bodies]
+    assert said == ["", "", "{'a': 1}", "400", ""]
+
+
+def test_hostile_words_in_an_event_are_kept_as_they_are(desk: Desk) -> None:
+    """A run's history takes any text and gives the same back; nothing in it is read as anything but text."""
+    run = desk.store.open(Channel("b@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
+    text = HOSTILE.replace("\ud800", "")
+    desk.store.append(run.id, Event(Kind.ANSWERED, now(), by=text, data={"question": "x", "value": text}))
+    assert desk.store.load(run.id).answer("x") == text

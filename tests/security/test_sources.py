@@ -1,0 +1,118 @@
+"""What can be read off the sources: no secret lies in the repository, none shows in a repr, and nothing leads out unguarded."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import adaptive_cards
+import bot
+import jobs
+
+ROOT = Path(__file__).parents[2]
+NOT_OURS = {
+    ".git",
+    ".venv",
+    "node_modules",
+    "__pycache__",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    "data",
+    "pictures",
+}
+SHAPES = {
+    "a private key": r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/]{20}",
+    "an Entra client secret": r"(?<![\w~.-])\w{3}[78]Q~[\w~.-]{31,40}(?![\w~.-])",
+    "a Webex token": r"\b[A-Za-z0-9]{64}_[A-Z0-9]{4}_[0-9a-f-]{36}\b",
+    "a JSON web token": r"\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\.[\w-]{16,}",
+    "a refresh token": r"(?<![\w.-])[01]\.A[\w-]{80,}",
+    "a cloud key": r"\b(?:AKIA[0-9A-Z]{16}|ghp_\w{36}|xox[abp]-[\w-]{20,})\b",
+    "a password in an address": r"\b(?:https?|smtp|rediss?)://[\w.-]*:[^\s:/@{}$<>\"']{8,}@[\w.-]+\.(?:com|net|org|io)\b",
+    "a Fernet key": r"(?<![\w/+-])[A-Za-z0-9_-]{43}=(?![\w/+=-])",
+}
+MADE_UP = re.compile(r"0123456789|made.?up|abcdefgh|planted|example\.(?:com|test|org)|password@|([A-Za-z0-9])\1{9}")
+"""What a secret in a test looks like, so that nobody takes it for one."""
+SECRET = re.compile(r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token|encryption_keys|session)$")
+PUBLIC = {("Settling", "cache")}
+OUTWARD = {"httpx.get", "httpx.post", "httpx.request", "httpx.stream", "urllib.request.urlopen", "requests.get", "requests.post"}
+CLIENTS = {"jobs/microsoft/http.py", "bot/warm.py"}
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every text file of the project."""
+    for path in sorted(ROOT.rglob("*")):
+        if path.is_file() and not NOT_OURS & set(path.relative_to(ROOT).parts) and path.stat().st_size < 2_000_000:
+            try:
+                yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def product() -> Iterator[tuple[str, ast.Module]]:
+    """Every file of the product, parsed."""
+    for folder in ("bot", "jobs", "adaptive_cards"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_the_scanner_finds_what_it_is_for() -> None:
+    """A secret of each kind is found; and nothing that only looks alike."""
+    found = {
+        "an Entra client secret": "x = 'Kp38Q~" + "9sT.xWv1yZ_aBcDeFgHiJkLmNoPqRsTuVw'",
+        "a JSON web token": f"eyJ{'aB3' * 8}.eyJ{'xY9' * 8}.{'zZ1' * 8}",
+        "a Fernet key": "KEY=" + "pR7w" * 10 + "pR7=",
+        "a password in an address": "smtp://ann:" + "hunter22-x@mail.contoso.com",
+        "a refresh token": "1.A" + "bC4_" * 25,
+    }
+    assert {kind for kind, text in found.items() if kind in {name for name, _ in scanned(text)}} == found.keys()
+    assert scanned("client_secret = os.environ['X']; sha256:" + "a1" * 32) == []
+
+
+def scanned(text: str) -> list[tuple[str, str]]:
+    """The kinds of secrets in a text, with their beginnings; those that are plainly made up are left out."""
+    return [(kind, hit[0][:12]) for kind, shape in SHAPES.items() for hit in re.finditer(shape, text) if not MADE_UP.search(hit[0])]
+
+
+def test_no_secret_lies_in_the_repository() -> None:
+    """Sources, tests, pages, lock files: nothing of the shape of a secret that is not plainly made up."""
+    assert [(name, *each) for name, text in texts() for each in scanned(text)] == []
+
+
+def test_no_secret_shows_in_a_repr() -> None:
+    """A field that holds a secret is left out of its record's repr, so that no log line and no traceback shows it."""
+    shown = []
+    for package in (bot, jobs, adaptive_cards):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            module = importlib.import_module(found.name)
+            for value in vars(module).values():
+                if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == found.name:
+                    shown += [(value.__name__, each.name) for each in dataclasses.fields(value) if SECRET.search(each.name) and each.repr]
+    assert set(shown) - PUBLIC == set()
+
+
+def test_nothing_leads_out_unguarded() -> None:
+    """HTTP goes through the guarded clients of jobs/microsoft/http.py and through the SDK's confined session, and by no other way."""
+    calls = [
+        (name, ast.unparse(node.func))
+        for name, tree in product()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in OUTWARD | {"httpx.Client", "httpx.AsyncClient"}
+    ]
+    assert {name for name, _ in calls} <= CLIENTS
+    assert [each for each in calls if each[1] in OUTWARD] == []
+
+
+def test_nothing_that_runs_text() -> None:
+    """No eval, no pickle, no shell, no YAML: what comes from outside is data."""
+    bad = {"eval", "exec", "pickle.loads", "os.system", "subprocess.getoutput", "yaml.load", "marshal.loads"}
+    calls = [(name, ast.unparse(node.func)) for name, tree in product() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert [each for each in calls if each[1] in bad] == []
+    shells = [name for name, tree in product() for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "shell"]
+    assert shells == []

@@ -1,0 +1,67 @@
+"""The bot does not start half open: what is missing or weak is named, with the way to make it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.doctor import settings_problems
+
+ROOT = Path(__file__).parents[2]
+GOOD = {
+    "WEBEX_ACCESS_TOKEN": "a-made-up-token",
+    "WEBEX_WEBHOOK_SECRET": "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs",
+    "PUBLIC_URL": "https://bot.example.com",
+    "MICROSOFT_CLIENT_ID": "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60",
+    "MICROSOFT_CLIENT_SECRET": "abc8Q~made-up",
+    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "ALLOWED_EMAIL_DOMAINS": "example.com",
+}
+LACKING = {
+    "ALLOWED_EMAIL_DOMAINS": ("", "*", "*.com", "@", "example.com,*"),
+    "WEBEX_WEBHOOK_SECRET": (
+        *("", "short", "fifteen-letters", "a" * 40, "abababababababababab", "changemechangeme", "0123456701234567", "password" * 3),
+        *("Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs,aaaaaaaaaaaaaaaa", "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs," * 3),
+    ),
+    "ENCRYPTION_KEYS": ("", "secret", "A" * 43),
+    "PUBLIC_URL": ("", "http://bot.example.com", "http://127.0.0.1.evil.example", "ftp://bot.example.com", "bot.example.com"),
+    "MICROSOFT_LOGIN_URL": ("http://login.microsoftonline.com", "login.microsoftonline.com"),
+    "MICROSOFT_GRAPH_URL": ("http://graph.microsoft.com",),
+    "EXCHANGE_ADMIN_URL": ("http://outlook.office365.com",),
+    "WEBEX_API_URL": ("http://webexapis.com/v1/",),
+}
+
+
+def test_what_is_good_is_taken() -> None:
+    """The least that is needed; and everything may be a loopback address, for a try."""
+    local = {"PUBLIC_URL": "http://127.0.0.1:8080", "WEBEX_API_URL": "http://localhost:1/v1/", "MICROSOFT_GRAPH_URL": "http://[::1]:1"}
+    assert (settings_problems(GOOD), settings_problems(GOOD | local)) == ((), ())
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in LACKING.items() for value in values])
+def test_what_is_weak_is_refused(name: str, value: str) -> None:
+    """By its name and in one sentence, which holds no part of a secret."""
+    problems = settings_problems(GOOD | {name: value})
+    assert [each.partition(" ")[0] for each in problems] == [name]
+    assert name.endswith(("URL", "DOMAINS")) or len(value) < 8 or value not in problems[0]
+
+
+@pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])
+def test_no_process_starts_without(role: str) -> None:
+    """The real command line ends with 2 at once, names everything that is missing, and says how secrets and keys are made."""
+    done = subprocess.run(  # noqa: S603  our own command line
+        [sys.executable, "-m", "bot", role],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PUBLIC_URL": "http://bot.example.com"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    named = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
+    assert (done.returncode, sorted(named)) == (2, sorted([*GOOD]))
+    assert ("secrets.token_urlsafe(32)" in done.stderr, "Fernet.generate_key()" in done.stderr) == (True, True)

@@ -49,6 +49,12 @@ def _diagnosing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=40.0, help="stop after so many")
 
 
+def _killing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kills", type=int, default=200, help="so many of them")
+    parser.add_argument("--seed", type=int, default=1, help="which ones")
+    parser.add_argument("--lanes", type=int, default=2, help="so many stacks side by side")
+
+
 def main(arguments: list[str]) -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m practice", description="The practice cloud and what is played in it.")
@@ -61,7 +67,12 @@ def main(arguments: list[str]) -> int:
     playing.add_argument("--port", type=int, default=8090)
     playing.add_argument("--data", type=Path, default=Path("data/space"))
     _diagnosing(commands.add_parser("diagnose", help="try /check on every fault, on pairs of them, and on what is right"))
+    _killing(commands.add_parser("chaos", help="kill workers at every side effect of a setup"))
     chosen = parser.parse_args(arguments)
+    if chosen.command == "chaos":
+        from practice.chaos.command import run as kill  # noqa: PLC0415 - the others do not need it
+
+        return kill(chosen.kills, chosen.seed, chosen.lanes)
     if chosen.command == "diagnose":
         return diagnose(chosen)
     if chosen.command == "serve":

@@ -13,6 +13,7 @@ from practice.faults.control import FaultControl
 from practice.hooks import Faults
 from practice.journal import Journal
 from practice.microsoft import Cloud as Microsoft
+from practice.outside import Outside
 from practice.server import Server
 from practice.settings import PracticeSettings
 from practice.shell import Shell
@@ -32,6 +33,7 @@ class PracticeCloud:
         self.tls = tls.make(folder)
         self.webex = Webex(self.journal, settings)
         self.microsoft = Microsoft(self.journal, self.tls, settings)
+        self.outside = Outside(self.microsoft.world, self.microsoft.connect, settings)
         self._server = Server(port, Shell(self._app(), self.journal, settings, self.faults), self.tls)
 
     @property
@@ -56,10 +58,11 @@ class PracticeCloud:
         app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
         control = [
             Control(self.journal, self.settings, self.faults).blueprint(),
-            FaultControl(self.microsoft, self.faults).blueprint(),
+            FaultControl(self.microsoft, self.faults, self.outside.state).blueprint(),
             self.webex.control(),
             self.microsoft.control(),
+            self.outside.control(),
         ]
-        for pages in [*control, *self.webex.blueprints(), *self.microsoft.blueprints()]:
+        for pages in [*control, *self.webex.blueprints(), *self.microsoft.blueprints(), *self.outside.blueprints()]:
             app.register_blueprint(pages)
         return app

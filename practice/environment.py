@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet
 ROOT = Path(__file__).parents[1]
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
 PROBE_FROM = "probe@customer.example"
+ORG_ID = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
 CLIENT_ID = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
 
 
@@ -58,12 +59,13 @@ def base() -> dict[str, str]:
 def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
     """The practice cloud's settings, with credentials made up for this start."""
     values = {"bot_token": secrets.token_urlsafe(48), "bot_client_id": CLIENT_ID, "bot_client_secret": secrets.token_urlsafe(30)}
+    values |= {"connect_key": secrets.token_urlsafe(30), "contact_center_token": secrets.token_urlsafe(30), "contact_center_org": ORG_ID}
     values |= {"smtp_port": str(ports.smtp), "probe_smtp_port": str(ports.probe), **settings}
     return {f"PRACTICE_{name.upper()}": value for name, value in values.items()}
 
 
 def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str, str]:
-    """The environment of the product: exactly the variables of DESIGN.md, leading to the practice cloud."""
+    """The environment of the product: the variables of DESIGN.md and those of Webex's other services, leading to the practice cloud."""
     return {
         "WEBEX_ACCESS_TOKEN": cloud["PRACTICE_BOT_TOKEN"],
         "WEBEX_WEBHOOK_SECRET": secrets.token_urlsafe(32),
@@ -79,6 +81,12 @@ def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str,
         "SMTP_SERVER": f"localhost:{ports.smtp}",
         "PROBE_SMTP_URL": f"smtp://127.0.0.1:{ports.probe}",
         "PROBE_FROM": PROBE_FROM,
+        "WEBEX_STATUS_URL": f"{ports.cloud_url}/status",
+        "CONNECT_API_URL": f"{ports.cloud_url}/connect",
+        "CONNECT_SERVICE_KEY": cloud.get("PRACTICE_CONNECT_KEY", ""),
+        "CONTACT_CENTER_URL": f"{ports.cloud_url}/contact-center",
+        "CONTACT_CENTER_TOKEN": cloud.get("PRACTICE_CONTACT_CENTER_TOKEN", ""),
+        "CONTACT_CENTER_ORG_ID": cloud.get("PRACTICE_CONTACT_CENTER_ORG", ""),
         "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         "ALLOWED_EMAIL_DOMAINS": "contoso.com",
         "LOG_LEVEL": "INFO",

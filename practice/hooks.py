@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-KEYS = ("prefix", "method", "times", "skip", "status", "headers", "body", "body_base64", "delay_s", "reset", "process")
+KEYS = ("prefix", "method", "cmdlet", "times", "skip", "status", "headers", "body", "body_base64", "delay_s", "late_s", "reset", "process")
 
 
 @dataclass(slots=True)
@@ -15,17 +15,20 @@ class Fault:
     """What the next ``times`` calls under ``prefix`` answer, after ``skip`` good ones and ``delay_s`` seconds.
 
     ``reset`` breaks the connection instead of answering. ``process`` lets the cloud do the work first, so that only the
-    answer is lost. A ``status`` of 0 changes nothing but the delay.
+    answer is lost. A ``status`` of 0 changes nothing but the delay. ``late_s`` are seconds between the work and its answer;
+    ``cmdlet`` takes one of Exchange's only (the ``X-CmdletName`` of the call).
     """
 
     prefix: str
     method: str = ""
+    cmdlet: str = ""
     times: int = 1
     skip: int = 0
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delay_s: float = 0.0
+    late_s: float = 0.0
     reset: bool = False
     process: bool = False
 
@@ -67,11 +70,12 @@ class Faults:
         with self._lock:
             return list(self._faults)
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, cmdlet: str = "") -> Fault | None:
         """The fault for this call, if any, and count it."""
         with self._lock:
             for fault in self._faults:
-                if path.lower().startswith(fault.prefix.lower()) and fault.method.upper() in {"", method}:
+                wanted = fault.method.upper() in {"", method} and fault.cmdlet.lower() in {"", cmdlet.lower()}
+                if wanted and path.lower().startswith(fault.prefix.lower()):
                     return self._use(fault)
         return None
 

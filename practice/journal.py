@@ -41,6 +41,7 @@ class Call:
     status: int
     seconds: float
     request_id: str = ""
+    cmdlet: str = ""
 
 
 class Journal:
@@ -61,10 +62,10 @@ class Journal:
             self._changed.notify_all()
             return entry
 
-    def call(self, who: str, method: str, path: str, status: int, seconds: float, request_id: str = "") -> None:  # noqa: PLR0913, PLR0917 - a call has this many words
+    def call(self, who: str, method: str, path: str, status: int, seconds: float, request_id: str = "", cmdlet: str = "") -> None:  # noqa: PLR0913, PLR0917 - a call has this many words
         """Add one call; ``seconds`` is how long the cloud took for it, ``request_id`` the ``client-request-id`` that came with it."""
         with self._changed:
-            self._calls.append(Call(len(self._calls) + 1, now(), who, method, path, status, round(seconds, 4), request_id))
+            self._calls.append(Call(len(self._calls) + 1, now(), who, method, path, status, round(seconds, 4), request_id, cmdlet))
 
     def entries(self, after: int = 0) -> tuple[Entry, ...]:
         """The writes with a number above ``after``, oldest first."""

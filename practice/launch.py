@@ -14,6 +14,7 @@ from types import FrameType
 
 from practice.page import packages
 from practice.page.host import PracticeSpace, real_settings
+from practice.page.machine import MissingError
 from practice.page.server import PortTakenError
 from practice.stack import NotStartedError
 
@@ -37,7 +38,7 @@ def play(port: int, folder: Path) -> int:
         return _refuse(f"The practice space runs already: {error}. Open it there, or stop it with Ctrl-C in its terminal.")
     except PortTakenError:
         return _refuse(f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}")
-    except (packages.MissingError, NotStartedError) as error:
+    except (MissingError, NotStartedError) as error:
         return _refuse(str(error))
 
 

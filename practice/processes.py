@@ -11,8 +11,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 STOP_S = 15.0
+
+
+class Watcher(Protocol):
+    """Is told of every session that starts and that has ended (:class:`practice.guard.Guard`)."""
+
+    def watch(self, pid: int) -> None:
+        """It has started."""
+
+    def forget(self, pid: int) -> None:
+        """It has ended."""
 
 
 @dataclass(slots=True)
@@ -24,6 +35,7 @@ class Process:
     env: dict[str, str] = field(repr=False)
     folder: Path
     log: Path
+    watcher: Watcher | None = None
     running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,6 +57,8 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if self.watcher:
+            self.watcher.watch(self.running.pid)
 
     def kill(self, number: int = signal.SIGTERM, *, whole: bool = False) -> None:
         """Send a signal to the process, or to its ``whole`` session."""
@@ -65,6 +79,8 @@ class Process:
         self.kill(signal.SIGKILL, whole=True)
         code = self.running.wait(5)
         _until_gone(self.running.pid)
+        if self.watcher:
+            self.watcher.forget(self.running.pid)
         self.running = None
         return code
 
@@ -82,6 +98,19 @@ def session(leader: int) -> Iterator[int]:
                 if int((entry / "stat").read_text().rpartition(")")[2].split()[3]) == leader:
                     yield int(entry.name)
     yield leader
+
+
+def grandchildren(leader: int) -> list[int]:
+    """The processes of a session whose parent is a child of the leader: of the worker those that do jobs."""
+    return [pid for pid in session(leader) if parent(parent(pid)) == leader]
+
+
+def parent(pid: int) -> int:
+    """The process's parent, or 0 where there is no such process."""
+    try:
+        return int((Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def procfile(path: Path) -> dict[str, str]:

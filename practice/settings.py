@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-NOT_SHOWN = ("bot_token", "bot_client_secret")
+NOT_SHOWN = ("bot_token", "bot_client_secret", "connect_key", "contact_center_token")
 
 
 @dataclass(slots=True)
@@ -16,7 +16,9 @@ class PracticeSettings:
 
     ``latency_ms`` is slept before every cloud call (never before a control call). ``replication_s`` is how long a new
     directory object stays unknown to other readers, ``customization_s`` how long ``Enable-OrganizationCustomization``
-    takes to have effect, ``trace_delay_s`` how late a message trace shows a mail, all in seconds.
+    takes to have effect, ``trace_delay_s`` how late a message trace shows a mail, all in seconds. Of
+    ``throttle_every`` calls of the APIs one answers 429; 0 means none. With ``limits`` 1 Graph keeps its limits for
+    reports and conditional access, too.
     A port of 0 means any free port; the half that listens writes the real one back.
     """
 
@@ -24,11 +26,16 @@ class PracticeSettings:
     replication_s: float = 0.5
     customization_s: float = 2.0
     trace_delay_s: float = 0.5
+    throttle_every: float = 0.0
+    limits: int = 0
     smtp_port: int = 0
     probe_smtp_port: int = 0
     bot_token: str = field(default="practice-bot-token", repr=False)
     bot_client_id: str = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
     bot_client_secret: str = field(default="practice-bot-client-secret", repr=False)
+    connect_key: str = field(default="practice-service-key", repr=False)
+    contact_center_token: str = field(default="practice-contact-center-token", repr=False)
+    contact_center_org: str = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -44,8 +51,8 @@ class PracticeSettings:
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in NOT_SHOWN}
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Set the named delays; raises ``ValueError`` for anything that is no delay of this cloud."""
-        delays = {item.name for item in dataclasses.fields(self) if item.name.endswith(("_ms", "_s"))}
+        """Set the named delays or the throttling; raises ``ValueError`` for anything that is neither."""
+        delays = {item.name for item in dataclasses.fields(self) if item.name.endswith(("_ms", "_s", "_every"))}
         for key, value in values.items():
             if key not in delays or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
                 raise ValueError(f"{key}={value!r}: the delays are {', '.join(sorted(delays))}, in numbers from 0")

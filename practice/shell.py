@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import socket
 import struct
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CONTROL = "/practice/"
+THROTTLED = ("/graph/", "/adminapi/", "/webex/v1/")
+TOO_MANY = b'{"error":{"code":"TooManyRequests","message":"Too many requests"},"message":"Too many requests"}'
 
 
 class Shell:
@@ -27,6 +30,7 @@ class Shell:
 
     def __init__(self, app: WSGIApplication, journal: Journal, settings: PracticeSettings, faults: Faults) -> None:
         self._app, self._journal, self._settings, self._faults = app, journal, settings, faults
+        self._throttleable = itertools.count(1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
@@ -35,21 +39,30 @@ class Shell:
             return self._app(environ, start_response)
         started = time.monotonic()
         time.sleep(self._settings.latency_ms / 1000)
-        fault = self._faults.take(method, path)
+        cmdlet = str(environ.get("HTTP_X_CMDLETNAME", ""))
+        fault = self._faults.take(method, path, cmdlet) or self._throttled(path)
         status, headers, body = self._answer(environ, fault)
         code = int(status.split(" ", 1)[0])
         who, request_id = str(environ.get("practice.who") or _caller(environ)), str(environ.get("HTTP_CLIENT_REQUEST_ID", ""))
-        self._journal.call(who, method, path, code, time.monotonic() - started, request_id)
+        self._journal.call(who, method, path, code, time.monotonic() - started, request_id, cmdlet)
         if fault and fault.reset:
             _reset(environ)
         start_response(status, headers)
         return [body]
+
+    def _throttled(self, path: str) -> Fault | None:
+        """429 for one of so many calls of the APIs, while that is wanted; sign-in pages are never throttled."""
+        every = int(self._settings.throttle_every)
+        if not every or not path.lower().startswith(THROTTLED) or next(self._throttleable) % every:
+            return None
+        return Fault(path, status=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": "1"}, body=TOO_MANY)
 
     def _answer(self, environ: WSGIEnvironment, fault: Fault | None) -> tuple[str, list[tuple[str, str]], bytes]:
         if fault is None:
             return self._real(environ)
         time.sleep(fault.delay_s)
         real = self._real(environ) if fault.process or not (fault.status or fault.reset) else None
+        time.sleep(fault.late_s)
         if real is not None and not (fault.status or fault.reset):
             return real
         code = fault.status or 599

@@ -12,6 +12,7 @@ from typing import Any, Final
 from practice.hooks import Faults as Hooks
 from practice.microsoft import Cloud
 from practice.microsoft.tokens import Refresh
+from practice.outside.world import OutsideWorld
 
 FORM: Final = (
     "callback_url",
@@ -31,8 +32,8 @@ FORM: Final = (
 class Snapshots:
     """Takes one snapshot at a time, and restores it as often as wanted."""
 
-    def __init__(self, cloud: Cloud, hooks: Hooks) -> None:
-        self._cloud, self._hooks = cloud, hooks
+    def __init__(self, cloud: Cloud, hooks: Hooks, outside: OutsideWorld) -> None:
+        self._cloud, self._hooks, self._outside = cloud, hooks, outside
         self._kept: dict[str, Any] | None = None
 
     def take(self) -> None:
@@ -45,12 +46,13 @@ class Snapshots:
         if self._kept is None:
             return False
         self._hooks.clear()
+        self._outside.reset()
         world, vault, connect = self._cloud.world, self._cloud.vault, self._cloud.connect
         with world.lock:
             kept = copy.deepcopy(self._kept)
             world.tenants, world.secrets, world.smtp_mood = kept["tenants"], kept["secrets"], ""
             vault.codes, vault.refresh = kept["codes"], self._later_tokens() | kept["refresh"]
-            connect.tasks[:] = kept["tasks"]
+            connect.tasks[:], connect.entry_points[:] = kept["tasks"], kept["entry_points"]
             for name in FORM:
                 setattr(connect.app, name, kept["form"][name])
             self._cloud.store.replace(kept["mail"])
@@ -65,6 +67,7 @@ class Snapshots:
             "codes": self._cloud.vault.codes,
             "refresh": self._cloud.vault.refresh,
             "tasks": connect.tasks,
+            "entry_points": connect.entry_points,
             "form": {name: getattr(connect.app, name) for name in FORM},
             "mail": self._cloud.store.all(),
             "traces": world.traces.all(),

@@ -20,6 +20,7 @@ import httpx
 from practice import environment
 from practice.client import People
 from practice.environment import ROOT, Ports, free_ports
+from practice.guard import Guard
 from practice.processes import Process, procfile, words
 
 START_S = 30.0
@@ -44,10 +45,11 @@ class Stack:
     keep: bool = False
     ports: Ports = field(init=False)
     processes: dict[str, Process] = field(init=False, default_factory=dict)
+    _guard: Guard | None = field(init=False, default=None)
 
     def __enter__(self) -> Self:
         """Start everything and wait until it is healthy; raises :class:`NotStartedError`."""
-        self.ports = free_ports()
+        self.ports, self._guard = free_ports(), Guard()
         try:
             self._start_all()
         except BaseException:
@@ -98,6 +100,8 @@ class Stack:
         """Stop everything, the product first."""
         for process in reversed(self.processes.values()):
             process.stop()
+        if self._guard:
+            self._guard.close()
 
     def logs(self, lines: int = 40) -> str:
         """The ends of all logs."""
@@ -122,7 +126,7 @@ class Stack:
             self._wait(name)
 
     def _add(self, name: str, command: str, env: dict[str, str], folder: Path = ROOT) -> None:
-        self.processes[name] = Process(name, command, env, folder, self.folder / f"{name}.log")
+        self.processes[name] = Process(name, command, env, folder, self.folder / f"{name}.log", self._guard)
 
     def _wait(self, name: str) -> None:
         process, healthy = self.processes[name], self._healthy(name)

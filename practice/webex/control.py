@@ -37,6 +37,8 @@ class Control:
         self._contents.control(pages)
         pages.add_url_rule("/say", view_func=self.say, methods=["POST"])
         pages.add_url_rule("/press", view_func=self.press, methods=["POST"])
+        pages.add_url_rule("/submit", view_func=self.submit, methods=["POST"])
+        pages.add_url_rule("/person", view_func=self.person, methods=["POST"])
         pages.add_url_rule("/delete", view_func=self.delete, methods=["POST"])
         pages.add_url_rule("/space", view_func=self.space, methods=["POST"])
         pages.add_url_rule("/join", view_func=self.join, methods=["POST"])
@@ -62,6 +64,19 @@ class Control:
         """``{as, message_id, title | data, inputs, version, force}``: somebody presses a submit button of a card."""
         body = _body()
         return flask.jsonify(shapes.action(self._pressing.press(self._person(body), body)))
+
+    def submit(self) -> flask.Response:
+        """``{as, message_id, inputs}``: any inputs at all for a card, past its buttons, as the API lets every member send them."""
+        body = _body()
+        sent = {"type": "submit", "messageId": body.get("message_id"), "inputs": body.get("inputs")}
+        return flask.jsonify(shapes.action(self._pressing.create(self._person(body), sent)))
+
+    def person(self) -> flask.Response:
+        """``{email, like}``: somebody new, in the organisation of somebody who is here."""
+        body = _body()
+        with self._world.lock:
+            like = self._person({"as": body.get("like")})
+            return flask.jsonify(shapes.person(self._world.add(Person(str(body["email"]), str(body["email"]), like.org_id, like.type))))
 
     def delete(self) -> flask.Response:
         """``{message_id}``: the message's author deletes it."""

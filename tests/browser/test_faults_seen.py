@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,46 +49,53 @@ def _mail_both_ways(visitor: Any, *, answered: bool) -> None:
         page.locator("#ask").get_by_role("button", name="Answer").click()
 
 
-def _check(visitor: Any, sign_in: Callable[..., None], first_line: str) -> None:
+def _sign_in(visitor: Any, link: str) -> None:
+    there = visitor.at(visitor.open(link))
+    there.sign_in(ADMIN)
+    there.page.close()
+
+
+def _check(visitor: Any, first_line: str) -> None:
     visitor.be("administrator", "space")
     visitor.say(f"/check {MAILBOX}")
-    page = visitor.open("Sign in to see more")
-    page.get_by_role("link").click()
-    sign_in(page, ADMIN)
-    page.close()
+    _sign_in(visitor, "Sign in to see more")
     visitor.sees(first_line)
 
 
 @pytest.mark.parametrize(("fault", "cause", "station"), FAULTS)
-def test_fault_and_verdict(visit: Any, sign_in: Any, proven: PracticeSpace, fault: str, cause: str, station: str):
+def test_fault_and_verdict(visit: Any, picture: Any, proven: PracticeSpace, fault: str, cause: str, station: str):
     """The drawing stops where the fault does, and the first line of the verdict is its cause; off puts everything back."""
     visitor = visit()
     _switch(visitor, fault).click()
     visitor.page.locator(f'[data-fault="{fault}"][aria-checked=true]').wait_for()
     _mail_both_ways(visitor, answered=station == "Answer")
     visitor.page.locator("#waylist li").filter(has_text=station).get_by_text("stops here").wait_for(state="attached")
-    _check(visitor, sign_in, sentences()[cause])
+    _check(visitor, sentences()[cause])
     visitor.page.locator("#waytitle").evaluate("node => node.scrollIntoView()")
-    visitor.picture(f"fault-{fault}")
+    picture(visitor.page, f"fault-{fault}", visitor.page.locator("#messages .cardbox").filter(has_text=sentences()[cause]).last)
+    visitor.page.set_viewport_size({"width": 390, "height": 844})
+    visitor.page.locator("[data-go=mail]").click()
+    picture(visitor.page, f"narrow-{fault}", visitor.page.locator("#waylist"))
+    visitor.page.set_viewport_size({"width": 1280, "height": 860})
     visitor.page.get_by_role("button", name="All off").click()
     visitor.page.locator(f'[data-fault="{fault}"][aria-checked=false]').wait_for()
 
 
-def test_a_fix(visit: Any, sign_in: Any, proven: PracticeSpace):
-    """The verdict's green button plans one change, asks for approval, and a test mail proves that it is mended."""
+def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
+    """The verdict's green button plans one change, asks for approval, and a test mail with its answer proves that it is mended."""
     visitor = visit()
     _switch(visitor, "smtp_auth_off_mailbox").click()
     visitor.page.locator('[data-fault="smtp_auth_off_mailbox"][aria-checked=true]').wait_for()
-    _check(visitor, sign_in, sentences()["smtp_auth_off_for_mailbox"])
+    _check(visitor, sentences()["smtp_auth_off_for_mailbox"])
     visitor.be("requester", "space")
     visitor.press("Fix: SMTP AUTH on")
     visitor.be("administrator", "space")
     visitor.card("Ask my administrator")
-    page = visitor.open("Sign in with Microsoft")
-    page.get_by_role("link").click()
-    sign_in(page, ADMIN)
-    page.close()
+    _sign_in(visitor, "Sign in with Microsoft")
     visitor.be("requester", "space")
     visitor.press("Approve 1 change")
+    visitor.press("An agent has it")
+    visitor.page.get_by_role("button", name="Answer as the agent").click()
+    visitor.page.locator("#ask").get_by_role("button", name="Answer").click()
     visitor.sees("is mended")
-    visitor.picture("mended")
+    picture(visitor.page, "mended")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -9,13 +11,18 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from practice.launch import play
 from practice.page import packages
+from practice.page.host import REAL
+from practice.page.machine import MissingError
+from practice.processes import session
 
 ROOT = Path(__file__).parents[2]
 START_S = 90.0
@@ -26,7 +33,7 @@ def port() -> int:
     """A port that is free a moment later, with the packages of the page there."""
     try:
         packages.ensure()
-    except packages.MissingError as error:
+    except MissingError as error:
         pytest.skip(f"the page's packages cannot be had: {error}")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -46,30 +53,58 @@ def _until(log: Path, words: str) -> str:
 
 
 def _alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text("utf-8")]
+
+
+@contextlib.contextmanager
+def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
+    """The command in a terminal, ready: its process, what it says, and everything that it started. Temporary files lie in the folder."""
+    log, scratch = folder / "terminal.txt", folder / "tmp"
+    scratch.mkdir()
+    with log.open("wb") as out:
+        env = os.environ | {"TMPDIR": str(scratch)}
+        running = subprocess.Popen(_command(port, folder), cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603  our own command
+    try:
+        text = _until(log, "Ctrl-C stops everything")
+        leaders = [int(number) for number in re.findall(r"process (\d+)", text)]
+        yield running, log, [pid for leader in leaders for pid in session(leader)]
+    finally:
+        if running.poll() is None:
+            running.send_signal(signal.SIGINT)
+            running.wait(40)
 
 
 def test_one_address_and_nothing_left(port: int, tmp_path: Path):
     """It prints its address within the time, says so when started twice, and Ctrl-C leaves no process and no file outside its folder."""
-    log = tmp_path / "terminal.txt"
     files = set(ROOT.iterdir())
-    with log.open("wb") as out:
-        running = subprocess.Popen(_command(port, tmp_path), cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603  our own command
-    try:
-        text = _until(log, "Ctrl-C stops everything")
+    with _terminal(port, tmp_path) as (running, log, pids):
         address = f"http://127.0.0.1:{port}"
-        assert address in text
+        assert address in log.read_text("utf-8")
         assert httpx.get(address, trust_env=False).status_code == 200
-        pids = [int(number) for number in re.findall(r"process (\d+)", text)]
         twice = subprocess.run(_command(port + 1, tmp_path), cwd=ROOT, capture_output=True, check=False)  # noqa: S603  our own command
         assert (twice.returncode, f"runs already: {address}" in twice.stderr.decode()) == (1, True)
-    finally:
-        os.kill(running.pid, signal.SIGINT)
-    assert running.wait(40) == 0
+        running.send_signal(signal.SIGINT)
+        assert running.wait(40) == 0
     assert "Everything is stopped." in log.read_text("utf-8")
     assert (len(pids) >= 4, _alive(pids)) == (True, [])
-    left = {path.name for path in set(ROOT.iterdir()) - files if not path.name.startswith(".coverage")}
-    assert left <= {"node_modules"}
+    assert list((tmp_path / "tmp").iterdir()) == []
+    left = {path.name for path in set(ROOT.iterdir()) - files if not path.name.startswith((".coverage", "."))}
+    assert left <= {"node_modules", "data"}
+
+
+def test_a_killed_launcher_leaves_nothing(port: int, tmp_path: Path):
+    """SIGKILL to the command in the terminal: everything that it started ends by itself, and the next start is not in its way."""
+    with _terminal(port, tmp_path) as (running, _, pids):
+        running.kill()
+        running.wait(10)
+        deadline = time.monotonic() + START_S
+        while _alive(pids):
+            assert time.monotonic() < deadline, _alive(pids)
+            time.sleep(0.1)
+    with socket.socket() as free, (tmp_path / "lock").open("rb") as lock:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_taken_port_is_named(port: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
@@ -81,9 +116,10 @@ def test_a_taken_port_is_named(port: int, tmp_path: Path, capfd: pytest.CaptureF
     assert f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}" in capfd.readouterr().err
 
 
-def test_no_start_beside_a_real_installation(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """With a real token in the environment nothing starts; the names are said, never the values."""
-    monkeypatch.setenv("WEBEX_ACCESS_TOKEN", "a-real-token")
+@pytest.mark.parametrize("name", REAL)
+def test_no_start_beside_a_real_installation(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str):
+    """With any setting of a real installation in the environment nothing starts; its name is said, never its value."""
+    monkeypatch.setenv(name, "a-real-value")
     assert play(1, tmp_path / "space") == 1
     told = capfd.readouterr().err
-    assert ("WEBEX_ACCESS_TOKEN" in told, "a-real-token" in told) == (True, False)
+    assert (told.count(name) >= 1, "a-real-value" in told, (tmp_path / "space").exists()) == (True, False, False)

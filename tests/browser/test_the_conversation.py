@@ -1,112 +1,178 @@
-"""A newcomer reads only the page and gets a channel, from /setup-email to the agent's answer."""
+"""A newcomer reads only the page and gets a channel, from /setup-email to the agent's answer: by mouse, and by keyboard alone."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from practice.page.hands import Keyboard, Mouse, button
 from practice.page.host import PracticeSpace
 
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
 SECRET = re.compile(r"\w{2,4}[QRq]~[\w~.-]{31,40}")
 
-
-def _to_the_plan(visitor: Any, sign_in: Any) -> None:
-    visitor.say(f"/setup-email {MAILBOX}")
-    values = visitor.page.locator("#generated dd .mono").all_inner_texts()
-    card = visitor.card("Continue")
-    for label, value in zip(("Call Back URL", "Forwarding Address"), values, strict=True):
-        card.get_by_label(label).fill(value)
-    visitor.press("Continue", card)
-    visitor.press("Ask my administrator", visitor.card("Ask my administrator"))
-    _answer_for_administrator(visitor)
-    visitor.be("administrator", "direct")
-    page = visitor.open("Sign in with Microsoft")
-    page.get_by_role("link").click()
-    sign_in(page, ADMIN)
-    page.close()
+GONE_ON = "([id, change]) => Number(document.querySelector(`[data-id='${id}']`)?.dataset.change) > Number(change)"
 
 
-def _answer_for_administrator(visitor: Any) -> None:
-    field = visitor.page.locator("#messages").get_by_label("Administrator's Webex address").last
-    field.wait_for()
-    field.fill(ADMIN)
-    visitor.press("Send 1:1")
+@pytest.fixture
+def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
+    """A practice space of its own for each: the story begins where nothing has happened."""
+    running = PracticeSpace(tmp_path / "run", 0)
+    running.open()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
 
 
-def test_the_whole_setup(visit: Any, sign_in: Any, space: PracticeSpace):
-    """Every step is done in the page, by the people whose turn it is, and the channel is proven by an agent's answer."""
-    visitor = visit()
-    _to_the_plan(visitor, sign_in)
-    visitor.be("requester", "space")
-    approve = visitor.page.get_by_role("button", name=re.compile(r"^Approve \d+ changes$")).last
-    approve.wait_for(timeout=30_000)
-    visitor.picture("plan")
-    approve.click()
-    visitor.press("Approve for the tenant")
-    _consent(visitor, sign_in)
-    _connect(visitor)
-    _prove(visitor, sign_in)
-    visitor.picture("done")
+@dataclass(slots=True)
+class Story:
+    """The whole setup, told with somebody's hands; ``look`` is shown every page that a person sees, ``picture`` the page."""
+
+    hands: Mouse
+    look: Callable[[Any], None]
+    picture: Callable[..., None]
+    faults: list[str] = field(default_factory=list)
+
+    def tell(self) -> None:
+        """Everything, by the people whose turn it is; the tour goes along by itself."""
+        self.to_the_plan()
+        self.hands.be("requester", "space")
+        approve = self.hands.matching(re.compile(r"^Approve \d+ changes$"))
+        self.picture(self.hands.page, "plan", approve.locator("xpath=ancestor::*[contains(@class, 'cardbox')]"))
+        self.hands.activate(approve)
+        self.hands.press("Approve for the tenant")
+        shown = self.killed()
+        self.consent()
+        self.connect()
+        self.prove()
+        self.hands.page.wait_for_function(GONE_ON, arg=shown)
+        assert "Tour, 5 of 5" in self.hands.page.locator("#tour").inner_text()
+
+    def killed(self) -> list[str]:
+        """The worker is killed while the steps run; returns which card showed them, and which change of it."""
+        hands = self.hands
+        message = hands.card("Cancel run").locator("xpath=ancestor::article[1]")
+        shown = [str(message.get_attribute(f"data-{name}")) for name in ("id", "change")]
+        hands.activate(hands.page.get_by_role("button", name="Kill the worker"))
+        hands.page.get_by_text("was killed and started again").wait_for()
+        return shown
+
+    def to_the_plan(self) -> None:
+        """The first card takes what Webex Connect generated, copied there; the administrator is asked 1:1 and signs in."""
+        hands = self.hands
+        hands.say(f"/setup-email {MAILBOX}")
+        card = hands.card("Continue")
+        for label in ("Call Back URL", "Forwarding Address"):
+            hands.activate(hands.page.get_by_role("button", name=f"Copy {label}"))
+            hands.page.get_by_text(f"{label} copied.").wait_for()
+            hands.fill(card.get_by_label(label), hands.page.evaluate("navigator.clipboard.readText()"))
+        hands.press("Continue", card)
+        hands.press("Ask my administrator")
+        hands.fill(hands.page.locator("#messages").get_by_label("Administrator's Webex address").last, ADMIN)
+        hands.press("Send 1:1")
+        hands.be("administrator", "direct")
+        self.signed_in("Sign in with Microsoft", ADMIN)
+
+    def consent(self) -> None:
+        """Declined first: the bot's page says so in words, and the card leads on."""
+        hands = self.hands
+        hands.be("administrator", "space")
+        self.signed_in("Grant admin consent", ADMIN, "Decline")
+        again = hands.page.locator(button("Send card again")).last
+        again.wait_for(timeout=30_000)
+        self.picture(hands.page, "declined")
+        hands.activate(again)
+        hands.page.locator(button("Grant admin consent")).last.wait_for(timeout=30_000)
+        self.signed_in("Grant admin consent", ADMIN)
+
+    def connect(self) -> None:
+        """The card's fields and the secret of the one-time page go into Webex Connect's form."""
+        hands = self.hands
+        hands.be("requester", "direct")
+        secret = self.revealed()
+        form = hands.page.locator("#clouds")
+        press = lambda name, within=form: hands.activate(within.get_by_role("button", name=name, exact=True))  # noqa: E731  said five times
+        press("Copy from the bot's card")
+        form.get_by_text("Copied from the card.").wait_for()
+        hands.fill(form.get_by_label("Client Secret", exact=True), secret)
+        press("Generate Token")
+        press("Accept", hands.page.locator("#ask"))
+        form.get_by_text("Press Save.").wait_for()
+        press("Save")
+        form.get_by_text("Saved.", exact=True).wait_for()
+        hands.press("Token saved")
+        hands.sees("the token is saved")
+        press("Register To Webex Engage")
+        press("Register", hands.page.locator("#ask"))
+        form.get_by_text("registered, Email service").wait_for()
+        hands.page.locator(".cardbox.busy").wait_for(state="detached")
+        self.picture(hands.page, "connect", hands.card("Registered"))
+        assert secret not in hands.page.content()
+        hands.press("Registered")
+
+    def revealed(self) -> str:
+        """The secret of the one-time page, which shows it once."""
+        there = self.hands.at(self.hands.open("Show the secret once"))
+        self.look(there.page)
+        there.activate(there.page.get_by_role("button", name="Show the secret"))
+        secret = there.page.get_by_label("Client Secret", exact=True)
+        secret.wait_for()
+        self.look(there.page)
+        found = str(secret.input_value())
+        assert SECRET.fullmatch(found)
+        there.page.close()
+        return found
+
+    def prove(self) -> None:
+        """The mailbox user rehearses, the test mail reaches the agent, the agent answers."""
+        hands = self.hands
+        hands.be("requester", "space")
+        hands.press("Rehearse")
+        self.signed_in("Sign in as the mailbox", MAILBOX)
+        has_it = hands.card("An agent has it")
+        hands.page.get_by_text("has the task").last.wait_for(state="attached")
+        hands.press("An agent has it", has_it)
+        hands.activate(hands.page.get_by_role("button", name="Answer as the agent"))
+        hands.activate(hands.page.locator("#ask").get_by_role("button", name="Answer"))
+        hands.page.get_by_text("7501 Submitted").first.wait_for()
+        hands.sees("is connected to Webex Contact Center")
+        self.picture(hands.page, "done", hands.card("Check now"))
+
+    def signed_in(self, link: str, account: str, decision: str = "Accept") -> None:
+        """The card's link, the bot's page, Microsoft's pages, and the bot's page with the result."""
+        there = self.hands.at(self.hands.open(link))
+        self.look(there.page)
+        there.sign_in(account, decision, self.look)
+        self.look(there.page)
+        there.page.close()
 
 
-def _consent(visitor: Any, sign_in: Any) -> None:
-    """Declined first: the bot's page says so in words, and the card leads on."""
-    visitor.be("administrator", "space")
-    page = visitor.open("Grant admin consent")
-    page.get_by_role("link").click()
-    sign_in(page, ADMIN, "Decline")
-    assert "Practice space" in page.inner_text("body")
-    page.close()
-    visitor.picture("declined")
-    again = visitor.page.locator('.ac-pushButton[aria-label="Send card again"]').last
-    again.wait_for(timeout=30_000)
-    again.click()
-    page = visitor.open("Grant admin consent")
-    page.get_by_role("link").click()
-    sign_in(page, ADMIN)
-    page.close()
+def test_the_whole_setup(visit: Any, axe: Any, picture: Any):
+    """Every step is done in the page, the channel is proven by an agent's answer, and no page on the way has anything against WCAG 2.2 AA.
+
+    The worker is killed in the middle, and the card that showed the run goes on.
+    """
+    found: list[str] = []
+
+    def look(page: Any) -> None:
+        assert "Practice space" in page.inner_text("body")
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            found.extend(axe(page))
+        page.emulate_media(color_scheme="light")
+
+    Story(visit(), look, picture).tell()
+    assert found == []
 
 
-def _connect(visitor: Any) -> None:
-    """The card's fields and the secret of the one-time page go into Webex Connect's form."""
-    visitor.be("requester", "direct")
-    page = visitor.open("Show the secret once")
-    page.get_by_role("button", name="Show the secret").click()
-    secret = page.get_by_label("Client Secret").input_value()
-    assert SECRET.fullmatch(secret)
-    page.close()
-    form = visitor.page.locator("#clouds")
-    form.get_by_role("button", name="Copy from the bot's card").click()
-    form.get_by_text("Copied from the card.").wait_for()
-    form.get_by_label("Client Secret").fill(secret)
-    form.get_by_role("button", name="Generate Token").click()
-    visitor.page.locator("#ask").get_by_role("button", name="Accept").click()
-    form.get_by_text("Press Save.").wait_for()
-    form.get_by_role("button", name="Save").click()
-    form.get_by_text("Saved.", exact=True).wait_for()
-    visitor.press("Token saved")
-    form.get_by_role("button", name="Register To Webex Engage").click()
-    visitor.page.locator("#ask").get_by_role("button", name="Register").click()
-    form.get_by_text("Say so on the bot's card.").wait_for()
-    visitor.page.locator(".cardbox.busy").wait_for(state="detached")
-    visitor.picture("connect")
-    assert secret not in visitor.page.content()
-    visitor.press("Registered")
-
-
-def _prove(visitor: Any, sign_in: Any) -> None:
-    """The mailbox user rehearses, the test mail reaches the agent, the agent answers."""
-    visitor.be("requester", "space")
-    visitor.press("Rehearse")
-    page = visitor.open("Sign in as the mailbox")
-    page.get_by_role("link").click()
-    sign_in(page, MAILBOX)
-    page.close()
-    has_it = visitor.card("An agent has it")
-    visitor.page.get_by_text("has the task").last.wait_for(state="attached")
-    visitor.press("An agent has it", has_it)
-    visitor.page.get_by_role("button", name="Answer as the agent").click()
-    visitor.page.locator("#ask").get_by_role("button", name="Answer").click()
-    visitor.page.get_by_text("7501 Submitted").first.wait_for()
-    visitor.sees("is connected to Webex Contact Center")
+def test_the_whole_setup_by_keyboard(visit: Any):
+    """Tab, arrows, Enter and typing are enough; the focus is always seen, and never lost when a card is drawn anew."""
+    keyboard = visit(hands=Keyboard)
+    Story(keyboard, lambda _: None, lambda *_: None).tell()
+    assert keyboard.trouble == []

@@ -11,46 +11,46 @@ import httpx
 import pytest
 
 from bot.commands import commands
+from practice.page.hands import PATIENCE_MS, Keyboard
 from practice.page.host import PracticeSpace
 
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+ROOT = Path(__file__).parents[2]
 PARTS = ["chat", "mail", "clouds", "faults"]
 
 
-def _axe(page: Any) -> list[str]:
-    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
-    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary'][-200:]}" for each in found for node in each["nodes"]]
+@pytest.mark.parametrize(("theme", "mailbox"), [("light", "support"), ("dark", "shared")])
+def test_wide_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, theme: str, mailbox: str):
+    """At 1280 pixels axe-core finds nothing against WCAG 2.2 AA, with a card on the page and the commands offered; nothing scrolls sideways.
 
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_wide_page_can_be_used_by_everybody(visit: Any, theme: str):
-    """At 1280 pixels axe-core finds nothing against WCAG 2.2 AA, with a card on the page and the commands offered; nothing scrolls sideways."""
+    The other theme keeps what was typed into a card.
+    """
     visitor = visit(theme=theme)
-    visitor.say("/setup-email support@contoso.com")
-    visitor.card("Continue")
+    visitor.say(f"/setup-email {mailbox}@contoso.com")
+    visitor.page.locator("#messages").get_by_text(f"Set up {mailbox}@contoso.com").last.wait_for(timeout=PATIENCE_MS)
     visitor.page.fill("#text", "/")
-    assert _axe(visitor.page) == []
+    assert axe(visitor.page) == []
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 1280
-    visitor.picture(f"wide-{theme}")
+    picture(visitor.page, f"wide-{theme}")
+    field = visitor.card("Continue").get_by_label("Call Back URL")
+    field.fill("half of it")
+    visitor.page.locator("#theme").click()
+    assert (field.input_value(), visitor.page.locator("html").get_attribute("data-theme") == theme) == ("half of it", False)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_narrow_page_can_be_used_by_everybody(visit: Any, theme: str):
+def test_narrow_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, theme: str):
     """At 390 pixels each of the four parts can be reached, fits, and passes axe-core."""
     visitor = visit(width=390, height=844, theme=theme)
     faults: list[str] = []
     for part in PARTS:
         visitor.page.locator(f"[data-go={part}]").click()
-        visitor.picture(f"narrow-{part}-{theme}")
-        faults += _axe(visitor.page)
+        picture(visitor.page, f"narrow-{part}-{theme}")
+        faults += axe(visitor.page)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert faults == []
 
 
-def test_an_outsider_is_refused(visit: Any):
+def test_an_outsider_is_refused(visit: Any, picture: Any):
     """Somebody of another organisation gets a refusal 1:1, which tells nothing of any channel."""
     visitor = visit()
     visitor.be("outsider", "direct")
@@ -59,7 +59,7 @@ def test_an_outsider_is_refused(visit: Any):
     visitor.page.wait_for_function("count => document.querySelectorAll('#messages .msg').length > count + 1", arg=before)
     assert visitor.page.locator('.ac-pushButton[aria-label="Continue"]').count() == 0
     assert visitor.page.locator("#room-space").count() == 0
-    visitor.picture("outsider")
+    picture(visitor.page, "outsider")
 
 
 def test_commands_are_offered_and_chosen_by_keyboard(visit: Any):
@@ -74,6 +74,28 @@ def test_commands_are_offered_and_chosen_by_keyboard(visit: Any):
     page.fill("#text", "/")
     page.press("#text", "Escape")
     assert page.locator("#commands").is_hidden()
+
+
+def test_the_parts_by_keyboard_on_a_narrow_page(visit: Any):
+    """At 390 pixels the keyboard changes the part and the person, opens and leaves a dialog, and turns a switch; the focus is always seen."""
+    keys = visit(width=390, height=844, hands=Keyboard)
+    page = keys.page
+    keys.reach(page.locator("#person"))
+    page.keyboard.press("ArrowDown")
+    page.locator("#room-direct").wait_for()
+    keys.activate(page.locator("[data-go=mail]"))
+    opener = page.get_by_role("button", name="Send a mail as a customer")
+    keys.activate(opener)
+    keys.fill(page.get_by_label("Subject"), "By keyboard")
+    page.keyboard.press("Escape")
+    page.locator("#ask").wait_for(state="hidden")
+    assert opener.evaluate("node => node === document.activeElement")
+    keys.activate(page.locator("[data-go=faults]"))
+    keys.activate(page.locator("#throttle_every-switch"))
+    page.locator("#throttle_every-switch[aria-checked=true]").wait_for()
+    keys.activate(page.locator("#throttle_every-switch"))
+    page.locator("#throttle_every-switch[aria-checked=false]").wait_for()
+    assert (page.locator("#person").input_value(), keys.trouble) == ("administrator", [])
 
 
 def test_the_tour_has_five_stops(visit: Any):
@@ -97,6 +119,7 @@ def test_a_killed_worker_comes_back_and_the_card_goes_on(visit: Any, space: Prac
     visitor.say("/setup-email service@contoso.com")
     visitor.page.locator("#messages .words").last.wait_for()
     stack.start("worker")
+    visitor.page.locator("#messages").get_by_text("Set up service@contoso.com").last.wait_for(timeout=PATIENCE_MS)
     card = visitor.card("Continue")
     values = visitor.page.locator("#generated dd .mono").all_inner_texts()
     card.get_by_label("Call Back URL").fill(values[0])
@@ -116,15 +139,27 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
     assert page.locator('[data-fault="secret_expired"]').get_attribute("aria-checked") == "false"
 
 
-def test_weather_reaches_the_clouds(visit: Any, space: PracticeSpace):
-    """The slider sets how long every cloud call takes, and the button throttles Graph."""
+def test_weather_is_switched(visit: Any, space: PracticeSpace):
+    """Slowness and throttling are switches with an amount; they reach the clouds, a second browser sees them, and all off ends them."""
     page = visit().page
-    page.locator("#latency").fill("150")
-    page.get_by_role("button", name="Throttle the next 5 Graph calls").click()
-    page.get_by_text("The next 5 calls to Graph answer 429").wait_for()
-    state = {path: httpx.get(f"{space.url}/practice/api/{path}", trust_env=False).json() for path in ("health", "faults")}
-    assert (state["health"]["latency_ms"], [fault["status"] for fault in state["faults"]["items"]]) == (150.0, [429])
-    page.locator("#latency").fill("0")
+    page.locator("#latency_ms-switch").click()
+    page.locator("#latency_ms").fill("150")
+    page.locator("#throttle_every-switch").click()
+    page.locator("#throttle_every-switch[aria-checked=true]").wait_for()
+    assert _weather(space) == (150.0, 5.0)
+    other = visit().page
+    other.locator("#latency_ms-switch[aria-checked=true]").get_by_text("takes 150 ms").wait_for()
+    other.locator("#latency_ms-switch").click()
+    other.locator("#latency_ms-switch[aria-checked=false]").wait_for()
+    assert _weather(space) == (0.0, 5.0)
+    page.get_by_role("button", name="All off").click()
+    page.locator("#throttle_every-switch[aria-checked=false]").wait_for()
+    assert _weather(space) == (0.0, 0.0)
+
+
+def _weather(space: PracticeSpace) -> tuple[float, float]:
+    health = httpx.get(f"{space.url}/practice/api/health", trust_env=False).json()
+    return health["latency_ms"], health["throttle_every"]
 
 
 def test_every_screen_says_that_it_is_practice(visit: Any):
@@ -145,7 +180,8 @@ def test_only_this_machine_and_only_this_page(space: PracticeSpace):
 
 
 def test_the_guide_shows_pictures_that_are_there():
-    """Every picture of docs/practice.md exists, and every file of docs/pictures is shown."""
-    docs = Path(__file__).parents[2] / "docs"
-    shown = set(re.findall(r"\(pictures/(.+?\.png)\)", (docs / "practice.md").read_text("utf-8")))
-    assert {path.name for path in (docs / "pictures").iterdir()} == shown
+    """Every picture that README and docs show exists, and every file of docs/pictures is shown or holds the words of one that is."""
+    texts = "".join(path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    shown = set(re.findall(r"pictures/([\w-]+)\.png\)", texts))
+    there = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert there == {f"{name}{kind}" for name in shown for kind in (".png", ".txt")}

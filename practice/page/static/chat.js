@@ -8,8 +8,21 @@ const LINK = /https?:\/\/[^\s<>"]+/g;
 
 export function take(messages) {
   for (const message of messages) state.messages.set(message.id, message);
-  show();
+  keepingFocus(show);
 }
+
+// A card that changes is drawn anew: the focus goes to the same control, or to the card where that is gone.
+function keepingFocus(work) {
+  const held = document.activeElement, id = held.closest("#messages .msg")?.dataset.id;
+  work();
+  if (!id || document.activeElement === held) return;
+  const fresh = $("messages").querySelector(`[data-id="${id}"]`), same = held.isConnected ? held : alike(fresh, held);
+  if (same) same.focus({ preventScroll: true });
+  else (fresh || $("text")).focus();
+}
+
+const named = (node) => node.getAttribute("aria-label") || node.name || node.textContent;
+const alike = (message, held) => [...(message?.querySelectorAll("button, a, input, select, textarea, summary") || [])].find((node) => node.tagName === held.tagName && named(node) === named(held));
 
 export function show() {
   rooms();
@@ -75,6 +88,15 @@ function arrow(event, room) {
   $(`room-${state.room}`).focus();
 }
 
+// The other theme: every card is drawn anew, with what was typed into it.
+export function repaint() {
+  const fields = (node) => [...node.querySelectorAll(".cardbox input, .cardbox textarea, .cardbox select")];
+  const typed = fields($("messages")).map(({ value, checked }) => ({ value, checked }));
+  for (const message of $("messages").querySelectorAll(".msg")) message.dataset.change = "";
+  keepingFocus(show);
+  fields($("messages")).forEach((field, index) => Object.assign(field, typed[index]));
+}
+
 export function enter(room) {
   state.room = room;
   answerIn("");
@@ -106,7 +128,7 @@ const hint = () => (state.room === "direct"
 
 function place(box, message, node, roots) {
   if (roots.includes(message)) {
-    for (const thread of box.querySelectorAll("details.thread")) thread.open = false;
+    for (const thread of box.querySelectorAll("details.thread")) thread.open = thread.open && thread.contains(document.activeElement);
     box.append(node);
     return;
   }
@@ -119,19 +141,20 @@ function place(box, message, node, roots) {
 function reveal(box, node) {
   const tall = node.offsetHeight > box.clientHeight;
   if (box.scrollHeight > box.clientHeight) node.scrollIntoView({ block: tall ? "start" : "nearest" });
+  box.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" }); // who walks by keyboard stays in sight
 }
 
 function root(message, known) {
   const thread = known?.querySelector("details.thread") || el("details", { class: "thread", open: true, hidden: true },
     el("summary", { class: "sub small" }), el("div", { class: "replies" }),
     el("button", { class: "link small", type: "button", onclick: () => { answerIn(message.id); $("text").focus(); } }, "Reply in thread"));
-  return el("article", { class: "msg", "data-id": message.id, "data-change": message.change },
+  return el("article", { class: "msg", tabindex: "-1", "data-id": message.id, "data-change": message.change },
     el("div", { class: `av ${message.from === BOT ? "bot" : ""}`, "aria-hidden": "true" }, mark(message.from)),
     el("div", {}, head(message), ...body(message), thread));
 }
 
 function reply(message) {
-  return el("article", { class: "msg", "data-id": message.id, "data-change": message.change }, el("div", {},
+  return el("article", { class: "msg", tabindex: "-1", "data-id": message.id, "data-change": message.change }, el("div", {},
     head(message, el("span", { class: `av ${message.from === BOT ? "bot" : ""}`, "aria-hidden": "true" }, mark(message.from))), ...body(message)));
 }
 

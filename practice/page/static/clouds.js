@@ -1,6 +1,7 @@
 // The clouds behind: what the real portals would show, under their own names, each change with who made it.
 import { $, clock, el } from "./dom.js";
 import { title } from "./people.js";
+import { portal } from "./faults.js";
 import { connectPanel, fillForm } from "./form.js";
 
 const MAILBOX = "support@contoso.com";
@@ -10,11 +11,11 @@ export function draw({ app, tenant, journal }) {
   panels ??= build();
   const box = tenant.users[MAILBOX]?.mailbox;
   const registration = tenant.applications.filter((each) => each.displayName).slice(-1)[0];
-  panels.entra.replaceChildren(...entra(tenant, registration), ...changes(journal, ["graph", "entra"]));
-  panels.defender.replaceChildren(...defender(tenant), ...changes(journal, ["exchange", "control"], /Outbound|Customization|outbound/));
-  panels.admin.replaceChildren(...(box ? admin(box, tenant) : [el("p", {}, `${MAILBOX} has no mailbox.`)]), ...changes(journal, ["exchange", "control"], /Mailbox|CAS|users/i));
+  panels.entra.replaceChildren(...entra(tenant, registration), ...changes("entra", journal, ["graph", "entra"]));
+  panels.defender.replaceChildren(...defender(tenant, box), ...changes("defender", journal, ["exchange"], /Outbound|Customization/));
+  panels.admin.replaceChildren(...(box ? admin(box, tenant, app.registered) : [el("p", { class: "hit" }, `${MAILBOX} has no mailbox.`)]), ...changes("admin", journal, ["exchange"], /Mailbox|CAS/i));
   fillForm(app);
-  panels.connected.replaceChildren(...changes(journal, ["connect"], /fill_in|generate|save|register/));
+  panels.connected.replaceChildren(...changes("connect", journal, ["connect"], /fill_in|generate|save|register/));
 }
 
 function build() {
@@ -36,7 +37,7 @@ function entra(tenant, app) {
   const principal = tenant.service_principals.find((each) => each.appId === app.appId);
   return [
     el("dl", {}, ...pair("Display name", app.displayName), ...pair("Client ID", app.appId, "mono"), ...pair("Redirect URIs", (app.web?.redirectUris || []).join(" "), "mono"),
-      ...(principal && !principal.accountEnabled ? pair("Sign-in", "disabled") : [])),
+      ...(principal && !principal.accountEnabled ? pair("Sign-in", "✗ disabled", "bad") : [])),
     table("Client secrets", ["Client secret", "Expires", "Value"], app.passwordCredentials.map((secret) => [secret.displayName || "(no name)", expiry(secret.endDateTime), mono(`${secret.hint || ""}…`)])),
     table("API permissions", ["Permission", "Type", "Status"], permissions(tenant, app, principal)),
   ];
@@ -62,52 +63,72 @@ function consented(tenant, principal, resource, scope) {
 
 const granted = (words) => el("span", {}, el("span", { class: words ? "good" : "warn", "aria-hidden": "true" }, words ? "✓ " : "▲ "), words || "Not granted");
 
-function defender(tenant) {
+// The row that stops the mail is marked, as the card and the drawing mark the same place.
+function defender(tenant, box) {
+  const decides = box && (box.forwarding_address || box.forwarding_smtp_address) ? box.outbound_policy : "";
+  const hit = (policy) => Boolean(policy && policy.Name === decides && policy.AutoForwardingMode !== "On");
   const rules = tenant.outbound_rules.map((rule) => ({ ...rule, policy: tenant.outbound_policies.find((each) => each.Name === rule.HostedOutboundSpamFilterPolicy) })).sort((a, b) => a.Priority - b.Priority);
-  const rows = rules.map((rule) => [String(rule.Priority), rule.Name, mode(rule.policy?.AutoForwardingMode, rule.State), [...(rule.From || []), ...(rule.SenderDomainIs || [])].join(", ") || "by group"]);
+  const rows = rules.map((rule) => [String(rule.Priority), rule.Name, mode(rule.policy?.AutoForwardingMode, rule.State, hit(rule.policy)), address([...(rule.From || []), ...(rule.SenderDomainIs || [])].join(", ") || "by group")]);
   const standard = tenant.outbound_policies.find((each) => each.IsDefault);
   const remote = tenant.remote_domains.filter((each) => each.AutoForwardEnabled === false).map((each) => each.DomainName);
   return [
-    table("Outbound policies by priority", ["#", "Name", "Forwarding", "For"], [...rows, ["–", standard.Name, mode(standard.AutoForwardingMode), "all others"]]),
+    table("Outbound policies by priority", ["#", "Name", "Forwarding", "For"], [...rows, ["–", standard.Name, mode(standard.AutoForwardingMode, "Enabled", hit(standard)), "all others"]],
+      [...rules.map((rule) => hit(rule.policy)), hit(standard)].indexOf(true)),
     el("p", { class: "small" }, rows.length ? "The lowest number that matches a sender decides." : "Automatic means Off: no mailbox may forward outside."),
     ...(remote.length ? [el("p", { class: "small bad" }, `Remote domains without automatic forwarding: ${remote.join(", ")}`)] : []),
     ...(tenant.transport_rules.length ? [el("p", { class: "small" }, `Transport rules: ${tenant.transport_rules.map((rule) => rule.Name).join(", ")}`)] : []),
   ];
 }
 
-const mode = (value, on = "Enabled") => el("span", {}, el("span", { class: value === "On" && on === "Enabled" ? "good" : "sub", "aria-hidden": "true" }, value === "On" && on === "Enabled" ? "✓ " : "○ "), on === "Enabled" ? value || "?" : `${value}, rule off`);
+function mode(value, on, hit) {
+  const [glyph, tone] = hit ? ["✗", "bad"] : value === "On" && on === "Enabled" ? ["✓", "good"] : ["○", "sub"];
+  return el("span", { class: "whole" }, el("span", { class: tone, "aria-hidden": "true" }, `${glyph} `), on === "Enabled" ? value || "?" : `${value}, rule off`);
+}
 
-function admin(box, tenant) {
+// Once Webex Connect is registered, a box without its tick stops the mail.
+function admin(box, tenant, live) {
   const inherited = box.smtp_auth_disabled === null;
   const auth = inherited ? !tenant.smtp_auth_disabled : !box.smtp_auth_disabled;
   const target = box.forwarding_address || (box.forwarding_smtp_address || "").replace(/^smtp:/i, "");
   return [
-    tick(auth, "Authenticated SMTP", inherited ? " (as the organization)" : ""), tick(Boolean(target), "Forward all email sent to this mailbox"),
+    tick(auth, "Authenticated SMTP", inherited ? " (as the organization)" : "", live && !auth), tick(Boolean(target), "Forward all email sent to this mailbox", "", live && !target),
     ...(target ? [el("dl", {}, ...pair("To", target, "mono")), tick(box.deliver_and_forward, "Keep a copy of forwarded email in this mailbox")] : []),
   ];
 }
 
-const tick = (on, words, more = "") => el("p", {}, el("span", { class: "box1", "aria-hidden": "true" }, on ? "✓" : ""), words + more, el("span", { class: "vh" }, on ? ", ticked" : ", not ticked"));
+const tick = (on, words, more = "", hit = false) => el("p", { class: hit ? "tick hit" : "tick" }, el("span", { class: "box1", "aria-hidden": "true" }, on ? "✓" : ""), el("span", {}, words + more, el("span", { class: "vh" }, on ? ", ticked" : ", not ticked")));
+// An address breaks after its @ if it must, and a state does not break.
+const address = (text) => el("span", {}, ...text.split("@").flatMap((part, index) => (index ? ["@", el("wbr"), part] : [part])));
 const pair = (name, value, tone = "") => [el("dt", {}, name), el("dd", { class: tone }, value || "–")];
 const mono = (text) => el("span", { class: "mono" }, text);
 
 function expiry(iso) {
   const days = (new Date(iso) - Date.now()) / 86400000;
   const words = new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
-  return el("span", {}, days < 30 ? el("span", { class: days < 0 ? "bad" : "warn", "aria-hidden": "true" }, days < 0 ? "✗ " : "▲ ") : "", days < 0 ? `expired ${words}` : words);
+  return el("span", {}, days < 30 ? el("span", { class: days < 0 ? "bad" : "warn", "aria-hidden": "true" }, days < 0 ? "✗ " : "▲ ") : "", days < 0 ? el("span", { class: "bad" }, `expired ${words}`) : words);
 }
 
-const table = (caption, heads, rows) => el("table", {}, el("caption", { class: "vh" }, caption), el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))),
-  el("tbody", {}, ...(rows.length ? rows : [heads.map((_, index) => (index ? "" : "none"))]).map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, cell))))));
+const table = (caption, heads, rows, hit = -1) => el("table", {}, el("caption", { class: "vh" }, caption), el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))),
+  el("tbody", {}, ...(rows.length ? rows : [heads.map((_, index) => (index ? "" : "none"))]).map((row, index) => el("tr", { class: index === hit ? "hit" : null }, ...row.map((cell) => el("td", {}, cell))))));
 
-function changes(journal, services, pattern = /./) {
-  const mine = journal.filter((entry) => services.includes(entry.service) && pattern.test(`${entry.action} ${entry.object}`)).slice(-4).reverse();
-  return mine.map((entry) => el("p", { class: "chg" }, el("span", { "aria-hidden": "true" }, "→"), el("span", {}, `${entry.action.replaceAll("_", " ")}, ${entry.object} ${clock(entry.at)} by `, el("b", {}, maker(entry)))));
+// The last changes of a portal: what its own service wrote, and what the switchboard did to it.
+function changes(panel, journal, services, pattern = /./) {
+  const broken = (entry) => entry.service === "control" && entry.action === "fault" && portal(entry.object) === panel;
+  const faults = journal.some(broken);
+  const mine = journal.filter((entry) => broken(entry) || (faults && entry.service === "control" && entry.action === "restore") || (services.includes(entry.service) && pattern.test(`${entry.action} ${entry.object}`)));
+  const lines = mine.map((entry) => ({ text: `${said(entry)} ${clock(entry.at)}`, by: maker(entry), tone: entry.service === "control" ? "warn" : null }));
+  return lines.filter((line, index) => line.text !== lines[index + 1]?.text || line.by !== lines[index + 1].by).slice(-4).reverse().map(({ text, by, tone }) => el("p", { class: "chg" },
+    el("span", { "aria-hidden": "true" }, "→"), el("span", {}, `${text} by `, el("b", { class: tone }, by))));
+}
+
+function said(entry) {
+  if (entry.service !== "control") return `${entry.action.replaceAll("_", " ")}, ${entry.object}`;
+  return entry.action === "restore" ? "everything put back as it was" : `fault ${entry.object.replaceAll("_", " ")}`;
 }
 
 // The bot's calls carry the token of who signed in: that is what the audit log of the tenant shows too.
 function maker(entry) {
-  if (entry.service === "control" || entry.who === "practice" || entry.who === "switchboard") return "the switchboard";
-  if (["graph", "exchange"].includes(entry.service)) return `the bot, for ${entry.who === "-" ? "itself" : title(entry.who).toLowerCase()}`;
-  return title(entry.who).toLowerCase();
+  if (entry.service === "control") return "the switchboard";
+  if (["graph", "exchange"].includes(entry.service)) return `the bot, for ${entry.who === "-" ? "itself" : `the ${title(entry.who).toLowerCase()}`}`;
+  return `the ${title(entry.who).toLowerCase()}`;
 }

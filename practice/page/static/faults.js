@@ -2,11 +2,15 @@
 import { $, call, clock, el } from "./dom.js";
 
 const STATIONS = { "": "mail goes on", sender: "stops at the sender", mailbox: "stops at the mailbox", forward: "stops at forwarding", connect: "stops at Webex Connect", agent: "stops before the agent", answer: "stops the answer" };
+// Name, the faults that belong to it, and the portal where they are seen.
 const FAMILIES = [
-  ["SMTP AUTH", /^smtp_/], ["Forwarding", /^forwarding_/], ["Policies and rules", /^(policy|remote|rule|sender_restricted|dehydrated)/], ["Client secret", /^secret/], ["Token", /^(session|token)/],
-  ["Consent", /^(grant|user_consent|consent_declined|exchange_service)/], ["App registration", /^(app|principal|assignment|redirect|permission)/], ["Access", /^(security|ca|account|password)/],
-  ["Mailbox", /^(licence|mailbox)/], ["Webex Connect", /^(form|connect|sender_is|mail_too|consent_reviewed)/], ["Services", /^(entra|graph|exchange)/], ["Healthy variations", /^healthy/],
+  ["SMTP AUTH", /^smtp_/, "admin"], ["Forwarding", /^forwarding_/, "admin"], ["Policies and rules", /^(policy|remote|rule|sender_restricted|dehydrated)/, "defender"],
+  ["Client secret", /^secret/, "entra"], ["Token", /^(session|token)/, "connect"], ["Consent", /^(grant|user_consent|consent_declined|exchange_service)/, "entra"],
+  ["App registration", /^(app|principal|assignment|redirect|permission)/, "entra"], ["Access", /^(security|ca|account|password)/, "entra"], ["Mailbox", /^(licence|mailbox)/, "admin"],
+  ["Webex Connect", /^(form|connect|sender_is|mail_too|consent_reviewed)/, "connect"], ["Services", /^(entra|graph|exchange)/, "entra"], ["Healthy variations", /^healthy/, "defender"],
 ];
+// Where a portal would show what the switchboard did.
+export const portal = (name) => FAMILIES.find(([, pattern]) => pattern.test(name))?.[2];
 const opened = new Set();
 let shown = { items: [], on: [] };
 
@@ -28,15 +32,16 @@ function list() {
     if (wanted && !words(fault).includes(wanted)) continue;
     groups.set(family(fault), [...(groups.get(family(fault)) || []), fault]);
   }
-  const focused = document.activeElement?.dataset?.fault;
+  const { fault: focused, family: folded } = document.activeElement?.dataset || {};
   $("faults").replaceChildren(...[...groups].map(([name, faults]) => group(name, faults, wanted)));
   if (!groups.size) $("faults").append(el("p", { class: "sub" }, shown.items.length ? "No fault has these words." : "The faults are not known yet."));
   if (focused) $("faults").querySelector(`[data-fault="${focused}"]`)?.focus();
+  if (folded) $("faults").querySelector(`[data-family="${folded}"]`)?.focus();
 }
 
 function group(name, faults, wanted) {
   const on = faults.filter((fault) => shown.on.includes(fault.name)).length;
-  const node = el("details", { open: Boolean(wanted || on || opened.has(name)) }, el("summary", {}, `${name}, ${on ? `${on} of ` : ""}${faults.length}${on ? " on" : ""}`), ...faults.map(toggle));
+  const node = el("details", { open: Boolean(wanted || on || opened.has(name)) }, el("summary", { "data-family": name }, `${name}, ${on ? `${on} of ` : ""}${faults.length}${on ? " on" : ""}`), ...faults.map(toggle));
   node.addEventListener("toggle", () => (node.open ? opened.add(name) : opened.delete(name)));
   return node;
 }
@@ -44,7 +49,7 @@ function group(name, faults, wanted) {
 function toggle(fault) {
   const on = shown.on.includes(fault.name);
   return el("button", { class: "sw", type: "button", role: "switch", "aria-checked": String(on), "data-fault": fault.name, onclick: () => turn(fault, !on) },
-    el("span", {}, fault.what, el("br"), el("span", { class: "mono sub" }, `${(fault.expects || [])[0] || "no fault"} · ${STATIONS[fault.stops || ""] || fault.stops}`)), el("i", {}, on ? "On" : "Off"));
+    el("span", {}, fault.what[0].toUpperCase() + fault.what.slice(1), el("br"), el("span", { class: "mono sub" }, `${(fault.expects || [])[0] || "no fault"} · ${STATIONS[fault.stops || ""] || fault.stops}`)), el("i", {}, on ? "On" : "Off"));
 }
 
 async function post(path) {
@@ -59,9 +64,28 @@ async function turn(fault, on) {
   try { draw(await post(`/practice/switch/${encodeURIComponent(fault.name)}/${on ? "on" : "off"}`)); } catch (error) { $("faultcount").textContent = error.message; }
 }
 
+// The weather is the cloud's: every browser sees the same, and a reload changes nothing.
+const WEATHER = [
+  { key: "latency_ms", name: "Slow clouds", says: (value) => `each cloud call takes ${value} ms`, label: "How slow", first: 300, min: 50, max: 2000, step: 50 },
+  { key: "throttle_every", name: "Throttled, 429", says: (value) => `1 of ${value} API calls is told to come back in a second`, label: "How often", first: 5, min: 3, max: 20, step: 1 },
+];
+
 export function weather(values) {
-  const slow = $("latency");
-  if (slow && document.activeElement !== slow) { slow.value = values.latency_ms; $("latencyout").textContent = `${values.latency_ms} ms`; }
+  for (const { key, says } of WEATHER) {
+    const [slide, words, button] = [$(key), $(`${key}-words`), $(`${key}-switch`)], value = Number(values[key]);
+    if (value && document.activeElement !== slide) slide.value = value;
+    words.textContent = says(value || slide.value);
+    button.setAttribute("aria-checked", String(Boolean(value)));
+    button.querySelector("i").textContent = value ? "On" : "Off";
+  }
+}
+
+function storm({ key, name, says, label, first, min, max, step }) {
+  const set = async (value) => { try { weather(await call("PUT", "settings", { [key]: value })); } catch (error) { $("weathertold").textContent = error.message; } };
+  const slide = el("input", { id: key, type: "range", "aria-label": label, min, max, step, oninput: (event) => { $(`${key}-words`).textContent = says(event.target.value); }, onchange: (event) => set(Number(event.target.value)) });
+  slide.value = first;
+  return [el("button", { class: "sw", type: "button", role: "switch", id: `${key}-switch`, "aria-checked": "false", onclick: (event) => set(event.currentTarget.getAttribute("aria-checked") === "true" ? 0 : Number(slide.value)) },
+    el("span", {}, name, el("br"), el("span", { class: "small sub", id: `${key}-words` }, says(first))), el("i", {}, "Off")), el("div", { class: "slide" }, slide)];
 }
 
 export function processes({ ready, items }) {
@@ -73,17 +97,11 @@ export function processes({ ready, items }) {
 export function begin() {
   $("find").oninput = list;
   $("alloff").onclick = async () => { try { draw(await post("/practice/switch/off")); } catch (error) { $("faultcount").textContent = error.message; } };
-  const slow = el("input", { id: "latency", type: "range", min: 0, max: 2000, step: 50, value: 0, oninput: (event) => { $("latencyout").textContent = `${event.target.value} ms`; }, onchange: (event) => call("PUT", "settings", { latency_ms: Number(event.target.value) }) });
-  const status = el("p", { class: "small sub", role: "status" });
+  const status = el("p", { class: "small sub", role: "status", id: "weathertold" });
   const act = (name, work) => el("button", { class: "btn", type: "button", onclick: async () => { try { status.textContent = await work(); } catch (error) { status.textContent = error.message; } } }, name);
-  $("weather").replaceChildren(el("div", {}, el("h3", {}, "Weather"), el("label", { class: "slide" }, el("span", {}, "Each cloud call takes"), el("output", { id: "latencyout" }, "0 ms"), slow)),
-    el("div", {}, el("h3", {}, "Throttling and crashes"), el("div", { class: "acts" }, act("Throttle the next 5 Graph calls", throttle), act("Kill the worker", () => kill("worker")), act("Kill the web process", () => kill("web"))), status),
-    el("div", {}, el("h3", {}, "Then"), el("p", { class: "small sub" }, "All off puts the clouds and the mail back as they were before the first fault. With a fault on, type ", el("span", { class: "mono" }, "/check support@contoso.com"), " and compare the verdict with the switch.")));
-}
-
-async function throttle() {
-  await call("POST", "faults", { prefix: "/graph/", status: 429, times: 5, headers: { "Retry-After": "1" }, body: '{"error":{"code":"TooManyRequests","message":"Too many requests"}}' });
-  return `The next 5 calls to Graph answer 429 (${clock(new Date().toISOString(), true)}).`;
+  $("weather").replaceChildren(el("div", {}, el("h3", {}, "Weather"), ...WEATHER.flatMap(storm)),
+    el("div", {}, el("h3", {}, "Crashes"), el("div", { class: "acts" }, act("Kill the worker", () => kill("worker")), act("Kill the web process", () => kill("web"))), status),
+    el("div", {}, el("h3", {}, "Then"), el("p", { class: "small sub" }, "With a fault on, send a mail, type ", el("span", { class: "mono" }, "/check support@contoso.com"), " and compare the verdict with the switch. All off puts the clouds and the mail back as they were before the first fault, and the weather too.")));
 }
 
 async function kill(name) {

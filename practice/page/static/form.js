@@ -1,5 +1,5 @@
 // Webex Connect's form: its own order and names. The secret goes in and never comes out.
-import { $, ask, call, el } from "./dom.js";
+import { $, ask, call, clock, el } from "./dom.js";
 import { PEOPLE, state } from "./people.js";
 
 const FIELDS = [
@@ -23,15 +23,24 @@ export function connectPanel() {
 
 export function fillForm(fresh) {
   app = fresh;
-  $("generated").replaceChildren(...copied("Call Back URL", app.callback_url), ...copied("Forwarding Address", app.forwarding_address));
+  generated();
   for (const [name] of FIELDS) {
     const input = inputs[name];
     if (input.dataset.typed || document.activeElement === input) continue;
     if (name === "client_secret") input.placeholder = app.fields[name] ? "set, not shown" : "only the one-time page shows it";
     else input.value = app.fields[name] || "";
   }
+  const until = app.validity ? `${new Date(app.validity).toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${clock(app.validity)}` : "–";
   $("tokens").replaceChildren(...row("Access Token", app.access_token ? "there" : "none"), ...row("Refresh Token", app.refresh_token ? "there" : "none"),
-    ...row("Validity", app.validity ? new Date(app.validity).toLocaleString("en-GB") : "–"), ...row("Saved", app.saved ? "yes" : "no"), ...row("Webex Engage", app.registered ? `registered, ${app.service}` : "not registered"));
+    ...row("Validity", until), ...row("Saved", app.saved ? "yes" : "no"), ...row("Webex Engage", app.registered ? `registered, ${app.service}` : "not registered"));
+}
+
+// Drawn only when it changes: its buttons may have the focus.
+function generated() {
+  const shown = `${app.callback_url} ${app.forwarding_address}`;
+  if ($("generated").dataset.shown === shown) return;
+  $("generated").dataset.shown = shown;
+  $("generated").replaceChildren(...copied("Call Back URL", app.callback_url), ...copied("Forwarding Address", app.forwarding_address));
 }
 
 const row = (name, value) => [el("dt", {}, name), el("dd", {}, value)];

@@ -29,6 +29,8 @@ async function config() {
 }
 
 const events = { messages: chat.take, way: way.draw, clouds: clouds.draw, faults: faults.draw, weather: faults.weather };
+// What of an event the tour waits for.
+const facts = { way: ({ mail }) => ({ mail }), clouds: ({ app, tenant }) => ({ app, tenant }) };
 
 function listen() {
   const source = new EventSource("/practice/events");
@@ -37,12 +39,12 @@ function listen() {
     if (value.ready && !state.cloud) await config();
     faults.processes(value);
   });
-  for (const [name, take] of Object.entries(events)) source.addEventListener(name, (event) => take(JSON.parse(event.data)));
+  for (const [name, take] of Object.entries(events)) source.addEventListener(name, (event) => { const value = JSON.parse(event.data); take(value); tour.notice(facts[name]?.(value)); });
   source.onerror = () => { $("processes").textContent = "The practice space does not answer. It is stopped, or starting again."; };
 }
 
 paint(new URLSearchParams(location.search).get("theme") || localStorage.getItem("practice-theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-$("theme").onclick = () => { paint(document.documentElement.dataset.theme === "light" ? "dark" : "light"); chat.restart(); };
+$("theme").onclick = () => { paint(document.documentElement.dataset.theme === "light" ? "dark" : "light"); chat.repaint(); };
 for (const button of document.querySelectorAll("[data-go]")) button.onclick = () => { part(button.dataset.go); scrollTo(0, 0); };
 document.addEventListener("part", (event) => part(event.detail));
 composer.begin((await config()).commands);

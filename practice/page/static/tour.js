@@ -1,17 +1,41 @@
 // Five stops for the first visit. Nothing of the page waits for it.
 import { $, el } from "./dom.js";
+import { state } from "./people.js";
 
 const STOPS = [
   ["Ask for a channel.", "You are the requester. Type /setup-email support@contoso.com into the box and press Enter. A card answers in the thread.", "text"],
-  ["Fill in the card.", "It asks for two addresses that Webex Connect generates: copy them from the panel Webex Connect, below. Then hand the sign-in to admin@contoso.com.", "clouds"],
+  ["Fill in the card.", "It asks for two addresses that Webex Connect generates: copy them from the panel Webex Connect. Then hand the sign-in to admin@contoso.com.", "clouds"],
   ["Be somebody else.", "Choose Administrator at the top: the link waits in the 1:1. Sign in, or decline, or try the wrong account. Then approve as the requester.", "people"],
-  ["Watch the mail.", "When the form in Webex Connect is saved and registered, send a mail as a customer and follow it through the drawing.", "customer"],
+  ["Connect it.", "The cards say whose turn it is: the administrator consents, then the requester finds the form and its secret 1:1. Registered, the test mail runs through the drawing.", "customer"],
   ["Break it.", "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.", "find"],
 ];
-let at = 0;
+// What the page has seen when a stop is done: then the next one is shown, without a click.
+const SEEN = [
+  () => [...state.messages.values()].some((each) => each.parentId && each.card),
+  () => [...state.messages.values()].some((each) => each.card && each.members.includes("admin@contoso.com") && each.roomType === "direct"),
+  () => Boolean(seen.tenant?.applications.some((each) => each.displayName)),
+  () => Boolean(seen.app?.registered && seen.mail),
+];
+const seen = {};
+let at = 0, before = [];
 
 export function begin() {
   if (localStorage.getItem("practice-tour") !== "done") show();
+}
+
+// Takes what came in. Only what happens while a stop is shown ends it: a page that is opened late begins at the first one.
+export function notice(facts) {
+  Object.assign(seen, facts);
+  const now = SEEN.map((done) => done());
+  if (!$("tour").hidden && at < STOPS.length - 1 && now[at] && before[at] === false) step();
+  before = now;
+}
+
+function step() {
+  const held = $("tour").contains(document.activeElement);
+  at += 1;
+  show();
+  if (held) $("tour").querySelector("[data-on]").focus();
 }
 
 function show() {
@@ -21,14 +45,14 @@ function show() {
   $("tour").replaceChildren(el("span", { class: "dots", "aria-hidden": "true" }, "●".repeat(at + 1) + "○".repeat(STOPS.length - at - 1)),
     el("p", { role: "status" }, el("b", {}, `Tour, ${at + 1} of ${STOPS.length}. ${head} `), words),
     el("button", { class: "btn", type: "button", onclick: () => find(target) }, "Show me"),
-    ...(last ? [] : [el("button", { class: "btn", type: "button", onclick: () => { at += 1; show(); } }, "Next")]),
-    el("button", { class: "btn", type: "button", onclick: end }, last ? "Done" : "End tour"));
+    ...(last ? [] : [el("button", { class: "btn", type: "button", "data-on": "", onclick: step }, "Next")]),
+    el("button", { class: "btn", type: "button", "data-on": last ? "" : null, onclick: end }, last ? "Done" : "End tour"));
 }
 
 function find(target) {
   const narrow = { text: "chat", people: "chat", clouds: "clouds", customer: "mail", find: "faults" }[target];
   document.dispatchEvent(new CustomEvent("part", { detail: narrow }));
-  const node = $(target);
+  const node = target === "people" && !$("people").offsetParent ? $("person") : $(target); // a narrow page has a list instead
   node.scrollIntoView({ block: "center" });
   (node.querySelector("input:checked, input, button") || node).focus({ preventScroll: true });
 }
@@ -36,4 +60,5 @@ function find(target) {
 function end() {
   localStorage.setItem("practice-tour", "done");
   $("tour").hidden = true;
+  $("text").focus();
 }

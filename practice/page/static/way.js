@@ -12,11 +12,13 @@ const BOXES = {
 const STOPS = { customer: [94, 48], mailbox: [188, 30], forward: [344, 30], connect: [514, 30], agent: [683, 30] };
 const LINES = { mailbox: "M94 48H132", forward: "M244 48H282", connect: "M406 48H446", agent: "M582 48H622" };
 const BACK = "M622 148H582M446 148H390M206 148H94";
+// Where a mail that was stopped lies.
+const STUCK = { mailbox: [113, 48], forward: [263, 48], connect: [426, 48], answer: [418, 148] };
 let last = null;
 
 export function draw(way) {
   const by = Object.fromEntries(way.stations.map((station) => [station.name, station]));
-  $("waysvg").replaceChildren(...lines(by), ...way.stations.map(box));
+  $("waysvg").replaceChildren(...lines(by), ...way.stations.map(box), ...way.stations.filter((station) => station.state === "wrong" && STUCK[station.name]).map((station) => stuck(station.name, way.stopped)));
   $("waylist").replaceChildren(...way.stations.map(row));
   $("strip").replaceChildren(...way.stations.map(short));
   $("waylog").replaceChildren(...(way.lines.length ? way.lines.map(line) : [el("li", { class: "none sub" }, "No mail has been sent yet.")]));
@@ -42,6 +44,13 @@ function box(station) {
     svg("text", { class: "s", x: x + 10, y: y + 37 }, station.note || "waits"), svg("text", { class: "s", x: x + 10, y: y + 51 }, station.state === "idle" ? "" : clock(station.at, true)));
 }
 
+function stuck(name, stopped) {
+  const [x, y] = STUCK[name], many = name === "forward" && stopped > 1;
+  return svg("g", {}, envelope(`translate(${x - 9} ${y - 6})`), many ? svg("text", { class: "s", x, y: y + 20, "text-anchor": "middle" }, String(stopped)) : null);
+}
+
+const envelope = (transform) => svg("g", { class: "env", transform }, svg("rect", { width: 18, height: 12, rx: 2 }), svg("path", { d: "M0 2l9 6 9-6" }));
+
 function row(station) {
   const [glyph, tone] = GLYPHS[station.state];
   return el("li", { class: station.state === "ok" ? "" : "dead" }, el("span", { class: tone, "aria-hidden": "true" }, glyph),
@@ -63,7 +72,7 @@ function move(stations, stops) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const far = stations.findIndex((station) => station.state !== "ok");
   const path = stops.slice(0, (far < 0 ? stations.length : far + 1));
-  const mail = svg("g", { class: "env" }, svg("rect", { width: 18, height: 12, rx: 2 }), svg("path", { d: "M0 2l9 6 9-6" }));
+  const mail = envelope();
   $("waysvg").append(mail);
   const frames = path.map(([x, y]) => ({ transform: `translate(${x - 9}px, ${y - 6}px)` }));
   mail.animate(frames.length > 1 ? frames : [...frames, ...frames], { duration: 600 * path.length, fill: "forwards", easing: "ease-in-out" }).finished.then(() => mail.remove());

@@ -79,6 +79,15 @@ def test_latency_is_for_cloud_calls_only(cloud: Cloud) -> None:
     assert took["/practice/health"] < 0.3
 
 
+def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
+    """With throttle_every at 3, each third call of an API is told to come back in a second and is not done; 0 ends it."""
+    cloud.settings.change({"throttle_every": 3})
+    answers = [cloud.client.post("/webex/v1/messages") for _ in range(6)]
+    cloud.settings.change({"throttle_every": 0})
+    assert [each.status_code for each in answers] == [200, 200, 429, 200, 200, 429]
+    assert (answers[2].headers["Retry-After"], cloud.client.post("/webex/v1/messages").json()) == ("1", {"id": 5})
+
+
 def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
     """64 calls of half a second each take far less than one after the other, beside a client that says nothing."""
     cloud.settings.change({"latency_ms": 500})

@@ -1,0 +1,96 @@
+"""Ends what a launcher leaves behind when it is killed without a word (SIGKILL, the OOM killer).
+
+The guard is a process of its own that reads from a pipe which only the launcher holds: when the pipe ends, the launcher is gone,
+however it went. The kernel's own signal for that (PR_SET_PDEATHSIG) would come too early: it follows the thread that started the
+child, and the practice space starts its processes from threads that end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from practice.processes import session
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 5.0
+PACE_S = 0.05
+GRACE_S = 10.0
+
+
+class Guard:
+    """The launcher's side: ``watch`` what was started, ``forget`` what was stopped, ``close`` at the end."""
+
+    def __init__(self) -> None:
+        env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "practice.guard"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=env,
+            text=True,
+            start_new_session=True,
+        )
+
+    def watch(self, pid: int) -> None:
+        """From now on this session dies with the launcher."""
+        self._tell(f"+{pid}")
+
+    def forget(self, pid: int) -> None:
+        """This session has ended; its number may belong to somebody else soon."""
+        self._tell(f"-{pid}")
+
+    def close(self) -> None:
+        """Nothing is left to guard; returns when the guard has ended."""
+        if pipe := self._process.stdin:
+            with contextlib.suppress(OSError):
+                pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_S + GRACE_S)
+
+    def _tell(self, line: str) -> None:
+        if (pipe := self._process.stdin) and not pipe.closed:
+            with contextlib.suppress(OSError):  # a guard that was killed guards nothing, and is no reason to fail
+                pipe.write(f"{line}\n")
+                pipe.flush()
+
+
+def guard(lines: TextIO) -> None:
+    """Read until the launcher is gone, then end what it left: first with a word, then without."""
+    left: dict[int, None] = {}
+    for line in lines:
+        pid = int(line[1:])
+        if line.startswith("+"):
+            left[pid] = None
+        else:
+            left.pop(pid, None)
+    _send(left, signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE_S
+    while any(_there(pid) for leader in left for pid in session(leader)) and time.monotonic() < deadline:
+        time.sleep(PACE_S)
+    _send([pid for leader in left for pid in session(leader)], signal.SIGKILL)
+
+
+def _send(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _there(pid: int) -> bool:
+    """Whether it runs; the dead of a container whose first process collects nobody are not there."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+if __name__ == "__main__":
+    guard(sys.stdin)

@@ -1,0 +1,35 @@
+"""The browser of the browser tests: one that is there, or Debian's package where it can be installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from practice.page.machine import Machine, MissingError, alone
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES: Final = ("chromium", "fonts-inter")
+ROOT: Final = Path("/")
+
+
+def find(machine: Machine) -> str:
+    """Where Chromium is; installs it where that is allowed. Raises :class:`practice.page.machine.MissingError` with the reason."""
+    return machine.find(*NAMES) or _install(machine)
+
+
+def _install(machine: Machine) -> str:
+    apt = machine.find("apt-get")
+    if not apt:
+        raise MissingError("no Chromium on this machine, and no apt-get to install it with")
+    if not machine.root:
+        raise MissingError(f"no Chromium on this machine. Install it (Debian, Ubuntu: sudo apt-get install {' '.join(PACKAGES)})")
+    try:
+        with alone(Path(__file__)):
+            if not machine.find(*NAMES):
+                machine.run(apt, "update", "-qq", folder=ROOT)
+                machine.run(apt, "install", "-y", "-qq", *PACKAGES, folder=ROOT, DEBIAN_FRONTEND="noninteractive")
+    except MissingError as error:
+        raise MissingError(f"no Chromium on this machine, and it cannot be installed: {error}") from error
+    if found := machine.find(*NAMES):
+        return found
+    raise MissingError(f"no Chromium on this machine, and {' and '.join(PACKAGES)} did not bring it")

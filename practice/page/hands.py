@@ -1,0 +1,183 @@
+"""Somebody in front of the practice space, for the browser tests: by mouse, or by keyboard alone.
+
+Both use the page through Playwright in the same words, so one story can be told by either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+PATIENCE_MS = 30_000
+MOST_STOPS = 400
+SETTLED_MS = 400
+# Where the focus is: on the target, on nothing, before or behind it; whether one sees it, and that it is the focus.
+FOCUS = """target => {
+  const node = document.activeElement;
+  if (!node || node === document.body) return { lost: true };
+  const shown = (node.matches("input[type=radio], input[type=checkbox]") && node.closest("label")) || node;
+  const ring = [node, shown].map((each) => getComputedStyle(each)).some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0);
+  const at = shown.getBoundingClientRect(), frame = shown.parentElement.closest("#messages, #behind, dialog, body").getBoundingClientRect();
+  const [left, right] = [Math.max(at.left, frame.left, 0) + 1, Math.min(at.right, frame.right, innerWidth) - 1];
+  const [top, bottom] = [Math.max(at.top, frame.top, 0) + 1, Math.min(at.bottom, frame.bottom, innerHeight) - 1];
+  const points = [[left, top], [right, top], [left, bottom], [right, bottom], [(left + right) / 2, (top + bottom) / 2]];
+  const hit = points.map(([x, y]) => document.elementFromPoint(x, y)).some((each) => each && (shown.contains(each) || each.contains(node) && each.matches("label")));
+  return {
+    there: node === target, ring, hit, name: (node.getAttribute("aria-label") || node.name || node.textContent).trim().slice(0, 60),
+    group: target.type === "radio" && node.type === "radio" && node.name === target.name,
+    back: Boolean(node.compareDocumentPosition(target) & Node.DOCUMENT_POSITION_PRECEDING),
+  };
+}"""
+
+
+def button(title: str) -> str:
+    """A card's button by its title: the renderer makes a link of those that open an address."""
+    return f'.ac-pushButton[aria-label="{title}"]'
+
+
+@dataclass(slots=True)
+class Mouse:
+    """Somebody who points and clicks."""
+
+    page: Any
+    context: Any
+    url: str
+
+    def activate(self, target: Any) -> None:
+        """Press a button, follow a link, choose a radio button."""
+        target.click()
+
+    def fill(self, target: Any, text: str) -> None:
+        """Write into a field."""
+        target.fill(text)
+
+    def be(self, person: str, room: str = "") -> None:
+        """Choose who one is, and the conversation: ``space`` or ``direct``."""
+        self.page.locator(f"#people [data-person={person}] input").check(force=True)
+        self.enter(room)
+
+    def enter(self, room: str) -> None:
+        """Choose the conversation, if one is named."""
+        if room:
+            self.page.locator(f"#room-{room}").click()
+
+    def say(self, text: str) -> None:
+        """Type into the box and send."""
+        self.fill(self.page.locator("#text"), text)
+        self.page.keyboard.press("Enter")
+
+    def card(self, title: str) -> Any:
+        """The newest card with a button of this title."""
+        found = self.page.locator("#messages .cardbox").filter(has=self.page.locator(button(title))).last
+        found.wait_for(timeout=PATIENCE_MS)
+        return found
+
+    def press(self, title: str, card: Any = None) -> None:
+        """Press a card's button."""
+        self.activate((card or self.card(title)).locator(button(title)).last)
+
+    def matching(self, title: re.Pattern[str]) -> Any:
+        """The newest card's button whose title is like this."""
+        found = self.page.locator("#messages").get_by_role("button", name=title).last
+        found.wait_for(timeout=PATIENCE_MS)
+        return found
+
+    def open(self, title: str) -> Any:
+        """Press a card's button that is a link; returns the page it opens."""
+        card = self.card(title)
+        with self.context.expect_page() as opened:
+            self.activate(card.locator(button(title)).last)
+        opened.value.wait_for_load_state()
+        return opened.value
+
+    def at(self, page: Any) -> Mouse:
+        """The same somebody in front of another page."""
+        return type(self)(page, self.context, self.url)
+
+    def sign_in(self, account: str, decision: str = "Accept", look: Callable[[Any], None] = lambda _: None) -> None:
+        """From the bot's page to Microsoft's and back: choose an account on each, accept or decline. ``look`` is shown each of them."""
+        self.activate(self.page.get_by_role("link"))
+        self.page.wait_for_url("**/cloud/**")
+        while "/cloud/" in self.page.url:
+            before = self.page.url
+            look(self.page)
+            self.activate(self.page.locator(f'input[name=account][value="{account}"]'))
+            self.activate(self.page.get_by_role("button", name=decision, exact=True))
+            self.page.wait_for_url(lambda url, before=before: url != before)
+
+    def sees(self, text: str) -> None:
+        """Wait until the conversation says this somewhere."""
+        self.page.locator("#messages").get_by_text(text).last.wait_for(timeout=PATIENCE_MS)
+
+
+@dataclass(slots=True)
+class Keyboard(Mouse):
+    """Somebody without a mouse: Tab, arrows, Enter. ``trouble`` collects where the focus was lost or could not be seen."""
+
+    trouble: list[str] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
+
+    def activate(self, target: Any) -> None:
+        """Go there by Tab and press Enter; a radio button is chosen by going there."""
+        self.reach(target)
+        if target.get_attribute("type") == "radio":
+            self.page.keyboard.press("Space")
+        else:
+            self.page.keyboard.press("Enter")
+
+    def fill(self, target: Any, text: str) -> None:
+        """Go there by Tab and type."""
+        self.reach(target)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(text)
+
+    def be(self, person: str, room: str = "") -> None:
+        """Arrows choose who one is."""
+        self.reach(self.page.locator(f"#people [data-person={person}] input"))
+        self.enter(room)
+
+    def enter(self, room: str) -> None:
+        """Arrows choose the conversation: of its tabs only the chosen one is a stop of Tab."""
+        tabs = self.page.locator("#rooms [aria-selected=true]")
+        if room and tabs.get_attribute("data-room") != room:
+            self.reach(tabs)
+            self.page.keyboard.press("ArrowRight")
+
+    def at(self, page: Any) -> Mouse:
+        """In front of another page, with the same list of trouble."""
+        return Keyboard(page, self.context, self.url, self.trouble)
+
+    def reach(self, target: Any) -> None:
+        """Press Tab (or Shift and Tab, or an arrow within radio buttons) until the focus is there; raises ``AssertionError``."""
+        target.wait_for(state="attached", timeout=PATIENCE_MS)
+        document = self.page.evaluate("() => String(performance.timeOrigin)")
+        fresh = document not in self._known
+        self._known.add(document)
+        for stop in range(MOST_STOPS):
+            at = target.evaluate(FOCUS)
+            if stop and not _seen(at):
+                self.page.wait_for_timeout(SETTLED_MS)  # a busy browser moves the focus a little later, and scrolls after that
+                at = target.evaluate(FOCUS)
+            if stop:  # before the first Tab the conversation may have scrolled to what is new
+                self.trouble += (
+                    [] if _seen(at) else [f"the focus cannot be seen on {at['name']!r}: ring {at['ring']}, in sight {at['hit']}"]
+                )
+            elif at.get("lost") and not fresh:
+                self.trouble.append(f"the focus was lost on {self.page.url}")
+            if at.get("there"):
+                return
+            self.page.keyboard.press(_key(at))
+        raise AssertionError(f"Tab never leads to {target}")
+
+
+def _seen(at: dict[str, Any]) -> bool:
+    """The ends of a page lead through the browser's own bar: nothing of the page has the focus then."""
+    return bool(at.get("lost") or (at["ring"] and at["hit"]))
+
+
+def _key(at: dict[str, Any]) -> str:
+    if at.get("group"):
+        return "ArrowLeft" if at["back"] else "ArrowRight"
+    return "Shift+Tab" if at.get("back") else "Tab"

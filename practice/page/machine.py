@@ -1,0 +1,50 @@
+"""What the practice space asks of the machine it runs on: which programs there are, who one is, and to run one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PATIENCE_S = 600
+
+
+class MissingError(RuntimeError):
+    """Something is not there and could not be had; the text says what was tried, and what a person can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """This machine. ``path`` is where programs are looked for, ``python`` the interpreter whose packages are used."""
+
+    path: str = field(default_factory=lambda: os.environ.get("PATH", ""))
+    python: Path = field(default_factory=lambda: Path(sys.executable))
+    root: bool = field(default_factory=lambda: os.geteuid() == 0)
+
+    def find(self, *names: str) -> str:
+        """The first of these programs that is there, or nothing."""
+        return next((found for name in names if (found := shutil.which(name, path=self.path))), "")
+
+    def run(self, *command: str, folder: Path, **more: str) -> None:
+        """Run a program to its end, with ``more`` in its environment; raises :class:`MissingError` with the end of what it said."""
+        env = os.environ | {"PATH": f"{self.python.parent}{os.pathsep}{self.path}"} | more
+        try:
+            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)  # noqa: S603 - our own command lines
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise MissingError(f"{' '.join(command)}: {error}") from error
+        if done.returncode:
+            raise MissingError(f"{' '.join(command)} did not work:\n{(done.stderr or done.stdout).strip()[-1500:]}")
+
+
+@contextlib.contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Hold a file's lock, so that of several who want to install the same one does."""
+    with file.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,106 @@
+"""Which kills a seed draws, and how a run that was killed is judged."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from practice.chaos import judge
+from practice.chaos.command import Row, Score, table
+from practice.chaos.judge import Left
+from practice.chaos.killer import Hit
+from practice.chaos.kills import EFFECTS, MOST, Kill, Victim, When, runs, sample
+from practice.chaos.lane import Outcome
+from practice.hooks import from_json
+
+RIGHT = Left({"rules": ["r"], "dehydrated": False}, Counter({"graph.create_application A": 1, "graph.create_grant S": 1}), Counter({"Webex Connect": 1}), 1, told=False)  # fmt: skip
+
+
+def test_a_seed_draws_the_same_kills_again():
+    """And another seed others."""
+    first, again, other = (list(itertools.islice(runs(seed), 40)) for seed in (1, 1, 2))
+    assert (first == again, first == other) == (True, False)
+
+
+def test_every_side_effect_is_hit_in_every_way():
+    """Once before anything comes a second time; and some runs have five kills at any time."""
+    every = len(EFFECTS) * len(When) * len(Victim)
+    drawn = list(itertools.islice(runs(7), every + every // 16))
+    single = Counter((kills[0].name, kills[0].when, kills[0].victim) for kills in drawn if len(kills) == 1)
+    assert (len(single), set(single.values())) == (every, {1})
+    assert {len(kills) for kills in drawn} == {1, MOST}
+    assert all(0 <= kill.pause <= 3 and kill.effect is None for kills in drawn if len(kills) == MOST for kill in kills)
+
+
+@pytest.mark.parametrize("when", When)
+def test_the_practice_cloud_knows_every_fault(when: When):
+    """Before: no effect. Inside and after: the call is carried out."""
+    faults = [from_json(Kill(Victim.JOB, effect, when).fault()) for effect in EFFECTS]
+    assert {(bool(f.delay_s), bool(f.late_s), f.reset) for f in faults} == {
+        {When.BEFORE: (True, False, True), When.INSIDE: (True, False, False), When.AFTER: (False, True, False)}[when]
+    }
+
+
+def test_a_kill_at_any_time_has_no_fault():
+    """It waits for no call."""
+    with pytest.raises(ValueError, match="needs no fault"):
+        Kill(Victim.ALL).fault()
+
+
+def test_the_sample_is_three_kills_in_the_order_of_a_setup():
+    """The app, something that needs it, a secret."""
+    for seed in range(20):
+        first, second, third = (kill.name for kill in sample(seed))
+        assert (first, second in {"service principal", "E2 or E4, the first", "E5 grant, the first"}, third) == (
+            "E1 app",
+            True,
+            "E3 secret",
+        )
+
+
+def test_the_same_tenant_is_right():
+    """No double, no orphan, no difference; a grant that an admin consent made unnecessary is none either."""
+    assert [judge.doubles(RIGHT, RIGHT), judge.orphans(RIGHT, RIGHT), judge.differences(RIGHT, RIGHT)] == [0, 0, []]
+    assert judge.differences(replace(RIGHT, made=Counter({"graph.create_application A": 1})), RIGHT) == []
+
+
+def test_what_is_wrong_is_counted_and_named():
+    """An app made twice, a mail sent twice, a secret too many, another rule, an app that is missing."""
+    found = Left(
+        {"rules": [], "dehydrated": False}, Counter({"graph.create_application A": 2}), Counter({"Webex Connect": 2}), 2, told=True
+    )
+    assert (judge.doubles(found, RIGHT), judge.orphans(found, RIGHT)) == (2, 1)
+    assert judge.differences(found, RIGHT) == ["rules: [] instead of ['r']"]
+    assert judge.differences(replace(RIGHT, made=Counter()), RIGHT) == ["missing: graph.create_application A"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "good"),
+    [
+        (1.0, Outcome(()), True),
+        (31.0, Outcome(()), False),
+        (None, Outcome(()), False),
+        (1.0, Outcome((), doubles=1), False),
+        (1.0, Outcome((), orphans=1), False),
+        (1.0, Outcome((), told=False), False),
+        (1.0, Outcome((), trouble="not seen"), False),
+    ],
+)
+def test_a_row_is_good_or_not(seconds: float | None, outcome: Outcome, good: bool):  # noqa: FBT001  a column of the table
+    """Every column counts."""
+    row = Row("E1 app")
+    row.add(seconds, outcome)
+    assert row.good is good
+
+
+def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture[str]):
+    """The slowest of all stands in the sum; a run's line is printed when it ends."""
+    score = Score(2, runs(1))
+    for kill, seconds in ((Kill(Victim.ALL, EFFECTS[0]), 2.0), (Kill(Victim.JOB, pause=1.0), 3.5)):
+        score.add(Outcome((Hit(kill, seconds),), seconds=9.0))
+    lines = table(score).splitlines()
+    assert (len(lines), lines[-1].split()) == (len(EFFECTS) + 3, ["2", "runs", "2", "2", "3.5", "0", "0", "0", "0"])
+    assert (score.next(), capsys.readouterr().out.count("right")) == (None, 2)

@@ -1,0 +1,74 @@
+"""A launcher that is killed without a word leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from practice.guard import Guard
+from practice.processes import Process, words
+
+ROOT = Path(__file__).parents[3]
+STUBBORN = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); time.sleep(600)"
+POLITE = "import time; time.sleep(600)"
+LAUNCHER = """
+import os, sys, time
+from pathlib import Path
+from practice.guard import Guard
+from practice.processes import Process, session, words
+guard, folder = Guard(), Path(sys.argv[1])
+kept = [Process(name, words(sys.executable, "-c", code), dict(os.environ), folder, folder / name, guard) for name, code in (("a", sys.argv[2]), ("b", sys.argv[3]))]
+for one in kept:
+    one.start()
+while len(found := [pid for one in kept for pid in session(one.running.pid)]) < 3:
+    time.sleep(0.02)
+print(*found, flush=True)
+time.sleep(600)
+"""
+LIMIT_S = 60.0
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _until(true: object, words: str) -> None:
+    assert callable(true)
+    deadline = time.monotonic() + LIMIT_S
+    while not true():
+        assert time.monotonic() < deadline, words
+        time.sleep(0.05)
+
+
+def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
+    """SIGKILL to the launcher ends what it started, with what that forked, even where SIGTERM is ignored."""
+    command = [sys.executable, "-c", LAUNCHER, str(tmp_path), STUBBORN, POLITE]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as launcher:  # noqa: S603  our own code
+        assert launcher.stdout is not None
+        pids = [int(word) for word in launcher.stdout.readline().split()]
+        assert (len(pids), [pid for pid in pids if not _runs(pid)]) == (3, [])
+        launcher.kill()
+    _until(lambda: not any(map(_runs, pids)), "still running")
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_what_was_stopped_is_forgotten(tmp_path: Path, *, stopped: bool):
+    """At a quiet end only what is still watched is ended: a number that was given back may be somebody else's."""
+    guard = Guard()
+    process = Process("one", words(sys.executable, "-c", POLITE), dict(os.environ), tmp_path, tmp_path / "one.log", guard)
+    process.start()
+    assert process.running is not None
+    if stopped:
+        guard.forget(process.running.pid)
+    guard.close()
+    assert process.alive is stopped
+    process.stop()

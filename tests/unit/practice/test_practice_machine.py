@@ -1,0 +1,129 @@
+"""What the practice page needs of a machine, and the ways to it: programs on a PATH of the test's own stand for the real ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from practice.page import chromium, packages
+from practice.page.machine import Machine, MissingError
+
+SAYS = '#!/bin/sh\necho "${0##*/} $*" >> "{log}"\n{then}\n'
+
+
+class Box:
+    """A machine with only the programs that a test puts there; each writes down how it was called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.programs, self.python, self.log = folder / "bin", folder / "venv" / "python", folder / "log"
+        self.checkout = folder / "checkout"
+        for made in (self.programs, self.python.parent, self.checkout / "node_modules"):
+            made.mkdir(parents=True)
+        (self.checkout / "package-lock.json").write_text("{}", "utf-8")
+
+    def put(self, path: Path, then: str = "exit 0") -> None:
+        """A program, and what it does when it is run."""
+        path.write_text(SAYS.replace("{log}", str(self.log)).replace("{then}", then), "utf-8")
+        path.chmod(0o755)
+
+    def machine(self, *, root: bool = True) -> Machine:
+        """The machine."""
+        return Machine(str(self.programs), self.python, root)
+
+    def said(self) -> list[str]:
+        """How programs were called, in order."""
+        return self.log.read_text("utf-8").splitlines() if self.log.exists() else []
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    """An empty machine."""
+    return Box(tmp_path)
+
+
+NPM = "npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel error"
+PIP = f"python -m pip --disable-pip-version-check install --quiet {packages.NODE}"
+
+
+def test_packages_come_once(box: Box):
+    """The machine's own npm installs what the lock file names; a second start calls nothing, until the lock file is another."""
+    box.put(box.programs / "node")
+    box.put(box.programs / "npm")
+    packages.ensure(box.machine(), box.checkout)
+    packages.ensure(Machine("", Path("/none"), root=False), box.checkout)
+    assert box.said() == [NPM]
+    (box.checkout / "package-lock.json").write_text('{"other": 1}', "utf-8")
+    packages.ensure(box.machine(), box.checkout)
+    assert box.said() == [NPM, NPM]
+
+
+@pytest.mark.parametrize("there", [(), ("npm",), ("node",)])
+def test_without_node_npm_comes_from_pypi(box: Box, there: tuple[str, ...]):
+    """Where node or npm is missing, pip brings both beside its Python, and that npm is used; the next checkout finds it there."""
+    for name in there:
+        box.put(box.programs / name, "exit 1")
+    made = box.python.parent / "npm"
+    box.put(box.python, f'/bin/cp "{box.python.parent}/kept" "{made}"')
+    box.put(box.python.parent / "kept")
+    packages.ensure(box.machine(), box.checkout)
+    (box.checkout / packages.STAMP).unlink()
+    packages.ensure(box.machine(), box.checkout)
+    assert box.said() == [PIP, NPM, NPM]
+
+
+def test_no_way_to_npm_is_said(box: Box):
+    """With neither Node.js nor a package index the words name both, and nothing counts as installed."""
+    box.put(box.python, "echo no route to the index >&2; exit 1")
+    with pytest.raises(MissingError, match=r"(?s)install Node.js 20 or newer.*no route to the index"):
+        packages.ensure(box.machine(), box.checkout)
+    assert not (box.checkout / packages.STAMP).exists()
+
+
+def test_npm_that_fails_is_tried_again_next_time(box: Box):
+    """What npm said is told, and the next start tries again."""
+    box.put(box.programs / "node")
+    box.put(box.programs / "npm", "echo network unreachable >&2; exit 1")
+    for _ in range(2):
+        with pytest.raises(MissingError, match="network unreachable"):
+            packages.ensure(box.machine(), box.checkout)
+    assert box.said() == [NPM, NPM]
+
+
+def test_chromium_of_the_machine_is_used(box: Box):
+    """One that is there is taken, whatever its name."""
+    box.put(box.programs / "google-chrome")
+    assert chromium.find(box.machine(root=False)) == str(box.programs / "google-chrome")
+    assert box.said() == []
+
+
+def test_root_installs_chromium(box: Box):
+    """Without one, root gets Debian's package."""
+    browser = box.programs / "chromium"
+    box.put(box.programs / "apt-get", f'[ "$1" = install ] && /bin/ln -s /bin/true "{browser}"; exit 0')
+    assert chromium.find(box.machine()) == str(browser)
+    assert box.said() == ["apt-get update -qq", "apt-get install -y -qq chromium fonts-inter"]
+
+
+@pytest.mark.parametrize(
+    ("apt", "root", "words"),
+    [
+        ("", True, "no apt-get to install it with"),
+        ("exit 0", False, "sudo apt-get install chromium fonts-inter"),
+        ("echo cannot resolve deb.debian.org >&2; exit 100", True, "it cannot be installed: .*cannot resolve deb.debian.org"),
+        ("exit 0", True, "chromium and fonts-inter did not bring it"),
+    ],
+)
+def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):  # noqa: FBT001  a parameter of the table
+    """Where it cannot be had, the reason is said, and what a person can do."""
+    if apt:
+        box.put(box.programs / "apt-get", apt)
+    with pytest.raises(MissingError, match=f"(?s)no Chromium on this machine.*{words}"):
+        chromium.find(box.machine(root=root))
+
+
+def test_this_machine_has_a_python():
+    """Programs are found by their names, the first that is there."""
+    folder = Path(sys.executable).parent
+    assert Machine(str(folder)).find("no-such-program", Path(sys.executable).name) == str(folder / Path(sys.executable).name)

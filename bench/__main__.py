@@ -7,15 +7,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import cost, firstcard, overlap, recovery, webhook
+from bench import checkup, cost, everything, firstcard, overlap, recovery, webhook
 from bench.table import machine, say
 
 BENCHES: dict[str, Callable[[], bool]] = {
     "webhook": lambda: webhook.main() == 0,
     "firstcard": firstcard.main,
     "overlap": overlap.main,
+    "check": checkup.main,
     "recovery": recovery.main,
     "cost": cost.main,
+    "everything": everything.main,
 }
 
 

@@ -50,10 +50,7 @@ def _again(story: Story, people: People) -> dict[str, Any]:
     people.control("POST", "calls/reset")
     before = people.change
     story.press(REQUESTER, story.card("that it is connected already", "setup_again"), "setup_again")
-    card = people.wait_for("the details again", lambda message: "intake" in str(message["card"]), after=before)
-    app = people.control("GET", "connect/app")
-    story.press(REQUESTER, card, "intake", {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"]})
-    card = people.wait_for("a sign-in card", lambda message: "ask_administrator" in str(message["card"]), after=card["change"])
+    card = people.wait_for("a sign-in card", lambda message: "ask_administrator" in str(message["card"]), after=before)
     story.open(ADMIN, card)
     people.wait_for(
         "the progress of the second run", lambda message: "mailbox_fields" in str(message) or "cancel" in str(message), after=card["change"]

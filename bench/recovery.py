@@ -11,7 +11,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from redis import Redis
 
@@ -19,7 +18,7 @@ from bench.table import table, verdict
 from jobs import codec
 from jobs.run import Event, Kind
 from practice.client import NotSeenError
-from practice.processes import session
+from practice.processes import grandchildren, parent
 from practice.stack import Stack
 from practice.stage import REQUESTER
 from practice.story import Story
@@ -65,8 +64,8 @@ def _kill_one(stack: Stack) -> None:
     supervisor = stack.processes["worker"].running
     if supervisor is None:
         raise RuntimeError("the worker does not run")
-    horses = [pid for pid in session(supervisor.pid) if _parent(_parent(pid)) == supervisor.pid]
-    for pid in [*{_parent(pid) for pid in horses}, *horses]:
+    horses = grandchildren(supervisor.pid)
+    for pid in [*{parent(pid) for pid in horses}, *horses]:
         os.kill(pid, signal.SIGKILL)
 
 
@@ -74,13 +73,6 @@ def _kill_all(stack: Stack) -> None:
     stack.kill("worker", signal.SIGKILL, whole=True)
     stack.processes["worker"].stop()
     stack.start("worker")
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int((Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
-    except (OSError, IndexError):
-        return 0
 
 
 def _happened(stack: Stack, kind: Kind) -> float:

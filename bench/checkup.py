@@ -1,0 +1,168 @@
+"""A signed-in /check beside its slowest single probe, with 200 ms a cloud call; and how soon the first finding shows, with none.
+
+A check is as long as its slowest probe where the probes overlap, and one round of token calls longer. A probe by itself takes its own
+calls (in the worker's log, by ``client-request-id``), one after the other, after those of what it needs; one that makes none over HTTP
+(SMTP, DNS) the time from the beginning of the check to its finding. The round of tokens is a look for the endpoint and a token. The
+baseline, in the same run, is every call one by one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from bench.calls import Call, Json, read
+from bench.chain import longest
+from bench.table import median, percentile, table, verdict
+from jobs import codec
+from jobs.model import Access, Profile
+from jobs.probes import checks_for
+from jobs.run import Event, Kind
+from practice.client import NotSeenError, People, links
+from practice.stack import Stack
+from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
+from practice.story import Story
+from practice.verdicts import catalogue, texts
+
+LATENCY_MS = 200
+RUNS, SAMPLES, WARM_UP = 3, 20, 3
+TARGET = 1.25
+FIRST_MS = 300.0
+SCENES = 11
+PATIENCE_S = 60.0
+TOKENS = ("/.well-known/openid-configuration", "/token")
+STEPS = checks_for(Profile.ARTICLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Seconds of one signed-in check: by the clock, of the slowest probe alone, of one round of tokens, of all calls; and who was slowest."""
+
+    wall: float
+    slowest: float
+    tokens: float
+    total: float
+    name: str
+
+    @property
+    def allowed(self) -> float:
+        """What it may take."""
+        return TARGET * self.slowest + self.tokens
+
+
+class Checkup:
+    """One stack, with a channel that is set up."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self._seen = stack, list[tuple[float, Json]]()
+        self.people: People = stack.people(lambda message: self._seen.append((time.time(), message)))
+        for _, play in Story(self.people, lambda _: None).scenes()[:SCENES]:
+            play()
+
+    def signed_in(self) -> Checked:
+        """Ask, sign in, and wait until everything was looked at."""
+        self.people.control("PUT", "settings", {"latency_ms": LATENCY_MS})
+        card = self._until(self._ask(), lambda message: bool(links(message)))
+        self.people.control("POST", "calls/reset")
+        self.people.open_link(ADMIN, links(card)[0])
+        self._until(card["parentId"], lambda message: str(catalogue()["access"]["admin"]) in texts(message["card"]))
+        self._until(card["parentId"], lambda message: "ooking" not in texts(message["card"]))
+        return checked(self._events(), read(self.people.control("GET", "calls")["items"], self._stack.folder / "worker.log"))
+
+    def first_finding(self) -> tuple[float, float]:
+        """Milliseconds from the webhook to the card with the first look: when it reached Webex, and when a person had it."""
+        self.people.control("PUT", "settings", {"latency_ms": 0})
+        self.people.control("POST", "calls/reset")
+        self._seen.clear()
+        thread = self._ask()
+        self._until(thread, lambda message: "check" in str(message["card"]) and "ooking" not in texts(message["card"]))
+        calls = read(self.people.control("GET", "calls")["items"])
+        sent = next(call for call in calls if call.method == "NOTIFY").start
+        seen = next(at for at, message in self._seen if message["parentId"] == thread and message["card"] and _finds(message["card"]))
+        cards = [call.start for call in calls if call.method in {"POST", "PUT"} and "/messages" in call.path and call.start < seen]
+        return (max(cards) - sent) * 1000, (seen - sent) * 1000
+
+    def _ask(self) -> str:
+        self.people.look()
+        return str(self.people.say(REQUESTER, f"/check {MAILBOX}", SPACE)["id"])
+
+    def _until(self, thread: str, wanted: Any) -> Json:
+        return self.people.wait_for(
+            "the check", lambda each: each["parentId"] == thread and bool(each["card"]) and wanted(each), PATIENCE_S
+        )
+
+    def _events(self) -> list[Event]:
+        """The newest check's."""
+        redis: Any = Redis(port=self._stack.ports.redis)
+        run = redis.get(f"channel:{MAILBOX}:check").decode()
+        return [codec.load(raw, Event) for raw in redis.lrange(f"run:{run}:events", 0, -1)]
+
+
+def checked(events: Iterable[Event], calls: list[Call]) -> Checked:
+    """From the sign-in on: by the clock, and by the calls of each probe alone."""
+    events = list(events)
+    began = next(event.at.timestamp() for event in events if event.kind is Kind.SIGNED_IN)
+    ended = next(event.at.timestamp() for event in reversed(events) if event.kind is Kind.CHECKED)
+    found = {event.step: event.at.timestamp() - began for event in events if event.kind is Kind.FOUND and event.at.timestamp() > began}
+    work = [call for call in calls if began - 0.005 <= call.start < ended and call.method != "NOTIFY" and "/webex/" not in call.path]
+    alone = {step: _alone([call for call in work if step in call.steps and not call.path.endswith(TOKENS)]) for step in found}
+    alone = {step: seconds or (found[step] if STEPS[step].access is Access.NONE else 0.0) for step, seconds in alone.items()}
+    alone = {step: _with_needs(step, alone) for step in alone}
+    name = max(alone, key=lambda step: alone[step])
+    return Checked(ended - began, alone[name], _tokens(work), sum(call.seconds for call in work), name)
+
+
+def _with_needs(step: str, alone: dict[str, float]) -> float:
+    """A probe after the slowest of what it needs."""
+    return alone[step] + max((_with_needs(need, alone) for need in STEPS[step].needs if need in alone), default=0.0)
+
+
+def _alone(calls: list[Call]) -> float:
+    """The longest chain of the calls of one probe, each begun when the one before it had answered."""
+    chains = (longest(calls[: number + 1], lambda *_: True) for number in range(len(calls)))
+    return max((sum(call.seconds for call in chain) for chain in chains), default=0.0)
+
+
+def _tokens(calls: list[Call]) -> float:
+    """One look for the endpoint and one token."""
+    return sum(max((call.seconds for call in calls if call.path.endswith(kind)), default=0.0) for kind in TOKENS)
+
+
+def _finds(card: Json) -> bool:
+    """Whether it shows more than that it is looking, and more than what was left out."""
+    told = texts(card)
+    return str(catalogue()["access"]["none"]) in told or "ooking" not in told
+
+
+def main() -> bool:
+    """Three signed-in checks and twenty first findings; whether both targets are met."""
+    with Stack(env={"LOG_LEVEL": "DEBUG"}, practice={"replication_s": "0", "customization_s": "0", "trace_delay_s": "0"}) as stack:
+        checkup = Checkup(stack)
+        try:
+            runs = [checkup.signed_in() for _ in range(RUNS)]
+            firsts = [checkup.first_finding() for _ in range(SAMPLES + WARM_UP)][WARM_UP:]
+        except NotSeenError as error:
+            return verdict(str(error), good=False)
+        finally:
+            checkup.people.close()
+    return _print(runs, firsts)
+
+
+def _print(runs: list[Checked], firsts: list[tuple[float, float]]) -> bool:
+    head = ("run", "wall s", "slowest probe alone s", "which", "tokens s", "allowed s", "one by one s", "faster by")
+    rows = [(n, r.wall, r.slowest, r.name, r.tokens, r.allowed, r.total, r.total / r.wall) for n, r in enumerate(runs, 1)]
+    table(f"Signed-in check, {LATENCY_MS} ms a cloud call; the baseline is the same calls one by one", head, rows)
+    wall, allowed = median([run.wall for run in runs]), median([run.allowed for run in runs])
+    overlaps = verdict(f"wall {wall:.2f} s, at most {TARGET} x the slowest probe + one round of tokens = {allowed:.2f} s", wall <= allowed)
+    reached, seen = zip(*firsts, strict=True)
+    shares = [
+        (name, *(round(percentile(values, share)) for share in (0.5, 0.95, 1)))
+        for name, values in (("reached Webex", reached), ("seen", seen))
+    ]
+    table("First finding, ms after the webhook was sent", ("when", "p50", "p95", "max"), shares)
+    middle = percentile(reached, 0.5)
+    return verdict(f"first finding p50 {middle:.0f} ms, at most {FIRST_MS:.0f}", middle <= FIRST_MS) and overlaps

@@ -1,0 +1,49 @@
+"""Many channels that work, and the bot's memory of having set them up: what a look at all of them needs, without hundreds of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+
+from jobs import app_access, codec
+from jobs.app_access import AppAccess
+from jobs.clock import now
+from jobs.microsoft.registration import unique_name
+from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
+from jobs.model import Channel, Profile
+from jobs.store import Record
+from practice.client import People
+from practice.stack import Stack
+from practice.stage import REQUESTER
+
+FORWARD = "x1@mail.webexconnect.example"
+CALLBACK = "https://uk.webexconnect.example/callback"
+
+
+def fill(stack: Stack, people: People, room: str, boxes: Sequence[str], *, bot_reads: bool = True) -> dict[str, str]:
+    """The channels in the space ``room``, each domain a tenant of its own; with ``bot_reads`` every tenant lets the bot read by itself.
+
+    Returns the tenants' ids by their domains.
+    """
+    wanted: dict[str, dict[str, str]] = {}
+    for box in boxes:
+        wanted.setdefault(box.partition("@")[2], {})[box] = unique_name(box)
+    uris = [CALLBACK, f"{stack.public_url}/microsoft/callback"]
+    body = {"tenants": wanted, "redirect_uris": uris, "forwarding_address": FORWARD, "bot_reads": bot_reads}
+    made = people.control("POST", "crowd", body)
+    with Redis(port=stack.ports.redis) as redis:
+        for tenant in made.values():
+            _remember(redis, tenant, bot_reads=bot_reads)
+        redis.sadd(f"space:{room}:channels", *boxes)
+    return {domain: str(tenant["id"]) for domain, tenant in made.items()}
+
+
+def _remember(redis: Redis, tenant: dict[str, Any], *, bot_reads: bool) -> None:
+    if bot_reads:
+        app_access.remember(redis, AppAccess(tenant["id"], now(), REQUESTER, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)))
+    for box, ids in tenant["channels"].items():
+        channel = Channel(box, CALLBACK, FORWARD, profile=Profile.LEAST, tenant_id=tenant["id"])
+        redis.set(f"channel:{box}", codec.dump(Record("SEEDED", now(), channel)))
+        redis.sadd("secrets:handed-over", ids["key_id"])

@@ -1,0 +1,140 @@
+"""/check all: calls, seconds and 429s of 50 channels in 5 tenants, 250 in 10 and 500 in 20, through the real processes.
+
+The practice cloud keeps Graph's limits for reports (5 in 10 s), conditional access (1 a second) and message traces (100 in 5 min).
+The baseline is the same number of single checks, which would read everything of a tenant once a channel.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from bench.crowd import fill
+from bench.table import table, verdict
+from jobs.rounds import mailboxes
+from jobs.run import Run
+from jobs.store import Store
+from practice.client import NotSeenError, People
+from practice.stack import Stack
+from practice.stage import REQUESTER
+
+SIZES = ((50, 5), (250, 10), (500, 20))
+LONGEST_S = 600.0
+POLL_S = 0.5
+TOO_MANY = 429
+ONCE = (
+    "Get-HostedOutboundSpamFilterPolicy",
+    "Get-HostedOutboundSpamFilterRule",
+    "Get-OrganizationConfig",
+    "Get-RemoteDomain",
+    "Get-TransportConfig",
+    "Get-TransportRule",
+    "/organization",
+    "/policies/authorizationPolicy",
+    "/policies/defaultAppManagementPolicy",
+    "/policies/identitySecurityDefaultsEnforcementPolicy",
+    "/identity/conditionalAccess/policies",
+)
+"""What a tenant has once: to be read once in a round, however many channels there are."""
+SETTINGS = {"limits": "1", "replication_s": "0", "trace_delay_s": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One round: how large, how long, what it asked, and what came of it."""
+
+    channels: int
+    tenants: int
+    seconds: float
+    calls: Counter[str]
+    refused: int
+    states: Counter[str]
+
+    @property
+    def each(self) -> float:
+        """Calls to Microsoft a channel."""
+        return sum(self.calls.values()) / self.channels
+
+    @property
+    def once(self) -> dict[str, float]:
+        """How often each of what a tenant has once was read, a tenant."""
+        return {name: self.calls[name] / self.tenants for name in ONCE}
+
+
+def main() -> bool:
+    """All sizes on one stack; whether nothing of a tenant was read twice, nothing was refused, and growth is no faster than the channels."""
+    with Stack(practice=SETTINGS) as stack:
+        people = stack.people()
+        try:
+            found = [_measure(stack, people, channels, tenants) for channels, tenants in SIZES]
+        finally:
+            people.close()
+    return _print(found)
+
+
+def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measured:
+    name = f"Round of {channels}"
+    room = str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
+    with Redis(port=stack.ports.redis) as redis:
+        fill(stack, people, room, [f"box{number}@t{number % tenants}-of-{channels}.example" for number in range(channels)])
+        people.control("POST", "calls/reset")
+        began = time.monotonic()
+        people.say(REQUESTER, "/check all", name)
+        run = _ended(Store(redis), redis, room)
+        seconds = time.monotonic() - began
+    items = people.control("GET", "calls")["items"]
+    states = Counter(str(finding.state) for finding in run.findings.values())
+    return Measured(channels, tenants, seconds, Counter(_names(items)), sum(item["status"] == TOO_MANY for item in items), states)
+
+
+def _ended(store: Store, redis: Redis, room: str) -> Run:
+    """The space's round, when every channel has its verdict."""
+    until = time.monotonic() + LONGEST_S
+    while time.monotonic() < until:
+        raw = redis.get(f"space:{room}:round")
+        run = store.load(raw.decode()) if isinstance(raw, bytes) else None
+        if run is not None and run.checked and len(run.findings) == len(mailboxes(run)):
+            return run
+        time.sleep(POLL_S)
+    raise NotSeenError(f"the end of the round within {LONGEST_S:.0f} s", None)
+
+
+def _names(items: list[dict[str, Any]]) -> Iterator[str]:
+    """What was asked of Microsoft: a cmdlet, a path of Graph, or Entra."""
+    for item in items:
+        path = str(item["path"])
+        if path.startswith("/adminapi/"):
+            yield str(item["cmdlet"])
+        elif path.startswith("/graph/v1.0"):
+            yield path.removeprefix("/graph/v1.0")
+        elif "/oauth2/" in path or "/.well-known/" in path:
+            yield "Entra"
+
+
+def _print(found: list[Measured]) -> bool:
+    head = ("channels", "tenants", "s", "s a channel", "calls", "calls a channel", "429", "verdicts")
+    rows = [
+        (m.channels, m.tenants, m.seconds, m.seconds / m.channels, sum(m.calls.values()), m.each, m.refused, dict(m.states)) for m in found
+    ]
+    table("/check all, every tenant lets the bot read by itself", head, rows)
+    table("Reads of what a tenant has once, a tenant", ("read", *(f"{m.channels}/{m.tenants}" for m in found)), _reads(found))
+    first, last = found[0], found[-1]
+    twice = sorted({name for m in found for name, count in m.once.items() if count > 1})
+    growth = last.seconds / first.seconds / (last.channels / first.channels)
+    return all(
+        [  # every line is printed
+            verdict(f"read once a tenant: {', '.join(twice) or 'all of it'}", not twice),
+            verdict(f"{sum(m.refused for m in found)} answers were 429", not any(m.refused for m in found)),
+            verdict(f"calls a channel: {first.each:.1f} at {first.channels}, {last.each:.1f} at {last.channels}", last.each <= first.each),
+            verdict(f"time grows {growth:.2f} times as fast as the number of channels", growth <= 1),
+        ]
+    )
+
+
+def _reads(found: list[Measured]) -> list[tuple[object, ...]]:
+    return [(name, *(m.once[name] for m in found)) for name in ONCE]

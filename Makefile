@@ -9,7 +9,7 @@ CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_B
 	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
 COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice test lint unit check diagnose bench practice-serve docs lock clean
+.PHONY: help install demo practice test lint unit check diagnose chaos bench practice-serve audit docs lock clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -18,10 +18,12 @@ help:
 	@echo "make lint            ruff and mypy alone"
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about eight minutes)"
+	@echo "make chaos           kill workers 200 times at every side effect of a setup (about twenty minutes)"
 	@echo "make bench           how fast webhooks are answered, and how well the work overlaps"
 	@echo "make practice-serve  run the practice cloud alone, to point a bot at"
 	@echo "make docs            write docs/permissions.md anew from the steps"
 	@echo "make lock            write requirements*.txt anew (needs uv)"
+	@echo "make audit           ask for known holes in the pinned packages (needs the network)"
 	@echo "make install         only make .venv"
 	@echo "make clean           remove .venv, caches and coverage data"
 
@@ -56,6 +58,9 @@ unit: $(STAMP)
 diagnose: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice diagnose
 
+chaos: $(STAMP)
+	@$(CLEAN) $(RUN) -m practice chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
 bench: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench
 
@@ -70,6 +75,10 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock:
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --extra dev --output-file requirements-dev.txt
+
+audit: $(STAMP)
+	@test -x .venv/audit/bin/pip-audit || { $(RUN) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit; }
+	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov .coverage .coverage.*

@@ -40,8 +40,8 @@ def policy(tenant: Tenant, owner: User) -> Json:
 
 def _matches(tenant: Tenant, owner: User, rule: Json) -> bool:
     tests = {"From": _is, "FromMemberOf": _member, "SenderDomainIs": _domain}
-    wanted = [(test, rule[name]) for name, test in tests.items() if rule[name]]
-    excepted = [(test, rule[f"ExceptIf{name}"]) for name, test in tests.items() if rule[f"ExceptIf{name}"]]
+    wanted = [(test, rule[name]) for name, test in tests.items() if rule.get(name)]
+    excepted = [(test, rule[f"ExceptIf{name}"]) for name, test in tests.items() if rule.get(f"ExceptIf{name}")]
     if any(any(test(tenant, owner, value) for value in values) for test, values in excepted):
         return False
     return bool(wanted) and all(any(test(tenant, owner, value) for value in values) for test, values in wanted)

@@ -152,7 +152,7 @@ class Engine:
             self._saw(step, step.skipped(Words("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
         else:
             access = access_to(step, allowed)
-            self._saw(step, replace(await self._seen(step, access), access=access))
+            self._saw(step, replace(step.weighed(await self._seen(step, access)), access=access))
 
     async def _seen(self, step: Step, access: Access | None) -> Finding:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -68,8 +68,9 @@ class Step(ABC):
     step in whose line of the progress card this one is shown.
 
     For ``/check``: ``checked`` says that it is looked at there, ``access`` what that takes, ``station`` where on its way the mail
-    stops if it does not hold; one that is not ``essential`` only warns. ``because`` are facts that may explain it, ``explains`` the
-    cause codes that it brings about elsewhere, and a failure from before something in ``healed_by`` went well is history.
+    stops if it does not hold; one that is not ``essential`` only warns, and so do the cause codes in ``harmless``, with which mail
+    flows all the same (:meth:`weighed`). ``because`` are facts that may explain it, ``explains`` the cause codes that it brings about
+    elsewhere, and a failure from before something in ``healed_by`` went well is history.
     """
 
     name: ClassVar[str]
@@ -87,6 +88,7 @@ class Step(ABC):
     line: ClassVar[str] = ""
     checked: ClassVar[bool] = False
     essential: ClassVar[bool] = True
+    harmless: ClassVar[frozenset[str]] = frozenset()
     access: ClassVar[Access] = Access.ADMIN
     station: ClassVar[Station] = Station.ANSWER
     because: ClassVar[tuple[str, ...]] = ()
@@ -153,6 +155,11 @@ class Step(ABC):
     def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
         """What an error of :meth:`apply` means where this step knows better than the engine."""
         return None
+
+    def weighed(self, finding: Finding) -> Finding:
+        """What a check makes of it: what is not as it was asked for but does not stop mail is a warning. A setup and a fix mend it."""
+        flows = not self.essential or finding.cause in self.harmless
+        return replace(finding, state=State.WARNING) if flows and finding.state is State.WRONG else finding
 
     def change(self, before: Words, after: Words, scope: Scope, command: str) -> Change:
         """One reversible line of the plan about this step's object."""

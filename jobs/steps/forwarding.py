@@ -17,6 +17,7 @@ class Forwarding(Step):
     row = "M3"
     group = "microsoft"
     checked = True
+    harmless = frozenset({"copy_differs"})
     station = Station.FORWARD
     needs = ("mailbox_user", "addresses")
     reads = ("View-Only Recipients",)

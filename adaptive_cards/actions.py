@@ -12,13 +12,16 @@ ACTIONS_MOST = 5
 ADDRESS_MOST = 254
 
 
-def submit(title: str, do: str, *, main: bool = False, **data: str) -> Element:
-    """A button that sends ``data`` with its verb; ``main`` is the card's one green button."""
-    return press(title, {"do": do, **data}, main=main)
+def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **data: str) -> Element:
+    """A button that sends ``data`` with its verb; ``main`` is the card's one green button.
+
+    One that ``reads`` the card's inputs cannot be pressed before they are filled in; any other can (:func:`adaptive_cards.card.finished`).
+    """
+    return press(title, {"do": do, **data}, main=main) | ({"associatedInputs": "auto"} if reads else {})
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
-    """A button that sends ``data`` as it is."""
+    """A button that sends ``data`` as it is, and reads no input."""
     return {"type": "Action.Submit", "title": plain(title), **({"style": "positive"} if main else {}), "data": data}
 
 
@@ -60,7 +63,7 @@ def ask_someone(title: str, do: str, run: str, *, hint: str = "") -> Element:
     told = [own(hint, size="Small", isSubtle=True)] if hint else []
     field = text_input("administrator", "field.administrator", style="email", error="field.administrator_error")
     field["placeholder"] = text("field.administrator_example")
-    return show_card(title, [*told, field], submit(text("button.send_direct"), do, run=run))
+    return show_card(title, [*told, field], submit(text("button.send_direct"), do, reads=True, run=run))
 
 
 def fit_title(key: str, value: str) -> str:

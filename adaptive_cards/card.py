@@ -28,10 +28,15 @@ class Card:
 
 
 def finished(kicker: Element, band: Band, body: Sequence[Element], actions: Sequence[Element] = (), *, told: int = 1) -> Card:
-    """The four parts put together, no template left in it, and below 15 kB as sent. ``told`` lines of the band go into the fallback."""
+    """The four parts put together, no template left in it, and below 15 kB as sent. ``told`` lines of the band go into the fallback.
+
+    Beside an input, a button that does not read it says so: else a client lets nobody press Cancel while a required field is empty.
+    """
     content: Element = {"$schema": SCHEMA, "type": "AdaptiveCard", "version": VERSION, "body": [kicker, band.element, *body]}
     if actions:
         content["actions"] = list(actions)
+    if _has_input(content):
+        content = _unbound(content)
     return Card(fit(_mapped(content, _inert)), _fallback(band, told))
 
 
@@ -47,6 +52,22 @@ def fit(content: Element) -> Element:
             break
         content = _mapped(content, partial(_shorter, most))
     return content
+
+
+def _has_input(node: Any) -> bool:
+    if isinstance(node, dict):
+        return str(node.get("type")).startswith("Input.") or any(map(_has_input, node.values()))
+    return isinstance(node, list) and any(map(_has_input, node))
+
+
+def _unbound(node: Any) -> Any:
+    """The card whose buttons are bound to no input, but for those that say that they read them."""
+    if isinstance(node, list):
+        return [_unbound(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {name: _unbound(value) for name, value in node.items()}
+    return {"associatedInputs": "none", **inner} if node.get("type") == "Action.Submit" else inner
 
 
 def _fallback(band: Band, told: int) -> str:

@@ -37,11 +37,11 @@ class IntakeView:
 
 @dataclass(frozen=True, slots=True)
 class TypedWrongView:
-    """A command's argument that cannot be read: what was typed, why not, and the nearest good value if there is one."""
+    """A command's address that cannot be read: which command (no slash), what was typed, why not, the nearest good value or nothing."""
 
-    typed: str
-    why: Words
+    command: str
     value: str
+    why: Words
     meant: str
     at: datetime
 

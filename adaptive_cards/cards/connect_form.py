@@ -106,4 +106,4 @@ def _said(view: ConnectFormView) -> list[Element]:
 def _error(view: ConnectFormView) -> Element:
     field: Element = {"type": "Input.Text", "id": "error_text", "label": text("field.error_text"), "isMultiline": True}
     field |= {"maxLength": _ERROR_MOST, "placeholder": text("field.error_text_example")}
-    return show_card(text("button.see_error"), [field], submit(text("button.explain"), "explain", run=view.header.run))
+    return show_card(text("button.see_error"), [field], submit(text("button.explain"), "explain", reads=True, run=view.header.run))

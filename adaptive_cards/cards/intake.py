@@ -21,7 +21,7 @@ _PROFILES = ("article", "least")
 def intake(view: IntakeView) -> Card:
     """Ask for the Call Back URL, the forwarding address and three choices; a field in error stands in a red box with its value kept."""
     run_id = view.header.run
-    actions = [submit(text("button.continue"), "intake", main=True, run=run_id), cancel(run_id)]
+    actions = [submit(text("button.continue"), "intake", main=True, reads=True, run=run_id), cancel(run_id)]
     body = [*_mailbox(view), *_from_connect(view), *_choices(view), small_print(Words("intake.nothing_yet"))]
     return finished(kicker(view.header), _band(view), body, actions)
 

@@ -89,4 +89,4 @@ def _first(lines: tuple[str, ...]) -> list[tuple[bool, str]]:
 def _skip(view: RehearsalView) -> Element:
     field: Element = {"type": "Input.Text", "id": "skip_reason", "label": text("field.skip_reason"), "maxLength": _REASON_MOST}
     field |= {"isRequired": True, "errorMessage": text("field.skip_reason_error"), "placeholder": text("field.skip_reason_example")}
-    return show_card(text("button.skip"), [field], submit(text("button.skip_rehearsal"), "skip_rehearsal", run=view.header.run))
+    return show_card(text("button.skip"), [field], submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=view.header.run))

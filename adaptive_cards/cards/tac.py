@@ -22,7 +22,7 @@ def tac(view: TacView) -> Card:
     """The guide to the debug console, then three fields and one button."""
     band = persons_turn(Words("tac.title"), turn_line(Turn.REQUESTER, Words("tac.turn"), direct=view.direct))
     body = [*_guide(view), small_print(Words("tac.whole")), section("tac.inputs"), *_fields()]
-    make = submit(text("tac.make"), "tac", main=True, channel=view.mailbox)
+    make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
     return finished(_kicker(view), band, body, [make])
 
 

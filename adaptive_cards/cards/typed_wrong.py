@@ -16,16 +16,18 @@ from jobs.model import Turn, Words
 
 
 def typed_wrong(view: TypedWrongView) -> Card:
-    """Nothing was started; one press takes the address that was meant, the field takes any other."""
+    """Nothing was started; one press runs the command with the address that was meant, the field takes any other."""
     band = persons_turn(Words("typed.title"), turn_line(Turn.REQUESTER, Words("typed.turn")))
     body = [
-        _line("typed.typed", rich(run(view.typed, **MONO)), "Medium"),
+        _line("typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"),
         _line("typed.why", said(view.why), "Small"),
         container("attention", _field(view), columns(glyph(marks.WRONG), column("stretch", _meant(view), spacing="None"), spacing="Small")),
     ]
     if view.meant:
-        body.append(buttons(submit(fit_title("button.use", view.meant), "setup", main=True, mailbox_meant=view.meant)))
-    actions = [submit(text("button.continue_field"), "setup", main=not view.meant), submit(text("button.help"), "help")]
+        meant = submit(fit_title("button.use", view.meant), "typed", main=True, command=view.command, mailbox_meant=view.meant)
+        body.append(buttons(meant))
+    field = submit(text("button.continue_field"), "typed", main=not view.meant, reads=True, command=view.command)
+    actions = [field, submit(text("button.help"), "help")]
     return finished(kicker_of(Words("typed.kicker"), day_clock(view.at)), band, body, actions)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from adaptive_cards import Card, intake
 from adaptive_cards.views import Header, IntakeView
 from bot.answers.guard import go_on, on_run
-from bot.commands import cancel, help, setup_email, status  # noqa: A004  the module is named after its command
+from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  the module is named after its command
 from bot.talk import Talk
 from bot.webex import WebexError
 from jobs.clock import now
@@ -22,6 +22,15 @@ FIELDS = ("mailbox", "callback_url", "forwarding_address", "lifetime", "keep_cop
 def setup(talk: Talk, inputs: dict[str, str]) -> None:
     """As if ``/setup-email`` had been typed, with the address of the button or of the field."""
     setup_email.run(talk, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
+
+
+def typed(talk: Talk, inputs: dict[str, str]) -> None:
+    """As if the command had been typed again, with the address of the button or of the field; the command itself says who may."""
+    command = commands().get(inputs.get("command", ""))
+    if command is None or not command.argument:  # no card of ours sends that
+        talk.refuse(Words("refused.old"), title="refused.nothing")
+        return
+    command.run(talk, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
 
 
 def setup_again(talk: Talk, inputs: dict[str, str]) -> None:
@@ -86,6 +95,7 @@ def _instead(talk: Talk, card: Card) -> None:
 
 ANSWERS = {
     "setup": setup,
+    "typed": typed,
     "setup_again": setup_again,
     "setup_change": setup_change,
     "intake": details,

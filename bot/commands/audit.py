@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from adaptive_cards import audit, typed_wrong
+from adaptive_cards import audit
 from adaptive_cards.texts import has, text
-from adaptive_cards.views import AuditLine, AuditView, NoticeView, TypedWrongView
+from adaptive_cards.views import AuditLine, AuditView, NoticeView
 from bot.commands import Command
 from bot.talk import Talk
 from bot.trail import may_see, of_mailbox, visible
+from bot.typed import mailbox_of
 from jobs.audit import Fact, canonical, read
 from jobs.audit_facts import About, fact
 from jobs.clock import now
-from jobs.details import TypedWrongError, read_address
 from jobs.model import Words
 from jobs.redact import GONE
 
@@ -29,10 +29,8 @@ def run(talk: Talk, argument: str) -> None:
     if not may_see(talk):
         talk.refuse(Words("audit.not_yours"))
         return
-    try:
-        mailbox = read_address(argument) if argument else ""
-    except TypedWrongError as wrong:
-        talk.say(typed_wrong(TypedWrongView(f"/audit {argument}", wrong.why, argument, wrong.meant, now())))
+    mailbox = mailbox_of(talk, "audit", argument) if argument else ""
+    if argument and not mailbox:
         return
     found = visible(talk, [read(line) for line in talk.desk.store.audit.entries()])
     mine = of_mailbox(mailbox, found) if mailbox else found

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from adaptive_cards import channels, typed_wrong
-from adaptive_cards.views import ChannelLine, ChannelsView, NoticeView, TypedWrongView
+from adaptive_cards import channels
+from adaptive_cards.views import ChannelLine, ChannelsView, NoticeView
 from bot import board
 from bot.commands import Command
 from bot.faces.rounds import line_of
 from bot.talk import Talk
+from bot.typed import mailbox_of
 from jobs import check
 from jobs.clock import now
-from jobs.details import TypedWrongError, read_address
 from jobs.model import Channel, Words
 
 ROUND_S = 3600
@@ -31,10 +31,8 @@ def run(talk: Talk, argument: str) -> None:
 
 def one(talk: Talk, argument: str) -> None:
     """Check one channel."""
-    try:
-        mailbox = read_address(argument)
-    except TypedWrongError as wrong:
-        talk.say(typed_wrong(TypedWrongView(f"/check {argument}", wrong.why, argument, wrong.meant, now())))
+    mailbox = mailbox_of(talk, "check", argument)
+    if not mailbox:
         return
     if mailbox not in known(talk):
         title = Words("notice.unknown_channel_title", {"mailbox": mailbox})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from adaptive_cards import typed_wrong
-from adaptive_cards.views import NoticeView, TypedWrongView
+from adaptive_cards.views import NoticeView
 from bot.commands import Command, check
 from bot.commands.setup_email import begin_known
 from bot.talk import Talk
+from bot.typed import mailbox_of
 from jobs.clock import now
-from jobs.details import TypedWrongError, read_address
 from jobs.model import Words
 
 
@@ -22,15 +21,6 @@ def run(talk: Talk, argument: str) -> None:
         unknown(talk, mailbox)
         return
     begin_known(talk, record.channel, "fix")
-
-
-def mailbox_of(talk: Talk, command: str, argument: str) -> str:
-    """The address that was typed after a command; where it cannot be read, that is said, and there is none."""
-    try:
-        return read_address(argument)
-    except TypedWrongError as wrong:
-        talk.say(typed_wrong(TypedWrongView(f"/{command} {argument}", wrong.why, argument, wrong.meant, now())))
-        return ""
 
 
 def unknown(talk: Talk, mailbox: str) -> None:

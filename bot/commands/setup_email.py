@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from adaptive_cards import intake, typed_wrong
-from adaptive_cards.views import Header, IntakeView, NoticeView, TypedWrongView
+from adaptive_cards import intake
+from adaptive_cards.views import Header, IntakeView, NoticeView
 from bot.commands import Command, check
 from bot.talk import Talk
 from bot.turns import whose
+from bot.typed import mailbox_of
 from jobs.clock import now
-from jobs.details import TypedWrongError, read_address
 from jobs.model import Channel, Words
 from jobs.run import Event, Kind, Run
 from jobs.store import AlreadyRunningError, Record
@@ -19,12 +19,9 @@ def run(talk: Talk, argument: str) -> None:
     if not argument:
         begin(talk, "")
         return
-    try:
-        mailbox = read_address(argument)
-    except TypedWrongError as wrong:
-        talk.say(typed_wrong(TypedWrongView(f"/setup-email {argument}", wrong.why, argument, wrong.meant, now())))
-        return
-    setup(talk, mailbox)
+    mailbox = mailbox_of(talk, "setup-email", argument)
+    if mailbox:
+        setup(talk, mailbox)
 
 
 def setup(talk: Talk, mailbox: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adaptive_cards import tac, typed_wrong
-from adaptive_cards.views import NoticeView, TacView, TypedWrongView
+from adaptive_cards import tac
+from adaptive_cards.views import NoticeView, TacView
 from bot.commands import Command, check
 from bot.talk import Talk
+from bot.typed import mailbox_of
 from jobs import codec
 from jobs.clock import now
-from jobs.details import TypedWrongError, read_address
 from jobs.model import Words
 
 KEPT_S = 3600
@@ -27,10 +27,8 @@ class Case:
 
 def run(talk: Talk, argument: str) -> None:
     """Show the guide to the debug console, and wait for its answers in this thread; a channel unknown here is not spoken of."""
-    try:
-        mailbox = read_address(argument)
-    except TypedWrongError as wrong:
-        talk.say(typed_wrong(TypedWrongView(f"/tac {argument}", wrong.why, argument, wrong.meant, now())))
+    mailbox = mailbox_of(talk, "tac", argument)
+    if not mailbox:
         return
     if mailbox not in check.known(talk):
         title = Words("notice.unknown_channel_title", {"mailbox": mailbox})

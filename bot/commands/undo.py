@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from adaptive_cards.views import NoticeView
 from bot.commands import Command, check
-from bot.commands.fix import mailbox_of, unknown
+from bot.commands.fix import unknown
 from bot.commands.setup_email import begin_known
 from bot.talk import Talk
+from bot.typed import mailbox_of
 from jobs.clock import now
 from jobs.model import Channel, Words
 from jobs.run import Event, Kind, Run

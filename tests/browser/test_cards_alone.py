@@ -36,6 +36,15 @@ DRAW = """([card, theme, width]) => {
   return { out, empty: !box.textContent.trim(), height: edge.height };
 }"""
 
+PRESSED = """([card, title]) => {
+  const sent = [];
+  const box = window.drawn(card, "light", ({ data, inputs }) => sent.push({ data, inputs }));
+  document.querySelector("main").replaceChildren(box);
+  for (const field of box.querySelectorAll("input")) { field.value = ""; field.dispatchEvent(new Event("input")); }
+  [...box.querySelectorAll("button")].find((each) => each.textContent === title).click();
+  return sent;
+}"""
+
 
 def _cards() -> dict[str, Any]:
     found: dict[str, Any] = {}
@@ -98,6 +107,20 @@ def test_a_card_that_is_too_wide_is_found(blank: Any):
         "body": [{"type": "ColumnSet", "columns": [{"type": "Column", "width": "900px", "items": [wide]}]}],
     }
     assert blank.evaluate(DRAW, [card, "light", 390])["out"] != []
+
+
+@pytest.mark.parametrize(
+    ("card", "title", "sent"),
+    [
+        ("intake", "Cancel", [{"do": "cancel", "run": "7Q4K"}]),
+        ("intake", "Continue", []),
+        ("typed-wrong", "Help", [{"do": "help"}]),
+        ("typed-wrong", "Use support@contoso.com", [{"do": "typed", "command": "setup-email", "mailbox_meant": "support@contoso.com"}]),
+    ],
+)
+def test_only_what_reads_a_field_waits_for_it(blank: Any, card: str, title: str, sent: list[dict[str, str]]):
+    """With every field empty, the official renderer lets Cancel, Help and Use be pressed, with their data alone, and not Continue."""
+    assert blank.evaluate(PRESSED, [CARDS[card], title]) == [{"data": data, "inputs": {}} for data in sent]
 
 
 def test_the_page_draws_no_card_itself():

@@ -24,7 +24,7 @@ TAKES_PART = {
 """For those who take part in the run."""
 IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
 """For everybody in the run's own space: an agent, the mailbox user."""
-OF_NO_RUN = {"setup", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
+OF_NO_RUN = {"setup", "typed", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
 """For everybody whom the bot serves; what they show and begin is bound to the space or to the person."""
 ONLY_THE_RUN = {"new_secret", "cancel", "consent_again", "look_again", "sign_in_again", "token_saved", "registered"}
 """They read nothing but which run it is."""
@@ -43,8 +43,8 @@ STRANGE: dict[str, Any] = {
     "object": {"run": {"run": "run"}},
 }
 FIELDS = (
-    *("run", "plan", "mailbox", "mailbox_meant", "channel", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"),
-    *("administrator", "skip_reason", "error_text", "resource_id", "transaction_id", "seen_text"),
+    *("run", "plan", "command", "mailbox", "mailbox_meant", "channel", "callback_url", "forwarding_address"),
+    *("lifetime", "keep_copy", "profile", "administrator", "skip_reason", "error_text", "resource_id", "transaction_id", "seen_text"),
 )
 
 Json = dict[str, Any]

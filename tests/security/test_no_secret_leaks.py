@@ -43,7 +43,7 @@ READERS = 50
 PLANTED = "1.Bplanted-in-an-answer-that-makes-no-sense-0123456789abcdefghijklmnopqrst"
 NONSENSE = {"access_token": {"token": PLANTED}, "refresh_token": PLANTED, "id_token": f"{PLANTED}.{PLANTED}", "token_type": 7}
 OF_NO_RUN = frozenset(
-    {"setup", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
+    {"setup", "typed", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
 )
 """Verbs that belong to no run."""
 

@@ -47,9 +47,9 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     two = {"callback_url": why, "lifetime": verbatim("A lifetime of 6, 12 or 24 months is needed.")}
     yield "intake-errors", cards.intake(views.IntakeView(header(1), {**values, "lifetime": "99"}, two))
     comma = verbatim("A comma stands in the domain, where a dot belongs.")
-    typed = views.TypedWrongView("/setup-email support@contoso,com", comma, "support@contoso,com", "support@contoso.com", AT)
+    typed = views.TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", cards.typed_wrong(typed)
-    yield "typed-wrong-no-guess", cards.typed_wrong(views.TypedWrongView("/setup-email us", verbatim("There is no @ in it."), "us", "", AT))
+    yield "typed-wrong-no-guess", cards.typed_wrong(views.TypedWrongView("check", "us", verbatim("There is no @ in it."), "", AT))
     signin = views.SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
     yield "signin", cards.signin(signin)
     yield (
@@ -332,7 +332,7 @@ def hostile() -> dict[str, cards.Card]:
         "hostile-intake": cards.intake(
             views.IntakeView(head, {"callback_url": bad, "profile": bad}, {"callback_url": words}, ask_mailbox=True)
         ),
-        "hostile-typed": cards.typed_wrong(views.TypedWrongView(bad, words, bad, bad, AT)),
+        "hostile-typed": cards.typed_wrong(views.TypedWrongView("check", bad, words, bad, AT)),
         "hostile-signin": cards.signin(views.SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)),
         "hostile-plan": cards.plan(views.PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
         "hostile-plan-open": cards.plan(views.PlanView(head, "p1", bad, danger, (words,), (words,))),

@@ -34,8 +34,8 @@ def looks(card: Card) -> tuple[str, str]:
 
 BUTTONS = {
     "intake": ["cancel", "intake"],
-    "typed-wrong": ["help", "setup", "setup"],
-    "typed-wrong-no-guess": ["help", "setup"],
+    "typed-wrong": ["help", "typed", "typed"],
+    "typed-wrong-no-guess": ["help", "typed"],
     "signin": ["ask_administrator", "cancel", "open"],
     "consent": ["ask_consent", "cancel", "look_again", "open"],
     "plan": ["approve", "approve_tenant", "cancel", "least_privilege"],

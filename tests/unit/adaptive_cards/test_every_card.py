@@ -66,6 +66,19 @@ def test_no_input_is_named_like_a_data_key(card: Card, nodes: Nodes):
     assert all("do" in item for item in data)
 
 
+READS = {"intake", "typed", "ask_administrator", "ask_consent", "skip_rehearsal", "explain", "tac"}
+
+
+def test_only_what_reads_an_input_waits_for_it(card: Card, nodes: Nodes):
+    """Beside an input every other button is bound to none: Cancel and Help can be pressed while a required field is empty."""
+    everything = list(nodes(card.content))
+    beside = any(str(node.get("type", "")).startswith("Input.") for node in everything)
+    buttons = [node for node in everything if node.get("type") == "Action.Submit"]
+    reads = [each["data"]["do"] in READS and "mailbox_meant" not in each["data"] for each in buttons]
+    wanted = ["auto" if read else "none" if beside else None for read in reads]
+    assert [each.get("associatedInputs") for each in buttons] == wanted
+
+
 def test_has_a_text_for_notifications(card: Card):
     """The fallback says what happened and whose turn it is, in at most 1,000 characters and one line."""
     assert re.fullmatch(r"[^\r\n]{10,1000}", card.text)

@@ -22,7 +22,7 @@ SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@exampl
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 ON_A_RUN = sorted(
     set(answers())
-    - {"setup", "setup_again", "setup_change", "help", "status", "check", "fix", "explain", "missing", "connect_test"}
+    - {"setup", "typed", "setup_again", "setup_change", "help", "status", "check", "fix", "explain", "missing", "connect_test"}
     - {v for v in answers() if v.startswith("tac")}
 )
 RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,19 @@ def cards(webex_script: Any) -> str:
     return str([body for method, path, body in webex_script.asked if method == "POST" and path == "/messages"])
 
 
+def pressed(webex_script: Any) -> list[dict[str, str]]:
+    """What the buttons of the bot's last card send."""
+    card = next(body for method, path, body in reversed(webex_script.asked) if method == "POST" and path == "/messages")
+    return list(_data(card["attachments"]))
+
+
+def _data(node: Any) -> Iterator[dict[str, str]]:
+    if isinstance(node, dict) and "data" in node:
+        yield node["data"]
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _data(inner)
+
+
 def test_every_command_has_its_text():
     """In a group that help knows."""
     assert {name for name, command in commands().items() if command.group not in GROUPS or not has(f"command.{name}")} == set()
@@ -51,11 +64,36 @@ def test_setup_without_an_address_asks_for_it(anna: Talk):
     assert run.channel.mailbox == ""
 
 
-@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo"])
+@pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "tac", "audit"])
 def test_a_wrong_address_is_corrected(anna: Talk, webex_script: Any, name: str):
-    """No run is opened; the button has what was meant."""
+    """No run is opened; the buttons run the same command, with what was meant or with what the field holds."""
     type_(anna, name, "support@contoso,com")
-    assert (anna.desk.store.of_space("room-1"), "support@contoso.com" in cards(webex_script)) == ((), True)
+    again = {"do": "typed", "command": name}
+    assert (anna.desk.store.of_space("room-1"), [data for data in pressed(webex_script) if data["do"] != "help"]) == (
+        (),
+        [again | {"mailbox_meant": MAILBOX}, again],
+    )
+
+
+@pytest.mark.parametrize("field", ["mailbox", "mailbox_meant"])
+@pytest.mark.parametrize("name", ["check", "fix", "undo", "tac", "audit"])
+def test_a_corrected_address_runs_its_own_command(anna: Talk, webex_script: Any, name: str, field: str):
+    """As if it had been typed: an unknown channel is said to be one, and nothing is set up."""
+    answers()["typed"](anna, {"do": "typed", "command": name, field: f" {MAILBOX} "})
+    assert (anna.desk.store.of_space("room-1"), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == ((), True)
+
+
+def test_a_corrected_setup_begins(anna: Talk):
+    """With the first card."""
+    answers()["typed"](anna, {"do": "typed", "command": "setup-email", "mailbox": "Support@Contoso.com"})
+    assert [run.channel for run in anna.desk.store.of_space("room-1")] == [Channel(MAILBOX)]
+
+
+@pytest.mark.parametrize("command", ["", "help", "status", "no-such", "__init__"])
+def test_a_forged_correction_runs_nothing(anna: Talk, said: Said, command: str):
+    """Only what takes an address can be corrected."""
+    answers()["typed"](anna, {"do": "typed", "command": command, "mailbox": MAILBOX})
+    assert (len(said()), text("refused.old") in said()[0][1]) == (1, True)
 
 
 def test_the_same_message_opens_one_run(anna: Talk):

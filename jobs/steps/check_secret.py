@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
+from jobs.microsoft.secret_rules import expiry
 from jobs.model import Change, Finding, Scope, Words
 from jobs.run import Past
 from jobs.step import Context, Step
-from jobs.steps.client_secret import LOOKS_S, expiry, labelled, remove, remove_orphans, tries
+from jobs.steps.client_secret import LOOKS_S, labelled, remove, remove_orphans, tries
 
 LABEL = "Webex email bot, rehearsal and check"
 

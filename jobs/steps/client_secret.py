@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import calendar
-import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from jobs.clock import now
 from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
 from jobs.microsoft.graph_calls import promised
+from jobs.microsoft.secret_rules import SecretRules, expiry, moment, rules_for
 from jobs.model import Change, Finding, Scope, State, Words
 from jobs.registered_app import email_app, its_app
 from jobs.run import Kind, Past
@@ -26,8 +23,9 @@ LOST = "new_secret"
 """The question that is answered with the key ids, comma-separated, of secrets that were shown and then lost."""
 SEALED_S = 7 * 24 * 3600
 """How long the sealed secret waits to be shown, in seconds; the page that shows it has its own, shorter end."""
-_LONG = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(.*)")
 ENOUGH = timedelta(days=30)
+"""How long before its end a secret is renewed; where a tenant lets it live for less than three months, a third of that."""
+FORBIDDEN = "secret_forbidden_by_policy"
 LOOKS_S = (0.0, 1, 2, 4)
 """Pauses between looks for a secret whose answer never came, in seconds: it may have been on its way when its worker was killed."""
 
@@ -51,28 +49,41 @@ class ClientSecret(Step):
         app, policy = await asyncio.gather(email_app(ctx), self._policy(ctx))
         known = [secret for secret in secrets_of(app) if self._known(ctx, secret)]
         newest = max(known, key=_end, default=None)
-        return replace(self._judged(ctx, newest, policy), values={"key_id": promised(newest, "keyId") if newest else ""})
+        rules = rules_for(policy, moment((app or {}).get("createdDateTime")) or now())
+        return replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
 
-    def _judged(self, ctx: Context, secret: dict[str, Any] | None, policy: dict[str, Any]) -> Finding:
-        if forbids(policy):
-            return self.wrong(Words("seen.secrets_forbidden"), cause="secret_forbidden_by_policy")
-        end = expiry(now(), ctx.channel.lifetime_months, longest(policy))
-        renewal = {"renew_until": end.isoformat(), "clamped": "yes" if longest(policy) else ""}
+    def _judged(self, ctx: Context, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
+        start, months = now(), ctx.channel.lifetime_months
+        end = expiry(start, months, rules.longest)
+        renewal = {"renew_until": end.isoformat(), "clamped": "yes" if end < expiry(start, months, None) else ""}
         if secret is None:
             gone = ctx.store.record(ctx.channel.mailbox) is not None
-            return self.wrong(Words("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
-        facts = {"key_id": promised(secret, "keyId"), "hint": str(secret.get("hint") or ""), "expires": _end(secret).isoformat()}
-        day = {"expires": f"{_end(secret):%d %b %Y}"}
-        if _end(secret) < now():
-            return self.wrong(Words("seen.secret_expired", day), cause="client_secret_expired", since=facts["expires"], **renewal)
-        if _end(secret) < now() + ENOUGH:
-            soon = self.wrong(Words("seen.secret", day), cause="client_secret_expires_soon", **renewal)
-            return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind == "check" else soon
-        return self.ok(Words("seen.secret", day), **facts)
+            found = self.wrong(Words("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
+            return replace(found, seen=Words("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
+        if _end(secret) >= now():
+            return self._still_good(ctx, secret, rules, renewal)
+        expired = self.wrong(Words("seen.secret_expired", _day(secret)), cause="client_secret_expired", since=_ends(secret), **renewal)
+        return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
+
+    def _still_good(self, ctx: Context, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
+        """One that holds for now. That no other may be made is a fault only where one is needed."""
+        facts = {"key_id": promised(secret, "keyId"), "hint": str(secret.get("hint") or ""), "expires": _ends(secret)}
+        good = self.ok(Words("seen.secret", _day(secret)), **facts)
+        if rules.forbidden:
+            return replace(good, state=State.WARNING, seen=Words("seen.secret_last", _day(secret)), cause=FORBIDDEN)
+        if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
+            return good
+        soon = self.wrong(Words("seen.secret", _day(secret)), cause="client_secret_expires_soon", **renewal)
+        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind == "check" else soon
+
+    def _ends_soon(self, ctx: Context, secret: dict[str, Any], new_end: datetime) -> bool:
+        """Whether it is worth another one. The one that this run has made never is: the next would end no later."""
+        own = secret.get("displayName") == self._label(ctx)
+        return not own and _end(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """One more secret; those that are there stay."""
-        if finding.cause == "secret_forbidden_by_policy":
+        if finding.cause == FORBIDDEN:
             return ()
         end = finding.facts.get("renew_until") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
         after = Words("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
@@ -85,7 +96,7 @@ class ClientSecret(Step):
         """Make it and seal it at once. addPassword is not safe to repeat: what an interrupted try left behind is removed first."""
         if tries(ctx, self.name) > 1:
             await remove_orphans(ctx, LOOKS_S, lambda secret: self._is_orphan(ctx, secret))
-            if (await self.inspect(ctx)).state is State.OK:
+            if (await self.inspect(ctx)).state in {State.OK, State.WARNING}:
                 return  # the earlier try was alive after all
         end = datetime.fromisoformat(finding.facts["renew_until"])
         made = await ctx.graph.add_password(ctx.fact("object_id"), self._label(ctx), end)
@@ -182,46 +193,14 @@ def secrets_of(app: dict[str, Any] | None) -> list[dict[str, Any]]:
     return list((app or {}).get("passwordCredentials") or ())
 
 
-def forbids(policy: dict[str, Any]) -> bool:
-    """Whether new client secrets are forbidden in the tenant."""
-    return any(r.get("restrictionType") == "passwordAddition" for r in _restrictions(policy))
-
-
-def longest(policy: dict[str, Any]) -> timedelta | None:
-    """The longest lifetime that the tenant allows, or None."""
-    limits = (r.get("maxLifetime") for r in _restrictions(policy) if r.get("restrictionType") == "passwordLifetime")
-    return min(filter(None, (_duration(str(limit)) for limit in limits if limit)), default=None)
-
-
-def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
-    """So many months after the start, on the same day of the month, cut to the limit less five minutes for clocks that differ."""
-    year, month = divmod(start.month - 1 + months, 12)
-    year, month = start.year + year, month + 1
-    end = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]), microsecond=0)
-    return min(end, start + limit - timedelta(minutes=5)).replace(microsecond=0) if limit else end
-
-
-def _restrictions(policy: dict[str, Any]) -> list[dict[str, Any]]:
-    if policy.get("isEnabled") is False:
-        return []
-    found = ((policy.get("applicationRestrictions") or {}).get("passwordCredentials")) or ()
-    return [restriction for restriction in found if str(restriction.get("state", "enabled")).lower() == "enabled"]
-
-
-def _duration(text: str) -> timedelta | None:
-    """An ISO 8601 duration, with years of 365 and months of 30 days, which Edm.Duration does not know; None where it is none."""
-    found = _LONG.match(text)
-    years, months, rest = found.groups() if found else (None, None, "")
-    try:
-        short = msgspec.convert(f"P{rest}", timedelta) if rest else timedelta()
-    except msgspec.ValidationError:
-        return None
-    return short + timedelta(days=365 * int(years or 0) + 30 * int(months or 0)) or None
-
-
 def _end(secret: dict[str, Any]) -> datetime:
-    try:
-        moment = datetime.fromisoformat(str(secret.get("endDateTime")))
-    except ValueError:
-        return datetime.max.replace(tzinfo=UTC)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """When it ends; an end that cannot be read is no reason to renew it."""
+    return moment(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)
+
+
+def _ends(secret: dict[str, Any]) -> str:
+    return _end(secret).isoformat()
+
+
+def _day(secret: dict[str, Any]) -> dict[str, str]:
+    return {"expires": f"{_end(secret):%d %b %Y}"}

@@ -1,0 +1,76 @@
+"""What the tenant's app-management policy says about new client secrets of one app (facts/microsoft.md 1.2)."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+Json = dict[str, Any]
+_LONG = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(.*)")
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRules:
+    """Whether the app may get another secret at all, and how long one may live at most; None is as long as one likes."""
+
+    forbidden: bool = False
+    longest: timedelta | None = None
+
+
+def rules_for(policy: Json, made: datetime) -> SecretRules:
+    """The restrictions of the policy that are on, and reach an app that was made at that moment."""
+    rules = list(_in_force(policy, made))
+    limits = (_duration(str(rule.get("maxLifetime") or "")) for rule in rules if _kind(rule) == "passwordlifetime")
+    return SecretRules(any(_kind(rule) == "passwordaddition" for rule in rules), min(filter(None, limits), default=None))
+
+
+def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
+    """So many months after the start, on the same day of the month, cut to the limit less five minutes for clocks that differ."""
+    year, month = divmod(start.month - 1 + months, 12)
+    year, month = start.year + year, month + 1
+    end = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]), microsecond=0)
+    return end if limit is None or limit > end - start else (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)
+
+
+def moment(value: object) -> datetime | None:
+    """A moment as Graph writes it; None where it is none."""
+    try:
+        found = datetime.fromisoformat(str(value))
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
+    """A restriction may spare the apps that were made before a day. Only ``disabled`` is off: null is Graph's word for the usual."""
+    if policy.get("isEnabled") is False:
+        return
+    for rule in ((policy.get("applicationRestrictions") or {}).get("passwordCredentials")) or ():
+        since = moment(rule.get("restrictForAppsCreatedAfterDateTime"))
+        if str(rule.get("state") or "enabled").lower() != "disabled" and (since is None or since <= made):
+            yield rule
+
+
+def _kind(rule: Json) -> str:
+    return str(rule.get("restrictionType") or "").lower()
+
+
+def _duration(text: str) -> timedelta | None:
+    """An ISO 8601 duration, with years of 365 and months of 30 days, which Edm.Duration does not know.
+
+    None where it is none, or longer than there are days in a calendar.
+    """
+    found = _LONG.match(text)
+    years, months, rest = found.groups() if found else (None, None, "")
+    try:
+        short = msgspec.convert(f"P{rest}", timedelta) if rest else timedelta()
+        return short + timedelta(days=365 * int(years or 0) + 30 * int(months or 0)) or None
+    except (msgspec.ValidationError, OverflowError, ValueError):
+        return None

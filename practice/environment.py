@@ -13,7 +13,8 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parents[1]
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+MEASURED = ("COVERAGE_PROCESS_START", "COVERAGE_FILE")
 PROBE_FROM = "probe@customer.example"
 ORG_ID = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
 CLIENT_ID = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
@@ -51,9 +52,13 @@ def free_ports() -> Ports:
 
 def base() -> dict[str, str]:
     """What every process needs: this Python first on PATH, and the project's modules."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    passed = _passed(PASSED_ON)
     path = f"{Path(sys.executable).parent}:{passed.get('PATH', '')}"
     return {**passed, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def _passed(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
@@ -66,7 +71,7 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
 
 def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str, str]:
     """The environment of the product: the variables of DESIGN.md and those of Webex's other services, leading to the practice cloud."""
-    return {
+    return _passed(MEASURED) | {
         "WEBEX_ACCESS_TOKEN": cloud["PRACTICE_BOT_TOKEN"],
         "WEBEX_WEBHOOK_SECRET": secrets.token_urlsafe(32),
         "WEBEX_API_URL": f"{ports.cloud_url}/webex/v1/",

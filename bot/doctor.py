@@ -19,6 +19,7 @@ from jobs.app_access import AppAccess
 from jobs.audit import Trail
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.http import sync_client
+from jobs.organizations import is_known, reduced
 from jobs.settings import Settings
 
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
@@ -55,6 +56,8 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("settings", lambda: f"{bot.public_url}, for people of {', '.join(bot.allowed_email_domains)}")
     yield Check("Redis", lambda: _redis(redis))
     yield Check("Webex", lambda: _webex(webex))
+    if bot.allowed_org_ids:
+        yield Check("organizations", lambda: _organizations(bot.allowed_org_ids, webex))
     yield Check("webhooks", lambda: _webhooks(Subscriptions(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
     if _granted(redis):
@@ -120,6 +123,21 @@ def _webex(webex: Webex) -> str:
     except WebexError as error:
         raise WrongError(f"{error}: look at WEBEX_API_URL, the network and status.webex.com") from None
     return f"the bot is {me.display_name} ({me.email})"
+
+
+def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
+    """The UUIDs, as Control Hub shows them; an id of no known form is compared as it is, and lets hardly anybody in."""
+    if odd := [each for each in listed if not is_known(each)]:
+        raise WrongError(
+            f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id: write the Organization ID that Control Hub"
+            " shows under Account, or the orgId that the Webex API gives for a person"
+        )
+    known = [reduced(each) for each in listed]
+    try:
+        mine = reduced(webex.me().org_id)
+    except WebexError:
+        return ", ".join(known)  # what is wrong with Webex is said above
+    return f"{', '.join(known)}; the bot's own account is of {mine or 'none'}, which is {'one of them' if mine in known else 'not listed'}"
 
 
 def _webhooks(subscriptions: Subscriptions) -> str:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from bot.settings import BotSettings
 from bot.webex import Membership, Webex, WebexPerson
 from jobs.model import Words
+from jobs.organizations import reduced
 from jobs.run import Run
 
 BOTS = ("@webex.bot", "@sparkbot.io")
+PEOPLE = frozenset({"person", ""})
+"""The types of account that are people; Webex leaves the type away where it does not tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class Gate:
     webex: Webex
 
     def refusal(self, person: WebexPerson) -> Words | None:
-        """Why this person is not served, or None. Guests and bots never are."""
-        if person.type in {"bot", "appuser"} or person.email.endswith(BOTS):
+        """Why this person is not served, or None. Guests and bots never are, nor any kind of account that Webex has yet to invent."""
+        if person.type not in PEOPLE or person.email.endswith(BOTS):
             return Words("refused.not_a_person")
         return None if self._ours(person.email, person.org_id) else Words("refused.organisation")
 
@@ -40,12 +43,17 @@ class Gate:
         """Approvers are named in the settings; where none are, whoever asked approves."""
         return person.email in self.settings.approvers if self.settings.approvers else person.id == run.requester.id
 
+    @property
+    def takes_two(self) -> bool:
+        """Whether a change to the whole tenant takes an approver other than who asked for it (CHECKLIST A3): where there can be one."""
+        return len(self.settings.approvers) > 1
+
     def takes_part(self, person: WebexPerson, run: Run) -> bool:
-        """Whether this person has anything to say about the run: who asked, an approver, or the administrator who was asked."""
-        asked = {value for name, value in run.place.items() if name == "administrator"} | {run.answer("administrator")}
-        return person.id == run.requester.id or self.may_approve(person, run) or person.email in asked - {""}
+        """Whether this person has anything to say about the run: who asked, an approver, or who was asked 1:1 to sign in or to consent."""
+        asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
+        return person.id == run.requester.id or self.may_approve(person, run) or person.email in asked
 
     def _ours(self, email: str, org_id: str) -> bool:
         _, at, domain = email.lower().rpartition("@")
-        orgs = self.settings.allowed_org_ids
-        return bool(at) and domain in self.settings.allowed_email_domains and (not orgs or org_id in orgs)
+        orgs = {reduced(each) for each in self.settings.allowed_org_ids}
+        return bool(at) and domain in self.settings.allowed_email_domains and (not orgs or reduced(org_id) in orgs)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 
 from jobs import check
 from jobs.bundle_matter import Matter, Past, Say
 from jobs.bundle_pages import line, moment, row, title
 from jobs.model import Words
+from jobs.organizations import reduced
 from jobs.verdict import judge
 
 
@@ -75,9 +74,6 @@ def _fact(matter: Matter, name: str) -> str:
 
 
 def _organization(org_id: str) -> str:
-    """Webex's own id, and the UUID in it, by which Control Hub and TAC know the organization (facts/webex.md 1)."""
-    try:
-        inner = base64.urlsafe_b64decode(org_id + "=" * (-len(org_id) % 4)).decode()
-    except (binascii.Error, ValueError):
-        return org_id
-    return f"{inner.rpartition('/')[2]} ({org_id})" if inner.startswith("ciscospark://") else org_id
+    """Webex's own id, and the UUID in it, by which Control Hub and TAC know the organization."""
+    found = reduced(org_id)
+    return org_id if found == org_id else f"{found} ({org_id})"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from typing import Any
@@ -28,7 +29,7 @@ def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
     """A whole environment, for the scripted clouds."""
     return {
         "WEBEX_ACCESS_TOKEN": "a-made-up-token",
-        "WEBEX_WEBHOOK_SECRET": "0123456789abcdef",
+        "WEBEX_WEBHOOK_SECRET": "Yw3k0Vd81nHb4xQz",
         "WEBEX_API_URL": webex_script.url,
         "PUBLIC_URL": "https://bot.example.test",
         "ALLOWED_EMAIL_DOMAINS": "example.test",
@@ -93,6 +94,29 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
     ]
 
 
+UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
+OTHER = "11111111-2222-3333-4444-555555555555"
+NO_ID = (
+    "WRONG  organizations: ALLOWED_ORG_IDS holds 'contoso', which is no organization's id: write the Organization ID that Control Hub"
+    " shows under Account, or the orgId that the Webex API gives for a person"
+)
+
+
+@pytest.mark.parametrize(
+    ("listed", "line"),
+    [
+        (UUID.upper(), f"ok     organizations: {UUID}; the bot's own account is of {UUID}, which is one of them"),
+        (OTHER, f"ok     organizations: {OTHER}; the bot's own account is of {UUID}, which is not listed"),
+        (f"{UUID},contoso", NO_ID),
+    ],
+)
+def test_the_doctor_reads_the_organizations(env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str):
+    """As UUIDs, whatever form they were written in, beside that of the bot's own account."""
+    org = base64.urlsafe_b64encode(f"ciscospark://us/ORGANIZATION/{UUID}".encode()).decode()
+    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "orgId": org, "type": "bot"}))
+    assert line in run("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
+
+
 def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis: Redis):
     """Every entry on stdout as it lies there; the doctor and the exit code say where it was tampered with."""
     trail = Trail(redis, (env["ENCRYPTION_KEYS"],))
@@ -116,7 +140,7 @@ def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, repl
     remedies = ("example.test", "python -m bot redis", "regenerate", "python -m bot webhooks", "MICROSOFT_LOGIN_URL", "cannot be read")
     lines = printed.stdout.splitlines()
     assert [line.startswith(start) and remedy in line for line, start, remedy in zip(lines, starts, remedies, strict=True)] == [True] * 6
-    secrets = ("a-made-up-token", "0123456789abcdef", "redis-password", "secret-of-the-app")
+    secrets = ("a-made-up-token", "Yw3k0Vd81nHb4xQz", "redis-password", "secret-of-the-app")
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
 
 

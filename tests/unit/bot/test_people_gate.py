@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -30,6 +31,8 @@ def gate(desk: Desk, **more: tuple[str, ...]) -> Gate:
         (replace(ANNA, email="Anna@Example.TEST"), None),
         (replace(ANNA, type="bot"), "refused.not_a_person"),
         (replace(ANNA, type="appuser"), "refused.not_a_person"),
+        (replace(ANNA, type="machine"), "refused.not_a_person"),
+        (replace(ANNA, type=""), None),
         (replace(ANNA, email="other@webex.bot"), "refused.not_a_person"),
         (replace(ANNA, email="other@sparkbot.io"), "refused.not_a_person"),
         (replace(ANNA, email="anna@example.test.evil.com"), "refused.organisation"),
@@ -49,6 +52,25 @@ def test_an_organization_must_be_listed_too(desk: Desk, orgs: tuple[str, ...], s
     assert (gate(desk, allowed_org_ids=orgs).refusal(ANNA) is None) is served
 
 
+UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
+US, EU = (base64.urlsafe_b64encode(f"ciscospark://{region}/ORGANIZATION/{UUID}".encode()).decode() for region in ("us", "eu"))
+BARE = base64.b64encode(UUID.encode()).decode()
+OTHER = base64.urlsafe_b64encode(f"ciscospark://us/PEOPLE/{UUID}".encode()).decode()
+
+
+@pytest.mark.parametrize("listed", [UUID, UUID.upper(), US, US.rstrip("="), EU, BARE, BARE.rstrip("=")])
+@pytest.mark.parametrize("told", [US, US.rstrip("="), EU, BARE, UUID])
+def test_an_organization_in_every_form(desk: Desk, listed: str, told: str):
+    """As Control Hub shows it, and as the API's objects and webhooks give it."""
+    assert gate(desk, allowed_org_ids=(listed,)).refusal(replace(ANNA, org_id=told)) is None
+
+
+@pytest.mark.parametrize("told", ["", "org-1", OTHER, UUID[:-1] + "b", UUID[:-1], US[:-4], "=", "\u00e9"])
+def test_what_is_another_organization_or_none(desk: Desk, told: str):
+    """Compared as it is where there is no organization's UUID in it."""
+    assert gate(desk, allowed_org_ids=(US,)).refusal(replace(ANNA, org_id=told)) == Words("refused.organisation")
+
+
 def test_outsiders_in_a_space(desk: Desk):
     """Everybody whom the bot would not answer; bots apart, itself too."""
     emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "emailbot@webex.bot"]
@@ -66,10 +88,12 @@ def test_who_approves(desk: Desk, begin: Callable[..., Run], approvers: tuple[st
 
 
 def test_who_takes_part(desk: Desk, begin: Callable[..., Run]):
-    """Who asked, an approver, and the administrator who was asked."""
-    run = begin(Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": "carl@example.test"}))
-    people = [ANNA, BEN, replace(BEN, id="carl", email="carl@example.test"), replace(BEN, id="dora", email="")]
-    assert [gate(desk, approvers=("ben@example.test",)).takes_part(person, run) for person in people] == [True, True, True, False]
+    """Who asked, an approver, and the administrators who were asked to sign in and to consent."""
+    asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
+    run = begin(*(Event(Kind.ANSWERED, now(), data={"question": question, "value": value}) for question, value in asked.items()))
+    people = [ANNA, BEN, *(replace(BEN, id=value, email=value) for value in (*asked.values(), "", "eve@example.test"))]
+    takes_part = [gate(desk, approvers=("ben@example.test",)).takes_part(person, run) for person in people]
+    assert takes_part == [True, True, True, True, False, False]
 
 
 def test_nobody_without_an_address_takes_part(desk: Desk, begin: Callable[..., Run]):

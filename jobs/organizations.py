@@ -1,0 +1,38 @@
+"""Webex organizations by their UUID: Control Hub shows that, and the APIs give it wrapped up."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PATH = re.compile(r"ciscospark://[^/]*/organization/(.+)")
+
+
+def reduced(org_id: str) -> str:
+    """The organization's UUID in lower case, or the id as it is where there is none in it.
+
+    An id is the UUID itself (Control Hub), ``ciscospark://us/ORGANIZATION/UUID`` in base64 with or without its padding (the REST APIs),
+    or the UUID alone in base64 (the envelope of a webhook, facts/webex.md 1). The same organization has another prefix in another region.
+    """
+    typed = org_id.strip()
+    for text in (typed, _decoded(typed)):
+        found = PATH.fullmatch(text.lower())
+        inner = found[1] if found else text.lower()
+        if UUID.fullmatch(inner):
+            return inner
+    return typed
+
+
+def is_known(org_id: str) -> bool:
+    """Whether there is an organization's UUID in the id."""
+    return UUID.fullmatch(reduced(org_id)) is not None
+
+
+def _decoded(text: str) -> str:
+    bare = text.rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return ""

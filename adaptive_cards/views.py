@@ -62,7 +62,7 @@ class SignInView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan. ``right`` holds already, no approval mends what is ``blocked``, ``by_hand`` is an app (its client id) to use for a new one."""
+    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id), whether the tenant ``takes_two`` persons."""
 
     header: Header
     plan_id: str
@@ -75,6 +75,7 @@ class PlanView:
     approved: bool = False
     approved_tenant: bool = False
     by_hand: str = ""
+    takes_two: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,31 +369,3 @@ class TacFileView:
     transaction_id: str = ""
     checked: bool = True
     direct: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """One entry of the audit trail: when, what, by whom, about which mailbox and run, and its number."""
-
-    at: datetime
-    what: Words
-    by: str
-    mailbox: str = ""
-    run: str = ""
-    entry: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AuditView:
-    """What somebody may see of the audit trail, newest first; ``count`` entries, ``filed`` of them in the file called ``name``.
-
-    ``mailbox`` is empty for a whole space; ``broken_at`` is the first entry that was tampered with, 0 where the trail is whole.
-    """
-
-    mailbox: str
-    at: datetime
-    lines: tuple[AuditLine, ...]
-    count: int
-    filed: int
-    name: str
-    broken_at: int = 0

@@ -8,7 +8,7 @@ from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, 
 from adaptive_cards.parts import Band, aside, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.texts import counted, say, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import AuditLine, AuditView
+from adaptive_cards.views_audit import AuditLine, AuditView
 from jobs.model import Turn, Words, verbatim
 
 _LINES_MOST = 10

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from adaptive_cards import audit
 from adaptive_cards.texts import has, text
-from adaptive_cards.views import AuditLine, AuditView, NoticeView
+from adaptive_cards.views import NoticeView
+from adaptive_cards.views_audit import AuditLine, AuditView
 from bot.commands import Command
 from bot.talk import Talk
 from bot.trail import may_see, of_mailbox, visible

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards import views
+from adaptive_cards import views_audit as views
 from jobs.model import Words
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
+from adaptive_cards.texts import text
 
 Cards = dict[str, Card]
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
@@ -130,6 +131,12 @@ def test_plan_says_per_line_what_cannot_be_undone(examples: Cards):
     """Where one change of a group is not reversible, each line says which it is."""
     mixed = json.dumps(examples["plan-mixed"].content)
     assert (mixed.count('"reversible"'), mixed.count('"cannot be undone"')) == (1, 1)
+
+
+def test_plan_says_where_it_takes_two(examples: Cards):
+    """In the box of the tenant-wide change, above its button."""
+    said = {name: text("plan.tenant_other") in json.dumps(examples[name].content) for name in ("plan", "plan-takes-two")}
+    assert said == {"plan": False, "plan-takes-two": True}
 
 
 def test_progress_keeps_its_rows(make: ModuleType, nodes: Nodes):

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
@@ -15,6 +16,10 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
 MOST_SECRETS = 2
+ROWS = ("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
+STEPS = frozenset(step for row in ROWS for one, next_ in pairwise(row) for step in ((one, next_), (next_, one), (one, one)))
+"""Which character follows which where somebody counts, says the alphabet, strokes the keyboard or holds a key, in both directions."""
+LAST_PORT = 65_535
 MICROSOFT = ("MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL", "EXCHANGE_ADMIN_URL")
 TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONNECT_API_URL", "CONTACT_CENTER_URL")
 HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
@@ -63,7 +68,7 @@ class BotSettings:
             webex_api_url=values.get("WEBEX_API_URL", WEBEX_API_URL).rstrip("/") + "/",
             port=int(values.get("PORT", PORT)),
             allowed_org_ids=_list(values.get("ALLOWED_ORG_IDS", "")),
-            approvers=_list(values.get("APPROVERS", "").lower()),
+            approvers=tuple(dict.fromkeys(_list(values.get("APPROVERS", "").lower()))),
             log_level=values.get("LOG_LEVEL", "INFO").upper(),
             redis_url=values.get("REDIS_URL", REDIS_URL),
             embedded_redis="REDIS_URL" not in values,
@@ -97,12 +102,13 @@ def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:
     if any(len(secret) < SECRET_CHARACTERS for secret in secrets):
         yield f"WEBEX_WEBHOOK_SECRET is shorter than {SECRET_CHARACTERS} characters: make one with {HOW_TO_MAKE_ONE}"
     elif any(_is_guessable(secret) for secret in secrets):
-        yield f"WEBEX_WEBHOOK_SECRET can be guessed, since it repeats itself: make one with {HOW_TO_MAKE_ONE}"
+        yield f"WEBEX_WEBHOOK_SECRET can be guessed, since it repeats itself or follows the keyboard: make one with {HOW_TO_MAKE_ONE}"
 
 
 def _is_guessable(secret: str) -> bool:
-    """Few different characters, or one piece again and again: found in its own double before its end."""
-    return len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
+    """Few different characters; one piece again and again, found in its own double before its end; or mostly neighbours of a row."""
+    pairs = list(pairwise(secret.lower()))
+    return len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1] or 2 * sum(pair in STEPS for pair in pairs) > len(pairs)
 
 
 def _public_url_problems(url: str) -> Iterator[str]:
@@ -130,8 +136,8 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is no web address: it begins with https://"
     if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
-    if not re.fullmatch(r"\d{1,5}", values.get("PORT", PORT)):
-        yield f"PORT is no port number: leave it away for {PORT}"
+    if not re.fullmatch(r"[0-9]{1,5}", values.get("PORT", PORT)) or not 1 <= int(values.get("PORT", PORT)) <= LAST_PORT:
+        yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
     if urlsplit(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
         yield f"REDIS_URL is no Redis address: it looks like {REDIS_URL}"
 

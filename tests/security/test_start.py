@@ -25,7 +25,17 @@ GOOD = {
 LACKING = {
     "ALLOWED_EMAIL_DOMAINS": ("", "*", "*.com", "@", "example.com,*"),
     "WEBEX_WEBHOOK_SECRET": (
-        *("", "short", "fifteen-letters", "a" * 40, "abababababababababab", "changemechangeme", "0123456701234567", "password" * 3),
+        *(
+            "",
+            "short",
+            "fifteen-letters",
+            "a" * 40,
+            "abababababababababab",
+            "changemechangeme",
+            "0123456701234567",
+            "1234567890123456",
+            "password" * 3,
+        ),
         *("Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs,aaaaaaaaaaaaaaaa", "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs," * 3),
     ),
     "ENCRYPTION_KEYS": ("", "secret", "A" * 43),
@@ -34,6 +44,7 @@ LACKING = {
     "MICROSOFT_GRAPH_URL": ("http://graph.microsoft.com",),
     "EXCHANGE_ADMIN_URL": ("http://outlook.office365.com",),
     "WEBEX_API_URL": ("http://webexapis.com/v1/",),
+    "PORT": ("99999", "0", "-1", "http"),
 }
 
 

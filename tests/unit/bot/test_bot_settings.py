@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from bot.settings import BotSettings, SettingsError, is_loopback
 
 LEAST = {
     "WEBEX_ACCESS_TOKEN": "token-of-the-bot",
-    "WEBEX_WEBHOOK_SECRET": "0123456789abcdef",
+    "WEBEX_WEBHOOK_SECRET": "Yw3k0Vd81nHb4xQz",
     "PUBLIC_URL": "https://bot.example.test/",
     "ALLOWED_EMAIL_DOMAINS": "Example.test, @other.test",
 }
@@ -23,7 +25,7 @@ def test_the_least_settings_are_enough():
     """Four variables start the bot; the rest has defaults, and Redis is the embedded one."""
     assert BotSettings.from_env(LEAST) == BotSettings(
         webex_access_token="token-of-the-bot",
-        webhook_secrets=("0123456789abcdef",),
+        webhook_secrets=("Yw3k0Vd81nHb4xQz",),
         public_url="https://bot.example.test",
         allowed_email_domains=("example.test", "other.test"),
         webex_api_url="https://webexapis.com/v1/",
@@ -37,7 +39,7 @@ def test_the_least_settings_are_enough():
 def test_every_setting_is_read():
     """Lists are comma-separated, addresses of people are compared in lower case, and the API's address ends in a slash."""
     env = LEAST | {
-        "WEBEX_WEBHOOK_SECRET": "new-0123456789abcdef, old-0123456789abcdef",
+        "WEBEX_WEBHOOK_SECRET": "new-Yw3k0Vd81nHb4xQz, old-Yw3k0Vd81nHb4xQz",
         "WEBEX_API_URL": "http://127.0.0.1:9000/v1",
         "PORT": "9001",
         "REDIS_URL": "redis://127.0.0.1:7000/1",
@@ -47,7 +49,7 @@ def test_every_setting_is_read():
     }
     read = BotSettings.from_env(env)
     assert (read.webhook_secrets, read.webex_api_url, read.port, read.redis_url, read.embedded_redis) == (
-        ("new-0123456789abcdef", "old-0123456789abcdef"),
+        ("new-Yw3k0Vd81nHb4xQz", "old-Yw3k0Vd81nHb4xQz"),
         "http://127.0.0.1:9000/v1/",
         9001,
         "redis://127.0.0.1:7000/1",
@@ -73,14 +75,19 @@ def test_everything_missing_is_named_at_once():
     ("name", "value"),
     [
         ("WEBEX_WEBHOOK_SECRET", "short"),
-        ("WEBEX_WEBHOOK_SECRET", "0123456789abcdef,short"),
-        ("WEBEX_WEBHOOK_SECRET", ",".join(["0123456789abcdef"] * 3)),
+        ("WEBEX_WEBHOOK_SECRET", "Yw3k0Vd81nHb4xQz,short"),
+        ("WEBEX_WEBHOOK_SECRET", ",".join(["Yw3k0Vd81nHb4xQz"] * 3)),
         ("PUBLIC_URL", "http://bot.example.test"),
         ("PUBLIC_URL", "bot.example.test"),
         ("ALLOWED_EMAIL_DOMAINS", "*.example.test"),
         ("ALLOWED_EMAIL_DOMAINS", " , "),
         ("WEBEX_API_URL", "webexapis.com"),
+        ("WEBEX_WEBHOOK_SECRET", "1234567890123456"),
         ("PORT", "eighty"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "99999"),
+        ("PORT", "\u0668\u0660"),
         ("REDIS_URL", "127.0.0.1:6379"),
         ("LOG_LEVEL", "LOUD"),
     ],
@@ -88,6 +95,28 @@ def test_everything_missing_is_named_at_once():
 def test_a_value_that_cannot_be_right_is_refused(name: str, value: str):
     """Each wrong value is named by its variable, and nothing else is complained about."""
     assert problems(**{name: value}) == [name]
+
+
+@pytest.mark.parametrize(
+    "secret", ["1234567890123456", "abcdefghijklmnopq", "QWERTYUIOPASDFGH", "9876543210fedcba", "0123456789abcdef", "aaaabbbbccccdd12"]
+)
+def test_a_secret_that_somebody_typed_is_refused(secret: str):
+    """It counts, says the alphabet, strokes the keyboard or repeats itself; the line says how to make a good one and not what it was."""
+    with pytest.raises(SettingsError) as caught:
+        BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": secret})
+    (line,) = caught.value.problems
+    assert ("can be guessed" in line, "token_urlsafe(32)" in line, secret in line) == (True, True, False)
+
+
+def test_a_secret_that_was_made_is_taken():
+    """A thousand of those that the advice makes, and of shorter ones."""
+    made = [secrets.token_urlsafe(length) for length in (12, 32) for _ in range(1000)]
+    assert [BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": secret}).webhook_secrets for secret in made] == [(each,) for each in made]
+
+
+def test_the_first_and_the_last_port():
+    """Both can be bound."""
+    assert [BotSettings.from_env(LEAST | {"PORT": port}).port for port in ("1", "65535")] == [1, 65535]
 
 
 def test_plain_http_is_fine_on_this_machine():
@@ -107,4 +136,4 @@ def test_secrets_do_not_show():
     with pytest.raises(SettingsError) as caught:
         BotSettings.from_env(LEAST | {"WEBEX_WEBHOOK_SECRET": "tiny-secret", "REDIS_URL": "//:redis-password@x"})
     shown = repr(read) + str(caught.value)
-    assert [word for word in ("token-of-the-bot", "0123456789abcdef", "tiny-secret", "redis-password") if word in shown] == []
+    assert [word for word in ("token-of-the-bot", "Yw3k0Vd81nHb4xQz", "tiny-secret", "redis-password") if word in shown] == []

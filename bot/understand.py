@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -11,8 +12,6 @@ from bot.webex import Message, WebexPerson
 
 NEAR = 0.6
 LONGEST = 2000
-UNSEEN = {0xA0: " ", **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))}
-"""Characters that nobody typed on purpose: a space that does not break, and those without any width."""
 AFTER_NAME = ("", " ", ":", ",", "/")
 
 
@@ -26,8 +25,8 @@ class Typed:
 
 
 def understand(message: Message, me: WebexPerson) -> Typed:
-    """The message as a command. Only a text that begins with a slash is one."""
-    text = " ".join(_without_mention(message, me).translate(UNSEEN).split())[:LONGEST]
+    """The message as a command. Only a text that begins with a slash is one, a mention of the bot left out."""
+    text = _without_name(_line(_text(message.html, me) if message.html else message.text), me)[:LONGEST]
     if not text.startswith("/"):
         return Typed("", "", text)
     name, _, argument = text[1:].partition(" ")
@@ -40,57 +39,57 @@ def nearest(name: str, known: Collection[str]) -> str:
     return max(starts, key=len, default="") or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), "")
 
 
-def _without_mention(message: Message, me: WebexPerson) -> str:
-    """By the markup where there is some: names change and repeat, ``<spark-mention>`` does not (facts/webex.md 1).
-
-    Not every client marks a mention up, so in a group the name is looked for as well.
-    """
-    text = _text(message.html) if message.html else message.text
-    return text if message.is_direct else _without_name(text, me)
-
-
-def _text(html: str) -> str:
-    reader = _Reader()
+def _text(html: str, me: WebexPerson) -> str:
+    """By the markup where there is some: names change and repeat, ``<spark-mention>`` does not (facts/webex.md 1)."""
+    reader = _Reader(me.id)
     reader.feed(html)
     reader.close()
     return reader.text()
 
 
+def _line(text: str) -> str:
+    """The text in one line, without what nobody typed on purpose: signs without any width, and spaces of other kinds."""
+    return " ".join("".join(sign for sign in text if unicodedata.category(sign) != "Cf").split())
+
+
 def _without_name(text: str, me: WebexPerson) -> str:
-    """In a group's plain text the mention is the bot's name, or its first word."""
-    text = text.replace("\xa0", " ").strip().removeprefix("@")
-    for name in (me.display_name, me.display_name.partition(" ")[0], me.email.partition("@")[0]):
-        rest = text[len(name) :]
-        if name and text.lower().startswith(name.lower()) and rest[:1] in AFTER_NAME:
+    """Not every client marks a mention up: then the text begins with the bot's name, or its first word. In a 1:1 people type it, too."""
+    text = text.removeprefix("@")
+    names = (me.display_name, me.display_name.partition(" ")[0], me.email.partition("@")[0])
+    for name in filter(None, map(_line, names)):
+        said, rest = text[: len(name)], text[len(name) :]
+        if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return rest.lstrip(" :,")
     return text
 
 
 class _Reader(HTMLParser):
-    """The text of a message, without the mentions in front of it."""
+    """The text of a message, without the mentions in front of it, and without those of the bot wherever they stand."""
 
-    def __init__(self) -> None:
+    def __init__(self, me: str) -> None:
         super().__init__(convert_charrefs=True)
+        self._me = me
         self._parts: list[str] = []
-        self._mention = 0
+        self._mentions: list[bool] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A mention begins, or a line."""
         if tag == "spark-mention":
-            self._mention += 1
+            self._mentions.append(dict(attrs).get("data-object-id") == self._me)
+            self._parts.append(" ")
         elif tag in {"br", "p", "li"}:
             self._parts.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
         """A mention ends."""
-        if tag == "spark-mention" and self._mention:
-            self._mention -= 1
+        if tag == "spark-mention" and self._mentions:
+            self._mentions.pop()
 
     def handle_data(self, data: str) -> None:
-        """Text: kept, unless it is a mention before everything else."""
-        if not self._mention or self.text().strip(" :,"):
+        """Text: kept, unless it is a mention of the bot, or any mention before everything else."""
+        if not any(self._mentions) and (not self._mentions or _line(self.text())):
             self._parts.append(data)
 
     def text(self) -> str:
         """What was read."""
-        return "".join(self._parts).lstrip(" \xa0:,\n")
+        return _line("".join(self._parts)).lstrip(" :,")

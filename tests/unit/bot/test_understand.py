@@ -11,6 +11,7 @@ from bot.understand import LONGEST, Typed, nearest, understand
 from bot.webex import Message, WebexPerson
 
 ME = WebexPerson("bot-1", "emailbot@webex.bot", "org-1", "bot", "Email Bot")
+ANNA = "<spark-mention data-object-type='person' data-object-id='anna'>Anna</spark-mention>"
 MENTION = '<spark-mention data-object-type="person" data-object-id="bot-1">Email</spark-mention>'
 
 
@@ -35,20 +36,32 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
         (f"{MENTION} {MENTION} /help", "help", ""),
         (f"{MENTION} /checkout", "checkout", ""),
         (f"{MENTION} please do not /setup-email yet", "", ""),
-        (f"/help {MENTION}", "help", "Email"),
+        (f"/help {MENTION}", "help", ""),
+        (f"<p>/check support@contoso.com {MENTION}</p>", "check", "support@contoso.com"),
+        (f"{MENTION} /check support@contoso.com{MENTION}", "check", "support@contoso.com"),
+        (f"/check {MENTION} support@contoso.com", "check", "support@contoso.com"),
+        (f"/check{MENTION}support@contoso.com", "check", "support@contoso.com"),
+        (f"/check {ANNA} support@contoso.com", "check", "Anna support@contoso.com"),
+        (f"{ANNA} {MENTION} /help {ANNA}", "help", "Anna"),
+        (f"please {MENTION} /help", "", ""),
+        (f"please do not /setup-email yet {MENTION}", "", ""),
+        (f"{MENTION} /setup-emails", "setup-emails", ""),
+        (f"\u200b{MENTION}\u2060 /help", "help", ""),
+        (f"&#8203;{ANNA}&zwnj; /help", "help", ""),
+        ("<p>\u200bEmail\u200e Bot\u200b /help</p>", "help", ""),
         (f"{MENTION}", "", ""),
         (f"{MENTION} hello", "", ""),
         ("</spark-mention>/help", "help", ""),
         ("<p>Email Bot /help</p>", "help", ""),
         ("<p>@Email /check a@b.com</p>", "check", "a@b.com"),
         ("<SPARK-MENTION data-object-type='person'>Email</SPARK-MENTION> \u200b/help", "help", ""),
-        (f"{MENTION} <spark-mention data-object-id='anna'>Anna</spark-mention> /help", "help", ""),
+        (f"{MENTION} {ANNA} /help", "help", ""),
         (f"{MENTION} /check a@b.com\u200b", "check", "a@b.com"),
         (f"{MENTION} /check a&b@c.com", "check", "a&b@c.com"),
     ],
 )
 def test_markup(html: str, name: str, argument: str):
-    """Only what begins with a slash, after the mention, is a command."""
+    """Only what begins with a slash, after the mentions, is a command; a mention of the bot is never part of it."""
     typed = understand(message("ignored", html), ME)
     assert (typed.name, typed.argument) == (name, argument)
 
@@ -62,7 +75,13 @@ def test_markup(html: str, name: str, argument: str):
         ("emailbot /help", "help", ""),
         ("Email\u00a0Bot /help", "help", ""),
         ("/help", "help", ""),
+        ("\u200bEmail\u200b Bot \u200b/help", "help", ""),
+        ("\ufeffemailbot\u2060 /check a@b.com\u200e", "check", "a@b.com"),
         ("Emails are late", "", ""),
+        ("Emails /help", "", ""),
+        ("Email please do not /setup-email yet", "", ""),
+        ("Email /setup-emails", "setup-emails", ""),
+        ("Email /checkout", "checkout", ""),
     ],
 )
 def test_plain_text_of_a_space(text: str, name: str, argument: str):
@@ -71,10 +90,25 @@ def test_plain_text_of_a_space(text: str, name: str, argument: str):
     assert (typed.name, typed.argument) == (name, argument)
 
 
-@pytest.mark.parametrize(("text", "name"), [("/help", "help"), (" /help ", "help"), ("\u00a0/help", "help"), ("Email Bot /help", "")])
-def test_a_direct_message_has_no_mention(text: str, name: str):
-    """So nothing is taken off its front but spaces."""
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("/help", "help"),
+        (" /help ", "help"),
+        ("\u00a0/help", "help"),
+        ("Email Bot /help", "help"),
+        ("Email /help", "help"),
+        ("\u200bEmail, /help", "help"),
+        ("please do not /setup-email yet", ""),
+        ("Email me /help", ""),
+        ("/setup-emails", "setup-emails"),
+        ("/checkout", "checkout"),
+    ],
+)
+def test_a_direct_message_needs_no_mention(text: str, name: str):
+    """Who types the bot's name all the same is understood."""
     assert understand(message(text, room_type="direct"), ME).name == name
+    assert understand(message("ignored", f"<p>{text}</p>", room_type="direct"), ME).name == name
 
 
 def test_a_long_text_is_cut():

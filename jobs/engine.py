@@ -337,5 +337,5 @@ def access_to(step: Step, allowed: Collection[Access]) -> Access | None:
 
 
 def _tells(finding: Finding) -> bool:
-    """Whether what was found is enough to look further: it holds, or it is there at all, with its ids, though not as it should be."""
-    return finding.state in {State.OK, State.WARNING} or bool(finding.facts and finding.state in {State.WRONG, State.SKIPPED})
+    """Whether what was found is enough to look further: it holds, or it is there at all, with its ids, whatever else is or is not known."""
+    return finding.state in {State.OK, State.WARNING} or bool(finding.facts)

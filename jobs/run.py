@@ -160,9 +160,9 @@ class Run:
         return next((f.facts[name] for f in self.findings.values() if f.facts.get(name)), self.known.get(name, ""))
 
     def settled(self, step: str) -> bool:
-        """Whether the step needs nothing more: it holds, or it was left out with a reason."""
+        """Whether the step needs nothing more: it holds as far as can be told, or it was left out with a reason."""
         finding = self.findings.get(step)
-        return finding is not None and finding.state in {State.OK, State.WARNING, State.SKIPPED}
+        return finding is not None and finding.state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
         """What a person answered, or the empty string."""

@@ -173,9 +173,9 @@ class Step(ABC):
         """The fact does not hold; what was expected stands in the catalogue under the step's name."""
         return Finding(self.name, State.WRONG, seen=seen, expected=Words(f"expected.{self.name}"), cause=cause, facts=facts)
 
-    def possible(self, seen: Words, cause: str) -> Finding:
-        """It may explain that mail stops, but need not."""
-        return Finding(self.name, State.POSSIBLE, seen=seen, cause=cause)
+    def possible(self, seen: Words, cause: str, **facts: str) -> Finding:
+        """It may explain that mail stops, but need not: no setup is held up by it, and a check looks for what would prove it."""
+        return Finding(self.name, State.POSSIBLE, seen=seen, cause=cause, facts=facts)
 
     def waits_for(self, turn: Turn, seen: Words | None = None, *, cause: str = "", again_s: float = 0, **facts: str) -> Finding:
         """A person is waited for, or the clock; ``again_s`` is when to look again by ourselves, in seconds."""

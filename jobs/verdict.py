@@ -55,12 +55,15 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
 def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
     """What is only possible is the cause where something is wrong that it expressly explains: an incident of the provider's own.
 
-    Mail stops then where the first thing that it explains stops it.
+    One that shows elsewhere by its own name is proven by that name alone: a shared mailbox's blocked account by a sign-in that says
+    so. Mail stops then where the first thing that it explains stops it.
     """
     wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
     found = dict(findings)
     for name in _by(findings, State.POSSIBLE):
-        able = [each for each in wrong if findings[each].cause in steps[name].explains and name in ancestors(each, steps)]
+        own, explains = findings[name].cause, steps[name].explains
+        proofs = explains & {own} or explains
+        able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
         if able:
             stops = min((station(steps[each], findings[each]) for each in able), key=WAY.index)
             found[name] = replace(findings[name], state=State.WRONG, facts=findings[name].facts | {"station": str(stops)})

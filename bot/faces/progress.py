@@ -67,7 +67,7 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
 
 
 def _note(finding: Finding) -> Words | None:
-    return finding.seen if finding.state in {State.WAITING, State.UNKNOWN, State.SKIPPED, State.WRONG, State.WARNING} else None
+    return finding.seen if finding.state is not State.OK else None
 
 
 def _after(run: Run, step: Step) -> Words | None:

@@ -19,8 +19,10 @@ class Sessions(Probe):
     reads = ("User.Read.All",)
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Compare two moments; where one is not known, nothing is."""
-        user = await ctx.graph.user(ctx.channel.mailbox) or {}
+        """Compare two moments; where one is not known, nothing is. For a shared mailbox it is another user who got the token."""
+        if ctx.fact("shared"):
+            return self.skipped(Words("skipped.delegate_unknown"))
+        user = await ctx.graph.user(ctx.fact("user_id") or ctx.channel.mailbox) or {}
         valid_from, token_at = _moment(user.get("signInSessionsValidFromDateTime")), _moment(ctx.run.place.get("token_at"))
         if valid_from is None or token_at is None:
             return self.skipped(Words("skipped.moment_unknown"))

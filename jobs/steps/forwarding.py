@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.mailbox import mailbox_row
 from jobs.microsoft.exchange import Row
 from jobs.model import Change, Finding, Scope, Station, Words
 from jobs.run import Past
@@ -25,7 +26,7 @@ class Forwarding(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Read the three values that belong together."""
-        smtp, internal, keeps = forwarding_of(await self._mailbox(ctx))
+        smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         return replace(self._judged(ctx, smtp, internal, keeps=keeps), values=_values(smtp, internal, keeps=keeps))
 
     def _judged(self, ctx: Context, smtp: str, internal: str, *, keeps: bool) -> Finding:
@@ -60,7 +61,7 @@ class Forwarding(Step):
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """All three values, as they belong together."""
-        smtp, internal, keeps = forwarding_of(await self._mailbox(ctx))
+        smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         return self.compared(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none")
 
     def undo_command(self, ctx: Context, past: Past) -> str:
@@ -79,10 +80,6 @@ class Forwarding(Step):
             "DeliverToMailboxAndForward": past.was["keeps"] == "true",
         }
         await ctx.exchange.run("Set-Mailbox", parameters)
-
-    async def _mailbox(self, ctx: Context) -> Row:
-        rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
-        return rows[0] if rows else Row({})
 
 
 def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:

@@ -6,19 +6,22 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from jobs.mailbox import is_shared, mailbox_row
 from jobs.microsoft.errors import CloudError, NotAllowed, NotFound, SignInNeeded
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.graph_calls import promised
 from jobs.model import Access, Finding, Station, Words
 from jobs.step import Context, Step
+from jobs.trouble import finding_of, refused
 
-NOT_AT_EXCHANGE = Words("skipped.not_at_exchange")
-UNREAD = Row({})
-"""A mailbox that the bot's own access may not read; what the directory says of its user is told, and leads on."""
+Json = dict[str, Any]
 
 
 class MailboxUser(Step):
-    """A user with a mailbox and an Exchange licence who may sign in; the UPN may differ from the address (facts/microsoft.md 2.1)."""
+    """A user with a mailbox and an Exchange licence who may sign in; the UPN may differ from the address (facts/microsoft.md 2.1).
+
+    The fact ``shared`` is ``yes`` where somebody else signs in for the mailbox, and ``unknown`` where that may be.
+    """
 
     name = "mailbox_user"
     row = "M1"
@@ -34,38 +37,52 @@ class MailboxUser(Step):
     async def inspect(self, ctx: Context) -> Finding:
         """Find the user and the mailbox."""
         user, mailbox = await asyncio.gather(ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx))
-        user = user or await self._owner(ctx, mailbox)
+        if isinstance(mailbox, Row):
+            user = user or await self._owner(ctx, mailbox)
         if user is None:
             return self.wrong(Words(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}), cause="mailbox_not_found")
-        upn = str(user.get("userPrincipalName") or ctx.channel.mailbox)
-        facts = {"user_id": promised(user, "id"), "upn": upn}
-        if mailbox is None and licensed(user):
-            return self.wrong(Words("seen.no_mailbox", {"upn": upn}), cause="mailbox_not_found", **facts)
-        if user.get("accountEnabled") is False:
-            return self.wrong(Words("seen.disabled", {"upn": upn}), cause="account_disabled", station=str(Station.ANSWER), **facts)
-        if mailbox is UNREAD:
-            return replace(self.skipped(NOT_AT_EXCHANGE), facts=facts)
-        if not licensed(user) and not _shared(mailbox):
-            return self.wrong(Words("seen.no_licence", {"upn": upn}), cause="licence_missing", **facts)
-        if _shared(mailbox):
-            facts["shared"] = "yes"
-        key = "seen.mailbox" if upn.lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
-        return self.ok(Words(key, {"upn": upn}), **facts)
+        facts = {"user_id": promised(user, "id"), "upn": str(user.get("userPrincipalName") or ctx.channel.mailbox)}
+        if isinstance(mailbox, CloudError):
+            return self._by_the_directory(ctx, user, mailbox, facts)
+        return self._judged(ctx, user, mailbox, facts)
 
-    async def _mailbox(self, ctx: Context) -> Row | None:
+    def _judged(self, ctx: Context, user: Json, mailbox: Row | None, facts: dict[str, str]) -> Finding:
+        upn = {"upn": facts["upn"]}
+        shared = mailbox is not None and is_shared(mailbox)
+        if mailbox is None and licensed(user):
+            return self.wrong(Words("seen.no_mailbox", upn), cause="mailbox_not_found", **facts)
+        if blocked(user) and shared:
+            return self.possible(Words("seen.shared_blocked", upn), "account_disabled", shared="yes", **facts)
+        if blocked(user):
+            return self.wrong(Words("seen.disabled", upn), cause="account_disabled", station=str(Station.ANSWER), **facts)
+        if not licensed(user) and not shared:
+            return self.wrong(Words("seen.no_licence", upn), cause="licence_missing", **facts)
+        key = "seen.mailbox" if facts["upn"].lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
+        return self.ok(Words(key, upn), **facts, **({"shared": "yes"} if shared else {}))
+
+    def _by_the_directory(self, ctx: Context, user: Json, error: CloudError, facts: dict[str, str]) -> Finding:
+        """Exchange does not show the mailbox to who looks: what the directory says of its user is told, and leads on."""
+        if blocked(user) or not licensed(user):  # as the account of a shared mailbox is
+            facts |= {"shared": "unknown"}
+        if blocked(user):
+            return self.possible(Words("seen.disabled", {"upn": facts["upn"]}), "account_disabled", **facts)
+        told = refused(self, error) if _refuses_the_bot(ctx, error) else finding_of(self, error, ctx.run)
+        return replace(told, facts=facts)
+
+    async def _mailbox(self, ctx: Context) -> Row | CloudError | None:
+        """The mailbox, None where there is none; in a check also the error that kept it from being seen."""
         try:
-            rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
+            return await mailbox_row(ctx)
         except NotFound:
             return None
-        except (NotAllowed, SignInNeeded):
-            if ctx.access is not Access.APP:
+        except CloudError as error:
+            if ctx.run.kind != "check":
                 raise
-            return UNREAD
-        return rows[0] if rows else None
+            return error
 
-    async def _owner(self, ctx: Context, mailbox: Row | None) -> dict[str, Any] | None:
+    async def _owner(self, ctx: Context, mailbox: Row) -> Json | None:
         """Whose the mailbox is, as Exchange says: the directory may not find a user by every address of the mailbox."""
-        names = [str(mailbox.get(name) or "") for name in ("UserPrincipalName", "ExternalDirectoryObjectId")] if mailbox else []
+        names = [str(mailbox.get(name) or "") for name in ("UserPrincipalName", "ExternalDirectoryObjectId")]
         owners = [await ctx.graph.user(name) for name in names if name and name.lower() != ctx.channel.mailbox]
         return next(filter(None, owners), None)
 
@@ -78,7 +95,12 @@ class MailboxUser(Step):
         return "seen.group" if rows and "group" in str(rows[0].get("RecipientTypeDetails", "")).lower() else "seen.nobody"
 
 
-def licensed(user: dict[str, Any]) -> bool:
+def blocked(user: Json) -> bool:
+    """Whether the account may not sign in."""
+    return user.get("accountEnabled") is False
+
+
+def licensed(user: Json) -> bool:
     """Whether an Exchange plan is enabled for the user. A directory that does not tell plans forbids nothing."""
     return user.get("assignedPlans") is None or any(
         str(plan.get("service", "")).lower() == "exchange" and str(plan.get("capabilityStatus", "")).lower() in {"enabled", "warning"}
@@ -86,5 +108,6 @@ def licensed(user: dict[str, Any]) -> bool:
     )
 
 
-def _shared(mailbox: Row | None) -> bool:
-    return mailbox is not None and "shared" in str(mailbox.get("RecipientTypeDetails") or "").lower()
+def _refuses_the_bot(ctx: Context, error: CloudError) -> bool:
+    """The bot's own access has no role in Exchange, which says nothing about the channel."""
+    return ctx.access is Access.APP and isinstance(error, NotAllowed | SignInNeeded)

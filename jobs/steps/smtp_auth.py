@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.mailbox import mailbox_row
 from jobs.microsoft.exchange import Row
 from jobs.model import Change, Finding, Scope, Words
 from jobs.run import Past
@@ -27,10 +28,8 @@ class SmtpAuth(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Read both switches."""
-        mailbox, organization = await asyncio.gather(
-            ctx.exchange.run("Get-CASMailbox", {"Identity": ctx.channel.mailbox}), ctx.exchange.run("Get-TransportConfig", {})
-        )
-        own, everybody = _off(mailbox), _off(organization)
+        mailbox, organization = await asyncio.gather(mailbox_row(ctx, "Get-CASMailbox"), ctx.exchange.run("Get-TransportConfig", {}))
+        own, everybody = _off([mailbox]), _off(organization)
         return replace(self._judged(own=own, everybody=everybody), values=_values(off=own))
 
     def _judged(self, *, own: bool | None, everybody: bool | None) -> Finding:
@@ -52,7 +51,7 @@ class SmtpAuth(Step):
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """Read the mailbox's own switch; the organisation's was never touched."""
-        own = _off(await ctx.exchange.run("Get-CASMailbox", {"Identity": ctx.channel.mailbox}))
+        own = _off([await mailbox_row(ctx, "Get-CASMailbox")])
         seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}[own]
         return self.compared(past, _values(off=own), seen)
 

@@ -15,7 +15,7 @@ from jobs.app_access import AppAccess
 from jobs.clock import now
 from jobs.engine import Engine
 from jobs.microsoft.errors import CloudError, NotAllowed, Said, SignInNeeded, Transient
-from jobs.model import Access, Evidence, Finding, State, Words
+from jobs.model import Access, Evidence, Finding, State, Words, verbatim
 from jobs.probe import Probe
 from jobs.run import Event, Kind, Run
 from jobs.step import Context
@@ -102,24 +102,56 @@ def test_a_refusal_of_a_person_is_told_as_it_is(given: Callable[..., Context]):
     assert looked(ctx, {Access.NONE, Access.APP}, Look("b", away))["b"][0] is State.UNKNOWN
 
 
-@pytest.mark.parametrize("access", [Access.APP, Access.ADMIN])
-async def test_a_mailbox_that_exchange_does_not_show(given: Callable[..., Context], cloud: Any, access: Access):
-    """By the bot itself the directory's half is told, which leads on; for a person it is an error as ever."""
+KNOWN = {"user_id": "u1", "upn": "support@contoso.com"}
+MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("access", "answer", "state", "seen", "cause"),
+    [
+        (Access.APP, (403, None), State.SKIPPED, NOT_AT_EXCHANGE, ""),
+        (Access.ADMIN, (403, None), State.UNKNOWN, Words("cause.exchange_role_missing"), "exchange_role_missing"),
+        (Access.ADMIN, (200, "a page"), State.UNKNOWN, verbatim("not a JSON object with a list"), "answer_unreadable"),
+    ],
+)
+async def test_a_mailbox_that_exchange_does_not_show(
+    given: Callable[..., Context], cloud: Any, access: Access, answer: object, state: State, seen: Words, cause: str
+):
+    """In a check the directory's half is told all the same, and leads on: for the bot itself, without a role, and with Exchange broken."""
+    cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", answer)
+    found = await MailboxUser().inspect(replace(given(kind="check"), access=access))
+    assert (found.state, found.seen, found.cause, found.facts) == (state, seen, cause, KNOWN)
+
+
+async def test_a_setup_needs_exchange(given: Callable[..., Context], cloud: Any):
+    """What is to be changed must be seen: the error is told as it is."""
     cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", (403, None))
-    ctx = replace(given(), access=access)
-    if access is Access.ADMIN:
-        with pytest.raises(NotAllowed):
-            await MailboxUser().inspect(ctx)
-        return
-    found = await MailboxUser().inspect(ctx)
-    assert (found.state, found.seen, found.facts) == (State.SKIPPED, NOT_AT_EXCHANGE, {"user_id": "u1", "upn": "support@contoso.com"})
+    with pytest.raises(NotAllowed):
+        await MailboxUser().inspect(given())
 
 
-async def test_a_blocked_account_needs_no_exchange(given: Callable[..., Context], cloud: Any):
-    """The directory alone is enough for a cause."""
-    cloud.on("GET /users/support@contoso.com", {**USER, "accountEnabled": False}).on("Get-Mailbox", (403, None))
-    found = await MailboxUser().inspect(replace(given(), access=Access.APP))
-    assert (found.state, found.cause) == (State.WRONG, "account_disabled")
+@pytest.mark.parametrize(
+    ("user", "state", "cause"),
+    [({"accountEnabled": False}, State.POSSIBLE, "account_disabled"), ({"assignedPlans": []}, State.SKIPPED, "")],
+)
+async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., Context], cloud: Any, user: Any, state: State, cause: str):
+    """Blocked or without a licence, and nobody says of what kind the mailbox is: it may be shared, so nothing of it is certain."""
+    cloud.on("GET /users/support@contoso.com", USER | user).on("Get-Mailbox", (403, None))
+    found = await MailboxUser().inspect(replace(given(kind="check"), access=Access.APP))
+    assert (found.state, found.cause, found.facts) == (state, cause, MAY_BE_SHARED)
+
+
+@pytest.mark.parametrize("state", [State.UNKNOWN, State.POSSIBLE, State.SKIPPED, State.WRONG])
+def test_ids_that_are_known_lead_on(given: Callable[..., Context], state: State):
+    """What needs a fact is looked at with the ids that were found, whatever else is not known of it."""
+    ctx, first, then = given(kind="check"), Look("a", access=Access.NONE), Look("b", access=Access.NONE)
+    first.inspect = lambda _ctx: _found(Finding("a", state, facts=KNOWN))  # type: ignore[method-assign]
+    then.__dict__["needs"] = ("a",)
+    assert looked(ctx, {Access.NONE}, first, then)["b"][0] is State.OK
+
+
+async def _found(finding: Finding) -> Finding:
+    return finding
 
 
 def run_with(given: Callable[..., Context], *findings: Finding) -> Run:

@@ -131,9 +131,11 @@ def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, app
     assert replace(BASE, plan=PLAN, approvals=dict.fromkeys(approvals, APPROVAL)).approved(change) is approved
 
 
-@pytest.mark.parametrize(("state", "settled"), [(state, state in {State.OK, State.WARNING, State.SKIPPED}) for state in State])
+@pytest.mark.parametrize(
+    ("state", "settled"), [(state, state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}) for state in State]
+)
 def test_settled(state: State, settled: bool):  # noqa: FBT001  a column of the table
-    """Skipped is settled; unknown never is."""
+    """Skipped is settled, and so is what only may be wrong; unknown never is."""
     assert replace(BASE, findings={"ids": Finding("ids", state)}).settled("ids") is settled
 
 

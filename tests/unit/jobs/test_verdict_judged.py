@@ -129,3 +129,13 @@ def test_what_explains_nothing_by_name_is_never_promoted():
     """A policy that may match is no cause of a failure whose code it does not name."""
     verdict = judge(OUTSIDE, {"defaults": Finding("defaults", State.POSSIBLE, cause="x"), "login": wrong("login", "busy")})
     assert (verdict.causes, verdict.possible) == (("login",), ("defaults",))
+
+
+def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
+    """A blocked account that is only possible is the cause of a sign-in that says so, and of nothing else that such a step may explain."""
+    steps = graph(fact("user", Station.MAILBOX, explains=("disabled", "refused")), fact("login", because=("user",)))
+    maybe = Finding("user", State.POSSIBLE, cause="disabled")
+    said = judge(steps, {"user": maybe, "login": wrong("login", "disabled")})
+    other = judge(steps, {"user": maybe, "login": wrong("login", "refused")})
+    assert (said.causes, said.symptoms, said.stops) == (("user",), {"login": "user"}, Station.ANSWER)
+    assert (other.causes, other.possible) == (("login",), ("user",))

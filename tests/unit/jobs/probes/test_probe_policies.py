@@ -10,7 +10,7 @@ import pytest
 
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import State
+from jobs.model import State, Words
 from jobs.probes.conditional_access import touches
 from jobs.probes.sessions import Sessions
 from jobs.probes.sign_ins import SignIns
@@ -119,3 +119,16 @@ async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[...
     ctx = given()
     ctx.run.place["token_at"] = "2026-11-22T10:00:00+00:00"
     assert (await Sessions().inspect(ctx)).state is state
+
+
+@pytest.mark.parametrize("shared", ["yes", "unknown"])
+async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given: Callable[..., Context], cloud: Any, shared: str):
+    """Another user got the token, so this one is not even asked about."""
+    found = await Sessions().inspect(given(facts={"user_id": USER, "shared": shared}))
+    assert (found.state, found.seen, cloud.asked) == (State.SKIPPED, Words("skipped.delegate_unknown"), [])
+
+
+async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[..., Context], cloud: Any):
+    """By the object id: the directory may not know the mailbox by its address."""
+    await Sessions().inspect(given(facts={"user_id": USER}))
+    assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [f"GET /users/{USER}"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jobs.microsoft.errors import NotFound
 from jobs.model import Change, Channel, Finding, Scope, State, Words
 from jobs.step import Context
 from jobs.steps.forwarding import Forwarding
@@ -50,6 +51,7 @@ async def test_what_was_there_is_kept(given: Callable[..., Context], cloud: Any)
 @pytest.mark.parametrize(("keep", "word"), [(True, "$true"), (False, "$false")])
 async def test_all_three_values_are_set_at_once(given: Callable[..., Context], channel: Channel, cloud: Any, keep: bool, word: str):  # noqa: FBT001  a parameter of the table
     """The plan names them as PowerShell would, and so does the request."""
+    cloud.on("Get-Mailbox", [{}])
     ctx = given(channel=replace(channel, keep_copy=keep))
     found = await STEP.inspect(ctx)
     command = f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress {TARGET} -DeliverToMailboxAndForward {word}"
@@ -59,3 +61,9 @@ async def test_all_three_values_are_set_at_once(given: Callable[..., Context], c
     await STEP.apply(ctx, found)
     values = {"ForwardingAddress": None, "ForwardingSmtpAddress": f"smtp:{TARGET}", "DeliverToMailboxAndForward": keep}
     assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com"} | values)]
+
+
+async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Callable[..., Context]):
+    """An empty list says that there is no mailbox, which is another step's fact, and nothing of its values."""
+    with pytest.raises(NotFound):
+        await STEP.inspect(given())

@@ -56,6 +56,15 @@ async def test_a_user_with_a_mailbox_holds(given: Callable[..., Context], cloud:
     assert await STEP.inspect(given()) == Finding("mailbox_user", State.OK, seen=Words("seen.mailbox", UPN), facts=FACTS | shared)
 
 
+@pytest.mark.parametrize("kind", ["SharedMailbox", "RoomMailbox", "EquipmentMailbox"])
+async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(given: Callable[..., Context], cloud: Any, kind: str):
+    """Others sign in for it, so that is no cause by itself: it may be one, and holds up no setup."""
+    cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [{"RecipientTypeDetails": kind}])
+    found = await STEP.inspect(given())
+    seen, facts = Words("seen.shared_blocked", UPN), FACTS | {"shared": "yes"}
+    assert found == Finding("mailbox_user", State.POSSIBLE, seen=seen, cause="account_disabled", facts=facts)
+
+
 async def test_the_mailbox_names_its_owner(given: Callable[..., Context], cloud: Any):
     """Where the directory finds nobody by the mailbox's address, Exchange says whose it is."""
     upn = "svc@contoso.com"

@@ -48,6 +48,7 @@ async def test_switched_off(given: Callable[..., Context], cloud: Any, own: obje
 
 async def test_only_the_one_mailbox_is_switched(given: Callable[..., Context], cloud: Any):
     """The organization's switch is only read."""
+    cloud.on("Get-CASMailbox", [{}])
     ctx = given()
     found = await STEP.inspect(ctx)
     words = Words("step.smtp_auth"), Words("seen.smtp_inherits_off"), Words("seen.on")

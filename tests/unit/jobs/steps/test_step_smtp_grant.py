@@ -48,6 +48,14 @@ async def test_a_check_asks_for_no_more_than_mail_needs(given: Callable[..., Con
     assert replace(await STEP.inspect(given(facts=FACTS, kind="check")), values={}) == found
 
 
+@pytest.mark.parametrize("shared", ["yes", "unknown"])
+async def test_a_delegate_s_grant_counts_for_a_shared_mailbox(given: Callable[..., Context], cloud: Any, shared: str):
+    """Webex Connect takes another login for it, whom the bot does not know: the app's grant for anybody will do."""
+    cloud.on(READ, [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}])
+    found = await STEP.inspect(given(facts=FACTS | {"shared": shared}))
+    assert (found.state, found.seen) == (State.OK, Words("seen.smtp_grant_delegate", {"user": "support@contoso.com"}))
+
+
 async def test_the_users_own_scopes_are_written_down(given: Callable[..., Context], cloud: Any):
     """For an undo, and in one order; a grant for everybody is not the bot's."""
     cloud.on(READ, [SMTP | {"principalId": None}, SIGN_IN])

@@ -1,0 +1,39 @@
+"""The channel's mailbox as Exchange shows it."""
+
+from __future__ import annotations
+
+import httpx
+
+from jobs.microsoft.errors import CloudError, NotFound, Said
+from jobs.microsoft.exchange import Row
+from jobs.step import Context
+
+OTHERS_SIGN_IN = ("shared", "room", "equipment")
+"""Kinds of mailbox whose own account is blocked as a rule: users with rights to it sign in for it (facts/microsoft.md 2.1)."""
+
+
+async def mailbox_row(ctx: Context, cmdlet: str = "Get-Mailbox") -> Row:
+    """What the cmdlet says of the channel's mailbox.
+
+    Raises:
+        NotFound: there is no such mailbox; an empty list is another way to say so, and no mailbox whose values are all empty.
+        CloudError: Exchange could not be asked.
+    """
+    rows = await ctx.exchange.run(cmdlet, {"Identity": ctx.channel.mailbox})
+    if not rows:
+        raise NotFound("not_found", Said("exchange", httpx.codes.OK, message=f"{cmdlet}: an empty list"))
+    return rows[0]
+
+
+def is_shared(mailbox: Row) -> bool:
+    """Whether somebody else signs in for it."""
+    kind = str(mailbox.get("RecipientTypeDetails") or "").lower()
+    return any(word in kind for word in OTHERS_SIGN_IN)
+
+
+async def may_be_shared(ctx: Context) -> bool:
+    """Whether somebody else may sign in for it; where Exchange does not say, it may be so."""
+    try:
+        return is_shared(await mailbox_row(ctx))
+    except CloudError:
+        return True

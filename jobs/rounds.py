@@ -25,13 +25,16 @@ from jobs.microsoft.shared import KeptReads
 from jobs.model import Channel, Finding, State, Words
 from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime
-from jobs.verdict import judge
+from jobs.step import Step
+from jobs.verdict import flows, judge
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 4, 4
 """How many tenants are looked at at the same time, and how many channels of one tenant."""
 SLICE_S = 300
 """After so many seconds no other channel is begun: the worker goes on with what else waits, and then with the rest."""
 SHOWN = ("room", "thread", "type", "message")
+NEEDS_OTHER = "skipped.needs_other"
+"""Why a finding was left out that another one has to be seen for first."""
 log = structlog.get_logger(__name__)
 
 
@@ -130,7 +133,10 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
 
 
 def judged(run: Run) -> Finding:
-    """A check in one line: the first cause, or how much is known; what was left out for want of access is not known to be right."""
+    """A check in one line: the first cause, or how much is known.
+
+    What was left out, for want of access or of an answer, is not known to be right; and right is only what mail was seen to prove.
+    """
     steps = steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found)
@@ -139,10 +145,18 @@ def judged(run: Run) -> Finding:
         return Finding(mailbox, State.WRONG, cause=found[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Words("channels.noticed"))
-    left_out = sum(finding.seen in GO_WITH_SIGN_IN and app_may_read(steps[name].reads) for name, finding in found.items())
-    if left_out:
-        values = {"count": str(left_out), "all": str(len(found))}
-        return Finding(mailbox, State.UNKNOWN, seen=Words("channels.not_looked_at", values))
+    if left := [finding for name, finding in found.items() if _left_out(steps[name], finding)]:
+        key = "not_looked_at" if all(finding.seen in GO_WITH_SIGN_IN for finding in left) else "not_read"
+        return Finding(mailbox, State.UNKNOWN, seen=Words(f"channels.{key}", {"count": str(len(left)), "all": str(len(found))}))
     if verdict.warnings:
         return Finding(mailbox, State.WARNING, seen=Words("channels.noticed"))
+    if not flows(found):
+        return Finding(mailbox, State.UNKNOWN, seen=Words("channels.not_proven"))
     return Finding(mailbox, State.OK, seen=Words("channels.nothing_wrong"))
+
+
+def _left_out(step: Step, finding: Finding) -> bool:
+    """Whether it could have been looked at and was not: what nobody configured, or what there is nothing to see of, is no gap."""
+    if finding.state is not State.SKIPPED or finding.seen is None:
+        return finding.state is State.UNKNOWN
+    return finding.seen.key == NEEDS_OTHER or (finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads))

@@ -118,6 +118,10 @@ def test_a_tenant_that_took_its_grant_back_is_counted(anna: Talk, known: Known):
     assert "In 2 tenants the bot may not read by itself any more" in str(card.content)
 
 
+MAIL = (Finding("copies", State.OK), Finding("answers", State.OK))
+NEEDS_OTHER = Words("skipped.needs_other", {"step": "key:step.mailbox_user"})
+
+
 def checked(anna: Talk, *findings: Finding) -> Run:
     """A check that ended with these findings."""
     run = anna.desk.store.check(Channel("support@example.test", profile=Profile.LEAST), anna.asker, anna.place)
@@ -131,11 +135,15 @@ def checked(anna: Talk, *findings: Finding) -> Run:
         ((Finding("security_defaults", State.POSSIBLE),), State.POSSIBLE, "something was noticed"),
         ((Finding("smtp_auth", State.SKIPPED, seen=NEEDS_SIGN_IN), Finding("entra", State.OK)), State.UNKNOWN, "but 1 of 2 findings"),
         ((Finding("client_secret", State.WARNING),), State.WARNING, "something was noticed"),
-        ((Finding("arrivals", State.SKIPPED, seen=Words("skipped.no_mail")),), State.OK, "Nothing wrong was found"),
+        ((Finding("entra", State.UNKNOWN, cause="throttled"), *MAIL), State.UNKNOWN, "but 1 of 3 findings could not be looked at"),
+        ((Finding("copies", State.SKIPPED, seen=NEEDS_OTHER), *MAIL[1:]), State.UNKNOWN, "but 1 of 2 findings could not be looked at"),
+        ((Finding("arrivals", State.SKIPPED, seen=Words("skipped.no_mail")),), State.UNKNOWN, "no mail of the last two days proves it"),
+        ((Finding("copies", State.OK),), State.UNKNOWN, "no mail of the last two days proves it"),
+        ((Finding("connect_send", State.SKIPPED, seen=Words("skipped.no_service_key")), *MAIL), State.OK, "Nothing wrong was found"),
     ],
 )
 def test_a_check_in_one_line(anna: Talk, findings: tuple[Finding, ...], state: State, words: str):
-    """The cause, or how much is known: what nobody may look at is not known to be right."""
+    """The cause, or how much is known: what nobody may or could look at is not known to be right, and only mail proves that mail flows."""
     verdict = judged(checked(anna, *findings))
     assert (verdict.step, verdict.state, words in say(face.words_of(verdict))) == ("support@example.test", state, True)
 

@@ -90,6 +90,8 @@ class Turn(StrEnum):
     ADMINISTRATOR = "administrator"
     APPROVER = "approver"
     MAILBOX_USER = "mailbox_user"
+    CONTACT_CENTER = "contact_center"
+    OPERATOR = "operator"
     AGENT = "agent"
     TIME = "time"
     NOBODY = "nobody"

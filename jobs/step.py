@@ -7,7 +7,7 @@ permissions and the docs page find it by themselves.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -64,13 +64,16 @@ class Step(ABC):
     this one is changed. ``reads`` and ``writes`` are the permissions it takes, machine-readable (docs/permissions.md is made
     of them). ``automatic`` is false for what only a person can do or prove: such a step is no part of a plan. ``free`` is true for
     a step whose :meth:`apply` changes nothing in the tenant and needs no approval. ``asks`` names a question that must be answered
-    before the step is changed, beside the approval, ``anew`` one whose answer asks for the change once more. ``line`` names the
-    step in whose line of the progress card this one is shown.
+    before the step is changed, beside the approval, ``anew`` one whose answer asks for the change once more. ``demands`` says by
+    which cause a cloud refuses the change until another step's is made, whatever that one's look has said. ``line`` names the step
+    in whose line of the progress card this one is shown.
 
     For ``/check``: ``checked`` says that it is looked at there, ``access`` what that takes, ``station`` where on its way the mail
     stops if it does not hold; one that is not ``essential`` only warns, and so do the cause codes in ``harmless``, with which mail
     flows all the same (:meth:`weighed`). ``because`` are facts that may explain it, ``explains`` the cause codes that it brings about
-    elsewhere, and a failure from before something in ``healed_by`` went well is history.
+    elsewhere, and a failure from before something in ``healed_by`` went well is history. What only may be the cause is none
+    where something in ``disproved_by`` holds, and counts as ``once_disproved``. ``lags`` is how long after a token has died this may
+    still go well, by what the token bought before.
     """
 
     name: ClassVar[str]
@@ -85,6 +88,7 @@ class Step(ABC):
     free: ClassVar[bool] = False
     asks: ClassVar[str] = ""
     anew: ClassVar[str] = ""
+    demands: ClassVar[Mapping[str, str]] = {}
     line: ClassVar[str] = ""
     checked: ClassVar[bool] = False
     essential: ClassVar[bool] = True
@@ -93,6 +97,9 @@ class Step(ABC):
     station: ClassVar[Station] = Station.ANSWER
     because: ClassVar[tuple[str, ...]] = ()
     healed_by: ClassVar[tuple[str, ...]] = ()
+    disproved_by: ClassVar[tuple[str, ...]] = ()
+    once_disproved: ClassVar[State] = State.OK
+    lags: ClassVar[timedelta] = timedelta(0)
     explains: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
+from jobs.counted import counted, moment, to_be_seen
 from jobs.model import Finding, State, Station
 from jobs.step import Step
 
 WAY = tuple(Station)
+PROOFS = ("copies", "answers")
 VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Names of findings. ``causes``: the one that stops mail first in front; ``symptoms``: each with the cause that explains it."""
+    """Names of findings. ``causes``: the one that stops mail first in front; ``symptoms``: each with the cause that explains it.
+
+    ``since`` is when the first cause began, or what it brings about. ``counted`` are the findings as they count (:mod:`jobs.counted`).
+    """
 
     causes: tuple[str, ...]
     symptoms: dict[str, str]
@@ -25,31 +30,42 @@ class Verdict:
     skipped: tuple[str, ...]
     stops: Station | None
     since: datetime | None
+    counted: dict[str, Finding] = field(default_factory=dict)
 
 
 def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True) -> Verdict:
     """From what was found, and from which fact explains which.
 
-    A failure that has gone well since is history, and left out; before the check is ``done`` a failure is no cause while
-    something that could explain it was not looked at.
+    Before the check is ``done`` a failure is no cause while something that could explain it, or show that it is over, was not looked at.
     """
-    looked_at = findings.keys()
-    findings = {name: finding for name, finding in findings.items() if not _healed(name, steps, findings)}
-    findings = blamed(steps, findings)
-    wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
-    above = {
-        name: _nearest(name, wrong, steps, findings) for name in sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
-    }
-    causes = _once(tuple(name for name, parent in above.items() if not parent and (done or ancestors(name, steps) <= looked_at)), findings)
+    count = blamed(steps, counted(steps, findings))
+    wrong = [name for name in _by(count, State.WRONG) if steps[name].essential]
+    above = {name: _nearest(name, wrong, steps, count) for name in sorted(wrong, key=lambda each: _order(steps[each], count[each], steps))}
+    certain = (name for name, parent in above.items() if not parent and (done or _needed(name, steps, findings) <= findings.keys()))
+    causes = _once(tuple(certain), count)
+    possible = {name: _nearest(name, wrong, steps, count) for name in _by(count, State.POSSIBLE)}
+    above |= {name: parent for name, parent in possible.items() if parent}
+    symptoms = {name: _root(name, above) for name, parent in above.items() if parent}
     return Verdict(
         causes=causes,
-        symptoms={name: _root(name, above) for name, parent in above.items() if parent},
-        possible=_by(findings, State.POSSIBLE),
-        warnings=_by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].essential),
-        skipped=_by(findings, State.SKIPPED, State.UNKNOWN),
-        stops=station(steps[causes[0]], findings[causes[0]]) if causes else None,
-        since=min(filter(None, (_moment(findings[name], "since") for name in above)), default=None),
+        symptoms=symptoms,
+        possible=tuple(name for name, parent in possible.items() if not parent),
+        warnings=_by(count, State.WARNING) + tuple(name for name in _by(count, State.WRONG) if not steps[name].essential),
+        skipped=_by(count, State.SKIPPED, State.UNKNOWN),
+        stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
+        since=_since(causes[0], symptoms, count) if causes else None,
+        counted=count,
     )
+
+
+def flows(findings: Mapping[str, Finding]) -> bool:
+    """Whether mail was seen to flow both ways: copies that reach Webex Connect, and answers that leave."""
+    return all(name in findings and proves(findings[name]) for name in PROOFS)
+
+
+def proves(finding: Finding) -> bool:
+    """Whether mail was seen to pass, and none is waiting that should have passed by now."""
+    return finding.state is State.OK and "unanswered" not in finding.facts
 
 
 def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -74,20 +90,26 @@ def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
     return tuple(name for name, finding in findings.items() if finding.state in states)
 
 
-def _healed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> bool:
-    """Whether what failed is known to have gone well since."""
-    later = [findings[each] for each in steps[name].healed_by if each in findings and findings[each].state is State.OK]
-    failed = _moment(findings[name], "since")
-    return failed is not None and any((well := _moment(each, "at")) is not None and well > failed for each in later)
+def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
+    """What must be looked at before a failure is certain."""
+    return ancestors(name, steps) | to_be_seen(name, steps, findings)
+
+
+def _since(cause: str, symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
+    theirs = (cause, *(name for name, root in symptoms.items() if root == cause and findings[name].state is State.WRONG))
+    return min(filter(None, (moment(findings[name], "since") for name in theirs)), default=None)
 
 
 def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
     """The wrong finding that explains this one, the earliest on the mail's way, or the empty string.
 
     It explains only what it can bring about: its own cause seen from elsewhere, one of its ``explains``, or a failure without a code.
+    What is only possible is no second cause where the same is certain from anywhere.
     """
     code = findings[name].cause
     able = {each for each in ancestors(name, steps) & set(wrong) if code in VAGUE or code in {findings[each].cause, *steps[each].explains}}
+    if findings[name].state is State.POSSIBLE:
+        able |= {each for each in wrong if findings[each].cause == code}
     return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
@@ -127,10 +149,3 @@ def station(step: Step, finding: Finding) -> Station:
 
 def _order(step: Step, finding: Finding, steps: Mapping[str, Step]) -> tuple[int, int]:
     return WAY.index(station(step, finding)), list(steps).index(step.name)
-
-
-def _moment(finding: Finding, fact: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(finding.facts.get(fact, ""))
-    except ValueError:
-        return None

@@ -92,9 +92,9 @@ def _click(view: VerdictView) -> Words:
 
 
 def _both_ways(view: VerdictView) -> bool:
-    """Whether a proof is there, and no end of the way contradicts it."""
-    ends = {stop.station: stop.passes for stop in view.way}
-    return bool(view.proofs) and ends.get(Station.FORWARD, True) is True and ends.get(Station.ANSWER, True) is True
+    """Whether mail was seen at both ends of the way: a copy that reached Webex Connect, and an answer that left."""
+    passed = {stop.station for stop in view.way if stop.passes}
+    return bool(view.proofs) and {Station.FORWARD, Station.ANSWER} <= passed
 
 
 def _well(view: VerdictView) -> Band:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import verdict as draw
@@ -11,16 +10,16 @@ from adaptive_cards.views import CheckLine, Proof, Stop, VerdictView
 from bot import tickets
 from bot.board import Face, face
 from bot.desk import Desk
-from bot.faces import verdict_extras
+from bot.faces import verdict_extras, verdict_turn
 from jobs import check
 from jobs.clock import now
-from jobs.model import Channel, Finding, State, Station, Turn, Words
+from jobs.model import Channel, Finding, State, Station, Words
 from jobs.run import Run
 from jobs.step import Step
-from jobs.verdict import WAY, Verdict, judge
+from jobs.verdict import WAY, Verdict, judge, proves
 
-MENDED_BY_BOT = frozenset({"smtp_auth", "forwarding", "outbound_policy", "smtp_grant", "application", "service_principal", "client_secret"})
 SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "agent_tasks": Station.AGENT, "answers": Station.ANSWER}
+ENDS = (Station.FORWARD, Station.ANSWER)
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -43,22 +42,24 @@ def view(run: Run, desk: Desk) -> VerdictView:
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
-    fix, problem = _fix(run, verdict), run.problems.get("app_access")
+    counted = found | verdict.counted
+    fix = verdict_turn.fix(run, verdict) if run.checked else None
+    problem = run.problems.get("app_access")
     grant = run.checked is not None and fix is None and check.may_be_granted(desk.redis, run)
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(found)),
-        causes=tuple(_cause(run.channel, steps[name], found[name]) for name in verdict.causes),
-        symptoms=tuple(_line(steps[name], found[name], steps[cause].row) for name, cause in verdict.symptoms.items()),
-        possible=tuple(_cause(run.channel, steps[name], found[name]) for name in verdict.possible),
-        warnings=tuple(_line(steps[name], found[name]) for name in verdict.warnings),
-        skipped=tuple(_line(steps[name], found[name]) for name in verdict.skipped),
-        lines=tuple(_line(step, _blamed(found[name], verdict)) for name, step in steps.items() if name in found),
+        causes=tuple(_cause(run.channel, steps[name], counted[name]) for name in verdict.causes),
+        symptoms=tuple(_line(steps[name], counted[name], steps[cause].row) for name, cause in verdict.symptoms.items()),
+        possible=tuple(_cause(run.channel, steps[name], counted[name]) for name in verdict.possible),
+        warnings=tuple(_line(steps[name], counted[name]) for name in verdict.warnings),
+        skipped=tuple(_line(steps[name], counted[name]) for name in verdict.skipped),
+        lines=tuple(_line(step, counted[name]) for name, step in steps.items() if name in found),
         way=_way(verdict, found),
         since=verdict.since,
-        turn=_turn(verdict),
+        turn=verdict_turn.turn(verdict),
         fix=fix,
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
@@ -100,11 +101,6 @@ def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
     return CheckLine(step.row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
 
 
-def _blamed(finding: Finding, verdict: Verdict) -> Finding:
-    """As the verdict has it: what was only possible may have turned out to be the cause."""
-    return replace(finding, state=State.WRONG) if finding.step in verdict.causes else finding
-
-
 def _sentence(finding: Finding) -> Words:
     return Words(f"cause.{finding.cause}") if has(f"cause.{finding.cause}") else Words(f"step.{finding.step}")
 
@@ -113,8 +109,8 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     """Mail goes on up to the place where it stops; what lies behind is not known."""
     last = {SEEN_AT[name]: _moment(finding.facts.get("at", "")) for name, finding in found.items() if name in SEEN_AT}
     stop = WAY.index(verdict.stops) if verdict.stops else len(WAY)
-    known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and finding.state is State.OK}
-    seen = max((WAY.index(station) for station in known), default=-1)
+    known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and proves(finding)}
+    seen = max((WAY.index(station) for station in known - {Station.ANSWER}), default=-1)
     return tuple(
         Stop(each, True if each in known and place != stop else _passes(place, stop, seen), last.get(each))
         for place, each in enumerate(WAY)
@@ -122,25 +118,10 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
 
 
 def _passes(place: int, stop: int, seen: int) -> bool | None:
+    """An answer may leave though no copy comes any more, and a task may be an older mail's: neither end is proven by another station."""
     if place == stop:
         return False
-    return True if place < stop and place <= seen else None
-
-
-def _turn(verdict: Verdict) -> Turn:
-    if not verdict.causes:
-        return Turn.NOBODY
-    if outside := verdict_extras.turn_outside(verdict):
-        return outside
-    if verdict.causes[0] in MENDED_BY_BOT:
-        return Turn.APPROVER
-    return Turn.MAILBOX_USER if verdict.causes[0] == "sessions" else Turn.ADMINISTRATOR
-
-
-def _fix(run: Run, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
-    if not run.checked or not verdict.causes or verdict.causes[0] not in MENDED_BY_BOT:
-        return None
-    return f"fix.{verdict.causes[0]}", {"do": "fix", "channel": run.channel.mailbox}
+    return True if place < stop and place <= seen and WAY[place] not in ENDS else None
 
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from adaptive_cards.damage import Damage
 from adaptive_cards.views import Proof
-from jobs.model import Finding, State, Station, Turn, Words
+from jobs.model import Finding, State, Station, Words
 from jobs.probes.connect_send import ASKED
 from jobs.run import Run
 from jobs.settings import Settings
 from jobs.verdict import WAY, Verdict
 
 OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
-"""What nobody here can mend."""
+"""What the providers say of themselves."""
 COUNTED = ("copies", "mail_to_task")
 """Who knows how many mails were missed, the one earliest on the way first."""
 
@@ -29,11 +29,6 @@ def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage |
     since = datetime.fromisoformat(facts.get("missed_since") or facts["since"])
     keeps = found["forwarding"].state if "forwarding" in found else State.UNKNOWN
     return Damage(int(facts["missed"]), since, kept=run.channel.keep_copy and keeps is State.OK)
-
-
-def turn_outside(verdict: Verdict) -> Turn | None:
-    """Time's, where a provider's incident comes first."""
-    return Turn.TIME if verdict.causes and verdict.causes[0] in OUTSIDE else None
 
 
 def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:

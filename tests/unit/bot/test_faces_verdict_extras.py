@@ -63,14 +63,6 @@ def test_damage_only_where_mail_stops_and_the_trace_was_read(found: tuple[Findin
     assert extras.damage(run, verdict_of(run), run.findings) == damage
 
 
-def test_nobody_here_mends_a_providers_incident():
-    """Its turn is time's; any other cause's is not."""
-    busy = Finding("smtp_server", State.WRONG, cause="smtp_busy")
-    run = run_of(Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), busy)
-    assert (verdict_of(run).causes, extras.turn_outside(verdict_of(run))) == (("exchange_health",), Turn.TIME)
-    assert extras.turn_outside(verdict_of(run_of(busy))) is None
-
-
 def test_no_incident_is_a_line_where_all_three_were_read():
     """Skipped is not read."""
     three = [Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")]

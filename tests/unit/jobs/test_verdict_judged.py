@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from jobs.model import Finding, State, Station
 from jobs.probe import Probe
 from jobs.step import Context
-from jobs.verdict import judge
+from jobs.verdict import flows, judge
 
 
 def fact(
@@ -139,3 +143,104 @@ def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
     other = judge(steps, {"user": maybe, "login": wrong("login", "refused")})
     assert (said.causes, said.symptoms, said.stops) == (("user",), {"login": "user"}, Station.ANSWER)
     assert (other.causes, other.possible) == (("login",), ("user",))
+
+
+def at(hour: float, state: State = State.OK) -> Finding:
+    """Mail that went well at that hour."""
+    return Finding("answers", state, facts={"at": f"2026-01-01T{int(hour):02}:{int(hour % 1 * 60):02}:00+00:00"})
+
+
+LASTS = graph(
+    fact("answers", lags=timedelta(minutes=90)),
+    fact("probe"),
+    fact("log", healed_by=("answers", "probe")),
+    fact("policy", disproved_by=("answers", "probe"), explains=("blocked",)),
+    fact("login", because=("policy",), once_disproved=State.SKIPPED),
+)
+DEAD = wrong("log", "x", since="2026-01-01T10:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("later", "causes"),
+    [
+        (at(11), ("log",)),
+        (at(11.75), ()),
+        (at(11.75, State.WARNING), ("log",)),
+        (Finding("probe", State.OK), ()),
+        (Finding("probe", State.OK, facts={"at": "2026-01-01T10:01:00+00:00"}), ()),
+        (Finding("probe", State.OK, facts={"at": "2026-01-01T09:59:00+00:00"}), ("log",)),
+    ],
+)
+def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
+    """An answer heals a dead sign-in only once no access token of before it can have sent it; what tries anew heals it at once."""
+    assert judge(LASTS, {"log": DEAD, later.step: later}).causes == causes
+
+
+def test_a_persons_own_attempt_leaves_the_token_alone():
+    """After a failed Generate Token an answer proves at once that the old token is good."""
+    failed = wrong("log", "x", since="2026-01-01T10:00:00+00:00", interactive="yes")
+    assert judge(LASTS, {"log": failed, "answers": at(10.1)}).causes == ()
+
+
+def test_nothing_is_certain_before_its_healer_was_seen():
+    """A failure may be history: before that was looked at it is no cause."""
+    found = {"log": DEAD, "answers": at(9)}
+    assert (judge(LASTS, found, done=False).causes, judge(LASTS, found).causes) == ((), ("log",))
+    assert judge(LASTS, found | {"probe": Finding("probe", State.WARNING)}, done=False).causes == ("log",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "found", "state"),
+    [
+        ({}, Finding("probe", State.OK), State.OK),
+        ({}, Finding("probe", State.WARNING), State.POSSIBLE),
+        ({}, at(12), State.POSSIBLE),
+        ({"harmless_after": "2026-01-01T10:00:00"}, at(12), State.OK),
+        ({"harmless_after": "2026-01-01T10:00:00"}, at(11), State.POSSIBLE),
+        ({"disproved_by": ""}, Finding("probe", State.OK), State.POSSIBLE),
+        ({"disproved_by": "log"}, Finding("log", State.OK), State.OK),
+    ],
+)
+def test_what_may_be_the_cause_is_tried(facts: dict[str, str], found: Finding, state: State):
+    """What holds all the same, and late enough, takes it away; a finding may name what does."""
+    verdict = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked", facts=facts), found.step: found})
+    assert (verdict.counted["policy"].state, verdict.possible) == (state, ("policy",) if state is State.POSSIBLE else ())
+
+
+def test_what_was_disproved_may_count_as_left_out():
+    """The bot's own login proves nothing where its own secret is the trouble."""
+    own = Finding("login", State.POSSIBLE, cause="own", facts={"disproved_by": "probe"})
+    assert judge(LASTS, {"login": own, "probe": Finding("probe", State.OK)}).skipped == ("login",)
+
+
+def test_what_is_possible_is_no_second_cause():
+    """The same, certain from anywhere, explains it; a policy that a login names is the cause, and the login its symptom."""
+    verdict = judge(LASTS, {"login": Finding("login", State.POSSIBLE, cause="x"), "log": DEAD})
+    assert (verdict.causes, verdict.symptoms, verdict.possible) == (("log",), {"login": "log"}, ())
+    named = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked"), "login": wrong("login", "blocked")})
+    assert (named.causes, named.symptoms, named.possible) == (("policy",), {"login": "policy"}, ())
+
+
+def test_since_is_that_of_the_first_cause():
+    """Another cause's beginning is its own; a symptom of the first may know more than that itself."""
+    early, late = "2026-01-01T08:00:00+00:00", "2026-01-01T09:00:00+00:00"
+    found = {
+        "policy": wrong("policy", "blocked"),
+        "copies": wrong("copies", "blocked", since=late),
+        "auth": wrong("auth", "x", since=early),
+    }
+    assert str(judge(STEPS, found).since) == "2026-01-01 09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("found", "both"),
+    [
+        ((Finding("copies", State.OK), Finding("answers", State.OK)), True),
+        ((Finding("copies", State.SKIPPED), Finding("answers", State.OK)), False),
+        ((Finding("answers", State.OK),), False),
+        ((Finding("copies", State.OK), Finding("answers", State.OK, facts={"unanswered": "yes"})), False),
+    ],
+)
+def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # noqa: FBT001  a row of the table
+    """An answer says nothing about the copies, and a mail that waits too long says nothing good about the answers."""
+    assert flows({each.step: each for each in found}) is both

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from adaptive_cards import verdict
-from adaptive_cards.views import CheckLine, Proof, VerdictView
-from jobs.model import Access, State, Turn, Words
+from adaptive_cards.views import CheckLine, Proof, Stop, VerdictView
+from jobs.model import Access, State, Station, Turn, Words
 from practice import verdicts
 from practice.diagnose import Case, Chosen, Totals, cases
 from practice.faults import FAULTS, HEALTHY, find
@@ -28,7 +28,7 @@ WELL = VerdictView(
     warnings=(),
     skipped=(),
     lines=(),
-    way=(),
+    way=tuple(Stop(station, passes=True) for station in Station),
     since=None,
     turn=Turn.NOBODY,
     fix=None,

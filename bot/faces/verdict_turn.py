@@ -1,0 +1,139 @@
+"""Who can mend the cause of a check, and the one button that leads there: by the cause, whichever finding has seen it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from jobs.model import State, Turn
+from jobs.run import Run
+from jobs.verdict import Verdict
+
+MENDS = {
+    "smtp_auth": ("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
+    "forwarding": ("not_forwarded", "forwarding_address_wins"),
+    "outbound_policy": ("forwarding_blocked",),
+    "smtp_grant": ("consent_missing", "admin_consent_required", "consent_declined"),
+    "application": (
+        "app_not_found",
+        "app_misconfigured",
+        "permission_not_declared",
+        "redirect_uri_mismatch",
+        "redirect_uri_is_spa",
+        "reply_address_missing",
+    ),
+    "service_principal": ("app_not_found",),
+    "client_secret": ("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
+}
+"""Which steps make a change where one of these is the cause, and they themselves are not known to be right."""
+GENERATE = frozenset(
+    {
+        "connect_login_failed",
+        "grant_invalid",
+        "mfa_needed",
+        "password_expired",
+        "refresh_token_expired",
+        "session_revoked",
+        "smtp_token_refused",
+        "wrong_mailbox_user",
+    }
+)
+"""What a new token ends: the mailbox user presses Generate Token in Webex Connect."""
+_TURNS = {
+    Turn.MAILBOX_USER: GENERATE
+    | {
+        "client_looping",
+        "code_already_used",
+        "code_flow_broken",
+        "mfa_registration_needed",
+        "password_wrong",
+        "sign_in_interrupted",
+        "sign_in_missing",
+    },
+    Turn.CONTACT_CENTER: frozenset(
+        {
+            "app_not_found",
+            "client_secret_missing",
+            "client_secret_wrong",
+            "code_of_other_tenant",
+            "common_endpoint_used",
+            "connect_address_not_allowed",
+            "connect_flow_not_live",
+            "connect_not_registered",
+            "connect_not_saved",
+            "connect_send_failed",
+            "connect_sender_unknown",
+            "connect_service_inactive",
+            "connect_smtp_failed",
+            "entry_point_inactive",
+            "entry_point_missing",
+            "form_field_missing",
+            "no_task",
+            "response_type_disabled",
+            "scope_wrong",
+            "send_as_denied",
+            "smtp_no_oauth",
+            "smtp_no_starttls",
+            "smtp_not_authenticated",
+            "smtp_password_login",
+            "tenant_not_found",
+            "urls_swapped",
+            "user_unknown",
+        }
+    ),
+    Turn.OPERATOR: frozenset(
+        {"connection_lost", "host_not_allowed", "smtp_certificate_invalid", "smtp_unreachable", "webex_key_refused", "webex_refused"}
+    ),
+    Turn.REQUESTER: frozenset({"connect_address_gone"}),
+    Turn.TIME: frozenset(
+        {
+            "already_there",
+            "directory_settling",
+            "entra_busy",
+            "entra_incident",
+            "exchange_incident",
+            "service_principal_not_ready",
+            "service_unavailable",
+            "smtp_busy",
+            "smtp_too_many_connections",
+            "throttled",
+            "timed_out",
+            "trace_limit",
+            "webex_busy",
+            "webex_incident",
+        }
+    ),
+}
+_WHOSE = {cause: turn for turn, causes in _TURNS.items() for cause in causes}
+
+
+def whose(cause: str) -> Turn:
+    """Whose turn it is where the bot itself cannot mend it: an administrator's, where the cause does not say otherwise."""
+    return _WHOSE.get(cause, Turn.ADMINISTRATOR)
+
+
+def turn(verdict: Verdict) -> Turn:
+    """Whose turn the first cause is; the approver's, where a plan of the bot would mend it."""
+    if not verdict.causes:
+        return Turn.NOBODY
+    return Turn.APPROVER if _mender(verdict) else whose(verdict.counted[verdict.causes[0]].cause)
+
+
+def fix(run: Run, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
+    """The button: a plan where one would hold a change, else the page on which a person mends it, or nothing."""
+    if not verdict.causes:
+        return None
+    if step := _mender(verdict):
+        return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
+    page = urlsplit(run.channel.callback_url)
+    if verdict.counted[verdict.causes[0]].cause in GENERATE and page.scheme == "https" and page.netloc:
+        return "fix.generate_token", {"url": f"https://{page.netloc}"}
+    return None
+
+
+def _mender(verdict: Verdict) -> str:
+    """The step whose plan would hold a change: one that is wrong itself, or that nobody could look at yet. Empty where there is none."""
+    cause = verdict.counted[verdict.causes[0]].cause
+    open_states = {State.WRONG, State.SKIPPED, State.UNKNOWN}
+    able = [step for step, causes in MENDS.items() if cause in causes and step in verdict.counted]
+    wrong = [step for step in able if verdict.counted[step].state is State.WRONG]
+    return next(iter(wrong), "") or next((step for step in able if verdict.counted[step].state in open_states), "")

@@ -1,0 +1,68 @@
+"""What a finding counts for beside the others: history, harmless, or more than it looks.
+
+A finding says by its facts what only it knows: ``since`` is from when on something fails; ``harmless_after`` is from when on a success
+disproves it, where that is another moment; ``disproved_by`` are the names of what does, where that depends on what was found;
+``interactive`` is set where a person's own attempt failed, which leaves the token that is in use alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from jobs.model import Finding, State
+from jobs.step import Step
+
+Steps = Mapping[str, Step]
+Findings = Mapping[str, Finding]
+
+
+def counted(steps: Steps, findings: Findings) -> dict[str, Finding]:
+    """The findings that count, without those that are history, and with what is only possible judged by what disproves it."""
+    return {name: _tried(name, steps, findings) for name in findings if not _healed(name, steps, findings)}
+
+
+def to_be_seen(name: str, steps: Steps, findings: Findings) -> set[str]:
+    """What could still show that this is history, or harmless: before that nothing is certain."""
+    return {each for each in (*steps[name].healed_by, *_disproof(name, steps, findings)) if each in steps}
+
+
+def moment(finding: Finding, fact: str) -> datetime | None:
+    """The moment in a fact, or None where there is none."""
+    try:
+        found = datetime.fromisoformat(finding.facts.get(fact, ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _tried(name: str, steps: Steps, findings: Findings) -> Finding:
+    finding = findings[name]
+    if finding.state is not State.POSSIBLE or not any(_goes_well(each, name, steps, findings) for each in _disproof(name, steps, findings)):
+        return finding
+    return replace(finding, state=steps[name].once_disproved)
+
+
+def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
+    named = findings[name].facts.get("disproved_by")
+    return steps[name].disproved_by if named is None else tuple(named.split())
+
+
+def _healed(name: str, steps: Steps, findings: Findings) -> bool:
+    """Whether what failed is known to have gone well since."""
+    failed = "since" in findings[name].facts
+    return failed and any(_goes_well(each, name, steps, findings) for each in steps[name].healed_by)
+
+
+def _goes_well(healer: str, name: str, steps: Steps, findings: Findings) -> bool:
+    """Whether that holds, and late enough: what says no moment was tried at this very look, and is newer than anything."""
+    good = findings.get(healer)
+    if good is None or good.state is not State.OK:
+        return False
+    if "at" not in good.facts:
+        return True
+    failed = moment(findings[name], "harmless_after") or moment(findings[name], "since")
+    well = moment(good, "at")
+    lag = timedelta(0) if "interactive" in findings[name].facts else steps[healer].lags
+    return failed is not None and well is not None and well > failed + lag

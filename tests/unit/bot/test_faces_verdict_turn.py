@@ -1,0 +1,134 @@
+"""Whose turn a cause is, which button leads there, and how far the mail's way is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from adaptive_cards import verdict as draw
+from adaptive_cards.texts import has, keys, text
+from bot.desk import Desk
+from bot.faces.verdict import view
+from bot.faces.verdict_turn import GENERATE, MENDS, whose
+from jobs.microsoft.causes import CAUSES
+from jobs.model import Channel, Finding, Person, State, Station, Turn
+from jobs.run import Run
+
+AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", "x@y.example")
+FIX = {"do": "fix", "channel": "support@contoso.com"}
+CONNECT = {"url": "https://uk.webexconnect.io"}
+BEGINS = {
+    "The mailbox user ": Turn.MAILBOX_USER,
+    "The contact-center administrator ": Turn.CONTACT_CENTER,
+    "The bot's operator ": Turn.OPERATOR,
+    "Nobody ": Turn.TIME,
+    "A Microsoft 365 administrator ": Turn.ADMINISTRATOR,
+}
+
+
+def check_of(*found: Finding, channel: Channel = CHANNEL) -> Run:
+    """A check that ended with this."""
+    findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
+    run = Run("R1", channel, Person("p", "anna@contoso.com"), AT, {"kind": "check"}, detailed=True, findings=findings, found_at=times)
+    return replace(run, checked=AT)
+
+
+def wrong(step: str, cause: str) -> Finding:
+    """A wrong finding."""
+    return Finding(step, State.WRONG, cause=cause)
+
+
+def ok(*steps: str) -> tuple[Finding, ...]:
+    """Findings that hold."""
+    return tuple(Finding(step, State.OK) for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("found", "turn", "fix"),
+    [
+        ((wrong("smtp_auth", "smtp_auth_off_for_mailbox"),), Turn.APPROVER, ("fix.smtp_auth", FIX)),
+        (
+            (wrong("smtp_login", "smtp_auth_off_for_mailbox"), Finding("smtp_auth", State.SKIPPED)),
+            Turn.APPROVER,
+            ("fix.smtp_auth", FIX),
+        ),
+        ((wrong("smtp_login", "smtp_auth_off_for_mailbox"), *ok("smtp_auth")), Turn.ADMINISTRATOR, None),
+        ((wrong("service_principal", "app_not_found"), *ok("application")), Turn.APPROVER, ("fix.service_principal", FIX)),
+        ((wrong("service_principal", "app_disabled"),), Turn.ADMINISTRATOR, None),
+        ((wrong("service_principal", "user_not_assigned"),), Turn.ADMINISTRATOR, None),
+        ((wrong("client_secret", "secret_forbidden_by_policy"),), Turn.ADMINISTRATOR, None),
+        ((wrong("client_secret", "client_secret_expired"),), Turn.APPROVER, ("fix.client_secret", FIX)),
+        ((wrong("sign_ins", "client_secret_wrong"), *ok("client_secret")), Turn.CONTACT_CENTER, None),
+        ((wrong("sign_ins", "refresh_token_expired"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        ((wrong("sessions", "session_revoked"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        ((wrong("sign_ins", "grant_invalid"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        ((wrong("mail_to_task", "no_task"),), Turn.CONTACT_CENTER, None),
+        ((wrong("entry_point", "entry_point_missing"),), Turn.CONTACT_CENTER, None),
+        ((wrong("connect_send", "connect_smtp_failed"),), Turn.CONTACT_CENTER, None),
+        ((wrong("remote_domain", "remote_domain_blocks_forwarding"),), Turn.ADMINISTRATOR, None),
+        ((Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), wrong("smtp_server", "smtp_busy")), Turn.TIME, None),
+        ((), Turn.NOBODY, None),
+    ],
+)
+def test_who_can_mend_it_and_by_which_button(desk: Desk, found: tuple[Finding, ...], turn: Turn, fix: object):
+    """By the cause: a plan where it would hold a change, Webex Connect's own page where a new token ends it, nothing else."""
+    seen = view(check_of(*found), desk)
+    assert (seen.turn, seen.fix) == (turn, fix)
+    assert has(f"turn.{turn}")
+
+
+@pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])
+def test_no_page_without_its_address(desk: Desk, url: str):
+    """An address that is not known, or not safe, is no button."""
+    assert view(check_of(wrong("sign_ins", "grant_invalid"), channel=replace(CHANNEL, callback_url=url)), desk).fix is None
+
+
+def test_the_page_of_webex_connect_is_a_button(desk: Desk):
+    """The card says whose turn it is and opens Webex Connect."""
+    drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), desk))
+    assert "Mailbox user's turn: open the page with the button below" in drawn.text
+    assert "Open Webex Connect: press Generate Token" in str(drawn.content)
+    assert CONNECT["url"] in str(drawn.content)
+
+
+@pytest.mark.parametrize("begins", BEGINS)
+def test_the_turn_is_whom_the_remedy_names(begins: str):
+    """A remedy that begins with who acts, and the turn of its cause, are the same person; codes that a check never names are left out."""
+    shown = {key.partition(".")[2] for key in keys() if key.startswith("remedy.")} - {"already_there", "request_rejected"}
+    shown = {cause for cause in shown if not cause.startswith("id_token")}
+    named = {cause: whose(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)}
+    others = {cause: turn for cause, turn in named.items() if turn is not BEGINS[begins]}
+    assert named
+    assert others == {}
+
+
+def test_every_cause_in_the_tables_is_known():
+    """None is misspelt."""
+    named = {cause for causes in MENDS.values() for cause in causes} | GENERATE
+    assert {cause for cause in named if cause not in CAUSES and not has(f"cause.{cause}")} == set()
+
+
+@pytest.mark.parametrize(
+    ("found", "passes"),
+    [
+        (ok("answers"), (None, None, None, None, None, True)),
+        (ok("copies"), (True, True, True, None, None, None)),
+        (ok("agent_tasks", "answers"), (True, True, None, True, True, True)),
+        ((*ok("copies"), Finding("answers", State.OK, facts={"unanswered": "yes"})), (True, True, True, None, None, None)),
+        ((*ok("answers"), wrong("copies", "mail_not_delivered")), (None, None, False, None, None, True)),
+    ],
+)
+def test_the_way_claims_what_was_seen(desk: Desk, found: tuple[Finding, ...], passes: tuple[bool | None, ...]):
+    """An answer that left says nothing of the stations before it, and a task nothing of today's copies."""
+    seen = view(check_of(*found), desk)
+    assert tuple(stop.passes for stop in seen.way) == passes
+    assert [stop.station for stop in seen.way] == list(Station)
+
+
+def test_both_ways_is_said_of_both_ends_alone(desk: Desk):
+    """The first line of a check whose copies nobody could see claims nothing."""
+    lines = [draw(view(check_of(*found), desk)).text for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))]
+    assert [line.startswith("Nothing wrong: mail flows both ways") for line in lines] == [False, False, True]

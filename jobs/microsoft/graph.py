@@ -126,6 +126,10 @@ class Graph(GraphCalls):
         """
         return as_object(await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True))
 
+    async def update_service_principal(self, sp_id: str, body: Json) -> None:
+        """Change a service principal (1.3): whether it is enabled, whether it is for assigned users only."""
+        await self.send("PATCH", f"/servicePrincipals/{segment(sp_id)}", body)
+
     async def delete_service_principal(self, sp_id: str) -> None:
         """Delete a service principal, and with it what it was granted."""
         await self.remove(f"/servicePrincipals/{segment(sp_id)}")
@@ -167,6 +171,10 @@ class Graph(GraphCalls):
     async def app_role_assignments(self, sp_id: str) -> list[Json]:
         """The application permissions that an app has been granted."""
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignments")
+
+    async def app_role_assigned_to(self, sp_id: str) -> list[Json]:
+        """The users, groups and apps that an app is assigned to (1.3)."""
+        return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignedTo")
 
     async def create_app_role_assignment(self, client_sp_id: str, resource_sp_id: str, role_id: str) -> Json:
         """Grant an application permission (1.5).

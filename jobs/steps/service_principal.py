@@ -5,68 +5,121 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.mailbox import may_be_shared
 from jobs.microsoft.graph_calls import promised
 from jobs.microsoft.registration import redirect_uris
-from jobs.model import Change, Finding, Scope, Words
+from jobs.model import Change, Finding, Scope, State, Words
 from jobs.registered_app import Json, foreign, its_app
 from jobs.run import Past
 from jobs.step import Context, Step
 
+ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
+OPEN = {ENABLED: True, ASSIGNMENT: False}
+"""How Graph makes one."""
+
 
 class ServicePrincipal(Step):
-    """The app has a service principal that is enabled and asks for no assignment (facts/microsoft.md 1.3)."""
+    """The app has a service principal that is enabled and lets the mailbox user in (facts/microsoft.md 1.3)."""
 
     name = "service_principal"
     row = "E1"
     group = "entra"
     checked = True
     explains = frozenset({"app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"})
+    disproved_by = ("smtp_login",)
     line = "application"
     needs = ("application",)
-    reads = ("Application.Read.All",)
+    reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Look it up by the app's client id."""
+        """Look it up by the app's client id; who is assigned is read only where that matters."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"))
-        return replace(self._judged(principal), values=_values(principal))
-
-    def _judged(self, principal: Json | None) -> Finding:
         if principal is None:
-            return self.wrong(Words("seen.none"), cause="app_not_found")
-        facts = {"sp_id": promised(principal, "id")}
-        if principal.get("accountEnabled") is False:
-            return self.wrong(Words("seen.sp_disabled"), cause="app_disabled", **facts)
-        if principal.get("appRoleAssignmentRequired"):
-            return self.wrong(Words("seen.sp_assignment"), cause="user_not_assigned", **facts)
-        return self.ok(Words("seen.service_principal"), **facts)
+            return replace(self.wrong(Words("seen.none"), cause="app_not_found"), values=_values(None))
+        sp_id = promised(principal, "id")
+        lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
+        disabled = principal.get(ENABLED) is False
+        return replace(self._judged(sp_id, lets_in, disabled=disabled), values=_values(principal))
+
+    def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
+        shut = " ".join(([ENABLED] if disabled else []) + ([ASSIGNMENT] if lets_in is State.WRONG else []))
+        if disabled:
+            return self.wrong(Words("seen.sp_disabled"), cause="app_disabled", sp_id=sp_id, shut=shut)
+        if lets_in is State.WRONG:
+            return self.wrong(Words("seen.sp_assignment"), cause="user_not_assigned", sp_id=sp_id, shut=shut)
+        if lets_in is State.POSSIBLE:
+            return self.possible(Words("seen.sp_assigned_others"), "user_not_assigned", sp_id=sp_id)
+        return self.ok(Words("seen.service_principal"), sp_id=sp_id)
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
-        """Make it where it is missing; what somebody switched off stays for a person to decide."""
-        if finding.facts:
-            return ()
-        return (self.change(Words("seen.none"), Words("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
+        """Make it where it is missing; where somebody has shut it, open it: one line for each property."""
+        if "sp_id" not in finding.facts:
+            return (self.change(Words("seen.none"), Words("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
+        path = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
+        lines = {ENABLED: ("seen.sp_disabled", "after.sp_enabled"), ASSIGNMENT: ("seen.sp_assignment", "after.sp_open")}
+        return tuple(
+            self.change(Words(lines[name][0]), Words(lines[name][1]), Scope.APP, f"{path}, {name} {str(OPEN[name]).lower()}")
+            for name in finding.facts.get("shut", "").split()
+        )
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
-        """Make it; a second one cannot come to be."""
-        await ctx.graph.create_service_principal(ctx.fact("client_id"))
+        """Make it, a second one cannot come to be; or open it."""
+        if "sp_id" not in finding.facts:
+            await ctx.graph.create_service_principal(ctx.fact("client_id"))
+        elif shut := finding.facts.get("shut", "").split():
+            await ctx.graph.update_service_principal(finding.facts["sp_id"], {name: OPEN[name] for name in shut})
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
-        """Gone, unless somebody else has put something into its app, who needs it then."""
+        """As it was; one that was made is gone, unless somebody else has put something into its app, who needs it then."""
         principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), its_app(ctx))
-        strange = foreign(ctx, app, redirect_uris(app)) if principal and app else ""
+        strange = foreign(ctx, app, redirect_uris(app)) if principal and app and not past.was["sp_id"] else ""
         if strange:
             return self.left_alone(Words("seen.undo_principal_in_use", {"what": strange}))
-        return self.compared(past, _values(principal), "key:seen.service_principal" if principal else "key:seen.none")
+        if past.was["sp_id"]:
+            return self.compared(past, _values(principal), _told(principal))
+        made = replace(past, was={"sp_id": ""}, left={"sp_id": past.left.get("sp_id", "")} if past.left else {})
+        return self.compared(made, {"sp_id": _values(principal)["sp_id"]}, _told(principal))
 
     def undo_command(self, ctx: Context, past: Past) -> str:
-        """By its object id: what is deleted is what was made."""
-        return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
+        """By its object id: what is deleted, or shut again, is what was made, or opened."""
+        if not past.was["sp_id"]:
+            return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
+        shut = [f"{name} {past.was[name]}" for name in OPEN if past.was[name] != past.left.get(name)]
+        return f"Graph PATCH /servicePrincipals/{past.was['sp_id']}, {', '.join(shut)}"
 
     async def undo(self, ctx: Context, past: Past) -> None:
-        """Delete it, and with it what it was granted."""
-        await ctx.graph.delete_service_principal(ctx.fact("sp_id"))
+        """Shut it again as it was; or delete it, and with it what it was granted."""
+        if past.was["sp_id"]:
+            await ctx.graph.update_service_principal(past.was["sp_id"], {name: past.was[name] == "true" for name in OPEN})
+        else:
+            await ctx.graph.delete_service_principal(ctx.fact("sp_id"))
+
+
+async def _lets_in(ctx: Context, sp_id: str) -> State:
+    """Whether an app for assigned users only is for this one. A group may hold the user, and for a shared mailbox another user signs in."""
+    assigned = await ctx.graph.app_role_assigned_to(sp_id)
+    user_id = ctx.fact("user_id") or str((await ctx.graph.user(ctx.channel.mailbox) or {}).get("id") or "")
+    if any(str(each.get("principalId") or "").lower() == user_id.lower() for each in assigned if user_id):
+        return State.OK
+    if any(str(each.get("principalType") or "").lower() == "group" for each in assigned):
+        return State.POSSIBLE
+    return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
 
 
 def _values(principal: Json | None) -> dict[str, str]:
-    return {"sp_id": str((principal or {}).get("id", ""))}
+    found = principal or {}
+    enabled = found.get(ENABLED) is not False
+    return {
+        "sp_id": str(found.get("id", "")),
+        ENABLED: str(enabled).lower() if principal else "",
+        ASSIGNMENT: str(bool(found.get(ASSIGNMENT))).lower() if principal else "",
+    }
+
+
+def _told(principal: Json | None) -> str:
+    if principal is None:
+        return "key:seen.none"
+    if principal.get(ENABLED) is False:
+        return "key:seen.sp_disabled"
+    return "key:seen.sp_assignment" if principal.get(ASSIGNMENT) else "key:seen.service_principal"

@@ -130,5 +130,6 @@ async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given:
 
 async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[..., Context], cloud: Any):
     """By the object id: the directory may not know the mailbox by its address."""
+    cloud.on(f"GET /users/{USER}", {"id": USER})
     await Sessions().inspect(given(facts={"user_id": USER}))
     assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [f"GET /users/{USER}"]

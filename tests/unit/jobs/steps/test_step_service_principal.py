@@ -15,6 +15,8 @@ STEP = ServicePrincipal()
 READ = "GET /servicePrincipals(appId='client-1')"
 FACTS = {"client_id": "client-1"}
 EXPECTED = Words("expected.service_principal")
+NO_VALUES = {"sp_id": "", "accountEnabled": "", "appRoleAssignmentRequired": ""}
+VALUES = {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "false"}
 
 
 async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud: Any):
@@ -22,10 +24,10 @@ async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud:
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     words = Words("step.service_principal"), Words("seen.none"), Words("after.service_principal")
-    line = Change("service_principal", "E1", *words, Scope.APP, "Graph POST /servicePrincipals")
+    made = Change("service_principal", "E1", *words, Scope.APP, "Graph POST /servicePrincipals")
     assert (found, STEP.plan(ctx, found)) == (
-        Finding("service_principal", State.WRONG, seen=Words("seen.none"), expected=EXPECTED, cause="app_not_found", values={"sp_id": ""}),
-        (line,),
+        Finding("service_principal", State.WRONG, seen=Words("seen.none"), expected=EXPECTED, cause="app_not_found", values=NO_VALUES),
+        (made,),
     )
     await STEP.apply(ctx, found)
     assert cloud.writes == [("POST /servicePrincipals", {"appId": "client-1"})]
@@ -35,32 +37,81 @@ async def test_one_that_is_there_holds(given: Callable[..., Context], cloud: Any
     """Enabled by default, and open to everybody by default."""
     cloud.on(READ, {"id": "sp-1"})
     found = await STEP.inspect(given(facts=FACTS))
-    assert found == Finding(
-        "service_principal", State.OK, seen=Words("seen.service_principal"), facts={"sp_id": "sp-1"}, values={"sp_id": "sp-1"}
+    assert found == Finding("service_principal", State.OK, seen=Words("seen.service_principal"), facts={"sp_id": "sp-1"}, values=VALUES)
+
+
+SHUT = {"id": "sp-1", "appRoleAssignmentRequired": True}
+ASSIGNED = "GET /servicePrincipals/sp-1/appRoleAssignedTo"
+PATH = "PATCH /servicePrincipals/sp-1"
+MINE = {"principalId": "USER-1", "principalType": "User"}
+OTHERS = {"principalId": "user-2", "principalType": "User"}
+A_GROUP = {"principalId": "group-1", "principalType": "Group"}
+WITH_USER = FACTS | {"user_id": "user-1"}
+
+
+def line(before: str, after: str, command: str) -> Change:
+    """One line of the plan."""
+    return Change(
+        "service_principal", "E1", Words("step.service_principal"), Words(before), Words(after), Scope.APP, f"Graph {PATH}, {command}"
     )
+
+
+ENABLE = line("seen.sp_disabled", "after.sp_enabled", "accountEnabled true")
+LET_IN = line("seen.sp_assignment", "after.sp_open", "appRoleAssignmentRequired false")
 
 
 @pytest.mark.parametrize(
-    ("part", "seen", "cause"),
+    ("principal", "cause", "lines", "body"),
     [
-        ({"accountEnabled": False}, "seen.sp_disabled", "app_disabled"),
-        ({"appRoleAssignmentRequired": True}, "seen.sp_assignment", "user_not_assigned"),
+        ({"id": "sp-1", "accountEnabled": False}, "app_disabled", (ENABLE,), {"accountEnabled": True}),
+        (SHUT, "user_not_assigned", (LET_IN,), {"appRoleAssignmentRequired": False}),
+        (
+            SHUT | {"accountEnabled": False},
+            "app_disabled",
+            (ENABLE, LET_IN),
+            {"accountEnabled": True, "appRoleAssignmentRequired": False},
+        ),
     ],
 )
-async def test_what_somebody_switched_off_is_left_to_a_person(
-    given: Callable[..., Context], cloud: Any, part: dict[str, bool], seen: str, cause: str
+async def test_what_somebody_has_shut_is_opened(
+    given: Callable[..., Context], cloud: Any, principal: Any, cause: str, lines: tuple[Change, ...], body: dict[str, bool]
 ):
-    """It is named, and no plan overrides it."""
-    cloud.on(READ, {"id": "sp-1"} | part)
-    ctx = given(facts=FACTS)
+    """A line of the plan for each property, and one request for all of them."""
+    cloud.on(READ, principal).on(ASSIGNED, [])
+    ctx = given(facts=WITH_USER)
     found = await STEP.inspect(ctx)
-    wanted = Finding(
-        "service_principal",
-        State.WRONG,
-        seen=Words(seen),
-        expected=EXPECTED,
-        cause=cause,
-        facts={"sp_id": "sp-1"},
-        values={"sp_id": "sp-1"},
-    )
-    assert (found, STEP.plan(ctx, found)) == (wanted, ())
+    assert (found.state, found.cause, STEP.plan(ctx, found)) == (State.WRONG, cause, lines)
+    await STEP.apply(ctx, found)
+    assert cloud.writes == [(PATH, body)]
+
+
+async def test_what_it_was_is_written_down(given: Callable[..., Context], cloud: Any):
+    """Both properties and the id, for an undo."""
+    cloud.on(READ, SHUT | {"accountEnabled": False}).on(ASSIGNED, [MINE])
+    values = {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"}
+    assert (await STEP.inspect(given(facts=WITH_USER))).values == values
+
+
+@pytest.mark.parametrize(
+    ("assigned", "mailbox", "state"),
+    [
+        ([OTHERS, MINE], "UserMailbox", State.OK),
+        ([A_GROUP], "UserMailbox", State.POSSIBLE),
+        ([OTHERS], "UserMailbox", State.WRONG),
+        ([OTHERS], "SharedMailbox", State.POSSIBLE),
+        ([], "SharedMailbox", State.WRONG),
+    ],
+)
+async def test_who_is_assigned_decides(given: Callable[..., Context], cloud: Any, assigned: list[Any], mailbox: str, state: State):
+    """The user's own assignment is enough; a group may hold the user, and for a shared mailbox a delegate signs in."""
+    cloud.on(READ, SHUT).on(ASSIGNED, assigned).on("Get-Mailbox", [{"RecipientTypeDetails": mailbox}])
+    ctx = given(facts=WITH_USER)
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.cause) == (state, "" if state is State.OK else "user_not_assigned")
+    assert bool(STEP.plan(ctx, found)) is (state is State.WRONG)
+
+
+async def test_the_user_is_looked_up_where_nobody_has_yet(given: Callable[..., Context], cloud: Any):
+    """The mailbox's user may be found at the same time, so this step does not wait for it."""
+    cloud.on(READ, SHUT).on(ASSIGNED, [MINE]).on("GET /users/support@contoso.com", {"id": "user-1"})
+    assert (await STEP.inspect(given(facts=FACTS))).state is State.OK

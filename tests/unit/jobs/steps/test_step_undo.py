@@ -156,6 +156,13 @@ TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tupl
         [("DELETE /servicePrincipals/sp-1", None)],
     ),
     (
+        "service_principal",
+        {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"},
+        {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "true"},
+        {APP: MADE, PRINCIPAL: {"id": "sp-1", "accountEnabled": True, "appRoleAssignmentRequired": True}},
+        [("PATCH /servicePrincipals/sp-1", {"accountEnabled": False, "appRoleAssignmentRequired": True})],
+    ),
+    (
         "implicit_grant",
         {"access_tokens": "off"},
         {"access_tokens": "on"},

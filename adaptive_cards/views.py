@@ -240,10 +240,11 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The runs of a space."""
+    """The runs of a space, and how many ``more`` there are."""
 
     runs: tuple[RunLine, ...]
     at: datetime
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

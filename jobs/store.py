@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from redis import Redis
 from redis.client import Pipeline
@@ -26,6 +27,8 @@ from jobs.run import Event, Kind, Run, RunGoneError, fold, onto, undid
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LEASE_S = 12
 CLAIM_S = 5
+ASKED_S = 24 * 3600
+"""How long it is known which run a message or a press has begun, in seconds: longer than the same event is delivered again."""
 CHECK_KEPT_S = 30 * 24 * 3600
 """How long a check's history is kept, in seconds."""
 ABOUT_S = 90 * 24 * 3600
@@ -61,7 +64,7 @@ class Store:
         self.audit = Trail(redis, keys)
 
     def open(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
-        """Begin a run, claimed by its mailbox, or by where it was asked for while the mailbox is not known (:meth:`claim`).
+        """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known (:meth:`claim`).
 
         Raises:
             AlreadyRunningError: there is such a run, and it has not ended.
@@ -81,7 +84,7 @@ class Store:
         return self.load(run_id)
 
     def claim(self, mailbox: str, run_id: str) -> None:
-        """Make this the one run of the mailbox. One that died before its first event is no run.
+        """Make this the one run of the mailbox, or of the message or press. One that died before its first event is no run.
 
         Raises:
             AlreadyRunningError: another run that has not ended holds it.
@@ -90,7 +93,7 @@ class Store:
             holder = _text(self.redis.get(f"channel:{mailbox}:run"))
             if holder not in {"", run_id} and self._is_open(holder):
                 raise AlreadyRunningError(holder)
-            self.redis.set(f"channel:{mailbox}:run", run_id)
+            self.redis.set(f"channel:{mailbox}:run", run_id, ex=None if "@" in mailbox else ASKED_S)
             if "@" in mailbox:
                 self.redis.zadd(f"channel:{mailbox}:runs", {run_id: now().timestamp()}, nx=True)
 
@@ -188,16 +191,23 @@ class Store:
         return holder if holder and self._is_open(holder) else ""
 
     def of_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
-        """The newest runs of a space, newest first."""
-        return tuple(self.load(_text(raw)) for raw in self.redis.zrevrange(f"space:{room}:runs", 0, most - 1))
+        """Every open run of a space, then so many ended ones that there are ``most`` in all; both newest first."""
+        key = f"space:{room}:runs"
+        still_open = [_text(raw) for raw in reversed(self.redis.zinter({key: 1, OPEN: 0}))]
+        ended = (run_id for raw in self.redis.zrevrange(key, 0, -1) if (run_id := _text(raw)) not in still_open)
+        first = tuple(self._known(still_open))
+        return (*first, *islice(self._known(ended), max(most - len(first), 0)))
+
+    def count_of_space(self, room: str) -> int:
+        """How many runs of a space are still known."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for run_id in self.redis.zrange(f"space:{room}:runs", 0, -1):
+                pipe.exists(f"run:{_text(run_id)}:events")
+            return sum(pipe.execute())
 
     def of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
         """Every run of the mailbox that is still known, oldest first; checks, which change nothing, are not among them."""
-        found = []
-        for run_id in map(_text, self.redis.zrange(f"channel:{mailbox}:runs", 0, -1)):
-            with suppress(RunGoneError):
-                found.append(self.load(run_id))
-        return tuple(found)
+        return tuple(self._known(map(_text, self.redis.zrange(f"channel:{mailbox}:runs", 0, -1))))
 
     def look_at(self, run_id: str, when: datetime) -> None:
         """Have the run advanced at that time, by whichever worker is there then."""
@@ -273,6 +283,12 @@ class Store:
         """What the run's entries in the audit trail say about it."""
         raw = self.redis.get(f"run:{run_id}:about") if run_id else None
         return codec.load(raw, About) if isinstance(raw, bytes) else About(run_id)
+
+    def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
+        """Those of the runs that are still there: whoever runs the bot may delete one's history (docs/operations.md)."""
+        for run_id in run_ids:
+            with suppress(RunGoneError):
+                yield self.load(run_id)
 
     def _is_open(self, run_id: str) -> bool:
         return self.redis.zscore(OPEN, run_id) is not None and self.length(run_id) > 0

@@ -8,10 +8,10 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said, sign
 from adaptive_cards.marks import Mark, glyph
 from adaptive_cards.parts import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import counted, say, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import RunLine, StatusView
-from jobs.model import Turn, Words
+from jobs.model import Turn, Words, verbatim
 
 _RUNS_MOST = 10
 _ENDED = {"done": marks.OK, "failed": marks.WRONG, "cancelled": marks.SKIPPED}
@@ -20,8 +20,8 @@ _ENDED = {"done": marks.OK, "failed": marks.WRONG, "cancelled": marks.SKIPPED}
 def status(view: StatusView) -> Card:
     """One row a run; the band names whoever is waited for first. At most ten runs are listed."""
     body = [_row(line) for line in view.runs[:_RUNS_MOST]]
-    if len(view.runs) > _RUNS_MOST:
-        body.append(small_print(Words("status.more", {"count": str(len(view.runs) - _RUNS_MOST)})))
+    if more := view.more + max(len(view.runs) - _RUNS_MOST, 0):
+        body.append(small_print(verbatim(counted("status.more", more))))
     again = submit(text("button.look_again"), "status")
     actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
     return finished(kicker_of(Words("status.kicker"), day_clock(view.at)), _band(view), body, actions)

@@ -12,9 +12,9 @@ from jobs.run import Run
 
 
 def run(talk: Talk, _argument: str) -> None:
-    """List them, newest first."""
+    """List them, open ones first, newest first; the others are counted."""
     runs = tuple(_line(each) for each in talk.desk.store.of_space(talk.room))
-    talk.say(status(StatusView(runs, now())))
+    talk.say(status(StatusView(runs, now(), max(talk.desk.store.count_of_space(talk.room) - len(runs), 0))))
 
 
 def _line(run: Run) -> RunLine:

@@ -299,6 +299,7 @@ def _short() -> Iterator[tuple[str, cards.Card]]:
     yield "status", cards.status(views.StatusView(lines, AT))
     yield "status-running", cards.status(views.StatusView(lines[1:2], AT))
     yield "status-many", cards.status(views.StatusView(lines * 4, AT))
+    yield "status-more", cards.status(views.StatusView(lines[:2], AT, more=1))
     yield "status-none", cards.status(views.StatusView((), AT))
     refused = views.NoticeView(
         verbatim("Not carried out"),

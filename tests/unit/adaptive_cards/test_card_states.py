@@ -139,6 +139,16 @@ def test_plan_says_where_it_takes_two(examples: Cards):
     assert said == {"plan": False, "plan-takes-two": True}
 
 
+def test_status_counts_what_it_does_not_list(examples: Cards):
+    """Beyond the ten rows, and beyond what was asked for."""
+    last = {name: examples[name].content["body"][-1] for name in ("status-many", "status-more", "status-running")}
+    assert [text("status.more.many", count="14") in str(last["status-many"]), text("status.more.one") in str(last["status-more"])] == [
+        True,
+        True,
+    ]
+    assert "not listed" not in str(last["status-running"])
+
+
 def test_progress_keeps_its_rows(make: ModuleType, nodes: Nodes):
     """Rows stand in the order given, each with a word for its state."""
     body = make.examples()["progress-person"].content["body"]

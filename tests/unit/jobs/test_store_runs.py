@@ -11,7 +11,7 @@ import pytest
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
 from jobs.run import Event, Kind, Past, Run, RunGoneError
-from jobs.store import DUE, LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
+from jobs.store import ASKED_S, DUE, LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
 
 MAILBOX = "support@contoso.com"
 PLACE = {"room": "room-1", "message": "message-1"}
@@ -192,10 +192,41 @@ def test_a_check_that_is_gone_is_none(store: Store):
     assert store.last_check(MAILBOX) is None
 
 
-def test_a_space_lists_its_newest_runs(store: Store, asker: Person):
-    """Newest first, ten at most."""
-    runs = [store.open(Channel(f"m{each}@contoso.com"), asker, PLACE).id for each in range(12)]
-    assert [run.id for run in store.of_space("room-1")] == runs[:1:-1]
+@pytest.fixture
+def twelve(store: Store, asker: Person) -> list[Run]:
+    """Runs of one space, oldest first."""
+    return [store.open(Channel(f"m{each}@contoso.com"), asker, PLACE) for each in range(12)]
+
+
+def listed(store: Store) -> list[str]:
+    """The mailboxes of the space's runs, by their names."""
+    return [run.channel.mailbox.partition("@")[0] for run in store.of_space("room-1")]
+
+
+def test_a_space_lists_every_open_run(store: Store, twelve: list[Run]):
+    """Newest first, however many they are."""
+    assert (listed(store), store.count_of_space("room-1")) == ([f"m{each}" for each in reversed(range(12))], len(twelve))
+
+
+def test_a_space_lists_open_runs_before_ended_ones(store: Store, twelve: list[Run]):
+    """So an old open one is never out of sight; of the ended ones the newest fill the ten."""
+    for run in twelve[2:]:
+        store.end(run, Event(Kind.CANCELLED, now()))
+    assert (listed(store), store.count_of_space("room-1")) == (["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))], 12)
+
+
+def test_a_run_whose_history_was_deleted_is_not_listed(store: Store, twelve: list[Run]):
+    """Open or ended: the others are listed and counted all the same."""
+    store.end(twelve[11], Event(Kind.CANCELLED, now()))
+    store.end(twelve[3], Event(Kind.CANCELLED, now()))
+    store.redis.delete(*(f"run:{twelve[each].id}:events" for each in (0, 5, 11)))
+    assert (listed(store), store.count_of_space("room-1")) == ([*(f"m{each}" for each in (10, 9, 8, 7, 6, 4, 2, 1)), "m3"], 9)
+
+
+def test_the_claim_of_a_message_ends(store: Store, asker: Person, opened: Run):
+    """After a day nobody delivers the same message again; a mailbox is held until its run ends."""
+    store.open(Channel(""), asker, PLACE)
+    assert (0 < store.redis.ttl("channel:message-1:run") <= ASKED_S, store.redis.ttl(f"channel:{MAILBOX}:run")) == (True, -1)
 
 
 def test_a_secret_is_handed_over_once_and_for_all(store: Store):

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """Who, where, in which thread. ``message`` is the message with the command, or the card that was pressed."""
+    """Who, where, in which thread. ``message`` is the message with the command, or the card that was pressed; then ``press`` is the press."""
 
     desk: Desk
     person: WebexPerson
@@ -28,20 +28,22 @@ class Talk:
     direct: bool
     thread: str
     message: str
+    press: str = ""
 
     @property
     def place(self) -> dict[str, str]:
-        """Where a run that begins here shows itself."""
-        return {"room": self.room, "thread": self.thread, "type": "direct" if self.direct else "group", "message": self.message}
+        """Where a run that begins here shows itself, and by which message or press: one card may be pressed for many mailboxes."""
+        kind = "direct" if self.direct else "group"
+        return {"room": self.room, "thread": self.thread, "type": kind, "message": self.press or self.message}
 
     @property
     def asker(self) -> Person:
         """Who, as a run keeps it."""
         return Person(self.person.id, self.person.email, self.person.org_id)
 
-    def say(self, card: Card) -> str:
-        """Post a card in the thread, and return the message's id."""
-        return self.desk.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread)
+    def say(self, card: Card) -> None:
+        """Post a card in the thread."""
+        self.desk.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread)
 
     def tell(self, view: NoticeView) -> None:
         """A short answer."""

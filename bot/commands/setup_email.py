@@ -43,12 +43,12 @@ def look(talk: Talk, mailbox: str) -> None:
 
 
 def begin_known(talk: Talk, channel: Channel, kind: str, *events: Event) -> None:
-    """Open a run of a channel whose details are known, and let a worker go on. The same message opens one run."""
+    """Open a run of a channel whose details are known, and let a worker go on. The same message or press opens one run."""
     try:
         opened = talk.desk.store.open(channel, talk.asker, {**talk.place, "kind": kind})
     except AlreadyRunningError as busy:
         opened = talk.desk.store.load(busy.run)
-        if opened.detailed or opened.place.get("message") != talk.message:
+        if opened.detailed or opened.place.get("message") != talk.place["message"]:
             point_to(talk, opened)
             return
     talk.desk.store.append(opened.id, Event(Kind.DETAILS, now(), by=talk.person.email, channel=channel), *events)
@@ -57,12 +57,12 @@ def begin_known(talk: Talk, channel: Channel, kind: str, *events: Event) -> None
 
 
 def begin(talk: Talk, mailbox: str) -> None:
-    """Open a run, and ask for what only Webex Connect knows. The same message opens one run, however often it is delivered."""
+    """Open a run, and ask for what only Webex Connect knows. The same message or press opens one run, however often it is delivered."""
     try:
         opened = talk.desk.store.open(Channel(mailbox), talk.asker, talk.place)
     except AlreadyRunningError as busy:
         opened = talk.desk.store.load(busy.run)
-        if opened.detailed or opened.place.get("message") != talk.message:
+        if opened.detailed or opened.place.get("message") != talk.place["message"]:
             point_to(talk, opened)
             return
     talk.say(intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox)))

@@ -14,6 +14,8 @@ from jobs.microsoft.entra import is_loopback
 from jobs.model import Channel, Profile, Words
 
 LIFETIMES = ("6", "12", "24")
+KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
+"""Yes and no as the card sends them, and as a client's switch would."""
 LONGEST = 254
 LONGEST_URL = 200
 for _name in ("invalid", "local", "localhost", "test"):
@@ -66,9 +68,11 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> Details:
         errors["lifetime"] = Words("typed.lifetime")
     if values.get("profile", "article") not in set(Profile):
         errors["profile"] = Words("typed.profile")
-    if errors:
+    keep = KEEP_COPY.get(values.get("keep_copy", "yes"))
+    if keep is None:
+        errors["keep_copy"] = Words("typed.keep_copy")
+    if errors or keep is None:
         return Details(None, errors)
-    keep = values.get("keep_copy", "yes") != "no"
     months, profile = int(values.get("lifetime", "12")), Profile(values.get("profile", "article"))
     asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
     return Details(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})

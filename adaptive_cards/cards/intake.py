@@ -16,6 +16,8 @@ from jobs.model import Turn, Words
 _LIFETIMES = ("6", "12", "24")
 _COPY = ("yes", "no")
 _PROFILES = ("article", "least")
+_SWITCHED = {"true": "yes", "false": "no"}
+"""What a client's switch sends, in the choice's own words: it is kept when another field has to be corrected."""
 
 
 def intake(view: IntakeView) -> Card:
@@ -68,6 +70,7 @@ def _choices(view: IntakeView) -> list[Element]:
 
 def _choice(view: IntakeView, name: str, values: tuple[str, ...], usual: str) -> Element:
     typed = view.values.get(name, usual)
+    typed = _SWITCHED.get(typed, typed)
     return {
         "type": "Input.ChoiceSet",
         "id": name,

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards import Card
+from adaptive_cards import Card, intake
 from adaptive_cards.texts import text
+from adaptive_cards.views import Header, IntakeView
 
 Cards = dict[str, Card]
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
@@ -196,6 +197,13 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
         "profile": "article",
     }
     assert "mailbox" in {node.get("id") for node in nodes(examples["intake-mailbox"].content)}
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")])
+def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
+    """No is still no when another field has to be corrected, in whichever words it was sent."""
+    card = intake(IntakeView(Header("7Q4K", "support@contoso.com", 1), {"keep_copy": typed}))
+    assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [kept]
 
 
 def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: Nodes):

@@ -124,6 +124,19 @@ def test_the_first_card_with_everything():
     assert read_details(Channel(""), values) == Details(asked, {})
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("yes", True), ("true", True), ("no", False), ("false", False)])
+def test_whether_a_copy_stays(typed: str, kept: bool):  # noqa: FBT001  a column of the table
+    """In the card's words, and in those of a client that sends true or false."""
+    found = read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed})
+    assert found == Details(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
+
+
+@pytest.mark.parametrize("typed", ["", "maybe", "No", "0", "null", "['no']"])
+def test_a_copy_that_is_neither(typed: str):
+    """Nothing is taken for a yes."""
+    assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == Details(None, {"keep_copy": Words("typed.keep_copy")})
+
+
 def test_a_mailbox_that_was_named_cannot_be_changed():
     """The command's address counts, whatever a forged input says."""
     found = read_details(Channel(MAILBOX), RIGHT | {"mailbox": "ceo@contoso.com"}).channel
@@ -132,8 +145,15 @@ def test_a_mailbox_that_was_named_cannot_be_changed():
 
 def test_every_wrong_field_is_named_at_once():
     """So that nobody corrects one after the other."""
-    values = {"lifetime": "99", "profile": "all", "forwarding_address": MAILBOX, "callback_url": "http://x.y/callback"}
-    keys = {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox", "lifetime": "lifetime", "profile": "profile"}
+    values = {
+        "lifetime": "99",
+        "profile": "all",
+        "keep_copy": "maybe",
+        "forwarding_address": MAILBOX,
+        "callback_url": "http://x.y/callback",
+    }
+    same = {name: name for name in ("lifetime", "profile", "keep_copy")}
+    keys = {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox", **same}
     assert read_details(Channel(MAILBOX), values) == Details(None, {name: Words(f"typed.{key}") for name, key in keys.items()})
 
 

@@ -44,7 +44,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A card as it stands in Webex."""
+    """A card as it stands in Webex. ``room`` is empty where Webex did not name it; then it is asked for."""
 
     message: str
     room: str
@@ -72,7 +72,7 @@ def show(desk: Desk, run: Run, wanted: Face) -> float:
     if (shown is None or shown.mark != wanted.mark) and wanted.to == "thread" and not audience.may_read(desk, run):
         return audience.HELD_S
     if shown is None:
-        _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
+        _post(desk, run, wanted)
         return 0
     if shown.mark == wanted.mark:
         return 0
@@ -82,7 +82,7 @@ def show(desk: Desk, run: Run, wanted: Face) -> float:
     if shown.edits < EDITS - (0 if wanted.last else 1):
         _edit(desk, run, wanted, shown)
     elif news:
-        _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
+        _post(desk, run, wanted)
     return 0
 
 
@@ -97,28 +97,27 @@ def forget(desk: Desk, run_id: str, slot: str) -> None:
     desk.redis.hdel(f"cards:{run_id}", slot)
 
 
-def post(desk: Desk, run: Run, wanted: Face) -> str:
-    """Post the card where it belongs, and return the message's id."""
+def _post(desk: Desk, run: Run, wanted: Face) -> None:
+    """Post the card where it belongs. The room of a 1:1 message is known by the answer alone."""
     content, text = wanted.card.content, wanted.card.text
-    if wanted.to != "thread":
-        return desk.webex.send(to_email=wanted.to, text=text, card=content)
-    return desk.webex.send(room_id=run.place["room"], text=text, card=content, parent_id=run.place.get("thread"))
-
-
-def _room(run: Run, wanted: Face) -> str:
-    """Where the card stands; empty for a 1:1 message, whose room Webex has to be asked for."""
-    return run.place["room"] if wanted.to == "thread" else ""
+    if wanted.to == "thread":
+        room = run.place["room"]
+        posted = desk.webex.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread"))
+    else:
+        posted = desk.webex.send(to_email=wanted.to, text=text, card=content)
+        room = posted.room_id
+    _write(desk, run.id, wanted, posted.id, room, 0)
 
 
 def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> None:
-    room = shown.room or desk.webex.message(shown.message, fresh=False).room_id
     try:
+        room = shown.room or desk.webex.message(shown.message, fresh=False).room_id
         desk.webex.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexAnswerError as error:
         if error.status not in REFUSALS:
             raise
         log.info("card not editable, posting it anew", run=run.id, slot=wanted.slot)
-        _write(desk, run.id, wanted, post(desk, run, wanted), _room(run, wanted), 0)
+        _post(desk, run, wanted)
         return
     _write(desk, run.id, wanted, shown.message, room, shown.edits + 1)
 

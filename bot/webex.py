@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from contextlib import ExitStack
 from email.message import EmailMessage
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-import stamina
 from webexteamssdk import WebexTeamsAPI
 
 from bot.webex_errors import (
-    SDK_ERRORS,
     WebexAnswerError,
     WebexBadRequestError,
     WebexError,
@@ -22,19 +18,20 @@ from bot.webex_errors import (
     WebexRateLimitError,
     WebexUnauthorizedError,
     WebexUnreachableError,
-    again,
-    again_post,
-    translate,
 )
-from bot.webex_model import Action, File, Membership, Message, WebexPerson, Webhook
-from bot.webex_session import confine
+from bot.webex_model import Action, File, Membership, Message, Post, WebexPerson, Webhook, as_text
+from bot.webex_patience import HURRIED, PATIENT, Patience
+from bot.webex_session import Account, at_home
 
 __all__ = [
+    "HURRIED",
+    "PATIENT",
     "Action",
     "File",
     "FileTooLargeError",
     "Membership",
     "Message",
+    "Post",
     "Webex",
     "WebexAnswerError",
     "WebexBadRequestError",
@@ -47,52 +44,50 @@ __all__ = [
     "Webhook",
 ]
 
-TIMEOUT_S = 12
-ATTEMPTS = 4
-TOTAL_S = 90.0
-FRESH_ATTEMPTS = 3
 PAGE = 100
 LARGEST_FILE = 1_048_576
 CARD = "application/vnd.microsoft.card.adaptive"
-T = TypeVar("T")
 Json = dict[str, Any]
 
 
 class Webex:
-    """The bot's own account. Safe to make before a fork: the HTTP session is made in the process that uses it.
+    """The bot's own account. Safe to make before a fork (:class:`bot.webex_session.Account`).
 
-    Every method raises :class:`bot.webex_errors.WebexError` after its own retries (at most 4 tries within 90 seconds).
+    Every method raises :class:`bot.webex_errors.WebexError` when its patience is at an end (:mod:`bot.webex_patience`).
     """
 
-    def __init__(self, access_token: str, api_url: str) -> None:
-        self._access_token = access_token
-        self._api_url = api_url
-        self._made: tuple[int, WebexTeamsAPI] | None = None
+    def __init__(self, access_token: str, api_url: str, patience: Patience = PATIENT) -> None:
+        self._account = Account(access_token, api_url)
+        self._patience = patience
 
     def me(self) -> WebexPerson:
         """The bot itself."""
-        return WebexPerson.of(_get(lambda: self._api.people.me().json_data))
+        return WebexPerson.of(self._patience.get(lambda: self._api.people.me().json_data))
 
     def person(self, person_id: str) -> WebexPerson:
         """Somebody by id."""
-        return WebexPerson.of(_get(lambda: self._api.people.get(_segment(person_id)).json_data))
+        return WebexPerson.of(self._patience.get(lambda: self._api.people.get(_segment(person_id)).json_data))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
         """A message. Where it is ``fresh``, a 404 is asked again for 2 seconds: the API may lag behind the webhook (facts/webex.md 1)."""
-        return Message.of(_get(lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh))
+        return Message.of(self._patience.get(lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh))
 
     def action(self, action_id: str) -> Action:
         """A card answer that was just notified, so a 404 is asked again for 2 seconds."""
-        return Action.of(_get(lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True))
+        return Action.of(self._patience.get(lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True))
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
         """Somebody's membership of a space; None where there is none (any more)."""
-        found = _get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, personId=person_id)])
+        found = self._patience.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, personId=person_id)])
         return next((member for member in map(Membership.of, found) if member.person_id == person_id), None)
+
+    def room_type(self, room_id: str) -> str:
+        """``group`` or ``direct``."""
+        return as_text(self._patience.get(lambda: self._api.rooms.get(_segment(room_id)).json_data).get("type")).lower()
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
         """Everybody in a space, all pages."""
-        found = _get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)])
+        found = self._patience.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)])
         return tuple(Membership.of(item) for item in found)
 
     def send(  # noqa: PLR0913  each is one of the API's own fields
@@ -105,19 +100,28 @@ class Webex:
         text: str | None = None,
         card: Json | None = None,
         parent_id: str | None = None,
-    ) -> str:
-        """Post to a space or to a person (exactly one of them) and return the message's id.
+    ) -> Message:
+        """Post to a space or to a person (exactly one of them).
 
         It is tried again only where it is sure that nothing was posted.
         """
         fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "markdown": markdown, "text": text}
-        fields |= {"attachments": _attachments(card)} if card else {}
-        return _threaded(lambda thread: self._create_message(fields | {"parentId": thread or None}), parent_id or "")
+        fields |= {"attachments": _attachments(card) if card else None, "parentId": parent_id}
+        return self.post(Post({name: value for name, value in fields.items() if value}))
 
-    def send_file(self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = "") -> str:  # noqa: PLR0913  each is one of the API's own fields
-        """Post a file to a space with a text, from memory, and return the message's id. It is tried again as :meth:`send` is."""
-        fields, file = {"roomId": room_id, "text": text}, (name, content, content_type)
-        return _threaded(lambda thread: self._post_form(fields | ({"parentId": thread} if thread else {}), file), parent_id)
+    def send_file(self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = "") -> Message:  # noqa: PLR0913  each is one of the API's own fields
+        """Post a file to a space with a text, from memory. It is tried again as :meth:`send` is."""
+        thread = {"parentId": parent_id} if parent_id else {}
+        return self.post(Post({"roomId": room_id, "text": text, **thread}, File(name, content_type, content)))
+
+    def post(self, post: Post) -> Message:
+        """Post in the thread, or below it where Webex does not take the thread: its root is gone, or is none (facts/webex.md 2)."""
+        try:
+            return Message.of(self._patience.post(lambda: self._posted(post)))
+        except (WebexBadRequestError, WebexNotFoundError):
+            if "parentId" not in post.fields:
+                raise
+        return Message.of(self._patience.post(lambda: self._posted(post.below_the_thread)))
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
         """Replace a message, card and all (10 times at most).
@@ -127,29 +131,30 @@ class Webex:
         """
         body = {"roomId": room_id, "text": text} | ({"attachments": _attachments(card)} if card else {})
         # The SDK's own edit() knows no attachments; its session has no public name (facts/webex.md 2).
-        _get(lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body))  # noqa: SLF001
+        self._patience.get(lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body))  # noqa: SLF001
 
     def delete(self, message_id: str) -> None:
         """Delete one of the bot's messages; one that is gone already is fine."""
-        _gone(lambda: self._api.messages.delete(_segment(message_id)))
+        self._patience.gone(lambda: self._api.messages.delete(_segment(message_id)))
 
     def webhooks(self) -> tuple[Webhook, ...]:
         """The bot's webhooks, all pages."""
-        return tuple(Webhook.of(item) for item in _get(lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)]))
+        found = self._patience.get(lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)])
+        return tuple(Webhook.of(item) for item in found)
 
     def create_webhook(self, *, name: str, target_url: str, resource: str, event: str, secret: str) -> Webhook:
         """Register one."""
         create = partial(self._create_webhook, name=name, targetUrl=target_url, resource=resource, event=event, secret=secret)
-        return Webhook.of(_retrying(create, again_post))
+        return Webhook.of(self._patience.post(create))
 
     def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
         """Give a webhook its name, address and newest secret, and switch it on again."""
         update = partial(self._api.webhooks.update, _segment(webhook_id), name=name, targetUrl=target_url)
-        _get(lambda: update(secret=secret, status="active").json_data)
+        self._patience.get(lambda: update(secret=secret, status="active").json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Remove a registration; one that is gone already is fine."""
-        _gone(lambda: self._api.webhooks.delete(_segment(webhook_id)))
+        self._patience.gone(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
     def download(self, url: str, *, largest: int = LARGEST_FILE) -> File:
         """A file of a message, which must lie at the Webex API: the bot's token goes nowhere else.
@@ -158,18 +163,19 @@ class Webex:
             ValueError: the address is another one.
             FileTooLargeError: it has more than ``largest`` bytes.
         """
-        if not url.startswith(self._api_url):
+        api_url = self._account.api_url
+        address = at_home(url, api_url)
+        if not address.startswith(api_url):
             raise ValueError("the file does not lie at the Webex API")
-        return _get(lambda: self._read(url, largest))
+        return self._patience.get(lambda: self._read(address, largest))
 
-    def _create_message(self, fields: Json) -> Json:
-        created: Json = self._api.messages.create(**fields).json_data
-        return created
-
-    def _post_form(self, fields: dict[str, str], file: tuple[str, bytes, str]) -> Json:
-        # The SDK takes files from the disk only; same private session as in edit(), without its JSON content type.
-        post = partial(self._api._session.post, "messages", headers={"Content-Type": None})  # noqa: SLF001
-        created = post(data=fields, files={"files": file})
+    def _posted(self, post: Post) -> Json:
+        if post.file is None:
+            created = self._api.messages.create(**post.fields).json_data
+        else:
+            # The SDK takes files from the disk only; same private session as in edit(), without its JSON content type.
+            send = partial(self._api._session.post, "messages", headers={"Content-Type": None})  # noqa: SLF001
+            created = send(data=post.fields, files={"files": (post.file.name, post.file.content, post.file.content_type)})
         if not isinstance(created, dict):
             raise TypeError("not a JSON object")
         return created
@@ -193,64 +199,11 @@ class Webex:
 
     @property
     def _api(self) -> WebexTeamsAPI:
-        if self._made is None or self._made[0] != os.getpid():
-            api = WebexTeamsAPI(self._access_token, self._api_url, single_request_timeout=TIMEOUT_S, wait_on_rate_limit=False)
-            _trust(api)
-            confine(api._session._req_session, self._api_url)  # noqa: SLF001  no public name, as in edit()
-            self._made = (os.getpid(), api)
-        return self._made[1]
+        return self._account.api
 
 
 class FileTooLargeError(Exception):
     """A file is larger than the caller wants to hold."""
-
-
-def _get(call: Callable[[], T], *, fresh: bool = False) -> T:
-    if not fresh:
-        return _retrying(call, again)
-    waits = stamina.retry_context(on=WebexNotFoundError, attempts=FRESH_ATTEMPTS, wait_initial=0.6, wait_jitter=0.1, timeout=2.5)
-    for attempt in waits:
-        with attempt:
-            return _retrying(call, again)
-    raise AssertionError  # stamina ends by a return or by the error
-
-
-def _threaded(post: Callable[[str], Json], thread: str) -> str:
-    """Post in the thread, or below it where Webex does not take the thread: its root is gone, or is none (facts/webex.md 2)."""
-    try:
-        return Message.of(_retrying(lambda: post(thread), again_post)).id
-    except (WebexBadRequestError, WebexNotFoundError):
-        if not thread:
-            raise
-    return Message.of(_retrying(lambda: post(""), again_post)).id
-
-
-def _trust(api: WebexTeamsAPI) -> None:
-    """Trust SSL_CERT_FILE as all our other clients do; requests by itself knows only the other two."""
-    authority = os.environ.get("SSL_CERT_FILE")
-    if authority and not any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
-        api._session._req_session.verify = authority  # noqa: SLF001  no public name, as in edit()
-
-
-def _gone(call: Callable[[], object]) -> None:
-    try:
-        _retrying(call, again)
-    except WebexNotFoundError:
-        return
-
-
-def _retrying(call: Callable[[], T], when: Callable[[Exception], bool | float]) -> T:
-    for attempt in stamina.retry_context(on=when, attempts=ATTEMPTS, timeout=TOTAL_S, wait_initial=0.3, wait_max=8.0):
-        with attempt:
-            return _translated(call)
-    raise AssertionError  # stamina ends by a return or by the error
-
-
-def _translated(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except SDK_ERRORS as error:
-        raise translate(error) from None
 
 
 def _segment(identifier: str) -> str:

@@ -1,8 +1,9 @@
-"""What can go wrong with Webex, and when asking again is right (facts/webex.md 4 and 5)."""
+"""What can go wrong with Webex, each as an error of ours (facts/webex.md 4 and 5)."""
 
 from __future__ import annotations
 
 from json import JSONDecodeError
+from math import isfinite
 
 from requests import ConnectionError as RequestsConnectionError
 from requests import ConnectTimeout, RequestException, Response
@@ -12,9 +13,10 @@ from webexteamssdk.exceptions import webexteamssdkException
 
 SDK_ERRORS = (webexteamssdkException, RequestException, HTTPError, ValueError, TypeError, AttributeError, AssertionError)
 RETRY_AFTER_S = 15.0
-LONGEST_WAIT_S = 60.0
-TOO_MANY_REQUESTS = 429
+BAD_REQUEST = 400
+FORBIDDEN = 403
 LOCKED = 423
+TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
 SERVER_ERROR = 500
 
@@ -47,7 +49,7 @@ class WebexAnswerError(WebexError):
         self.status = status
         self.tracking_id = tracking_id
         self.retry_after = retry_after
-        self.accepted = status not in {TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}
+        self.accepted = status not in {LOCKED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}
 
 
 class WebexBadRequestError(WebexAnswerError):
@@ -75,23 +77,19 @@ BY_STATUS: dict[int, type[WebexAnswerError]] = {
 
 
 def translate(error: Exception) -> WebexError:
-    """One of the SDK's errors as one of ours.
-
-    SDK 1.6.1 raises a bare ValueError for a 429 whose Retry-After is no number, such as ``rand(30),add(30)`` (facts/webex.md 4).
-    """
+    """One of the SDK's errors as one of ours."""
     if isinstance(error, ApiError):
         return _answered(error)
     if isinstance(error, RequestException | JSONDecodeError):
         return _unanswered(error)
-    if isinstance(error, ValueError):
-        return WebexRateLimitError(TOO_MANY_REQUESTS, "rate limit, with a Retry-After that is no number", "", RETRY_AFTER_S)
     return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
 
 
 def _answered(error: ApiError) -> WebexAnswerError:
     response: Response = error.response
     tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
-    wait = _seconds(response.headers.get("Retry-After"))
+    header = response.headers.get("Retry-After")
+    wait = seconds(header) if header else None
     if response.status_code == TOO_MANY_REQUESTS and wait is None:
         wait = RETRY_AFTER_S
     kind = BY_STATUS.get(response.status_code, WebexAnswerError)
@@ -111,32 +109,15 @@ def _never_connected(error: Exception) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-def _seconds(header: str | None) -> float | None:
+def seconds(header: str) -> float:
+    """A Retry-After as seconds; 15 where it is no number (facts/webex.md 4)."""
     try:
-        return max(0.0, float(header)) if header else None
+        value = float(header)
     except ValueError:
         return RETRY_AFTER_S
+    return max(0.0, value) if isfinite(value) else RETRY_AFTER_S
 
 
-def again(error: Exception) -> bool | float:
-    """Whether a GET, PUT or DELETE is tried again: False, True (with back-off), or the seconds to wait.
-
-    Webex's Retry-After is a minimum, so one beyond a minute is not waited for: the error goes to the caller, who can come back later.
-    """
-    if not isinstance(error, WebexError) or not _passes(error.status):
-        return False
-    if error.retry_after is None:
-        return True
-    return error.retry_after if error.retry_after <= LONGEST_WAIT_S else False
-
-
-def again_post(error: Exception) -> bool | float:
-    """Whether a POST is tried again: only where it is sure that it was not accepted (429, 503, or no connection at all).
-
-    After a time-out or a 502 the message may stand in the space already, and twice is worse than late.
-    """
-    return again(error) if isinstance(error, WebexError) and not error.accepted else False
-
-
-def _passes(status: int) -> bool:
-    return status in {0, LOCKED, TOO_MANY_REQUESTS} or status >= SERVER_ERROR
+def passes(error: WebexError) -> bool:
+    """Whether the trouble may be over later: no answer, locked, too many requests, or a mistake of Webex's own."""
+    return error.status in {0, LOCKED, TOO_MANY_REQUESTS} or error.status >= SERVER_ERROR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -48,6 +48,29 @@ class Message:
             files=tuple(str(url) for url in data.get("files") or ()),
             created=text(data, "created"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that somebody posted, or that the bot posts."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message that is to be posted: the API's own fields, and perhaps a file. A ``doubtful`` one may stand there already."""
+
+    fields: dict[str, Any] = field(repr=False)
+    file: File | None = None
+    doubtful: bool = False
+
+    @property
+    def below_the_thread(self) -> Post:
+        """The same in the space itself."""
+        return replace(self, fields={name: value for name, value in self.fields.items() if name != "parentId"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +126,14 @@ class Membership:
     person_org_id: str
     display_name: str
     room_type: str = ""
+    created: str = ""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:
         """From the API's JSON."""
-        keys = ("id", "roomId", "personId", "personEmail", "personOrgId", "personDisplayName", "roomType")
-        member, room, person, email, org, name, kind = (text(data, key) for key in keys)
-        return cls(member, room, person, email.lower(), org, name, kind)
+        keys = ("id", "roomId", "personId", "personEmail", "personOrgId", "personDisplayName", "roomType", "created")
+        member, room, person, email, org, name, kind, created = (text(data, key) for key in keys)
+        return cls(member, room, person, email.lower(), org, name, kind.lower(), created)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +153,6 @@ class Webhook:
         """From the API's JSON."""
         keys = ("id", "name", "targetUrl", "resource", "event", "filter", "status")
         return cls(*(text(data, key) for key in keys))
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that somebody posted."""
-
-    name: str
-    content_type: str
-    content: bytes = field(repr=False)
 
 
 def text(data: Mapping[str, Any], key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -21,7 +22,7 @@ from bot.audience import looked_at
 from bot.desk import Desk, use
 from bot.settings import BotSettings
 from bot.talk import Talk
-from bot.webex import Webex, WebexPerson
+from bot.webex import HURRIED, Webex, WebexPerson
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.run import Event, Kind, Run
@@ -30,11 +31,12 @@ from jobs.settings import Settings
 
 @dataclass
 class Reply:
-    """What the scripted Webex answers once. A status of 0 closes the connection without an answer."""
+    """What the scripted Webex answers once, after so many seconds. A status of 0 closes the connection without an answer."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
 
 
 class WebexScript:
@@ -78,6 +80,14 @@ def webex(webex_script: WebexScript) -> Iterator[Webex]:
 
 
 @pytest.fixture
+def hurried(webex_script: WebexScript) -> Iterator[Webex]:
+    """The same, as a process of the bot has it: it does not sleep for long."""
+    client = Webex("a-made-up-token", webex_script.url, HURRIED)
+    yield client
+    client._api._session._req_session.close()  # noqa: SLF001  as above
+
+
+@pytest.fixture
 def settings(webex_script: WebexScript, redis_url: str) -> BotSettings:
     """Settings for the scripted Webex and the Valkey of the tests."""
     return BotSettings(
@@ -111,6 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         script.asked.append((self.command, self.path.removeprefix("/v1"), _read(self.headers.get("Content-Type") or "", body)))
         reply = script.answer(self.command, self.path)
+        time.sleep(reply.delay_s)
         if reply.status == 0:
             return
         content = reply.body if isinstance(reply.body, bytes) else b"" if reply.body is None else json.dumps(reply.body).encode()

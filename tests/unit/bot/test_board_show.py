@@ -136,8 +136,30 @@ def test_webex_away_loses_nothing(desk: Desk, run: Run, webex_script: Any, reply
     assert board.read(desk, run.id, "plan") == before
 
 
-def test_the_room_of_a_direct_card_is_asked_once(desk: Desk, run: Run, webex_script: Any, reply: Any):
-    """Webex names it only in the message itself."""
+def test_the_room_of_a_direct_card_is_known(desk: Desk, run: Run, webex_script: Any, reply: Any):
+    """By the answer to the posting, so that nothing has to be asked before an edit."""
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}))
+    board.show(desk, run, face("a", to="anna@example.test"))
+    board.show(desk, run, face("b", to="anna@example.test", turn="x"))
+    assert [(method, body and body.get("roomId")) for method, _, body in webex_script.asked] == [("POST", None), ("PUT", "direct-1")]
+
+
+@pytest.mark.parametrize("posted", [{"id": "posted-1", "roomId": "direct-1"}, {"id": "posted-1"}], ids=["room known", "room not told"])
+def test_a_direct_card_that_somebody_deleted(desk: Desk, run: Run, webex_script: Any, reply: Any, posted: dict[str, str]):
+    """Is posted anew, whether the 404 meets the edit or already the look for its room."""
+    gone = reply(404, {"message": "gone"})
+    webex_script.on("POST", "/messages", reply(body=posted), reply(body={"id": "posted-2", "roomId": "direct-1"}))
+    webex_script.on("PUT", "/messages/posted-1", gone)
+    webex_script.on("GET", "/messages/posted-1", gone)
+    board.show(desk, run, face("a", to="anna@example.test"))
+    board.show(desk, run, face("b", to="anna@example.test", turn="x"))
+    shown = board.read(desk, run.id, "plan")
+    assert shown is not None
+    assert (shown.message, shown.room) == ("posted-2", "direct-1")
+
+
+def test_a_room_that_webex_did_not_tell_is_asked_once(desk: Desk, run: Run, webex_script: Any, reply: Any):
+    """As that of a card that an older version of the bot has posted."""
     webex_script.on("GET", "/messages/posted-1", reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}))
     board.show(desk, run, face("a", to="anna@example.test"))
     board.show(desk, run, face("b", to="anna@example.test", turn="x"))

@@ -116,7 +116,7 @@ def test_one_membership(webex: Webex, webex_script: Any, reply: Any):
 def test_a_card_is_sent(webex: Webex, webex_script: Any, reply: Any):
     """The card goes along with its text, in the thread, and nothing is sent that was not given."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
-    assert webex.send(room_id="room-1", markdown="**Hello**", card=CARD, parent_id="m-1") == "m-9"
+    assert webex.send(room_id="room-1", markdown="**Hello**", card=CARD, parent_id="m-1").id == "m-9"
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
     body = {"roomId": "room-1", "parentId": "m-1", "markdown": "**Hello**", "attachments": [attachment]}
     assert webex_script.asked == [("POST", "/messages", body)]
@@ -131,6 +131,20 @@ def test_a_person_is_written_to(webex: Webex, webex_script: Any, reply: Any):
         {"toPersonId": "ann", "text": "Hello"},
         {"toPersonEmail": "ann@example.test", "text": "Hello"},
     ]
+
+
+def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any):
+    """The room of a 1:1 message is known by nothing else."""
+    webex_script.on("POST", "/messages", reply(200, {"id": "m-9", "roomId": "direct-1", "roomType": "direct"}))
+    posted = webex.send(to_email="ann@example.test", text="Hello")
+    assert (posted.id, posted.room_id, posted.is_direct) == ("m-9", "direct-1", True)
+
+
+@pytest.mark.parametrize(("body", "kind"), [({"type": "group"}, "group"), ({"type": "direct"}, "direct"), ({}, "")])
+def test_the_kind_of_a_room(webex: Webex, webex_script: Any, reply: Any, body: dict[str, str], kind: str):
+    """As Webex says it; nothing where it says none."""
+    webex_script.on("GET", "/rooms/room-1", reply(200, {"id": "room-1"} | body))
+    assert webex.room_type("room-1") == kind
 
 
 def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
@@ -200,6 +214,23 @@ def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
         webex.download(webex_script.url + "contents/1", largest=4)
 
 
+@pytest.mark.parametrize("elsewhere", ["http://localhost:{port}/v1/contents/1", "http://[::1]:{port}/v1/contents/1", "/v1/contents/1"])
+def test_a_file_at_another_name_of_this_machine(webex: Webex, webex_script: Any, reply: Any, elsewhere: str):
+    """A Webex on this machine may call itself by another name than the settings do; it is asked at the one that they have."""
+    webex_script.on("GET", "/contents/1", reply(200, b"Received: from"))
+    port = webex_script.url.split(":")[2].partition("/")[0]
+    assert webex.download(elsewhere.format(port=port)).content == b"Received: from"
+
+
+@pytest.mark.parametrize("elsewhere", ["http://localhost:1/v1/contents/1", "http://localhost:{port}/v2/x", "http://[/v1/", "x:y"])
+def test_another_port_or_path_is_another_place(webex: Webex, webex_script: Any, elsewhere: str):
+    """Nothing is sent."""
+    port = webex_script.url.split(":")[2].partition("/")[0]
+    with pytest.raises(ValueError, match="does not lie at the Webex API"):
+        webex.download(elsewhere.format(port=port))
+    assert webex_script.asked == []
+
+
 def test_the_token_goes_nowhere_else(webex: Webex, webex_script: Any):
     """A file at another address is refused before anything is sent."""
     with pytest.raises(ValueError, match="does not lie at the Webex API"):
@@ -229,7 +260,7 @@ def test_a_fork_gets_a_session_of_its_own(webex: Webex, webex_script: Any, reply
 def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: Any, refusal: int):
     """Where Webex does not take the parent, the message is posted in the space instead of nowhere."""
     webex_script.on("POST", "/messages", reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"}))
-    assert webex.send(room_id="room-1", text="hello", parent_id="gone") == "posted"
+    assert webex.send(room_id="room-1", text="hello", parent_id="gone").id == "posted"
     bodies = [body for _, _, body in webex_script.asked]
     assert bodies == [{"roomId": "room-1", "text": "hello", "parentId": "gone"}, {"roomId": "room-1", "text": "hello"}]
 

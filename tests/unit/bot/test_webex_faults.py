@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.webex import File, Webex, WebexError, WebexNotFoundError, WebexRateLimitError, WebexUnauthorizedError, WebexUnreachableError
+from bot.webex import File, Post, Webex, WebexError, WebexNotFoundError, WebexRateLimitError, WebexUnauthorizedError, WebexUnreachableError
 
 CARD = {"type": "AdaptiveCard", "version": "1.3"}
 HOOK = {"name": "n", "target_url": "https://b.test/x", "secret": "s" * 20}
@@ -22,6 +22,8 @@ CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "action": ("GET", "/attachment/actions/a1", lambda webex, _: webex.action("a1")),
     "membership": ("GET", "/memberships", lambda webex, _: webex.membership("r1", "p1")),
     "members": ("GET", "/memberships", lambda webex, _: webex.members("r1")),
+    "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
+    "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),
     "send": ("POST", "/messages", lambda webex, _: webex.send(room_id="r1", text="t", card=CARD, parent_id="m1")),
     "send_file": ("POST", "/messages", lambda webex, _: webex.send_file(room_id="r1", text="t", parent_id="m1", **FILE)),
     "edit": ("PUT", "/messages/m1", lambda webex, _: webex.edit("m1", "r1", "t", CARD)),

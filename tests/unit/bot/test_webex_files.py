@@ -39,8 +39,10 @@ def form() -> Iterator[Form]:
 
 def send(form: Form, **more: str) -> str:
     """Post the archive."""
-    return Webex("a-made-up-token", form.url).send_file(
-        room_id="room-1", text="For Cisco TAC", name="tac.zip", content_type="application/zip", content=ZIP, **more
+    return (
+        Webex("a-made-up-token", form.url)
+        .send_file(room_id="room-1", text="For Cisco TAC", name="tac.zip", content_type="application/zip", content=ZIP, **more)
+        .id
     )
 
 

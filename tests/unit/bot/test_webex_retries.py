@@ -42,6 +42,23 @@ def test_a_malformed_retry_after_is_a_rate_limit(webex: Webex, webex_script: Any
     assert (caught.value.status, caught.value.retry_after) == (429, 15.0)
 
 
+def test_who_comes_back_by_itself_does_not_wait(hurried: Webex, webex_script: Any, reply: Any):
+    """A Retry-After of more than 3 seconds goes to the caller at once, even where others would sleep for it."""
+    webex_script.on("GET", "/people/me", reply(429, {"message": "slow down"}, {"Retry-After": "4"}))
+    began = time.monotonic()
+    with pytest.raises(WebexRateLimitError) as caught:
+        hurried.me()
+    assert (caught.value.retry_after, len(webex_script.asked), time.monotonic() - began < 1) == (4.0, 1, True)
+
+
+def test_who_comes_back_by_itself_asks_a_slow_webex_once(hurried: Webex, webex_script: Any, reply: Any):
+    """After 3 seconds no other try begins."""
+    webex_script.on("GET", "/people/me", reply(502, {"message": "bad gateway"}, delay_s=3.1))
+    with pytest.raises(WebexAnswerError):
+        hurried.me()
+    assert len(webex_script.asked) == 1
+
+
 @pytest.mark.parametrize("status", [423, 500, 502, 503, 504])
 def test_a_get_survives_a_passing_error(webex: Webex, webex_script: Any, reply: Any, status: int):
     """Locked and 5xx pass; the next answer counts."""
@@ -72,11 +89,11 @@ def test_a_lasting_error_is_not_tried_again(webex: Webex, webex_script: Any, rep
     assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (status, "FROM_HEADER", 1)
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [423, 429, 503])
 def test_a_post_that_was_not_accepted_is_sent_again(webex: Webex, webex_script: Any, reply: Any, status: int):
-    """429 and 503 prove that nothing was posted."""
+    """423, 429 and 503 prove that nothing was posted."""
     webex_script.on("POST", "/messages", reply(status, {}, {"Retry-After": "0"}), reply(200, {"id": "m-1"}))
-    assert (webex.send(room_id="r", text="Hello"), len(webex_script.asked)) == ("m-1", 2)
+    assert (webex.send(room_id="r", text="Hello").id, len(webex_script.asked)) == ("m-1", 2)
 
 
 @pytest.mark.parametrize("status", [0, 500, 502, 504])
@@ -120,6 +137,14 @@ def test_half_an_answer_is_an_error_of_ours(webex: Webex, webex_script: Any, rep
     webex_script.on("GET", "/memberships", reply(200, body))
     with pytest.raises(WebexError):
         webex.members("room-1")
+
+
+def test_a_mistake_is_no_rate_limit(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None):
+    """Only a 429 is one: what the SDK cannot read otherwise is an answer that could not be read."""
+    webex_script.on("GET", "/memberships", reply(200, {"items": []}, {"Link": '<http://[>; rel="next"'}))
+    with pytest.raises(WebexUnreachableError) as caught:
+        webex.members("room-1")
+    assert (caught.value.status, caught.value.retry_after) == (0, None)
 
 
 def test_the_token_is_in_no_error(webex: Webex, webex_script: Any, reply: Any, free_port: int):

@@ -16,7 +16,7 @@ from bot.desk import Desk
 from bot.queue import connect, connect_for_web
 from bot.settings import BotSettings
 from bot.subscriptions import Subscriptions
-from bot.webex import Webex, WebexError
+from bot.webex import HURRIED, Webex, WebexError
 from jobs.audit import Trail
 from jobs.microsoft import documents
 from jobs.settings import Settings
@@ -65,7 +65,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
 
 
 def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Desk:
-    desk = Desk(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url))
+    desk = Desk(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
     documents.share(documents.Documents(desk.vault))
     return desk
 

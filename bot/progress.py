@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-
-from redis.exceptions import LockError
-from redis.lock import Lock
 
 from bot import board, desk
 from bot.faces import connect, consent, plan, proof, rehearsal, rounds, signin, undone, verdict
 from bot.faces import progress as steps
+from bot.holding import Hold, hold
 from bot.webex import WebexError
-from bot.webex_errors import LOCKED, SERVER_ERROR, TOO_MANY_REQUESTS
-from jobs import locks
+from bot.webex_errors import passes
 from jobs.clock import now
 from jobs.run import Run, RunGoneError
 
 FACES = (signin.faces, plan.faces, steps.faces, consent.faces, connect.faces, rehearsal.faces, proof.faces, undone.faces)
 LOOKS = {"check": (verdict.faces,), "round": (rounds.faces,)}
-BAD_REQUEST = 400
 RETRY_S = 5.0
 SAID_NO_S = 300.0
 LONGEST_S = 3600.0
 BUSY_S = 1.0
-LOCK_S = 20
-"""How long a draw has the run's cards for each card, in seconds: that long one killed on another machine keeps the next waiting."""
+LOCK_S = 15.0
+"""For how long a draw has the run's cards without renewing, in seconds: that long one killed on another machine keeps the next waiting."""
 
 
 def draw(run_id: str) -> None:
@@ -38,16 +33,13 @@ def draw(run_id: str) -> None:
     here = desk.current()
     here.redis.delete(f"draw:{run_id}:queued")
     due = here.draw_due(run_id)
-    lock = locks.take(here.redis, f"draw:{run_id}", LOCK_S)
-    if lock is None:
-        here.draw_later(run_id, now() + timedelta(seconds=BUSY_S))
-        return
-    try:
-        wait = _drawn(here, run_id, lock)
+    with hold(here.redis, f"draw:{run_id}", LOCK_S) as held:
+        if held is None:
+            here.draw_later(run_id, now() + timedelta(seconds=BUSY_S))
+            return
+        wait = _drawn(here, run_id, held)
         if (news := here.draw_due(run_id)) != due:  # drawn here and now: another job would begin a process later
-            due, wait = news, _drawn(here, run_id, lock)
-    finally:
-        locks.give(here.redis, lock)
+            due, wait = news, _drawn(here, run_id, held)
     if here.draw_due(run_id) != due:
         here.changed(run_id)
     elif wait:
@@ -56,7 +48,7 @@ def draw(run_id: str) -> None:
         here.drawn(run_id, due)
 
 
-def _drawn(here: desk.Desk, run_id: str, lock: Lock) -> float:
+def _drawn(here: desk.Desk, run_id: str, held: Hold) -> float:
     """The seconds after which something has to be drawn again, or 0. Of a run that is gone nothing can be shown."""
     try:
         run = here.store.load(run_id)
@@ -65,7 +57,7 @@ def _drawn(here: desk.Desk, run_id: str, lock: Lock) -> float:
     of_kind = LOOKS.get(run.kind, FACES)
     queues = _queues(here, run, [face for faces in of_kind for face in faces(run, here)])
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
-        return min((wait for shown in pool.map(partial(_shown, here, run, lock), queues) for wait in shown if wait), default=0.0)
+        return min((wait for shown in pool.map(partial(_shown, here, run, held), queues) for wait in shown if wait), default=0.0)
 
 
 def _queues(here: desk.Desk, run: Run, faces: list[board.Face]) -> list[list[board.Face]]:
@@ -80,14 +72,15 @@ def _queues(here: desk.Desk, run: Run, faces: list[board.Face]) -> list[list[boa
     return [*edits, *new.values()]
 
 
-def _shown(here: desk.Desk, run: Run, lock: Lock, faces: list[board.Face]) -> list[float]:
-    return [_show(here, run, lock, face) for face in faces]
+def _shown(here: desk.Desk, run: Run, held: Hold, faces: list[board.Face]) -> list[float]:
+    return [_show(here, run, held, face) for face in faces]
 
 
-def _show(here: desk.Desk, run: Run, lock: Lock, face: board.Face) -> float:
+def _show(here: desk.Desk, run: Run, held: Hold, face: board.Face) -> float:
+    """The seconds after which the card is tried again, or 0. Without the lock another draw may be posting it: nothing is shown then."""
+    if not held.renew():
+        return BUSY_S
     try:
-        with suppress(LockError):
-            lock.reacquire()
         return board.show(here, run, face)
     except WebexError as error:
         board.log.warning("card not shown", run=run.id, slot=face.slot, error=str(error))
@@ -96,5 +89,4 @@ def _show(here: desk.Desk, run: Run, lock: Lock, face: board.Face) -> float:
 
 def again_s(error: WebexError) -> float:
     """After how many seconds a card is worth another try: never sooner than Webex asked for, and seldom where it said no."""
-    said_no = BAD_REQUEST <= error.status < SERVER_ERROR and error.status not in {LOCKED, TOO_MANY_REQUESTS}
-    return SAID_NO_S if said_no else max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
+    return max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S)) if passes(error) else SAID_NO_S

@@ -1,0 +1,77 @@
+"""Drawing a run's cards while Webex is slow or says wait: each card stands there once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot import progress
+from bot.desk import DRAWS_DUE, Desk, use
+from bot.webex import Webex
+from jobs.run import Event, Kind, Run
+
+Said = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def run(begin: Callable[..., Run], desk: Desk, hurried: Webex) -> Run:
+    """A run with news for its cards, drawn as a worker does."""
+    use(replace(desk, webex=hurried))
+    return begin()
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock of a third of a second in place of 15 seconds."""
+    monkeypatch.setattr(progress, "LOCK_S", 0.3)
+
+
+def in_a_thread(run: Run) -> threading.Thread:
+    """A draw under way."""
+    drawing = threading.Thread(target=progress.draw, args=(run.id,))
+    drawing.start()
+    return drawing
+
+
+def due_in(desk: Desk, run: Run) -> float:
+    """The seconds until the run is drawn again."""
+    return float(desk.redis.zscore(DRAWS_DUE, run.id) or 0) - time.time()
+
+
+@pytest.mark.usefixtures("short")
+def test_a_slow_webex_gets_no_second_card(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+    """A draw that outlasts its lock's own time still has it: the one that is handed out meanwhile posts nothing, and comes back."""
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=1.0))
+    first = in_a_thread(run)
+    time.sleep(0.6)
+    progress.draw(run.id)
+    assert 0 < due_in(desk, run) <= progress.BUSY_S
+    first.join()
+    assert (len(said()), desk.redis.hlen(f"cards:{run.id}")) == (1, 1)
+
+
+def test_a_draw_does_not_sleep_for_webex(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+    """It ends at once, and the cards are due when Webex said."""
+    webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}))
+    began = time.monotonic()
+    progress.draw(run.id)
+    assert (len(said()), time.monotonic() - began < 2, 28 < due_in(desk, run) <= 30) == (1, True, True)
+
+
+@pytest.mark.usefixtures("short")
+def test_without_its_lock_a_draw_shows_nothing_more(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+    """Another may be at it: what is left is seen to a moment later."""
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=0.6))
+    drawing = in_a_thread(run)
+    time.sleep(0.3)
+    desk.redis.set(f"draw:{run.id}", "somebody else", ex=60)
+    desk.store.append(run.id, Event(Kind.ANSWERED, run.opened, data={"question": "administrator", "value": "carl@example.test"}))
+    desk.changed(run.id)
+    drawing.join()
+    assert (len(said()), desk.redis.get(f"draw:{run.id}")) == (1, b"somebody else")
+    assert 0 < due_in(desk, run) <= progress.BUSY_S

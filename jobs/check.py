@@ -18,6 +18,8 @@ from jobs.step import Step
 from jobs.store import Store
 from jobs.trouble import NEEDS_SIGN_IN, NOT_AT_EXCHANGE, NOT_BY_ITSELF
 
+FORWARDS = ("forwarding", "outbound_policy")
+"""Steps whose change decides where copies go."""
 GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
 
 
@@ -61,14 +63,16 @@ def steps_of(run: Run) -> dict[str, Step]:
 
 
 def facts_for(store: Store, mailbox: str) -> dict[str, str]:
-    """What the channel's setup found out and a check needs without a sign-in: ids and a time, nothing secret."""
-    record = store.record(mailbox)
-    try:
-        setup = store.load(record.run if record else "")
-    except LookupError:
-        return {}
-    token = setup.answers.get("token_saved")
-    facts = {"upn": setup.fact("upn"), "client_id": setup.fact("client_id"), "token_at": token.at.isoformat() if token else ""}
+    """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
+
+    Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``changed_at`` is when the
+    bot last changed where copies go: what arrived before that says nothing about it.
+    """
+    runs = store.of_mailbox(mailbox)
+    tokens = [run.answers["token_saved"].at for run in runs if "token_saved" in run.answers]
+    changes = [made.done for run in runs for name, made in run.changed.items() if name in FORWARDS and made.done]
+    facts = {name: next((found for run in reversed(runs) if (found := run.fact(name))), "") for name in ("upn", "client_id")}
+    facts |= {"token_at": max(tokens).isoformat() if tokens else "", "changed_at": max(changes).isoformat() if changes else ""}
     return {name: value for name, value in facts.items() if value}
 
 

@@ -72,7 +72,7 @@ def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[s
     """What is only possible is the cause where something is wrong that it expressly explains: an incident of the provider's own.
 
     One that shows elsewhere by its own name is proven by that name alone: a shared mailbox's blocked account by a sign-in that says
-    so. Mail stops then where the first thing that it explains stops it.
+    so. Mail stops then where the first thing that it explains stops it. The fact ``proven`` is the cause that it is then.
     """
     wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
     found = dict(findings)
@@ -82,7 +82,8 @@ def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[s
         able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
         if able:
             stops = min((station(steps[each], findings[each]) for each in able), key=WAY.index)
-            found[name] = replace(findings[name], state=State.WRONG, facts=findings[name].facts | {"station": str(stops)})
+            facts = findings[name].facts | {"station": str(stops)}
+            found[name] = replace(findings[name], state=State.WRONG, cause=facts.get("proven", own), facts=facts)
     return found
 
 

@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from jobs.clock import now
+from jobs.mail.passage import LARGEST
 from jobs.mail.trace import TraceRow
 from jobs.model import Access, Finding, Station, Words
 from jobs.outside.contact_center import EntryPoint, Task, email_entry_points, email_tasks
@@ -17,8 +18,6 @@ SLACK = timedelta(seconds=5)
 """How far the two clouds' clocks may be apart."""
 GRACE = timedelta(minutes=3)
 """How long a mail may take from Webex Connect to a task before that says anything (facts/connect.md 4.1)."""
-LARGEST = 25 * 1024 * 1024
-"""Above this Webex Connect gives a mail back to its sender, in bytes (facts/connect.md 1.7)."""
 
 
 class AgentTasks(Probe):

@@ -4,62 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from itertools import takewhile
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from jobs.clock import now
+from jobs.mail.passage import LARGEST, Passage, habit, never_copied, unanswered, without_copy
 from jobs.mail.trace import TraceRow
-from jobs.microsoft.errors import explain
 from jobs.model import Evidence, Finding, State, Station, Words
 from jobs.probe import Probe
+from jobs.probes._why import Why, why
 from jobs.step import Context
-from jobs.steps.test_mail import FAILED
 
 BACK = timedelta(hours=48)
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """The mails at one place of the way, newest first. A failure counts only while nothing newer has gone through."""
-
-    newest: TraceRow | None
-    good: TraceRow | None
-    failures: tuple[TraceRow, ...]
-
-    @classmethod
-    def of(cls, rows: Sequence[TraceRow]) -> Passage:
-        """From the rows of a trace; what is still on its way says nothing yet."""
-        done = [row for row in rows if row.status.went_on or row.status in FAILED]
-        good = next((row for row in done if row.status.went_on), None)
-        return cls(done[0] if done else None, good, tuple(takewhile(lambda row: row.status in FAILED, done)))
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether the newest mail went on."""
-        return self.newest is not None and self.newest is self.good
-
-    def facts(self) -> dict[str, str]:
-        """Since when mail fails, how often, and when the last one went through; the last is empty where none did."""
-        first = min(row.received for row in self.failures)
-        return {"since": first.isoformat(), "failed": str(len(self.failures)), "at": self.good.received.isoformat() if self.good else ""}
+GRACE = timedelta(hours=4)
+"""How long the newest mail may wait for its answer before that an answer left says little."""
+ENOUGH = 2
+"""So many mails in a row are no accident."""
+OF_THE_SENDER = frozenset({"send_as_denied", "sender_restricted", "transport_rule_blocks"})
+"""What a failed answer may say of the mailbox itself; anything else that a server out there says is about its own recipient."""
 
 
 class _Traced(Probe):
-    """The newest mail at one place of the way went on."""
+    """Mail goes on at one place of the way."""
 
     reads = ("ExchangeMessageTrace.Read.All",)
 
-    async def _judge(self, ctx: Context, rows: Sequence[TraceRow]) -> Finding:
-        """What became of the newest mail, and with what words it failed."""
-        passage = Passage.of(rows)
-        if passage.newest is None:
+    def _went(self, good: TraceRow | None) -> Finding:
+        if good is None:
             return self.skipped(Words("skipped.no_mail"))
-        if passage.goes_on:
-            return self.ok(Words("seen.traced", {"at": _told(passage.newest)}), at=passage.newest.received.isoformat())
-        words = await ctx.trace().details(passage.newest)
-        finding = self.wrong(Words("seen.trace_failed", {"at": _told(passage.newest)}), cause=_cause(words), **passage.facts())
-        return replace(finding, evidence=tuple(Evidence("trace", line) for line in words[-3:]))
+        return self.ok(Words("seen.traced", {"at": _told(good.received)}), at=good.received.isoformat())
+
+    def _failed(self, passage: Passage, told: Why) -> Finding:
+        """The newest failure, with the trace's words."""
+        seen = Words("seen.trace_failed", {"at": _told(passage.failures[0].received)})
+        finding = self.wrong(seen, cause=told.cause or "mail_not_delivered", **passage.facts())
+        return replace(finding, evidence=tuple(Evidence("trace", line) for line in told.words[-3:]))
 
 
 class Arrivals(_Traced):
@@ -71,8 +50,16 @@ class Arrivals(_Traced):
     because = ("mail_exchanger", "mailbox_user", "transport_rules", "exchange_health")
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Mail to the mailbox, from whomever."""
-        return await self._judge(ctx, await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
+        """Mail to the mailbox, from whomever. What a filter withholds, or one mail that fails for a reason of its own, is no failure."""
+        passage = Passage.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
+        if passage.good:
+            passage = replace(passage, failures=passage.refused)
+        if not passage.failures:
+            return self._went(passage.good)
+        told = await why(ctx, passage.failures[0])
+        found = self._failed(passage, told)
+        certain = told.cause or len(passage.refused) >= ENOUGH
+        return found if certain else replace(found, state=State.WARNING)
 
 
 class Copies(_Traced):
@@ -89,10 +76,30 @@ class Copies(_Traced):
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        finding = await self._judge(ctx, copies)
-        missed = left_behind(arrived, copies, ctx.channel.mailbox)
-        damage = {"missed": str(len(missed)), "missed_since": min(row.received for row in missed).isoformat()} if missed else {}
+        lost = without_copy(arrived, copies, ctx.channel.mailbox, _moment(ctx.run.place.get("changed_at")))
+        passage = Passage.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
+        finding = await self._judge(ctx, passage, lost, copies)
+        damage = {"missed": str(len(lost)), "missed_since": lost[-1].received.isoformat()} if lost else {}
         return replace(finding, facts=finding.facts | damage)
+
+    async def _judge(self, ctx: Context, passage: Passage, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
+        """A copy that failed says why; one that there should be and is not says only that. What a filter took is one mail's own matter."""
+        if passage.failures:
+            told = await why(ctx, passage.failures[0])
+            found = self._failed(passage, told)
+            return found if told.cause or passage.refused else replace(found, state=State.WARNING)
+        missing = never_copied(lost, copies)
+        if missing:
+            return self._missing(passage.good, missing)
+        if passage.good is None and lost:
+            return self.skipped(Words("skipped.copy_due", {"at": _told(lost[0].received)}))
+        return self._went(passage.good)
+
+    def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
+        seen = Words("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})
+        known = {"since": missing[-1].received.isoformat(), "at": good.received.isoformat()} if good else {}
+        found = self.wrong(seen, cause="mail_not_delivered", **known)
+        return found if len(missing) >= ENOUGH else replace(found, state=State.POSSIBLE)
 
 
 class Answers(_Traced):
@@ -101,6 +108,7 @@ class Answers(_Traced):
     name = "answers"
     row = "V3"
     station = Station.ANSWER
+    lags = timedelta(minutes=90)
     because = (
         "smtp_auth",
         "smtp_login",
@@ -110,6 +118,10 @@ class Answers(_Traced):
         "service_principal",
         "mailbox_user",
         "sessions",
+        "sign_ins",
+        "security_defaults",
+        "conditional_access",
+        "transport_rules",
         "exchange_health",
     )
 
@@ -119,37 +131,36 @@ class Answers(_Traced):
         sent, copies = await asyncio.gather(
             trace.find(since, sender=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        answers = [row for row in sent if row.recipient.lower() != ctx.channel.forwarding_address]
-        finding = await self._judge(ctx, answers)
-        handed = Passage.of(copies).good
-        if finding.state is State.WRONG or handed is None or any(_answers(row, handed) for row in answers):
-            return finding
-        return replace(finding, state=State.WARNING, seen=Words("seen.unanswered", {"at": _told(handed)}), cause="")
+        answers = [row for row in sent if row.recipient.lower() != ctx.channel.forwarding_address.lower()]
+        passage = Passage.of(answers)
+        if passage.failures:
+            return await self._bounced(ctx, passage)
+        return self._went(passage.good) if passage.good is None else self._answered(passage.good, answers, copies)
+
+    async def _bounced(self, ctx: Context, passage: Passage) -> Finding:
+        """One recipient who does not exist is no fault of the channel; what the words say of the sender is, or several in a row."""
+        told = await why(ctx, passage.failures[0])
+        ours = told.cause if told.cause in OF_THE_SENDER else ""
+        found = self._failed(passage, replace(told, cause=ours))
+        several = len({row.recipient.lower() for row in passage.failures}) >= ENOUGH
+        return found if ours or several else replace(found, state=State.WARNING)
+
+    def _answered(self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
+        """A mail may wait as long as others of this channel do; beyond that nothing is proven, and after some hours it is noticed."""
+        found, waiting = self._went(good), unanswered(answers, copies)
+        if not waiting:
+            return found
+        waits, first = now() - waiting[-1].received, waiting[-1].received.isoformat()
+        found = replace(found, seen=Words("seen.unanswered", {"at": _told(waiting[0].received)}))
+        if waits <= min(habit(answers, copies), GRACE):
+            return found
+        state = State.OK if waits <= GRACE else State.WARNING
+        return replace(found, state=state, facts=found.facts | {"unanswered": first})
 
 
-def left_behind(arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str) -> tuple[TraceRow, ...]:
-    """Mails of others that arrived after the last good copy, and of which no copy was delivered."""
-    good = Passage.of(copies).good
-    handed = {row.message_id for row in copies if row.status.went_on}
-    return tuple(
-        row for row in arrived if row.status.went_on and row.message_id not in handed and row.sender.lower() != mailbox and later(row, good)
-    )
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
-def later(row: TraceRow, good: TraceRow | None) -> bool:
-    """Whether nothing had gone through by then."""
-    return good is None or row.received > good.received
-
-
-def _cause(words: Sequence[str]) -> str:
-    """The first cause that the trace's own words name."""
-    return next((found.cause for line in words for found in explain(line) if found.cause), "mail_not_delivered")
-
-
-def _told(row: TraceRow) -> str:
-    return f"{row.received:%d %b %H:%M:%S} UTC"
-
-
-def _answers(row: TraceRow, mail: TraceRow) -> bool:
-    """Whether the row answers the mail, by its subject, or is newer than it; traces tell seconds, so equal times tell nothing."""
-    return row.received > mail.received or (bool(mail.subject) and mail.subject.lower() in row.subject.lower())
+def _told(moment: datetime) -> str:
+    return f"{moment:%d %b %H:%M:%S} UTC"

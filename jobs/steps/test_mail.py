@@ -43,7 +43,7 @@ class TestMail(Step):
         delivered = next((row for row in copies if row.status.went_on), None)
         if delivered is not None:
             return self.ok(Words("seen.copy_delivered"), **_facts(subject, arrived or copies), forwarded_at=delivered.received.isoformat())
-        failed = next((row for row in (*copies, *arrived) if row.status in FAILED), None)
+        failed = next((row for row in (*copies, *arrived) if row.status in FAILED and not _is_junk(row, arrived)), None)
         if failed is not None:
             return await self._failed(ctx, failed, arrived)
         return self._underway(ctx, subject, arrived)
@@ -90,6 +90,11 @@ class TestMail(Step):
         sent = ctx.run.changed.get(self.name)
         cut_off = sent is not None and sent.done is None and now() - sent.begun > RESENDS_AFTER
         return (sent is not None and not cut_off) or bool(ctx.run.answer("test_sent"))
+
+
+def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
+    """Whether it lies in the mailbox's junk folder: Exchange forwards it all the same, a moment later."""
+    return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 
 def subject_of(ctx: Context) -> str:

@@ -76,11 +76,22 @@ def rules(cloud: Any, given: Callable[..., Context], rule: dict[str, Any]) -> St
         ({"DeleteMessage": "false", "RecipientDomainIs": ["webexconnect.io"]}, State.OK),
         ({"DeleteMessage": True, "MessageTypeMatches": "AutoForward"}, State.OK),
         ({"DeleteMessage": True, "State": "Disabled"}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "SomeNewCondition": ["x"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "WhenChanged": "2026-01-01", "Size": 9}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "ExpiryDate": "2026-01-01T00:00:00"}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "ActivationDate": "2999-01-01T00:00:00Z"}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "ActivationDate": "2026-01-01T00:00:00Z"}, State.WRONG),
+        ({"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["webexconnect"]}, State.WRONG),
+        ({"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["partner.example"]}, State.OK),
+        ({"DeleteMessage": True, "AnyOfRecipientAddressMatchesPatterns": ["webexconnect\\.io$"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["partner\\.example$"]}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"], "SentTo": ["other@webexconnect.io"]}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["connect.io"]}, State.OK),
         ({"DeleteMessage": True, "Mode": "AuditAndNotify"}, State.OK),
     ],
 )
 def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., Context], rule: dict[str, Any], state: State):
-    """Certain where nothing but the recipient is asked for; mail inside the organization is another matter."""
+    """Certain where nothing but the recipient is asked for, today; mail inside the organization is another matter."""
     assert rules(cloud, given, rule) is state
 
 

@@ -1,0 +1,106 @@
+"""What a mail-flow rule does and to which mails, as far as its properties say (facts/microsoft.md 2.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from jobs.clock import now
+
+STOPS = (
+    "DeleteMessage",
+    "RejectMessageReasonText",
+    "RejectMessageEnhancedStatusCode",
+    "RedirectMessageTo",
+    "Quarantine",
+    "RouteMessageOutboundConnector",
+    "ModerateMessageByUser",
+    "ModerateMessageByManager",
+)
+_WHOLE = ("SentTo", "AnyOfToHeader")
+_DOMAINS = ("RecipientDomainIs",)
+_WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
+_PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
+_GROUPS = ("SentToMemberOf", "AnyOfToHeaderMemberOf")
+"""Conditions on the recipient, by how they are compared; whether the recipient is in a group is not judged here."""
+_SAYS_NOTHING = frozenset(
+    {
+        *("Name", "Identity", "Guid", "ImmutableId", "Id", "DistinguishedName", "Description", "Comments", "Priority", "State", "Mode"),
+        *("ActivationDate", "ExpiryDate", "RuleVersion", "RuleSubType", "RuleErrorAction", "StopRuleProcessing", "SetAuditSeverity"),
+        *("SenderAddressLocation", "UseLegacyRegex", "Conditions", "Actions", "IsValid", "ObjectState", "ObjectClass", "ExchangeVersion"),
+        *("OrganizationId", "OrganizationalUnitRoot", "WhenChanged", "WhenChangedUTC", "WhenCreated", "WhenCreatedUTC", "Size"),
+        *("ManuallyModified", "CreatedBy", "LastModifiedBy", "State@odata.type", "RouteMessageOutboundRequireTls", "IncidentReportContent"),
+        *("GenerateIncidentReport", "GenerateNotification", "DlpPolicy", "DlpPolicyId", "RunspaceId", "PSComputerName", "ExchangeObjectId"),
+    }
+)
+"""Properties that narrow nothing down. One that is set and not known here may be a condition, so the rule is not certain then."""
+Rule = Mapping[str, object]
+
+
+def stops(rule: Rule) -> bool:
+    """Whether the rule is on, enforced, in force today, and takes mail away.
+
+    The condition MessageTypeMatches AutoForward does not match mailbox forwarding, so such a rule is harmless here.
+    """
+    on = str(rule.get("State") or "Enabled").lower() == "enabled" and str(rule.get("Mode") or "Enforce").lower() == "enforce"
+    autoforward = str(rule.get("MessageTypeMatches") or "").lower() == "autoforward"
+    return on and not autoforward and _today(rule) and any(_set(rule, name) for name in STOPS)
+
+
+def inside(rule: Rule) -> bool:
+    """Whether the rule is for mail to the organization itself; the copy goes outside."""
+    return str(rule.get("SentToScope") or "").lower() == "inorganization"
+
+
+def names(rule: Rule, address: str) -> bool:
+    """Whether the rule names this recipient, and no condition on the recipient excludes it: values are OR, conditions AND."""
+    asked = [name for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS) if _set(rule, name)]
+    return bool(asked) and all(_holds(name, rule[name], address.lower()) for name in asked)
+
+
+def may_match(rule: Rule, address: str) -> bool:
+    """Whether the rule could concern this recipient: it names it, or asks for nothing about the recipient that is judged here."""
+    return names(rule, address) or not any(_set(rule, name) for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS))
+
+
+def only_recipient(rule: Rule) -> bool:
+    """Whether the recipient is certainly all that is asked for; a pattern is Exchange's to read, not ours."""
+    known = {*STOPS, *_WHOLE, *_DOMAINS, *_WORDS, "SentToScope", *_SAYS_NOTHING}
+    return not any(_set(rule, str(key)) for key in rule if str(key) not in known and not str(key).startswith("@"))
+
+
+def _holds(name: str, values: object, address: str) -> bool:
+    wanted = [str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])]
+    domain = address.rpartition("@")[2]
+    if name in _DOMAINS:
+        return any(domain == value or domain.endswith(f".{value}") for value in wanted)
+    if name in _WORDS:
+        return any(value in address for value in wanted if value)
+    if name in _PATTERNS:
+        return any(_matches(value, address) for value in wanted)
+    return address in wanted
+
+
+def _matches(pattern: str, address: str) -> bool:
+    try:
+        return re.search(pattern, address) is not None
+    except re.error:
+        return True  # Exchange's own dialect: nobody knows
+
+
+def _today(rule: Rule) -> bool:
+    begins, ends = _moment(rule.get("ActivationDate")), _moment(rule.get("ExpiryDate"))
+    return (begins is None or begins <= now()) and (ends is None or ends > now())
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _set(rule: Rule, name: str) -> bool:
+    return rule.get(name) not in (None, "", [], (), {}, False, "False", "false", "None")

@@ -1,0 +1,58 @@
+"""Why a mail was not delivered, from the trace's own words: a code that is known, or the mail-flow rule that they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from jobs.mail.trace import TraceRow
+from jobs.microsoft.errors import CloudError, explain
+from jobs.microsoft.exchange import Row
+from jobs.probes._rules import stops
+from jobs.step import Context
+
+_SHORTEST = 4
+"""A shorter name or reason stands in many a sentence by chance."""
+_BY_A_RULE = re.compile(
+    r"TRANSPORT\.RULES\.|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The words, and the cause that they name; empty if they name none."""
+
+    words: tuple[str, ...]
+    cause: str = ""
+
+
+async def why(ctx: Context, row: TraceRow) -> Why:
+    """What the details of a trace row say. That these cannot be read makes no known failure unknown."""
+    try:
+        words = await ctx.trace().details(row)
+    except CloudError:
+        return Why(())
+    known = next((found.cause for line in words for found in explain(line) if found.cause), "")
+    return Why(words, known or (await _rule(ctx, " ".join(words)) if words else ""))
+
+
+async def _rule(ctx: Context, words: str) -> str:
+    """The cause, where the words say that a rule did it, or name one that takes mail away."""
+    if _BY_A_RULE.search(words) or names_one(words, await _stopping(ctx)):
+        return "transport_rule_blocks"
+    return ""
+
+
+async def _stopping(ctx: Context) -> list[Row]:
+    try:
+        return [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
+    except CloudError:
+        return []
+
+
+def names_one(words: str, rules: Iterable[Row]) -> bool:
+    """Whether the words hold the name, an id, or the reason of one of the rules."""
+    fields = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
+    marks = (str(rule.get(field) or "") for rule in rules for field in fields)
+    return any(len(mark) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) for mark in marks)

@@ -23,8 +23,8 @@ from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, Said, Si
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Change, Finding, State, Turn, Words
 from jobs.run import Event, Kind, Run
-from jobs.step import Context, Step
-from jobs.trouble import NEEDS_SIGN_IN, SETTLES_FOR, finding_of, refused, settles
+from jobs.step import DEMANDED, Context, Step
+from jobs.trouble import LETS_IN, NEEDS_SIGN_IN, SETTLES_FOR, finding_of, in_vain, refused, settles
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -38,7 +38,9 @@ ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 TICK_S = 0.5
 QUIET_S = 1
 NOTHING_YET = Words("seen.nothing_yet")
-REPLICATION = Words("seen.replication")
+REPLICATION, LET_IN = Words("seen.replication"), Words("seen.let_in")
+MOST_UNSEEN = 3
+"""So often a change is made that never shows, each time for five minutes; then somebody has to look."""
 
 
 class LeaseLostError(Exception):
@@ -179,13 +181,16 @@ class Engine:
             return finding
         if changes and self._replicating(step):
             return self._later(step)
+        made = self.ctx.run.changed.get(step.name)
+        if changes and made is not None and made.unseen >= MOST_UNSEEN:
+            return in_vain(step)
         return self._not_yet(step, changes) or await self._change(step, finding, changes)
 
     def _not_yet(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.ctx.run
         open_steps = [name for name in step.after if name in self.steps and not run.settled(name)]
         if open_steps:
-            return step.waits_for(Turn.NOBODY, Words("seen.after", {"step": f"key:step.{open_steps[0]}"}))
+            return _after(step, open_steps[0])
         if not all(run.approved(change) for change in changes):
             return step.waits_for(Turn.APPROVER, Words("seen.not_approved"))
         if step.asks and not run.answer(step.asks):
@@ -201,11 +206,20 @@ class Engine:
             pass  # somebody, perhaps an earlier try of ours, has made it: inspect decides
         except CloudError as error:
             self.ctx.store.not_changed(self.ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)})
-            if isinstance(error, SignInNeeded):
-                raise
-            return step.trouble(self.ctx, error) or self._stopped(step, error)
+            return self._demanding(step, error) or step.trouble(self.ctx, error) or self._stopped(step, error)
         self._append(Event(Kind.CHANGED, now(), step=step.name, data={"calls": "; ".join(made)} if made else {}))
         return await self._prove(step)
+
+    def _demanding(self, step: Step, error: CloudError) -> Finding | None:
+        """A cloud wants another step's change first, which this run has not made: it joins the plan, for an approval of its own."""
+        run, other = self.ctx.run, self.steps.get(step.demands.get(error.cause, ""))
+        if other is None or run.made(other.name):
+            return None
+        there = run.plan.changes if run.plan else ()
+        lines = () if any(line.step == other.name for line in there) else other.plan(self.ctx, other.wrong(DEMANDED))
+        plan = {"plan": digest((*there, *lines))}
+        self._append(Event(Kind.DEMANDED, now(), step=other.name, data=plan, changes=lines))
+        return _after(step, other.name)
 
     async def _prove(self, step: Step) -> Finding:
         """Read back until the change shows; a directory that needs longer parks the run."""
@@ -223,14 +237,12 @@ class Engine:
             return False
         return made is not None and made.done is not None and now() - made.done < SETTLES_FOR
 
-    def _later(self, step: Step) -> Finding:
-        return step.waits_for(Turn.TIME, REPLICATION, again_s=self.ctx.pause(step.name, PARK_S))
+    def _later(self, step: Step, seen: Words = REPLICATION, cause: str = "") -> Finding:
+        return step.waits_for(Turn.TIME, seen, cause=cause, again_s=self.ctx.pause(step.name, PARK_S))
 
     async def _inspect(self, step: Step) -> Finding:
         try:
             return await self._patiently(step, lambda: step.inspect(self.ctx))
-        except SignInNeeded:
-            raise
         except CloudError as error:
             return self._stopped(step, error)
 
@@ -249,15 +261,22 @@ class Engine:
             raise Unreadable("answer_unreadable", Said("answer", message=type(odd).__name__)) from odd
 
     def _stopped(self, step: Step, error: CloudError) -> Finding:
-        return self._later(step) if settles(error, self.ctx.run) else finding_of(step, error, self.ctx.run)
+        """What may come right by itself is waited for, in the cloud's own words where it is a role; a dead sign-in ends the walk."""
+        if settles(error, self.ctx.run):
+            if error.cause in LETS_IN:
+                return replace(self._later(step, LET_IN, error.cause), evidence=error.evidence())
+            return self._later(step)
+        if isinstance(error, SignInNeeded):
+            raise error
+        return finding_of(step, error, self.ctx.run)
 
     async def _patiently(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
-        """The call, and again while the directory does not know yet what this run wrote a moment ago."""
+        """The call, and again while the directory does not know yet what this run wrote a moment ago; a role takes longer than that."""
         for pause in SETTLE_S:
             try:
                 return await call()
             except CloudError as error:
-                if not settles(error, self.ctx.run):
+                if error.cause in LETS_IN or not settles(error, self.ctx.run):
                     raise
             await self._pause(step, pause)
         return await call()
@@ -313,7 +332,11 @@ def moves(step: Step, run: Run) -> object:
     """What has to change before a step that could not go on is worth another try."""
     settled = tuple(run.settled(name) for name in step.after)
     answered = frozenset((question, answer.at) for question, answer in run.answers.items())
-    return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id
+    return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id, step.name in run.demanded
+
+
+def _after(step: Step, other: str) -> Finding:
+    return step.waits_for(Turn.NOBODY, Words("seen.after", {"step": f"key:step.{other}"}))
 
 
 def due(finding: Finding) -> bool:

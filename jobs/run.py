@@ -24,6 +24,7 @@ class Kind(StrEnum):
     SIGNED_OUT = "signed_out"
     READABLE = "readable"
     PLANNED = "planned"
+    DEMANDED = "demanded"
     APPROVED = "approved"
     RUNNING = "running"
     FOUND = "found"
@@ -108,13 +109,24 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A change that was begun (``done`` None) or made, what inspect had seen before it, and the values that it read back after it."""
+    """A change that was begun (``done`` None) or made, what inspect had seen before it, and the values that it read back after it.
+
+    ``since`` is the first try of one that never got to its end, where ``begun`` is the last; ``unseen`` is how often it was made
+    without having been seen in force since.
+    """
 
     changes: tuple[Change, ...]
     before: Finding
     begun: datetime
     done: datetime | None = None
     left: dict[str, str] = field(default_factory=dict)
+    since: datetime | None = None
+    unseen: int = 0
+
+    @property
+    def written(self) -> datetime:
+        """When it was written; where no answer ever came, when that was first tried."""
+        return self.done or self.since or self.begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,7 @@ class Run:
 
     ``place`` is where it was asked for, in words that only the conversation understands.
     ``version`` is the number of events behind it. ``past`` and ``known`` are what an undo has of the runs before it.
+    ``demanded`` are steps whose change a cloud asked for, whatever their look says.
     """
 
     id: str
@@ -140,6 +153,7 @@ class Run:
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     changed: dict[str, Changed] = field(default_factory=dict)
+    demanded: frozenset[str] = frozenset()
     answers: dict[str, Answer] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
     resumed: int = 0
@@ -167,6 +181,10 @@ class Run:
     def answer(self, question: str) -> str:
         """What a person answered, or the empty string."""
         return self.answers[question].value if question in self.answers else ""
+
+    def made(self, step: str) -> bool:
+        """Whether this run has made the step's change."""
+        return step in self.changed and self.changed[step].done is not None
 
     def approved(self, change: Change) -> bool:
         """Whether the plan in force holds this change and somebody approved its scope."""
@@ -231,6 +249,16 @@ def _planned(run: Run, event: Event) -> Run:
     return replace(run, plan=Plan(event.data["plan"], event.changes, event.at), approvals={})
 
 
+def _demanded(run: Run, event: Event) -> Run:
+    """A cloud makes no change of one step before another's: that one is open again, and its lines join the plan for an approval of their own."""
+    run = replace(run, demanded=run.demanded | {event.step}, findings={n: f for n, f in run.findings.items() if n != event.step})
+    if run.plan is None or not event.changes:
+        return run
+    scopes = {change.scope for change in event.changes}
+    plan = Plan(event.data["plan"], (*run.plan.changes, *event.changes), event.at)
+    return replace(run, plan=plan, approvals={scope: word for scope, word in run.approvals.items() if scope not in scopes})
+
+
 def _approved(run: Run, event: Event) -> Run:
     if run.plan is None or run.plan.id != event.data["plan"]:
         return run
@@ -259,21 +287,25 @@ def _found(run: Run, event: Event) -> Run:
 def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Changed]:
     """The first look that finds a change in force says how it was left; what a later one sees may be somebody else's doing."""
     made = changed.get(finding.step)
-    if made is None or made.left or finding.state is not State.OK:
+    if made is None or finding.state is not State.OK:
         return changed
-    return {**changed, finding.step: replace(made, left=finding.values)}
+    return {**changed, finding.step: replace(made, left=made.left or finding.values, unseen=0)}
 
 
 def _changing(run: Run, event: Event) -> Run:
     if event.finding is None:
         return run
     earlier = run.changed.get(event.step)
-    change = Changed(event.changes, earlier.before if earlier else event.finding, event.at)
+    change = Changed(event.changes, event.finding, event.at)
+    if earlier is not None:
+        since = None if earlier.done else earlier.since or earlier.begun
+        change = replace(change, before=earlier.before, since=since, unseen=earlier.unseen)
     return replace(run, changed={**run.changed, event.step: change}, running=run.running | {event.step})
 
 
 def _changed(run: Run, event: Event) -> Run:
-    return replace(run, changed={**run.changed, event.step: replace(run.changed[event.step], done=event.at)})
+    made = run.changed[event.step]
+    return replace(run, changed={**run.changed, event.step: replace(made, done=event.at, unseen=made.unseen + 1)})
 
 
 def _answered(run: Run, event: Event) -> Run:
@@ -286,10 +318,11 @@ def _problem_seen(run: Run, event: Event) -> Run:
     return replace(run, problems={**run.problems, event.data["question"]: _problem(event)})
 
 
-def _look_again(run: Run, _: Event) -> Run:
-    stuck = {name: f for name, f in run.findings.items() if f.state in {State.UNKNOWN, State.WRONG}}
-    kept = {name: f for name, f in run.findings.items() if name not in stuck}
-    return replace(run, findings=kept, plan=run.plan if run.approvals else None, waits={})
+def _look_again(run: Run, event: Event) -> Run:
+    """Whoever asks has seen to it: what was tried in vain has its time once more."""
+    kept = {name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}}
+    changed = {name: replace(c, since=c.since if c.done else event.at, unseen=0) for name, c in run.changed.items()}
+    return replace(run, findings=kept, plan=run.plan if run.approvals else None, waits={}, changed=changed)
 
 
 def _resumed(run: Run, _: Event) -> Run:
@@ -315,6 +348,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.SIGNED_OUT: _signed_out,
     Kind.READABLE: _readable,
     Kind.PLANNED: _planned,
+    Kind.DEMANDED: _demanded,
     Kind.APPROVED: _approved,
     Kind.RUNNING: _running,
     Kind.FOUND: _found,

@@ -24,6 +24,9 @@ from jobs.settings import Settings
 from jobs.store import Store
 from jobs.vault import Vault
 
+DEMANDED = Words("seen.demanded")
+"""What is there before a change that a cloud asked for, although its step's own look found nothing to do."""
+
 
 @dataclass(slots=True)
 class Context:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.microsoft.errors import CloudError, NotFound, Settling, Transient, Unreadable
+from jobs.microsoft.errors import CloudError, Settling, Transient, Unreadable
 from jobs.model import Finding, State, Turn, Words, verbatim
 from jobs.run import Run
 from jobs.step import Step
@@ -17,7 +17,9 @@ AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 SETTLES_FOR = timedelta(minutes=5)
 """How long a read may not show what was written."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
-"""How long an error may come from what was written (CHECKLIST J7); after that it is one."""
+"""How long an error may come from what was written (CHECKLIST J7); after that it is one. What the directory itself calls settling has longer."""
+LETS_IN = frozenset({"directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"})
+"""How a role or a consent looks that was given a moment ago and has not arrived everywhere (facts/microsoft.md 3.5 and 7)."""
 NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (Words(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange"))
 """Reasons that a sign-in takes away."""
 
@@ -60,10 +62,25 @@ def refused(step: Step, error: CloudError) -> Finding:
 
 
 def settles(error: CloudError, run: Run) -> bool:
-    """Whether the error can come from a write of this run that the directory has not replicated yet (facts/microsoft.md 7).
+    """Whether the error can come from what was done a moment ago and has not arrived everywhere yet (facts/microsoft.md 7).
 
-    Only within two minutes of such a write; Exchange does not replicate that way.
+    A missing role or consent: for two minutes after the sign-in, for which it may just have been given, or after a change that
+    this run has made. Anything else: for as long after a write of this run, be it one whose answer never came, and for five
+    minutes where the directory itself says so; Exchange does not replicate that way.
     """
-    if error.service == "exchange" or not isinstance(error, Settling | NotFound):
+    if not error.settles:
         return False
-    return any(now() - (change.done or change.begun) < ERRORS_SETTLE_FOR for change in run.changed.values())
+    if error.cause in LETS_IN:
+        made = [change.done for change in run.changed.values() if change.done]
+        return any(now() - moment < ERRORS_SETTLE_FOR for moment in (*made, *([run.signed_in] if run.signed_in else ())))
+    return error.service != "exchange" and wrote_within(run, SETTLES_FOR if isinstance(error, Settling) else ERRORS_SETTLE_FOR)
+
+
+def wrote_within(run: Run, time: timedelta) -> bool:
+    """Whether the run has written something, or tried to, no longer ago than that."""
+    return any(now() - change.written < time for change in run.changed.values())
+
+
+def in_vain(step: Step) -> Finding:
+    """What was made some times and was never seen in force is not made for ever."""
+    return Finding(step.name, State.UNKNOWN, seen=Words("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)

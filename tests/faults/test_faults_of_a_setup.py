@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-NEEDS_A_PERSON = {"401", "403", "403 of NUL bytes"}
+NEEDS_A_PERSON = "401"
+"""A role that was missing for a moment, so soon after the sign-in, is waited for; a token that Graph does not take is not."""
 LONGEST_WORK_S = 400
 """A worker's job may take 900 seconds; a piece of work of a run ends long before."""
 STAYS = ("503", "reset, carried out")
@@ -26,13 +27,13 @@ def test_the_matrix_holds_every_call(calm: Any, listed: dict[str, list[str]]):
 def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any, fault: Any):
     """Whatever the trouble is, and although it hits every single call: the run arrives, with one of each object and no orphan.
 
-    What passes by itself needs nobody; a sign-in that ended or a role that was missing needs a person, at most once a call.
+    What passes by itself needs nobody; a sign-in that ended needs a person, at most once a call.
     """
     weather.fault = fault
     ride.to_its_end()
     assert set(calm.calls) - set(weather.failed) == set()
     assert country.objects() == calm.objects
-    assert (ride.presses > 0) == (fault.name in NEEDS_A_PERSON)
+    assert (ride.presses > 0) == (fault.name == NEEDS_A_PERSON)
     assert ride.presses <= len(weather.failed)
     assert (sum(weather.calls.values()) <= 4 * sum(calm.calls.values()), ride.longest < LONGEST_WORK_S) == (True, True)
 

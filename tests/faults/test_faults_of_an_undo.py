@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-NEEDS_A_PERSON = {"401", "403", "403 of NUL bytes"}
+NEEDS_A_PERSON = "401"
+"""A role that was missing for a moment, so soon after the sign-in, is waited for; a token that Graph does not take is not."""
 KEPT = {
     "applications": 0,
     "grants": 2,
@@ -40,4 +41,4 @@ def test_every_call_of_an_undo_fails_once(undo: Any, weather: Any, country: Any,
     assert set(listed["undo"]) - set(weather.failed) == set()
     left = country.objects()
     assert {kind: left[kind] for kind in KEPT} == KEPT
-    assert (undo.presses > 0) == (fault.name in NEEDS_A_PERSON)
+    assert (undo.presses > 0) == (fault.name == NEEDS_A_PERSON)

@@ -25,6 +25,8 @@ PAST = Past("forwarding", CHANGE, Words("a"), {"smtp": ""}, {"smtp": "x"}, ("R0"
 UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING, until=T2)
 PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
 APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"})
+TENANT_WIDE = replace(CHANGE, scope=Scope.TENANT)
+DEMANDED = Event(Kind.DEMANDED, T2, step="forwarding", data={"plan": "plan-2"}, changes=(TENANT_WIDE,))
 PLAN = Plan("plan-1", (CHANGE,), T0)
 FORWARDING = frozenset({"forwarding"})
 APPROVAL = Answer("plan-1", "anna@contoso.com", T1)
@@ -59,6 +61,12 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("readable though somebody is signed in", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2)],
      replace(BASE, account=ACCOUNT, signed_in=T1, checked=T1, answers={"app_access": Answer("granted", "", T2)})),
     ("planned", [PLANNED], replace(BASE, plan=PLAN)),
+    ("demanded", [found(OK), PLANNED, APPROVED, DEMANDED],
+     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T2), approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("what is demanded has an approval of its own", [PLANNED, replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"}), DEMANDED],
+     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T2), demanded=FORWARDING)),
+    ("demanded though it was planned", [PLANNED, APPROVED, replace(DEMANDED, changes=())],
+     replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING)),
     ("approved", [PLANNED, APPROVED], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
     ("another plan is not approved", [PLANNED, replace(APPROVED, data={"plan": "old", "scope": "mailbox"})], replace(BASE, plan=PLAN)),
     ("no plan is not approved", [APPROVED], BASE),
@@ -68,9 +76,11 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("waits are counted", [found(WAITING), found(WAITING)], replace(BASE, findings={"token": WAITING}, found_at={"token": T1}, waits={"token": 2})),
     ("nothing found", [Event(Kind.FOUND, T1, step="ids")], BASE),
     ("changing", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG, changes=(CHANGE,))], replace(BASE, changed={"forwarding": Changed((CHANGE,), WRONG, T1)}, running=FORWARDING)),
-    ("changed", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGED, T2, step="forwarding")], replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2)}, running=FORWARDING)),
+    ("changed", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGED, T2, step="forwarding")], replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, unseen=1)}, running=FORWARDING)),
     ("what was before the first try is kept", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGING, T2, step="forwarding", finding=UNKNOWN)],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T2)}, running=FORWARDING)),
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T2, since=T1)}, running=FORWARDING)),
+    ("a change that was made begins anew", [CHANGING, Event(Kind.CHANGED, T1, step="forwarding"), replace(CHANGING, at=T2)],
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T2, unseen=1)}, running=FORWARDING)),
     ("what a change left is read back", [CHANGING, Event(Kind.CHANGED, T2, step="forwarding"), found(LEFT), found(replace(LEFT, values={"smtp": "other"}))],
      replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, {"smtp": "x"})}, findings={"forwarding": replace(LEFT, values={"smtp": "other"})}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
     ("recalled", [Event(Kind.RECALLED, T1, data={"sp_id": "s"}, past=(PAST,))], replace(BASE, past={"forwarding": PAST}, known={"sp_id": "s"})),
@@ -79,6 +89,9 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("problem", [problem("consent")], replace(BASE, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
     ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, findings={"token": WAITING}, found_at={"forwarding": T1, "ids": T1, "token": T1})),
     ("look again after an approval", [PLANNED, APPROVED, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
+    ("look again gives what was tried in vain its time", [CHANGING, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, changed={"forwarding": Changed((), WRONG, T1, since=T2)}, running=FORWARDING)),
+    ("look again at what was made", [CHANGING, Event(Kind.CHANGED, T1, step="forwarding"), Event(Kind.LOOK_AGAIN, T2)],
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T1)}, running=FORWARDING)),
     ("resumed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.RESUMED, T2)], replace(BASE, resumed=1)),
     ("cancelled", [Event(Kind.CANCELLED, T2)], replace(BASE, ended="cancelled", ended_at=T2)),
     ("failed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.FAILED, T2)], replace(BASE, ended="failed", ended_at=T2)),
@@ -143,3 +156,18 @@ def test_facts_and_answers():
     """A value that some step found, what a person said, and empty strings for what nobody did."""
     run = replace(BASE, findings={"a": Finding("a", State.OK, facts={"upn": ""}), "b": OK}, answers={"q": Answer("yes", "", T0)})
     assert (run.fact("upn"), run.fact("none"), run.answer("q"), run.answer("none"), run.kind) == ("u", "", "yes", "", "setup")
+
+
+@pytest.mark.parametrize(
+    ("changed", "written"),
+    [(Changed((), WRONG, T1), T1), (Changed((), WRONG, T2, since=T1), T1), (Changed((), WRONG, T1, T2), T2)],
+)
+def test_when_a_change_was_written(changed: Changed, written: datetime):
+    """When it was made; of one that never got to its end, the first try."""
+    assert changed.written == written
+
+
+def test_only_what_got_to_its_end_was_made():
+    """A change that was begun may have had no effect."""
+    run = replace(BASE, changed={"a": Changed((), WRONG, T1), "b": Changed((), WRONG, T1, T2)})
+    assert [run.made(step) for step in ("a", "b", "c")] == [False, True, False]

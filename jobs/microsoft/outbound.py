@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,13 +53,23 @@ class Applies:
         return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
-def applies_to(sender: str, policies: Sequence[Row], rules: Sequence[Row]) -> Applies:
-    """Rules by priority, enabled ones only; the first whose conditions all match wins, else the default policy."""
+EXCEPTIONS = ("ExceptIfFrom", "ExceptIfFromMemberOf", "ExceptIfSenderDomainIs")
+NARROWING = ("FromMemberOf", "SenderDomainIs", *EXCEPTIONS)
+"""What keeps a rule from matching a sender that its ``From`` names: conditions of different kinds are AND, and exceptions win."""
+LONGEST_NAME = 64
+
+
+def applies_to(senders: Sequence[str], policies: Sequence[Row], rules: Sequence[Row]) -> Applies:
+    """Rules by priority, enabled ones only; the first whose conditions all match wins, else the default policy.
+
+    ``senders`` are the addresses of one mailbox, first the one that its mail is sent from: a rule may name it by any of them.
+    """
     unsure: list[Row] = []
-    for rule in sorted((r for r in rules if _enabled(r)), key=_priority):
-        if _excepts(rule, sender):
+    own = [bare(address) for address in senders]
+    for rule in sorted((r for r in rules if enabled(r)), key=_priority):
+        if _excepts(rule, own):
             continue
-        matched, policy = _matches(rule, sender), named(policies, str(rule.get("HostedOutboundSpamFilterPolicy")))
+        matched, policy = _matches(rule, own), named(policies, str(rule.get("HostedOutboundSpamFilterPolicy")))
         if matched is None:
             unsure += [] if Applies(policy, rule).forwards else [rule]
         elif matched:
@@ -68,34 +79,64 @@ def applies_to(sender: str, policies: Sequence[Row], rules: Sequence[Row]) -> Ap
 
 
 def policy_name(mailbox: str) -> str:
-    """At most 64 characters and none that Exchange refuses; the same for every run of the mailbox, so it is found again."""
+    """At most 64 characters and none that Exchange refuses; the same for every run of the mailbox, so it is found again.
+
+    Where a mailbox's address does not stand in it whole, a short hash does, so that two mailboxes never share a policy.
+    """
     safe = "".join("-" if c in '\\%&*+/=?{}|<>();:[],"' else c for c in mailbox)
-    return f"Webex Connect forwarding - {safe}"[:64].rstrip()
+    name = f"Webex Connect forwarding - {safe}"
+    if safe == mailbox and len(name) <= LONGEST_NAME:
+        return name
+    mark = f"-{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}"
+    return name[: LONGEST_NAME - len(mark)] + mark
 
 
-def _matches(rule: Row, sender: str) -> bool | None:
+def bare(address: object) -> str:
+    """An address as addresses are compared: in lower case, without the ``smtp:`` that Exchange puts before some."""
+    return str(address).strip().lower().removeprefix("smtp:")
+
+
+def addresses_of(mailbox: Row) -> tuple[str, ...]:
+    """A mailbox's addresses as Get-Mailbox shows them, the one that its mail is sent from first."""
+    every = [str(each) for each in _listed(mailbox.get("EmailAddresses"))]
+    kinds = (str(mailbox.get("PrimarySmtpAddress") or ""), *(each for each in every if each.startswith("SMTP:")), *every)
+    return tuple(dict.fromkeys(bare(each) for each in kinds if each and (":" not in each or each.lower().startswith("smtp:"))))
+
+
+def names_others(rules: Iterable[Row], known: Sequence[str]) -> bool:
+    """Whether a rule names senders that are not among these: one of them may be another address of the same mailbox."""
+    mine = {bare(address) for address in known}
+    return any(set(_list(rule.get(name))) - mine for rule in rules for name in ("From", "ExceptIfFrom"))
+
+
+def narrowed(rule: Row) -> tuple[str, ...]:
+    """By what, beside its senders, a rule is narrowed."""
+    return tuple(name for name in NARROWING if _list(rule.get(name)))
+
+
+def _matches(rule: Row, own: Sequence[str]) -> bool | None:
     """Conditions of different kinds are AND, values of one are OR; None where a group, of either kind, would have to be looked up."""
     senders, domains, groups = (_list(rule.get(name)) for name in ("From", "SenderDomainIs", "FromMemberOf"))
-    if senders and sender.lower() not in senders:
+    if senders and not set(own) & set(senders):
         return False
-    if domains and not any(_in_domain(sender, domain) for domain in domains):
+    if domains and not _in_domain(own, domains):
         return False
     if groups or _list(rule.get("ExceptIfFromMemberOf")):
         return None
     return bool(senders or domains)
 
 
-def _excepts(rule: Row, sender: str) -> bool:
-    return sender.lower() in _list(rule.get("ExceptIfFrom")) or any(
-        _in_domain(sender, domain) for domain in _list(rule.get("ExceptIfSenderDomainIs"))
-    )
+def _excepts(rule: Row, own: Sequence[str]) -> bool:
+    return bool(set(own) & set(_list(rule.get("ExceptIfFrom")))) or _in_domain(own, _list(rule.get("ExceptIfSenderDomainIs")))
 
 
-def _in_domain(sender: str, domain: str) -> bool:
-    return sender.lower().rpartition("@")[2] == domain
+def _in_domain(own: Sequence[str], domains: Sequence[str]) -> bool:
+    """The domain is that of the address which the mail is sent from."""
+    return bool(own) and own[0].rpartition("@")[2] in domains
 
 
-def _enabled(rule: Row) -> bool:
+def enabled(rule: Row) -> bool:
+    """Whether the rule is switched on."""
     return str(rule.get("State", "Enabled")).lower() == "enabled"
 
 
@@ -113,9 +154,12 @@ def named(rows: Iterable[Row], name: str) -> Row | None:
 
 
 def _list(value: object) -> list[str]:
-    if value in (None, ""):
-        return []
-    return [str(each).lower() for each in value] if isinstance(value, list | tuple) else [str(value).lower()]
+    return [bare(each) for each in _listed(value)]
+
+
+def _listed(value: object) -> list[object]:
+    """One value stands for a list of one."""
+    return [] if value in (None, "") else list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _true(value: object) -> bool:

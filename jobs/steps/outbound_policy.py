@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import ClassVar
 
-from jobs.microsoft.errors import CloudError
+from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, NotFound
 from jobs.microsoft.exchange import Row
-from jobs.microsoft.outbound import CARRIED, Applies, applies_to, named, policy_name
+from jobs.microsoft.outbound import (
+    CARRIED,
+    NARROWING,
+    Applies,
+    addresses_of,
+    applies_to,
+    bare,
+    enabled,
+    named,
+    names_others,
+    narrowed,
+    policy_name,
+)
 from jobs.model import Change, Finding, Scope, Station, Turn, Words
 from jobs.run import Past
 from jobs.step import Context, Step
@@ -32,6 +47,7 @@ class OutboundPolicy(Step):
     after = ("customization",)
     reads = ("Security Reader",)
     writes = ("Security Administrator",)
+    demands: ClassVar[Mapping[str, str]] = {"customization_needed": "customization"}
 
     async def inspect(self, ctx: Context) -> Finding:
         """Evaluate the rules by priority."""
@@ -52,8 +68,7 @@ class OutboundPolicy(Step):
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """A policy and a rule of its own for one sender, on top of the others."""
-        name, mailbox = policy_name(ctx.channel.mailbox), ctx.channel.mailbox
-        command = f"New-{POLICY} '{name}' -AutoForwardingMode On; New-{RULE} '{name}' -{POLICY} '{name}' -From {mailbox} -Priority 0"
+        command = "; ".join(_commands(ctx.channel.mailbox, finding.values))
         return (self.change(finding.seen or Words("seen.none"), Words("after.outbound_policy"), Scope.MAILBOX, command),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
@@ -61,15 +76,24 @@ class OutboundPolicy(Step):
         applies, (policies, rules) = await outbound(ctx)
         name = policy_name(ctx.channel.mailbox)
         if named(policies, name) is None:
-            limits = {**applies.limits(), "Name": name, "AutoForwardingMode": "On"}
-            await ctx.exchange.run(f"New-{POLICY}", limits)
+            with suppress(AlreadyThere):  # an earlier try of ours has made it, which is not listed yet: its rule may still be missing
+                await ctx.exchange.run(f"New-{POLICY}", {**applies.limits(), "Name": name, "AutoForwardingMode": "On"})
         else:
-            await ctx.exchange.run(f"Set-{POLICY}", {"Identity": name, "AutoForwardingMode": "On"})
-        if named(rules, name) is None:
-            rule = {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0}
-            await ctx.exchange.run(f"New-{RULE}", rule)
+            await self._set(ctx, POLICY, AutoForwardingMode="On")
+        rule = named(rules, name)
+        if rule is None:
+            await ctx.exchange.run(f"New-{RULE}", {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0})
         else:
-            await ctx.exchange.run(f"Set-{RULE}", {"Identity": name, "From": [ctx.channel.mailbox], "Priority": 0})
+            await self._mend(ctx, rule)
+
+    async def _mend(self, ctx: Context, rule: Row) -> None:
+        """Our own rule, as somebody has left it: on, for this mailbox whoever else was excepted, with our policy, on top."""
+        name = policy_name(ctx.channel.mailbox)
+        cleared = dict.fromkeys(narrowed(rule))
+        policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
+        await self._set(ctx, RULE, From=[ctx.channel.mailbox], Priority=0, **policy, **cleared)
+        if not enabled(rule):
+            await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """The policy and the rule that bear this channel's name."""
@@ -80,8 +104,9 @@ class OutboundPolicy(Step):
     def undo_command(self, ctx: Context, past: Past) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
         name = policy_name(ctx.channel.mailbox)
+        rule = f"Set-{RULE} '{name}' -From {', '.join(_senders(past))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
         parts = (
-            f"Set-{RULE} '{name}' -From {', '.join(_senders(past))}" if past.was["rule"] else f"Remove-{RULE} '{name}'",
+            f"{rule}; Disable-{RULE} '{name}'" if _was_off(past) else rule,
             f"Set-{POLICY} '{name}' -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} '{name}'",
         )
         return "; ".join(parts)
@@ -91,7 +116,9 @@ class OutboundPolicy(Step):
         name = policy_name(ctx.channel.mailbox)
         _, (policies, rules) = await outbound(ctx)
         if named(rules, name) is not None:
-            await (self._set(ctx, RULE, From=_senders(past)) if past.was["rule"] else self._remove(ctx, RULE))
+            await (self._set(ctx, RULE, **_rule_before(past)) if past.was["rule"] else self._remove(ctx, RULE))
+            if _was_off(past):
+                await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
         if named(policies, name) is not None:
             await (self._set(ctx, POLICY, AutoForwardingMode=_mode(past)) if past.was["policy"] else self._remove(ctx, POLICY))
 
@@ -109,16 +136,39 @@ class OutboundPolicy(Step):
 
 
 async def outbound(ctx: Context) -> tuple[Applies, tuple[list[Row], list[Row]]]:
-    """What applies to the mailbox, and all policies and rules."""
+    """What applies to the mailbox, by whichever of its addresses, and all policies and rules."""
     policies, rules = await asyncio.gather(ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {}))
-    return applies_to(ctx.channel.mailbox, policies, rules), (policies, rules)
+    senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
+    if names_others(rules, senders):
+        senders = [*await _addresses(ctx), *senders]
+    return applies_to(senders, policies, rules), (policies, rules)
+
+
+async def _addresses(ctx: Context) -> tuple[str, ...]:
+    """All addresses of the mailbox, the one it sends from first; none where it may not be read."""
+    try:
+        rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
+    except (NotAllowed, NotFound):
+        return ()
+    return addresses_of(rows[0]) if rows else ()
 
 
 def _values(ctx: Context, policies: list[Row], rules: list[Row]) -> dict[str, str]:
     """What the channel's own policy and rule say, as far as they are there; other rules move a rule's place, so that does not count."""
     name = policy_name(ctx.channel.mailbox)
     policy, rule = named(policies, name), named(rules, name)
-    return {"policy": _said(policy, ("AutoForwardingMode", *CARRIED)), "rule": _said(rule, ("From", "State", POLICY))}
+    narrowing = narrowed(rule) if rule else ()
+    return {"policy": _said(policy, ("AutoForwardingMode", *CARRIED)), "rule": _said(rule, ("From", "State", POLICY, *narrowing))}
+
+
+def _commands(mailbox: str, there: dict[str, str]) -> list[str]:
+    """In PowerShell: what is there is set, what is not is made."""
+    name, rule = policy_name(mailbox), there.get("rule")
+    commands = [f"{'Set' if there.get('policy') else 'New'}-{POLICY} '{name}' -AutoForwardingMode On"]
+    if not rule:
+        return [*commands, f"New-{RULE} '{name}' -{POLICY} '{name}' -From {mailbox} -Priority 0"]
+    commands.append(f"Set-{RULE} '{name}' -From {mailbox} -Priority 0")
+    return commands if enabled(Row(json.loads(rule))) else [*commands, f"Enable-{RULE} '{name}'"]
 
 
 def _said(row: Row | None, properties: tuple[str, ...]) -> str:
@@ -132,3 +182,14 @@ def _mode(past: Past) -> str:
 def _senders(past: Past) -> list[str]:
     senders = json.loads(past.was["rule"])["From"] or []
     return [senders] if isinstance(senders, str) else list(senders)
+
+
+def _rule_before(past: Past) -> dict[str, object]:
+    """A rule's parameters, as they were; its policy only where that was another one."""
+    was = json.loads(past.was["rule"])
+    policy = {POLICY: was[POLICY]} if was.get(POLICY) not in {None, json.loads(past.left.get("rule") or "{}").get(POLICY)} else {}
+    return {"From": _senders(past), **policy, **{name: was[name] for name in NARROWING if name in was}}
+
+
+def _was_off(past: Past) -> bool:
+    return bool(past.was["rule"]) and not enabled(Row(json.loads(past.was["rule"])))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from jobs.clock import now
-from jobs.model import State
+from jobs.model import Scope, State, Turn, Words
 from jobs.run import Event, Kind
 
 SECRET = "POST /applications/*/addPassword"
@@ -53,3 +55,25 @@ def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, w
         again.round()
     kinds = [event.kind for event in again.ctx.store.events(again.ctx.run.id)]
     assert (kinds.count(Kind.PLANNED), kinds.count(Kind.CHANGING)) == (1, 0)
+
+
+def test_exchange_asks_for_what_its_own_property_denies(ride: Any, country: Any, monkeypatch: pytest.MonkeyPatch):
+    """IsDehydrated is false and M4 is refused all the same: M5 is offered for an approval of its own and run, and M4 waits for its effect."""
+    country.http.patch("/practice/tenants/contoso.com", json={"dehydrated": False}).raise_for_status()
+    tenant = country.cloud.world.tenants[country.tenant()["id"]]
+    tenant.exchange.customized_at = country.cloud.world.now()
+    monkeypatch.setattr(country.settings, "customization_s", 3600)
+    for _ in range(4):
+        ride.round()
+    run = ride.ctx.store.load(ride.ctx.run.id)
+    tenant_wide = [change.step for change in run.plan.changes if change.scope is Scope.TENANT]
+    waiting = {name: run.findings[name].waiting_for for name in ("customization", "outbound_policy")}
+    assert (tenant_wide, waiting) == (["customization"], {"customization": Turn.APPROVER, "outbound_policy": Turn.NOBODY})
+    ride.ctx.store.append(run.id, Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "tenant"}))
+    ride.round()
+    run = ride.ctx.store.load(ride.ctx.run.id)
+    assert (run.settled("customization"), run.findings["outbound_policy"].seen) == (True, Words("seen.customization_takes"))
+    monkeypatch.setattr(country.settings, "customization_s", 0)
+    ride.to_its_end()
+    kinds = [(event.kind, event.step) for event in ride.ctx.store.events(run.id)]
+    assert (kinds.count((Kind.DEMANDED, "customization")), kinds.count((Kind.CHANGED, "customization"))) == (1, 1)

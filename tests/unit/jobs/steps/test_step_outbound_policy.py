@@ -11,6 +11,7 @@ import pytest
 from jobs.microsoft.errors import Rejected, Said
 from jobs.microsoft.outbound import policy_name
 from jobs.model import Change, Channel, Finding, Scope, State, Turn, Words
+from jobs.run import Past
 from jobs.session import SESSION_S
 from jobs.step import Context
 from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE, OutboundPolicy
@@ -90,6 +91,68 @@ async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., Context],
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | {"Priority": 3}])
     await STEP.apply(given(), WRONG)
     assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], "Priority": 0})]
+
+
+async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Callable[..., Context], cloud: Any):
+    """An earlier try has made it, and the list is stale: without the rule it would apply to nobody."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT])
+    cloud.refuse(f"New-{POLICY}", 400, "", "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists.")
+    await STEP.apply(given(), WRONG)
+    assert [what for what, _ in cloud.writes] == [f"New-{POLICY}", f"New-{RULE}"]
+
+
+BENT = {"State": "Disabled", "ExceptIfFrom": [MAILBOX], "SenderDomainIs": "fabrikam.com", "ExceptIfFromMemberOf": [], POLICY: "Other"}
+
+
+async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..., Context], cloud: Any):
+    """Switched off, narrowed, or with another policy: the plan says what is done, and all of it is."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT])
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' -From {MAILBOX} -Priority 0; Enable-{RULE} '{NAME}'"
+    assert (found.state, STEP.plan(ctx, found)[0].command) == (State.WRONG, commands)
+    await STEP.apply(ctx, found)
+    cleared = {"SenderDomainIs": None, "ExceptIfFrom": None}
+    assert cloud.writes == [
+        (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
+        (f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], "Priority": 0, POLICY: NAME, **cleared}),
+        (f"Enable-{RULE}", {"Identity": NAME}),
+    ]
+
+
+async def test_an_undo_bends_it_back(given: Callable[..., Context], cloud: Any):
+    """As somebody had left it: off, with its exceptions and its policy."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS])
+    ctx = given(kind="undo")
+    was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
+    line = Change("outbound_policy", "M4", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+    past = Past("outbound_policy", line, Words("b"), was, left, ("R1",))
+    assert STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0] == f"Set-{RULE} '{NAME}' -From {MAILBOX}; Disable-{RULE} '{NAME}'"
+    await STEP.undo(ctx, past)
+    bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}
+    assert cloud.writes == [
+        (f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], **bent}),
+        (f"Disable-{RULE}", {"Identity": NAME}),
+        (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
+    ]
+
+
+@pytest.mark.parametrize(("answer", "state"), [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), ([], State.WRONG)])
+async def test_a_rule_may_name_the_mailbox_otherwise(given: Callable[..., Context], cloud: Any, answer: list[object], state: State):
+    """By an alias, which only Exchange can tell; it is asked where a rule names somebody who is not known."""
+    rule = RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).on("Get-Mailbox", answer)
+    assert (await STEP.inspect(given())).state is state
+
+
+async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Callable[..., Context], cloud: Any):
+    """And by its UPN; nothing else is asked where no rule names anybody else."""
+    rule = RULE_OF_OURS | {"From": ["upn@contoso.com"]}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).refuse("Get-Mailbox", 403)
+    ctx = given(facts={"upn": "upn@contoso.com"})
+    assert ((await STEP.inspect(ctx)).state, "Get-Mailbox" in [what for what, _ in cloud.asked]) == (State.OK, False)
+    cloud.on(f"Get-{RULE}", [rule | {"From": ["upn@contoso.com", "b@contoso.com"]}])
+    assert ((await STEP.inspect(ctx)).state, "Get-Mailbox" in [what for what, _ in cloud.asked]) == (State.OK, True)
 
 
 def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., Context]):

@@ -10,7 +10,7 @@ from functools import cached_property
 from redis import Redis
 from rq import Queue
 
-from bot.queue import CARDS, make_queue
+from bot.queue import CARDS, RUNS, make_queue
 from bot.settings import BotSettings
 from bot.webex import Webex, WebexPerson
 from jobs import codec, locks
@@ -48,8 +48,8 @@ class Desk:
 
     @cached_property
     def queue(self) -> Queue:
-        """The queue of events and runs."""
-        return make_queue(self.redis)
+        """The queue of runs, which Webex cannot hold up."""
+        return make_queue(self.redis, RUNS)
 
     @cached_property
     def cards(self) -> Queue:

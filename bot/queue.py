@@ -1,6 +1,6 @@
 """The queues between the web process and the workers: JSON arguments, and only functions that stand on a list.
 
-Events and runs have one queue, draws have another: a slow Webex holds up cards, and never a run.
+Events, runs and draws have a queue each: events and draws wait for Webex, and a run never waits for them (:mod:`bot.worker`).
 
 JSON alone is no border: who can write to Redis could name ``os.system`` (facts/parts.md B), so a job says what it may be.
 """
@@ -26,6 +26,8 @@ from jobs.clock import now
 
 ALLOWED = frozenset({"bot.inbox.receive", "jobs.setup.advance", "bot.progress.draw"})
 NAME = "email-bot"
+"""The queue of events."""
+RUNS = "email-bot-runs"
 CARDS = "email-bot-cards"
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900

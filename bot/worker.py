@@ -1,7 +1,7 @@
 """The worker: four RQ workers, RQ's scheduler and the timers, each a process, under one supervisor (facts/parts.md B).
 
-Four, so that a long job never keeps a command waiting; two of them draw no cards, so that a slow Webex does not either.
-Jobs may run twice; nothing may happen twice.
+Each takes other queues: one takes runs alone, so that a Webex that hangs in every other job holds up no run; one takes no runs, so
+that long ones keep no command waiting; two draw no cards. Jobs may run twice; nothing may happen twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rq.job import Job
 from rq.scheduler import RQScheduler
 
 from bot import redis_server
-from bot.queue import CARDS, MAINTENANCE_S, NAME, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
+from bot.queue import CARDS, MAINTENANCE_S, NAME, RUNS, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
 from bot.settings import BotSettings
 from bot.subscriptions import WATCH_S, Subscriptions
 from bot.supervisor import Role, Supervisor
@@ -26,7 +26,7 @@ from bot.timers import Timers
 from bot.warm import preload
 from bot.webex import Webex
 
-WORKERS = ((NAME, CARDS), (NAME, CARDS), (NAME,), (NAME,))
+WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 """The queues of each worker, the first one first."""
 MONITORING_S = 5
 WORKER_TTL_S = 20
@@ -95,7 +95,7 @@ def main(settings: BotSettings, timers: Timers | None = None) -> int:
     return Supervisor(tuple(roles)).run()
 
 
-def work(redis_url: str, queues: tuple[str, ...] = (NAME, CARDS), *, burst: bool = False) -> int:
+def work(redis_url: str, queues: tuple[str, ...] = (NAME, RUNS, CARDS), *, burst: bool = False) -> int:
     """Be one RQ worker until SIGTERM, or in a burst until its queues are empty."""
     redis = wait_for_redis(redis_url)
     worker = BotWorker(
@@ -114,7 +114,7 @@ def work(redis_url: str, queues: tuple[str, ...] = (NAME, CARDS), *, burst: bool
 
 
 def schedule(redis_url: str) -> int:
-    """Be the process that puts delayed jobs into the queue when their time has come."""
+    """Be the process that puts delayed events into their queue when their time has come; runs and draws have lists of their own."""
     redis = wait_for_redis(redis_url)
     scheduler = BotScheduler([make_queue(redis)], connection=redis, serializer=SERIALIZER)
     scheduler.work()  # type: ignore[no-untyped-call]  # RQ left this one untyped

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bot.queue import make_queue
+from bot.queue import RUNS, make_queue
 from practice.client import NotSeenError, People, does
 from practice.stack import Stack
 from practice.walk import Walk, apps, fresh, words
@@ -150,7 +150,7 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
 def test_many_workers_on_one_run(people: People, walk: Walk, redis: Redis) -> None:
     """A run that is handed out twenty times at once, and whose lease is lost to a clock that jumps: each object is made once."""
     _held(people, {"late_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
-    run_id, queue = _the_run(redis), make_queue(redis)
+    run_id, queue = _the_run(redis), make_queue(redis, RUNS)
     for number in range(20):
         queue.enqueue("jobs.setup.advance", run_id, result_ttl=0)
         if number == 10:

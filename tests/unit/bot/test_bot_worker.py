@@ -10,11 +10,12 @@ import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 from rq import Worker
+from rq.job import Job
 
-from bot.queue import make_queue
+from bot.queue import CARDS, NAME, RUNS, make_queue
 from bot.settings import BotSettings
 from bot.webhooks import Event, _enqueue
-from bot.worker import wait_for_redis
+from bot.worker import WORKERS, wait_for_redis
 
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
@@ -31,7 +32,7 @@ def worker(settings: BotSettings, redis: Redis, webex_script: Any, reply: Any) -
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
     env = MICROSOFT | {
         "WEBEX_ACCESS_TOKEN": settings.webex_access_token,
-        "WEBEX_WEBHOOK_SECRET": ",".join(settings.webhook_secrets),
+        "WEBEX_WEBHOOK_SECRET": "kx7Pq2mZ9vLwTn4RbYc8",
         "WEBEX_API_URL": settings.webex_api_url,
         "PUBLIC_URL": settings.public_url,
         "ALLOWED_EMAIL_DOMAINS": "example.test",
@@ -61,6 +62,30 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.P
     until(lambda: make_queue(redis).finished_job_registry.count == 1)
     worker.terminate()
     assert (worker.wait(20), Worker.all(connection=redis)) == (0, [])
+
+
+def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
+    """More events and draws than there are workers wait for Webex, and a run is carried on at once."""
+    until(lambda: len(Worker.all(connection=redis)) == 4)
+    for number in range(9):
+        webex_script.on("GET", f"/messages/m{number}", reply(404, {}, delay_s=8.0))
+        _enqueue(make_queue(redis), Event("messages", f"m{number}", "ann", "room", ""))
+    until(lambda: make_queue(redis).started_job_registry.count == 3)
+    began = time.monotonic()
+    run = make_queue(redis, RUNS).enqueue("jobs.setup.advance", "no-such-run", result_ttl=0)
+    until(lambda: not Job.exists(run.id, connection=redis))
+    assert (time.monotonic() - began < 2, make_queue(redis).started_job_registry.count) == (True, 3)
+    worker.kill()
+
+
+def test_who_takes_what():
+    """One worker takes runs alone, one takes no run, two draw no cards, and every queue has more than one."""
+    assert [queues == (RUNS,) for queues in WORKERS].count(True) == 1
+    assert [RUNS in queues for queues in WORKERS].count(False) == 1
+    assert [CARDS in queues for queues in WORKERS].count(False) == 2
+    assert {queue: sum(queue in queues for queues in WORKERS) > 1 for queue in (NAME, RUNS, CARDS)} == dict.fromkeys(
+        (NAME, RUNS, CARDS), True
+    )
 
 
 def test_a_worker_waits_for_redis(free_port: int):

@@ -14,8 +14,7 @@ from practice.stack import Stack
 from practice.walk import Walk, fresh, space, words
 
 MANY = 100_000
-LIFETIME = {"restrictionType": "passwordLifetime", "maxLifetime": "P9999999D", "state": "enabled"}
-ENDLESS = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [LIFETIME]}}
+NO_APP = {"prefix": "/graph/v1.0/applications", "method": "GET", "status": 200, "headers": {"Content-Type": "application/json"}}
 AWAY_S = 30.0
 LAST_WRITE = "graph.add_password"
 WEATHERS = {
@@ -71,10 +70,10 @@ def _mistakes(redis: Redis, run_id: str) -> int:
 def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
     """A mistake of ours in every try: the third ends the run with a reference on its card, and other commands are answered meanwhile.
 
-    The mistake is real: no calendar has the day that the tenant's policy leads to.
+    The mistake is real: an app whose addresses are a number is what no document promises, and no line of ours expects.
     """
     plan = walk.plan(profile="least")
-    people.control("PATCH", "tenants/contoso.com", {"app_management": ENDLESS})
+    people.control("POST", "faults", {"times": MANY, "body": '{"id": "1", "appId": "1", "web": 7}', **NO_APP})
     walk.approve(plan)
     run_id = redis.zrange("runs:open", -1, -1)[0].decode()
     for number in (1, 2):
@@ -83,4 +82,3 @@ def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
         redis.zadd("runs:due", {run_id: time.time()})
     assert "REF-" in words(walk.saying("Stopped", 30))
     assert (redis.zscore("runs:due", run_id), redis.zscore("runs:open", run_id)) == (None, None)
-    people.control("PATCH", "tenants/contoso.com", {"app_management": {}})

@@ -17,13 +17,21 @@ Json = dict[str, Any]
 
 
 async def email_app(ctx: Context) -> Json | None:
-    """The mailbox's app, or None. One that this run has made may have the second name; one made by hand has none, until it is adopted."""
+    """The mailbox's app, or None. One that this run has made may have the second name; one made by hand has none, until it is adopted.
+
+    Where the directory does not know it by name, an earlier run's client id finds it (:func:`jobs.check.facts_for`).
+    """
     app = await ctx.graph.application_by_unique_name(app_key(ctx))
     if app is None and "application" in ctx.run.changed:
         app = await ctx.graph.application_by_unique_name(second_name(ctx))
-    if app is None and (adopted := ctx.run.answer(ADOPT)):
-        app = await ctx.graph.application_by_app_id(adopted)
+    for client_id in known_ids(ctx):
+        app = app or await ctx.graph.application_by_app_id(client_id)
     return app
+
+
+def known_ids(ctx: Context) -> tuple[str, ...]:
+    """The client ids by which the app is known, other than by its name: one that was adopted, and that of an earlier run."""
+    return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.place.get("client_id", ""))))
 
 
 async def present_app(ctx: Context) -> Json:
@@ -32,7 +40,7 @@ async def present_app(ctx: Context) -> Json:
     Raises:
         NotFound: it is not, or this replica does not know it yet.
     """
-    return await ctx.graph.application(app_key(ctx))
+    return (await email_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(app_key(ctx))
 
 
 async def its_app(ctx: Context) -> Json | None:

@@ -11,7 +11,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_calls import promised
 from jobs.microsoft.registration import declares, display_name, merged, redirect_uris, web, with_permission, without_permission
 from jobs.model import Change, Evidence, Finding, Scope, State, Words
-from jobs.registered_app import ADOPT, app_key, by_hand, email_app, foreign, its_app, second, second_name
+from jobs.registered_app import ADOPT, app_key, by_hand, email_app, foreign, its_app, known_ids, second, second_name
 from jobs.run import Past
 from jobs.step import Context, Step
 
@@ -67,7 +67,7 @@ class Application(Step):
 
     async def _write(self, ctx: Context, app: Json | None, name: str) -> None:
         """An app made by hand gets the name by which every later run finds it."""
-        if app is not None and app.get("appId") == ctx.run.answer(ADOPT) and not app.get("uniqueName"):
+        if app is not None and app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):
             await ctx.graph.update_application(str(app["id"]), {**self._body(ctx, app), "uniqueName": name})
         else:
             await ctx.graph.upsert_application(name, self._body(ctx, app))

@@ -166,3 +166,24 @@ async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., Context], 
     cloud.on("GET /applications", [APP | {"uniqueName": name}])
     found = await STEP.inspect(ctx)
     assert (found.state, found.facts["unique_name"]) == (State.OK, name)
+
+
+BY_ID = "GET /applications(appId='client-1')"
+
+
+async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callable[..., Context], cloud: Any):
+    """Where the directory does not keep the name that the bot gave it."""
+    cloud.on(BY_ID, APP)
+    ctx = given(facts=FACTS, kind="check")
+    ctx.run.place["client_id"] = "client-1"
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.facts) == (State.OK, KNOWN)
+
+
+async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., Context], cloud: Any):
+    """It is changed by its object id, and given the name once more."""
+    cloud.on(BY_ID, APP | {"web": {"redirectUris": []}})
+    ctx = given(facts=FACTS, kind="fix")
+    ctx.run.place["client_id"] = "client-1"
+    await STEP.apply(ctx, await STEP.inspect(ctx))
+    assert [(what, body["uniqueName"]) for what, body in cloud.writes] == [("PATCH /applications/object-1", NAME)]

@@ -125,7 +125,10 @@ class ConsentView:
 
 @dataclass(frozen=True, slots=True)
 class ConnectFormView:
-    """C3 to C7: the form of Webex Connect, field by field. Goes out 1:1 only; the secret stands behind ``secret_url``."""
+    """C3 to C7: the form of Webex Connect, field by field. Goes out 1:1 only; the secret stands behind ``secret_url``.
+
+    ``secret_stays`` says that the form keeps the secret that it has; ``page_url`` is where Webex Connect is, or empty.
+    """
 
     header: Header
     channel: Channel
@@ -142,6 +145,8 @@ class ConnectFormView:
     secret_making: bool = False
     token_saved: bool = False
     registered: bool = False
+    secret_stays: bool = False
+    page_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,23 @@ _ERROR_MOST = 2000
 
 def connect_form(view: ConnectFormView) -> Card:
     """The values to copy, the secret behind a link that opens once, and the warnings before what cannot be undone."""
-    body = [*_server(view), *_app(view), *_addresses(view), *_press(view), _before(view), *_said(view)]
+    registers = _registers(view)
+    body = [*_server(view), *_app(view), *_addresses(view), *_press(view), *([_before(view)] if registers else []), *_said(view)]
     return finished(kicker(view.header), _band(view), body, [_error(view)])
 
 
+def _registers(view: ConnectFormView) -> bool:
+    """An app that a fix is about has been registered, and stays so."""
+    return view.header.kind != "fix"
+
+
 def _band(view: ConnectFormView) -> Band:
-    if view.token_saved and view.registered:
+    if view.token_saved and (view.registered or not _registers(view)):
         nobody = turn_line(Turn.NOBODY, Words("connect.filled_in_next"))
         return Band("emphasis", marks.RUNNING, said(Words("connect.filled_in"), **TITLE), (nobody,))
     told = "connect.turn_register" if view.token_saved else "connect.turn"
-    return persons_turn(Words("connect.title"), turn_line(Turn.REQUESTER, Words(told), direct=True))
+    title = "connect.title_token" if view.secret_stays else "connect.title"
+    return persons_turn(Words(title), turn_line(Turn.REQUESTER, Words(told), direct=True))
 
 
 def _server(view: ConnectFormView) -> list[Element]:
@@ -49,6 +56,8 @@ def _app(view: ConnectFormView) -> list[Element]:
     title = section("connect.c4")
     client_id = _below("label.client_id", view.client_id)
     label = own("connect.client_secret", **SUBTLE, spacing="Small")
+    if view.secret_stays:
+        return [title, *client_id, label, own("connect.secret_stays", spacing="None")]
     if view.secret_making:
         return [title, *client_id, label, own("connect.secret_making", spacing="None")]
     if view.secret_gone:
@@ -78,11 +87,11 @@ def _press(view: ConnectFormView) -> list[Element]:
     sign_in = run(text("connect.sign_in_as", username=view.username))
     token = rich(run(text("connect.generate"), **BOLD), sign_in, run(text("connect.save"), **BOLD))
     register = rich(run(text("connect.register"), **BOLD), run(text("connect.choose_service")))
-    return [
-        section("connect.then_press"),
-        marked(marks.OK if view.token_saved else marks.NOT_YET, token),
-        marked(marks.OK if view.registered else marks.NOT_YET, register),
-    ]
+    pressed = marked(marks.OK if view.token_saved else marks.NOT_YET, token)
+    page = [buttons(open_url(text("button.open_connect"), view.page_url), spacing="Small")] if view.page_url else []
+    if not _registers(view):
+        return [section("connect.then_press_token"), pressed, *page]
+    return [section("connect.then_press"), pressed, marked(marks.OK if view.registered else marks.NOT_YET, register), *page]
 
 
 def _before(view: ConnectFormView) -> Element:
@@ -99,7 +108,7 @@ def _said(view: ConnectFormView) -> list[Element]:
     run_id = view.header.run
     token = submit(text("button.token_saved"), "token_saved", main=True, run=run_id)
     registered = submit(text("button.registered"), "registered", main=view.token_saved, run=run_id)
-    left = [*([] if view.token_saved else [token]), *([] if view.registered else [registered])]
+    left = [*([] if view.token_saved else [token]), *([registered] if _registers(view) and not view.registered else [])]
     return [buttons(*left)] if left else []
 
 

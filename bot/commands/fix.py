@@ -7,6 +7,7 @@ from bot.commands import Command, check
 from bot.commands.setup_email import begin_known
 from bot.talk import Talk
 from bot.typed import mailbox_of
+from jobs import fixing
 from jobs.clock import now
 from jobs.model import Words
 
@@ -20,7 +21,7 @@ def run(talk: Talk, argument: str) -> None:
     if record is None or mailbox not in check.known(talk):
         unknown(talk, mailbox)
         return
-    begin_known(talk, record.channel, "fix")
+    begin_known(talk, record.channel, "fix", **fixing.told(talk.desk.store, mailbox))
 
 
 def unknown(talk: Talk, mailbox: str) -> None:

@@ -42,10 +42,13 @@ def look(talk: Talk, mailbox: str) -> None:
     begin_known(talk, record.channel, "setup")
 
 
-def begin_known(talk: Talk, channel: Channel, kind: str, *events: Event) -> None:
-    """Open a run of a channel whose details are known, and let a worker go on. The same message or press opens one run."""
+def begin_known(talk: Talk, channel: Channel, kind: str, *events: Event, **told: str) -> None:
+    """Open a run of a channel whose details are known, and let a worker go on; ``told`` is what it is told beside.
+
+    The same message or press opens one run.
+    """
     try:
-        opened = talk.desk.store.open(channel, talk.asker, {**talk.place, "kind": kind})
+        opened = talk.desk.store.open(channel, talk.asker, {**told, **talk.place, "kind": kind})
     except AlreadyRunningError as busy:
         opened = talk.desk.store.load(busy.run)
         if opened.detailed or opened.place.get("message") != talk.place["message"]:

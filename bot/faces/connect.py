@@ -7,6 +7,7 @@ from adaptive_cards.views import ConnectFormView, Header
 from bot import tickets
 from bot.board import Face, face
 from bot.desk import Desk
+from bot.faces.verdict_turn import page_of
 from jobs.microsoft.scopes import SMTP_SCOPE
 from jobs.run import Run
 
@@ -20,12 +21,17 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     return [face("connect", view, draw(view), to=run.requester.email, turn=turn)]
 
 
+def _makes_secret(run: Run) -> bool:
+    return run.plan is not None and any(change.step == "client_secret" for change in run.plan.changes)
+
+
 def form(run: Run, desk: Desk) -> ConnectFormView:
     """The fields with their exact values."""
     host, _, port = desk.settings.smtp_server.rpartition(":")
     link = tickets.link(desk, "handover", run.id)
     tenant = run.account.tenant_id if run.account else ""
     base = f"{desk.settings.login_url}/{tenant}/oauth2/v2.0"
+    stays = run.kind == "fix" and not _makes_secret(run)
     return ConnectFormView(
         header=Header(run.id, run.channel.mailbox, 6, run.kind),
         channel=run.channel,
@@ -42,4 +48,6 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
         secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
         token_saved=bool(run.answer("token_saved")),
         registered=bool(run.answer("registered")),
+        secret_stays=stays,
+        page_url=page_of(run.channel) if stays else "",
     )

@@ -63,7 +63,7 @@ def done_view(run: Run) -> DoneView:
         profile=run.channel.profile,
         approved_by=approval.by if approval else "",
         skipped=tuple(f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.seen and f.step in steps),
-        already=not made,
+        already=not made and not (run.kind == "fix" and run.answer("token_saved")),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from jobs.model import State, Turn
+from jobs.fixing import GENERATE
+from jobs.model import Channel, State, Turn
 from jobs.run import Run
 from jobs.verdict import Verdict
 
@@ -21,23 +22,10 @@ MENDS = {
         "redirect_uri_is_spa",
         "reply_address_missing",
     ),
-    "service_principal": ("app_not_found",),
+    "service_principal": ("app_not_found", "app_disabled", "user_not_assigned"),
     "client_secret": ("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
 }
 """Which steps make a change where one of these is the cause, and they themselves are not known to be right."""
-GENERATE = frozenset(
-    {
-        "connect_login_failed",
-        "grant_invalid",
-        "mfa_needed",
-        "password_expired",
-        "refresh_token_expired",
-        "session_revoked",
-        "smtp_token_refused",
-        "wrong_mailbox_user",
-    }
-)
-"""What a new token ends: the mailbox user presses Generate Token in Webex Connect."""
 _TURNS = {
     Turn.MAILBOX_USER: GENERATE
     | {
@@ -124,10 +112,14 @@ def fix(run: Run, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
         return None
     if step := _mender(verdict):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
-    page = urlsplit(run.channel.callback_url)
-    if verdict.counted[verdict.causes[0]].cause in GENERATE and page.scheme == "https" and page.netloc:
-        return "fix.generate_token", {"url": f"https://{page.netloc}"}
-    return None
+    page = page_of(run.channel)
+    return ("fix.generate_token", {"url": page}) if page and verdict.counted[verdict.causes[0]].cause in GENERATE else None
+
+
+def page_of(channel: Channel) -> str:
+    """Webex Connect of the channel: where its Call Back URL leads; empty where that is not known."""
+    page = urlsplit(channel.callback_url)
+    return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
 
 
 def _mender(verdict: Verdict) -> str:

@@ -20,6 +20,8 @@ ANSWERS = frozenset({"smtp_auth", "smtp_grant", "application", "service_principa
 WHERE_LOST = "lost_secret"
 """Only where a secret was shown and lost."""
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
+BY_GENERATE = "generate"
+"""In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.fixing`)."""
 
 
 @cache
@@ -36,7 +38,7 @@ def steps_for(profile: Profile) -> dict[str, Step]:
 
 
 def steps_of(run: Run) -> dict[str, Step]:
-    """The steps of a run: all of them for a setup; for a fix what can be mended, the form if there is a new secret, and the proof.
+    """The steps of a run: all of them for a setup; for a fix what can be mended, the form for a new secret or token, and the proof.
 
     For an undo what the channel's runs have changed, whatever its profile is now.
     """
@@ -46,14 +48,15 @@ def steps_of(run: Run) -> dict[str, Step]:
     beside = frozenset({WHERE_LOST} if run.answer("new_secret") else ())
     if run.kind == "fix":
         steps = {name: step for name, step in steps.items() if step.automatic and not step.asks}
-        beside |= _beside(frozenset(change.step for change in run.plan.changes) if run.plan else frozenset())
+        changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
+        beside |= _beside(changed, new_token=BY_GENERATE in run.place)
     return {name: step for name, step in all_steps().items() if name in steps or name in beside}
 
 
-def _beside(changed: frozenset[str]) -> frozenset[str]:
-    """What a fix takes beside what it mends: the form for a new secret, and the proof of the way that was broken."""
-    answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if changed & ANSWERS else frozenset()
-    return answers | (FORM if "client_secret" in changed else frozenset()) | {"test_mail"}
+def _beside(changed: frozenset[str], *, new_token: bool) -> frozenset[str]:
+    """What a fix takes beside what it mends: the form for a new secret or a new token, and the proof of the way that was broken."""
+    answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if new_token or changed & ANSWERS else frozenset()
+    return answers | (FORM if new_token or "client_secret" in changed else frozenset()) | {"test_mail"}
 
 
 def _is_step(kind: object, module: str) -> bool:

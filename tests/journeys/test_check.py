@@ -141,3 +141,23 @@ def test_list_of_channels(channel: People) -> None:
     channel.wait_for(
         "that it is unknown", lambda m: bool(m["card"]) and "nobody@contoso.com was not set up" in words(m), after=listed["change"]
     )
+
+
+def test_a_fix_asks_for_a_new_token(channel: People) -> None:
+    """Where the newest check names a dead token, a fix plans nothing, asks for Generate Token, proves it, and the next check is well."""
+    channel.control("POST", "fault/sessions_revoked")
+    assert "revoked" in band(verdict(channel))
+    before = channel.change
+    channel.say(REQUESTER, f"/fix {MAILBOX}", SPACE)
+    sign_in = channel.wait_for("a sign-in card", has("ask_administrator", link=True), after=before)
+    channel.open_link(ADMIN, links(sign_in)[0])
+    form = channel.wait_for("the form", has("token_saved", link=True), 40, after=sign_in["change"])
+    assert ("Press Generate Token" in band(form), links(form)[0].endswith(".webexconnect.io")) == (True, True)
+    channel.control("POST", "connect/generate_token", {"as": MAILBOX})
+    channel.control("POST", "connect/save")
+    channel.press(REQUESTER, form, "token_saved")
+    asked = channel.wait_for("the agent's turn", has("agent_has_it"), 40, after=form["change"])
+    channel.press(REQUESTER, asked, "agent_has_it")
+    task = channel.until("the test mail as a task", lambda: channel.control("GET", "agent/tasks")["items"][-1:])[0]
+    channel.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
+    channel.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=form["change"])

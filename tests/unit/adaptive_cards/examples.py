@@ -200,9 +200,10 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
 
 def connected(**more: object) -> cards.Card:
     """The form of Webex Connect."""
+    head = more.pop("head", header(6))
     fields = (Channel(MAILBOX), "smtp.office365.com", 587, MAILBOX, CLIENT_ID, f"{LOGIN}/authorize", f"{LOGIN}/token")
     scope = "offline_access https://outlook.office.com/SMTP.Send"
-    view = views.ConnectFormView(header(6), *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
+    view = views.ConnectFormView(head, *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
     return cards.connect_form(view)
 
 
@@ -213,6 +214,9 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     yield "connect-secret-making", connected(secret_making=True)
     yield "connect-registered", connected(registered=True)
     yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
+    mends = {"head": views.Header("7Q4K", MAILBOX, 6, "fix"), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}
+    yield "connect-new-token", connected(**mends)
+    yield "connect-new-token-saved", connected(**mends, token_saved=True)
     url, until = f"{BASE}/rehearsal/7Q4K", later(minutes=10)
     transcript = (
         "220 smtp.office365.com ready",

@@ -55,6 +55,8 @@ BUTTONS = {
     "connect": ["explain", "open", "registered", "token_saved"],
     "connect-token-saved": ["explain", "registered"],
     "connect-filled-in": ["explain"],
+    "connect-new-token": ["explain", "open", "token_saved"],
+    "connect-new-token-saved": ["explain", "open"],
     "rehearsal-offer": ["cancel", "rehearse", "skip_rehearsal"],
     "rehearsal-ready": ["cancel", "open", "skip_rehearsal"],
     "rehearsal-problem": ["cancel", "rehearse", "skip_rehearsal"],
@@ -81,6 +83,7 @@ LOOKS = {
     "progress-failed": ("attention", "\u2717"),
     "progress-cancelled": ("emphasis", "\u2212"),
     "connect-filled-in": ("emphasis", "\u25cf"),
+    "connect-new-token-saved": ("emphasis", "\u25cf"),
     "rehearsal-done": ("good", "\u2713"),
     "rehearsal-skipped": ("emphasis", "\u2212"),
     "mail-send": ("accent", "\u25c6"),
@@ -210,3 +213,12 @@ def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: No
     """The secret stands behind a page that opens once; when it is gone, so is the button."""
     assert [node["url"] for node in nodes(examples["connect"].content) if "url" in node] == ["https://bot.contoso.com/handover/7Q4K"]
     assert [node["url"] for node in nodes(examples["connect-filled-in"].content) if "url" in node] == []
+
+
+def test_a_new_token_needs_no_new_secret_and_no_registration(examples: Cards, nodes: Nodes):
+    """The form keeps its secret, and the one link leads to Webex Connect."""
+    card = examples["connect-new-token"].content
+    texts = "\n".join(str(node["text"]) for node in nodes(card) if "text" in node)
+    assert [node["url"] for node in nodes(card) if "url" in node] == ["https://uk.webexconnect.io"]
+    assert "The one in the form stays." in texts
+    assert "Register To Webex Engage" not in texts

@@ -1,0 +1,40 @@
+"""What a fix is told before it looks: what the channel's runs know, and whether its newest check names what only a new token mends."""
+
+from __future__ import annotations
+
+from jobs.check import facts_for, steps_of
+from jobs.run import Run
+from jobs.steps import BY_GENERATE
+from jobs.store import Store
+from jobs.verdict import judge
+
+GENERATE = frozenset(
+    {
+        "connect_login_failed",
+        "grant_invalid",
+        "mfa_needed",
+        "password_expired",
+        "refresh_token_expired",
+        "session_revoked",
+        "smtp_token_refused",
+        "wrong_mailbox_user",
+    }
+)
+"""What a new token ends: the mailbox user presses Generate Token in Webex Connect (facts/microsoft.md 4, 9 rows 4 and 10)."""
+
+
+def told(store: Store, mailbox: str) -> dict[str, str]:
+    """For the place of a fix: ids and a time, nothing secret, and the cause that a new token ends, where the newest check names one."""
+    last, facts = store.last_check(mailbox), facts_for(store, mailbox)
+    cause = _dead_token(last) if last is not None and _is_news(last, facts.get("token_at", "")) else ""
+    return facts | ({BY_GENERATE: cause} if cause else {})
+
+
+def _dead_token(check: Run) -> str:
+    verdict = judge(steps_of(check), {name: found for name, found in check.findings.items() if name in steps_of(check)})
+    return next((cause for name in verdict.causes if (cause := verdict.counted[name].cause) in GENERATE), "")
+
+
+def _is_news(check: Run, token_at: str) -> bool:
+    """A token that was generated after the check was made has answered it."""
+    return check.checked is not None and check.checked.isoformat() > token_at

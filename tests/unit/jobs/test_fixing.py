@@ -1,0 +1,72 @@
+"""A fix asks for a new token where the newest check names what only that mends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from jobs import fixing
+from jobs.clock import now
+from jobs.model import Channel, Finding, Person, State
+from jobs.run import Event, Kind, Run
+from jobs.step import Context
+from jobs.steps import BY_GENERATE, FORM, steps_of
+from jobs.store import Store
+
+PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
+
+
+def checked(store: Store, channel: Channel, asker: Person, *findings: Finding) -> Run:
+    """A check that is done, and the channel's newest."""
+    run = store.check(channel, asker, {})
+    store.append(run.id, *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings), Event(Kind.CHECKED, now()))
+    store.remember_check(channel.mailbox, run.id)
+    return store.load(run.id)
+
+
+@pytest.mark.parametrize("cause", sorted(fixing.GENERATE))
+def test_the_cause_of_the_newest_check_is_told(store: Store, channel: Channel, asker: Person, cause: str):
+    """By whichever finding has seen it."""
+    checked(store, channel, asker, Finding("smtp_login", State.WRONG, cause=cause))
+    assert fixing.told(store, channel.mailbox) == {BY_GENERATE: cause}
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        (Finding("smtp_login", State.OK),),
+        (Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),),
+        (
+            Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),
+            Finding("smtp_login", State.WRONG, cause="smtp_token_refused"),
+        ),
+    ],
+)
+def test_what_a_new_token_does_not_mend(store: Store, channel: Channel, asker: Person, findings: tuple[Finding, ...]):
+    """Nothing wrong, something that the bot mends, and what that explains."""
+    checked(store, channel, asker, *findings)
+    assert fixing.told(store, channel.mailbox) == {}
+
+
+def test_without_a_check_nothing_is_told(store: Store, channel: Channel):
+    """Nobody has looked."""
+    assert fixing.told(store, channel.mailbox) == {}
+
+
+def test_a_token_that_was_generated_since_has_answered_it(given: Callable[..., Context], channel: Channel, asker: Person):
+    """And a later check counts from that token on."""
+    ctx = given(kind="fix")
+    checked(ctx.store, channel, asker, Finding("sessions", State.WRONG, cause="session_revoked"))
+    saved = now() + timedelta(seconds=1)
+    ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, saved, data={"question": "token_saved", "value": "yes"}))
+    assert fixing.told(ctx.store, channel.mailbox) == {"token_at": saved.isoformat()}
+
+
+def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Context]):
+    """Beside what can be mended; a fix that was told nothing has neither."""
+    run = given(kind="fix").run
+    told = replace(run, place=run.place | {BY_GENERATE: "session_revoked"})
+    assert set(steps_of(told)) - set(steps_of(run)) == {*FORM, *PROOF} - {"test_mail"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cards.elements import Element, own
+from adaptive_cards.elements import Element
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import text
 
@@ -56,14 +56,6 @@ def in_rows(actions: list[Element]) -> list[list[Element]]:
 def cancel(header_run: str, *, of_run: bool = False, **data: str) -> Element:
     """Cancel, which every card of a run has while it can be cancelled."""
     return press(text("button.cancel_run" if of_run else "button.cancel"), {"do": "cancel", "run": header_run, **data})
-
-
-def ask_someone(title: str, do: str, run: str, *, hint: str = "") -> Element:
-    """The part that passes a card on to an administrator in a 1:1 message."""
-    told = [own(hint, size="Small", isSubtle=True)] if hint else []
-    field = text_input("administrator", "field.administrator", style="email", error="field.administrator_error")
-    field["placeholder"] = text("field.administrator_example")
-    return show_card(title, [*told, field], submit(text("button.send_direct"), do, reads=True, run=run))
 
 
 def fit_title(key: str, value: str) -> str:

@@ -75,6 +75,12 @@ def _capital(told: str) -> str:
     return told[:1].upper() + told[1:] if told.split(maxsplit=1)[0].isalpha() else told
 
 
+def in_error(field: Element, why: Element) -> Element:
+    """A red box with the field that has to be corrected, and the reason below it."""
+    reason = columns(marks.glyph(marks.WRONG), column("stretch", why, spacing="None"), spacing="Small")
+    return container("attention", field, reason, spacing="Default")
+
+
 def section(key: str, right: str = "") -> Element:
     """A bold title over rows, with a word for all of them on the right if there is one."""
     if not right:

@@ -47,8 +47,19 @@ class TypedWrongView:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody else was to be asked, and cannot be: what was typed, and why not."""
+
+    typed: str
+    why: Words
+
+
+@dataclass(frozen=True, slots=True)
 class SignInView:
-    """Sign in at Microsoft. ``direct`` is true in a 1:1 message; ``problem`` says why an earlier attempt did not count."""
+    """Sign in at Microsoft. ``direct`` is true in a 1:1 message; ``problem`` says why an earlier attempt did not count.
+
+    ``asked`` is the last address to pass the card on to, where that was none.
+    """
 
     header: Header
     domain: str
@@ -58,6 +69,7 @@ class SignInView:
     problem: Words | None = None
     problem_code: str = ""
     problem_at: datetime | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ class ProgressView:
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
-    """Grant admin consent. ``permissions`` are (name, kind key, why key, risky)."""
+    """Grant admin consent. ``permissions`` are (name, kind key, why key, risky); ``asked`` as in :class:`SignInView`."""
 
     header: Header
     url: str
@@ -121,6 +133,7 @@ class ConsentView:
     problem: Words | None = None
     problem_code: str = ""
     problem_at: datetime | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,11 @@ class Webex:
         """Somebody by id."""
         return WebexPerson.of(self._patience.get(lambda: self._api.people.get(_segment(person_id)).json_data))
 
+    def people(self, email: str) -> tuple[WebexPerson, ...]:
+        """Who has this address, as far as the bot may see: hardly anybody beyond its own organization."""
+        found = self._patience.get(lambda: [item.json_data for item in self._api.people.list(email=email)])
+        return tuple(map(WebexPerson.of, found))
+
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
         """A message. Where it is ``fresh``, a 404 is asked again for 2 seconds: the API may lag behind the webhook (facts/webex.md 1)."""
         return Message.of(self._patience.get(lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh))
@@ -96,7 +101,6 @@ class Webex:
         room_id: str | None = None,
         to_person_id: str | None = None,
         to_email: str | None = None,
-        markdown: str | None = None,
         text: str | None = None,
         card: Json | None = None,
         parent_id: str | None = None,
@@ -105,7 +109,7 @@ class Webex:
 
         It is tried again only where it is sure that nothing was posted.
         """
-        fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "markdown": markdown, "text": text}
+        fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "text": text}
         fields |= {"attachments": _attachments(card) if card else None, "parentId": parent_id}
         return self.post(Post({name: value for name, value in fields.items() if value}))
 
@@ -132,10 +136,6 @@ class Webex:
         body = {"roomId": room_id, "text": text} | ({"attachments": _attachments(card)} if card else {})
         # The SDK's own edit() knows no attachments; its session has no public name (facts/webex.md 2).
         self._patience.get(lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body))  # noqa: SLF001
-
-    def delete(self, message_id: str) -> None:
-        """Delete one of the bot's messages; one that is gone already is fine."""
-        self._patience.gone(lambda: self._api.messages.delete(_segment(message_id)))
 
     def webhooks(self) -> tuple[Webhook, ...]:
         """The bot's webhooks, all pages."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from adaptive_cards import marks
-from adaptive_cards.actions import ask_someone, buttons, cancel, open_url, submit
+from adaptive_cards.actions import buttons, cancel, open_url, submit
+from adaptive_cards.asking import ask_someone
 from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.marks import marked
@@ -25,11 +26,8 @@ def consent(view: ConsentView) -> Card:
         *problem_box(view.problem, view.problem_code, view.problem_at),
         buttons(grant, cancel(run_id, of_run=True)),
     ]
-    actions = [
-        ask_someone(text("button.ask_other"), "ask_consent", run_id),
-        submit(text("button.already_granted"), "look_again", run=run_id),
-    ]
-    return finished(kicker(view.header), band, body, actions)
+    field, opens = ask_someone(text("button.ask_other"), "ask_consent", run_id, view.asked)
+    return finished(kicker(view.header), band, [*body, *field], [*opens, submit(text("button.already_granted"), "look_again", run=run_id)])
 
 
 def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order of the view's tuple

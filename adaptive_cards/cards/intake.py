@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
 from adaptive_cards.actions import ADDRESS_MOST, cancel, submit, text_input
 from adaptive_cards.card import Card, finished
-from adaptive_cards.elements import SMALL, Element, column, columns, container, own, rich, run
+from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain
-from adaptive_cards.marks import glyph
-from adaptive_cards.parts import Band, kicker, persons_turn, section, small_print, turn_line
+from adaptive_cards.parts import Band, in_error, kicker, persons_turn, section, small_print, turn_line
 from adaptive_cards.texts import say, text
 from adaptive_cards.views import IntakeView
 from jobs.model import Turn, Words
@@ -90,7 +88,4 @@ def _checked(view: IntakeView, field: Element) -> Element:
         field = field | {"value": plain(typed, ADDRESS_MOST)}
     if name not in view.errors:
         return field
-    why = rich(run(say(view.errors[name])))
-    return container(
-        "attention", field, columns(glyph(marks.WRONG), column("stretch", why, spacing="None"), spacing="Small"), spacing="Default"
-    )
+    return in_error(field, rich(run(say(view.errors[name]))))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from adaptive_cards.actions import ask_someone, buttons, cancel, open_url
+from adaptive_cards.actions import buttons, cancel, open_url
+from adaptive_cards.asking import ask_someone
 from adaptive_cards.card import Card, finished
-from adaptive_cards.elements import Element, facts
+from adaptive_cards.elements import facts
 from adaptive_cards.parts import kicker, persons_turn, problem_box, turn_line
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
@@ -21,12 +22,9 @@ def signin(view: SignInView) -> Card:
         *problem_box(view.problem, view.problem_code, view.problem_at),
         buttons(open_url(text("button.sign_in"), view.url, main=True)),
     ]
-    asked = "button.ask_other" if view.direct else "button.ask_administrator"
-    actions: list[Element] = [
-        ask_someone(text(asked), "ask_administrator", view.header.run, hint="signin.ask_hint"),
-        cancel(view.header.run),
-    ]
-    return finished(kicker(view.header), band, body, actions)
+    title = text("button.ask_other" if view.direct else "button.ask_administrator")
+    field, opens = ask_someone(title, "ask_administrator", view.header.run, view.asked, hint="signin.ask_hint")
+    return finished(kicker(view.header), band, [*body, *field], [*opens, cancel(view.header.run)])
 
 
 def _facts(view: SignInView) -> list[tuple[str, str]]:

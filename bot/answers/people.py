@@ -5,23 +5,31 @@ from __future__ import annotations
 from adaptive_cards.views import NoticeView
 from bot import board
 from bot.answers.guard import for_everybody, go_on, on_run, record
+from bot.faces import consent, signin
+from bot.reach import reachable
 from bot.talk import Talk
 from jobs.clock import now
-from jobs.details import TypedWrongError, read_address
+from jobs.details import LONGEST, TypedWrongError
 from jobs.model import Words
 from jobs.run import Event, Kind, Run
 
 
 @on_run
 def ask_administrator(talk: Talk, inputs: dict[str, str], run: Run) -> None:
-    """Send the sign-in card 1:1 to the administrator."""
-    _ask(talk, inputs, run, "administrator", "signin-direct")
+    """Send the sign-in card 1:1 to the administrator, while somebody is to sign in."""
+    if signin.asks(run):
+        _ask(talk, inputs, run, "administrator", "signin-direct")
+    else:
+        talk.refuse(Words("refused.old"), title="refused.nothing")
 
 
 @on_run
 def ask_consent(talk: Talk, inputs: dict[str, str], run: Run) -> None:
-    """Send the consent card 1:1 to somebody who may grant it."""
-    _ask(talk, inputs, run, "consent_administrator", "consent-direct")
+    """Send the consent card 1:1 to somebody who may grant it, while consent is waited for."""
+    if consent.asks(run):
+        _ask(talk, inputs, run, "consent_administrator", "consent-direct")
+    else:
+        talk.refuse(Words("refused.old"), title="refused.nothing")
 
 
 @on_run
@@ -37,15 +45,6 @@ def look_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """Look at once at what did not hold, and read the settings anew where nothing is approved yet."""
     talk.desk.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=talk.person.email))
     record(talk, run, "look_again", now().isoformat())
-
-
-@on_run
-def sign_in_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
-    """Let another account sign in."""
-    talk.desk.vault.drop(f"session:{run.id}")
-    talk.desk.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=talk.person.email))
-    board.forget(talk.desk, run.id, "signin")
-    go_on(talk, run)
 
 
 @on_run
@@ -79,13 +78,14 @@ def _asked(run: Run) -> str:
 
 
 def _ask(talk: Talk, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
+    """Have the card sent, once it is sure that somebody gets it; else the cards say why not, beside what was typed."""
+    typed = inputs.get("administrator", "").strip()
     try:
-        address = read_address(inputs.get("administrator", ""))
+        address = reachable(talk, typed)
     except TypedWrongError as wrong:
-        talk.refuse(wrong.why, title="refused.nothing")
-        return
-    if address.rpartition("@")[2] not in talk.desk.bot.allowed_email_domains:
-        talk.refuse(Words("typed.outside"), title="refused.nothing")
+        data = {"question": question, "cause": wrong.why.key.removeprefix("typed."), "code": typed[:LONGEST]}
+        talk.desk.store.append(run.id, Event(Kind.PROBLEM, now(), by=talk.person.email, data=data))
+        talk.desk.changed(run.id)
         return
     board.forget(talk.desk, run.id, f"{slot}:{address}")
     record(talk, run, question, address)
@@ -98,7 +98,6 @@ ANSWERS = {
     "ask_consent": ask_consent,
     "consent_again": consent_again,
     "look_again": look_again,
-    "sign_in_again": sign_in_again,
     "token_saved": token_saved,
     "registered": registered,
     "test_sent": test_sent,

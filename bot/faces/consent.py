@@ -8,6 +8,7 @@ from adaptive_cards.views import ConsentView, Header, NoticeView
 from bot import tickets
 from bot.board import Face, face, read
 from bot.desk import Desk
+from bot.faces.asked import asked_in_vain, turn
 from jobs.model import State, Turn, Words
 from jobs.run import Run
 
@@ -25,9 +26,15 @@ def faces(run: Run, desk: Desk) -> list[Face]:
         return []
     people = {run.answer("consent_administrator") or run.answer("administrator")} - {""}
     audience = [("consent", "thread"), *((f"consent-direct:{person}", person) for person in people)]
-    if finding.state is State.WAITING and finding.waiting_for is Turn.ADMINISTRATOR:
+    if asks(run):
         return [_ask(run, desk, slot, to) for slot, to in audience]
     return [_granted(slot, to) for slot, to in audience if read(desk, run.id, slot)] if finding.state is State.OK else []
+
+
+def asks(run: Run) -> bool:
+    """Whether somebody is to grant consent now."""
+    finding = run.findings.get("admin_consent")
+    return not run.ended and finding is not None and finding.state is State.WAITING and finding.waiting_for is Turn.ADMINISTRATOR
 
 
 def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
@@ -43,8 +50,9 @@ def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
         problem=Words(f"cause.{problem.cause}") if problem else None,
         problem_code=problem.code if problem else "",
         problem_at=problem.at if problem else None,
+        asked=asked_in_vain(run, "consent_administrator"),
     )
-    return face(slot, view, draw(view), to=to, turn="ask" + (problem.at.isoformat() if problem else ""))
+    return face(slot, view, draw(view), to=to, turn=turn(run, "consent", "consent_administrator"))
 
 
 def _granted(slot: str, to: str) -> Face:

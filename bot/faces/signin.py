@@ -8,6 +8,7 @@ from adaptive_cards.views import Header, NoticeView, SignInView
 from bot import tickets
 from bot.board import Face, face, read
 from bot.desk import Desk
+from bot.faces.asked import asked_in_vain, turn
 from jobs.model import Words
 from jobs.run import Run
 
@@ -23,6 +24,11 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     return [_ask(run, desk, slot, to) for slot, to in audience]
 
 
+def asks(run: Run) -> bool:
+    """Whether somebody is to sign in now."""
+    return run.detailed and not run.ended and run.account is None
+
+
 def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
     link = tickets.link(desk, "signin", run.id)
     problem = run.problems.get("sign_in")
@@ -35,8 +41,9 @@ def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
         problem=Words(f"cause.{problem.cause}") if problem else None,
         problem_code=problem.code if problem else "",
         problem_at=problem.at if problem else None,
+        asked=asked_in_vain(run, "administrator"),
     )
-    return face(slot, view, draw(view), to=to, turn="ask" + (problem.at.isoformat() if problem else ""))
+    return face(slot, view, draw(view), to=to, turn=turn(run, "sign_in", "administrator"))
 
 
 def _signed_in(run: Run, slot: str, to: str) -> Face:

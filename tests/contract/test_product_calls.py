@@ -285,12 +285,11 @@ def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
     client, asked = webex
     card = {"type": "AdaptiveCard", "version": "1.3"}  # cards have a schema of their own, and tests of their own
     client.me(), client.person("p1"), client.message("m1"), client.action("a1"), client.members("r1"), client.membership("r1", "p1")
-    client.room_type("r1")
+    client.room_type("r1"), client.people("a@b.c")
     client.send(room_id="r1", text="t", card=card, parent_id="m1")
     client.send(to_email="a@b.c", text="t", card=card)
-    client.send(to_person_id="p1", markdown="t")
+    client.send(to_person_id="p1", text="t")
     client.edit("m1", "r1", "t", card)
-    client.delete("m1")
     client.webhooks()
     client.create_webhook(name="n", target_url="https://b.test/x", resource="messages", event="created", secret="s" * 20)
     client.update_webhook("w1", name="n", target_url="https://b.test/x", secret="s" * 20)

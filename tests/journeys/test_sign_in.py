@@ -36,11 +36,16 @@ def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, say
 
 
 def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
-    """The administrator gets the card 1:1 and passes it on; an address outside is refused."""
+    """The administrator gets the card 1:1 and passes it on; a wrong address stands on the same card with the reason, and nothing is sent."""
     walk = new_walk()
     card = _asked(walk)
-    for wrong, why in (("nobody", "An address has an @"), ("outsider@evil.example", "not an address of an organisation")):
-        assert why in words(walk.press(card, "ask_administrator", {"administrator": wrong}))
+    for wrong, why in (
+        ("nobody", "An address has an @"),
+        ("outsider@evil.example", "not an address of an organisation"),
+        ("nobody@contoso.com", "Nobody in Webex has this address."),
+    ):
+        same = walk.press(card, "ask_administrator", {"administrator": wrong})
+        assert (same["id"], why in words(same), f"Administrator's Webex address: [{wrong}]" in words(same)) == (card["id"], True, True)
     walk.people.press(walk.requester, card, "ask_administrator", {"administrator": "helpdesk@contoso.com"})
     direct = walk.card("the card 1:1", "ask_administrator", link=True, member="helpdesk@contoso.com")
     assert "Your turn" in band(direct)

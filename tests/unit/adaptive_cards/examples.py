@@ -52,6 +52,8 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     yield "typed-wrong-no-guess", cards.typed_wrong(views.TypedWrongView("check", "us", verbatim("There is no @ in it."), "", AT))
     signin = views.SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
     yield "signin", cards.signin(signin)
+    asked = views.Asked("admin@contoso,com", comma)
+    yield "signin-asked-in-vain", cards.signin(replace(signin, asked=asked))
     yield (
         "signin-direct-problem",
         cards.signin(
@@ -72,11 +74,12 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
         ("offline_access", "", "permission.offline_access", False),
     )
-    asked = (f"{BASE}/consent/7Q4K", f"Webex Connect email ({MAILBOX})", "contoso.com", CLIENT_ID, permissions)
-    yield "consent", cards.consent(views.ConsentView(header(5), *asked))
+    about = (f"{BASE}/consent/7Q4K", f"Webex Connect email ({MAILBOX})", "contoso.com", CLIENT_ID, permissions)
+    yield "consent", cards.consent(views.ConsentView(header(5), *about))
+    yield "consent-asked-in-vain", cards.consent(views.ConsentView(header(5), *about, asked=asked))
     declined = verbatim("declined at Microsoft. Nothing was changed; the link below works again.")
     code = "AADSTS65004: User declined to consent to access the app."
-    again = views.ConsentView(header(5), *asked, direct=True, problem=declined, problem_code=code, problem_at=AT)
+    again = views.ConsentView(header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT)
     yield "consent-declined", cards.consent(again)
 
 

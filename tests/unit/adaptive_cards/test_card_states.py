@@ -39,7 +39,9 @@ BUTTONS = {
     "typed-wrong": ["help", "typed", "typed"],
     "typed-wrong-no-guess": ["help", "typed"],
     "signin": ["ask_administrator", "cancel", "open"],
+    "signin-asked-in-vain": ["ask_administrator", "cancel", "open"],
     "consent": ["ask_consent", "cancel", "look_again", "open"],
+    "consent-asked-in-vain": ["ask_consent", "cancel", "look_again", "open"],
     "plan": ["approve", "approve_tenant", "cancel", "least_privilege"],
     "plan-one-change": ["approve", "cancel"],
     "plan-tenant-only": ["approve_tenant", "cancel", "least_privilege"],
@@ -135,6 +137,16 @@ def test_plan_says_per_line_what_cannot_be_undone(examples: Cards):
     """Where one change of a group is not reversible, each line says which it is."""
     mixed = json.dumps(examples["plan-mixed"].content)
     assert (mixed.count('"reversible"'), mixed.count('"cannot be undone"')) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["signin-asked-in-vain", "consent-asked-in-vain"])
+def test_who_cannot_be_asked_is_corrected_in_sight(name: str, examples: Cards, nodes: Nodes):
+    """Not behind a button: the field is open in a red box, with what was typed and why nobody was asked."""
+    body = examples[name].content["body"]
+    (box,) = [part for part in body if part.get("style") == "attention"]
+    assert box["items"][0]["value"] == "admin@contoso,com"
+    assert "A comma stands in the domain" in str(box["items"][1])
+    assert [node for node in nodes(examples[name].content) if node.get("type") == "Action.ShowCard"] == []
 
 
 def test_plan_says_where_it_takes_two(examples: Cards):

@@ -203,27 +203,6 @@ def test_another_try_drops_the_last_sign_in(anna: Talk, begin: Begin):
     assert (anna.desk.vault.holds(f"rehearsal:{run.id}"), anna.desk.store.load(run.id).answer("rehearse")) == (False, "yes")
 
 
-@pytest.mark.parametrize(
-    ("address", "kept"),
-    [("Carl@contoso.com", "carl@contoso.com"), ("carl@fabrikam.com", ""), ("carl", ""), ("", ""), ("a@contoso.com b@contoso.com", "")],
-)
-@pytest.mark.parametrize(("do", "question"), [("ask_administrator", "administrator"), ("ask_consent", "consent_administrator")])
-def test_somebody_else_is_asked(anna: Talk, begin: Begin, do: str, question: str, address: str, kept: str):
-    """Within the allowed domains only: nothing is sent to a stranger."""
-    run = begin()
-    talk = replace(anna, desk=replace(anna.desk, bot=replace(anna.desk.bot, allowed_email_domains=("contoso.com",))))
-    press(talk, do, run=run.id, administrator=address)
-    assert anna.desk.store.load(run.id).answer(question) == kept
-
-
-def test_another_account_signs_in(anna: Talk, begin: Begin):
-    """The old sign-in is forgotten at once."""
-    run = begin(SIGNED_IN)
-    anna.desk.vault.put(f"session:{run.id}", "cache", 60)
-    press(anna, "sign_in_again", run=run.id)
-    assert (anna.desk.vault.holds(f"session:{run.id}"), anna.desk.store.load(run.id).account) == (False, None)
-
-
 def test_look_again(anna: Talk, begin: Begin):
     """What did not hold is forgotten, and a worker looks."""
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)), PLANNED)

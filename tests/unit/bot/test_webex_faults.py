@@ -18,6 +18,7 @@ FILE = {"name": "a.zip", "content_type": "application/zip", "content": b"PK"}
 CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "me": ("GET", "/people/me", lambda webex, _: webex.me()),
     "person": ("GET", "/people/p1", lambda webex, _: webex.person("p1")),
+    "people": ("GET", "/people", lambda webex, _: webex.people("a@b.c")),
     "message": ("GET", "/messages/m1", lambda webex, _: webex.message("m1")),
     "action": ("GET", "/attachment/actions/a1", lambda webex, _: webex.action("a1")),
     "membership": ("GET", "/memberships", lambda webex, _: webex.membership("r1", "p1")),
@@ -27,7 +28,6 @@ CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "send": ("POST", "/messages", lambda webex, _: webex.send(room_id="r1", text="t", card=CARD, parent_id="m1")),
     "send_file": ("POST", "/messages", lambda webex, _: webex.send_file(room_id="r1", text="t", parent_id="m1", **FILE)),
     "edit": ("PUT", "/messages/m1", lambda webex, _: webex.edit("m1", "r1", "t", CARD)),
-    "delete": ("DELETE", "/messages/m1", lambda webex, _: webex.delete("m1")),
     "webhooks": ("GET", "/webhooks", lambda webex, _: webex.webhooks()),
     "create_webhook": ("POST", "/webhooks", lambda webex, _: webex.create_webhook(resource="messages", event="created", **HOOK)),
     "update_webhook": ("PUT", "/webhooks/w1", lambda webex, _: webex.update_webhook("w1", **HOOK)),

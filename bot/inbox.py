@@ -5,119 +5,121 @@ Fetching proves that the event is real (facts/webex.md 1); nothing in the payloa
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
-from redis.exceptions import RedisError
+from rq import Retry
 
-from adaptive_cards.views import NoticeView
-from bot import answers, audience, desk
+from bot import answers, audience, desk, later
 from bot.ahead import Ahead, ahead
 from bot.answers import tac as screenshot
 from bot.commands import commands, help, tac  # noqa: A004  the module is named after its command
+from bot.outbox import Act, once
 from bot.people import Gate
 from bot.talk import Talk
 from bot.understand import nearest, understand
-from bot.webex import WebexBadRequestError, WebexError, WebexNotFoundError
-from jobs.clock import now
-from jobs.model import Words, verbatim
+from bot.webex import Message, WebexError, WebexNotFoundError
+from jobs.model import Words
 
-STALE = timedelta(minutes=10)
 log = structlog.get_logger(__name__)
 
 
-def receive(resource: str, id: str, actor: str = "", room: str = "", created: str = "") -> None:  # noqa: A002  Webex's own name for it
-    """RQ entry point: one event. A message that is gone, or older than ten minutes (a replay), is left alone."""
+class _TooOldError(Exception):
+    """It was said or pressed more than ten minutes ago, whatever the event says."""
+
+
+def receive(resource: str, id: str, actor: str = "", room: str = "", created: str = "") -> Retry | None:  # noqa: A002  Webex's own name for it
+    """RQ entry point: one event. A message that is gone, or older than ten minutes (a replay), is left alone.
+
+    Where Webex is away, RQ is told to try the same job again (:mod:`bot.later`).
+    """
     here = desk.current()
-    if stale(created) or (actor == here.me.id and resource != "memberships"):
-        return
     try:
-        {"messages": _message, "attachmentActions": _action, "memberships": _membership}[resource](here, id, actor, room)
+        _fresh(created)
+        if actor != here.me.id or resource == "memberships":
+            {"messages": _message, "attachmentActions": _action, "memberships": _membership}[resource](here, id, actor, room)
+    except _TooOldError:
+        log.info("event about something old", resource=resource, id=id)
     except WebexNotFoundError:
         log.info("event about something that is gone", resource=resource, id=id)
+    except WebexError as error:
+        return later.again(error, created)
+    return None
 
 
-def stale(created: str) -> bool:
-    """Whether an event is too old to be meant: a captured webhook can be sent again at any time (CHECKLIST W4)."""
-    try:
-        return bool(created) and now() - datetime.fromisoformat(created) > STALE
-    except (ValueError, TypeError):
-        return False
+def _fresh(created: str) -> None:
+    if later.stale(created):
+        raise _TooOldError
 
 
 def _message(here: desk.Desk, message_id: str, actor: str, room: str) -> None:
     with ahead(here.webex, actor, room) as asked:
         message = here.webex.message(message_id)
+        _fresh(message.created)
         if message.person_id == here.me.id:
             return
         talk = Talk(here, asked.person(message.person_id), message.room_id, message.is_direct, message.thread, message.id)
-        if not _allowed(talk, asked, "refused.message"):
-            return
-    typed = understand(message, here.me)
+        refusal = _refusal(talk, asked, "refused.message")
+    if refusal:
+        once(talk, f"{message.id}:refusal", refusal)
+    else:
+        _typed(talk, message)
+
+
+def _typed(talk: Talk, message: Message) -> None:
+    typed = understand(message, talk.desk.me)
     command = commands().get(typed.name)
     if command is not None:
-        _carefully(talk, lambda: command.run(talk, typed.argument))
+        once(talk, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument))
     if message.files and tac.asked(talk):
-        _carefully(talk, lambda: screenshot.take(talk, message.files))
+        once(talk, f"{message.id}:screenshot", lambda speaking: screenshot.take(speaking, message))
     elif command is None:
-        help.show(talk, typed=typed.name, nearest=nearest(typed.name, commands()) if typed.name else "")
+        near = nearest(typed.name, commands()) if typed.name else ""
+        once(talk, f"{message.id}:help", partial(help.show, typed=typed.name, nearest=near))
 
 
 def _action(here: desk.Desk, action_id: str, actor: str, room: str) -> None:
     with ahead(here.webex, actor, room) as asked:
         action = here.webex.action(action_id)
-        card = here.webex.message(action.message_id, fresh=False)
+        _fresh(action.created)
+        card = here.webex.message(action.message_id)
         if card.person_id != here.me.id:
             return
-        talk = Talk(here, asked.person(action.person_id), card.room_id, card.is_direct, card.thread, card.id)
+        talk = Talk(here, asked.person(action.person_id), card.room_id, card.is_direct, card.thread, card.id, action.id)
         answer = answers.answers().get(action.inputs.get("do", ""))
-        if answer is None or not _allowed(talk, asked, "refused.button"):
+        if answer is None:
             return
+        refusal = _refusal(talk, asked, "refused.button")
     inputs = {name: value.replace("\u2060", "") for name, value in action.inputs.items()}
-    _carefully(talk, lambda: answer(talk, inputs))
+    once(talk, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
 
 
 def _membership(here: desk.Desk, membership_id: str, _actor: str, room: str) -> None:
     """The bot was added to a space: say what it does, if everybody there may know. Anybody else's joining is not its business.
 
-    A 1:1 begins with a message, of the person's or of the bot's own, which says what is needed.
+    A 1:1 begins with a message, of the person's or of the bot's own, which says what is needed. Not every membership says in what kind
+    of room it is (facts/webex.md 1); then Webex is asked.
     """
     audience.changed(here, room)
     mine = here.webex.membership(room, here.me.id)
-    if mine is None or mine.id != membership_id or mine.room_type == "direct":
+    if mine is None or mine.id != membership_id or (mine.room_type or here.webex.room_type(room)) != "group":
         return
+    _fresh(mine.created)
     if not Gate(here.bot, here.webex).outsiders(here.webex.members(room), here.me.id):
-        help.show(Talk(here, here.me, room, direct=False, thread="", message=""))
+        once(Talk(here, here.me, room, direct=False, thread="", message=""), f"{membership_id}:{mine.created}:greeting", help.show)
 
 
-def _allowed(talk: Talk, asked: Ahead, title: str) -> bool:
-    """Whether this person, in this space, is answered; else a refusal that says nothing about any channel."""
+def _refusal(talk: Talk, asked: Ahead, title: str) -> Act | None:
+    """How this person, in this space, is refused: without a word about any channel, and another bot not even that. None: is answered."""
     gate = Gate(talk.desk.bot, talk.desk.webex)
     if (why := gate.refusal(talk.person)) is not None:
-        if talk.person.type != "bot":
-            talk.refuse(why, title=title)
-        return False
+        return _say_nothing if talk.person.type == "bot" else lambda speaking: speaking.refuse(why, title=title)
     if not talk.direct and gate.outsiders(asked.members(talk.room), talk.desk.me.id):
-        talk.refuse(Words("refused.space"), title=title)
-        return False
+        return lambda speaking: speaking.refuse(Words("refused.space"), title=title)
     if not talk.direct:
         audience.looked_at(talk.desk, talk.room)
-    return True
+    return None
 
 
-def _carefully(talk: Talk, act: Callable[[], None]) -> None:
-    """Do it; a mistake of ours is said with a reference. Where Webex or Redis is away, the queue tries the event again.
-
-    A card that Webex does not take (400) is a mistake of ours too: it would be refused again.
-    """
-    try:
-        act()
-    except Exception as error:
-        if isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
-            raise
-        reference = f"REF-{secrets.token_hex(3).upper()}"
-        log.exception("event failed", reference=reference)
-        kicker, title, words = (Words(f"notice.broken_{part}") for part in ("kicker", "title", "words"))
-        talk.tell(NoticeView(kicker, title, words, glyph="✗", facts=(("refused.reference", verbatim(reference)),), at=now()))
+def _say_nothing(_talk: Talk) -> None:
+    """Two bots would talk for ever."""

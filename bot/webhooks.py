@@ -25,6 +25,7 @@ RESOURCES = {name.lower(): name for name in ("messages", "attachmentActions", "m
 RECEIVE = "bot.inbox.receive"
 REMEMBER_S = 3600  # longer than the 10 minutes after which the worker calls an event too old
 RETRIES = (0, 5, 30)
+"""The seconds before each other try after a worker's death, or without Redis; where Webex is away, :mod:`bot.later` says when."""
 
 hooks = Blueprint("webhooks", __name__)
 

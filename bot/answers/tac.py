@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -13,8 +14,10 @@ from adaptive_cards.views import NoticeView, TacFileView
 from bot.commands import check
 from bot.commands.tac import KEPT_S, Case, asked, screenshot_name
 from bot.desk import Desk
+from bot.later import aged
 from bot.talk import Talk
-from bot.webex import FileTooLargeError, WebexAnswerError
+from bot.webex import FileTooLargeError, Message, WebexAnswerError
+from bot.webex_errors import LOCKED
 from jobs.bundle import TYPE, bundle
 from jobs.bundle_matter import Matter, Past, Picture, Told
 from jobs.clock import now
@@ -27,24 +30,36 @@ LARGEST = 5 * 1024 * 1024
 HEADS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF87a": "gif", b"GIF89a": "gif"}
 FIELDS = ("resource_id", "transaction_id", "seen_text")
 GIVES_NOT_OUT = frozenset({403, 404, 410, 428})
+SCAN = timedelta(seconds=60)
+"""For how long after it was sent a file is waited for that Webex scans for malware (423)."""
 
 
-def take(talk: Talk, files: tuple[str, ...]) -> None:
-    """Keep the first file, sealed and for an hour, if who typed ``/tac`` sent it and it is an image of at most 5 MB."""
+def take(talk: Talk, message: Message) -> None:
+    """Keep the first file, sealed and for an hour, if who typed ``/tac`` sent it and it is an image of at most 5 MB.
+
+    Raises:
+        WebexError: Webex is away, or still scans the file: the event is tried again.
+    """
     case = _mine(talk)
     if case is None:
         return
     try:
-        content = talk.desk.webex.download(files[0], largest=LARGEST).content
-    except FileTooLargeError:
-        talk.refuse(Words("tac.refused.large"), title="refused.nothing")
-        return
-    except (WebexAnswerError, ValueError) as error:
-        if isinstance(error, WebexAnswerError) and error.status not in GIVES_NOT_OUT:
-            raise
-        talk.refuse(Words("tac.refused.unread"), title="refused.nothing")
+        content = talk.desk.webex.download(message.files[0], largest=LARGEST).content
+    except (FileTooLargeError, WebexAnswerError, ValueError) as error:
+        talk.refuse(Words(f"tac.refused.{_why_not(error, message)}"), title="refused.nothing")
         return
     _keep(talk, case, content)
+
+
+def _why_not(error: Exception, message: Message) -> str:
+    """Why a file was not taken; raises the error where another try may bring it."""
+    if isinstance(error, FileTooLargeError):
+        return "large"
+    if isinstance(error, WebexAnswerError) and error.status == LOCKED and aged(message.created, SCAN):
+        return "scanned"
+    if isinstance(error, WebexAnswerError) and error.status not in GIVES_NOT_OUT:
+        raise error
+    return "unread"
 
 
 def make(talk: Talk, inputs: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot import inbox
+from bot import inbox, later
 from bot.desk import Desk
 from jobs.clock import now
 from jobs.run import Run
@@ -75,6 +75,14 @@ def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, c
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
+@pytest.mark.parametrize("event", ["", "now"])
+def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, event: str):
+    """Whatever the event says, or leaves away: what was written eleven minutes ago is a replay."""
+    space("/help", created=(now() - timedelta(minutes=11)).isoformat())
+    inbox.receive("messages", "m1", "anna", "room-1", event and now().isoformat())
+    assert said() == []
+
+
 @pytest.mark.parametrize(
     ("created", "stale"),
     [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), (now().isoformat(), False)],
@@ -82,7 +90,7 @@ def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, c
 )
 def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the table
     """An age that cannot be read is none: the event was signed all the same."""
-    assert inbox.stale(created) is stale
+    assert later.stale(created) is stale
 
 
 @pytest.mark.parametrize(
@@ -143,14 +151,14 @@ def test_a_message_that_is_gone(space: Callable[..., None], said: Said, webex_sc
     assert said() == []
 
 
-def press(webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str = "bot-1", who: str = "anna") -> None:
-    """Scripts a card answer."""
-    webex_script.on(
-        "GET",
-        "/attachment/actions/a1",
-        reply(body={"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1", "inputs": inputs}),
-    )
-    webex_script.on("GET", "/messages/card-9", reply(body={"id": "card-9", "roomId": "room-1", "roomType": "group", "personId": card_of}))
+def press(
+    webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str = "bot-1", who: str = "anna", *, created: str = "", lags: int = 0
+) -> None:
+    """Scripts a card answer; the card is not there yet for so many looks."""
+    action = {"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1", "inputs": inputs, "created": created}
+    webex_script.on("GET", "/attachment/actions/a1", reply(body=action))
+    card = reply(body={"id": "card-9", "roomId": "room-1", "roomType": "group", "personId": card_of})
+    webex_script.on("GET", "/messages/card-9", *[reply(404, {"message": "no"})] * lags, card)
     inbox.receive("attachmentActions", "a1", who, "room-1")
 
 
@@ -159,6 +167,20 @@ def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_scrip
     space()
     press(webex_script, reply, {"do": "help"})
     assert [method for method, _ in said()] == ["POST"]
+
+
+def test_a_card_that_webex_does_not_know_yet(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """The API may lag behind the press: it is not lost."""
+    space()
+    press(webex_script, reply, {"do": "help"}, lags=1)
+    assert [method for method, _ in said()] == ["POST"]
+
+
+def test_an_old_press_is_left_alone(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """By the press's own time."""
+    space()
+    press(webex_script, reply, {"do": "help"}, created=(now() - timedelta(minutes=11)).isoformat())
+    assert said() == []
 
 
 @pytest.mark.parametrize(
@@ -190,22 +212,28 @@ def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], 
 
 
 @pytest.mark.parametrize(
-    ("members", "membership", "kind", "answers"),
+    ("members", "membership", "kind", "room", "answers"),
     [
-        (MEMBERS, "ms-bot-1", "group", 1),
-        (MEMBERS, "ms-anna", "group", 0),
-        (MEMBERS, "ms-bot-1", "direct", 0),
-        ([*MEMBERS, ("eve", "eve@fabrikam.test")], "ms-bot-1", "group", 0),
+        (MEMBERS, "ms-bot-1", "group", "", 1),
+        (MEMBERS, "ms-anna", "group", "", 0),
+        (MEMBERS, "ms-bot-1", "direct", "", 0),
+        (MEMBERS, "ms-bot-1", "", "group", 1),
+        (MEMBERS, "ms-bot-1", "", "direct", 0),
+        ([*MEMBERS, ("eve", "eve@fabrikam.test")], "ms-bot-1", "group", "", 0),
     ],
 )
 def test_joining_a_space(
-    desk: Desk, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, answers: int
+    desk: Desk, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, room: str, answers: int
 ):
-    """The bot greets where it was added and everybody may know what it does; others' joining is not its business."""
+    """The bot greets where it was added and everybody may know what it does; others' joining is not its business.
+
+    Where the membership does not say in what kind of room it is, Webex is asked.
+    """
     rows = [
         {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind} for i, e in members
     ]
     mine = [row for row in rows if row["personId"] == "bot-1"]
     webex_script.on("GET", "/memberships", reply(body={"items": mine}), reply(body={"items": rows}))
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "type": room}))
     inbox.receive("memberships", membership, "bot-1", "room-1")
     assert len(said()) == answers

@@ -1,0 +1,55 @@
+"""When an event is tried again because Webex did not answer, and when it is too old to be meant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+import structlog
+from rq import Retry, get_current_job
+
+from bot.webex import WebexError, WebexUnauthorizedError
+from bot.webex_errors import passes
+from jobs.clock import now
+
+STALE = timedelta(minutes=10)
+BACK_OFF_S = (2, 5, 10, 20, 40, 60)
+"""The bot's own pauses before each other try, in seconds, the last one again and again."""
+log = structlog.get_logger(__name__)
+
+
+def stale(created: str) -> bool:
+    """Whether something is too old to be meant: a captured webhook can be sent again at any time (CHECKLIST W4)."""
+    return aged(created, STALE)
+
+
+def aged(created: str, age: timedelta) -> bool:
+    """Whether something is older than that. An age that cannot be read is none."""
+    when = _time(created)
+    return when is not None and now() - when > age
+
+
+def again(error: WebexError, created: str) -> Retry | None:
+    """What RQ is told: the same job again, not sooner than Webex asked for; or nothing, where no try can come in time or help.
+
+    A token that Webex does not take any more (401) may be one that is being exchanged. An event without a time has the job's.
+    """
+    job = get_current_job()
+    tries = (job.number_of_retries if job else None) or 0
+    began = _time(created) or (job.created_at.replace(tzinfo=UTC) if job and job.created_at else now())
+    wait = max(BACK_OFF_S[min(tries, len(BACK_OFF_S) - 1)], error.retry_after or 0.0)
+    helps = passes(error) or isinstance(error, WebexUnauthorizedError)
+    if not helps or now().timestamp() + wait > (began + STALE).timestamp():
+        log.warning("event given up", tries=tries + 1, error=str(error))
+        return None
+    log.info("event is tried again", tries=tries + 1, seconds=wait, error=str(error))
+    return Retry(max=tries + 1, interval=ceil(wait) + 1)  # RQ cuts the moment to whole seconds, so to an earlier one
+
+
+def _time(text: str) -> datetime | None:
+    """A time of Webex's; None where it cannot be read, or names no zone."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when if when.tzinfo else None

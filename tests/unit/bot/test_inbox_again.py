@@ -1,0 +1,221 @@
+"""An event that Webex does not let through: tried again when Webex says, given up in time, and carried out once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+from rq import Retry, SimpleWorker
+from rq.exceptions import DuplicateJobError
+
+from adaptive_cards.texts import text
+from bot import inbox
+from bot.desk import Desk, use
+from bot.queue import SafeJob, SafeQueue, make_queue
+from bot.webex import Webex
+from bot.webhooks import Event, _enqueue
+from jobs.clock import now
+from jobs.run import Kind, Run
+
+Said = Callable[[], list[tuple[str, str]]]
+AWAY = {"429": (429, {"Retry-After": "40"}), "503": (503, {}), "no answer": (0, {}), "502": (502, {}), "401": (401, {})}
+
+
+@pytest.fixture
+def busy(desk: Desk, hurried: Webex) -> Desk:
+    """The desk as a worker has it."""
+    made = replace(desk, webex=hurried)
+    use(made)
+    return made
+
+
+@pytest.fixture
+def typed(busy: Desk, webex_script: Any, reply: Any) -> Callable[..., Retry | None]:
+    """Anna types something 1:1, and the event arrives, as often as it is called."""
+
+    def receive(words: str, **more: Any) -> Retry | None:
+        body = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna", "text": words, "created": now().isoformat()}
+        webex_script.on("GET", "/messages/m1", reply(body=body | more))
+        return inbox.receive("messages", "m1", "anna", "room-1")
+
+    return receive
+
+
+def work(redis: Redis, url: str) -> None:
+    """What is in the queue of events, by a real worker in this process."""
+    queue = make_queue(redis)
+    SimpleWorker([queue], connection=redis, serializer="json", job_class=SafeJob, queue_class=SafeQueue).work(burst=True)
+
+
+def event(**more: Any) -> Event:
+    """A message that was written just now."""
+    return replace(Event("messages", "m1", "anna", "", now().isoformat()), **more)
+
+
+def test_the_same_job_comes_again_when_webex_says(busy: Desk, redis: Redis, redis_url: str, webex_script: Any, reply: Any):
+    """Not sooner than Retry-After, under its own id, so the event stays one job however often it is delivered meanwhile."""
+    webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
+    queue, arrived = make_queue(redis), event()
+    _enqueue(queue, arrived)
+    work(redis, redis_url)
+    when = queue.scheduled_job_registry.get_scheduled_time(arrived.job_id).timestamp() - time.time()
+    assert (39 < when <= 41, queue.job_ids) == (True, [])
+    with pytest.raises(DuplicateJobError):
+        queue.enqueue_call("bot.inbox.receive", job_id=arrived.job_id, unique=True)
+
+
+def test_its_own_pauses_grow(busy: Desk, redis: Redis, redis_url: str, webex_script: Any, reply: Any):
+    """Two seconds, then five, up to a minute, where Webex names none."""
+    webex_script.on("GET", "/messages/m1", reply(0))
+    queue, arrived, pauses = make_queue(redis), event(), []
+    _enqueue(queue, arrived)
+    for _ in range(3):
+        work(redis, redis_url)
+        pauses.append(queue.scheduled_job_registry.get_scheduled_time(arrived.job_id).timestamp() - time.time())
+        queue.scheduled_job_registry.remove(arrived.job_id)
+        queue.push_job_id(arrived.job_id)
+    assert [0 <= pause + 0.5 - wait <= 1.5 for pause, wait in zip(pauses, (2, 5, 10), strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_what_may_pass_is_tried_again(busy: Desk, webex_script: Any, reply: Any, away: str):
+    """Whatever Webex has, also a token that is being exchanged."""
+    status, headers = AWAY[away]
+    webex_script.on("GET", "/messages/m1", reply(status, {}, headers))
+    again = inbox.receive("messages", "m1", "anna", "", now().isoformat())
+    assert again is not None
+    assert again.intervals == [int(headers.get("Retry-After", "2")) + 1]
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(timedelta(minutes=9, seconds=30), "40"), (timedelta(0), "3600"), (timedelta(0), "99999999999999999999")]
+)
+def test_what_comes_too_late_is_given_up(busy: Desk, webex_script: Any, reply: Any, capfd: Any, age: timedelta, wait: str):
+    """Ten minutes after it happened nobody waits for the answer any more; that is in the log."""
+    webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": wait}))
+    assert inbox.receive("messages", "m1", "anna", "", (now() - age).isoformat()) is None
+    assert "event given up" in capfd.readouterr().out
+
+
+def test_an_event_without_a_time_has_its_jobs(busy: Desk, redis: Redis, redis_url: str, webex_script: Any, reply: Any):
+    """It is given up ten minutes after it arrived."""
+    webex_script.on("GET", "/messages/m1", reply(503))
+    queue, arrived = make_queue(redis), event(created="")
+    _enqueue(queue, arrived)
+    job = queue.fetch_job(arrived.job_id)
+    assert job is not None
+    job.created_at = now() - timedelta(minutes=11)
+    job.save()
+    work(redis, redis_url)
+    assert (queue.scheduled_job_registry.get_job_ids(), queue.finished_job_registry.get_job_ids()) == ([], [arrived.job_id])
+
+
+@pytest.mark.parametrize("how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"])
+def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Desk, said: Said, webex_script: Any, reply: Any, how: Any):
+    """Its answer is posted by the next try; nobody reads that there is nothing to cancel."""
+    run: Run = begin()
+    status, headers = how
+    webex_script.on("POST", "/messages", reply(status, {}, headers), reply(body={"id": "posted-1"}))
+    tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
+    ended = [each for each in busy.store.events(run.id) if each.kind is Kind.CANCELLED]
+    assert ([each is not None for each in tries], len(ended)) == ([True, False, False], 1)
+    assert [text("notice.cancelled_title", run=run.id) in words for _, words in said()] == [True, True]
+
+
+def test_an_answer_that_may_stand_there_is_posted_once_more(typed: Any, said: Said, webex_script: Any, reply: Any):
+    """Webex that takes messages and says 502 gets two of them, not one for every try."""
+    webex_script.on("POST", "/messages", reply(502))
+    assert [typed("/help") is not None for _ in range(4)] == [True, True, False, False]
+    assert len(said()) == 2
+
+
+def test_a_check_is_opened_once(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any):
+    """However often the event is read; so a worker that dies after it does no harm either."""
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    for _ in range(2):
+        typed("/check support@example.test")
+    assert len(busy.redis.keys("run:*:events")) == 1
+
+
+@pytest.mark.parametrize(("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"])
+def test_the_trail_is_taken_out_once(
+    typed: Any, begin: Any, busy: Desk, webex_script: Any, reply: Any, status: int, files: int, monkeypatch: Any
+):
+    """A file that may stand in the space is not posted again, one that surely does not is; then comes the card, and one entry tells of it."""
+    use(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
+    begin()
+    taken = {"id": "posted-1"}
+    answers = [reply(status, {}, {"Retry-After": "9"}), reply(body=taken)]
+    webex_script.on("POST", "/messages", *answers)
+    assert [typed("/audit") is not None for _ in range(3)] == [True, False, False]
+    posts = [body for method, _, body in webex_script.asked if method == "POST"]
+    assert [("files" in body, "attachments" in body) for body in posts] == [(True, False)] * files + [(False, True)]
+    assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
+
+
+def test_what_waits_is_sealed(typed: Any, busy: Desk, webex_script: Any, reply: Any):
+    """An answer that waits for Webex stands in Redis, for half an hour at most, and nobody reads it there."""
+    webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
+    typed("/nonsense")
+    (key,) = busy.redis.keys("sealed:answered:*")
+    assert (b"nonsense" in busy.redis.get(key), 0 < busy.redis.ttl(key) <= 1800) == (False, True)
+
+
+def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
+    """A space where the bot may not write."""
+    rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
+    items = [{"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"} for i, e in rows]
+    webex_script.on("GET", "/memberships", reply(body={"items": items}))
+    webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), *more)
+
+
+def test_where_the_bot_may_not_write_it_says_so_in_person(typed: Any, webex_script: Any, reply: Any):
+    """Once, 1:1 to who asked; nothing is tried again."""
+    read_only(webex_script, reply, reply(body={"id": "posted-1"}))
+    assert [typed("/status", roomType="group") for _ in range(2)] == [None, None]
+    posts = [body for method, _, body in webex_script.asked if method == "POST"]
+    assert [(body.get("roomId"), body.get("toPersonId")) for body in posts] == [("room-1", None), (None, "anna")]
+    assert text("notice.unposted_title") in posts[1]["text"]
+
+
+def test_where_it_may_write_nowhere_nothing_is_tried_again(typed: Any, said: Said, webex_script: Any, reply: Any):
+    """Neither in the space nor 1:1."""
+    read_only(webex_script, reply)
+    assert (typed("/status", roomType="group"), len(said())) == (None, 2)
+
+
+def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Desk, said: Said, webex_script: Any, reply: Any):
+    """Nobody has asked."""
+    read_only(webex_script, reply)
+    mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1", "personEmail": "emailbot@webex.bot"}
+    webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
+    assert (inbox.receive("memberships", "ms-1", "bot-1", "room-1"), len(said())) == (None, 1)
+
+
+def shot(**more: Any) -> dict[str, Any]:
+    """What makes a message one with a screenshot."""
+    return {"files": ["/v1/contents/1"]} | more
+
+
+def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any):
+    """The guide is shown once, and the picture is taken when Webex hands it out."""
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
+    webex_script.on("GET", "/contents/1", reply(423, {}, {"Retry-After": "9"}), picture)
+    again = [typed("/tac support@example.test", **shot()) for _ in range(2)]
+    assert [each and each.intervals for each in again] == [[10], None]
+    assert [key in words for (_, words), key in zip(said(), (text("tac.title"), "The screenshot is taken"), strict=True)] == [True, True]
+
+
+def test_a_scan_that_does_not_end(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+    """After a minute the person is told to send it again, and the event is done."""
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    webex_script.on("GET", "/contents/1", reply(423))
+    old = (now() - timedelta(seconds=61)).isoformat()
+    assert typed("/tac support@example.test", **shot(created=old)) is None
+    assert [text("tac.refused.scanned") in words for _, words in said()] == [False, True]

@@ -234,10 +234,11 @@ class HelpEntry:
 
 @dataclass(frozen=True, slots=True)
 class HelpView:
-    """What the bot does here, for the person who asked."""
+    """What the bot does here, for the person who asked; ``left_out`` says that there are commands that this person may not run."""
 
     entries: tuple[HelpEntry, ...]
     direct: bool = False
+    left_out: bool = False
     nearest: str = ""
     typed: str = ""
 

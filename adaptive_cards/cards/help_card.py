@@ -18,7 +18,8 @@ def help_card(view: HelpView) -> Card:
     body: list[Element] = []
     for group, entries in groupby(view.entries, key=lambda entry: entry.group):
         body += [section(f"help.group.{group}"), *map(_entry, entries)]
-    body.append(small_print(Words("help.not_listed")))
+    if view.left_out:
+        body.append(small_print(Words("help.not_listed")))
     actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
     here = text("help.here_direct" if view.direct else "help.here_space")
     return finished(kicker_of(Words("help.kicker"), here), _band(view), body, actions)

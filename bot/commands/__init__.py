@@ -13,14 +13,23 @@ from bot.talk import Talk
 GROUPS = ("setup", "trouble", "runs", "more")
 
 
+def everybody(_talk: Talk) -> bool:
+    """Whomever the bot serves."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as a value. Its text is ``command.NAME`` in the catalogue; ``argument`` is how help writes it."""
+    """A command as a value. Its text is ``command.NAME`` in the catalogue; ``argument`` is how help writes it.
+
+    ``may`` says whether somebody may run it at all: help leaves out what they may not, and the command itself refuses it.
+    """
 
     name: str
     group: str
     run: Callable[[Talk, str], None]
     argument: str = ""
+    may: Callable[[Talk], bool] = everybody
 
 
 @cache

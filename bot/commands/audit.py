@@ -83,4 +83,4 @@ def _time(entry: Fact) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-COMMAND = Command("audit", "more", run, "[ADDRESS]")
+COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_see)

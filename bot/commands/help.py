@@ -10,14 +10,16 @@ from bot.talk import Talk
 
 
 def run(talk: Talk, _argument: str) -> None:
-    """Show every command."""
+    """Show what this person may run."""
     show(talk)
 
 
 def show(talk: Talk, *, typed: str = "", nearest: str = "") -> None:
-    """Show every command; after an unknown one, with the nearest known one first."""
-    entries = tuple(HelpEntry(each.name, each.argument, each.group) for each in commands.commands().values())
-    talk.say(help_card(HelpView(entries, direct=talk.direct, nearest=nearest and f"/{nearest}", typed=typed and f"/{typed}")))
+    """Show what this person may run; after an unknown command, with the nearest known one first."""
+    every = commands.commands().values()
+    entries = tuple(HelpEntry(each.name, each.argument, each.group) for each in every if each.may(talk))
+    told = {"nearest": nearest and f"/{nearest}", "typed": typed and f"/{typed}"}
+    talk.say(help_card(HelpView(entries, direct=talk.direct, left_out=len(entries) < len(every), **told)))
 
 
 COMMAND = Command("help", "more", run)

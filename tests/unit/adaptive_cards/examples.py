@@ -293,6 +293,7 @@ def _short() -> Iterator[tuple[str, cards.Card]]:
         )
     )
     yield "help", cards.help_card(views.HelpView(entries))
+    yield "help-left-out", cards.help_card(views.HelpView(entries[:-1], left_out=True))
     yield "help-nearest", cards.help_card(views.HelpView(entries, direct=True, nearest="/check", typed="/chek"))
     lines = (
         views.RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),

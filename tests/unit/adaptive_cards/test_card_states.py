@@ -155,6 +155,12 @@ def test_plan_says_where_it_takes_two(examples: Cards):
     assert said == {"plan": False, "plan-takes-two": True}
 
 
+def test_help_says_that_something_is_left_out(examples: Cards):
+    """Only where it is."""
+    told = {name: text("help.not_listed") in json.dumps(examples[name].content) for name in ("help", "help-left-out")}
+    assert told == {"help": False, "help-left-out": True}
+
+
 def test_status_counts_what_it_does_not_list(examples: Cards):
     """Beyond the ten rows, and beyond what was asked for."""
     last = {name: examples[name].content["body"][-1] for name in ("status-many", "status-more", "status-running")}

@@ -73,6 +73,13 @@ def test_every_text_is_used():
     assert spare == set()
 
 
+def test_every_cause_can_be_named():
+    """A cause that no code names, and what to do about it, would be left over unnoticed: their keys are put together."""
+    words = {word for folder in HOUSE for path in folder.rglob("*.py") for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    families = ("cause", "remedy", "remedy_within", "typed")
+    assert {key for key in keys() if key.partition(".")[0] in families and key.partition(".")[2] not in words} == set()
+
+
 def test_keys_put_together_exist():
     """Turns, stages, states, profiles and endings each have their text."""
     made = {f"turn.{turn}" for turn in Turn} | {f"stage.{number}" for number in range(1, 8)}

@@ -88,6 +88,16 @@ def test_who_is_no_approver_sees_nothing(anna: Talk, webex_script: Any, runs: di
     assert (last["what"], last["by"], last["why"], last["room"]) == ("refused", "anna@example.test", "audit.not_yours", "room-1")
 
 
+@pytest.mark.parametrize(
+    ("approvers", "listed", "hint"), [((), True, False), (("anna@example.test",), True, False), (("boss@example.test",), False, True)]
+)
+def test_help_lists_it_for_whom_it_is(anna: Talk, webex_script: Any, approvers: tuple[str, ...], listed: bool, hint: bool):  # noqa: FBT001  columns of the table
+    """Who may not run it does not see it; that something is left out is said only where it is true."""
+    commands()["help"].run(approving(anna, *approvers), "")
+    card = str(webex_script.asked[-1])
+    assert ("/audit [ADDRESS]" in card, text("help.not_listed") in card, "/setup-email" in card) == (listed, hint, True)
+
+
 def test_one_channel(anna: Talk, webex_script: Any, runs: dict[str, str]):
     """A run is part of it from its beginning, also where it learnt its mailbox later; what is not seen here is not known here."""
     entries, _ = asked(replace(anna, room="room-2"), webex_script, "Info@contoso.com")

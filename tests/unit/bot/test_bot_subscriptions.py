@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from bot.settings import BotSettings
-from bot.subscriptions import Outcome, Subscriptions
-from bot.webex import Webex, Webhook
+from bot.subscriptions import OURS, Outcome, Subscriptions
+from bot.webex import Webex, WebexBadRequestError, Webhook
 
 TARGET = "https://bot.example.test/webhooks/webex"
 PREFIX = f"email-bot {hashlib.sha256(b'https://bot.example.test').hexdigest()[:8]} "
@@ -123,6 +123,65 @@ def test_other_webhooks_are_left_alone(settings: BotSettings, redis: Redis):
     subscriptions.register()
     subscriptions.watch()
     assert [shelf.hooks[each.id] for each in others] == list(others)
+
+
+def moved(settings: BotSettings) -> BotSettings:
+    """The same installation at another address."""
+    return replace(settings, public_url="https://moved.example.test")
+
+
+def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettings, redis: Redis):
+    """Those that were made under the old address are taken over: none is made, none is left behind, and no event is lost in between."""
+    shelf = WebhookShelf()
+    Subscriptions(shelf, redis, settings).register()
+    ids = sorted(shelf.hooks)
+    assert Subscriptions(shelf, redis, moved(settings)).register() == Outcome(updated=RESOURCES)
+    assert (sorted(shelf.hooks), {each.target_url for each in shelf.webhooks()}) == (ids, {"https://moved.example.test/webhooks/webex"})
+    assert Subscriptions(shelf, redis, moved(settings)).watch() == Outcome()
+
+
+def test_webhooks_of_an_older_version_move_too(settings: BotSettings, redis: Redis):
+    """It has not remembered them; a start at the old address by this version has."""
+    shelf = WebhookShelf(*good())
+    Subscriptions(shelf, redis, settings).register()
+    Subscriptions(shelf, redis, moved(settings)).register()
+    assert {each.target_url for each in shelf.webhooks()} == {"https://moved.example.test/webhooks/webex"}
+
+
+def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
+    """Where the new address has its own already, the old ones go, and are forgotten."""
+    shelf = WebhookShelf()
+    here, there = (Subscriptions(shelf, redis, each) for each in (settings, moved(settings)))
+    here.register()
+    there.watch()
+    assert (len(shelf.hooks), there.register()) == (6, Outcome(updated=RESOURCES, deleted=3))
+    assert redis.smembers(OURS) == {each.id.encode() for each in shelf.webhooks()}
+
+
+def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis: Redis, redis_url: str):
+    """It has another address and another Redis, so neither name nor id is known here, before and after a move."""
+    shelf = WebhookShelf()
+    with Redis.from_url(redis_url.removesuffix("/0") + "/1") as elsewhere:
+        elsewhere.flushdb()
+        other = Subscriptions(shelf, elsewhere, replace(settings, public_url="https://other.example.test"))
+        other.register()
+        before = other.mine()
+        for each in (settings, moved(settings)):
+            Subscriptions(shelf, redis, each).register()
+            Subscriptions(shelf, redis, each).watch()
+        assert (other.mine(), len(shelf.hooks)) == (before, 6)
+
+
+def test_a_repair_that_failed_is_tried_at_once(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+    """Only one that was switched on waits its five minutes."""
+    off = {"id": "w", "name": PREFIX + "messages", "targetUrl": TARGET, "resource": "messages", "event": "created", "status": "inactive"}
+    rest = [{**off, "id": each, "name": PREFIX + each, "resource": each, "status": "active"} for each in RESOURCES[1:]]
+    webex_script.on("GET", "/webhooks", reply(200, {"items": [off, *rest]}))
+    webex_script.on("PUT", "/webhooks/w", reply(400, {"message": "not now"}), reply(200, off))
+    subscriptions = Subscriptions(webex, redis, settings)
+    with pytest.raises(WebexBadRequestError):
+        subscriptions.watch()
+    assert [subscriptions.watch(), subscriptions.watch()] == [Outcome(updated=("messages",)), Outcome()]
 
 
 def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redis):

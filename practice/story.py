@@ -1,4 +1,4 @@
-"""The conversation of the issue, scene by scene: who acts, what they press, and what must be seen then."""
+"""The conversation of a whole setup, scene by scene: who acts, what they press, and what must be seen then."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answ
 from jobs.microsoft.errors import CloudError, NotAllowed, Rejected, Said
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
-from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, SMTP_SCOPE, exchange_scope, graph_default, graph_scopes
+from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
 from jobs.own_login import SIGN_IN_S
 from jobs.run import Event, Kind, Run
 from jobs.session import SESSION_S
@@ -207,8 +207,9 @@ class Rehearsal:
 
     def depart(self, desk: Desk, run: Run, state: str) -> Departure:
         """The scope of the form, and nothing else (CHECKLIST O4)."""
+        scope = smtp_scope(desk.settings.exchange_url)
         with sync_client(desk.settings) as http:
-            flow = self._identity(desk, run, http).begin([SMTP_SCOPE], desk.settings.callback, state, run.fact("upn"), "login")
+            flow = self._identity(desk, run, http).begin([scope], desk.settings.callback, state, run.fact("upn"), "login")
         return Departure(flow["auth_uri"], {"upn": run.fact("upn")}, json.dumps(flow))
 
     def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:

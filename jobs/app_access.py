@@ -17,7 +17,7 @@ from jobs.microsoft.app_only import AppTokens, Ask, missing_in, roles_in
 from jobs.microsoft.errors import NotAllowed, Said
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, exchange_scope, graph_default
+from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, exchange_scope, graph_default, names_in
 from jobs.settings import Settings
 
 KEY = "tenants:app-access"
@@ -58,7 +58,8 @@ def forget(redis: Redis, access: AppAccess) -> None:
 
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     """The roles that a token of each resource must carry."""
-    return {graph_default(settings.graph_url): GRAPH_APP_ROLES, exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES}
+    graph = names_in(settings.graph_url, GRAPH_APP_ROLES)
+    return {graph_default(settings.graph_url): graph, exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES}
 
 
 def asker(settings: Settings, tenant: str) -> Ask:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jobs.mail.smtp import SmtpProbe, login_probe
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import SMTP_SCOPE
+from jobs.microsoft.scopes import smtp_scope
 from jobs.step import Context
 
 SIGN_IN_S = 90 * 24 * 3600
@@ -42,6 +42,6 @@ async def log_in(ctx: Context, login: Login) -> SmtpProbe | None:
 def _token(ctx: Context, login: Login, secret: str, cache: str) -> str:
     with sync_client(ctx.settings) as http:
         identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret)
-        token, renewed = identity.token(cache, [SMTP_SCOPE], refresh=True)
+        token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
     ctx.vault.put(f"check-session:{ctx.channel.mailbox}", renewed, SIGN_IN_S)
     return token

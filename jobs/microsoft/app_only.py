@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jobs.microsoft.errors import CloudError, NotAllowed, Said, Transient, Unreadable
+from jobs.microsoft.errors import CloudError, NotAllowed, Said, Unreadable
 from jobs.microsoft.exchange import InvokeCommand, Row
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.http import Call
@@ -18,7 +18,7 @@ from jobs.microsoft.renewing import TokenSource
 
 AT_HAND_S = 1200
 """How long a token is used before another is asked for, in seconds; it lives for an hour at least, and keeps its roles for as long."""
-_OURS = frozenset({"client_secret_wrong", "client_secret_missing", "client_secret_expired"})
+_GONE = frozenset({"app_disabled", "app_not_found", "app_roles_missing", "consent_missing"})
 _READS = ("get-", "test-")
 
 Ask = Callable[[str], str]
@@ -50,8 +50,8 @@ def missing_in(token: str, needed: Sequence[str]) -> tuple[str, ...]:
 
 
 def withdrawn(error: CloudError) -> bool:
-    """Whether the tenant has taken the access back; a busy Entra or a bad secret of the bot's own says nothing about the tenant."""
-    return not isinstance(error, Transient | Unreadable) and error.cause not in _OURS
+    """Whether the tenant has taken the access back: the app or its consent is gone. Anything else may be right again tomorrow."""
+    return error.cause in _GONE
 
 
 class AppTokens:

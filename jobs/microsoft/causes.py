@@ -114,10 +114,15 @@ OAUTH: dict[str, Meaning] = {
 
 #: Words in answers of Microsoft Graph, most telling first (facts 1.2 to 1.5 and 7).
 GRAPH_PHRASES: tuple[Phrase, ...] = (
-    _phrase(r"Credential type not allowed|CredentialTypeNotAllowed", "secret_forbidden_by_policy", Kind.NOT_ALLOWED),
+    _phrase(
+        r"Credential type not allowed|CredentialTypeNotAllowed|CredentialInvalidLifetime|as per assigned policy",
+        "secret_forbidden_by_policy",
+        Kind.NOT_ALLOWED,
+    ),
     _phrase(r"NoBackingApplicationObject|does not reference a valid application object", "directory_settling", Kind.SETTLING),
     _phrase(r"Not a valid reference update", "directory_settling", Kind.SETTLING),
     _phrase(r"Permission being assigned already exists", "already_there", Kind.ALREADY_THERE),
+    _phrase(r"Another object with the same value for property", "already_there", Kind.ALREADY_THERE),
     _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", Kind.ALREADY_THERE),
     _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found", "not_found", Kind.NOT_FOUND),
     _phrase(r"Authorization_RequestDenied", "directory_role_missing", Kind.NOT_ALLOWED),

@@ -118,7 +118,11 @@ class EntraHttp:
         """A token request."""
         form = {name: value for name, value in (data or {}).items() if value is not None}
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
-        return Reply(reply.status_code, _with_asked(reply.text, str(form.get("scope", ""))), reply.headers)
+        answer: dict[str, Any] = json.loads(reply.text)
+        if reply.status_code == httpx.codes.OK and not _is_token(answer):
+            raise Unreadable("answer_unreadable", Said("entra", reply.status_code, message="a token answer without a token"))
+        told = {name: value for name, value in answer.items() if value is not None}
+        return Reply(reply.status_code, json.dumps(_with_asked(told, str(form.get("scope", "")))), reply.headers)
 
     def close(self) -> None:
         """Nothing: the client belongs to whoever made it."""
@@ -142,17 +146,29 @@ class EntraHttp:
         return Reply(response.status_code, _json_text(response), dict(response.headers))
 
 
-def _with_asked(text: str, asked: str) -> str:
+def _is_token(answer: Mapping[str, Any]) -> bool:
+    """Whether msal can make sense of it: a token, and numbers where it counts with them. A refusal is left to :func:`entra_error`."""
+    if "error" in answer:
+        return True
+    token, lives = answer.get("access_token"), [answer[name] for name in ("expires_in", "refresh_in") if name in answer]
+    return isinstance(token, str) and bool(token) and all(_is_number(value) for value in lives)
+
+
+def _is_number(value: object) -> bool:
+    """In Entra's older answers the numbers are texts."""
+    return not isinstance(value, bool) and re.fullmatch(r"\d{1,9}", str(value)) is not None
+
+
+def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
     """The answer with ``.default`` among its scopes, if that was asked for.
 
     Entra names what it stands for instead, and msal finds a token again only by the scope that was asked for.
     """
-    answer = json.loads(text)
     missing = [scope for scope in asked.split() if scope.endswith("/.default")]
     if not missing or "scope" not in answer:
-        return text
+        return answer
     scopes = str(answer["scope"]).split()
-    return json.dumps({**answer, "scope": " ".join([*scopes, *(scope for scope in missing if scope not in scopes)])})
+    return {**answer, "scope": " ".join([*scopes, *(scope for scope in missing if scope not in scopes)])}
 
 
 def _json_text(response: httpx.Response) -> str:

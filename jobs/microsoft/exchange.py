@@ -18,11 +18,11 @@ import httpx
 from jobs.microsoft.answers import judge_exchange
 from jobs.microsoft.errors import Said, Unreadable
 from jobs.microsoft.http import EXCHANGE_READ_SECONDS, Answer, Call, request
-from jobs.microsoft.pace import Pace
+from jobs.microsoft.pace import Pace, Spacing
 from jobs.microsoft.renewing import TokenSource, with_token
 from jobs.microsoft.shared import SharedReads
 
-#: No figure is published and no Retry-After was ever seen (facts 3.5); six is what a run reads at the same time.
+#: No figure is published and no Retry-After was ever seen (facts 3.5); six is what a run reads at the same time, until Exchange objects.
 _AT_ONCE = 6
 
 #: Where Exchange sends the calls of an app that acts for nobody (facts 3.2).
@@ -79,6 +79,7 @@ class InvokeCommand:
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SharedReads()
         self._pace = pace or Pace(())
+        self._spacing = Spacing()
 
     async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
         """See :meth:`CmdletRunner.run`. Only ``Get-`` and ``Set-`` are sent again after a time-out (facts 7, "Retry safety")."""
@@ -101,7 +102,7 @@ class InvokeCommand:
         )
 
         async def send(token: str) -> Answer:
-            return await request(self._http, replace(call, headers=self._headers(cmdlet, token)), judge_exchange)
+            return await request(self._http, replace(call, headers=self._headers(cmdlet, token)), judge_exchange, turn=self._spacing.turn)
 
         async with self._at_once, self._pace.turn(cmdlet):
             return _rows(await with_token(self._token_source, send), reads=cmdlet.lower().startswith("get-"))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -111,10 +112,12 @@ class Answer:
 
 #: Turns an answer of 400 and above (or below 200, or 3xx) into an error: each service has its own way to say no.
 Judge = Callable[[httpx.Response, Ids], CloudError]
+#: What every attempt waits for before it is sent, and tells how it ended.
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
-async def request(client: httpx.AsyncClient, call: Call, judge: Judge, patience: Patience = PATIENCE) -> Answer:
-    """Send, and send again where :class:`Patience` allows it.
+async def request(client: httpx.AsyncClient, call: Call, judge: Judge, patience: Patience = PATIENCE, turn: Turn = nullcontext) -> Answer:
+    """Send, and send again where :class:`Patience` allows it; each time in its ``turn``.
 
     Raises:
         CloudError: what came instead of a good answer, after the last attempt.
@@ -129,7 +132,8 @@ async def request(client: httpx.AsyncClient, call: Call, judge: Judge, patience:
         async with asyncio.timeout(patience.total):
             async for attempt in tries:
                 with attempt:
-                    return await _once(client, call, judge)
+                    async with turn():
+                        return await _once(client, call, judge)
     except TimeoutError as late:
         raise Transient("timed_out", Said(call.service, message=f"no answer in {patience.total:g} s")) from late
     raise AssertionError(call)  # stamina raises the last error itself
@@ -176,10 +180,9 @@ async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, 
 
 
 def _timed(error: CloudError, response: httpx.Response) -> CloudError:
-    """The error with the wait that was asked for. 429, and 503 with a Retry-After, say that nothing was done."""
+    """The error with the wait that was asked for. Only 429 says that nothing was done: after a 503 whoever creates looks first."""
     error.retry_after = retry_after(response.headers.get("retry-after"))
-    throttled = response.status_code == httpx.codes.TOO_MANY_REQUESTS
-    error.unsent = throttled or (response.status_code == httpx.codes.SERVICE_UNAVAILABLE and error.retry_after is not None)
+    error.unsent = response.status_code == httpx.codes.TOO_MANY_REQUESTS
     return error
 
 

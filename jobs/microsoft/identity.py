@@ -134,7 +134,10 @@ class Identity:
         kept.deserialize(cache)
         app = self._app(kept)
         accounts = app.get_accounts()
-        result = app.acquire_token_silent_with_error(scopes, account=accounts[0], force_refresh=refresh) if accounts else None
+        try:
+            result = app.acquire_token_silent_with_error(scopes, account=accounts[0], force_refresh=refresh) if accounts else None
+        except _MSAL_CONFUSED as error:
+            raise Unreadable("answer_unreadable", Said("entra", message=type(error).__name__)) from None
         if result is None:
             raise SignInNeeded("sign_in_missing", Said("entra"))
         if "access_token" not in result:

@@ -14,6 +14,7 @@ from jobs.microsoft.errors import CloudError, Said, Transient
 
 LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
+_TOO_MUCH = frozenset({429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,33 @@ class _Window:
         self._ended.append(time.monotonic())
         if self._ledger:
             self._ledger.note()
+
+
+class Spacing:
+    """Calls overlap as they like until the cloud says that it is too much; from then on one begins at a time, until it has been quiet.
+
+    For a cloud that publishes no limit and asks for no pause (facts/microsoft.md 3.5).
+    """
+
+    def __init__(self, seconds: float = 1.0, quiet_s: float = 60.0) -> None:
+        self._seconds, self._quiet_s = seconds, quiet_s
+        self._until = self._next = 0.0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a place of one's own, if places are given out; each attempt of a call takes one."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._until:
+            place = max(clock(), self._next)
+            self._next = place + self._seconds
+            await asyncio.sleep(place - clock())
+        try:
+            yield
+        except Transient as error:
+            if error.status in _TOO_MUCH:
+                self._next = max(self._next, clock() + self._seconds)
+                self._until = clock() + self._quiet_s
+            raise
 
 
 class Pace:

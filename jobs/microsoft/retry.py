@@ -25,7 +25,7 @@ def retry_after(header: str | None) -> float | None:
 def _seconds_until(text: str) -> float | None:
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one beyond the calendar
         return None
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())

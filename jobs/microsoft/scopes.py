@@ -29,8 +29,8 @@ GRAPH_APP_ROLES: tuple[str, ...] = (
     "Policy.Read.All",
     "User.Read.All",
 )
-#: The sign-in log, which answers only in tenants with Entra ID P1: good to have, not needed. Nothing beyond 6.2 b (issue 3 says
-#: exactly those), so what takes another permission, as the service health does, stays with a sign-in.
+#: The sign-in log, which answers only in tenants with Entra ID P1: good to have, not needed. Nothing beyond facts 6.2 b, so
+#: what takes another permission, as the service health does, stays with a sign-in.
 OPTIONAL_APP_ROLES: tuple[str, ...] = ("AuditLog.Read.All",)
 #: Lets the app in at Exchange; what it may read there comes from an Entra role on its service principal (facts 3.3).
 EXCHANGE_APP_ROLES: tuple[str, ...] = ("Exchange.ManageAsApp",)
@@ -42,12 +42,26 @@ SMTP_SCOPE = "https://outlook.office.com/SMTP.Send"
 
 _EXCHANGE_HOSTS = frozenset({"outlook.office365.com", "outlook.office365.cn", "outlook.office365.us", "outlook-dod.office365.us"})
 _NATIONAL = (".us", ".cn")
+#: Graph traces messages in the global cloud only (facts 2.5); elsewhere the cmdlet does.
+_GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 
 
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
     """The scopes by short name, or with the resource before them in a national cloud, where a short name means the public Graph."""
     host = urlsplit(graph_url).hostname or ""
-    return [f"https://{host}/{name}" for name in names] if host.endswith(_NATIONAL) else list(names)
+    return [f"https://{host}/{name}" for name in names_in(graph_url, names)] if host.endswith(_NATIONAL) else list(names)
+
+
+def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the permissions that there are in this Graph's cloud."""
+    national = (urlsplit(graph_url).hostname or "").endswith(_NATIONAL)
+    return tuple(name for name in names if not (national and name in _GLOBAL_ONLY))
+
+
+def smtp_scope(exchange_url: str) -> str:
+    """The one scope of the channel; in a national cloud at that cloud's Outlook, which is where Exchange is."""
+    host = urlsplit(exchange_url).hostname or ""
+    return f"https://{host}/SMTP.Send" if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL) else SMTP_SCOPE
 
 
 def graph_default(graph_url: str) -> str:

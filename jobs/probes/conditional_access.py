@@ -11,7 +11,8 @@ from jobs.step import Context
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Kinds of client that sign in as Webex Connect does. A policy for legacy ones alone does not touch OAuth (facts/microsoft.md 2.1)."""
-RESOURCES = {"all", "office365", EXCHANGE_APP_ID}
+EXCHANGE = {"office365", EXCHANGE_APP_ID}
+RESOURCES = EXCHANGE | {"all"}
 
 
 class ConditionalAccess(Probe):
@@ -38,7 +39,7 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
     clients = _lower(conditions.get("clientAppTypes")) or MODERN
     if str(policy.get("state", "")).lower() != "enabled" or not _demands(policy) or not clients & MODERN:
         return False
-    if user_id.lower() in _lower(users.get("excludeUsers")) or EXCHANGE_APP_ID in _lower(apps.get("excludeApplications")):
+    if user_id.lower() in _lower(users.get("excludeUsers")) or _lower(apps.get("excludeApplications")) & EXCHANGE:
         return False
     included = _lower(users.get("includeUsers")) & {"all", user_id.lower()} or users.get("includeGroups") or users.get("includeRoles")
     return bool(included) and bool(_lower(apps.get("includeApplications")) & RESOURCES)

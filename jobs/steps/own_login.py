@@ -12,6 +12,7 @@ from jobs.model import Evidence, Finding, Turn, Words
 from jobs.own_login import Login, log_in
 from jobs.step import Context, Step
 from jobs.steps.rehearsal import PAUSES_S, SPREADS, SPREADS_FOR
+from jobs.trouble import ERRORS_SETTLE_FOR, wrote_within
 
 
 class OwnLogin(Step):
@@ -29,6 +30,9 @@ class OwnLogin(Step):
         try:
             probe = await log_in(ctx, Login(tenant, ctx.fact("client_id"), ctx.fact("upn")))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret, not the administrator's
+            if error.settles and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
+                seen = Words("seen.login_settles", {"reply": error.words})
+                return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S))
             return replace(self.skipped(Words("skipped.own_sign_in")), evidence=error.evidence())
         if probe is None:
             return self.skipped(Words("skipped.never_rehearsed"))

@@ -134,13 +134,17 @@ async def test_one_token_for_all_that_ask():
         (token(roles=[]), True, "app_access_withdrawn"),
         (Rejected("app_not_found", Said("entra", 400, "AADSTS700016", "No such app.")), True, "app_access_withdrawn"),
         (Rejected("app_disabled", Said("entra", 400, "AADSTS7000112")), True, "app_access_withdrawn"),
+        (Rejected("consent_missing", Said("entra", 400, "AADSTS65001")), True, "app_access_withdrawn"),
+        (Rejected("blocked_by_conditional_access", Said("entra", 400, "AADSTS53003")), False, "blocked_by_conditional_access"),
+        (Rejected("tenant_not_found", Said("entra", 400, "AADSTS90002")), False, "tenant_not_found"),
+        (Rejected("request_rejected", Said("entra", 400)), False, "request_rejected"),
         (Rejected("client_secret_expired", Said("entra", 401, "AADSTS7000222")), False, "client_secret_expired"),
         (Transient("entra_busy", Said("entra", 503)), False, "entra_busy"),
         (Unreadable("answer_unreadable", Said("entra", 200)), False, "answer_unreadable"),
     ],
 )
 async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: str):  # noqa: FBT001  a column of the table
-    """Withdrawn is what the tenant did; a busy Entra or our own secret is not. Whoever asks after it hears the same, without a call."""
+    """Withdrawn is what the tenant did; a busy Entra, a policy or our own secret is not. Whoever asks after it hears the same, without a call."""
     ask, asked = asking(answer)
     tokens = AppTokens(ask, {"s": ["A"]})
     for _ in range(2):

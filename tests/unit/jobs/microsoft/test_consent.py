@@ -6,7 +6,7 @@ import pytest
 
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
 from jobs.microsoft.errors import CloudError
-from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes
+from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes, smtp_scope
 
 
 def test_the_consent_address_has_everything_the_endpoint_requires():
@@ -58,9 +58,10 @@ def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], caus
     ],
 )
 def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str):
-    """A short name means the public Graph, so a national cloud is named."""
-    scopes = graph_scopes(url)
-    assert (scopes[0], len(scopes)) == (first, len(GRAPH_SETUP_SCOPES))
+    """A short name means the public Graph, so a national cloud is named; traces by Graph are there in the public cloud only."""
+    traces = [scope for scope in graph_scopes(url) if scope.endswith("ExchangeMessageTrace.Read.All")]
+    missing = len(GRAPH_SETUP_SCOPES) - len(graph_scopes(url))
+    assert (graph_scopes(url)[0], len(traces), missing) == ((first, 0, 1) if "//" in first else (first, 1, 0))
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,19 @@ def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str
 def test_the_exchange_scope_follows_the_cloud(url: str, scope: str):
     """A host that is none of Microsoft's stands for the public cloud."""
     assert exchange_scope(url) == scope
+
+
+@pytest.mark.parametrize(
+    ("url", "scope"),
+    [
+        ("https://outlook.office365.com", "https://outlook.office.com/SMTP.Send"),
+        ("https://practice.test", "https://outlook.office.com/SMTP.Send"),
+        ("http://127.0.0.1:9000", "https://outlook.office.com/SMTP.Send"),
+        ("https://outlook.office365.us", "https://outlook.office365.us/SMTP.Send"),
+        ("https://outlook-dod.office365.us", "https://outlook-dod.office365.us/SMTP.Send"),
+        ("https://outlook.office365.cn", "https://outlook.office365.cn/SMTP.Send"),
+    ],
+)
+def test_the_scope_of_the_channel_follows_the_cloud(url: str, scope: str):
+    """The public cloud's is the one of Microsoft's documents, whatever the host of its Exchange is called."""
+    assert smtp_scope(url) == scope

@@ -87,7 +87,7 @@ MATRIX = [
     ("500", httpx.Response(500), None, 2, Transient, 1),
     ("502", httpx.Response(502, html="<html>"), None, 2, Transient, 1),
     ("503", httpx.Response(503), None, 2, Transient, 1),
-    ("503 with Retry-After", httpx.Response(503, headers={"Retry-After": "2"}), None, 2, None, 2),
+    ("503 with Retry-After", httpx.Response(503, headers={"Retry-After": "2"}), None, 2, Transient, 1),
     ("504", httpx.Response(504), None, 2, Transient, 1),
     ("timeout", httpx.ReadTimeout("slow"), None, 2, Transient, 1),
     ("reset", httpx.ReadError("reset"), None, 2, Transient, 1),
@@ -195,6 +195,7 @@ def test_retry_after_as_a_date():
     assert soon is not None
     assert 18 < soon <= 20
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert retry_after("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
 
 
 async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
@@ -261,6 +262,18 @@ def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
         ),
         (graph_no(400, "Request_BadRequest", "Not a valid reference update"), Settling, "directory_settling"),
         (graph_no(400, "x", "Credential type not allowed as per assigned policy"), NotAllowed, "secret_forbidden_by_policy"),
+        (
+            graph_no(
+                400, "CredentialInvalidLifetimeAsPerAppPolicy", "Credential lifetime exceeds the max value allowed as per assigned policy"
+            ),
+            NotAllowed,
+            "secret_forbidden_by_policy",
+        ),
+        (
+            graph_no(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists."),
+            AlreadyThere,
+            "already_there",
+        ),
         (graph_no(401, "InvalidAuthenticationToken"), SignInNeeded, "access_token_refused"),
         (graph_no(400, "Request_BadRequest", "Something else"), Rejected, "request_rejected"),
         (graph_no(400, "Request_BadRequest", "No password credential found with keyId 'x'."), NotFound, "not_found"),

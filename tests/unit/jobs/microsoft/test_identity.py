@@ -244,6 +244,40 @@ def test_html_from_the_token_endpoint_is_unreadable(provider: Any, bot: Identity
         bot.token(cache, EXCHANGE)
 
 
+ODD = [
+    {},
+    {"access_token": None},
+    {"access_token": ""},
+    {"access_token": "at", "expires_in": None},
+    {"access_token": "at", "expires_in": "soon"},
+    {"access_token": "at", "expires_in": -1},
+    {"access_token": "at", "expires_in": True},
+    {"access_token": "at", "expires_in": 3600, "refresh_in": "later"},
+]
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_a_token_answer_without_a_token_is_unreadable(provider: Any, bot: Identity, http: httpx.Client, body: dict[str, Any]):
+    """Whoever asks, and for whatever: nobody is asked to sign in again, and nothing is sent with a token called None."""
+    app = Identity(provider.base, http, TENANT, bot.client_id, "s3cr~t.Value")
+    cache = sign_in(bot, provider).cache
+    flow = bot.begin(GRAPH, CALLBACK, "state-1")
+    query = provider.sign_in(flow["auth_uri"])
+    for ask in (lambda: bot.token(cache, EXCHANGE), lambda: app.app_token(EXCHANGE[0]), lambda: bot.finish(flow, query)):
+        provider.trouble = [(200, {}, json.dumps(body).encode())]
+        with pytest.raises(Unreadable) as failed:
+            ask()
+        assert failed.value.cause == "answer_unreadable"
+
+
+@pytest.mark.parametrize("lives", [{}, {"expires_in": "3599"}, {"expires_in": 3599, "ext_expires_in": None, "scope": None}])
+def test_a_token_answer_may_be_told_in_older_ways(provider: Any, bot: Identity, lives: dict[str, Any]):
+    """Numbers as texts, or none at all."""
+    cache = sign_in(bot, provider).cache
+    provider.trouble = [(200, {}, json.dumps({"access_token": "at", "token_type": "Bearer", **lives}).encode())]
+    assert bot.token(cache, EXCHANGE)[0] == "at"
+
+
 def test_a_login_url_over_http_must_be_loopback(http: httpx.Client):
     """Secrets do not travel in the clear."""
     with pytest.raises(ValueError, match="https"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
 
 from jobs.microsoft.errors import Said, Transient
-from jobs.microsoft.pace import LIMITS, Limit, Pace
+from jobs.microsoft.pace import LIMITS, Limit, Pace, Spacing
 from jobs.microsoft.shared import KeptReads
 
 QUICK = Limit("/reports", 2, 0.4)
@@ -88,3 +89,38 @@ async def test_kept_reads_are_made_once_and_errors_are_not_kept():
         await reads.read("key", read)
     assert [await reads.read("key", read) for _ in range(3)] == [2, 2, 2]
     assert asked == [0, 1]
+
+
+async def spaced(spacing: Spacing, count: int) -> list[float]:
+    """So many calls at once; when each began."""
+    began = time.monotonic()
+
+    async def call() -> float:
+        async with spacing.turn():
+            return time.monotonic() - began
+
+    return sorted(await asyncio.gather(*(call() for _ in range(count))))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_calls_are_spaced_once_it_was_too_much(status: int):
+    """Before that they overlap as they like; afterwards none begins within the time of another, until it has been quiet."""
+    spacing = Spacing(0.1, quiet_s=0.5)
+    assert (await spaced(spacing, 6))[-1] < 0.1
+    with pytest.raises(Transient):
+        async with spacing.turn():
+            raise Transient("throttled", Said("exchange", status))
+    begins = await spaced(spacing, 4)
+    assert begins[0] >= 0.09
+    assert min(later - earlier for earlier, later in itertools.pairwise(begins)) >= 0.09
+    await asyncio.sleep(0.5)
+    assert (await spaced(spacing, 6))[-1] < 0.1
+
+
+async def test_other_trouble_spaces_nothing():
+    """A connection that was lost says nothing about the pace."""
+    spacing = Spacing(0.2)
+    with pytest.raises(Transient):
+        async with spacing.turn():
+            raise Transient("connection_lost", Said("exchange"))
+    assert (await spaced(spacing, 6))[-1] < 0.2

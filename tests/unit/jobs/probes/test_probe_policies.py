@@ -45,6 +45,9 @@ def conditions(**more: Any) -> dict[str, Any]:
         (conditions(users={"includeUsers": [USER.upper()]}), True),
         (conditions(applications={"includeApplications": ["Office365"]}), True),
         (conditions(applications={"includeApplications": ["another-app"]}), False),
+        (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["Office365"]}), False),
+        (conditions(applications={"includeApplications": ["All"], "excludeApplications": [EXCHANGE_APP_ID.upper()]}), False),
+        (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["another-app"]}), True),
         ({}, False),
     ],
 )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from jobs.clock import now
+from jobs.microsoft.http import sync_client
+from jobs.microsoft.identity import Identity
+from jobs.microsoft.scopes import smtp_scope
 from jobs.model import Channel, Profile, State, Words
 from jobs.run import Event, Kind, Run
 from jobs.settings import Settings
@@ -17,6 +22,8 @@ from jobs.steps.own_login import OwnLogin
 from jobs.vault import Vault
 
 STEP = OwnLogin()
+TENANT = "11111111-2222-3333-4444-555555555555"
+CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
 PROOF = {"own_login", "agent_has_it", "agent_answer"}
 
 
@@ -40,6 +47,34 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(given: Callable[..., Cont
     vault.put("check-session:support@contoso.com", "{}", 60)
     found = await STEP.inspect(ctx)
     assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.own_sign_in"))
+
+
+@pytest.mark.parametrize(
+    ("number", "ago", "state"),
+    [
+        (65001, 10, State.WAITING),
+        (700016, 10, State.WAITING),
+        (7000215, 119, State.WAITING),
+        (7000215, 121, State.SKIPPED),
+        (50057, 10, State.SKIPPED),
+    ],
+)
+async def test_what_the_fix_has_written_may_not_be_known_yet(
+    given: Callable[..., Context], vault: Vault, work_settings: Settings, provider: Any, number: int, ago: int, state: State
+):
+    """For two minutes after a change what it may bring about is waited for; only then is the bot's own sign-in no good any more."""
+    vault.put("check-secret:support@contoso.com", "s3cr~t.Value", 60)
+    made = replace(work_settings, login_url=provider.base)
+    with sync_client(made) as http:
+        identity = Identity(provider.base, http, TENANT, "client-1", "s3cr~t.Value")
+        flow = identity.begin([smtp_scope(made.exchange_url)], "https://bot.test/microsoft/callback", "state-1")
+        cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
+    vault.put("check-session:support@contoso.com", cache, 60)
+    changed = {"client_secret": now() - timedelta(seconds=ago)}
+    ctx = given(channel=replace(CHANNEL, tenant_id=TENANT), facts={"client_id": "client-1"}, settings=made, changed=changed, kind="fix")
+    provider.trouble = [provider.refuse(400, "invalid_grant", number)]
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.until is not None) == (state, state is State.WAITING)
 
 
 @pytest.mark.parametrize(

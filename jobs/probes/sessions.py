@@ -15,6 +15,7 @@ class Sessions(Probe):
     name = "sessions"
     row = "C6"
     explains = frozenset({"session_revoked", "grant_invalid", "refresh_token_expired"})
+    healed_by = ("answers", "sign_ins")
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
 

@@ -1,4 +1,4 @@
-"""Conditional access, mail-flow rules, the sign-in log and revoked sessions: what touches the channel, and what only looks so."""
+"""Conditional access, mail-flow rules and revoked sessions: what touches the channel, and what only looks so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import State, Words
 from jobs.probes.conditional_access import touches
 from jobs.probes.sessions import Sessions
-from jobs.probes.sign_ins import SignIns
 from jobs.probes.transport_rules import TransportRules
 from jobs.step import Context
 
@@ -21,7 +20,6 @@ USER = "aaaaaaaa-0000-4000-8000-00000000000a"
 CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
 BLOCKS = {"state": "enabled", "conditions": CONDITIONS, "grantControls": {"builtInControls": ["block"]}}
 OFTEN = {"signInFrequency": {"isEnabled": True, "type": "hours", "value": 1}}
-LOG = "GET /auditLogs/signIns"
 
 
 def conditions(**more: Any) -> dict[str, Any]:
@@ -96,32 +94,6 @@ def rules(cloud: Any, given: Callable[..., Context], rule: dict[str, Any]) -> St
 def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., Context], rule: dict[str, Any], state: State):
     """Certain where nothing but the recipient is asked for, today; mail inside the organization is another matter."""
     assert rules(cloud, given, rule) is state
-
-
-@pytest.mark.parametrize(
-    ("status", "state"),
-    [
-        ({"errorCode": 0}, State.OK),
-        ({"errorCode": "0"}, State.OK),
-        ({}, State.OK),
-        (None, State.OK),
-        ("success", State.OK),
-        ({"errorCode": 50173, "failureReason": "revoked"}, State.WRONG),
-        ({"errorCode": "50173"}, State.WRONG),
-    ],
-)
-async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., Context], status: object, state: State):
-    """Numbers may be texts, and parts may be missing."""
-    cloud.on(LOG, [{"createdDateTime": "2026-11-25T08:00:00Z", "status": status}])
-    found = await SignIns().inspect(given(facts={"client_id": "client-1", "user_id": USER}))
-    assert (found.state, found.cause) == (state, "session_revoked" if state is State.WRONG else "")
-
-
-@pytest.mark.parametrize("status", [400, 403, 404])
-async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., Context], status: int):
-    """It takes a licence, and not every cloud has it: left out, never wrong."""
-    cloud.refuse(LOG, status)
-    assert (await SignIns().inspect(given(facts={"client_id": "client-1"}))).state is State.SKIPPED
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What a finding counts for beside the others: history, harmless, or more than it looks.
 
-A finding says by its facts what only it knows: ``since`` is from when on something fails; ``harmless_after`` is from when on a success
-disproves it, where that is another moment; ``disproved_by`` are the names of what does, where that depends on what was found;
+A finding says by its facts what only it knows: ``since`` is from when on something fails, where that is known; ``harmless_after`` is
+from when on a success disproves it, where that is another moment; ``disproved_by`` are the names of what does, where that depends on what was found;
 ``interactive`` is set where a person's own attempt failed, which leaves the token that is in use alone.
 """
 
@@ -51,8 +51,8 @@ def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
 
 def _healed(name: str, steps: Steps, findings: Findings) -> bool:
     """Whether what failed is known to have gone well since."""
-    failed = "since" in findings[name].facts
-    return failed and any(_goes_well(each, name, steps, findings) for each in steps[name].healed_by)
+    failed = {"since", "harmless_after"} & findings[name].facts.keys()
+    return bool(failed) and any(_goes_well(each, name, steps, findings) for each in steps[name].healed_by)
 
 
 def _goes_well(healer: str, name: str, steps: Steps, findings: Findings) -> bool:

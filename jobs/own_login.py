@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from jobs import own_sign_ins
 from jobs.mail.smtp import SmtpProbe, login_probe
+from jobs.microsoft import calls
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
@@ -40,8 +42,11 @@ async def log_in(ctx: Context, login: Login) -> SmtpProbe | None:
 
 
 def _token(ctx: Context, login: Login, secret: str, cache: str) -> str:
-    with sync_client(ctx.settings) as http:
-        identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret)
-        token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
+    with sync_client(ctx.settings) as http, calls.noted() as made:
+        try:
+            identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret)
+            token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
+        finally:
+            own_sign_ins.note(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it beside Webex Connect's
     ctx.vault.put(f"check-session:{ctx.channel.mailbox}", renewed, SIGN_IN_S)
     return token

@@ -44,14 +44,15 @@ def instant(moment: datetime) -> str:
 
 
 class GraphCalls:
-    """Requests below ``/v1.0`` of one Graph."""
+    """Requests below ``/v1.0`` of one Graph, and below ``/beta`` for what only that lists."""
 
     def __init__(
         self, http: httpx.AsyncClient, token_source: TokenSource, base_url: str, reads: SharedReads | None = None, pace: Pace | None = None
     ) -> None:
         self._http = http
         self._token_source = token_source
-        self._base = base_url.rstrip("/") + "/v1.0"
+        self._root = base_url.rstrip("/")
+        self._base = f"{self._root}/v1.0"
         self._reads = reads or SharedReads()
         self._pace = pace or Pace(())
 
@@ -66,22 +67,31 @@ class GraphCalls:
         """The object at a path."""
         return as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
 
-    async def collection(self, path: str, params: Mapping[str, str] | None = None, *, pages: int = _MOST_PAGES) -> list[Json]:
+    async def collection(
+        self, path: str, params: Mapping[str, str] | None = None, *, pages: int = _MOST_PAGES, version: str = "v1.0"
+    ) -> list[Json]:
         """The objects of a collection, over all its pages (20 at most)."""
         rows: list[Json] = []
-        call = Call("graph", "GET", self._base + path, params or {})
+        call = Call("graph", "GET", f"{self._root}/{version}{path}", params or {})
         for _ in range(pages):
             page = as_object(await self._call(call))
             rows += rows_of(page)
-            if not (following := self._following(page)):
+            if not (following := self._following(page, version)):
                 break
             call = Call("graph", "GET", following)
         return rows
 
-    def _following(self, page: Json) -> str:
-        """The next page, at this Graph by whatever name it calls itself: a token goes nowhere else. Empty after the last one."""
-        _, version, rest = str(page.get("@odata.nextLink") or "").partition("/v1.0/")
-        return f"{self._base}/{rest}" if version else ""
+    def _following(self, page: Json, version: str) -> str:
+        """The next page, at this Graph by whatever name it calls itself: a token goes nowhere else. Empty after the last one.
+
+        Raises:
+            Unreadable: the link leads elsewhere. Without the rows behind it nothing can be said to be missing.
+        """
+        link = str(page.get("@odata.nextLink") or "")
+        _, found, rest = link.partition(f"/{version}/")
+        if link and not found:
+            raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="a next page that is no page of Graph's"))
+        return f"{self._root}/{version}/{rest}" if link else ""
 
     async def send(
         self, method: str, path: str, body: Json | None = None, *, headers: Mapping[str, str] | None = None, repeatable: bool | None = None

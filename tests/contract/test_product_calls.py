@@ -124,7 +124,8 @@ class Tenant:
         """httpx.MockTransport's handler: keep the request, and have the practice cloud answer it."""
         url, body = urlsplit(str(request.url)), json.loads(request.content) if request.content else None
         if url.path.startswith("/graph/"):
-            self.asked.append(Asked(request.method, unquote(url.path).removeprefix("/graph/v1.0"), parse_qs(url.query), body))
+            path = unquote(url.path).removeprefix("/graph/v1.0").removeprefix("/graph/beta")  # the one call of beta is also one of v1.0
+            self.asked.append(Asked(request.method, path, parse_qs(url.query), body))
         else:
             self.cmdlets.append(str(body["CmdletInput"]["CmdletName"]))
         answer = self.http.request(request.method, str(request.url), headers=request.headers, content=request.content)

@@ -131,7 +131,7 @@ def name_of(request: httpx.Request) -> str:
     path = unquote(urlsplit(str(request.url)).path)
     if path.endswith("/InvokeCommand"):
         return str(json.loads(request.content)["CmdletInput"]["CmdletName"])
-    plain = UUID.sub("*", re.sub(r"'[^']*'", "*", path.partition("/v1.0")[2]))
+    plain = UUID.sub("*", re.sub(r"'[^']*'", "*", re.sub(r"^.*?/graph(?:/v1\.0)?(?=/)", "", path)))
     return f"{request.method} {re.sub(r'/[^/]+@[^/]+', '/*', plain)}"
 
 

@@ -74,9 +74,20 @@ def _domain(tenant: Tenant, name: str) -> Json:
 
 @route("GET", "/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
 def sign_ins(call: Call) -> Answer:
-    """The interactive sign-ins; v1.0 does not list the others."""
-    limits.admit(call, limits.REPORTS)
+    """The interactive sign-ins; v1.0 does not list the others, and does not tell the kind."""
     rows = [row for row in reversed(call.tenant.sign_ins) if row["isInteractive"]]
+    return _sign_ins(call, [{name: value for name, value in row.items() if name != "signInEventTypes"} for row in rows])
+
+
+@route("GET", "/beta/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
+def all_sign_ins(call: Call) -> Answer:
+    """Every kind that is asked for by ``signInEventTypes``; the interactive ones where none is."""
+    asked = "signineventtypes" in call.query.get("$filter", "").lower()
+    return _sign_ins(call, [row for row in reversed(call.tenant.sign_ins) if asked or row["isInteractive"]])
+
+
+def _sign_ins(call: Call, rows: list[Json]) -> Answer:
+    limits.admit(call, limits.REPORTS)
     times = frozenset({"eq", "ge", "gt", "le", "lt"})
     allowed = {
         "appId": odata.EQ,
@@ -84,6 +95,7 @@ def sign_ins(call: Call) -> Answer:
         "userId": odata.EQ,
         "createdDateTime": times,
         "status/errorCode": odata.EQ,
+        "signInEventTypes": frozenset({"any"}),
     }
     return odata.listed(call, odata.filtered(call, rows, allowed), "auditLogs/signIns")
 

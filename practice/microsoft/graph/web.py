@@ -20,18 +20,19 @@ METHODS: Final = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
 def blueprint(world: World, keys: Keys) -> Blueprint:
-    """Everything under ``/graph/v1.0/``."""
+    """Everything under ``/graph/v1.0/``, and what is served of ``/graph/beta/``."""
     bp = Blueprint("graph", __name__)
 
-    def answer(rest: str) -> Response:
+    def answer(rest: str, version: str = "") -> Response:
         with world.lock:
             try:
-                done = _handle(world, keys, f"/{rest.strip('/')}")
+                done = _handle(world, keys, f"{version}/{rest.strip('/')}")
             except GraphError as error:
                 done = Answer(error.status, _error(world, error), error.headers)
         return _response(done)
 
     bp.add_url_rule("/graph/v1.0/<path:rest>", "graph", answer, methods=METHODS)
+    bp.add_url_rule("/graph/beta/<path:rest>", "graph_beta", answer, methods=METHODS, defaults={"version": "/beta"})
     return bp
 
 

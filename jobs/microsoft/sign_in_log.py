@@ -1,0 +1,85 @@
+"""Rows of Entra's sign-in log (facts/microsoft.md 5), and which of them say something about the token that is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jobs.microsoft.causes import ENTRA, Kind
+
+RENEWED = timedelta(hours=2)
+"""Webex Connect renews its token about every hour: one that was renewed so lately works, whatever a person's own attempt came to."""
+_ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
+"""What stands in the log where a person was asked something on the way: the sign-in goes on in another row, or was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """One row; ``code`` is the AADSTS number, 0 where it went well."""
+
+    at: datetime
+    code: int
+    reason: str
+    interactive: bool
+    user_id: str
+    user: str
+    correlation_id: str
+    id: str
+
+    @property
+    def good(self) -> bool:
+        """Whether a token was given."""
+        return self.code == 0
+
+    @property
+    def passing(self) -> bool:
+        """Whether it failed as a busy service fails: the next one tells."""
+        meaning = ENTRA.get(self.code)
+        return meaning is not None and meaning.kind is Kind.TRANSIENT
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a person did not get, or not yet, to the end."""
+        return self.interactive and self.code in _ABANDONED
+
+
+def read(rows: Iterable[dict[str, Any]]) -> list[SignIn]:
+    """The rows, newest first, each once; one without a time is no use."""
+    found: dict[object, SignIn] = {}
+    for row in rows:
+        sign_in = _read(row)
+        if sign_in is not None:
+            found.setdefault(sign_in.id or sign_in, sign_in)
+    return sorted(found.values(), key=lambda each: each.at, reverse=True)
+
+
+def telling(rows: Iterable[SignIn], users: frozenset[str], now: datetime) -> list[SignIn]:
+    """Of rows, newest first, those that say whether the token in use works.
+
+    Failures of other people are theirs; a person's own failure says nothing while the token is known to be renewed.
+    """
+    kept = [row for row in rows if not row.passing and not row.abandoned and (row.good or not users or row.user_id in {"", *users})]
+    renewed = any(row.good and not row.interactive and now - row.at < RENEWED for row in kept)
+    return [row for row in kept if row.good or not (row.interactive and renewed)]
+
+
+def _read(row: dict[str, Any]) -> SignIn | None:
+    status = row.get("status") if isinstance(row.get("status"), dict) else {}
+    code = str((status or {}).get("errorCode") or 0)
+    try:
+        at = datetime.fromisoformat(str(row.get("createdDateTime")))
+    except ValueError:
+        return None
+    kinds = [str(kind).lower() for kind in row.get("signInEventTypes") or []]
+    return SignIn(
+        at=at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
+        code=int(code) if code.isdecimal() else -1,
+        reason=str((status or {}).get("failureReason") or ""),
+        interactive=row.get("isInteractive") is not False and "noninteractiveuser" not in kinds,
+        user_id=str(row.get("userId") or "").lower(),
+        user=str(row.get("userPrincipalName") or row.get("userId") or ""),
+        correlation_id=str(row.get("correlationId") or ""),
+        id=str(row.get("id") or ""),
+    )

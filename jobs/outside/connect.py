@@ -23,17 +23,23 @@ _CAUSES = {
     "7020": "webex_busy",
     "7104": "connect_sender_unknown",
 }
+OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
+"""Receipts about this one mail: unsubscribed, an address that is none, too large, its template (facts/connect.md 1.6)."""
 _STATUS_CODES = {"submitted": SUBMITTED, "delivered": SUBMITTED, "failed": "failed"}
 _NOT_FOR_US = frozenset({400, 401, 403, 404, 405})
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a mail: Webex Connect's code (7501 is good), its words, and the transaction id that its debug console knows."""
+    """What became of a mail: Webex Connect's code (7501 is good), its words, and the transaction id that its debug console knows.
+
+    ``refused`` is the cause where Webex Connect did not even take the mail from the bot.
+    """
 
     code: str
     words: str
     transaction: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,9 @@ class Mail:
     notify: str
 
 
-def cause_of(code: str) -> str:
+def cause_of(code: str, otherwise: str = "") -> str:
     """The cause behind a code of Webex Connect; a code that nobody described is shown whole."""
-    return _CAUSES.get(code, "connect_send_failed")
+    return _CAUSES.get(code, otherwise or "connect_send_failed")
 
 
 async def send(settings: Settings, mail: Mail) -> str:

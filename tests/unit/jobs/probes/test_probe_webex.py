@@ -15,6 +15,7 @@ from jobs.model import Evidence, Finding, State, Words
 from jobs.outside import receipts
 from jobs.outside.connect import Receipt
 from jobs.probes import all_probes
+from jobs.verdict import judge
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
@@ -98,24 +99,61 @@ def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any,
 
 
 @pytest.mark.parametrize(
-    ("code", "cause"), [("7553", "connect_login_failed"), ("7554", "connect_smtp_failed"), ("7535", "connect_send_failed")]
+    ("code", "state", "cause"),
+    [
+        ("7553", State.WRONG, "connect_login_failed"),
+        ("7554", State.WRONG, "connect_smtp_failed"),
+        ("failed", State.WRONG, "connect_send_failed"),
+        ("7535", State.UNKNOWN, "connect_send_failed"),
+        ("7241", State.UNKNOWN, "connect_send_failed"),
+    ],
 )
-def test_a_receipt_that_is_no_good(given: Any, configured: Any, outside: Any, redis: Any, code: str, cause: str):
-    """The code is shown whole, and by what is behind it; where the beta question is not offered the receipt alone tells."""
+def test_a_receipt_that_is_no_good(given: Any, configured: Any, outside: Any, redis: Any, code: str, state: State, cause: str):
+    """The code is shown whole, and by what is behind it; what it says of the tester's own address is nothing about the channel."""
     outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 403)
     ctx = asked_for(given(settings=configured()))
     receipts.keep(redis, ctx.run.id, Receipt(code, "Failed", "t-1"))
     found = look("connect_send", ctx)
-    assert (told(found), found.evidence[0]) == ((State.WRONG, "verbatim", cause), Evidence("connect", f"{code} Failed"))
+    assert (told(found), found.evidence[0]) == ((state, "verbatim", cause), Evidence("connect", f"{code} Failed"))
 
 
-def test_a_refused_mail_tells_the_code(given: Any, configured: Any, outside: Any):
-    """Webex Connect's own words, also at the second look, which sends nothing."""
-    outside.on("POST /connect/v2/messages", {"code": "7010", "description": "Source IP is not allow-listed"}, 403)
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (403, {"code": "7010", "description": "Source IP is not allow-listed"}, "connect_address_not_allowed"),
+        (401, {"code": "7001", "description": "Authentication failed"}, "webex_key_refused"),
+        (400, {"code": "7007", "description": "Service inactive"}, "connect_service_inactive"),
+        (403, {}, "webex_key_refused"),
+        (429, {"code": "7020"}, "webex_busy"),
+        (500, {}, "webex_unavailable"),
+    ],
+)
+def test_what_the_bot_is_refused_is_not_the_channels(given: Any, configured: Any, outside: Any, status: int, body: Any, cause: str):
+    """Not known, in Webex Connect's own words, also at the second look, which sends nothing."""
+    outside.on("POST /connect/v2/messages", body, status)
     ctx = asked_for(given(settings=configured()))
-    first, second = look("connect_send", ctx), look("connect_send", ctx)
-    assert told(first) == told(second) == (State.WRONG, "verbatim", "connect_address_not_allowed")
-    assert len(outside.asked) == 1
+    first, asked = look("connect_send", ctx), len(outside.asked)
+    assert told(first) == told(look("connect_send", ctx)) == (State.UNKNOWN, "verbatim", cause)
+    assert first.evidence[0].text.startswith(str(body.get("code", status)))
+    assert len(outside.asked) == asked
+
+
+def test_a_question_that_fails_is_asked_again(given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch):
+    """Whatever Webex Connect answers to it, the receipt may still come by itself."""
+    monkeypatch.setattr("jobs.probes.connect_send.PATIENCE_S", 0.2)
+    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 418)
+    assert told(look("connect_send", asked_for(given(settings=configured())))) == (State.UNKNOWN, "seen.no_receipt", "")
+
+
+def test_one_cause_is_told_where_a_login_fails_too():
+    """What Webex Connect cannot log in for is seen elsewhere by its name: the vague word of Webex Connect is its symptom."""
+    for name, cause in (("smtp_login", "smtp_token_refused"), ("sign_ins", "refresh_token_expired"), ("answers", "send_as_denied")):
+        found = {
+            "connect_send": Finding("connect_send", State.WRONG, cause="connect_login_failed"),
+            name: Finding(name, State.WRONG, cause=cause),
+        }
+        verdict = judge(PROBES, found)
+        assert (verdict.causes, verdict.symptoms) == ((name,), {"connect_send": name})
 
 
 @pytest.mark.parametrize(

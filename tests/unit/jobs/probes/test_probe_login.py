@@ -1,0 +1,99 @@
+"""The bot's own login as the mailbox: what it proves of the channel, and what only of the bot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs import own_sign_ins
+from jobs.clock import now
+from jobs.microsoft.http import sync_client
+from jobs.microsoft.identity import Identity
+from jobs.model import Finding, State, Words
+from jobs.probes import checks_for
+from jobs.probes.smtp_login import SmtpLogin
+from jobs.settings import Settings
+from jobs.step import Context
+from jobs.vault import Vault
+from jobs.verdict import judge
+
+MAILBOX = "support@contoso.com"
+
+
+@pytest.fixture
+def ctx(given: Callable[..., Context], vault: Vault, work_settings: Settings, provider: Any) -> Context:
+    """A check of a mailbox whose user has rehearsed."""
+    settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
+    with sync_client(settings) as http:
+        identity = Identity(settings.login_url, http, "organizations", "client-1", "s3cr~t.Value")
+        flow = identity.begin(["https://outlook.office.com/SMTP.Send"], "https://bot.test/callback", "state-1")
+        cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
+    vault.put(f"check-secret:{MAILBOX}", "s3cr~t.Value", 60)
+    vault.put(f"check-session:{MAILBOX}", cache, 60)
+    made = given(settings=settings, kind="check")
+    made.run.place["client_id"] = "client-1"
+    return made
+
+
+async def test_nobody_rehearsed(given: Callable[..., Context]):
+    """Without a sign-in of its own the bot proves nothing."""
+    found = await SmtpLogin().inspect(given())
+    assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.never_rehearsed"))
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "cause"),
+    [
+        (7000215, State.POSSIBLE, "client_secret_wrong"),
+        (7000222, State.POSSIBLE, "client_secret_expired"),
+        (700082, State.POSSIBLE, "refresh_token_expired"),
+        (50173, State.POSSIBLE, "session_revoked"),
+        (70000, State.POSSIBLE, "grant_invalid"),
+        (50057, State.WRONG, "account_disabled"),
+        (53003, State.WRONG, "blocked_by_conditional_access"),
+        (7000112, State.WRONG, "app_disabled"),
+        (700016, State.WRONG, "app_not_found"),
+    ],
+)
+async def test_what_is_the_bots_own_only_may_be_the_channels(ctx: Context, provider: Any, number: int, state: State, cause: str):
+    """The bot's secret and its token may be dead while Webex Connect's live; what Entra says of the account or the app is true of both."""
+    provider.trouble = [provider.refuse(400, "invalid_grant", number)]
+    found = await SmtpLogin().inspect(ctx)
+    assert (found.state, found.cause, found.evidence[0].text.startswith("400")) == (state, cause, True)
+
+
+async def test_its_renewal_is_remembered(ctx: Context, provider: Any, redis: Any):
+    """So that the sign-in log, which shows it too, can be read without it."""
+    await SmtpLogin().inspect(ctx)
+    assert provider.requests[-1][1]["grant_type"] == "refresh_token"
+    known = own_sign_ins.known(redis, MAILBOX)
+    assert len(known.numbers) == 1
+    assert known.has(now(), *known.numbers)
+
+
+def own(cause: str) -> Finding:
+    """The bot's own login, which failed for that."""
+    facts = {"client_secret_wrong": "client_secret", "session_revoked": "sessions sign_ins"}
+    return Finding("smtp_login", State.POSSIBLE, cause=cause, facts={"disproved_by": facts[cause], "harmless_after": now().isoformat()})
+
+
+@pytest.mark.parametrize(
+    ("cause", "other", "causes", "skipped", "possible"),
+    [
+        ("client_secret_wrong", Finding("client_secret", State.OK), (), ("smtp_login",), ()),
+        ("client_secret_wrong", Finding("client_secret", State.WRONG, cause="client_secret_expired"), ("client_secret",), (), ()),
+        ("client_secret_wrong", Finding("client_secret", State.SKIPPED), (), ("client_secret",), ("smtp_login",)),
+        ("session_revoked", Finding("sessions", State.OK), (), ("smtp_login",), ()),
+        ("session_revoked", Finding("sessions", State.WRONG, cause="session_revoked"), ("sessions",), (), ()),
+        ("session_revoked", Finding("sign_ins", State.WRONG, cause="session_revoked"), ("sign_ins",), (), ()),
+    ],
+)
+def test_another_finding_decides(
+    ctx: Context, cause: str, other: Finding, causes: tuple[str, ...], skipped: tuple[str, ...], possible: tuple[str, ...]
+):
+    """Left out where the channel's own is seen to be good, a symptom where the same is seen there, and else only possible."""
+    verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
+    assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)

@@ -19,6 +19,8 @@ ANSWERS = frozenset({"smtp_auth", "smtp_grant", "application", "service_principa
 """Without these no answer leaves: where a fix changes one of them, a login and an answer that leaves are its proof."""
 WHERE_LOST = "lost_secret"
 """Only where a secret was shown and lost."""
+WHERE_REPLACED = "old_secret"
+"""Only in a fix whose plan holds it."""
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 BY_GENERATE = "generate"
 """In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.fixing`)."""
@@ -34,7 +36,7 @@ def all_steps() -> dict[str, Step]:
 
 def steps_for(profile: Profile) -> dict[str, Step]:
     """The steps of a permission profile."""
-    return {name: step for name, step in all_steps().items() if profile in step.profiles and name not in {*FIX_ONLY, WHERE_LOST}}
+    return {name: step for name, step in all_steps().items() if profile in step.profiles and name not in {*FIX_ONLY, WHERE_LOST, WHERE_REPLACED}}
 
 
 def steps_of(run: Run) -> dict[str, Step]:
@@ -56,7 +58,8 @@ def steps_of(run: Run) -> dict[str, Step]:
 def _beside(changed: frozenset[str], *, new_token: bool) -> frozenset[str]:
     """What a fix takes beside what it mends: the form for a new secret or a new token, and the proof of the way that was broken."""
     answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if new_token or changed & ANSWERS else frozenset()
-    return answers | (FORM if new_token or "client_secret" in changed else frozenset()) | {"test_mail"}
+    form = FORM if new_token or "client_secret" in changed else frozenset()
+    return answers | form | (changed & {WHERE_REPLACED}) | {"test_mail"}
 
 
 def _is_step(kind: object, module: str) -> bool:

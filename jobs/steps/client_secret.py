@@ -50,7 +50,9 @@ class ClientSecret(Step):
         known = [secret for secret in secrets_of(app) if self._known(ctx, secret)]
         newest = max(known, key=_end, default=None)
         rules = rules_for(policy, moment((app or {}).get("createdDateTime")) or now())
-        return replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
+        found = replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
+        old = len(earlier(ctx, app)) if ctx.run.kind == "fix" and found.state is State.WRONG else 0
+        return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
     def _judged(self, ctx: Context, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
         start, months = now(), ctx.channel.lifetime_months
@@ -82,7 +84,7 @@ class ClientSecret(Step):
         return not own and _end(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
-        """One more secret; those that are there stay."""
+        """One more secret. In a fix the one that it replaces goes, once the new one is proven (``old_secret``); others stay."""
         if finding.cause == FORBIDDEN:
             return ()
         end = finding.facts.get("renew_until") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
@@ -90,7 +92,9 @@ class ClientSecret(Step):
         line = self.change(
             finding.seen or Words("seen.none"), after, Scope.APP, f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
         )
-        return (replace(line, note=Words("note.secret_clamped")) if finding.facts.get("clamped") else line,)
+        old = Words("seen.old_secret", {"count": finding.facts["old"]}) if "old" in finding.facts else None
+        made = replace(line, note=Words("note.secret_clamped")) if finding.facts.get("clamped") else line
+        return (made, replaced(old)) if old else (made,)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Make it and seal it at once. addPassword is not safe to repeat: what an interrupted try left behind is removed first."""
@@ -152,6 +156,18 @@ def label_of(run_id: str) -> str:
 
 def _labels(past: Past) -> set[str]:
     return {label_of(run) for run in past.runs}
+
+
+def earlier(ctx: Context, app: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The secrets of the app that earlier runs of this mailbox made; never one that a person made, whatever its name begins with."""
+    labels = {label_of(run.id) for run in ctx.store.of_mailbox(ctx.channel.mailbox) if run.id != ctx.run.id}
+    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
+
+
+def replaced(before: Words) -> Change:
+    """The plan's line for them; nobody can bring a secret back."""
+    after, command = Words("after.old_secret"), "Graph POST /applications/{id}/removePassword"
+    return Change("old_secret", "E3", Words("step.old_secret"), before, after, Scope.APP, command, reversible=False)
 
 
 def tries(ctx: Context, step: str) -> int:

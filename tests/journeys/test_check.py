@@ -10,7 +10,7 @@ import pytest
 from practice.client import People, does, has, links
 from practice.stack import Stack
 from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
-from practice.story import Story
+from practice.story import SECRET, Story
 from practice.walk import band, words
 
 CHANGING = ("graph.", "exchange.")
@@ -44,6 +44,15 @@ def verdict(people: People, *, signed_in: bool = True) -> Json:
 def settled(message: str) -> Callable[[Json], bool]:
     """The card of that message, when it says nothing of looking."""
     return lambda m: m["id"] == message and "ooking" not in words(m)
+
+
+def answered(people: People, after: Json) -> Json:
+    """The agent has the test mail and answers it; the card that says that the channel is mended."""
+    asked = people.wait_for("the agent's turn", has("agent_has_it"), 40, after=after["change"])
+    people.press(REQUESTER, asked, "agent_has_it")
+    task = people.until("the test mail as a task", lambda: people.control("GET", "agent/tasks")["items"][-1:])[0]
+    people.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
+    return people.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=after["change"])
 
 
 def writes(people: People) -> dict[str, int]:
@@ -108,11 +117,7 @@ def test_fix_by_the_button(channel: People) -> None:
     assert "1 change to approve" in band(plan)
     assert writes(channel) == {}
     channel.press(REQUESTER, plan, "approve")
-    asked = channel.wait_for("the agent's turn", has("agent_has_it"), 40, after=plan["change"])
-    channel.press(REQUESTER, asked, "agent_has_it")
-    task = channel.until("the test mail as a task", lambda: channel.control("GET", "agent/tasks")["items"][-1:])[0]
-    channel.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
-    mended = channel.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=plan["change"])
+    mended = answered(channel, plan)
     assert "235 2.7.0 Authentication successful" in words(mended)
     assert writes(channel) == {"exchange.Set-CASMailbox": 1}
 
@@ -154,10 +159,29 @@ def test_a_fix_asks_for_a_new_token(channel: People) -> None:
     form = channel.wait_for("the form", has("token_saved", link=True), 40, after=sign_in["change"])
     assert ("Press Generate Token" in band(form), links(form)[0].endswith(".webexconnect.io")) == (True, True)
     channel.control("POST", "connect/generate_token", {"as": MAILBOX})
-    channel.control("POST", "connect/save")
+    channel.control("POST", "connect/save", {})
     channel.press(REQUESTER, form, "token_saved")
-    asked = channel.wait_for("the agent's turn", has("agent_has_it"), 40, after=form["change"])
-    channel.press(REQUESTER, asked, "agent_has_it")
-    task = channel.until("the test mail as a task", lambda: channel.control("GET", "agent/tasks")["items"][-1:])[0]
-    channel.control("POST", "agent/answer", {"task": task["id"], "body": "We are here."})
-    channel.wait_for("that it is mended", lambda m: bool(m["card"]) and "is mended" in words(m), 40, after=form["change"])
+    answered(channel, form)
+
+
+def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> None:
+    """The plan shows both from the start; the old one goes after an answer has left with the new one, and not before."""
+    channel.control("POST", "fault/secret_expired")
+    before = channel.change
+    channel.say(REQUESTER, f"/fix {MAILBOX}", SPACE)
+    sign_in = channel.wait_for("a sign-in card", has("ask_administrator", link=True), after=before)
+    channel.open_link(ADMIN, links(sign_in)[0])
+    plan = channel.wait_for("a plan", has("approve"), 40, after=sign_in["change"])
+    assert "2 changes to approve" in band(plan)
+    channel.control("POST", "calls/reset")
+    channel.press(REQUESTER, plan, "approve")
+    form = channel.wait_for("the form", has("token_saved", link=True), 40, after=plan["change"])
+    secret = SECRET.search(channel.open_link(REQUESTER, links(form)[0]).text)
+    assert secret is not None
+    assert writes(channel) == {"graph.add_password": 1}
+    channel.control("POST", "connect/app", {"client_secret": secret.group()})
+    channel.control("POST", "connect/generate_token", {"as": MAILBOX})
+    channel.control("POST", "connect/save", {})
+    channel.press(REQUESTER, form, "token_saved")
+    answered(channel, form)
+    assert writes(channel) == {"graph.add_password": 1, "graph.remove_password": 1}

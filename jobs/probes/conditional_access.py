@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from jobs.microsoft.graph import EXCHANGE_APP_ID
@@ -16,20 +17,27 @@ RESOURCES = EXCHANGE | {"all"}
 
 
 class ConditionalAccess(Probe):
-    """None that is switched on, or those that may stop the token's renewal from Webex Connect's addresses (facts/microsoft.md 2.1)."""
+    """None that is switched on, or those that may stop the token's renewal from Webex Connect's addresses (facts/microsoft.md 2.1).
+
+    A login that goes well, or an answer from after the newest change of them, shows that they do not.
+    """
 
     name = "conditional_access"
     row = "CA"
+    explains = frozenset({"blocked_by_conditional_access"})
+    disproved_by = ("smtp_login", "answers")
     needs = ("mailbox_user",)
     reads = ("Policy.Read.All",)
 
     async def inspect(self, ctx: Context) -> Finding:
         """Read and match; places, groups and devices cannot be judged from here, so a match only may be the cause."""
         policies = await ctx.graph.conditional_access_policies()
-        touching = [str(policy.get("displayName", "")) for policy in policies if touches(policy, ctx.fact("user_id"))]
-        if touching:
-            return self.possible(Words("seen.policies", {"names": ", ".join(touching)}), "blocked_by_conditional_access")
-        return self.ok(Words("seen.no_policy"))
+        touching = [policy for policy in policies if touches(policy, ctx.fact("user_id"))]
+        if not touching:
+            return self.ok(Words("seen.no_policy"))
+        names = {"names": ", ".join(str(policy.get("displayName", "")) for policy in touching)}
+        found = self.possible(Words("seen.policies", names), "blocked_by_conditional_access")
+        return replace(found, facts=_proof(touching))
 
 
 def touches(policy: dict[str, Any], user_id: str) -> bool:
@@ -39,10 +47,20 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
     clients = _lower(conditions.get("clientAppTypes")) or MODERN
     if str(policy.get("state", "")).lower() != "enabled" or not _demands(policy) or not clients & MODERN:
         return False
+    if (conditions.get("authenticationFlows") or {}).get("transferMethods"):
+        return False  # for the device-code flow alone, which is not how Webex Connect signs in
     if user_id.lower() in _lower(users.get("excludeUsers")) or _lower(apps.get("excludeApplications")) & EXCHANGE:
         return False
     included = _lower(users.get("includeUsers")) & {"all", user_id.lower()} or users.get("includeGroups") or users.get("includeRoles")
     return bool(included) and bool(_lower(apps.get("includeApplications")) & RESOURCES)
+
+
+def _proof(policies: list[dict[str, Any]]) -> dict[str, str]:
+    """From when on an answer counts, if every policy says; where one asks for the place, the bot's own login is made from another."""
+    changed = [str(policy.get("modifiedDateTime") or policy.get("createdDateTime") or "") for policy in policies]
+    since = {"harmless_after": max(changed)} if all(changed) else {}
+    by_place = any((policy.get("conditions") or {}).get("locations") for policy in policies)
+    return since | ({"disproved_by": "answers"} if by_place else {})
 
 
 def _demands(policy: dict[str, Any]) -> bool:

@@ -1,27 +1,41 @@
-"""Where the world delivers mail for the mailbox's domain."""
+"""What the world's name servers say of the mailbox's domain: where its mail goes, and where its clients look for their settings."""
 
 from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from jobs.model import Access, Finding, Station, Words
+from jobs.clock import now
+from jobs.model import Access, Finding, State, Station, Words
 from jobs.probe import Probe
 from jobs.step import Context
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
 MICROSOFT = (".mail.protection.outlook.com", ".mx.microsoft", ".mail.protection.office365.us", ".mail.protection.partner.outlook.cn")
+CACHED = timedelta(hours=1)
+"""So long a server out there may still know a record that is gone."""
+THROUGH = timedelta(days=2)
+"""Mail that has come through a gateway within so long shows that it lets mail through."""
+_NOT_THERE = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 
 
 class MailExchanger(Probe):
-    """The domain's MX leads to Exchange Online, or to a gateway in front of it, which only may be what stops mail."""
+    """The domain's MX leads to Exchange Online, or to a gateway in front of it, which only may be what stops mail.
+
+    Mail that arrives shows that it does not. Without autodiscover mail flows all the same.
+    """
 
     name = "mail_exchanger"
     row = "DNS"
     access = Access.NONE
     station = Station.SENDER
+    disproved_by = ("arrivals",)
 
     async def inspect(self, ctx: Context) -> Finding:
         """Ask the resolver of this machine; where there is none, nothing is known."""
@@ -29,20 +43,58 @@ class MailExchanger(Probe):
         return found
 
     async def _seen(self, domain: str) -> Finding:
-        try:
-            answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return await self._none(domain)
-        except (dns.exception.DNSException, OSError):
+        exchangers, discoverable = await asyncio.gather(_exchangers(domain), _discoverable(domain))
+        if exchangers is None:
             return self.skipped(Words("skipped.no_dns"))
-        hosts = sorted(str(record.exchange).rstrip(".").lower() for record in answer)
-        seen = Words("seen.mx", {"hosts": ", ".join(hosts)})
-        return self.ok(seen) if any(host.endswith(MICROSOFT) for host in hosts) else self.possible(seen, "mail_exchanger_elsewhere")
+        if not exchangers:
+            return await self._none(domain)
+        hosts = {"hosts": ", ".join(exchangers)}
+        if not any(host.endswith(MICROSOFT) for host in exchangers):
+            return self._maybe(Words("seen.mx", hosts), "mail_exchanger_elsewhere", THROUGH)
+        if discoverable is False:
+            warned = self.wrong(Words("seen.no_autodiscover", hosts | {"domain": domain}), cause="autodiscover_missing")
+            return replace(warned, state=State.WARNING)
+        return self.ok(Words("seen.mx", hosts))
 
     async def _none(self, domain: str) -> Finding:
         """A resolver that does not know Microsoft either (a closed network's) says nothing about this domain."""
-        try:
-            await dns.asyncresolver.resolve(KNOWN, "MX", lifetime=TIMEOUT_S)
-        except (dns.exception.DNSException, OSError):
+        if not await _exchangers(KNOWN):
             return self.skipped(Words("skipped.no_dns"))
-        return self.possible(Words("seen.no_mx", {"domain": domain}), "mail_exchanger_missing")
+        return self._maybe(Words("seen.no_mx", {"domain": domain}), "mail_exchanger_missing", CACHED)
+
+    def _maybe(self, seen: Words, cause: str, back: timedelta) -> Finding:
+        return replace(self.possible(seen, cause), facts={"harmless_after": (now() - back).isoformat()})
+
+
+async def _exchangers(domain: str) -> list[str] | None:
+    """The hosts, sorted; None where no name server answers."""
+    try:
+        answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
+    except _NOT_THERE:
+        return []
+    except (dns.exception.DNSException, OSError):
+        return None
+    return sorted(str(record.exchange).rstrip(".").lower() for record in answer)
+
+
+async def _discoverable(domain: str) -> bool | None:
+    """Whether there is an address for autodiscover, by a CNAME or not, or a service record; None where no name server answers."""
+    try:
+        await dns.asyncresolver.resolve(f"autodiscover.{domain}", "A", lifetime=TIMEOUT_S)
+    except dns.resolver.NXDOMAIN:
+        return await _has_service(domain)
+    except dns.resolver.NoAnswer:
+        return True  # the name is there, with an address of another kind
+    except (dns.exception.DNSException, OSError):
+        return None
+    return True
+
+
+async def _has_service(domain: str) -> bool | None:
+    try:
+        await dns.asyncresolver.resolve(f"_autodiscover._tcp.{domain}", "SRV", lifetime=TIMEOUT_S)
+    except _NOT_THERE:
+        return False
+    except (dns.exception.DNSException, OSError):
+        return None
+    return True

@@ -8,10 +8,12 @@ from jobs.step import Context
 
 
 class SecurityDefaults(Probe):
-    """Off, or possibly what stops SMTP AUTH (facts/microsoft.md 2.1: contradictory reports)."""
+    """Off, or possibly what stops SMTP AUTH (facts/microsoft.md 2.1: contradictory reports): a login decides, either way."""
 
     name = "security_defaults"
     row = "SD"
+    explains = frozenset({"blocked_by_security_defaults"})
+    disproved_by = ("smtp_login",)
     reads = ("Policy.Read.All",)
 
     async def inspect(self, ctx: Context) -> Finding:

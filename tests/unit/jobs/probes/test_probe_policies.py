@@ -10,11 +10,13 @@ import pytest
 
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import State, Words
+from jobs.model import Finding, State, Words
+from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.sessions import Sessions
 from jobs.probes.transport_rules import TransportRules
 from jobs.step import Context
+from jobs.verdict import judge
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
 CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
@@ -43,6 +45,8 @@ def conditions(**more: Any) -> dict[str, Any]:
         (conditions(users={"includeUsers": [USER.upper()]}), True),
         (conditions(applications={"includeApplications": ["Office365"]}), True),
         (conditions(applications={"includeApplications": ["another-app"]}), False),
+        (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow"}), False),
+        (conditions(authenticationFlows=None), True),
         (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["Office365"]}), False),
         (conditions(applications={"includeApplications": ["All"], "excludeApplications": [EXCHANGE_APP_ID.upper()]}), False),
         (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["another-app"]}), True),
@@ -119,3 +123,68 @@ async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[
     cloud.on(f"GET /users/{USER}", {"id": USER})
     await Sessions().inspect(given(facts={"user_id": USER}))
     assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [f"GET /users/{USER}"]
+
+
+CHANGED = {"modifiedDateTime": "2026-11-25T08:00:00Z", "createdDateTime": "2026-01-01T00:00:00Z", "displayName": "P"}
+LOGGED_IN = Finding("smtp_login", State.OK)
+
+
+def answered(hour: int) -> Finding:
+    """An answer that left at that hour."""
+    return Finding("answers", State.OK, facts={"at": f"2026-11-25T{hour:02}:00:00+00:00"})
+
+
+def signed(cause: str) -> Finding:
+    """A sign-in that failed for that."""
+    return Finding("sign_ins", State.WRONG, cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("policy", "other", "possible", "causes"),
+    [
+        (BLOCKS | CHANGED, LOGGED_IN, (), ()),
+        (BLOCKS | CHANGED, answered(10), (), ()),
+        (BLOCKS | CHANGED, answered(9), ("conditional_access",), ()),
+        (BLOCKS, answered(10), ("conditional_access",), ()),
+        (conditions(locations={"includeLocations": ["All"]}) | CHANGED, LOGGED_IN, ("conditional_access",), ()),
+        (conditions(locations={"includeLocations": ["All"]}) | CHANGED, answered(10), (), ()),
+        (BLOCKS | CHANGED, signed("blocked_by_conditional_access"), (), ("conditional_access",)),
+        (BLOCKS | CHANGED, signed("client_secret_expired"), ("conditional_access",), ("sign_ins",)),
+    ],
+)
+async def test_a_policy_is_tried(
+    cloud: Any, given: Callable[..., Context], policy: dict[str, Any], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
+):
+    """A login, or an answer from after its change, shows it harmless; a sign-in that names it makes it the cause."""
+    cloud.on("GET /identity/conditionalAccess/policies", [policy])
+    found = await all_probes()["conditional_access"].inspect(given(facts={"user_id": USER}))
+    verdict = judge(all_probes(), {"conditional_access": found, other.step: other})
+    assert (verdict.possible, verdict.causes) == (possible, causes)
+
+
+@pytest.mark.parametrize(
+    ("other", "possible", "causes"),
+    [
+        (LOGGED_IN, (), ()),
+        (Finding("smtp_login", State.WRONG, cause="blocked_by_security_defaults"), (), ("security_defaults",)),
+        (signed("blocked_by_security_defaults"), (), ("security_defaults",)),
+        (Finding("smtp_login", State.WRONG, cause="smtp_auth_off_for_mailbox"), ("security_defaults",), ("smtp_login",)),
+    ],
+)
+async def test_security_defaults_are_tried(
+    cloud: Any, given: Callable[..., Context], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
+):
+    """The documents do not say whether they stop this login: the login does, either way."""
+    cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
+    found = await all_probes()["security_defaults"].inspect(given())
+    verdict = judge(all_probes(), {"security_defaults": found, other.step: other})
+    assert (verdict.possible, verdict.causes) == (possible, causes)
+
+
+@pytest.mark.parametrize(("cause", "causes"), [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")])
+async def test_a_rule_is_the_cause_where_a_trace_names_it(cloud: Any, given: Callable[..., Context], cause: str, causes: str):
+    """What only may match does match then."""
+    cloud.on("Get-TransportRule", [Row({"Name": "R", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["x"]})])
+    found = {"transport_rules": await TransportRules().inspect(given()), "copies": Finding("copies", State.WRONG, cause=cause)}
+    verdict = judge(all_probes(), found)
+    assert (verdict.causes, verdict.counted[causes].cause) == ((causes,), cause)

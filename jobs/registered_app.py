@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from jobs.microsoft.registration import redirect_uris, unique_name
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
+from jobs.microsoft.registration import declared, redirect_uris, unique_name, unknown_to
 from jobs.step import Context
 
 ADOPT = "adopt"
@@ -71,15 +72,37 @@ def second_name(ctx: Context) -> str:
     return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 
+def wanted_uris(ctx: Context) -> tuple[str, ...]:
+    """The redirect addresses that the app needs: Webex Connect's, and the bot's own."""
+    return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback)))
+
+
+def smtp_send(ctx: Context) -> tuple[str, str]:
+    """Exchange's own ``SMTP.Send``, as (resource, id); Graph's where Exchange exposes none, as a foreign id breaks every consent (AADSTS65006)."""
+    if ctx.fact("exchange_smtp_send"):
+        return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
+    return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
+
+
+async def unexposed(ctx: Context, app: Json | None) -> tuple[tuple[str, str], ...]:
+    """What the app declares for Exchange or Graph that the tenant does not know there, as (resource, id); asked only where it is not ours."""
+    resources = {resource for resource, permission, _ in declared(app) if permission not in _own_permissions(ctx)}
+    found = {each: await ctx.graph.service_principal(each) for each in (EXCHANGE_APP_ID, GRAPH_APP_ID) if each in resources}
+    return unknown_to(app, {resource: principal for resource, principal in found.items() if principal})
+
+
+def _own_permissions(ctx: Context) -> set[str]:
+    return {ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")}
+
+
 def foreign(ctx: Context, app: Json, uris: Collection[str]) -> str:
     """What somebody else has put into an app that the bot made with these redirect addresses, in words; empty where there is nothing."""
-    ours = {ctx.fact(name) for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")}
-    declared = [str(access.get("id")) for entry in app.get("requiredResourceAccess") or () for access in entry.get("resourceAccess") or ()]
+    ours = _own_permissions(ctx)
     secrets = [str(secret.get("displayName") or "key:seen.app_secret") for secret in app.get("passwordCredentials") or ()]
     strange = [
         *(uri for uri in redirect_uris(app) if uri not in uris),
         *(name for name in secrets if not name.startswith(SECRETS)),
-        *("key:seen.app_permission" for permission in declared if permission not in ours),
+        *("key:seen.app_permission" for _, permission, _ in declared(app) if permission not in ours),
         *("key:seen.app_certificate" for _ in app.get("keyCredentials") or ()),
     ]
     return next(iter(strange), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Json = dict[str, Any]
@@ -69,6 +69,31 @@ def without_permission(app: Json | None, resource: str, permission: str) -> list
         if access:
             kept.append({**entry, "resourceAccess": access})
     return kept
+
+
+def declared(app: Json | None) -> Iterator[tuple[str, str, str]]:
+    """Every permission that the app asks for: resource (an appId), id and kind (``scope`` or ``role``), in lower case."""
+    for entry in (app or {}).get("requiredResourceAccess") or ():
+        for access in entry.get("resourceAccess") or ():
+            yield _low(entry.get("resourceAppId")), _low(access.get("id")), _low(access.get("type"))
+
+
+def _low(value: object) -> str:
+    return str(value or "").lower()
+
+
+def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    """What the app declares, as (resource, id), that the resource's service principal does not expose: it breaks consent (AADSTS65006).
+
+    A principal that does not tell what it exposes is believed in nothing.
+    """
+    exposed = {resource: _exposed(principal) for resource, principal in principals.items()}
+    return tuple((res, each) for res, each, kind in declared(app) if exposed.get(res) and (each, kind) not in exposed[res])
+
+
+def _exposed(principal: Json) -> set[tuple[str, str]]:
+    kinds = {"scope": "oauth2PermissionScopes", "role": "appRoles"}
+    return {(_low(each.get("id")), kind) for kind, name in kinds.items() for each in principal.get(name) or ()}
 
 
 def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from jobs.microsoft.errors import AlreadyThere
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.registration import declares, display_name, merged, redirect_uris, web, with_permission, without_permission
+from jobs.microsoft.registration import declares, redirect_uris, web, without_permission
 from jobs.model import Change, Evidence, Finding, Scope, State, Words
-from jobs.registered_app import ADOPT, app_key, by_hand, email_app, foreign, its_app, known_ids, second, second_name
+from jobs.registered_app import (
+    ADOPT,
+    app_key,
+    by_hand,
+    email_app,
+    foreign,
+    its_app,
+    present_app,
+    second,
+    smtp_send,
+    unexposed,
+    wanted_uris,
+)
+from jobs.registering import OURS, create, update
 from jobs.run import Past
 from jobs.step import Context, Step
 
-OURS = "AzureADMyOrg"
 BY_HAND = "by_hand"
 Json = dict[str, Any]
 
@@ -38,6 +49,7 @@ class Application(Step):
         }
         | {"client_secret_wrong", "consent_missing", "user_not_assigned", "grant_invalid"}
     )
+    harmless = frozenset({"permission_id_unknown"})
     needs = ("addresses", "permissions", "tenant")
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
@@ -47,30 +59,25 @@ class Application(Step):
         app = await email_app(ctx)
         apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind == "check") else []
         app = app or second(ctx, apps)
-        return replace(
-            self._judged(ctx, app), values=self._values(ctx, app), evidence=_offered(by_hand(ctx, apps) if app is None else None)
-        )
+        found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
+        return replace(found, values=self._values(ctx, app), evidence=_offered(by_hand(ctx, apps) if app is None else None))
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
-        """One upsert by ``uniqueName``: safe to repeat."""
+        """One upsert by ``uniqueName``, or one change of the app that is there: both are safe to repeat."""
         before = finding.seen or Words("seen.none")
-        line = self.change(before, Words("after.application"), Scope.APP, f"Graph PATCH /applications(uniqueName='{app_key(ctx)}')")
+        path = f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
+        line = self.change(before, Words("after.application"), Scope.APP, f"Graph PATCH /applications{path}")
+        if unknown := finding.facts.get("unknown_ids"):
+            return (replace(line, note=Words("note.permission_unknown", {"ids": unknown}), warning=True),)
         return (replace(line, note=Words("note.by_hand", {"client_id": finding.evidence[0].text})) if finding.evidence else line,)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
-        """Create it or merge into it; everything that is there stays."""
-        app = await email_app(ctx) if finding.facts else None
-        try:
-            await self._write(ctx, app, app_key(ctx))
-        except AlreadyThere:  # nobody has the name, as an update would have answered: a deleted app keeps it (facts/microsoft.md 1.1)
-            await self._write(ctx, app, second_name(ctx))
+        """Create it or merge into it; everything that is there stays, but for permissions that this tenant does not know.
 
-    async def _write(self, ctx: Context, app: Json | None, name: str) -> None:
-        """An app made by hand gets the name by which every later run finds it."""
-        if app is not None and app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):
-            await ctx.graph.update_application(str(app["id"]), {**self._body(ctx, app), "uniqueName": name})
-        else:
-            await ctx.graph.upsert_application(name, self._body(ctx, app))
+        It is looked for once more before anything is written: a stale "not there" must not have the lists of an app replaced.
+        """
+        app = await email_app(ctx) or (await present_app(ctx) if finding.facts else None)
+        await (create(ctx) if app is None else update(ctx, app))
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """Gone, where a run made it and nobody has put anything else into it; otherwise as it was before."""
@@ -79,7 +86,7 @@ class Application(Step):
             return self.compared(past, self._values(ctx, app), "key:seen.none" if app is None else "key:seen.app_present")
         if app is None:
             return self.ok(Words("seen.undo_removed"))
-        strange = foreign(ctx, app, _uris(past.left) or self._uris(ctx))
+        strange = foreign(ctx, app, _uris(past.left) or wanted_uris(ctx))
         return self.left_alone(Words("seen.undo_app_in_use", {"what": strange})) if strange else self.wrong(past.change.after)
 
     def undo_command(self, ctx: Context, past: Past) -> str:
@@ -98,14 +105,18 @@ class Application(Step):
         elif app is not None:
             await ctx.graph.delete_application(str(app["id"]))
 
-    def _judged(self, ctx: Context, app: Json | None) -> Finding:
+    def _judged(self, ctx: Context, app: Json | None, unknown: str) -> Finding:
         if app is None:
             return self.wrong(Words("seen.none"), cause="app_not_found")
         facts = {"client_id": promised(app, "appId"), "object_id": promised(app, "id"), "app_name": str(app.get("displayName") or "")}
         facts |= {"unique_name": str(app["uniqueName"])} if app.get("uniqueName") else {}
-        if facts["client_id"] == ctx.run.answer(ADOPT) and not app.get("uniqueName"):
+        facts |= {"unknown_ids": unknown} if unknown else {}
+        if facts["client_id"] == ctx.run.answer(ADOPT) and not app.get("uniqueName") and not ctx.run.made(self.name):
             return self.wrong(Words("seen.by_hand", {"name": facts["app_name"]}), **facts)
-        missing = [uri for uri in self._uris(ctx) if uri not in redirect_uris(app)]
+        return self._compared(ctx, app, unknown, facts)
+
+    def _compared(self, ctx: Context, app: Json, unknown: str, facts: dict[str, str]) -> Finding:
+        missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
         if missing:
             cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
             found = self.wrong(Words("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, **facts)
@@ -115,22 +126,9 @@ class Application(Step):
             return self.wrong(Words("seen.audience", {"audience": str(app.get("signInAudience"))}), **facts)
         if not declares(app, *smtp_send(ctx)):
             return self.wrong(Words("seen.not_declared"), cause="permission_not_declared", **facts)
+        if unknown:
+            return self.wrong(Words("seen.permission_unknown", {"ids": unknown}), cause="permission_id_unknown", **facts)
         return self.ok(Words("seen.application", {"client_id": facts["client_id"]}), **facts)
-
-    def _body(self, ctx: Context, app: Json | None) -> Json:
-        resource, permission = smtp_send(ctx)
-        body: Json = {
-            "signInAudience": OURS,
-            "web": {**web(app), "redirectUris": merged(redirect_uris(app), self._uris(ctx))},
-            "requiredResourceAccess": with_permission(app, resource, permission, "Scope"),
-        }
-        if app is None:
-            lock = {"isEnabled": True, "allProperties": True}
-            body |= {"displayName": display_name(ctx.channel.mailbox), "servicePrincipalLockConfiguration": lock}
-        return body
-
-    def _uris(self, ctx: Context) -> tuple[str, ...]:
-        return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback)))
 
     def _values(self, ctx: Context, app: Json | None) -> dict[str, str]:
         return {
@@ -141,11 +139,8 @@ class Application(Step):
         }
 
 
-def smtp_send(ctx: Context) -> tuple[str, str]:
-    """Exchange's own ``SMTP.Send``, as (resource, id); Graph's where Exchange exposes none, as a foreign id breaks every consent (AADSTS65006)."""
-    if ctx.fact("exchange_smtp_send"):
-        return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
-    return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
+def _ids(permissions: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(each for _, each in permissions)
 
 
 def _offered(app: Json | None) -> tuple[Evidence, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.microsoft.registration import issues_access_tokens, web
+from jobs.microsoft.registration import issues_access_tokens, merged, redirect_uris, web
 from jobs.model import Change, Finding, Profile, Scope, Words
-from jobs.registered_app import Json, email_app, its_app, present_app
+from jobs.registered_app import Json, email_app, its_app, present_app, wanted_uris
 from jobs.run import Past
 from jobs.step import Context, Step
 
@@ -35,8 +35,9 @@ class ImplicitGrant(Step):
         return (self.change(Words("seen.off"), Words("seen.on"), Scope.APP, "web.implicitGrantSettings.enableAccessTokenIssuance = true"),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
-        """Write ``web`` whole, with what is there."""
-        await _write(ctx, await present_app(ctx), on=True)
+        """Write ``web`` whole, with what is there; a stale read must not drop the addresses that a moment ago were written."""
+        app = await present_app(ctx)
+        await _write(ctx, {"web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))}}, on=True)
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """Read the app."""

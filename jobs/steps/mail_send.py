@@ -7,10 +7,9 @@ from dataclasses import replace
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.registration import declares, with_permission, without_permission
 from jobs.model import Change, Finding, Profile, Scope, State, Words
-from jobs.registered_app import Json, email_app, its_app, present_app
+from jobs.registered_app import Json, email_app, its_app, present_app, smtp_send
 from jobs.run import Past
 from jobs.step import Context, Step
-from jobs.steps.application import smtp_send
 
 
 class MailSend(Step):

@@ -12,6 +12,7 @@ from jobs.microsoft.registration import (
     merged,
     permission_id,
     unique_name,
+    unknown_to,
     web,
     with_permission,
     without_permission,
@@ -50,6 +51,21 @@ def test_one_permission_less():
     assert without_permission(there, "exchange", "MAIL") == [ONE, OTHER]
     assert without_permission({"requiredResourceAccess": [ONE, OTHER]}, "exchange", "smtp") == [OTHER]
     assert without_permission(None, "exchange", "smtp") == []
+
+
+@pytest.mark.parametrize(
+    ("principals", "unknown"),
+    [
+        ({}, ()),
+        ({"exchange": {}}, ()),
+        ({"exchange": {"appRoles": [{"id": "MAIL"}], "oauth2PermissionScopes": [{"id": "smtp"}]}}, ()),
+        ({"exchange": {"appRoles": [{"id": "mail"}], "oauth2PermissionScopes": None}}, (("exchange", "smtp"),)),
+        ({"exchange": {"oauth2PermissionScopes": [{"id": "mail"}]}}, (("exchange", "smtp"), ("exchange", "mail"))),
+    ],
+)
+def test_what_a_resource_does_not_expose(principals: dict[str, dict[str, object]], unknown: tuple[object, ...]):
+    """As the kind that it is declared as; a principal that tells nothing is believed in nothing."""
+    assert unknown_to({"requiredResourceAccess": [BOTH, OTHER]}, principals) == unknown
 
 
 def test_what_is_declared():

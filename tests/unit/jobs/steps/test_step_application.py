@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobs.microsoft.errors import Unreadable
+from jobs.clock import now
+from jobs.microsoft.errors import NotAllowed, NotFound, Unreadable
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Scope, State, Words
@@ -18,6 +19,7 @@ STEP = Application()
 NAME = unique_name("support@contoso.com")
 READ, WRITE = f"GET /applications(uniqueName='{NAME}')", f"PATCH /applications(uniqueName='{NAME}')"
 FACTS = {"exchange_smtp_send": "smtp-id"}
+CHANGE = "PATCH /applications/object-1"
 URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
 ACCESS = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}]
 APP = {
@@ -107,7 +109,27 @@ async def test_an_app_that_is_there_is_merged_into(given: Callable[..., Context]
     await STEP.apply(ctx, await STEP.inspect(ctx))
     merged = {"redirectUris": ["https://else.test/x", *URIS], "logoutUrl": "https://else.test/out"}
     body = {"signInAudience": "AzureADMyOrg", "web": merged, "requiredResourceAccess": [other, *ACCESS]}
-    assert cloud.writes == [(WRITE, body)]
+    assert cloud.writes == [(CHANGE, body)]
+
+
+async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Callable[..., Context], cloud: Any):
+    """It is looked for once more before anything is written, and merged into if it is there after all."""
+    cloud.on(READ, (404, {"error": {"code": "Request_ResourceNotFound"}}), APP | {"web": {"redirectUris": ["https://else.test/x"]}})
+    ctx = given(facts=FACTS)
+    found = await STEP.inspect(ctx)
+    await STEP.apply(ctx, found)
+    assert (found.facts, [what for what, _ in cloud.writes]) == ({}, [CHANGE])
+    assert cloud.writes[0][1]["web"]["redirectUris"] == ["https://else.test/x", *URIS]
+
+
+async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Callable[..., Context], cloud: Any):
+    """It was seen a moment ago, so a replica that does not know it is no reason to write."""
+    cloud.on(READ, APP | {"web": {}}, (404, {"error": {"code": "Request_ResourceNotFound"}}))
+    ctx = given(facts=FACTS)
+    found = await STEP.inspect(ctx)
+    with pytest.raises(NotFound):
+        await STEP.apply(ctx, found)
+    assert cloud.writes == []
 
 
 async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given: Callable[..., Context], cloud: Any):
@@ -154,8 +176,49 @@ async def test_an_app_made_by_hand_is_adopted(given: Callable[..., Context], clo
     assert cloud.writes == [("PATCH /applications/object-1", body)]
 
 
-async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., Context], cloud: Any):
+@pytest.mark.parametrize("status", [400, 409])
+async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given: Callable[..., Context], cloud: Any, status: int):
+    """Its client id finds it."""
+    cloud.on(NO_NAME, BY_HAND).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
+    ctx = given(facts=FACTS, answers={"adopt": "theirs"})
+    await STEP.apply(ctx, await STEP.inspect(ctx))
+    assert [(what, body.get("uniqueName")) for what, body in cloud.writes] == [(CHANGE, NAME), (CHANGE, None)]
+
+
+async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Callable[..., Context], cloud: Any):
+    """A role that is missing has nothing to do with the name."""
+    cloud.on(NO_NAME, BY_HAND).refuse(CHANGE, 403)
+    ctx = given(facts=FACTS, answers={"adopt": "theirs"})
+    found = await STEP.inspect(ctx)
+    with pytest.raises(NotAllowed):
+        await STEP.apply(ctx, found)
+    assert len(cloud.writes) == 1
+
+
+async def test_a_name_that_is_not_kept_is_not_asked_for_again(given: Callable[..., Context], cloud: Any):
+    """The change was made: without the name the app is whole."""
+    cloud.on(NO_NAME, APP | {"appId": "theirs", "uniqueName": None})
+    ctx = given(facts=FACTS, answers={"adopt": "theirs"}, changed={"application": now()})
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.seen) == (State.OK, Words("seen.application", {"client_id": "theirs"}))
+
+
+async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
+    given: Callable[..., Context], cloud: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """The conflict is with one that shows a moment later: there is never a second one beside it."""
+    monkeypatch.setattr("jobs.registering.TAKEN_S", (0.0, 0.0))
+    missing = (404, {"error": {"code": "Request_ResourceNotFound"}})
+    cloud.on(READ, missing, missing, missing, APP)
+    cloud.refuse(WRITE, 400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists.")
+    ctx = given(facts=FACTS)
+    await STEP.apply(ctx, await STEP.inspect(ctx))
+    assert [what for what, _ in cloud.writes] == [WRITE, CHANGE]
+
+
+async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., Context], cloud: Any, monkeypatch: pytest.MonkeyPatch):
     """A deleted app may keep it for 30 days: the next one has the run's id behind it, and every run finds it."""
+    monkeypatch.setattr("jobs.registering.TAKEN_S", (0.0, 0.0))
     cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
     ctx = given(facts=FACTS)
     name = f"{NAME}-{ctx.run.id.lower()}"
@@ -187,3 +250,54 @@ async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., Con
     ctx.run.place["client_id"] = "client-1"
     await STEP.apply(ctx, await STEP.inspect(ctx))
     assert [(what, body["uniqueName"]) for what, body in cloud.writes] == [("PATCH /applications/object-1", NAME)]
+
+
+GRAPHS = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "USER-READ", "type": "Scope"}, {"id": "old-id", "type": "Role"}]}
+GRAPH = f"GET /servicePrincipals(appId='{GRAPH_APP_ID}')"
+EXPOSES = {"id": "graph-sp", "oauth2PermissionScopes": [{"id": "user-read", "value": "User.Read"}], "appRoles": [{"id": "r"}]}
+
+
+@pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("fix", State.WRONG), ("check", State.WARNING)])
+async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(given: Callable[..., Context], cloud: Any, kind: str, state: State):
+    """It breaks every consent (AADSTS65006), though not the mail that flows: the plan says so, and everything else stays."""
+    cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
+    ctx = given(facts=FACTS, kind=kind)
+    found = STEP.weighed(await STEP.inspect(ctx)) if kind == "check" else await STEP.inspect(ctx)
+    (line,) = STEP.plan(ctx, found)
+    seen, note = Words("seen.permission_unknown", {"ids": "old-id"}), Words("note.permission_unknown", {"ids": "old-id"})
+    assert (found.state, found.seen, found.cause, line.note) == (state, seen, "permission_id_unknown", note)
+    await STEP.apply(ctx, found)
+    kept = GRAPHS | {"resourceAccess": [{"id": "USER-READ", "type": "Scope"}]}
+    assert cloud.writes[0][1]["requiredResourceAccess"] == [*ACCESS, kept]
+
+
+async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(given: Callable[..., Context], cloud: Any):
+    """Nothing is taken out that the plan has not shown."""
+    cloud.on(READ, APP | {"web": {}, "requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
+    ctx = given(facts=FACTS)
+    found = await STEP.inspect(ctx)
+    assert (found.cause, STEP.plan(ctx, found)[0].note) == ("reply_address_missing", Words("note.permission_unknown", {"ids": "old-id"}))
+
+
+@pytest.mark.parametrize(
+    ("entry", "principal", "asked"),
+    [
+        (GRAPHS, {"id": "graph-sp"}, True),
+        (GRAPHS, None, True),
+        (GRAPHS | {"resourceAppId": "another-api"}, EXPOSES, False),
+        ({"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}]}, None, False),
+    ],
+)
+async def test_what_cannot_be_judged_stays(
+    given: Callable[..., Context],
+    cloud: Any,
+    entry: dict[str, object],
+    principal: dict[str, object] | None,
+    asked: bool,  # noqa: FBT001  a column of the table
+):
+    """A resource that does not tell what it exposes, that is not there, or is neither Exchange nor Graph; our own is not asked after."""
+    cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, entry]})
+    if principal is not None:
+        cloud.on(GRAPH, principal)
+    found = await STEP.inspect(given(facts=FACTS))
+    assert (found.state, GRAPH in [what for what, _ in cloud.asked]) == (State.OK, asked)

@@ -33,7 +33,7 @@ async def test_the_box(given: Callable[..., Context], cloud: Any, app: dict[str,
 
 
 async def test_ticking_it_keeps_the_rest(given: Callable[..., Context], cloud: Any):
-    """``web`` is written whole, with the redirect addresses that are there."""
+    """``web`` is written whole, with the redirect addresses that are there, and those of the app's own that a stale read may lack."""
     cloud.on(READ, {"web": {"redirectUris": ["https://a.test/callback"]}})
     ctx = given(facts={"object_id": "object-1"})
     found = await STEP.inspect(ctx)
@@ -42,5 +42,6 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., Context], cloud: A
     assert STEP.plan(ctx, found) == (line,)
     await STEP.apply(ctx, found)
     settings = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}
-    web = {"redirectUris": ["https://a.test/callback"], "implicitGrantSettings": settings}
+    uris = ["https://a.test/callback", "https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+    web = {"redirectUris": uris, "implicitGrantSettings": settings}
     assert cloud.writes == [("PATCH /applications/object-1", {"web": web})]

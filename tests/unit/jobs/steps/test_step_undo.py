@@ -277,6 +277,14 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any)
     assert cloud.writes == []
 
 
+async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Any):
+    """Graph may write the permissions that the bot has declared otherwise than the service principal does."""
+    access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}, {"id": "Mail-Id", "type": "Role"}]}]
+    cloud.on(APP, MADE | {"requiredResourceAccess": access})
+    found = await all_steps()["application"].undone(given(kind="undo", facts=FACTS), past("application", NO_APP, app_values()))
+    assert found.state is State.WRONG
+
+
 async def test_half_a_policy_is_completed(given: Given, cloud: Any):
     """Killed between the rule and its policy, the second try removes what is left."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])

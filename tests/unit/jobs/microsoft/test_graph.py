@@ -197,9 +197,9 @@ async def test_what_is_gone_already_is_removed(graph: Graph, directory: Director
 
 
 async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, directory: Directory):
-    """A next link is followed at this Graph, whatever name it has there; one that is no Graph's is not."""
+    """A next link is followed at this Graph, whatever name it has there."""
     first = {"value": [{"id": 1}], "@odata.nextLink": "http://localhost:9000/v1.0/oauth2PermissionGrants?$skiptoken=2"}
-    second = {"value": [{"id": 2}], "@odata.nextLink": "https://evil.test/x"}
+    second = {"value": [{"id": 2}]}
     directory.on("GET", "/oauth2PermissionGrants", (200, first), (200, second))
     assert await graph.grants("sp") == [{"id": 1}, {"id": 2}]
     assert {headers["host"] for headers in directory.headers} == {"graph.microsoft.com"}
@@ -207,6 +207,15 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, di
         "/oauth2PermissionGrants?$filter=clientId eq 'sp'",
         "/oauth2PermissionGrants?$skiptoken=2",
     ]
+
+
+@pytest.mark.parametrize("link", ["https://evil.test/x", "https://graph.microsoft.com/beta/x?$skiptoken=2", 7])
+async def test_a_next_page_that_leads_elsewhere_is_no_end(graph: Graph, directory: Directory, link: object):
+    """Nothing is fetched from there, and what lies behind it does not count as missing."""
+    directory.on("GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1}], "@odata.nextLink": link}))
+    with pytest.raises(Unreadable):
+        await graph.grants("sp")
+    assert len(directory.asked) == 1
 
 
 async def test_a_user_is_found_by_upn(graph: Graph, directory: Directory):

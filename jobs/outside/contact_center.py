@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -15,12 +15,16 @@ from jobs.settings import Settings
 
 _MOST = 1000
 _MOST_PAGES = 5
+_SHORTEST = timedelta(minutes=1)
 _ASSET = "a_"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An email task. ``destination`` is the mailbox, or the id of the app in Webex Connect: the documents do not agree."""
+    """An email task. ``destination`` is the mailbox, or the id of the app in Webex Connect: the documents do not agree.
+
+    Where it is an app, of which nobody knows whose it is, a task is known by who wrote and when (facts/connect.md 3.1).
+    """
 
     id: str
     origin: str
@@ -28,9 +32,26 @@ class Task:
     status: str
     created: datetime
 
-    def is_for(self, mailbox: str) -> bool:
-        """Whether it may be this mailbox's."""
-        return self.destination.lower() == mailbox or self.destination.lower().startswith(_ASSET) or not self.destination
+    def is_for(self, mailbox: str, app: str = "") -> bool:
+        """Whether it names this mailbox, or the app that is known to be its own."""
+        return self.destination.lower() == mailbox or (bool(app) and self.destination.lower() == app.lower())
+
+    def came_of(self, sender: str, at: datetime) -> bool:
+        """Whether it may have come of a mail of this sender at that moment: no other mailbox is named in it."""
+        return self.names_nobody and self.created >= at and sender.lower() in self.origin.lower()
+
+    @property
+    def names_nobody(self) -> bool:
+        """Whether it says no mailbox."""
+        return not self.destination or self.destination.lower().startswith(_ASSET)
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Tasks, newest first, and since when all of them are here."""
+
+    rows: tuple[Task, ...]
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +63,31 @@ class EntryPoint:
     active: bool
 
 
-async def email_tasks(settings: Settings, since: datetime) -> tuple[Task, ...]:
-    """The email tasks that were created since then, newest first.
+async def email_tasks(settings: Settings, since: datetime) -> Tasks:
+    """The email tasks that were created since then; of very many the newest, from a later moment on.
 
     Raises:
         CloudError: the contact center does not answer, or not with tasks.
     """
+    rows, whole = await _pages(settings, since)
+    while not whole and now() - rows[0].created > _SHORTEST:
+        since = rows[0].created + (now() - rows[0].created) / 2
+        rows, whole = await _pages(settings, since)
+    return Tasks(rows, since)
+
+
+async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...], bool]:
+    """The tasks of five pages, newest first, and whether these are all: they come oldest first, so it is the newest that are cut off."""
     found: dict[str, Task] = {}
+    whole = False
     for _ in range(_MOST_PAGES):
         page = await _page(settings, since)
         found |= {task.id: task for task in page}
-        if len(page) < _MOST:
+        whole = len(page) < _MOST
+        if whole:
             break
-        since = max(task.created for task in page)  # oldest first, so the next page begins where this one ends
-    return tuple(sorted(found.values(), key=lambda task: task.created, reverse=True))
+        since = max(task.created for task in page)
+    return tuple(sorted(found.values(), key=lambda task: task.created, reverse=True)), whole
 
 
 async def _page(settings: Settings, since: datetime) -> list[Task]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from jobs.clock import now
 from jobs.mail.passage import LARGEST
 from jobs.mail.trace import TraceRow
+from jobs.microsoft.errors import CloudError
 from jobs.model import Access, Finding, Station, Words
-from jobs.outside.contact_center import EntryPoint, Task, email_entry_points, email_tasks
+from jobs.outside.contact_center import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.probe import Probe
 from jobs.probes.traces import BACK
 from jobs.step import Context
@@ -35,10 +37,12 @@ class AgentTasks(Probe):
         if not ctx.settings.contact_center_url:
             return self.skipped(Words("skipped.no_contact_center"))
         tasks = await _tasks(ctx)
-        if not tasks:
-            return self.skipped(Words("skipped.no_task"))
-        newest = tasks[0].created
-        return self.ok(Words("seen.task", {"at": _at(newest), "count": str(len(tasks))}), at=newest.isoformat())
+        app = await _only_app(ctx)
+        mine = [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
+        if not mine:
+            return self.skipped(Words("skipped.task_of_whom" if any(task.names_nobody for task in tasks.rows) else "skipped.no_task"))
+        newest = mine[0].created
+        return self.ok(Words("seen.task", {"at": _at(newest), "count": str(len(mine))}), at=newest.isoformat())
 
 
 class MailToTask(Probe):
@@ -54,15 +58,15 @@ class MailToTask(Probe):
     reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Compare the trace with the tasks: any task from that moment on proves the way, whoever wrote it."""
+        """Compare the trace with the tasks: one from that moment on proves the way, where it names the mailbox or who wrote."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Words("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx))
-        handed = [row for row in copies if _makes_a_task(row, ctx.channel.mailbox)]
+        handed = [row for row in copies if _makes_a_task(row, ctx.channel.mailbox) and row.received >= tasks.since]
         if not handed:
             return self.skipped(Words("skipped.no_mail"))
-        newest = next(iter(tasks), None)
-        left = [row for row in handed if newest is None or newest.created < row.received - SLACK]
+        app = await _only_app(ctx)
+        left = list(takewhile(lambda row: not any(_came_of(task, row, ctx.channel.mailbox, app) for task in tasks.rows), handed))
         if not left:
             return self.ok(Words("seen.mail_to_task", {"at": _at(handed[0].received)}))
         if now() - left[-1].received < GRACE:
@@ -95,9 +99,25 @@ class EmailEntryPoint(Probe):
         return self.ok(Words("seen.entry_points", names), **_asset(found))
 
 
-async def _tasks(ctx: Context) -> list[Task]:
-    known: tuple[Task, ...] = await ctx.once.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
-    return [task for task in known if task.is_for(ctx.channel.mailbox)]
+async def _tasks(ctx: Context) -> Tasks:
+    known: Tasks = await ctx.once.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
+    return known
+
+
+async def _only_app(ctx: Context) -> str:
+    """The app of the one entry point for email, whose tasks can only be this channel's; empty where there are more, or none is told."""
+    if not ctx.settings.contact_center_org:
+        return ""
+    try:
+        known: tuple[EntryPoint, ...] = await ctx.once.read("entry points", lambda: email_entry_points(ctx.settings))
+    except CloudError:
+        return ""
+    return (known[0].asset or "") if len(known) == 1 else ""
+
+
+def _came_of(task: Task, row: TraceRow, mailbox: str, app: str) -> bool:
+    at = row.received - SLACK
+    return (task.is_for(mailbox, app) and task.created >= at) or task.came_of(row.sender, at)
 
 
 def _makes_a_task(row: TraceRow, mailbox: str) -> bool:

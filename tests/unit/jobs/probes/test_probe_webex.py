@@ -165,12 +165,13 @@ def test_one_cause_is_told_where_a_login_fails_too():
         ([task(5, createdTime="yesterday"), task(5, createdTime=None)], (State.SKIPPED, "skipped.no_task", "")),
         ([task(5, createdTime=f"{now().timestamp() * 1000:.0f}")], (State.OK, "seen.task", "")),
         ([task(9), task(5)], (State.OK, "seen.task", "")),
-        ([task(5, "a_38412723414")], (State.OK, "seen.task", "")),
+        ([task(5, "a_38412723414")], (State.SKIPPED, "skipped.task_of_whom", "")),
+        ([task(5, "a_1")], (State.OK, "seen.task", "")),
     ],
 )
 def test_tasks_of_the_mailbox(given: Any, configured: Any, outside: Any, tasks: list[Any], found: tuple[State, str, str]):
-    """Email tasks for the mailbox, or for an app of Webex Connect; without one nothing is known."""
-    outside.on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
+    """Email tasks for the mailbox, or for the one app of Webex Connect that there is; without one nothing is known."""
+    outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
     assert told(look("agent_tasks", given(settings=configured()))) == found
     assert (outside.asked[0][1]["channelTypes"], outside.asked[0][2]["authorization"]) == (["email"], "Bearer token-1")
 
@@ -182,6 +183,10 @@ def test_tasks_of_the_mailbox(given: Any, configured: Any, outside: Any, tasks: 
         ([copy(60)], [task(59)], (State.OK, "seen.mail_to_task", "")),
         ([copy(60)], [task(600)], (State.WRONG, "seen.no_task", "no_task")),
         ([copy(60)], [], (State.WRONG, "seen.no_task", "no_task")),
+        ([copy(60)], [task(59, "a_2")], (State.OK, "seen.mail_to_task", "")),
+        ([copy(60)], [task(59, "a_2", origin="jo@x.example")], (State.WRONG, "seen.no_task", "no_task")),
+        ([copy(60)], [task(59, "sales@contoso.com")], (State.WRONG, "seen.no_task", "no_task")),
+        ([copy(60)], [task(59, origin="jo@x.example")], (State.OK, "seen.mail_to_task", "")),
         ([copy(1)], [task(600)], (State.SKIPPED, "skipped.too_fresh", "")),
         ([copy(60, senderAddress="support@contoso.com")], [], (State.SKIPPED, "skipped.no_mail", "")),
         ([copy(60, size=26 * 1024 * 1024)], [], (State.SKIPPED, "skipped.no_mail", "")),

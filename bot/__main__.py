@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from redis import Redis
@@ -52,7 +53,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot import desk, worker  # noqa: PLC0415  the other commands need no RQ worker
+    from bot import desk, reminders, worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
 
@@ -61,7 +62,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     runtime.use(runtime.Runtime(work, here.store, here.vault, here))
     timers = Timers()
     timers.every(DUE_S, here.wake)
-    return worker.main(settings, timers)
+    return worker.main(settings, timers, {partial(reminders.remind, here): reminders.EVERY_S})
 
 
 def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Desk:

@@ -7,6 +7,7 @@ that long ones keep no command waiting; two draw no cards. Jobs may run twice; n
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
@@ -78,14 +79,17 @@ class BotScheduler(RQScheduler):
             self.connection.expire(self.get_locking_key(name), SCHEDULER_LOCK_S)
 
 
-def main(settings: BotSettings, timers: Timers | None = None) -> int:
+def main(settings: BotSettings, timers: Timers | None = None, slow: Mapping[Callable[[], None], float] | None = None) -> int:
     """Run until SIGTERM; then every worker finishes its job (30 seconds at most) and 0 is returned.
 
+    What is ``slow``, with its seconds, may wait for Webex: it has a process of its own, with the watch over the webhooks.
     Without REDIS_URL, and where nothing answers at the usual port, the embedded Redis is one more child.
     """
     preload()
     watch = Timers()
     watch.every(WATCH_S, _Webhooks(settings))
+    for function, seconds in (slow or {}).items():
+        watch.every(seconds, function)
     url = settings.redis_url
     roles = [Role(f"worker {number}", partial(work, url, queues)) for number, queues in enumerate(WORKERS, 1)]
     roles += [Role("scheduler", partial(schedule, url)), Role("timers", partial(_tick, url, timers or Timers()))]

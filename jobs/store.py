@@ -185,6 +185,12 @@ class Store:
         raw = self.redis.get(f"channel:{mailbox}")
         return codec.load(raw, Record) if isinstance(raw, bytes) else None
 
+    def proven(self) -> tuple[Record, ...]:
+        """Every channel that was proven and is not undone, by its address."""
+        spaces = self.redis.scan_iter("space:*:channels")
+        mailboxes = {_text(raw) for space in spaces for raw in self.redis.smembers(space)}
+        return tuple(found for mailbox in sorted(mailboxes) if (found := self.record(mailbox)) is not None)
+
     def running(self, mailbox: str) -> str:
         """The run that has not ended and holds the mailbox, or the empty string."""
         holder = _text(self.redis.get(f"channel:{mailbox}:run"))

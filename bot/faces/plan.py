@@ -9,6 +9,7 @@ from adaptive_cards.texts import remedy_within, say
 from adaptive_cards.views import Header, PlanView
 from bot.board import Face, face
 from bot.desk import Desk
+from bot.faces.told import code_of
 from bot.people import Gate
 from jobs.model import Finding, Scope, State, Words
 from jobs.run import Run
@@ -69,7 +70,7 @@ def _stays(run: Run) -> tuple[Words, ...]:
 
 def _stop(run: Run, finding: Finding) -> Words:
     step = steps_of(run)[finding.step]
-    seen = finding.evidence[0].text if finding.state is State.UNKNOWN and finding.evidence else _said(finding)
+    seen = (code_of(finding) if finding.state is State.UNKNOWN else "") or _said(finding)
     remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
     return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})
 

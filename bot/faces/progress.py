@@ -6,6 +6,7 @@ from adaptive_cards import progress as draw
 from adaptive_cards.views import Header, ProgressView, Row
 from bot.board import Face, face
 from bot.desk import Desk
+from bot.faces.told import code_of
 from bot.turns import ENDED, stage, whose
 from jobs.clock import now
 from jobs.model import Finding, State, Turn, Words
@@ -36,7 +37,7 @@ def view(run: Run) -> ProgressView:
         turn_words=turn.words,
         at=now(),
         problem=_problem(stuck) if stuck else None,
-        problem_code=stuck.evidence[0].text if stuck and stuck.evidence else "",
+        problem_code=code_of(stuck),
         can_cancel=not run.ended,
         resumed=run.resumed > 0,
         ended=ENDED.get(run.ended, ""),

@@ -9,6 +9,7 @@ from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.views import DoneView, Header, Proof, TestMailView
 from bot.board import Face, face
 from bot.desk import Desk
+from bot.faces.told import code_of
 from jobs.model import State, Turn, Words
 from jobs.run import Run
 from jobs.steps import steps_of
@@ -42,7 +43,7 @@ def mail_view(run: Run, desk: Desk) -> TestMailView:
         forwarded_at=moment(run.fact("forwarded_at")),
         agent_at=agent.at if agent else None,
         problem=Words(f"cause.{stuck.cause}") if stuck else None,
-        problem_code=stuck.evidence[0].text if stuck and stuck.evidence else "",
+        problem_code=code_of(stuck),
     )
 
 

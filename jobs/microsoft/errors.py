@@ -22,7 +22,7 @@ from __future__ import annotations
 
 # ruff: noqa: N818  the classes are named after what the caller does about them, and the tree says that they are errors
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -46,6 +46,7 @@ __all__ = [
     "Unreadable",
     "error_for",
     "explain",
+    "with_ids",
 ]
 
 _LONGEST_MESSAGE = 600
@@ -122,14 +123,22 @@ class CloudError(Exception):
 
     @property
     def words(self) -> str:
-        """The service's own words with its code, once, and without what only support reads."""
-        message = self.message.partition(" Trace ID:")[0]
-        return message if self.code in message else " ".join(part for part in (self.code, message) if part)
+        """The service's own words with its code, once; what only support reads is in them where nobody has described the code to us."""
+        known = any(each.cause for each in explain(f"{self.code} {self.message}"))
+        message = self.message.partition(" Trace ID:")[0] if known else self.message
+        words = message if self.code in message else " ".join(part for part in (self.code, message) if part)
+        return words if known or not words else with_ids(words, self.ids.items())
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Something a sceptic can look up: the service's words with its code first, then each id."""
         words = " ".join(part for part in (str(self.status or ""), self.code, self.message) if part)
         return (Evidence(self.service, words or self.cause), *(Evidence(name, value) for name, value in self.ids.items()))
+
+
+def with_ids(words: str, ids: Iterable[tuple[str, str]]) -> str:
+    """The words, and in brackets each id that does not stand in them already."""
+    more = ", ".join(f"{name} {value}" for name, value in ids if value not in words)
+    return f"{words} ({more})" if more else words
 
 
 class Transient(CloudError):

@@ -28,7 +28,8 @@ class ImplicitGrant(Step):
     async def inspect(self, ctx: Context) -> Finding:
         """Read the app."""
         app = await email_app(ctx)
-        return replace(self.ok(Words("seen.on")) if issues_access_tokens(app) else self.wrong(Words("seen.off")), values=_values(app))
+        found = self.ok(Words("seen.implicit_on")) if issues_access_tokens(app) else self.wrong(Words("seen.implicit_off"))
+        return replace(found, values=_values(app))
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """One property."""

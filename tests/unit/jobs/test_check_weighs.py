@@ -70,4 +70,4 @@ def test_a_fix_mends_it_all_the_same(given: Callable[..., Context], cloud: Any):
 def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., Context]):
     """A step that is not essential only warns, by the same rule."""
     found = checked(given(kind="check"), ImplicitGrant())
-    assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (State.WARNING, Words("seen.off"))
+    assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (State.WARNING, Words("seen.implicit_off"))

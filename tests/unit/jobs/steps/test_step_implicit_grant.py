@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.texts import say
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Scope, State, Words
 from jobs.step import Context
@@ -19,10 +20,10 @@ READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
 @pytest.mark.parametrize(
     ("app", "state", "seen"),
     [
-        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}}, State.OK, "seen.on"),
-        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": False}}}, State.WRONG, "seen.off"),
-        ({"web": {"implicitGrantSettings": None}}, State.WRONG, "seen.off"),
-        ({}, State.WRONG, "seen.off"),
+        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}}, State.OK, "seen.implicit_on"),
+        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": False}}}, State.WRONG, "seen.implicit_off"),
+        ({"web": {"implicitGrantSettings": None}}, State.WRONG, "seen.implicit_off"),
+        ({}, State.WRONG, "seen.implicit_off"),
     ],
 )
 async def test_the_box(given: Callable[..., Context], cloud: Any, app: dict[str, object], state: State, seen: str):
@@ -45,3 +46,12 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., Context], cloud: A
     uris = ["https://a.test/callback", "https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
     web = {"redirectUris": uris, "implicitGrantSettings": settings}
     assert cloud.writes == [("PATCH /applications/object-1", {"web": web})]
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_a_check_says_that_nothing_needs_it(given: Callable[..., Context], cloud: Any, on: bool):  # noqa: FBT001  a column of the table
+    """Whether it is ticked or not: it is the article's, and no token comes to be by it (CHECKLIST O10)."""
+    cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
+    found = STEP.weighed(await STEP.inspect(given(kind="check")))
+    assert found.seen is not None
+    assert (found.state, "code flow" in say(found.seen)) == (State.OK if on else State.WARNING, True)

@@ -79,12 +79,17 @@ def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
 
 def _read_access(redis: Redis, settings: Settings) -> str:
     """Of every tenant that lets the bot read by itself the tokens are looked into; nothing is forgotten here."""
-    lost = [f"{access.tenant} ({why})" for access in _granted(redis) if (why := _lost(settings, access))]
+    seen = [(access.tenant, *_looked_into(settings, access)) for access in _granted(redis)]
+    lost = [f"{tenant} ({why})" for tenant, why, _ in seen if why]
     if lost:
         raise WrongError(
             f"not any more by {', '.join(lost)}: an administrator grants it again from the card of /check, or checks need a sign-in"
         )
-    return f"{len(_granted(redis))} tenants let the bot read by itself"
+    more = [f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names]
+    told = (
+        f"; more than it needs is granted in {', '.join(more)}: take that back from the bot's enterprise application there" if more else ""
+    )
+    return f"{len(seen)} tenants let the bot read by itself{told}"
 
 
 def _granted(redis: Redis) -> tuple[AppAccess, ...]:
@@ -94,12 +99,12 @@ def _granted(redis: Redis) -> tuple[AppAccess, ...]:
         return ()  # said above
 
 
-def _lost(settings: Settings, access: AppAccess) -> str:
+def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str, ...]]:
+    """Why the access is lost, or the empty string, and what is granted beyond need."""
     try:
-        app_access.prove(settings, access.tenant, access.by)
+        return "", app_access.prove(settings, access.tenant, access.by).surplus
     except CloudError as error:
-        return f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause
-    return ""
+        return f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause, ()
 
 
 def _variable(line: str) -> str:

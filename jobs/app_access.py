@@ -17,7 +17,7 @@ from jobs.microsoft.app_only import AppTokens, Ask, missing_in, roles_in
 from jobs.microsoft.errors import NotAllowed, Said
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, exchange_scope, graph_default, names_in
+from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, OPTIONAL_APP_ROLES, exchange_scope, graph_default, names_in
 from jobs.settings import Settings
 
 KEY = "tenants:app-access"
@@ -31,6 +31,11 @@ class AppAccess:
     at: datetime
     by: str
     roles: tuple[str, ...]
+
+    @property
+    def surplus(self) -> tuple[str, ...]:
+        """Roles that the tokens carry and no look of a check uses: a risk, and no fault (CHECKLIST A6)."""
+        return tuple(sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES}))
 
 
 def known(redis: Redis, tenant: str) -> AppAccess | None:

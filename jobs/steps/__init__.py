@@ -36,7 +36,9 @@ def all_steps() -> dict[str, Step]:
 
 def steps_for(profile: Profile) -> dict[str, Step]:
     """The steps of a permission profile."""
-    return {name: step for name, step in all_steps().items() if profile in step.profiles and name not in {*FIX_ONLY, WHERE_LOST, WHERE_REPLACED}}
+    return {
+        name: step for name, step in all_steps().items() if profile in step.profiles and name not in {*FIX_ONLY, WHERE_LOST, WHERE_REPLACED}
+    }
 
 
 def steps_of(run: Run) -> dict[str, Step]:

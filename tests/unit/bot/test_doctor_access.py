@@ -45,3 +45,14 @@ def test_granted_and_lost(here: Desk, provider: Any):
     (line,) = examined(here)
     assert line.startswith(f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator grants it again")
     assert app_access.known(here.redis, TENANT) is not None
+
+
+def test_more_than_is_needed_is_named(here: Desk, provider: Any):
+    """Everything still works, so it is no fault: the tenant, the role, and where it is taken back. The sign-in log's is of use."""
+    app_access.remember(here.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
+    provider.app_roles[GRAPH_SCOPE] += ["AuditLog.Read.All", "Mail.Read"]
+    (line,) = examined(here)
+    assert line == (
+        f"ok     read access: 1 tenants let the bot read by itself; more than it needs is granted in {TENANT} (Mail.Read):"
+        " take that back from the bot's enterprise application there"
+    )

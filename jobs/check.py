@@ -42,7 +42,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         async with session.clouds(runtime, run, run.account) as ctx:
             await Engine(ctx, steps_of(run), runtime.listener, holds).check({Access.NONE, Access.ADMIN})
     except SignInNeeded as error:
-        data = {"cause": error.cause, "code": error.code}
+        data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
         return False
     session.forget(runtime, run.id)

@@ -76,7 +76,7 @@ async def _carry_on(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
             return ctx.run.version
     except SignInNeeded as error:
         session.forget(runtime, run.id)
-        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
+        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.words}))
         return runtime.store.load(run.id).version
 
 

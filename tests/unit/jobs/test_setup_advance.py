@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from jobs import eyes, session, setup
 from jobs.clock import now
 from jobs.microsoft.errors import SignInNeeded
+from jobs.microsoft.http import sync_client
+from jobs.microsoft.identity import Identity
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
 from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime, use
@@ -118,6 +121,24 @@ def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: Stor
     last = store.events(run.id)[-1]
     assert (last.kind, last.data) == (Kind.SIGNED_OUT, {"cause": "sign_in_missing", "code": ""})
     assert store.load(run.id).account is None
+
+
+def test_a_sign_in_that_ends_for_an_unknown_reason(
+    provider: Any, work_settings: Settings, store: Store, vault: Vault, say: Say, opened: Run
+):
+    """Entra's words are on record whole, with the ids that its support asks for."""
+    credentials = {"microsoft_client_id": "client-1", "microsoft_client_secret": "s3cr~t.Value"}
+    settings = replace(work_settings, login_url=provider.base, **credentials)
+    with sync_client(settings) as http:
+        flow = Identity.of_bot(settings, http).begin(["https://graph.microsoft.com/User.Read"], settings.callback, "state-1")
+        cache = Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
+    runtime = Runtime(settings, store, vault, Heard())
+    use(runtime)
+    session.keep(runtime, opened.id, cache)
+    provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
+    setup.advance(say(signed_in()).id)
+    words = "AADSTS9999999: No. Trace ID: trace-1 Correlation ID: corr-1 Timestamp: 2026-11-25 00:00:00Z"
+    assert store.events(opened.id)[-1].data == {"cause": "grant_invalid", "code": words}
 
 
 def test_a_death_is_noticed(runtime: Runtime, store: Store, say: Say):

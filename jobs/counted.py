@@ -2,14 +2,14 @@
 
 A finding says by its facts what only it knows: ``since`` is from when on something fails, where that is known; ``harmless_after`` is
 from when on a success disproves it, where that is another moment; ``disproved_by`` are the names of what does, where that depends on what was found;
-``interactive`` is set where a person's own attempt failed, which leaves the token that is in use alone.
+``token_lives`` is set where what failed leaves the token in use alone (a person's own attempt, a server that only the bot cannot reach).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from jobs.model import Finding, State
 from jobs.step import Step
@@ -56,13 +56,18 @@ def _healed(name: str, steps: Steps, findings: Findings) -> bool:
 
 
 def _goes_well(healer: str, name: str, steps: Steps, findings: Findings) -> bool:
-    """Whether that holds, and late enough: what says no moment was tried at this very look, and is newer than anything."""
-    good = findings.get(healer)
+    """Whether that holds, and late enough: what says no moment was tried at this very look, and is newer than anything.
+
+    An answer may still leave by a token that has died since; where the token lives, it proves at once, unless a mail waits for one.
+    """
+    good, failed = findings.get(healer), findings[name]
     if good is None or good.state is not State.OK:
         return False
     if "at" not in good.facts:
         return True
-    failed = moment(findings[name], "harmless_after") or moment(findings[name], "since")
-    well = moment(good, "at")
-    lag = timedelta(0) if "interactive" in findings[name].facts else steps[healer].lags
-    return failed is not None and well is not None and well > failed + lag
+    begun, well = moment(failed, "harmless_after") or moment(failed, "since"), moment(good, "at")
+    if begun is None or well is None:
+        return False
+    if "token_lives" in failed.facts:
+        return well > begun and "unanswered" not in good.facts
+    return well > begun + steps[healer].lags

@@ -69,7 +69,15 @@ _TURNS = {
         }
     ),
     Turn.OPERATOR: frozenset(
-        {"connection_lost", "host_not_allowed", "smtp_certificate_invalid", "smtp_unreachable", "webex_key_refused", "webex_refused"}
+        {
+            "connection_lost",
+            "host_not_allowed",
+            "smtp_certificate_invalid",
+            "smtp_tls_failed",
+            "smtp_unreachable",
+            "webex_key_refused",
+            "webex_refused",
+        }
     ),
     Turn.REQUESTER: frozenset({"connect_address_gone"}),
     Turn.TIME: frozenset(

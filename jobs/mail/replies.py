@@ -12,26 +12,43 @@ _TOKEN_REFUSED = Meaning("smtp_token_refused", Kind.SIGN_IN_NEEDED)
 _BUSY = Meaning("smtp_busy", Kind.TRANSIENT)
 _SCOPE = Meaning("scope_wrong", Kind.REJECTED)
 _REFUSED = Meaning("smtp_refused", Kind.REJECTED)
+_NO_LOGIN = Meaning("smtp_not_authenticated", Kind.REJECTED)
+_BY_CODE = {530: _NO_LOGIN, 535: _TOKEN_REFUSED}
+_TOO_MANY = re.compile(r"concurrent|connection limit|thread limit|too many", re.IGNORECASE)
 _PERMANENT = 500
-_AUTHENTICATION_FAILED = 535
 
 
 def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     """The meaning of a reply that is not good news.
 
-    ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge. Only it tells a provider that is down (5xx)
-    and a token without the scope (403) from a token that is refused (facts parts.md E); Exchange sends none.
+    ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does not send. It tells a provider that
+    is down (5xx) and a token without the scope (403) from a token that is refused (facts parts.md E), where the words tell no more.
     """
+    known = _known(status, text)
+    if known is not None and known != _TOKEN_REFUSED:
+        return known
     if challenge_status.startswith("5"):
         return _BUSY
     if challenge_status == "403":
         return _SCOPE
-    known = said(SMTP_PHRASES, f"{status} {text}")
-    if known:
-        return known
-    if status < _PERMANENT:
+    return known or (_BUSY if status < _PERMANENT else _BY_CODE.get(status, _REFUSED))
+
+
+def _known(status: int, text: str) -> Meaning | None:
+    """By the words. 4.3.2 alone is any trouble of a system; three connections at a time are named (facts 4.1)."""
+    found = said(SMTP_PHRASES, f"{status} {_once(text)}")
+    if found is not None and found.cause == "smtp_too_many_connections" and not _TOO_MANY.search(text):
         return _BUSY
-    return _TOKEN_REFUSED if status == _AUTHENTICATION_FAILED else _REFUSED
+    return found
+
+
+def _once(text: str) -> str:
+    """The words of a reply of several lines: each of these repeats the enhanced code, in the middle of a sentence as it may be."""
+    code = enhanced_code(text)
+    if not code:
+        return text
+    first, _, rest = text.partition(code)
+    return first + code + re.sub(rf"\s*{re.escape(code)}(?![\d.])", "", rest)
 
 
 def enhanced_code(text: str) -> str:

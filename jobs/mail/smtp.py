@@ -17,6 +17,7 @@ from jobs.mail.replies import meaning_of
 from jobs.microsoft.tls import ssl_context
 
 BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
+CUT_OFF = frozenset({"smtp_unreachable", "smtp_tls_failed", "timed_out"})
 _PAUSE_S = 1.0
 _GO_AHEAD = 334
 _SUBMISSION_PORT = 587
@@ -55,8 +56,8 @@ class _FailedError(Exception):
         self.reply = reply
 
 
-async def login_probe(server: str, username: str, access_token: str, seconds: float = 30.0) -> SmtpProbe:
-    """Connect, STARTTLS, log in by XOAUTH2, and leave. Never raises for what the server does; nothing is sent.
+async def login_probe(server: str, username: str, access_token: str, seconds: float = 15.0) -> SmtpProbe:
+    """Connect, STARTTLS, log in by XOAUTH2, and leave, in so many seconds. Never raises for what the server does; nothing is sent.
 
     It proves the login, not the right to send as somebody (5.2.252 comes only after DATA).
     """
@@ -69,9 +70,12 @@ async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
 
 
 async def _patiently(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
-    """A server that is only busy is asked once more: 421, 432, 451 and 454 say nothing about the login (facts 4.1)."""
+    """A server that is only busy is asked once more: 421, 432, 451 and 454 say nothing about the login (facts 4.1).
+
+    So is one whose connection broke off or took too long: once is an accident.
+    """
     probe = await _carried_out(begin(), seconds)
-    if probe.cause not in BUSY:
+    if probe.cause not in BUSY | CUT_OFF:
         return probe
     await asyncio.sleep(_PAUSE_S)
     return await _carried_out(begin(), seconds)
@@ -178,8 +182,10 @@ async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
         return "", await step()
     except _FailedError as failed:
         return failed.cause, failed.reply
-    except ssl.SSLError as error:
+    except ssl.SSLCertVerificationError as error:
         return "smtp_certificate_invalid", str(error)
+    except ssl.SSLError as error:
+        return "smtp_tls_failed", str(error)
     except (OSError, NotSmtpError) as error:
         return "smtp_unreachable", str(error)
 

@@ -102,7 +102,7 @@ async def _renewals(ctx: Context, client: str, since: datetime) -> list[dict[str
 
 
 def _kind(row: SignIn) -> dict[str, str]:
-    return {"interactive": "yes"} if row.interactive else {}
+    return {"token_lives": "yes"} if row.interactive else {}
 
 
 def _at(row: SignIn) -> str:

@@ -10,6 +10,7 @@ from jobs.microsoft.errors import CloudError
 from jobs.model import Access, Evidence, Finding, State, Words
 from jobs.own_login import Login, log_in
 from jobs.probe import Probe
+from jobs.probes._reach import facts_of
 from jobs.step import Context
 
 OWN = {
@@ -49,6 +50,7 @@ class SmtpLogin(Probe):
         "exchange_health",
         "entra_health",
     )
+    healed_by = ("answers",)
     once_disproved = State.SKIPPED
 
     async def inspect(self, ctx: Context) -> Finding:
@@ -68,7 +70,7 @@ class SmtpLogin(Probe):
         if probe.ok:
             return replace(self.ok(Words("seen.verbatim_reply", {"reply": probe.reply})), evidence=evidence)
         seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
-        return replace(self.wrong(seen, cause=probe.cause), evidence=evidence)
+        return replace(self.wrong(seen, cause=probe.cause, **facts_of(probe)), evidence=evidence)
 
     def _without_token(self, error: CloudError) -> Finding:
         told = Words("verbatim", {"text": error.words})

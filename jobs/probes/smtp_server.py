@@ -7,6 +7,7 @@ from dataclasses import replace
 from jobs.mail.smtp import hello_probe
 from jobs.model import Access, Evidence, Finding, Words
 from jobs.probe import Probe
+from jobs.probes._reach import facts_of
 from jobs.step import Context
 
 
@@ -20,6 +21,7 @@ class SmtpServer(Probe):
             "smtp_unreachable",
             "timed_out",
             "smtp_no_starttls",
+            "smtp_tls_failed",
             "smtp_certificate_invalid",
             "smtp_no_oauth",
             "smtp_busy",
@@ -28,6 +30,7 @@ class SmtpServer(Probe):
     )
     access = Access.NONE
     because = ("exchange_health",)
+    healed_by = ("smtp_login", "answers")
 
     async def inspect(self, ctx: Context) -> Finding:
         """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
@@ -36,4 +39,4 @@ class SmtpServer(Probe):
         if probe.ok:
             return replace(self.ok(Words("seen.smtp_answers", {"server": ctx.settings.smtp_server})), evidence=evidence)
         seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
-        return replace(self.wrong(seen, cause=probe.cause), evidence=evidence)
+        return replace(self.wrong(seen, cause=probe.cause, **facts_of(probe)), evidence=evidence)

@@ -178,7 +178,7 @@ def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
 
 def test_a_persons_own_attempt_leaves_the_token_alone():
     """After a failed Generate Token an answer proves at once that the old token is good."""
-    failed = wrong("log", "x", since="2026-01-01T10:00:00+00:00", interactive="yes")
+    failed = wrong("log", "x", since="2026-01-01T10:00:00+00:00", token_lives="yes")
     assert judge(LASTS, {"log": failed, "answers": at(10.1)}).causes == ()
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from jobs.mail.replies import meaning_of
 from jobs.mail.smtp import SmtpProbe, login_probe
 
 USER = "support@contoso.com"
 GOOD = "token-that-is-good"
+SECURITY = "blocked_by_security_defaults"
 ALL = ["connect", "banner", "ehlo", "starttls", "certificate", "ehlo2", "auth"]
 
 
@@ -91,6 +93,14 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
         ),
         ("432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", None, "smtp_too_many_connections"),
         ("454 4.7.0 Temporary authentication failure", None, "smtp_busy"),
+        (
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled",
+            {"status": "403"},
+            "smtp_auth_off_for_mailbox",
+        ),
+        ("421 4.3.2 Service not available", None, "smtp_busy"),
+        ("432 4.3.2 Concurrent connections limit exceeded", None, "smtp_too_many_connections"),
+        ("530 Client not authenticated", None, "smtp_not_authenticated"),
         ("535 no code at all", None, "smtp_token_refused"),
         ("554 whatever", None, "smtp_refused"),
     ],
@@ -138,7 +148,7 @@ async def test_nobody_listens():
     [
         (b"", "smtp_unreachable", "the connection was closed"),
         (b"HTTP/1.1 400 Bad Request\r\n", "smtp_unreachable", "HTTP/1.1 400 Bad Request"),
-        (b"421 4.3.2 Service not available\r\n", "smtp_too_many_connections", "421 4.3.2 Service not available"),
+        (b"421 4.3.2 Service not available\r\n", "smtp_busy", "421 4.3.2 Service not available"),
         (b"554 5.7.1 go away\r\n", "smtp_refused", "554 5.7.1 go away"),
         (b"220-" + b"x" * 100_000, "smtp_unreachable", "a line without an end"),
         (b"220-more\r\n" * 200, "smtp_unreachable", "a reply without an end"),
@@ -225,3 +235,61 @@ async def test_a_busy_server_is_asked_once_more():
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD)
     assert (probe.cause, greetings) == ("smtp_refused", [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ("5.7.139 Authentication unsuccessful, SmtpClientAuthentication is 5.7.139 disabled for the Mailbox.", "smtp_auth_off_for_mailbox"),
+        ("5.7.139 Authentication unsuccessful, user is locked by your 5.7.139 organization's security 5.7.139 defaults policy", SECURITY),
+        ("5.7.3 Authentication 5.7.3 unsuccessful", "smtp_token_refused"),
+        ("5.7.1 see 5.7.139", "smtp_login_blocked"),
+        ("no code", "smtp_token_refused"),
+    ],
+)
+def test_a_reply_that_is_cut_into_lines(lines: str, cause: str):
+    """Each line repeats the enhanced code, also within a sentence that is looked for."""
+    assert meaning_of(535, lines).cause == cause
+
+
+async def test_a_connection_that_breaks_off_is_tried_once_more(start: Callable[..., Any]):
+    """Once is an accident; the second try counts."""
+    mailbox, lost = start(), []
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not lost:
+            lost.append(1)
+            writer.close()
+            return
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", mailbox.port)
+        await asyncio.gather(_pipe(reader, inner_writer), _pipe(inner_reader, writer))
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD)
+    assert (probe.ok, lost) == (True, [1])
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def test_tls_that_fails_is_no_bad_certificate():
+    """A server that goes on in plain text after STARTTLS has no certificate that could be bad."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        await reader.readline()
+        writer.write(b"250 STARTTLS\r\n")
+        await reader.readline()
+        writer.write(b"220 go on\r\n")
+        await reader.read(65536)
+        writer.write(b"500 what?\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", USER, GOOD)
+    assert (probe.failed_phase, probe.cause) == ("certificate", "smtp_tls_failed")

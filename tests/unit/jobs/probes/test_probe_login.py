@@ -97,3 +97,23 @@ def test_another_finding_decides(
     """Left out where the channel's own is seen to be good, a symptom where the same is seen there, and else only possible."""
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
     assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)
+
+
+AT = {"at": now().isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("answers", "causes"),
+    [
+        (Finding("answers", State.OK, facts=AT), ()),
+        (Finding("answers", State.OK, facts=AT | {"unanswered": "yes"}), ("smtp_server",)),
+        (Finding("answers", State.OK, facts={"at": "2026-01-01T00:00:00+00:00"}), ("smtp_server",)),
+        (Finding("answers", State.SKIPPED), ("smtp_server",)),
+    ],
+)
+async def test_a_server_that_only_the_bot_cannot_reach(ctx: Context, answers: Finding, causes: tuple[str, ...]):
+    """A firewall of our own is no cause of the channel's: answers that leave, and none that waits, show that the server is there."""
+    checks = checks_for(ctx.channel.profile)
+    found = {name: await checks[name].inspect(ctx) for name in ("smtp_server", "smtp_login")}
+    assert {finding.cause for finding in found.values()} == {"smtp_unreachable"}
+    assert judge(checks, found | {"answers": answers}).causes == causes

@@ -94,12 +94,12 @@ async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: A
     """Since the first of its kind after a success, and proven wrong only by what is later than the last; with code and correlation id."""
     found = await look(cloud, ctx, row(5, 700082), row(65, 700082), row(125))
     ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "harmless_after")]
-    assert (ages, "interactive" in found.facts) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
+    assert (ages, "token_lives" in found.facts) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
     assert found.evidence == (Evidence("entra", "AADSTS700082: No."), Evidence("correlation-id", "c5"))
     nothing_before = await look(cloud, ctx, row(5, 700082))
     assert nothing_before.facts.keys() == {"harmless_after"}
     in_person = await look(cloud, ctx, person(5, 90094), person(300))
-    assert in_person.facts["interactive"] == "yes"
+    assert in_person.facts["token_lives"] == "yes"
 
 
 async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: Context, redis: Any):

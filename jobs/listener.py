@@ -13,7 +13,7 @@ class Listener(Protocol):
 
 
 class Silent:
-    """Nobody listens."""
+    """Nobody listens: a single channel of a round has no card, the round has it."""
 
     def changed(self, run_id: str) -> None:
         """Do nothing."""

@@ -20,6 +20,7 @@ from jobs.clock import now
 from jobs.draft import Draft
 from jobs.engine import Engine, LeaseLostError
 from jobs.eyes import Eyes
+from jobs.listener import Silent
 from jobs.microsoft.scopes import app_may_read
 from jobs.microsoft.shared import KeptReads
 from jobs.model import Channel, Finding, State, Words
@@ -87,7 +88,7 @@ class Round:
         facts = await asyncio.to_thread(facts_for, store, channel.mailbox)
         draft = Draft(store, channel, self.run.requester, {**place, **facts})
         run = draft.run
-        await Engine(seen.context(run, draft), steps_of(run), Quiet(), self.holds).check(seen.allowed)
+        await Engine(seen.context(run, draft), steps_of(run), Silent(), self.holds).check(seen.allowed)
         return draft.keep()
 
     def _tell(self, event: Event) -> None:
@@ -95,13 +96,6 @@ class Round:
             raise LeaseLostError
         self.runtime.store.append(self.run.id, event)
         self.runtime.listener.changed(self.run.id)
-
-
-class Quiet:
-    """Nobody listens to a single channel of a round: the round has the card."""
-
-    def changed(self, run_id: str) -> None:
-        """Nothing is shown."""
 
 
 async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:

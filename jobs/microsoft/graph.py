@@ -10,7 +10,7 @@ from datetime import datetime
 
 import httpx
 
-from jobs.microsoft.errors import AlreadyThere, Rejected, Said, Unreadable
+from jobs.microsoft.errors import Rejected, Said, Unreadable
 from jobs.microsoft.graph_calls import GraphCalls, Json, as_object, instant, key, segment, text
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
@@ -26,8 +26,6 @@ class NewPassword:
     """A client secret just made. ``secret`` is shown by Graph this once and never again."""
 
     key_id: str
-    hint: str
-    end: str
     secret: str = field(repr=False)
 
 
@@ -106,7 +104,7 @@ class Graph(GraphCalls):
         secret = str(made.get("secretText") or "")
         if not secret:
             raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="addPassword without secretText"))
-        return NewPassword(str(made.get("keyId", "")), str(made.get("hint") or secret[:3]), str(made.get("endDateTime", "")), secret)
+        return NewPassword(str(made.get("keyId", "")), secret)
 
     async def remove_password(self, object_id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
@@ -133,16 +131,6 @@ class Graph(GraphCalls):
     async def delete_service_principal(self, sp_id: str) -> None:
         """Delete a service principal, and with it what it was granted."""
         await self.remove(f"/servicePrincipals/{segment(sp_id)}")
-
-    async def ensure_service_principal(self, app_id: str) -> Json:
-        """The service principal, made if it is not there (``POST /applications`` does not make one, 1.3)."""
-        found = await self.service_principal(app_id)
-        if found is not None:
-            return found
-        try:
-            return as_object(await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True))
-        except AlreadyThere:
-            return await self.get(f"/servicePrincipals(appId={key(app_id)})")
 
     async def grants(self, client_sp_id: str) -> list[Json]:
         """The delegated permissions that an app has been granted."""
@@ -175,19 +163,6 @@ class Graph(GraphCalls):
     async def app_role_assigned_to(self, sp_id: str) -> list[Json]:
         """The users, groups and apps that an app is assigned to (1.3)."""
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignedTo")
-
-    async def create_app_role_assignment(self, client_sp_id: str, resource_sp_id: str, role_id: str) -> Json:
-        """Grant an application permission (1.5).
-
-        Raises:
-            AlreadyThere: it is granted.
-        """
-        body = {"principalId": client_sp_id, "resourceId": resource_sp_id, "appRoleId": role_id}
-        return as_object(await self.send("POST", f"/servicePrincipals/{segment(client_sp_id)}/appRoleAssignments", body, repeatable=True))
-
-    async def delete_app_role_assignment(self, client_sp_id: str, assignment_id: str) -> None:
-        """Take an application permission back."""
-        await self.remove(f"/servicePrincipals/{segment(client_sp_id)}/appRoleAssignments/{segment(assignment_id)}")
 
     # --- the tenant and its people -------------------------------------------------------------------------------
 

@@ -34,10 +34,8 @@ class SignedIn:
     """A sign-in that was validated. ``cache`` is msal's token cache: seal it, it holds the refresh token."""
 
     account: Account
-    scopes: tuple[str, ...]
     cache: str = field(repr=False)
     access_token: str = field(repr=False)
-    refresh_token: str = field(default="", repr=False)
 
 
 class Identity:
@@ -84,13 +82,7 @@ class Identity:
         cache = msal.SerializableTokenCache()
         result = self._redeem(flow, query, cache)
         claims = validate(str(result.get("id_token", "")), *self._expectation(str(flow.get("nonce", "")), tenant_id))
-        return SignedIn(
-            account=_account(claims),
-            scopes=tuple(str(result.get("scope", "")).split()),
-            cache=cache.serialize(),
-            access_token=str(result["access_token"]),
-            refresh_token=str(result.get("refresh_token", "")),
-        )
+        return SignedIn(_account(claims), cache.serialize(), str(result["access_token"]))
 
     def discover(self) -> None:
         """Read the tenant's discovery document anew.

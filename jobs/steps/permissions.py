@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from jobs.microsoft.errors import CloudError, NotFound, Rejected
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_calls import promised
 from jobs.microsoft.registration import permission_id
-from jobs.model import Finding, Words
+from jobs.model import Change, Finding, Scope, Words
 from jobs.step import Context, Step
+from jobs.trouble import finding_of
+
+MISSING = "exchange_service_missing"
 
 
 class Permissions(Step):
-    """Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send`` (facts/microsoft.md 1.3 and 1.4)."""
+    """Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send`` (facts/microsoft.md 1.3 and 1.4).
+
+    A tenant that has the service and not its principal gets it; where the service itself is missing, Graph refuses.
+    """
 
     name = "permissions"
     row = "E4"
@@ -20,12 +28,13 @@ class Permissions(Step):
     checked = True
     line = "application"
     reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
 
     async def inspect(self, ctx: Context) -> Finding:
         """Read both service principals and the ids of the permissions in this tenant."""
         exchange, graph = await asyncio.gather(ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID))
         if exchange is None:
-            return self.wrong(Words("seen.no_exchange"), cause="exchange_service_missing")
+            return replace(self.wrong(Words("seen.no_exchange"), cause=MISSING), values={"present": "no"})
         facts = {
             "exchange_sp_id": promised(exchange, "id"),
             "graph_sp_id": str((graph or {}).get("id") or ""),
@@ -36,3 +45,18 @@ class Permissions(Step):
         if not (facts["exchange_smtp_send"] or facts["graph_smtp_send"]):
             return self.wrong(Words("seen.no_smtp_send"), cause="permission_id_unknown")
         return self.ok(Words("seen.permissions"), **facts)
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """Microsoft's own service, without which the app could not even ask for SMTP.Send (AADSTS500011)."""
+        if finding.cause != MISSING:
+            return ()
+        command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
+        return (self.change(Words("seen.no_exchange"), Words("after.permissions"), Scope.APP, command),)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """A second one cannot come to be."""
+        await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
+
+    def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
+        """A refusal means that the tenant does not have Exchange Online at all; Graph's own words are told with it."""
+        return replace(finding_of(self, error, ctx.run), cause=MISSING) if isinstance(error, Rejected | NotFound) else None

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from jobs.microsoft.errors import CloudError, NotAllowed, NotFound, Rejected, Said, Transient
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
-from jobs.model import Finding, State, Words
+from jobs.model import Change, Finding, Scope, State, Words, verbatim
 from jobs.step import Context
 from jobs.steps.permissions import Permissions
 
 STEP = Permissions()
+SAID = Said("graph", 400, "Request_BadRequest", "No such service.")
 EXCHANGE = {
     "id": "exchange-sp",
     "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id"}],
@@ -32,9 +36,37 @@ async def test_ids_are_read_from_the_tenant(given: Callable[..., Context], cloud
 
 
 async def test_no_exchange_in_the_tenant(given: Callable[..., Context], cloud: Any):
-    """Without Exchange Online's service principal there is nothing to permit."""
-    found = await STEP.inspect(given())
+    """Without Exchange Online's service principal there is nothing to permit: it is made where the tenant has the service."""
+    ctx = given()
+    found = await STEP.inspect(ctx)
     assert (found.state, found.cause, found.seen) == (State.WRONG, "exchange_service_missing", Words("seen.no_exchange"))
+    words = Words("step.permissions"), Words("seen.no_exchange"), Words("after.permissions")
+    command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
+    assert STEP.plan(ctx, found) == (Change("permissions", "E4", *words, Scope.APP, command),)
+    await STEP.apply(ctx, found)
+    assert cloud.writes == [("POST /servicePrincipals", {"appId": EXCHANGE_APP_ID})]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Rejected("request_rejected", SAID), True),
+        (NotFound("not_found", SAID), True),
+        (NotAllowed("directory_role_missing", SAID), False),
+        (Transient("service_unavailable", SAID), False),
+    ],
+)
+def test_a_tenant_without_the_service(given: Callable[..., Context], error: CloudError, told: bool):  # noqa: FBT001  a column of the table
+    """Graph makes none there; that is said, in its words. What else keeps it from being made is not its business."""
+    found = STEP.trouble(given(), error)
+    assert (found is not None) is told
+    if found:
+        assert (found.state, found.cause, found.seen) == (State.UNKNOWN, "exchange_service_missing", verbatim("No such service."))
+
+
+def test_ids_that_are_not_exposed_cannot_be_mended(given: Callable[..., Context]):
+    """No change of ours makes Exchange expose SMTP.Send."""
+    assert STEP.plan(given(), Finding("permissions", State.WRONG, cause="permission_id_unknown")) == ()
 
 
 async def test_a_permission_that_is_switched_off_is_none(given: Callable[..., Context], cloud: Any):

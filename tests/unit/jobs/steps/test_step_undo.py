@@ -253,9 +253,9 @@ async def test_what_somebody_else_has_changed_stays(given: Given, cloud: Any, na
     assert (await all_steps()[name].undone(given(kind="undo", facts=FACTS), past(name, was, left))).state is State.WARNING
 
 
-@pytest.mark.parametrize("name", ["customization", "trace_access"])
+@pytest.mark.parametrize("name", ["customization", "permissions", "trace_access"])
 async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: str):
-    """M5 is final, and Microsoft's own service may be in use; nothing is asked for that."""
+    """M5 is final, and Microsoft's own services may be in use; nothing is asked for that."""
     found = await all_steps()[name].undone(given(kind="undo"), past(name, {"x": "no"}, {}))
     assert (found, cloud.asked) == (Finding(name, State.SKIPPED, seen=Words(f"skipped.undo_{name}")), [])
 

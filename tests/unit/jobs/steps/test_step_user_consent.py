@@ -9,7 +9,7 @@ import pytest
 
 from jobs.model import Finding, State, Words
 from jobs.step import Context
-from jobs.steps.user_consent import UserConsent, allows
+from jobs.steps.user_consent import UserConsent, allows, assigned
 
 STEP = UserConsent()
 READ = "GET /policies/authorizationPolicy"
@@ -17,7 +17,7 @@ OURS, DOCS = "ManagePermissionGrantsForSelf.", "managePermissionGrantsForSelf."
 
 
 @pytest.mark.parametrize(
-    ("assigned", "answer"),
+    ("names", "answer"),
     [
         ([OURS + "microsoft-user-default-legacy"], "yes"),
         ([DOCS + "microsoft-user-default-low"], "classified"),
@@ -30,15 +30,15 @@ OURS, DOCS = "ManagePermissionGrantsForSelf.", "managePermissionGrantsForSelf."
         (None, "no"),
     ],
 )
-def test_the_policy_in_plain_words(assigned: list[str] | None, answer: str):
+def test_the_policy_in_plain_words(names: list[str] | None, answer: str):
     """Both cases of the prefix, and the widest of several."""
-    assert allows({"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": assigned}}) == answer
+    assert allows(assigned({"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}})) == answer
 
 
 @pytest.mark.parametrize("policy", [{}, {"defaultUserRolePermissions": None}])
 def test_a_policy_that_says_nothing_allows_nothing(policy: dict[str, object]):
     """Missing keys are no."""
-    assert allows(policy) == "no"
+    assert allows(assigned(policy)) == "no"
 
 
 async def test_whatever_it_says_holds(given: Callable[..., Context], cloud: Any):
@@ -52,3 +52,45 @@ async def test_one_that_may_not_be_read_is_skipped(given: Callable[..., Context]
     """An administrator without Policy.Read.All, or a cloud without the policy, does not stop the run."""
     cloud.refuse(READ, status)
     assert await STEP.inspect(given()) == Finding("user_consent", State.SKIPPED, seen=Words("skipped.policy_not_readable"))
+
+
+EXCHANGE, FACTS = "00000002-0000-0ff1-ce00-000000000000", {"exchange_smtp_send": "smtp-id"}
+EXCLUDES = "GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes"
+IMAP = {"permissionType": "delegated", "resourceApplication": EXCHANGE, "permissions": ["imap-id", "pop-id"]}
+SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
+
+
+@pytest.mark.parametrize(
+    ("sets", "answer"),
+    [
+        ([], "yes"),
+        ([IMAP], "yes"),
+        ([IMAP, SMTP], "no"),
+        ([SMTP | {"permissionType": "delegatedUserConsentable", "clientApplicationIds": ["all"]}], "no"),
+        ([SMTP | {"resourceApplication": "any", "permissions": ["all"]}], "no"),
+        ([SMTP | {"permissionType": "application"}], "yes"),
+        ([SMTP | {"resourceApplication": "another-api"}], "yes"),
+        ([SMTP | {"clientApplicationIds": ["another-app"]}], "yes"),
+        ([{}], "yes"),
+    ],
+)
+async def test_what_the_recommended_policy_leaves_out_is_read(given: Callable[..., Context], cloud: Any, sets: list[Any], answer: str):
+    """Microsoft keeps it up to date, so what the documents list is no more than what stands in for it."""
+    names = [OURS + "microsoft-user-default-recommended"]
+    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(EXCLUDES, sets)
+    assert (await STEP.inspect(given(facts=FACTS))).seen == Words(f"seen.user_consent_{answer}")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_where_that_may_not_be_read_the_documents_count(given: Callable[..., Context], cloud: Any, status: int):
+    """SMTP.Send is not in their list."""
+    names = [DOCS + "microsoft-user-default-recommended"]
+    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).refuse(EXCLUDES, status)
+    assert (await STEP.inspect(given(facts=FACTS))).seen == Words("seen.user_consent_yes")
+
+
+async def test_nothing_more_is_read_where_another_policy_decides(given: Callable[..., Context], cloud: Any):
+    """Only the recommended one changes by itself."""
+    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": [OURS + "microsoft-user-default-low"]}})
+    await STEP.inspect(given(facts=FACTS))
+    assert [what for what, _ in cloud.asked] == [READ]

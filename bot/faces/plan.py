@@ -11,6 +11,7 @@ from bot.board import Face, face
 from bot.desk import Desk
 from bot.faces.told import code_of
 from bot.people import Gate
+from jobs.microsoft.roles import lacks_all
 from jobs.model import Finding, Scope, State, Words
 from jobs.run import Run
 from jobs.setup import blocked
@@ -46,7 +47,7 @@ def view(run: Run) -> PlanView:
         signed_in=run.account.upn if run.account else "",
         changes=changes,
         right=tuple(Words("plan.right_line", {"row": steps_of(run)[n].row, "step": f"key:step.{n}"}) for n in right),
-        warnings=_stays(run) if run.kind == "undo" else (),
+        warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else ())),
         blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if not run.approvals else (),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
@@ -59,6 +60,11 @@ def made_by_hand(run: Run) -> str:
     """The client id of an app that somebody made by hand for the same Call Back URL, or the empty string."""
     found = run.findings.get("application")
     return next((item.text for item in found.evidence if item.kind == BY_HAND), "") if found else ""
+
+
+def _no_role(run: Run) -> tuple[Words, ...]:
+    """Whoever approves hears before anything is changed that the account looks as if it may not change it (facts/microsoft.md 6.1)."""
+    return (Words("plan.no_role", {"account": run.account.upn}),) if run.account and lacks_all(run.account) else ()
 
 
 def _stays(run: Run) -> tuple[Words, ...]:

@@ -227,6 +227,21 @@ def test_drawing_posts_each_card_once(desk: Desk, begin: Begin, said: Callable[[
     assert len(desk.cards.jobs) == 2
 
 
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        ((), False),
+        (("b79fbf4d-3ef9-4689-8143-76b194e85509",), True),
+        (("b79fbf4d-3ef9-4689-8143-76b194e85509", "29232CDF-9323-42FD-ADE2-1D097AF3E4DE"), False),
+        (("62e90394-69f5-4237-9190-012177145e10",), False),
+    ],
+)
+def test_the_plan_warns_of_an_account_without_a_role(desk: Desk, begin: Begin, roles: tuple[str, ...], told: bool):  # noqa: FBT001  a column of the table
+    """Where the sign-in tells the roles, and none of them can do anything; one that tells none is believed."""
+    run = begin(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN, roles)), PLANNED)
+    assert plan_face.view(run).warnings == ((Words("plan.no_role", {"account": ADMIN}),) if told else ())
+
+
 @pytest.mark.parametrize(("approvers", "told"), [((), False), (("anna@example.test",), False), (("anna@example.test", ADMIN), True)])
 def test_the_plan_says_where_the_tenant_takes_two(desk: Desk, begin: Begin, approvers: tuple[str, ...], told: bool):  # noqa: FBT001  a column of the table
     """Where more than one approver is named."""

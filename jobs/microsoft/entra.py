@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from html import unescape
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from jobs.microsoft.errors import CloudError, Ids, Said, Transient, Unreadable, 
 from jobs.microsoft.retry import retry_after
 
 log = structlog.get_logger(__name__)
+_UNDESCRIBED = Meaning("request_rejected", Kind.REJECTED)
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
@@ -32,13 +34,19 @@ _IN_DESCRIPTION = re.compile(
 
 
 def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
-    """The error in a token endpoint's body or in a redirect's query: by AADSTS number first, then by OAuth's word (section 5)."""
+    """The error in a token endpoint's body or in a redirect's query: by AADSTS number first, then by OAuth's word (section 5).
+
+    OAuth's word says what kind of trouble it is. Beside a number that nobody described to us it says no more than that: the number is
+    shown whole then, and is no other's cause.
+    """
     description = str(answer.get("error_description") or "")
     word = str(answer.get("error") or "")
     numbers = _numbers(answer, description)
     known = next((number for number in numbers if int(number) in ENTRA), "")
     by_word = OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(word)
-    meaning = ENTRA[int(known)] if known else by_word or Meaning("request_rejected", Kind.REJECTED)
+    meaning = ENTRA[int(known)] if known else by_word or _UNDESCRIBED
+    if numbers and not known and meaning.kind is not Kind.TRANSIENT:
+        meaning = _UNDESCRIBED._replace(kind=meaning.kind)
     code = f"AADSTS{known or numbers[0]}" if numbers else word
     return error_for(meaning, Said("entra", status, code, description or word, _ids(answer, description)))
 
@@ -140,10 +148,33 @@ class EntraHttp:
             calls.note("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
         meaning = by_status(response.status_code)
         if response.is_error and meaning.kind is Kind.TRANSIENT:
-            raise Transient(
-                meaning.cause, Said("entra", response.status_code), retry_after=retry_after(response.headers.get("retry-after"))
-            )
+            raise _busy(meaning, response, headers["client-request-id"])
         return Reply(response.status_code, _json_text(response), dict(response.headers))
+
+
+def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
+    """An answer of 429 or 5xx: what it says is kept, with the ids that support asks for."""
+    told = _told(response)
+    ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
+    said = Said("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
+    cause = told.cause if isinstance(told, Transient) else meaning.cause
+    return Transient(cause, said, retry_after=retry_after(response.headers.get("retry-after")))
+
+
+def _told(response: httpx.Response) -> CloudError:
+    """The error of an answer that may be JSON or a page; of a page only Microsoft's own code and ids are words."""
+    try:
+        body = json.loads(response.text)
+    except (ValueError, RecursionError):
+        body = None
+    return entra_error(body if isinstance(body, dict) else {"error_description": _of_page(response.text)}, response.status_code)
+
+
+def _of_page(page: str) -> str:
+    """Microsoft's words of an HTML page from its code on; empty where it names none."""
+    text = unescape(re.sub(r"<[^>]+>", " ", page))
+    found = _AADSTS.search(text)
+    return " ".join(text[found.start() :].split()) if found else ""
 
 
 def _is_token(answer: Mapping[str, Any]) -> bool:
@@ -172,11 +203,13 @@ def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
 
 
 def _json_text(response: httpx.Response) -> str:
-    """The body, which must be a JSON object whatever the status is."""
+    """The body, which must be a JSON object whatever the status is; Microsoft's code is taken from an error page, too."""
     try:
         whole = isinstance(json.loads(response.text), dict)
     except (ValueError, RecursionError):
         whole = False
+    if not whole and response.is_error and (words := _of_page(response.text)):
+        return json.dumps({"error": "", "error_description": words})
     if not whole:
         raise Unreadable("answer_unreadable", Said("entra", response.status_code, message="not a JSON object"))
     return response.text

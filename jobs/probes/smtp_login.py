@@ -22,9 +22,15 @@ OWN = {
     "access_token_refused": "sessions sign_ins",
     "grant_invalid": "sign_ins",
     "refresh_token_expired": "sign_ins",
+    "request_rejected": "sign_ins",
     "redirect_uri_is_spa": "application",
+    "account_disabled": "sign_ins",
 }
-"""What may be wrong with the bot's own login alone, and which findings show that the channel's own is good."""
+"""What may be wrong with the bot's own login alone, and which findings show that the channel's own is good.
+
+The account, too: for a shared mailbox, whose own account is blocked as a rule, Webex Connect signs in as a delegate. Where the mailbox
+is a user's, the directory says so with certainty (``mailbox_user``).
+"""
 RENEWED = timedelta(minutes=90)
 """Within so long Webex Connect renews its token (facts/microsoft.md 4): a sign-in that went well since is good still."""
 
@@ -57,7 +63,7 @@ class SmtpLogin(Probe):
         """Log in and leave; nothing is sent.
 
         The bot's own secret and its own sign-in may be dead while Webex Connect's live: that only may be the channel's cause, and is
-        left out where the same is seen to be good. What Exchange refuses, and what Entra says of the account, is true of both.
+        left out where the same is seen to be good. What Exchange refuses, and what Entra says of app and policies, is true of both.
         """
         place = ctx.run.place
         try:

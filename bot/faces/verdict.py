@@ -43,7 +43,7 @@ def view(run: Run, desk: Desk) -> VerdictView:
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
     counted = found | verdict.counted
-    fix = verdict_turn.fix(run, verdict) if run.checked else None
+    fix = verdict_turn.fix(run, verdict, whole=not sign_in) if run.checked else None
     problem = run.problems.get("app_access")
     grant = run.checked is not None and fix is None and check.may_be_granted(desk.redis, run)
     return VerdictView(

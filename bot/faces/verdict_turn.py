@@ -114,13 +114,16 @@ def turn(verdict: Verdict) -> Turn:
     return Turn.APPROVER if _mender(verdict) else whose(verdict.counted[verdict.causes[0]].cause)
 
 
-def fix(run: Run, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
-    """The button: a plan where one would hold a change, else the page on which a person mends it, or nothing."""
+def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]] | None:
+    """The button: a plan where one would hold a change, else the page on which a person mends it, or nothing.
+
+    Where the check is not ``whole`` a sign-in comes first: a token that is refused may have a cause that only that shows.
+    """
     if not verdict.causes:
         return None
     if step := _mender(verdict):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
-    page = page_of(run.channel)
+    page = page_of(run.channel) if whole else ""
     return ("fix.generate_token", {"url": page}) if page and verdict.counted[verdict.causes[0]].cause in GENERATE else None
 
 

@@ -15,6 +15,7 @@ from bot.faces.verdict_turn import GENERATE, MENDS, whose
 from jobs.microsoft.causes import CAUSES
 from jobs.model import Channel, Finding, Person, State, Station, Turn
 from jobs.run import Run
+from jobs.trouble import NEEDS_SIGN_IN
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", "x@y.example")
@@ -78,6 +79,13 @@ def test_who_can_mend_it_and_by_which_button(desk: Desk, found: tuple[Finding, .
     seen = view(check_of(*found), desk)
     assert (seen.turn, seen.fix) == (turn, fix)
     assert has(f"turn.{turn}")
+
+
+def test_a_sign_in_comes_before_the_page(desk: Desk):
+    """What the bot's own login has seen may have a cause that only an administrator's sign-in shows."""
+    left_out = Finding("conditional_access", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), desk)
+    assert (seen.fix, bool(seen.sign_in_url), seen.turn) == (None, True, Turn.MAILBOX_USER)
 
 
 @pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])

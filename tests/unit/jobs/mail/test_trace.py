@@ -114,6 +114,42 @@ async def test_the_cmdlets_rows_are_the_same():
     assert parameters["StartDate"] == since.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+class Many:
+    """A mailbox with a row a minute; ``most`` rows fit into an answer, and where ``warns`` Exchange gives none of them."""
+
+    def __init__(self, rows: int, most: int, *, warns: bool = False) -> None:
+        self.most, self.warns, self.asked = most, warns, 0
+        times = [now() - timedelta(minutes=number) for number in range(1, rows + 1)]
+        self.rows = [
+            Row(CMDLET_ROWS[0]) | {"MessageTraceId": f"m-{number}", "Received": at.strftime("%Y-%m-%dT%H:%M:%S")}
+            for number, at in enumerate(times)
+        ]
+
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
+        """The newest of the interval."""
+        self.asked += 1
+        start, end = (str(parameters[name]).removesuffix("Z") for name in ("StartDate", "EndDate"))
+        found = [Row(row) for row in self.rows if start <= row["Received"] <= end]
+        if self.warns and len(found) > self.most:
+            raise Unreadable("exchange_answer_cut", Said("exchange", 200, message="There are more results"))
+        return found[: self.most]
+
+
+@pytest.mark.parametrize(("rows", "warns", "calls"), [(999, False, 1), (1000, False, 2), (2500, False, 3), (2500, True, 7)])
+async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):  # noqa: FBT001  a column of the table
+    """A thousand rows are not all: it goes on from the last one, or asks for halves where Exchange only warns; each row counts once."""
+    many = Many(rows, 1000, warns=warns)
+    found = await CmdletTrace(many).find(now() - timedelta(hours=48), recipient="support@contoso.com")
+    assert (len(found), len({row.id for row in found}), many.asked) == (rows, rows, calls)
+
+
+async def test_rows_that_stay_missing_are_no_answer():
+    """Where even ten minutes are too much, nothing is made up; another error is handed on as it is."""
+    with pytest.raises(Unreadable) as cut:
+        await CmdletTrace(Many(2500, 3, warns=True)).find(now() - timedelta(hours=48))
+    assert cut.value.cause == "exchange_answer_cut"
+
+
 async def test_the_subject_is_looked_at_here_as_well():
     """A backend that does not filter by subject makes no difference."""
     assert await CmdletTrace(Exchange(CMDLET_ROWS)).find(SINCE, subject="TEST") == (DELIVERED,)

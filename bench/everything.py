@@ -28,6 +28,7 @@ LONGEST_S = 600.0
 POLL_S = 0.5
 TOO_MANY = 429
 ONCE = (
+    "Get-BlockedSenderAddress",
     "Get-HostedOutboundSpamFilterPolicy",
     "Get-HostedOutboundSpamFilterRule",
     "Get-OrganizationConfig",

@@ -68,7 +68,16 @@ class Copies(_Traced):
     name = "copies"
     row = "M3"
     station = Station.FORWARD
-    because = ("forwarding", "outbound_policy", "remote_domain", "transport_rules", "arrivals", "mailbox_user", "exchange_health")
+    because = (
+        "forwarding",
+        "outbound_policy",
+        "remote_domain",
+        "transport_rules",
+        "restricted_sender",
+        "arrivals",
+        "mailbox_user",
+        "exchange_health",
+    )
 
     async def inspect(self, ctx: Context) -> Finding:
         """Mail to the forwarding address, and beside it what arrived and has no copy: the damage, where something stops mail."""
@@ -122,6 +131,7 @@ class Answers(_Traced):
         "security_defaults",
         "conditional_access",
         "transport_rules",
+        "restricted_sender",
         "exchange_health",
     )
 

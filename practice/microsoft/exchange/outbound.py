@@ -204,3 +204,14 @@ def _switch(run: Run, state: str) -> Rows:
     rule["State"] = state
     run.note(rule["Name"], before, state)
     return []
+
+
+@cmdlet("Get-BlockedSenderAddress", READERS, "SenderAddress")
+def get_blocked_sender_address(run: Run) -> Rows:
+    """The senders that Exchange holds for senders of spam; one that is asked for by name has to be there."""
+    wanted = str(run.value("SenderAddress") or "").lower()
+    held = [user.mail or user.upn for user in run.tenant.users.values() if user.restricted]
+    if wanted and wanted not in {address.lower() for address in held}:
+        raise missing(wanted)
+    rows = [{"SenderAddress": address, "Reason": "OutboundSpamLast24Hours=300;AntispamPhoneHome"} for address in held]
+    return [row for row in rows if wanted in {"", row["SenderAddress"].lower()}]

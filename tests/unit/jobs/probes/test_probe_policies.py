@@ -10,7 +10,7 @@ import pytest
 
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Finding, State, Words
+from jobs.model import Evidence, Finding, State, Words
 from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.sessions import Sessions
@@ -188,3 +188,27 @@ async def test_a_rule_is_the_cause_where_a_trace_names_it(cloud: Any, given: Cal
     found = {"transport_rules": await TransportRules().inspect(given()), "copies": Finding("copies", State.WRONG, cause=cause)}
     verdict = judge(all_probes(), found)
     assert (verdict.causes, verdict.counted[causes].cause) == ((causes,), cause)
+
+
+HELD = [Row({"SenderAddress": "other@contoso.com"}), Row({"SenderAddress": "Support@Contoso.com", "Reason": "OutboundSpam"})]
+
+
+@pytest.mark.parametrize(
+    ("rows", "state", "evidence"),
+    [(HELD, State.WRONG, (Evidence("exchange", "OutboundSpam"),)), (HELD[:1], State.OK, ()), ([], State.OK, ())],
+)
+async def test_a_sender_that_exchange_holds(
+    cloud: Any, given: Callable[..., Context], rows: list[Row], state: State, evidence: tuple[Evidence, ...]
+):
+    """By the mailbox's address, in any case, with the reason; another sender is no matter of this channel."""
+    cloud.on("Get-BlockedSenderAddress", rows)
+    found = await all_probes()["restricted_sender"].inspect(given())
+    assert (found.state, found.evidence) == (state, evidence)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_who_may_not_read_them_is_told_so(cloud: Any, given: Callable[..., Context], status: int):
+    """Skipped, and never an alarm."""
+    cloud.refuse("Get-BlockedSenderAddress", status)
+    found = await all_probes()["restricted_sender"].inspect(given())
+    assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.restricted_sender"))

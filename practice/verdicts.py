@@ -79,10 +79,7 @@ def judge(seen: Seen, fault: Fault) -> Judgement:
         return _cause(seen, fault)
     wrong = seen.named - set(fault.expects)
     if fault.level is Level.NOTED:
-        told = seen.noticed or any(sentences()[code] in seen.text for code in fault.expects)
-        return Judgement(
-            told and not wrong, "" if told and not wrong else f"not noted, or blamed: {', '.join(sorted(wrong)) or seen.first}"
-        )
+        return _noted(seen, fault)
     if fault.level is Level.UNSEEN:
         claims = bool(fault.stops) and seen.first == str(catalogue()["verdict"]["well"])
         return Judgement(not claims and not wrong, "called proven" if claims else ", ".join(sorted(wrong)))
@@ -107,6 +104,14 @@ def _cause(seen: Seen, fault: Fault) -> Judgement:
     if any(seen.first.startswith(sentences()[code]) for code in fault.expects):
         return Judgement(right=True)
     return Judgement(right=False, why=f"expected {fault.expects[0]}")
+
+
+def _noted(seen: Seen, fault: Fault) -> Judgement:
+    """Mail flows: it is told, and the first line is no alarm, not even of that very thing."""
+    if seen.alarm:
+        return Judgement(right=False, why=f"false alarm: {seen.first}")
+    told = seen.noticed or any(sentences()[code] in seen.text for code in fault.expects)
+    return Judgement(told, "" if told else "not noted")
 
 
 def _roots(texts: list[str]) -> set[str]:

@@ -88,6 +88,7 @@ def test_a_symptom_is_not_read_as_a_cause():
         ("mail_too_large", (), True),
         ("healthy_untouched", ("not_forwarded",), False),
         ("secret_expires_soon", (), False),
+        ("secret_expires_soon", ("client_secret_expires_soon",), False),
     ],
 )
 def test_a_fault_alone_is_judged_by_the_first_line(name: str, causes: tuple[str, ...], right: bool):  # noqa: FBT001 - a row of the table

@@ -52,7 +52,7 @@ async def test_nobody_rehearsed(given: Callable[..., Context]):
         (700082, State.POSSIBLE, "refresh_token_expired"),
         (50173, State.POSSIBLE, "session_revoked"),
         (70000, State.POSSIBLE, "grant_invalid"),
-        (50057, State.WRONG, "account_disabled"),
+        (50057, State.POSSIBLE, "account_disabled"),
         (53003, State.WRONG, "blocked_by_conditional_access"),
         (7000112, State.WRONG, "app_disabled"),
         (700016, State.WRONG, "app_not_found"),

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from jobs import codec
 from jobs.clock import now
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Channel, Finding, Scope, State, Words
 from jobs.run import Event, Kind
 from jobs.step import Context
 from jobs.steps.client_secret import ClientSecret
-from jobs.store import Store
+from jobs.store import Record, Store
 from jobs.vault import Vault
 
 STEP = ClientSecret()
@@ -199,3 +200,26 @@ async def test_six_months_are_six_months(given: Callable[..., Context], channel:
     cloud.on(APP, {})
     found = await STEP.inspect(given(channel=replace(channel, lifetime_months=6), facts=FACTS))
     assert timedelta(days=180) < datetime.fromisoformat(found.facts["renew_until"]) - now() < timedelta(days=185)
+
+
+@pytest.mark.parametrize(("kind", "state"), [("check", State.POSSIBLE), ("fix", State.WRONG)])
+@pytest.mark.parametrize(("days", "cause"), [(-1, "client_secret_expired"), (None, "client_secret_gone")])
+async def test_a_secret_made_by_hand_may_be_the_one_in_use(
+    given: Callable[..., Context], cloud: Any, store: Store, kind: str, state: State, days: float | None, cause: str
+):
+    """A valid one that bears no name of the bot's: a check says that it may be so, a fix makes one that is known."""
+    store.hand_over("k1")
+    ours = [secret("k1", "Webex Connect EARLIER", days)] if days else []
+    cloud.on(APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
+    ctx = given(facts=FACTS | {"key_id": "k1"}, kind=kind)
+    store.redis.set("channel:support@contoso.com", codec.dump(Record(ctx.run.id, now(), ctx.channel)))
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.cause) == (state, cause)
+
+
+@pytest.mark.parametrize("other", [("Webex email bot, rehearsal and check", 90), ("by hand", -1)])
+async def test_no_other_secret_excuses_one_that_is_gone(given: Callable[..., Context], cloud: Any, store: Store, other: tuple[str, float]):
+    """Not the bot's own for checking, and not one that has ended."""
+    store.hand_over("k1")
+    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", -1), secret("k9", *other)]})
+    assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind="check"))).state is State.WRONG

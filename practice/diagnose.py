@@ -76,6 +76,15 @@ class Chosen:
     cards: bool = False
 
 
+def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
+    """The cases by what their channel has to be set up with: each such channel is set up once, in processes of its own."""
+    found: dict[tuple[tuple[str, str], ...], list[Case]] = {}
+    for case in every:
+        wanted = {name: value for fault in case.faults for name, value in fault.set_up.items()}
+        found.setdefault(tuple(sorted(wanted.items())), []).append(case)
+    return [(dict(wanted), some) for wanted, some in found.items()]
+
+
 def cases(chosen: Chosen) -> list[Case]:
     """What to try; without any choice everything, with a hundred pairs."""
     if chosen.only:
@@ -143,26 +152,33 @@ class Diagnosis(Story):
 
 def run(chosen: Chosen) -> int:
     """Try them all; 0 if the targets are met."""
-    every, stack = cases(chosen), Stack(practice={"trace_delay_s": "0", "replication_s": "0.1", "customization_s": "0"})
-    _say(f"{len(every)} cases; logs in {stack.folder} while it runs")
-    try:
-        with stack:
-            people = stack.people()
-            diagnosis = Diagnosis(people, lambda _: None)
-            diagnosis.set_up()
-            totals = _all(diagnosis, every, chosen)
-            people.close()
-    except NotStartedError as error:
-        _say(str(error))
-        return 1
-    except NotSeenError as error:
-        _say(f"The setup stopped: {error}. The logs stay in {stack.folder}")
-        return 1
+    every, totals, deadline = cases(chosen), Totals(), time.monotonic() + chosen.minutes * 60
+    for set_up, some in by_channel(every):
+        try:
+            _with_channel(set_up, some, chosen, totals, deadline)
+        except NotStartedError as error:
+            _say(str(error))
+            return 1
+        except NotSeenError as error:
+            _say(f"The setup stopped: {error}")
+            return 1
     return _end(totals, len(every))
 
 
-def _all(diagnosis: Diagnosis, every: list[Case], chosen: Chosen) -> Totals:
-    totals, deadline = Totals(), time.monotonic() + chosen.minutes * 60
+def _with_channel(set_up: dict[str, str], some: list[Case], chosen: Chosen, totals: Totals, deadline: float) -> None:
+    """These cases, on a channel that is set up so in processes of its own."""
+    stack = Stack(practice={"trace_delay_s": "0", "replication_s": "0.1", "customization_s": "0"})
+    _say(f"{len(some)} cases; logs in {stack.folder} while it runs")
+    with stack:
+        people = stack.people()
+        diagnosis = Diagnosis(people, lambda _: None)
+        diagnosis.details = set_up
+        diagnosis.set_up()
+        _all(diagnosis, some, chosen, totals, deadline)
+        people.close()
+
+
+def _all(diagnosis: Diagnosis, every: list[Case], chosen: Chosen, totals: Totals, deadline: float) -> None:
     for number, case in enumerate(every, 1):
         if time.monotonic() > deadline:
             _say(f"Stopped after {chosen.minutes:g} minutes.")
@@ -174,7 +190,6 @@ def _all(diagnosis: Diagnosis, every: list[Case], chosen: Chosen) -> Totals:
         _say("\n".join(_row(number, len(every), case, seen.first if seen else "", judged, seconds)))
         if chosen.cards and seen and not judged.right:
             _say(textwrap.indent(seen.text, "              | "))
-    return totals
 
 
 def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, Judgement]:

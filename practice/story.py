@@ -26,7 +26,12 @@ Json = dict[str, Any]
 
 
 class Story(Stage):
-    """Plays the scenes one after the other; a scene raises :class:`practice.client.NotSeenError` where something is missing."""
+    """Plays the scenes one after the other; a scene raises :class:`practice.client.NotSeenError` where something is missing.
+
+    ``details`` is answered on the first card beside the two addresses.
+    """
+
+    details: Json = {}  # noqa: RUF012  replaced whole, never written into
 
     def scenes(self) -> list[tuple[str, Callable[[], None]]]:
         """The scenes with their titles."""
@@ -56,7 +61,7 @@ class Story(Stage):
     def intake(self) -> None:
         """A callback URL without a path comes back with the values kept; the right one leads to the sign-in card."""
         app = self.people.control("GET", "connect/app")
-        right = {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"]}
+        right = {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"], **self.details}
         wrong = right | {"callback_url": right["callback_url"].rpartition("/")[0]}
         before = self.people.change
         self.press(REQUESTER, self.card("an intake card", "intake"), "intake", wrong)

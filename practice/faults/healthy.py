@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from practice.faults.access import conditional, controls
+from practice.faults.accounts import ACCOUNTS
+from practice.faults.accounts import right as _right
 from practice.faults.ground import Ground, put
-from practice.faults.model import Fault, Level
 from practice.faults.policy import applying, higher_rule, rule
 from practice.microsoft import ids
 from practice.microsoft.world import LONG_AGO, first, new_id, stamp
-
-
-def _shared(ground: Ground) -> None:
-    """A shared mailbox whose delegate signed in at Generate Token, by the box for another login."""
-    put(ground.box, kind="SharedMailbox", full_access={"agent@contoso.com"}, send_as={"agent@contoso.com"})
-    ground.fill_in("agent@contoso.com", login_id="agent@contoso.com")
 
 
 def _inherits(ground: Ground) -> None:
@@ -107,13 +101,9 @@ def _other_rules(ground: Ground) -> None:
     rule(ground, "No auto-forward", MessageTypeMatches="AutoForward", RejectMessageReasonText="No")
 
 
-def _right(name: str, what: str, apply: Callable[[Ground], None], source: str = "microsoft.md 2") -> Fault:
-    return Fault(f"healthy_{name}", source, what, apply, level=Level.NOTHING)
-
-
 HEALTHY: Final = (
     _right("untouched", "nothing was changed at all", lambda _ground: None),
-    _right("shared", "a shared mailbox; a delegate's token sends as it", _shared, "connect.md 1.2"),
+    *ACCOUNTS,
     _right(
         "upn_differs", "the user name is not the address", lambda ground: put(ground.user, upn="s.upport@contoso.com"), "microsoft.md 2.1"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -29,7 +29,8 @@ class Fault:
     """A cause under a name.
 
     ``source`` is the place in facts/, ``expects`` the cause codes that are right, the best one first, ``stops`` the station of
-    the mail's way where mail ends (empty: it goes on), ``on`` the object that is broken (see :mod:`practice.faults.pairs`).
+    the mail's way where mail ends (empty: it goes on), ``on`` the object that is broken (see :mod:`practice.faults.pairs`),
+    ``set_up`` what was answered on the first card, where the channel has to be another one for this.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Fault:
     stops: str = ""
     on: str = ""
     level: Level = Level.CAUSE
+    set_up: dict[str, str] = field(default_factory=dict)
 
     def public(self) -> dict[str, Any]:
         """For the control routes and the docs page."""

@@ -18,7 +18,7 @@ from practice.mail.store import Mail, MailStore
 from practice.microsoft.world import World, new_id
 
 Json = dict[str, Any]
-OFFICE: Final = ("smtp.office365.com", 587)
+OFFICE: Final = frozenset({("smtp.office365.com", "587"), ("smtp.office365.us", "587")})
 LOCAL: Final = frozenset({"localhost", "127.0.0.1"})
 PATIENCE_S: Final = 10
 MOST_BYTES: Final = 25 * 1024 * 1024
@@ -162,7 +162,7 @@ class Connect:
         number = own_port or port
         if host in LOCAL and number.isdecimal():
             return "localhost", int(number)
-        if (host, number) == (OFFICE[0], str(OFFICE[1])):
+        if (host, number) in OFFICE:
             return "localhost", self._world.settings.smtp_port
         raise OSError(f"cannot connect to {server}:{port}")
 

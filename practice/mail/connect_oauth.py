@@ -15,7 +15,7 @@ import httpx
 from practice.mail.connect_app import OAUTH, ConnectApp, FormError
 
 Json = dict[str, Any]
-LOGIN: Final = "login.microsoftonline.com"
+LOGIN: Final = frozenset({"login.microsoftonline.com", "login.microsoftonline.us"})
 
 
 class ConnectOAuth:
@@ -79,7 +79,7 @@ class ConnectOAuth:
 
     def _here(self, url: str) -> str:
         parts = urlsplit(url)
-        return self._base + parts.path if parts.hostname == LOGIN else url
+        return self._base + parts.path if parts.hostname in LOGIN else url
 
 
 def _words(page: str) -> str:

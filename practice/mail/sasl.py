@@ -10,7 +10,14 @@ from typing import Any, Final
 from practice.microsoft.tokens import BadTokenError, Keys
 from practice.microsoft.world import Tenant, User, World
 
-AUDIENCES: Final = frozenset({"https://outlook.office365.com", "https://outlook.office.com", "00000002-0000-0ff1-ce00-000000000000"})
+AUDIENCES: Final = frozenset(
+    {
+        "https://outlook.office365.com",
+        "https://outlook.office.com",
+        "https://outlook.office365.us",
+        "00000002-0000-0ff1-ce00-000000000000",
+    }
+)
 SITE: Final = "[PR0ACT1CE0001.practice.example]"
 REFUSED: Final = f"535 5.7.3 Authentication unsuccessful {SITE}"
 NO_BASIC: Final = f"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. {SITE}"

@@ -44,8 +44,9 @@ class Client:
         """Raises AADSTS50105 where the app is for assigned users only and this one is not."""
         client = next((item for item in tenant.principals.written() if item["appId"] == self.app["appId"]), None)
         if client and client.get("appRoleAssignmentRequired"):
-            mine = (item for item in tenant.assignments.written() if item["resourceId"] == client["id"])
-            if not any(item["principalId"] == user.id for item in mine):
+            mine = {user.id, *(group["id"] for group in tenant.groups if any(user.known_as(member) for member in group["members"]))}
+            assigned = (item for item in tenant.assignments.written() if item["resourceId"] == client["id"])
+            if not any(item["principalId"] in mine for item in assigned):
                 raise Trouble(50105, (user.upn, self.app["appId"]))
 
 

@@ -16,6 +16,7 @@ RESOURCES: Final = {
     GRAPH: ids.GRAPH_APP,
     OUTLOOK: ids.EXCHANGE_APP,
     "https://outlook.office.com": ids.EXCHANGE_APP,
+    "https://outlook.office365.us": ids.EXCHANGE_APP,
     ids.GRAPH_APP: ids.GRAPH_APP,
     ids.EXCHANGE_APP: ids.EXCHANGE_APP,
 }

@@ -12,7 +12,7 @@ from adaptive_cards import verdict
 from adaptive_cards.views import CheckLine, Proof, Stop, VerdictView
 from jobs.model import Access, State, Station, Turn, Words
 from practice import verdicts
-from practice.diagnose import Case, Chosen, Totals, cases
+from practice.diagnose import Case, Chosen, Totals, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
 from practice.faults.page import PAGE, page
 
@@ -148,3 +148,10 @@ def test_the_page_is_made_from_the_list():
 def test_a_case_is_named_after_its_faults():
     """Joined by a plus."""
     assert Case("pair", (find("secret_expired"), find("policy_off"))).name == "secret_expired + policy_off"
+
+
+def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():
+    """The cases are put together by what the first card was answered, and none is lost."""
+    found = by_channel(cases(Chosen(healthy=True)))
+    assert [wanted for wanted, _ in found] == [{}, {"keep_copy": "no"}]
+    assert sorted(case.name for _, some in found for case in some) == sorted(fault.name for fault in HEALTHY)

@@ -1,0 +1,131 @@
+"""Variations that are right: who signs in, with which secret of which app, in which cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from practice.faults.ground import Ground, Json, put
+from practice.faults.model import Fault, Level
+from practice.faults.policy import applying
+from practice.microsoft.world import LONG_AGO, new_id, stamp
+
+DELEGATE: Final = "agent@contoso.com"
+NATIONAL: Final = {
+    "authorization_url": "https://login.microsoftonline.us/{tenant}/oauth2/v2.0/authorize",
+    "access_token_url": "https://login.microsoftonline.us/{tenant}/oauth2/v2.0/token",
+    "refresh_token_url": "https://login.microsoftonline.us/{tenant}/oauth2/v2.0/token",
+    "scope": "offline_access https://outlook.office365.us/SMTP.Send",
+    "smtp_server": "smtp.office365.us",
+    "port": "587",
+}
+
+
+def right(
+    name: str,
+    what: str,
+    apply: Callable[[Ground], None],
+    source: str = "microsoft.md 2",
+    set_up: Mapping[str, str] | None = None,
+) -> Fault:
+    """A variation; ``set_up`` is what the channel was set up with, where that matters."""
+    return Fault(f"healthy_{name}", source, what, apply, level=Level.NOTHING, set_up=dict(set_up or {}))
+
+
+def shared(ground: Ground) -> None:
+    """A shared mailbox whose delegate signed in at Generate Token, by the box for another login."""
+    put(ground.box, kind="SharedMailbox", full_access={DELEGATE}, send_as={DELEGATE})
+    ground.fill_in(DELEGATE, login_id=DELEGATE)
+
+
+def _blocked(ground: Ground) -> None:
+    """The same as it usually is: its own account is blocked and has no licence of its own, and the grant is the delegate's."""
+    delegate = ground.other(DELEGATE).id
+    ground.set_grants(lambda grant: grant | {"consentType": "Principal", "principalId": delegate})
+    shared(ground)
+    put(ground.user, enabled=False)
+
+
+def _by_hand(ground: Ground, *, alone: bool) -> None:
+    """Somebody made a secret in the portal and put it into Webex Connect; the bot's is still there, or is not."""
+    key, secret = new_id(), "handQ~secret-that-somebody-made-by-hand"
+    end = stamp(ground.world.now() + timedelta(days=200))
+    made = {"keyId": key, "displayName": "by hand", "hint": secret[:3], "startDateTime": stamp(LONG_AGO), "endDateTime": end}
+    used = ground.connect.fields["client_secret"]
+    kept = [item for item in ground.app["passwordCredentials"] if not (alone and ground.world.secrets.get(item["keyId"]) == used)]
+    ground.world.secrets[key] = secret
+    ground.set_app(passwordCredentials=[*kept, made])
+    ground.fill_in(client_secret=secret)
+
+
+def _assigned(ground: Ground, principal: Json) -> None:
+    ground.set_principal(appRoleAssignmentRequired=True)
+    seen = {"resourceId": ground.principal["id"], "resourceDisplayName": ground.app["displayName"], "createdDateTime": stamp(LONG_AGO)}
+    nothing = {"id": new_id(), "appRoleId": "00000000-0000-0000-0000-000000000000"}
+    ground.tenant.assignments.seed(nothing | seen | principal)
+
+
+def _assigned_user(ground: Ground) -> None:
+    _assigned(ground, {"principalId": ground.user.id, "principalType": "User", "principalDisplayName": ground.user.name})
+
+
+def _assigned_group(ground: Ground) -> None:
+    group: Json = {"id": new_id(), "displayName": "Mail senders", "mail": "senders@contoso.com", "members": [ground.mailbox]}
+    ground.tenant.groups.append(group)
+    _assigned(ground, {"principalId": group["id"], "principalType": "Group", "principalDisplayName": group["displayName"]})
+
+
+def _only_by_domain(ground: Ground) -> None:
+    """No rule for the mailbox alone: one for its domain allows."""
+    name = applying(ground)["Name"]
+    for rule in ground.exchange.outbound_rules:
+        if rule["HostedOutboundSpamFilterPolicy"] == name:
+            rule.update(From=[], SenderDomainIs=["contoso.com"])
+
+
+ACCOUNTS: Final = (
+    right("shared", "a shared mailbox; a delegate's token sends as it", shared, "connect.md 1.2"),
+    right(
+        "shared_blocked",
+        "a shared mailbox as they usually are: its own account is blocked, and only its delegate has the grant",
+        _blocked,
+        "connect.md 1.2; microsoft.md 2.1",
+    ),
+    right(
+        "keep_copy_off",
+        "no copy stays in the mailbox, as it was asked for",
+        lambda ground: put(ground.box, deliver_and_forward=False),
+        "microsoft.md 2.2",
+        {"keep_copy": "no"},
+    ),
+    right(
+        "national_cloud",
+        "the form has the addresses of a national cloud",
+        lambda ground: ground.fill_in(**{name: value.format(tenant=ground.tenant.id) for name, value in NATIONAL.items()}),
+        "microsoft.md 4",
+    ),
+    right(
+        "second_secret",
+        "Webex Connect has a second secret, made by hand; the bot's is valid, too",
+        lambda ground: _by_hand(ground, alone=False),
+        "microsoft.md 1.2",
+    ),
+    right(
+        "secret_by_hand",
+        "somebody has replaced the bot's secret by one made by hand",
+        lambda ground: _by_hand(ground, alone=True),
+        "microsoft.md 1.2, 4 (rotation order)",
+    ),
+    right(
+        "app_without_name",
+        "the app has no uniqueName, as one that was made in the portal and adopted",
+        lambda ground: ground.set_app(uniqueName=None),
+        "microsoft.md 1.1",
+    ),
+    right(
+        "assigned", "the enterprise application is for assigned users, and the mailbox user is assigned", _assigned_user, "microsoft.md 1.3"
+    ),
+    right("assigned_by_group", "the same by a group that the mailbox user is in", _assigned_group, "microsoft.md 1.3"),
+    right("policy_only_by_domain", "the rule that allows is for the whole domain", _only_by_domain, "microsoft.md 2.3"),
+)

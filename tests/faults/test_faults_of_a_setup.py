@@ -12,6 +12,8 @@ import pytest
 
 NEEDS_A_PERSON = "401"
 """A role that was missing for a moment, so soon after the sign-in, is waited for; a token that Graph does not take is not."""
+HANGS_ON_IT = {"GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes"}
+"""Not asked for where the policy that names it may not be read, which stops no setup."""
 LONGEST_WORK_S = 400
 """A worker's job may take 900 seconds; a piece of work of a run ends long before."""
 STAYS = ("503", "reset, carried out")
@@ -31,7 +33,7 @@ def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any,
     """
     weather.fault = fault
     ride.to_its_end()
-    assert set(calm.calls) - set(weather.failed) == set()
+    assert set(calm.calls) - set(weather.failed) == (HANGS_ON_IT if fault.name.startswith("403") else set())
     assert country.objects() == calm.objects
     assert (ride.presses > 0) == (fault.name == NEEDS_A_PERSON)
     assert ride.presses <= len(weather.failed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -72,8 +71,9 @@ class ConnectSend(Probe):
 
     async def _receipt(self, ctx: Context) -> Receipt | None:
         """By the way back to the bot, or by asking, whichever tells first."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PATIENCE_S
+        while clock() < deadline:
             found = receipts.read(ctx.store.redis, ctx.run.id)
             if found is None and (message := receipts.message(ctx.store.redis, ctx.run.id)):
                 with suppress(CloudError):  # that one question fails says nothing: the receipt may come by itself, or to the next

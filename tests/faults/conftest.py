@@ -313,6 +313,18 @@ def storm(country: Country) -> Callable[..., Storm]:
     return lambda *what: Storm(country.http, *what)
 
 
+@pytest.fixture
+def weather_over() -> type[Weather]:
+    """Makes weather over another place than the practice cloud."""
+    return Weather
+
+
+@pytest.fixture
+def without_waiting() -> Callable[[Coroutine[Any, Any, None]], float]:
+    """Carries out a piece of work whose pauses cost no time, and gives the seconds that they would have cost."""
+    return carry_out
+
+
 @dataclass(frozen=True)
 class Calm:
     """What an undisturbed setup does: its calls, and how many objects of each kind there are in the end."""

@@ -131,8 +131,9 @@ def name_of(request: httpx.Request) -> str:
     path = unquote(urlsplit(str(request.url)).path)
     if path.endswith("/InvokeCommand"):
         return str(json.loads(request.content)["CmdletInput"]["CmdletName"])
-    plain = UUID.sub("*", re.sub(r"'[^']*'", "*", re.sub(r"^.*?/graph(?:/v1\.0)?(?=/)", "", path)))
-    return f"{request.method} {re.sub(r'/[^/]+@[^/]+', '/*', plain)}"
+    of_people = re.sub(r"/[^/]+@[^/]+", "/*", re.sub(r"^.*?/graph(?:/v1\.0)?(?=/)", "", path))
+    plain = UUID.sub("*", re.sub(r"'[^']*'", "*", of_people))
+    return f"{request.method} {plain}"
 
 
 @dataclass

@@ -1,0 +1,143 @@
+"""The fault matrix of what a check asks beside Microsoft: Webex Connect, the contact center, the status page. No test mail goes twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from jobs.clock import now
+from jobs.engine import Engine
+from jobs.listener import Silent
+from jobs.microsoft.http import async_client
+from jobs.model import Access, Channel, Finding, Person, State
+from jobs.outside import client
+from jobs.probe import Probe
+from jobs.probes.connect_send import ASKED, ConnectSend
+from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
+from jobs.probes.webex_status import WebexStatus
+from jobs.settings import Settings
+from jobs.step import Context
+from jobs.store import Store
+from jobs.vault import Vault
+
+BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
+ORG, MAIL = "0e0e0e0e-0000-4000-8000-000000000001", "0d0d0d0d-0000-4000-8000-000000000002"
+SETTINGS = Settings(
+    "https://bot.test",
+    "",
+    "bot-app",
+    "bot-secret",
+    (Fernet.generate_key().decode(),),
+    status_url=f"{BASE}/status",
+    connect_url=f"{BASE}/connect",
+    connect_key="key",
+    contact_center_url=f"{BASE}/contact-center",
+    contact_center_token="token",
+    contact_center_org=ORG,
+)
+FOR_GOOD = 1_000_000
+BLIND = {State.UNKNOWN, State.SKIPPED}
+SEND = "POST /connect/v2/messages"
+ASKS: dict[str, type[Probe]] = {
+    "GET /contact-center/organization/*/v2/entry-point": EmailEntryPoint,
+    "GET /contact-center/v1/tasks": AgentTasks,
+    "GET /status/unresolved-incidents.json": WebexStatus,
+    "GET /connect/v2/messages/*": ConnectSend,
+    SEND: ConnectSend,
+}
+MOST_TRIES = {"GET /connect/v2/messages/*": 52}
+"""Two tries are all that a check waits for; for a receipt it asks once a second, 25 seconds long."""
+LONGEST_S = 60.0
+
+
+@dataclass
+class Services:
+    """All three as their documents show them, and the mails that went."""
+
+    mails: list[str] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """httpx.MockTransport's handler."""
+        kind, path = request.method, request.url.path
+        if kind == "POST":
+            self.mails.append(request.content.decode())
+            return httpx.Response(201, json={"messageId": MAIL, "status": "queued"})
+        task = {
+            "channelType": "email",
+            "createdTime": now().timestamp() * 1000,
+            "origin": "a@b.c",
+            "destination": MAILBOX,
+            "status": "ended",
+        }
+        known: dict[str, Any] = {
+            f"/connect/v2/messages/{MAIL}": {"messageId": MAIL, "status": "submitted", "code": "7501"},
+            "/contact-center/v1/tasks": {"data": [{"id": "task-1", "attributes": task}]},
+            f"/contact-center/organization/{ORG}/v2/entry-point": {"data": [{"name": "Support", "assetId": "a_1", "channelType": "EMAIL"}]},
+            "/status/unresolved-incidents.json": {"incidents": []},
+        }
+        return httpx.Response(200, json=known[path])
+
+
+@pytest.fixture
+def services() -> Services:
+    """The three, without a mail."""
+    return Services()
+
+
+@pytest.fixture
+def look(redis: Redis, services: Services, weather_over: Any, without_waiting: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Looks at one fact through this weather, as often as wanted, in one check: the findings, the seconds, and the weather."""
+    store = Store(redis)
+    channel = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
+
+    def looked(call: str, fault: Any = None, times: int = 1, looks: int = 1) -> tuple[list[Finding], float, Any]:
+        weather = weather_over(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
+        # A socket would be waited for, and this clock jumps over all that is waited for: the real client, without its sockets.
+        monkeypatch.setattr(client, "async_client", lambda settings: async_client(settings, httpx.MockTransport(weather)))
+        place = {"room": "room-1", "message": "m-1", "kind": "check", ASKED: "anna@contoso.com"}
+        run, found, seconds = store.open(channel, Person("anna", "anna@contoso.com"), place), [], 0.0
+        for _ in range(looks):
+            ctx = Context(store.load(run.id), SETTINGS, store, Vault(redis, SETTINGS.encryption_keys), Any, Any, Any)
+            probe = ASKS[call]()
+            seconds = max(seconds, without_waiting(Engine(ctx, {probe.name: probe}, Silent(), lambda: True).check({Access.NONE})))
+            found.append(ctx.run.findings[probe.name])
+        return found, seconds, weather
+
+    return looked
+
+
+def test_the_matrix_holds_every_call(listed: dict[str, list[str]]):
+    """What is asked beside Microsoft is what stands in calls.toml."""
+    assert sorted(listed["outside"]) == sorted(ASKS)
+
+
+@pytest.mark.parametrize("beside", ASKS)
+def test_under_a_clear_sky(look: Callable[..., Any], services: Services, beside: str):
+    """Each is asked by the probe that is named for it, which finds nothing wrong."""
+    (found,), _, weather = look(beside)
+    assert (found.state, weather.calls[beside], len(services.mails)) == (State.OK, 1, int("connect" in beside)), found
+
+
+@pytest.mark.parametrize("beside", ASKS)
+def test_a_call_that_keeps_failing(look: Callable[..., Any], services: Services, beside: str, fault: Any):
+    """What could not be seen is called neither right nor wrong, in time, after few tries; and a second look sends no second mail."""
+    found, seconds, weather = look(beside, fault, FOR_GOOD, 2)
+    assert {each.state for each in found} - BLIND == set(), found
+    assert 1 <= weather.failed[beside] <= 2 * MOST_TRIES.get(beside, 2)
+    assert (seconds <= LONGEST_S, len(services.mails) <= 1) == (True, True)
+
+
+@pytest.mark.parametrize("beside", ASKS)
+def test_a_call_that_fails_once(look: Callable[..., Any], services: Services, beside: str, fault: Any):
+    """It is found right, as under a clear sky, or it could not be seen; a mail that may have gone is not sent again."""
+    found, seconds, weather = look(beside, fault, 1, 2)
+    assert {each.state for each in found} - BLIND - {State.OK} == set(), found
+    surely_not_taken = fault.name.startswith("429")
+    assert (weather.failed[beside], weather.calls[SEND] <= (2 if surely_not_taken else 1)) == (1, True)
+    assert (seconds <= LONGEST_S, len(services.mails) <= 1) == (True, True)

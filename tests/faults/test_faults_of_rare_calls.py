@@ -1,0 +1,164 @@
+"""The fault matrix of the calls that only some tenants bring about: each is asked for by the part of the product that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.mail.trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus
+from jobs.microsoft.errors import CloudError
+from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.microsoft.outbound import policy_name
+from jobs.probes.authentication_policy import AuthenticationPolicy
+from jobs.step import Context
+from practice.mail.trace import Event as Passed
+from practice.mail.trace import Row
+
+FOR_GOOD = 1_000_000
+MOST_TRIES = 5
+LONGEST_S = 120.0
+TRACE_ID, MAILBOX = "0f0f0f0f-0000-4000-8000-000000000001", "support@contoso.com"
+MAIL = TraceRow(TRACE_ID, "a@fabrikam.com", MAILBOX, "<1@fabrikam.com>", now(), "Hello", TraceStatus.DELIVERED)
+NAME = policy_name(MAILBOX)
+Ask = Callable[[Context, dict[str, Any]], Awaitable[Any]]
+
+
+async def _consent_policy(ctx: Context, _: dict[str, Any]) -> Any:
+    return [each["permissions"] for each in await ctx.graph.consent_policy_excludes("microsoft-user-default-recommended")]
+
+
+async def _assigned(ctx: Context, ids: dict[str, Any]) -> Any:
+    return await ctx.graph.app_role_assigned_to(ids["principal"])
+
+
+async def _adopted(ctx: Context, ids: dict[str, Any]) -> Any:
+    return (await ctx.graph.application_by_app_id(ids["app"]) or {})["appId"]
+
+
+async def _by_address(ctx: Context, _: dict[str, Any]) -> Any:
+    return (await ctx.graph.user("nobody.by.this.name@contoso.com") or {}).get("id")
+
+
+async def _scopes(ctx: Context, ids: dict[str, Any]) -> Any:
+    return await ctx.graph.update_grant(ids["grant"]["id"], ids["grant"]["scope"])
+
+
+async def _opened(ctx: Context, ids: dict[str, Any]) -> Any:
+    return await ctx.graph.update_service_principal(ids["principal"], {"accountEnabled": True})
+
+
+async def _authentication(ctx: Context, _: dict[str, Any]) -> Any:
+    return (await AuthenticationPolicy().inspect(ctx)).state
+
+
+async def _recipient(ctx: Context, _: dict[str, Any]) -> Any:
+    return [row["RecipientTypeDetails"] for row in await ctx.exchange.run("Get-Recipient", {"Identity": MAILBOX})]
+
+
+def _cmdlet(name: str, **parameters: Any) -> Ask:
+    async def ask(ctx: Context, _: dict[str, Any]) -> Any:
+        return await ctx.exchange.run(name, {"Identity": NAME, **parameters})
+
+    return ask
+
+
+ASKED: dict[str, Ask] = {
+    "GET /admin/exchange/tracing/messageTraces/*/*": lambda ctx, _: GraphTrace(ctx.graph).details(MAIL),
+    "GET /applications(appId=*)": _adopted,
+    "GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes": _consent_policy,
+    "GET /servicePrincipals/*/appRoleAssignedTo": _assigned,
+    "GET /users": _by_address,
+    "Get-AuthenticationPolicy": _authentication,
+    "Get-MessageTraceDetailV2": lambda ctx, _: CmdletTrace(ctx.exchange).details(MAIL),
+    "Get-Recipient": _recipient,
+    "PATCH /oauth2PermissionGrants/*": _scopes,
+    "PATCH /servicePrincipals/*": _opened,
+    "Disable-HostedOutboundSpamFilterRule": _cmdlet("Disable-HostedOutboundSpamFilterRule"),
+    "Enable-HostedOutboundSpamFilterRule": _cmdlet("Enable-HostedOutboundSpamFilterRule"),
+    "Set-HostedOutboundSpamFilterPolicy": _cmdlet("Set-HostedOutboundSpamFilterPolicy", AutoForwardingMode="On"),
+    "Set-HostedOutboundSpamFilterRule": _cmdlet("Set-HostedOutboundSpamFilterRule", From=[MAILBOX], Priority=0),
+}
+
+
+@pytest.fixture(scope="module")
+def tenant(connected: Any) -> dict[str, Any]:
+    """The connected tenant with a policy that passwords go by and a mail that came; the ids that a call names."""
+    country = connected.country
+    policy = {"Name": "Modern", "Identity": "Modern", "AllowBasicAuthSmtp": False}
+    words = {"authentication_policies": [policy], "default_authentication_policy": "Modern"}
+    country.http.patch("/practice/tenants/contoso.com", json=words).raise_for_status()
+    found, earlier = country.tenant(), now() - timedelta(minutes=5)
+    passed = (Passed(earlier, "Deliver", "Deliver", "Delivered"),)
+    mail = (MAIL.message_id, MAIL.sender, MAIL.recipient, MAIL.subject, 1000, "127.0.0.1", "delivered", earlier, passed)
+    country.cloud.world.traces.add(Row(TRACE_ID, found["id"], *mail))
+    connected.carry_out(_tracing(connected))
+    (app,) = found["applications"]
+    principal = next(each["id"] for each in found["service_principals"] if each["appId"] == app["appId"])
+    grant = next(each for each in found["grants"] if each["clientId"] == principal)
+    return {"app": app["appId"], "principal": principal, "grant": grant}
+
+
+async def _tracing(connected: Any) -> None:
+    """Graph traces only where its own service principal is in the tenant (facts/microsoft.md 2.5)."""
+    await connected.context(connected.weather(), "setup").graph.create_service_principal(MESSAGE_TRACE_APP_ID)
+
+
+def outcome(connected: Any, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
+    """What the part of the product says under this weather, and in how many seconds."""
+    told: list[Any] = []
+    ctx = connected.context(weather, "check")
+    weather.only = call
+
+    async def ask() -> None:
+        try:
+            told.append(await ASKED[call](ctx, tenant))
+        except CloudError as error:
+            told.append(error)
+
+    seconds = connected.carry_out(ask())
+    return told[0], seconds
+
+
+@pytest.fixture(scope="module")
+def calmly(connected: Any, tenant: dict[str, Any]) -> dict[str, Any]:
+    """What each is answered under a clear sky."""
+    return {call: outcome(connected, connected.weather(), call, tenant)[0] for call in ASKED}
+
+
+def test_the_matrix_holds_every_rare_call(listed: dict[str, list[str]]):
+    """A call that stands in the list is asked for here."""
+    assert sorted(listed["sometimes"]) == sorted(ASKED)
+
+
+@pytest.mark.parametrize("rare", ASKED)
+def test_under_a_clear_sky(connected: Any, tenant: dict[str, Any], rare: str):
+    """Each is really made, once, and answered."""
+    weather = connected.weather()
+    told, _ = outcome(connected, weather, rare, tenant)
+    assert (weather.calls[rare], isinstance(told, CloudError)) == (1, False), told
+
+
+@pytest.mark.parametrize("rare", ASKED)
+def test_a_rare_call_that_keeps_failing(connected: Any, tenant: dict[str, Any], rare: str, fault: Any):
+    """It ends in time, after a bounded number of tries, with an error of ours; nothing is made twice."""
+    before, weather = connected.country.objects(), connected.weather(fault, FOR_GOOD)
+    told, seconds = outcome(connected, weather, rare, tenant)
+    unread = told is None and fault.carried  # a write that was done, whose answer has nothing to read
+    assert isinstance(told, CloudError) or unread, told
+    assert (1 <= weather.failed[rare] <= MOST_TRIES, seconds <= LONGEST_S) == (True, True)
+    assert connected.country.objects() == before
+
+
+@pytest.mark.parametrize("rare", ASKED)
+def test_a_rare_call_that_fails_once(connected: Any, tenant: dict[str, Any], calmly: dict[str, Any], rare: str, fault: Any):
+    """It is what a clear sky shows, or an error of ours; asked once more it is what a clear sky shows, with one of each object."""
+    before, weather = connected.country.objects(), connected.weather(fault)
+    told, seconds = outcome(connected, weather, rare, tenant)
+    assert isinstance(told, CloudError) or told == calmly[rare], told
+    assert (weather.failed[rare], seconds <= LONGEST_S) == (1, True)
+    assert outcome(connected, weather, rare, tenant)[0] == calmly[rare]
+    assert connected.country.objects() == before

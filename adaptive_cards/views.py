@@ -74,7 +74,7 @@ class SignInView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id), whether the tenant ``takes_two`` persons."""
+    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id)."""
 
     header: Header
     plan_id: str
@@ -87,7 +87,6 @@ class PlanView:
     approved: bool = False
     approved_tenant: bool = False
     by_hand: str = ""
-    takes_two: bool = False
 
 
 @dataclass(frozen=True, slots=True)

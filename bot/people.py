@@ -43,11 +43,6 @@ class Gate:
         """Approvers are named in the settings; where none are, whoever asked approves."""
         return person.email in self.settings.approvers if self.settings.approvers else person.id == run.requester.id
 
-    @property
-    def takes_two(self) -> bool:
-        """Whether a change to the whole tenant takes an approver other than who asked for it (CHECKLIST A3): where there can be one."""
-        return len(self.settings.approvers) > 1
-
     def takes_part(self, person: WebexPerson, run: Run) -> bool:
         """Whether this person has anything to say about the run: who asked, an approver, or who was asked 1:1 to sign in or to consent."""
         asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}

@@ -55,8 +55,7 @@ def _tenant(view: PlanView) -> list[Element]:
         return [box("emphasis", marks.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
     title = "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
     button = submit(text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id)
-    other = [own("plan.tenant_other", spacing="Small")] if view.takes_two else []
-    approve = [] if view.blocked else [*other, buttons(button, spacing="Small")]
+    approve = [] if view.blocked else [buttons(button, spacing="Small")]
     return [box("warning", marks.WARNING, own(title, weight="Bolder"), *lines, *approve)]
 
 

@@ -23,7 +23,7 @@ def approve(talk: Talk, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def approve_tenant(talk: Talk, inputs: dict[str, str], run: Run) -> None:
-    """The change to the whole tenant, which has an approval of its own, by another than who asked where more than one may approve."""
+    """The change to the whole tenant, which has an approval of its own."""
     _approve(talk, inputs, run, Scope.TENANT)
 
 
@@ -53,12 +53,8 @@ def adopt(talk: Talk, inputs: dict[str, str], run: Run) -> None:
 
 
 def _approve(talk: Talk, inputs: dict[str, str], run: Run, scope: Scope) -> None:
-    gate = Gate(talk.desk.bot, talk.desk.webex)
-    if not gate.may_approve(talk.person, run):
+    if not Gate(talk.desk.bot, talk.desk.webex).may_approve(talk.person, run):
         talk.refuse(Words("refused.not_approver"), title="refused.button")
-        return
-    if scope is Scope.TENANT and gate.takes_two and talk.person.id == run.requester.id:
-        talk.refuse(Words("refused.second_person"), title="refused.nothing")
         return
     if not _current(talk, inputs, run):
         return

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from adaptive_cards import plan as draw
 from adaptive_cards.texts import remedy_within, say
 from adaptive_cards.views import Header, PlanView
 from bot.board import Face, face
 from bot.desk import Desk
 from bot.faces.told import code_of
-from bot.people import Gate
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Finding, Scope, State, Words
 from jobs.run import Run
@@ -26,7 +23,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     """Once there is a plan, and an account that it was made with. In another tenant than the mailbox's there is nothing to plan."""
     if run.plan is None or run.account is None or _elsewhere(run):
         return []
-    found = replace(view(run), takes_two=Gate(desk.bot, desk.webex).takes_two)
+    found = view(run)
     return [face("plan", found, draw(found), turn=f"{run.plan.id}{sorted(run.approvals)}", last=run.ended != "")]
 
 

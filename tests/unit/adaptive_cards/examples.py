@@ -150,7 +150,6 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-one-change", planned(CHANGES[:1], profile=Profile.LEAST)
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
-    yield "plan-takes-two", planned(takes_two=True)
     yield "plan-approved", planned(approved=True)
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)

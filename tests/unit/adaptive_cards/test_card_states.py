@@ -149,12 +149,6 @@ def test_who_cannot_be_asked_is_corrected_in_sight(name: str, examples: Cards, n
     assert [node for node in nodes(examples[name].content) if node.get("type") == "Action.ShowCard"] == []
 
 
-def test_plan_says_where_it_takes_two(examples: Cards):
-    """In the box of the tenant-wide change, above its button."""
-    said = {name: text("plan.tenant_other") in json.dumps(examples[name].content) for name in ("plan", "plan-takes-two")}
-    assert said == {"plan": False, "plan-takes-two": True}
-
-
 def test_help_says_that_something_is_left_out(examples: Cards):
     """Only where it is."""
     told = {name: text("help.not_listed") in json.dumps(examples[name].content) for name in ("help", "help-left-out")}

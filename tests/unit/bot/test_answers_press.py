@@ -131,33 +131,6 @@ def test_only_an_approver_approves(anna: Talk, begin: Begin, said: Said):
     assert (told(anna, run), text("refused.not_approver") in said()[0][1]) == ([], True)
 
 
-@pytest.mark.parametrize(
-    ("approvers", "do", "taken"),
-    [
-        (("anna@example.test", "ben@example.test"), "approve_tenant", False),
-        (("anna@example.test", "ben@example.test"), "approve", True),
-        (("anna@example.test",), "approve_tenant", True),
-        ((), "approve_tenant", True),
-    ],
-)
-def test_the_whole_tenant_takes_two(anna: Talk, begin: Begin, said: Said, approvers: tuple[str, ...], do: str, taken: bool):  # noqa: FBT001  a column of the table
-    """Where another approver is named, who asked approves everything but the change to the whole tenant, and is told whose turn it is."""
-    run = begin(SIGNED_IN, PLANNED)
-    talk = replace(anna, desk=replace(anna.desk, bot=replace(anna.desk.bot, approvers=approvers)))
-    press(talk, do, run=run.id, plan="plan-1")
-    assert ([kind for kind, _ in told(anna, run)], [text("refused.second_person") in words for _, words in said()]) == (
-        (["approved"], []) if taken else ([], [True])
-    )
-
-
-def test_the_other_approver_approves_for_the_tenant(anna: Talk, ben: Talk, begin: Begin):
-    """From wherever the card is seen."""
-    run = begin(SIGNED_IN, PLANNED)
-    approvers = ("anna@example.test", "ben@example.test")
-    press(replace(ben, desk=replace(ben.desk, bot=replace(ben.desk.bot, approvers=approvers))), "approve_tenant", run=run.id, plan="plan-1")
-    assert [data["scope"] for kind, data in told(anna, run) if kind == "approved"] == ["tenant"]
-
-
 def test_who_was_asked_to_consent_takes_part(anna: Talk, ben: Talk, begin: Begin):
     """On their own card in the 1:1: they say that it is granted already."""
     run = begin(SIGNED_IN, Event(Kind.ANSWERED, now(), data={"question": "consent_administrator", "value": "ben@example.test"}))

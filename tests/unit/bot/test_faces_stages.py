@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import text
 from bot import board, progress
 from bot.board import Shown
 from bot.desk import Desk
@@ -240,15 +239,6 @@ def test_the_plan_warns_of_an_account_without_a_role(desk: Desk, begin: Begin, r
     """Where the sign-in tells the roles, and none of them can do anything; one that tells none is believed."""
     run = begin(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN, roles)), PLANNED)
     assert plan_face.view(run).warnings == ((Words("plan.no_role", {"account": ADMIN}),) if told else ())
-
-
-@pytest.mark.parametrize(("approvers", "told"), [((), False), (("anna@example.test",), False), (("anna@example.test", ADMIN), True)])
-def test_the_plan_says_where_the_tenant_takes_two(desk: Desk, begin: Begin, approvers: tuple[str, ...], told: bool):  # noqa: FBT001  a column of the table
-    """Where more than one approver is named."""
-    wide = replace(LINE, scope=Scope.TENANT)
-    run = begin(SIGNED_IN, Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(wide,)))
-    (face,) = plan_face.faces(run, replace(desk, bot=replace(desk.bot, approvers=approvers)))
-    assert (text("plan.tenant_other") in str(face.card.content)) is told
 
 
 def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(desk: Desk, begin: Begin):

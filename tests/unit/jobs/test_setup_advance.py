@@ -138,7 +138,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
     setup.advance(say(signed_in()).id)
     words = "AADSTS9999999: No. Trace ID: trace-1 Correlation ID: corr-1 Timestamp: 2026-11-25 00:00:00Z"
-    assert store.events(opened.id)[-1].data == {"cause": "grant_invalid", "code": words}
+    assert store.events(opened.id)[-1].data == {"cause": "request_rejected", "code": words}
 
 
 def test_a_death_is_noticed(runtime: Runtime, store: Store, say: Say):

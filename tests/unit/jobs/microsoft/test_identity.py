@@ -238,53 +238,6 @@ def test_a_long_retry_after_is_handed_up(provider: Any, bot: Identity):
     assert (busy.value.cause, busy.value.retry_after) == ("throttled", 600.0)
 
 
-PAGE = "<html><body><div>AADSTS50194: Application is not multi-tenant. Correlation ID: corr-9 Timestamp: 2026-11-25 00:00:00Z</div></body></html>"
-AWAY = {
-    "error": "server_error",
-    "error_description": "AADSTS90033: A transient error. Trace ID: t-9 Correlation ID: corr-9",
-    "error_codes": [90033],
-}
-
-
-def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity):
-    """With its correlation id, and what kind of trouble it is: a person has to sign in again."""
-    cache = sign_in(bot, provider).cache
-    provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)]
-    with pytest.raises(SignInNeeded) as refused:
-        bot.token(cache, EXCHANGE)
-    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == ("request_rejected", "AADSTS9999999", "corr-1")
-
-
-def test_a_page_keeps_its_code(provider: Any, bot: Identity):
-    """Entra says some errors in HTML: the number and the correlation id stand in it."""
-    cache = sign_in(bot, provider).cache
-    provider.trouble = [(400, {"Content-Type": "text/html"}, PAGE.encode())]
-    with pytest.raises(Rejected) as refused:
-        bot.token(cache, EXCHANGE)
-    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == ("common_endpoint_used", "AADSTS50194", "corr-9")
-    assert "<" not in refused.value.message
-
-
-@pytest.mark.parametrize(
-    ("body", "cause", "code"),
-    [
-        (json.dumps(AWAY), "entra_busy", "AADSTS90033"),
-        (f"<html>{AWAY['error_description']}</html>", "entra_busy", "AADSTS90033"),
-        ("<html>Bad gateway</html>", "service_unavailable", ""),
-        ("", "service_unavailable", ""),
-    ],
-)
-def test_a_busy_answer_keeps_what_it_says(provider: Any, bot: Identity, body: str, cause: str, code: str):
-    """Its code and ids, beside the numbers of the request itself."""
-    cache = sign_in(bot, provider).cache
-    provider.trouble = [(503, {"x-ms-request-id": "req-9", "Retry-After": "600"}, body.encode())]
-    with pytest.raises(Transient) as busy:
-        bot.token(cache, EXCHANGE)
-    told = busy.value
-    assert (told.cause, told.code, told.ids.correlation_id, told.ids.request_id) == (cause, code, "corr-9" if code else "", "req-9")
-    assert (bool(told.ids.client_request_id), told.retry_after) == (True, 600)
-
-
 def test_html_from_the_token_endpoint_is_unreadable(provider: Any, bot: Identity):
     """A proxy's page is not an answer."""
     cache = sign_in(bot, provider).cache

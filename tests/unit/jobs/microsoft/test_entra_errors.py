@@ -1,0 +1,79 @@
+"""What Entra says when it says no: unknown numbers, pages in place of JSON, and busy answers keep their code and ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from jobs.microsoft.errors import Rejected, SignInNeeded, Transient
+from jobs.microsoft.http import sync_client
+from jobs.microsoft.identity import Identity
+from jobs.settings import Settings
+
+EXCHANGE = ["https://outlook.office365.com/.default"]
+PAGE = "<html><body><div>AADSTS50194: Application is not multi-tenant. Correlation ID: corr-9 Timestamp: 2026-11-25 00:00:00Z</div></body></html>"
+AWAY = {
+    "error": "server_error",
+    "error_description": "AADSTS90033: A transient error. Trace ID: t-9 Correlation ID: corr-9",
+    "error_codes": [90033],
+}
+
+
+@pytest.fixture
+def http(provider: Any, make_settings: Callable[..., Settings]) -> Iterator[httpx.Client]:
+    """A client that may speak to the provider."""
+    with sync_client(make_settings(login_url=provider.base)) as client:
+        yield client
+
+
+@pytest.fixture
+def bot(provider: Any, http: httpx.Client, make_settings: Callable[..., Settings]) -> Identity:
+    """The bot's own app."""
+    return Identity.of_bot(make_settings(login_url=provider.base), http)
+
+
+@pytest.fixture
+def cache(bot: Identity, provider: Any) -> str:
+    """The tokens of somebody who has signed in."""
+    flow = bot.begin(["User.Read.All"], "https://bot.test/microsoft/callback", "state-1")
+    return bot.finish(flow, provider.sign_in(flow["auth_uri"])).cache
+
+
+def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: str):
+    """With its correlation id, and what kind of trouble it is: a person has to sign in again."""
+    provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)]
+    with pytest.raises(SignInNeeded) as refused:
+        bot.token(cache, EXCHANGE)
+    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == ("request_rejected", "AADSTS9999999", "corr-1")
+
+
+def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
+    """Entra says some errors in HTML: the number and the correlation id stand in it."""
+    provider.trouble = [(400, {"Content-Type": "text/html"}, PAGE.encode())]
+    with pytest.raises(Rejected) as refused:
+        bot.token(cache, EXCHANGE)
+    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == ("common_endpoint_used", "AADSTS50194", "corr-9")
+    assert "<" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "cause", "code"),
+    [
+        (json.dumps(AWAY), "entra_busy", "AADSTS90033"),
+        (f"<html>{AWAY['error_description']}</html>", "entra_busy", "AADSTS90033"),
+        ("<html>Bad gateway</html>", "service_unavailable", ""),
+        ("", "service_unavailable", ""),
+    ],
+)
+def test_a_busy_answer_keeps_what_it_says(provider: Any, bot: Identity, cache: str, body: str, cause: str, code: str):
+    """Its code and ids, beside the numbers of the request itself."""
+    provider.trouble = [(503, {"x-ms-request-id": "req-9", "Retry-After": "600"}, body.encode())]
+    with pytest.raises(Transient) as busy:
+        bot.token(cache, EXCHANGE)
+    told = busy.value
+    assert (told.cause, told.code, told.ids.correlation_id, told.ids.request_id) == (cause, code, "corr-9" if code else "", "req-9")
+    assert (bool(told.ids.client_request_id), told.retry_after) == (True, 600)

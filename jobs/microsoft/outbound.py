@@ -103,10 +103,11 @@ def addresses_of(mailbox: Row) -> tuple[str, ...]:
     return tuple(dict.fromkeys(bare(each) for each in kinds if each and (":" not in each or each.lower().startswith("smtp:"))))
 
 
-def names_others(rules: Iterable[Row], known: Sequence[str]) -> bool:
-    """Whether a rule names senders that are not among these: one of them may be another address of the same mailbox."""
+def needs_addresses(rules: Iterable[Row], known: Sequence[str]) -> bool:
+    """Whether a rule goes by domain, or names senders that are not among these: another address of the mailbox may be what it means."""
     mine = {bare(address) for address in known}
-    return any(set(_list(rule.get(name))) - mine for rule in rules for name in ("From", "ExceptIfFrom"))
+    named_ones = {sender for rule in rules for name in ("From", "ExceptIfFrom") for sender in _list(rule.get(name))}
+    return bool(named_ones - mine) or any(_list(rule.get(name)) for rule in rules for name in ("SenderDomainIs", "ExceptIfSenderDomainIs"))
 
 
 def narrowed(rule: Row) -> tuple[str, ...]:

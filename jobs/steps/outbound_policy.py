@@ -20,8 +20,8 @@ from jobs.microsoft.outbound import (
     bare,
     enabled,
     named,
-    names_others,
     narrowed,
+    needs_addresses,
     policy_name,
 )
 from jobs.model import Change, Finding, Scope, Station, Turn, Words
@@ -57,7 +57,7 @@ class OutboundPolicy(Step):
             found = self._unsure(ctx, applies)
         else:
             found = self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
-        return replace(found, values=_values(ctx, policies, rules))
+        return replace(found, values=_values(policy_name(ctx.channel.mailbox), policies, rules))
 
     def _unsure(self, ctx: Context, applies: Applies) -> Finding:
         """A rule above goes by a group: it may be what stops the copy, and a rule of the mailbox's own on top leaves no doubt."""
@@ -79,31 +79,22 @@ class OutboundPolicy(Step):
             with suppress(AlreadyThere):  # an earlier try of ours has made it, which is not listed yet: its rule may still be missing
                 await ctx.exchange.run(f"New-{POLICY}", {**applies.limits(), "Name": name, "AutoForwardingMode": "On"})
         else:
-            await self._set(ctx, POLICY, AutoForwardingMode="On")
+            await _set(ctx, POLICY, name, AutoForwardingMode="On")
         rule = named(rules, name)
         if rule is None:
             await ctx.exchange.run(f"New-{RULE}", {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0})
         else:
-            await self._mend(ctx, rule)
-
-    async def _mend(self, ctx: Context, rule: Row) -> None:
-        """Our own rule, as somebody has left it: on, for this mailbox whoever else was excepted, with our policy, on top."""
-        name = policy_name(ctx.channel.mailbox)
-        cleared = dict.fromkeys(narrowed(rule))
-        policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
-        await self._set(ctx, RULE, From=[ctx.channel.mailbox], Priority=0, **policy, **cleared)
-        if not enabled(rule):
-            await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
+            await _mend(ctx, rule, name)
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """The policy and the rule that bear this channel's name."""
         applies, (policies, rules) = await outbound(ctx)
         seen = f"{applies.name or 'Default'}: {applies.mode}"
-        return self.compared(past, _values(ctx, policies, rules), seen)
+        return self.compared(past, _values(_name(ctx, past), policies, rules), seen)
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
-        name = policy_name(ctx.channel.mailbox)
+        name = _name(ctx, past)
         rule = f"Set-{RULE} '{name}' -From {', '.join(_senders(past))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
         parts = (
             f"{rule}; Disable-{RULE} '{name}'" if _was_off(past) else rule,
@@ -113,20 +104,14 @@ class OutboundPolicy(Step):
 
     async def undo(self, ctx: Context, past: Past) -> None:
         """Each is looked for first, so a second try completes the first. A rule's place among the others is left as it is."""
-        name = policy_name(ctx.channel.mailbox)
+        name = _name(ctx, past)
         _, (policies, rules) = await outbound(ctx)
         if named(rules, name) is not None:
-            await (self._set(ctx, RULE, **_rule_before(past)) if past.was["rule"] else self._remove(ctx, RULE))
+            await (_set(ctx, RULE, name, **_rule_before(past)) if past.was["rule"] else _remove(ctx, RULE, name))
             if _was_off(past):
                 await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
         if named(policies, name) is not None:
-            await (self._set(ctx, POLICY, AutoForwardingMode=_mode(past)) if past.was["policy"] else self._remove(ctx, POLICY))
-
-    async def _set(self, ctx: Context, what: str, **values: object) -> None:
-        await ctx.exchange.run(f"Set-{what}", {"Identity": policy_name(ctx.channel.mailbox), **values})
-
-    async def _remove(self, ctx: Context, what: str) -> None:
-        await ctx.exchange.run(f"Remove-{what}", {"Identity": policy_name(ctx.channel.mailbox), "Confirm": False})
+            await (_set(ctx, POLICY, name, AutoForwardingMode=_mode(past)) if past.was["policy"] else _remove(ctx, POLICY, name))
 
     def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
         """The organisation is not customized yet, although M5 ran and says so: wait, up to a day."""
@@ -139,7 +124,7 @@ async def outbound(ctx: Context) -> tuple[Applies, tuple[list[Row], list[Row]]]:
     """What applies to the mailbox, by whichever of its addresses, and all policies and rules."""
     policies, rules = await asyncio.gather(ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {}))
     senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
-    if names_others(rules, senders):
+    if needs_addresses(rules, senders):
         senders = [*await _addresses(ctx), *senders]
     return applies_to(senders, policies, rules), (policies, rules)
 
@@ -153,9 +138,31 @@ async def _addresses(ctx: Context) -> tuple[str, ...]:
     return addresses_of(rows[0]) if rows else ()
 
 
-def _values(ctx: Context, policies: list[Row], rules: list[Row]) -> dict[str, str]:
+async def _mend(ctx: Context, rule: Row, name: str) -> None:
+    """Our own rule, as somebody has left it: on, for this mailbox whoever else was excepted, with our policy, on top."""
+    cleared = dict.fromkeys(narrowed(rule))
+    policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
+    await _set(ctx, RULE, name, From=[ctx.channel.mailbox], Priority=0, **policy, **cleared)
+    if not enabled(rule):
+        await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
+
+
+async def _set(ctx: Context, what: str, name: str, **values: object) -> None:
+    await ctx.exchange.run(f"Set-{what}", {"Identity": name, **values})
+
+
+async def _remove(ctx: Context, what: str, name: str) -> None:
+    await ctx.exchange.run(f"Remove-{what}", {"Identity": name, "Confirm": False})
+
+
+def _name(ctx: Context, past: Past) -> str:
+    """What the runs called their policy and their rule; a version before this one cut a long name without a mark."""
+    left = json.loads(past.left.get("rule") or "{}")
+    return str(left.get(POLICY) or policy_name(ctx.channel.mailbox))
+
+
+def _values(name: str, policies: list[Row], rules: list[Row]) -> dict[str, str]:
     """What the channel's own policy and rule say, as far as they are there; other rules move a rule's place, so that does not count."""
-    name = policy_name(ctx.channel.mailbox)
     policy, rule = named(policies, name), named(rules, name)
     narrowing = narrowed(rule) if rule else ()
     return {"policy": _said(policy, ("AutoForwardingMode", *CARRIED)), "rule": _said(rule, ("From", "State", POLICY, *narrowing))}

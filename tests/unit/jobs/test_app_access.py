@@ -260,3 +260,10 @@ def _parameters(method: Callable[..., Any]) -> list[tuple[str, inspect.Parameter
 
 async def _token() -> str:
     return "token"
+
+
+@pytest.mark.parametrize(("host", "traces"), [("graph.microsoft.com", True), ("graph.microsoft.us", False), ("127.0.0.1:9", True)])
+def test_what_a_cloud_does_not_have_is_not_needed_there(make_settings: Callable[..., Settings], host: str, traces: bool):  # noqa: FBT001  a column of the table
+    """Graph traces messages in the public cloud only, so no national token can carry that role."""
+    graph, _ = app_access.needed(make_settings(graph_url=f"https://{host}")).values()
+    assert set(GRAPH_APP_ROLES) - set(graph) == (set() if traces else {"ExchangeMessageTrace.Read.All"})

@@ -7,7 +7,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from jobs.microsoft.exchange import Row
-from jobs.microsoft.outbound import CARRIED, Applies, addresses_of, applies_to, named, names_others, narrowed, policy_name
+from jobs.microsoft.outbound import CARRIED, Applies, addresses_of, applies_to, named, narrowed, needs_addresses, policy_name
 
 SENDER = "support@contoso.com"
 DEFAULT = Row({"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"})
@@ -178,11 +178,13 @@ def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple
         ({"From": SENDER.upper(), "ExceptIfFrom": []}, False),
         ({"From": [SENDER, "b@contoso.com"]}, True),
         ({"ExceptIfFrom": ["b@contoso.com"]}, True),
+        ({"SenderDomainIs": ["contoso.com"]}, True),
+        ({"ExceptIfSenderDomainIs": "contoso.com"}, True),
     ],
 )
-def test_a_rule_may_name_somebody_else(conditions: dict[str, object], others: bool):  # noqa: FBT001  a column of the table
-    """Only then is it worth asking which other addresses the mailbox has."""
-    assert names_others([rule("P-on", **conditions)], [SENDER]) is others
+def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: bool):  # noqa: FBT001  a column of the table
+    """Only where it names somebody else, or a domain, is it worth asking which addresses the mailbox has."""
+    assert needs_addresses([rule("P-on", **conditions)], [SENDER]) is others
 
 
 def test_what_narrows_a_rule():

@@ -136,7 +136,7 @@ def judged(run: Run) -> Finding:
     verdict = judge(steps, found)
     mailbox = run.channel.mailbox
     if verdict.causes:
-        return Finding(mailbox, State.WRONG, cause=found[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
+        return Finding(mailbox, State.WRONG, cause=verdict.counted[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Words("channels.noticed"))
     if left := [finding for name, finding in found.items() if _left_out(steps[name], finding)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import verdict as draw
@@ -42,7 +43,7 @@ def view(run: Run, desk: Desk) -> VerdictView:
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
-    counted = found | verdict.counted
+    counted = {name: verdict.counted.get(name) or _history(finding) for name, finding in found.items()}
     fix = verdict_turn.fix(run, verdict, whole=not sign_in) if run.checked else None
     problem = run.problems.get("app_access")
     grant = run.checked is not None and fix is None and check.may_be_granted(desk.redis, run)
@@ -99,6 +100,11 @@ def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
     title = Words(f"step.{step.name}")
     access = finding.access or step.access
     return CheckLine(step.row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
+
+
+def _history(finding: Finding) -> Finding:
+    """What failed once and has gone well since stays in the list, and is no cross."""
+    return replace(finding, state=State.WARNING)
 
 
 def _sentence(finding: Finding) -> Words:

@@ -140,3 +140,11 @@ def test_both_ways_is_said_of_both_ends_alone(desk: Desk):
     """The first line of a check whose copies nobody could see claims nothing."""
     lines = [draw(view(check_of(*found), desk)).text for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))]
     assert [line.startswith("Nothing wrong: mail flows both ways") for line in lines] == [False, False, True]
+
+
+def test_what_has_gone_well_since_is_no_cross(desk: Desk):
+    """A sign-in that failed before the newest answers stays in the list, and is neither a cause nor drawn as one."""
+    failed = Finding("sign_ins", State.WRONG, cause="grant_invalid", facts={"since": "2026-11-24T09:00:00+00:00"})
+    answers = Finding("answers", State.OK, facts={"at": "2026-11-25T08:00:00+00:00"})
+    seen = view(check_of(failed, answers), desk)
+    assert ([line.state for line in seen.lines if line.row == "LOG"], seen.causes, seen.warnings) == ([State.WARNING], (), ())

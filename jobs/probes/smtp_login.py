@@ -24,7 +24,7 @@ OWN = {
     "refresh_token_expired": "sign_ins",
     "request_rejected": "sign_ins",
     "redirect_uri_is_spa": "application",
-    "account_disabled": "sign_ins",
+    "account_disabled": "",
 }
 """What may be wrong with the bot's own login alone, and which findings show that the channel's own is good.
 

@@ -13,6 +13,20 @@ RENEWED = timedelta(hours=2)
 """Webex Connect renews its token about every hour: one that was renewed so lately works, whatever a person's own attempt came to."""
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
 """What stands in the log where a person was asked something on the way: the sign-in goes on in another row, or was given up."""
+_OF_THE_FORM = frozenset(
+    {
+        "app_not_found",
+        "client_secret_expired",
+        "client_secret_missing",
+        "client_secret_wrong",
+        "common_endpoint_used",
+        "form_field_missing",
+        "public_client_with_secret",
+        "scope_wrong",
+        "tenant_not_found",
+    }
+)
+"""What a person's attempt fails for by the fields of Webex Connect's form: the next renewal is made with the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,12 @@ class SignIn:
         return meaning is not None and meaning.kind is Kind.TRANSIENT
 
     @property
+    def personal(self) -> bool:
+        """Whether it is a person's own attempt that failed, for a reason that a renewal does not meet."""
+        meaning = ENTRA.get(self.code)
+        return self.interactive and not self.good and (meaning is None or meaning.cause not in _OF_THE_FORM)
+
+    @property
     def abandoned(self) -> bool:
         """Whether a person did not get, or not yet, to the end."""
         return self.interactive and self.code in _ABANDONED
@@ -62,7 +82,7 @@ def telling(rows: Iterable[SignIn], users: frozenset[str], now: datetime) -> lis
     """
     kept = [row for row in rows if not row.passing and not row.abandoned and (row.good or not users or row.user_id in {"", *users})]
     renewed = any(row.good and not row.interactive and now - row.at < RENEWED for row in kept)
-    return [row for row in kept if row.good or not (row.interactive and renewed)]
+    return [row for row in kept if not (row.personal and renewed)]
 
 
 def _read(row: dict[str, Any]) -> SignIn | None:

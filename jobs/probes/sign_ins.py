@@ -12,8 +12,8 @@ from typing import Any
 from jobs import own_sign_ins
 from jobs.clock import now
 from jobs.microsoft.errors import CloudError, NotAllowed, NotFound, Rejected, explain
-from jobs.microsoft.sign_in_log import RENEWED, SignIn, read, telling
-from jobs.model import Evidence, Finding, State, Words
+from jobs.microsoft.sign_in_log import SignIn, read, telling
+from jobs.model import Evidence, Finding, Words
 from jobs.probe import Probe
 from jobs.step import Context
 
@@ -72,7 +72,7 @@ class SignIns(Probe):
             return self._failed(newest, list(takewhile(lambda row: not row.good, rows)), known=any(row.good for row in rows))
         expected = ctx.fact("user_id").lower()
         if newest.user_id and expected and newest.user_id != expected and not ctx.fact("shared"):
-            return self._of_another(newest, rows, expected)
+            return self._of_another(newest)
         return self.ok(Words("seen.sign_in_ok", {"at": _at(newest)}), at=newest.at.isoformat())
 
     def _failed(self, newest: SignIn, streak: Sequence[SignIn], *, known: bool) -> Finding:
@@ -80,17 +80,17 @@ class SignIns(Probe):
         code = f"AADSTS{newest.code}"
         found = explain(code)
         cause = (found[0].cause if found else "") or "sign_in_failed"
-        facts = {"harmless_after": newest.at.isoformat()} | ({"since": streak[-1].at.isoformat()} if known else {}) | _kind(newest)
+        facts = (
+            {"harmless_after": newest.at.isoformat()} | ({"since": streak[-1].at.isoformat()} if known else {}) | _lives(newest.personal)
+        )
         evidence = (Evidence("entra", f"{code}: {newest.reason}"), Evidence("correlation-id", newest.correlation_id))
         wrong = self.wrong(Words("seen.sign_in_failed", {"code": code, "at": _at(newest)}), cause=cause, **facts)
         return replace(wrong, evidence=evidence)
 
-    def _of_another(self, newest: SignIn, rows: Sequence[SignIn], expected: str) -> Finding:
-        """Somebody may sign in to the app for another reason, such as a consent, while the mailbox user's own token is renewed."""
-        facts = {"since": newest.at.isoformat()} | _kind(newest)
-        wrong = self.wrong(Words("seen.other_user", {"user": newest.user, "at": _at(newest)}), cause="wrong_mailbox_user", **facts)
-        mine = any(row.user_id == expected and not row.interactive and now() - row.at < RENEWED for row in rows if row.good)
-        return replace(wrong, state=State.WARNING) if newest.interactive and mine else wrong
+    def _of_another(self, newest: SignIn) -> Finding:
+        """Who may also have signed in for another reason, such as a consent: an answer that leaves after it, or a renewal, tells."""
+        facts = {"since": newest.at.isoformat()} | _lives(newest.interactive)
+        return self.wrong(Words("seen.other_user", {"user": newest.user, "at": _at(newest)}), cause="wrong_mailbox_user", **facts)
 
 
 async def _renewals(ctx: Context, client: str, since: datetime) -> list[dict[str, Any]]:
@@ -101,8 +101,9 @@ async def _renewals(ctx: Context, client: str, since: datetime) -> list[dict[str
         return []
 
 
-def _kind(row: SignIn) -> dict[str, str]:
-    return {"token_lives": "yes"} if row.interactive else {}
+def _lives(lives: bool) -> dict[str, str]:  # noqa: FBT001  it is the whole question
+    """Whether the token in use goes on working, whatever that row says."""
+    return {"token_lives": "yes"} if lives else {}
 
 
 def _at(row: SignIn) -> str:

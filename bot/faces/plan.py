@@ -79,4 +79,5 @@ def _stop(run: Run, finding: Finding) -> Words:
 
 
 def _said(finding: Finding) -> str:
-    return say(finding.seen) if finding.seen else ""
+    """As a part of a sentence, so without the full stop that some texts end with."""
+    return say(finding.seen).rstrip(".") if finding.seen else ""

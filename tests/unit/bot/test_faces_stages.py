@@ -134,6 +134,13 @@ def test_the_plan_names_what_is_right_and_what_stops_it(desk: Desk, begin: Begin
     assert (approved.blocked, approved.approved, approved.approved_tenant) == ((), True, False)
 
 
+def test_what_stops_the_plan_reads_as_two_sentences(desk: Desk, begin: Begin):
+    """Where the text itself ends with a full stop, there is one and not two."""
+    waits = found("mailbox_user", State.WAITING, seen=Words("seen.let_in"), cause="exchange_role_missing")
+    (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocked
+    assert stop.values["seen"].endswith("so it is asked again")
+
+
 def test_the_secret_stands_on_no_card(desk: Desk, begin: Begin):
     """Whatever stage, whoever the card is for."""
     run = begin(

@@ -66,13 +66,16 @@ class SignIn:
 
 
 def read(rows: Iterable[dict[str, Any]]) -> list[SignIn]:
-    """The rows, newest first, each once; one without a time is no use."""
+    """The rows, newest first, each once; one without a time is no use.
+
+    The log tells seconds: within one a failure counts as the later, and so does what a person did, who acts on what was there before.
+    """
     found: dict[object, SignIn] = {}
     for row in rows:
         sign_in = _read(row)
         if sign_in is not None:
             found.setdefault(sign_in.id or sign_in, sign_in)
-    return sorted(found.values(), key=lambda each: each.at, reverse=True)
+    return sorted(found.values(), key=lambda each: (each.at, not each.good, each.interactive), reverse=True)
 
 
 def telling(rows: Iterable[SignIn], users: frozenset[str], now: datetime) -> list[SignIn]:

@@ -78,6 +78,8 @@ def ctx(given: Callable[..., Context]) -> Context:
         ((row(3), person(5, user=OTHER), row(30)), State.OK, ""),
         ((row(5, 50173, OTHER), row(65, user=OTHER)), State.WRONG, "session_revoked"),
         ((person(4 * 24 * 60),), State.OK, ""),
+        ((row(5), person(5, 70011, id="same second")), State.WRONG, "scope_wrong"),
+        ((row(5), person(5, user=OTHER, id="same second")), State.WRONG, "wrong_mailbox_user"),
         ((), State.SKIPPED, ""),
     ],
 )

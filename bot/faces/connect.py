@@ -8,7 +8,7 @@ from bot import tickets
 from bot.board import Face, face
 from bot.desk import Desk
 from bot.faces.verdict_turn import page_of
-from jobs.microsoft.scopes import SMTP_SCOPE
+from jobs.microsoft.scopes import smtp_scope
 from jobs.run import Run
 
 
@@ -41,7 +41,7 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
         client_id=run.fact("client_id"),
         authorize_url=f"{base}/authorize",
         token_url=f"{base}/token",
-        scope=f"offline_access {SMTP_SCOPE}",
+        scope=f"offline_access {smtp_scope(desk.settings.exchange_url)}",
         secret_url=link.url,
         secret_until=link.until,
         secret_gone=not desk.vault.holds(f"secret:{run.id}"),

@@ -45,7 +45,7 @@ def asked(calls: list[dict[str, str]]) -> set[str]:
 
 
 def _template(path: str) -> str:
-    plain = OBJECT.sub("*", path.removeprefix("/graph/v1.0").removeprefix("/webex/v1"))
+    plain = OBJECT.sub("*", path.removeprefix("/graph").removeprefix("/v1.0").removeprefix("/webex/v1"))
     return re.sub(r"^/organizations/|^/contoso\.com/", "/*/", plain)
 
 

@@ -1,4 +1,4 @@
-"""What every button of a run checks first: the run is known and goes on, this person takes part, the card is the newest."""
+"""What every button of a run checks first: the run is known and goes on, this person takes part; one press on a run at a time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from jobs.model import Words
 from jobs.run import Event, Kind, Run
 
 OnRun = Callable[[Talk, dict[str, str], Run], None]
+LONGEST_S = 15.0
+"""How long the next press on a run waits for one that is being carried out, in seconds; then its event is tried again."""
 
 
 def on_run(answer: OnRun) -> Answer:
@@ -35,6 +37,11 @@ def _checked(answer: OnRun, may: Callable[[Talk, Run], bool]) -> Answer:
         except LookupError:
             talk.refuse(Words("refused.unknown"), title="refused.nothing")
             return
+        # Two presses that come at once would each see the run as it is before the other, and both would count.
+        with talk.desk.redis.lock(f"run:{run.id}:press", timeout=LONGEST_S, blocking_timeout=LONGEST_S + 1):
+            _answered(talk, inputs, talk.desk.store.newest(run))
+
+    def _answered(talk: Talk, inputs: dict[str, str], run: Run) -> None:
         if run.ended:
             talk.refuse(Words("refused.over"), title="refused.nothing")
         elif not may(talk, run):

@@ -6,15 +6,18 @@ The verbs come from the registry: a new one without a word here who may press it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.answers import answers
-from practice.client import People, actions
-from practice.walk import Walk, fresh
+from jobs import codec
+from jobs.run import Event, Kind
+from practice.client import People, actions, does
+from practice.stack import Stack
+from practice.walk import Walk, apps, fresh
 
 TAKES_PART = {
     *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
@@ -66,6 +69,25 @@ def right(planned: tuple[Walk, Json]) -> Json:
     data = next(each["data"] for each in actions(card) if each.get("data", {}).get("do") == "approve")
     more = {"mailbox": walk.mailbox, "mailbox_meant": walk.mailbox, "channel": walk.mailbox, "administrator": walk.admin}
     return {**walk.right(), **more, "skip_reason": "because", "error_text": "AADSTS65001", "run": data["run"], "plan": data["plan"]}
+
+
+class Twice(People):
+    """People whose every press comes twice at once, as of a finger that slips or of a network that sends again."""
+
+    pressed: set[str] = frozenset()
+
+    def press(self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any) -> Json:
+        """Both presses are of the card as it was seen."""
+        self.pressed = self.pressed | {do}
+        for _ in range(2):
+            pressed = super().press(who, message, do, inputs, version=message["edits"], **more)
+        return pressed
+
+    def offered(self, run: str) -> set[str]:
+        """The verbs of every version of every card of a run."""
+        cards = [{"card": each["card"]} for message in self.messages.values() for each in message["history"]]
+        found = [each["data"] for card in cards for each in actions(card) if isinstance(each.get("data"), dict)]
+        return {each["do"] for each in found if each.get("run") == run and each["do"] not in OF_NO_RUN}
 
 
 def told(answers_seen: list[str], key: str) -> list[str]:
@@ -146,3 +168,93 @@ def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, k
     said += presses.answers(walk.requester, card, [{**strange, "do": verb} for verb in OF_A_RUN])
     assert [each for each in said if text("notice.broken_title") in each] == []
     assert walk.writes() == []
+
+
+@pytest.fixture
+def twice(stack: Stack, new_walk: NewWalk) -> Iterator[Callable[[str], Walk]]:
+    """Makes walks of people who press twice, in a tenant that needs the change to the whole of it; they are cancelled in the end."""
+    people, made = Twice(stack.cloud_url, stack.ca_path), list[Walk]()
+
+    def make(mailbox: str) -> Walk:
+        fresh(people, dehydrated=True)
+        made.append(Walk(people, mailbox, new_walk(mailbox).room))
+        return made[-1]
+
+    yield make
+    for walk in made:
+        walk.type(f"/cancel {walk.mailbox}")
+    people.close()
+
+
+MAKES = ("graph.create_", "graph.add_", "exchange.New-")
+LEFT_TO_THE_OTHER = {"least_privilege", "skip_rehearsal", "cancel"}
+"""What leads to another end than a channel that works."""
+
+
+def history(presses: Any, card: Json) -> tuple[str, list[Event]]:
+    """The run of a card, and all that has happened to it."""
+    run = next(each["data"]["run"] for each in actions(card) if each.get("data", {}).get("run"))
+    return run, [codec.load(raw, Event) for raw in presses.redis.lrange(f"run:{run}:events", 0, -1)]
+
+
+def repeated(events: list[Event]) -> dict[tuple[str, ...], int]:
+    """What was decided, changed or ended more than once."""
+    decisive = {Kind.APPROVED, Kind.CHANGED, Kind.FINISHED, Kind.CANCELLED}
+    told = Counter((event.kind, event.step or event.data.get("scope", "")) for event in events if event.kind in decisive)
+    return {what: count for what, count in told.items() if count > 1}
+
+
+def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
+    """A whole setup: each approval, change and object once, one test mail; only the client secret that was lost is made once more."""
+    walk = twice("support@contoso.com")
+    people, first = walk.people, walk.ask()
+    signin = walk.details()
+    people.press(walk.requester, signin, "ask_administrator", {"administrator": walk.admin})
+    walk.open(signin)
+    walk.approve()
+    consent = walk.wait("a consent card", lambda each: each["room"] == walk.room and {"ask_consent", "look_again"} <= does(each), 40)
+    people.press(walk.requester, consent, "ask_consent", {"administrator": walk.admin})
+    people.press(walk.requester, consent, "look_again")
+    people.press(
+        walk.requester,
+        walk.wait("the card of the work", lambda each: each["room"] == walk.room and "consent_again" in does(each)),
+        "consent_again",
+    )
+    walk.consent()
+    walk.secret(walk.form())
+    gone = walk.card("the button New secret", "new_secret", member=walk.requester)
+    people.press(walk.requester, gone, "new_secret")
+    walk.revealed = False
+    walk.fill_in()
+    walk.rehearse()
+    walk.answer()
+    walk.done()
+    run, events = history(presses, first)
+    assert repeated(events) == {(Kind.CHANGED, "client_secret"): 2}
+    assert people.offered(run) - people.pressed == LEFT_TO_THE_OTHER
+    (app,) = apps(people)
+    assert (len(app["passwordCredentials"]), len(walk._tasks())) == (2, 1)  # noqa: SLF001  what the agent got
+    assert Counter(write for write in walk.writes() if write.startswith(MAKES)) == {
+        "graph.create_application": 1,
+        "graph.create_service_principal": 1,
+        "graph.create_grant": 2,  # Exchange's scope, and those of a sign-in
+        "graph.add_password": 3,  # Webex Connect's, the one that was lost, the bot's own
+        "exchange.New-HostedOutboundSpamFilterPolicy": 1,
+        "exchange.New-HostedOutboundSpamFilterRule": 1,
+    }
+
+
+def test_every_other_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
+    """Fewer permissions, a rehearsal that is left out, a cancelled run: the changes of one plan, once, and one end."""
+    walk = twice("helpdesk@contoso.com")
+    people, first = walk.people, walk.ask()
+    walk.open(walk.details())
+    people.press(walk.requester, walk.card("a plan card", "approve", "least_privilege"), "least_privilege")
+    fewer = walk.wait("a plan for fewer permissions", lambda each: "approve" in does(each) and "least_privilege" not in does(each))
+    walk.approve(fewer)
+    walk.skip()
+    people.press(walk.requester, walk.wait("a button to stop", lambda each: each["room"] == walk.room and "cancel" in does(each)), "cancel")
+    walk.saying("Cancelled")
+    _, events = history(presses, first)
+    assert (repeated(events), [event.kind for event in events].count(Kind.CANCELLED)) == ({}, 1)
+    assert people.pressed >= LEFT_TO_THE_OTHER

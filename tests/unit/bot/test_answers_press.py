@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +73,19 @@ def test_somebody_who_takes_no_part(ben: Talk, begin: Begin, said: Said, do: str
     run = begin(SIGNED_IN, PLANNED)
     press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert (text("refused.not_part") in said()[0][1], told(ben, run), queued(ben)) == (True, [], set())
+
+
+def test_two_presses_at_once(anna: Talk, begin: Begin, said: Said):
+    """The second waits for the first, whoever carries it out, and then sees what that one has done."""
+    run = begin(SIGNED_IN, PLANNED)
+    with ThreadPoolExecutor(1) as second:
+        with anna.desk.redis.lock(f"run:{run.id}:press", timeout=15):
+            pressed = second.submit(press, anna, "approve", run=run.id, plan="plan-1")
+            time.sleep(0.3)
+            approved = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
+            anna.desk.store.append(run.id, approved)
+        pressed.result(10)
+    assert (told(anna, run), text("refused.twice") in said()[0][1]) == ([("approved", {"plan": "plan-1", "scope": "mailbox"})], True)
 
 
 @pytest.mark.parametrize("do", ["test_sent", "agent_has_it", "rehearse", "skip_rehearsal"])

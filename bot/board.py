@@ -116,7 +116,7 @@ def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> None:
     except WebexAnswerError as error:
         if error.status not in REFUSALS:
             raise
-        log.info("card not editable, posting it anew", run=run.id, slot=wanted.slot)
+        log.info("card not editable, posting it anew", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
         _post(desk, run, wanted)
         return
     _write(desk, run.id, wanted, shown.message, room, shown.edits + 1)

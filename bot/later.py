@@ -40,9 +40,9 @@ def again(error: WebexError, created: str) -> Retry | None:
     wait = max(BACK_OFF_S[min(tries, len(BACK_OFF_S) - 1)], error.retry_after or 0.0)
     helps = passes(error) or isinstance(error, WebexUnauthorizedError)
     if not helps or now().timestamp() + wait > (began + STALE).timestamp():
-        log.warning("event given up", tries=tries + 1, error=str(error))
+        log.warning("event given up", tries=tries + 1, tracking_id=error.tracking_id, error=str(error))
         return None
-    log.info("event is tried again", tries=tries + 1, seconds=wait, error=str(error))
+    log.info("event is tried again", tries=tries + 1, seconds=wait, tracking_id=error.tracking_id, error=str(error))
     return Retry(max=tries + 1, interval=ceil(wait) + 1)  # RQ cuts the moment to whole seconds, so to an earlier one
 
 

@@ -99,7 +99,7 @@ def _carefully(talk: Talk, act: Act) -> None:
         act(talk)
     except Exception as error:
         if isinstance(error, WebexError) and error.status == FORBIDDEN and not talk.direct and talk.person.id != talk.desk.me.id:
-            _say_in_person(talk)
+            _say_in_person(talk, error)
         elif isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
             raise
         else:
@@ -113,9 +113,9 @@ def _say_broken(talk: Talk, reference: str) -> None:
     talk.tell(NoticeView(kicker, title, words, glyph="✗", facts=(("refused.reference", verbatim(reference)),), at=now()))
 
 
-def _say_in_person(talk: Talk) -> None:
+def _say_in_person(talk: Talk, error: WebexError) -> None:
     """The bot may not write in the space: only moderators may, or nobody. Who asked is told 1:1 that there is no answer, and why."""
-    log.warning("the bot may not write in the space", room=talk.room)
+    log.warning("the bot may not write in the space", room=talk.room, tracking_id=error.tracking_id)
     kicker, title, words = (Words(f"notice.unposted_{part}") for part in ("kicker", "title", "words"))
     card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
     talk.desk.webex.send(to_person_id=talk.person.id, text=card.text, card=card.content)

@@ -83,7 +83,7 @@ def _show(here: desk.Desk, run: Run, held: Hold, face: board.Face) -> float:
     try:
         return board.show(here, run, face)
     except WebexError as error:
-        board.log.warning("card not shown", run=run.id, slot=face.slot, error=str(error))
+        board.log.warning("card not shown", run=run.id, slot=face.slot, tracking_id=error.tracking_id, error=str(error))
         return again_s(error)
 
 

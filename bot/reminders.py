@@ -84,7 +84,7 @@ def _tell(desk: Desk, run: Run, ending: Ending, days: int, at: datetime) -> None
             desk.webex.send(room_id=run.place["room"], text=card.text, card=card.content)
             return
     except WebexError as error:
-        log.warning("reminder not posted", run=run.id, error=str(error))
+        log.warning("reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error))
         if passes(error):
             desk.redis.delete(f"reminder:{run.channel.mailbox}:{at:%Y-%m-%d}")
     desk.redis.delete(told)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot import progress
 from bot.desk import DRAWS_DUE, Desk, use
@@ -75,3 +76,26 @@ def test_without_its_lock_a_draw_shows_nothing_more(desk: Desk, run: Run, said: 
     drawing.join()
     assert (len(said()), desk.redis.get(f"draw:{run.id}")) == (1, b"somebody else")
     assert 0 < due_in(desk, run) <= progress.BUSY_S
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(403, {"trackingId": "ROUTER_7F1C"}), (429, {"trackingId": "ROUTER_7F1C", "Retry-After": "30"})]
+)
+def test_a_card_that_is_not_shown_is_in_the_log(run: Run, webex_script: Any, reply: Any, status: int, headers: dict[str, str]):
+    """With its run, and with the id that Webex's support asks for."""
+    webex_script.on("POST", "/messages", reply(status, {"message": "no"}, headers))
+    with capture_logs() as logged:
+        progress.draw(run.id)
+    lines = [(line["run"], line["slot"], line["tracking_id"]) for line in logged if line["event"] == "card not shown"]
+    assert lines == [(run.id, "signin", "ROUTER_7F1C")]
+
+
+def test_an_edit_that_is_not_taken_is_in_the_log(desk: Desk, run: Run, webex_script: Any, reply: Any):
+    """With the same ids; the card is posted anew."""
+    progress.draw(run.id)
+    webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_7F1D"}))
+    desk.store.append(run.id, Event(Kind.PROBLEM, run.opened, data={"question": "sign_in", "cause": "consent_declined", "code": "x"}))
+    with capture_logs() as logged:
+        progress.draw(run.id)
+    lines = [(line["run"], line["tracking_id"]) for line in logged if line["event"].startswith("card not editable")]
+    assert lines == [(run.id, "ROUTER_7F1D")]

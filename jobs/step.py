@@ -17,7 +17,7 @@ from jobs.mail.trace import Trace
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
-from jobs.microsoft.shared import SharedReads
+from jobs.microsoft.shared import KeptReads, SharedReads
 from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Turn, Words
 from jobs.run import Past, Run
 from jobs.settings import Settings
@@ -50,6 +50,11 @@ class Context:
     def channel(self) -> Channel:
         """The channel the run is about."""
         return self.run.channel
+
+    @property
+    def many(self) -> bool:
+        """Whether many channels are looked at in one go: what is asked for each of them has to be little."""
+        return isinstance(self.once, KeptReads)
 
     def fact(self, name: str) -> str:
         """A value that an earlier step found."""

@@ -10,6 +10,7 @@ import pytest
 
 from jobs import own_sign_ins
 from jobs.clock import now
+from jobs.microsoft.shared import KeptReads
 from jobs.model import Evidence, Finding, State, Words
 from jobs.probes.sessions import Sessions
 from jobs.probes.sign_ins import SignIns
@@ -123,6 +124,14 @@ async def test_what_is_asked(cloud: Any, ctx: Context):
     """The interactive ones of v1.0 and the others of beta, once each."""
     await look(cloud, ctx, row(5))
     assert [what for what, _ in cloud.asked] == [LOG, RENEWALS]
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(30, [RENEWALS]), (300, [RENEWALS, LOG, RENEWALS])])
+async def test_of_many_channels_less_is_asked(cloud: Any, ctx: Context, minutes: int, asked: list[str]):
+    """Where a renewal has just gone well nobody's attempt would say more. In a round the second question is answered from memory."""
+    ctx.once = KeptReads()
+    assert (await look(cloud, ctx, row(minutes), person(400))).state is State.OK
+    assert sorted(what for what, _ in cloud.asked) == sorted(asked)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 503])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import resource
+import shlex
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
+from bot import redis_server
 from bot.queue import RUNS, make_queue
 from practice.client import NotSeenError, People, does
 from practice.stack import Stack
@@ -103,6 +107,44 @@ def test_redis_full(people: People, walk: Walk, redis: Redis) -> None:
     redis.config_set("maxmemory", 1)
     time.sleep(FULL_S)
     redis.config_set("maxmemory", 0)
+    began = time.monotonic()
+    walk.form(60)
+    assert time.monotonic() - began <= RECOVERY_S
+    _one_of_each(people, walk)
+
+
+@pytest.fixture
+def full_disk(stack: Stack, redis: Redis) -> Iterator[Callable[[], None]]:
+    """Lets Redis write no byte more to its append-only file, as on a disk that is full, until the test ends or ``room`` is made.
+
+    A limit on the size of files stands in for the disk; its signal is ignored, so that a write fails as it does there.
+    """
+    server = stack.processes["redis"]
+    usual, line = server.command, shlex.join(redis_server.command(stack.ports.redis, server.folder / "data"))
+    stack.processes["redis"].stop()
+    deaf = f"trap '' XFSZ; exec {line}"
+    server.command = f"sh -c {shlex.quote(deaf)}"
+    stack.start("redis")
+    yield lambda: _limit(redis, max(each.stat().st_size for each in server.folder.rglob("*.aof")))
+    server.stop()
+    server.command = usual
+    stack.start("redis")
+
+
+def _limit(redis: Redis, size: int) -> None:
+    """The largest file that Redis may write."""
+    resource.prlimit(int(redis.info("server")["process_id"]), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_redis_whose_disk_is_full(people: People, walk: Walk, redis: Redis, full_disk: Callable[[], None]) -> None:
+    """The append-only file cannot be written in the middle of a run: writes are refused, and 30 seconds after there is room the run goes on."""
+    walk.approve(walk.plan(profile="least"))
+    people.until("the first change", walk.writes)
+    full_disk()
+    with pytest.raises(ResponseError, match="MISCONF"):
+        people.until("a write is refused", lambda: redis.set("full", "x") and False, 10)
+    time.sleep(FULL_S)
+    _limit(redis, resource.RLIM_INFINITY)
     began = time.monotonic()
     walk.form(60)
     assert time.monotonic() - began <= RECOVERY_S

@@ -26,6 +26,8 @@ from practice.processes import session
 
 ROOT = Path(__file__).parents[2]
 START_S = 90.0
+SETTINGS = (ROOT / "bot" / "settings.py", ROOT / "jobs" / "settings.py")
+HARMLESS = {"ALLOWED_EMAIL_DOMAINS", "ALLOWED_ORG_IDS", "APPROVERS", "LOG_LEVEL", "PORT", "PROBE_FROM", "WEBEX_STATUS_URL"}
 
 
 @pytest.fixture
@@ -114,6 +116,12 @@ def test_a_taken_port_is_named(port: int, tmp_path: Path, capfd: pytest.CaptureF
         taken.listen()
         assert play(port, tmp_path / "space") == 1
     assert f"Port {port} is taken by another program. Choose another one: make practice PORT={port + 1}" in capfd.readouterr().err
+
+
+def test_every_way_to_a_real_installation_is_known():
+    """Each setting that the product reads stops the practice space, but for those that lead nowhere and prove nothing."""
+    read = {name for path in SETTINGS for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)+|PORT)"', path.read_text(encoding="utf-8"))}
+    assert read - HARMLESS == set(REAL)
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -164,5 +164,6 @@ def _print(runs: list[Checked], firsts: list[tuple[float, float]]) -> bool:
         for name, values in (("reached Webex", reached), ("seen", seen))
     ]
     table("First finding, ms after the webhook was sent", ("when", "p50", "p95", "max"), shares)
-    middle = percentile(reached, 0.5)
-    return verdict(f"first finding p50 {middle:.0f} ms, at most {FIRST_MS:.0f}", middle <= FIRST_MS) and overlaps
+    middle, late, last = (percentile(reached, share) for share in (0.5, 0.95, 1))
+    told = f"first finding p50 {middle:.0f} ms, at most {FIRST_MS:.0f}; p95 {late:.0f} ms, max {last:.0f} ms"
+    return verdict(told, middle <= FIRST_MS) and overlaps

@@ -25,7 +25,7 @@ HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `cod
 
 def examples() -> dict[str, cards.Card]:
     """All cards by a name that says the state."""
-    return {**dict(_details()), **dict(_plans()), **dict(_progresses()), **dict(_webex()), **dict(_short()), **hostile()}
+    return {**dict(_details()), **dict(_plans()), **dict(_progresses()), **dict(_webex()), **dict(_ends()), **dict(_answers()), **hostile()}
 
 
 def header(stage: int, mailbox: str = MAILBOX) -> views.Header:
@@ -257,7 +257,7 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
     yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
 
 
-def _short() -> Iterator[tuple[str, cards.Card]]:
+def _ends() -> Iterator[tuple[str, cards.Card]]:
     proofs = (("V1", "Test mail arrived in the mailbox"), ("C6", "235 2.7.0 Authentication successful"))
     yield from _undone()
     done = views.DoneView(
@@ -278,6 +278,9 @@ def _short() -> Iterator[tuple[str, cards.Card]]:
     )
     yield "done", cards.done(done)
     yield "done-already", cards.done(views.DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True))
+
+
+def _answers() -> Iterator[tuple[str, cards.Card]]:
     entries = tuple(
         views.HelpEntry(name, argument, group)
         for name, argument, group in (
@@ -294,6 +297,11 @@ def _short() -> Iterator[tuple[str, cards.Card]]:
     yield "help", cards.help_card(views.HelpView(entries))
     yield "help-left-out", cards.help_card(views.HelpView(entries[:-1], left_out=True))
     yield "help-nearest", cards.help_card(views.HelpView(entries, direct=True, nearest="/check", typed="/chek"))
+    yield from _status()
+    yield from _notices()
+
+
+def _status() -> Iterator[tuple[str, cards.Card]]:
     lines = (
         views.RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
         views.RunLine("8ZW2", "sales@contoso.com", 4, Turn.TIME, verbatim("Microsoft may take up to 24 hours."), AT),
@@ -308,6 +316,9 @@ def _short() -> Iterator[tuple[str, cards.Card]]:
     yield "status-many", cards.status(views.StatusView(lines * 4, AT))
     yield "status-more", cards.status(views.StatusView(lines[:2], AT, more=1))
     yield "status-none", cards.status(views.StatusView((), AT))
+
+
+def _notices() -> Iterator[tuple[str, cards.Card]]:
     refused = views.NoticeView(
         verbatim("Not carried out"),
         verbatim("This button is not for you. Nothing was changed."),

@@ -125,17 +125,22 @@ def cause(code: str, found: views.CheckLine) -> views.CheckLine:
     )
 
 
+STOPPED = {
+    "way": way("++-..+"),
+    "symptoms": SYMPTOMS,
+    "since": ago(hours=2, minutes=28),
+    "turn": Turn.APPROVER,
+}
+
+
 def examples() -> dict[str, cards.Card]:
     """All of them by a name that says the state."""
+    return {**_stopped(), **_looking(), **_well(), **_offers(), **_channels(), **hostile()}
+
+
+def _stopped() -> dict[str, cards.Card]:
     blocked, expired = ("forwarding_blocked", POLICY), ("client_secret_expired", SECRET)
-    stopped = {
-        "way": way("++-..+"),
-        "symptoms": SYMPTOMS,
-        "since": ago(hours=2, minutes=28),
-        "turn": Turn.APPROVER,
-    }
     all_lines = (POLICY, RULE, EXPIRES, *RIGHT, *SYMPTOMS, *SKIPPED[-2:])
-    flows = way("++++.+", last=None)
     return {
         "verdict-broken": checked(
             0,
@@ -146,7 +151,7 @@ def examples() -> dict[str, cards.Card]:
             possible=(RULE,),
             skipped=SKIPPED[-2:],
             sign_in_url=SIGN_IN,
-            **stopped,
+            **STOPPED,
         ),
         "verdict-two-causes": checked(
             0,
@@ -154,7 +159,7 @@ def examples() -> dict[str, cards.Card]:
             expired,
             fix=FIX,
             lines=(POLICY, SECRET, LOGIN, *RIGHT),
-            **{**stopped, "symptoms": (*SYMPTOMS, LOGIN), "since": ago(days=4)},
+            **{**STOPPED, "symptoms": (*SYMPTOMS, LOGIN), "since": ago(days=4)},
         ),
         "verdict-elsewhere": checked(
             0,
@@ -168,9 +173,21 @@ def examples() -> dict[str, cards.Card]:
         "verdict-thirty": thirty(),
         "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
         "verdict-waits": checked(0, ("service_unavailable", SECRET), lines=(SECRET,), turn=Turn.TIME),
+    }
+
+
+def _looking() -> dict[str, cards.Card]:
+    blocked = ("forwarding_blocked", POLICY)
+    return {
         "verdict-started": checked(23, way=way("......", last=None)),
         "verdict-looking": checked(16, lines=(*RIGHT[:4], EXPIRES, RIGHT[5], SKIPPED[0]), sign_in_url=SIGN_IN),
-        "verdict-early": checked(19, blocked, fix=FIX, lines=(POLICY, *RIGHT[:3]), skipped=SKIPPED[:1], **{**stopped, "symptoms": ()}),
+        "verdict-early": checked(19, blocked, fix=FIX, lines=(POLICY, *RIGHT[:3]), skipped=SKIPPED[:1], **{**STOPPED, "symptoms": ()}),
+    }
+
+
+def _well() -> dict[str, cards.Card]:
+    flows = way("++++.+", last=None)
+    return {
         "verdict-healthy": checked(
             0,
             lines=(*RIGHT, *SKIPPED[-2:]),
@@ -183,6 +200,15 @@ def examples() -> dict[str, cards.Card]:
             secret_expires=AT + timedelta(days=365),
         ),
         "verdict-unproven": checked(0, lines=(*RIGHT[-2:], *SKIPPED), way=way("+.....", last=None), skipped=SKIPPED, sign_in_url=SIGN_IN),
+        "verdict-connect": checked(
+            0, lines=(*RIGHT, *SKIPPED[-2:]), way=flows, proofs=PROOFS, connect_test=True, damage=Damage(14, ago(hours=1), kept=True)
+        ),
+        "verdict-one-way": checked(0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], turn=Turn.REQUESTER),
+    }
+
+
+def _offers() -> dict[str, cards.Card]:
+    return {
         "verdict-every-offer": checked(
             0,
             lines=(*RIGHT[-2:], *SKIPPED),
@@ -191,9 +217,6 @@ def examples() -> dict[str, cards.Card]:
             sign_in_url=SIGN_IN,
             grant_url="https://bot.contoso.com/access/9M2C",
             connect_test=True,
-        ),
-        "verdict-connect": checked(
-            0, lines=(*RIGHT, *SKIPPED[-2:]), way=flows, proofs=PROOFS, connect_test=True, damage=Damage(14, ago(hours=1), kept=True)
         ),
         "verdict-grantable": checked(
             0,
@@ -206,9 +229,6 @@ def examples() -> dict[str, cards.Card]:
             problem_code="ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
             problem_at=AT,
         ),
-        "verdict-one-way": checked(0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], turn=Turn.REQUESTER),
-        **_channels(),
-        **hostile(),
     }
 
 

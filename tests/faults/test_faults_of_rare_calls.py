@@ -27,10 +27,6 @@ NAME = policy_name(MAILBOX)
 Ask = Callable[[Context, dict[str, Any]], Awaitable[Any]]
 
 
-async def _consent_policy(ctx: Context, _: dict[str, Any]) -> Any:
-    return [each["permissions"] for each in await ctx.graph.consent_policy_excludes("microsoft-user-default-recommended")]
-
-
 async def _assigned(ctx: Context, ids: dict[str, Any]) -> Any:
     return await ctx.graph.app_role_assigned_to(ids["principal"])
 
@@ -69,7 +65,6 @@ def _cmdlet(name: str, **parameters: Any) -> Ask:
 ASKED: dict[str, Ask] = {
     "GET /admin/exchange/tracing/messageTraces/*/*": lambda ctx, _: GraphTrace(ctx.graph).details(MAIL),
     "GET /applications(appId=*)": _adopted,
-    "GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes": _consent_policy,
     "GET /servicePrincipals/*/appRoleAssignedTo": _assigned,
     "GET /users": _by_address,
     "Get-AuthenticationPolicy": _authentication,

@@ -65,13 +65,11 @@ def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Sa
     assert said() == []
 
 
-@pytest.mark.parametrize(
-    "created", ["2020-01-01T00:00:00Z", (now() - timedelta(minutes=11)).isoformat()], ids=["2020", "eleven minutes ago"]
-)
+@pytest.mark.parametrize("created", ["2020-01-01T00:00:00Z", "eleven minutes ago"])
 def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, created: str):
     """Nothing is even fetched."""
     space()
-    inbox.receive("messages", "m1", "anna", "room-1", created)
+    inbox.receive("messages", "m1", "anna", "room-1", created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()))
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
@@ -85,12 +83,11 @@ def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, 
 
 @pytest.mark.parametrize(
     ("created", "stale"),
-    [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), (now().isoformat(), False)],
-    ids=["none", "no time", "no zone", "2020", "now"],
+    [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), ("now", False)],
 )
 def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the table
     """An age that cannot be read is none: the event was signed all the same."""
-    assert later.stale(created) is stale
+    assert later.stale(created.replace("now", now().isoformat())) is stale
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def outside() -> Iterator[Outside]:
                 (f"{self.command} {parts.path}", parse_qs(parts.query), {k.lower(): v for k, v in self.headers.items()}, body)
             )
             status, content = state.answers.get(f"{self.command} {parts.path}", (404, {}))
-            data = json.dumps(content).encode()
+            data = json.dumps(content, default=lambda moment: moment()).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -22,12 +22,16 @@ LOG, RENEWALS = "GET /auditLogs/signIns", "GET /beta/auditLogs/signIns"
 FACTS = {"client_id": "client-1", "user_id": USER}
 
 
+def ago(minutes: float) -> Callable[[], str]:
+    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def row(minutes: float, code: int = 0, user: str = USER, *, interactive: bool = False, **more: Any) -> dict[str, Any]:
     """A row of so many minutes ago."""
-    at = (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
     plain = {
         "id": f"r{minutes}",
-        "createdDateTime": at,
+        "createdDateTime": ago(minutes),
         "userId": user,
         "userPrincipalName": f"{user[:4]}@contoso.com",
         "appId": "client-1",

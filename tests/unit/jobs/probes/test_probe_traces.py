@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,11 +22,15 @@ MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 BLOCKED = "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
 
 
+def ago(minutes: float) -> Callable[[], str]:
+    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def row(minutes: int, recipient: str = MAILBOX, status: str = "delivered", **more: Any) -> dict[str, Any]:
     """A mail of so many minutes ago, for one recipient."""
-    at = (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
     plain = {"id": f"m{minutes}", "messageId": f"<{minutes}>", "senderAddress": CUSTOMER, "recipientAddress": recipient}
-    return plain | {"receivedDateTime": at, "subject": f"Hello {minutes}", "status": status, "size": 900} | more
+    return plain | {"receivedDateTime": ago(minutes), "subject": f"Hello {minutes}", "status": status, "size": 900} | more
 
 
 def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]:

@@ -171,6 +171,10 @@ class Step(ABC):
         """What an error of :meth:`apply` means where this step knows better than the engine."""
         return None
 
+    def brings_about(self, cause: str) -> frozenset[str]:
+        """The cause codes elsewhere that this fact explains where it is wrong for this ``cause``."""
+        return self.explains
+
     def weighed(self, finding: Finding) -> Finding:
         """What a check makes of it: what is not as it was asked for but does not stop mail is a warning. A setup and a fix mend it."""
         flows = not self.essential or finding.cause in self.harmless

@@ -108,10 +108,18 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
     What is only possible is no second cause where the same is certain from anywhere.
     """
     code = findings[name].cause
-    able = {each for each in ancestors(name, steps) & set(wrong) if code in VAGUE or code in {findings[each].cause, *steps[each].explains}}
+    able = {
+        each
+        for each in ancestors(name, steps) & set(wrong)
+        if code in VAGUE or code in {findings[each].cause, *_brings_about(each, steps, findings)}
+    }
     if findings[name].state is State.POSSIBLE:
         able |= {each for each in wrong if findings[each].cause == code}
     return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
+
+
+def _brings_about(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> frozenset[str]:
+    return steps[name].brings_about(findings[name].cause)
 
 
 def _root(name: str, above: Mapping[str, str]) -> str:

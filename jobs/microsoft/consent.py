@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from jobs.microsoft.entra import entra_error
-from jobs.microsoft.errors import Rejected, Said
+from jobs.microsoft.errors import AlreadyThere, Rejected, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,16 @@ def admin_consent_url(login_url: str, tenant: str, client_id: str, scopes: Seque
 
 
 def read_consent_answer(query: Mapping[str, str]) -> Granted:
-    """What the redirect said. ``admin_consent=True`` stands in a refusal as well, so ``error`` decides.
+    """What the redirect said. ``admin_consent=True`` stands in a refusal as well, so ``error`` decides; what is there already is none.
 
     Raises:
         CloudError: the administrator declined, or may not grant it.
     """
     if "error" in query:
-        raise entra_error(query)
+        error = entra_error(query)
+        if isinstance(error, AlreadyThere):
+            return Granted(query.get("tenant", ""), ())
+        raise error
     if query.get("admin_consent", "").lower() != "true":
         raise Rejected("consent_declined", Said("entra", message="no admin_consent in the answer"))
     return Granted(query.get("tenant", ""), tuple(query.get("scope", "").split()))

@@ -27,6 +27,8 @@ from jobs.microsoft.retry import retry_after
 
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning("request_rejected", Kind.REJECTED)
+_PRESENT = Meaning("already_there", Kind.ALREADY_THERE)
+"""AADSTS650051 has two senses, which only its words tell apart: not there yet, and there already (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
@@ -45,6 +47,8 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     known = next((number for number in numbers if int(number) in ENTRA), "")
     by_word = OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(word)
     meaning = ENTRA[int(known)] if known else by_word or _UNDESCRIBED
+    if "already present" in description:
+        meaning = _PRESENT
     if numbers and not known and meaning.kind is not Kind.TRANSIENT:
         meaning = _UNDESCRIBED._replace(kind=meaning.kind)
     code = f"AADSTS{known or numbers[0]}" if numbers else word

@@ -28,6 +28,7 @@ from jobs.run import Past
 from jobs.step import Context, Step
 
 BY_HAND = "by_hand"
+ADDRESSES = frozenset({"redirect_uri_mismatch", "reply_address_missing"})
 Json = dict[str, Any]
 
 
@@ -38,21 +39,25 @@ class Application(Step):
     row = "E1"
     group = "entra"
     checked = True
-    explains = frozenset(
-        {
-            "app_not_found",
-            "redirect_uri_mismatch",
-            "reply_address_missing",
-            "permission_not_declared",
-            "app_misconfigured",
-            "permission_id_unknown",
-        }
-        | {"client_secret_wrong", "consent_missing", "user_not_assigned", "grant_invalid"}
-    )
-    harmless = frozenset({"permission_id_unknown"})
+    explains = ADDRESSES | {
+        "app_not_found",
+        "permission_not_declared",
+        "app_misconfigured",
+        "permission_id_unknown",
+        "client_secret_wrong",
+        "consent_missing",
+        "user_not_assigned",
+        "grant_invalid",
+    }
+    harmless = frozenset({"", "permission_id_unknown", "permission_not_declared"})
+    """A wider audience, and what consent makes up for: who has the grant gets the token (facts/microsoft.md 1.4)."""
     needs = ("addresses", "permissions", "tenant")
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
+
+    def brings_about(self, cause: str) -> frozenset[str]:
+        """An app that is gone explains every refusal; an address that is missing only that of Generate Token."""
+        return ADDRESSES if cause in ADDRESSES else self.explains
 
     async def inspect(self, ctx: Context) -> Finding:
         """Look it up and compare byte for byte what Entra compares byte for byte."""

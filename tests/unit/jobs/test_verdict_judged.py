@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.model import Finding, State, Station
+from jobs.model import Finding, Profile, State, Station
 from jobs.probe import Probe
+from jobs.probes import checks_for
 from jobs.step import Context
 from jobs.verdict import flows, judge
 
@@ -244,3 +245,19 @@ def test_since_is_that_of_the_first_cause():
 def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # noqa: FBT001  a row of the table
     """An answer says nothing about the copies, and a mail that waits too long says nothing good about the answers."""
     assert flows({each.step: each for each in found}) is both
+
+
+@pytest.mark.parametrize(
+    ("cause", "said", "causes"),
+    [
+        ("app_not_found", "client_secret_wrong", ("application",)),
+        ("redirect_uri_mismatch", "client_secret_wrong", ("sign_ins", "application")),
+        ("redirect_uri_mismatch", "redirect_uri_mismatch", ("application",)),
+    ],
+)
+def test_an_app_explains_what_its_own_fault_brings_about(cause: str, said: str, causes: tuple[str, ...]):
+    """One that is gone refuses everybody; a missing address refuses nobody's secret."""
+    assert (
+        judge(checks_for(Profile.ARTICLE), {"application": wrong("application", cause), "sign_ins": wrong("sign_ins", said)}).causes
+        == causes
+    )

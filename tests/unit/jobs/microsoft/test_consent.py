@@ -92,3 +92,12 @@ def test_the_exchange_scope_follows_the_cloud(url: str, scope: str):
 def test_the_scope_of_the_channel_follows_the_cloud(url: str, scope: str):
     """The public cloud's is the one of Microsoft's documents, whatever the host of its Exchange is called."""
     assert smtp_scope(url) == scope
+
+
+def test_what_is_there_already_is_no_refusal():
+    """AADSTS650051 has two senses; the step reads the grants in any case."""
+    said = (
+        "AADSTS650051: Using application 'app' is currently not supported as the service principal name is already present for the tenant."
+    )
+    query = {"admin_consent": "True", "error": "invalid_client", "error_description": said, "tenant": "t-1"}
+    assert read_consent_answer(query) == Granted("t-1", ())

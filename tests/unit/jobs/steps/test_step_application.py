@@ -80,6 +80,20 @@ async def test_what_an_app_may_lack(given: Callable[..., Context], cloud: Any, p
     assert (found.state, found.seen, found.facts) == (State.WRONG, seen, KNOWN)
 
 
+@pytest.mark.parametrize(
+    ("part", "state"),
+    [
+        ({"web": {"redirectUris": URIS[1:]}}, State.WRONG),
+        ({"signInAudience": "AzureADMultipleOrgs"}, State.WARNING),
+        ({"requiredResourceAccess": []}, State.WARNING),
+    ],
+)
+async def test_what_stops_no_mail(given: Callable[..., Context], cloud: Any, part: dict[str, object], state: State):
+    """A wider audience, and a permission that is granted though not declared: a check warns, and a setup puts it right."""
+    cloud.on(READ, APP | part)
+    assert STEP.weighed(await STEP.inspect(given(facts=FACTS))).state is state
+
+
 async def test_no_app_yet(given: Callable[..., Context], cloud: Any):
     """A new mailbox has none, and the plan says what will be made."""
     ctx = given(facts=FACTS)

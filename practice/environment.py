@@ -57,6 +57,11 @@ def base() -> dict[str, str]:
     return {**passed, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
+def measured() -> dict[str, str]:
+    """What has the processes of the product tell which of their lines were run, where this process was told to."""
+    return _passed(MEASURED)
+
+
 def _passed(names: tuple[str, ...]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
@@ -71,7 +76,7 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
 
 def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str, str]:
     """The environment of the product: the variables of DESIGN.md and those of Webex's other services, leading to the practice cloud."""
-    return _passed(MEASURED) | {
+    return {
         "WEBEX_ACCESS_TOKEN": cloud["PRACTICE_BOT_TOKEN"],
         "WEBEX_WEBHOOK_SECRET": secrets.token_urlsafe(32),
         "WEBEX_API_URL": f"{ports.cloud_url}/webex/v1/",

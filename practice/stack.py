@@ -113,7 +113,7 @@ class Stack:
         serve = words("python", "-m", "practice", "serve", "--port", str(self.ports.cloud), "--data", self.ca_path.parent)
         self._add("cloud", serve, base | cloud)
         self._start_together("redis", "cloud")
-        env = base | environment.product_env(self.ports, cloud, self.ca_path) | self.env
+        env = base | environment.measured() | environment.product_env(self.ports, cloud, self.ca_path) | self.env
         commands = procfile(ROOT / "Procfile")
         for name, command in commands.items():
             self._add(name, command, env)

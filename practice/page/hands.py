@@ -109,7 +109,7 @@ class Mouse:
 
     def sees(self, text: str) -> None:
         """Wait until the conversation says this somewhere."""
-        self.page.locator("#messages").get_by_text(text).last.wait_for(timeout=PATIENCE_MS)
+        self.page.locator("#messages").get_by_text(text).locator("visible=true").last.wait_for(timeout=PATIENCE_MS)
 
 
 @dataclass(slots=True)

@@ -53,14 +53,6 @@ def picture(page: Any, name: str, of: Any = None) -> None:
     assert said == kept.read_text("utf-8"), f"docs/pictures/{name}.png is out of date: take it anew with PICTURES=1 (docs/practice.md)"
 
 
-@pytest.fixture(scope="package", autouse=True)
-def unmeasured() -> Iterator[None]:
-    """Coverage is left to the journeys: measuring a process for each job takes three times as long."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_START", raising=False)
-        yield
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, driven by Playwright."""

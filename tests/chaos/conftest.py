@@ -13,14 +13,6 @@ from practice.walk import Walk, fresh, space, words
 LAST_MESSAGES, LAST_LINES = 4, 30
 
 
-@pytest.fixture(scope="package", autouse=True)
-def unmeasured() -> Iterator[None]:
-    """Coverage is left to the journeys: measuring a process for each job takes three times as long, and one that is killed tells nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_START", raising=False)
-        yield
-
-
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """Everything, running."""

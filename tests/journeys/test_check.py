@@ -13,6 +13,7 @@ from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.story import SECRET, Story
 from practice.walk import band, words
 
+MEASURED = True
 CHANGING = ("graph.", "exchange.")
 Json = dict[str, Any]
 

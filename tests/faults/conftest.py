@@ -43,6 +43,7 @@ from jobs.undo import known, recall
 from jobs.vault import Vault
 from practice import tls
 from practice.journal import Journal
+from practice.jumping import carry_out
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
 
@@ -65,7 +66,7 @@ def _module(name: str) -> ModuleType:
 
 
 _WEATHER = _module("weather")
-FAULTS, Fault, Storm, Weather, carry_out = (getattr(_WEATHER, name) for name in ("FAULTS", "Fault", "Storm", "Weather", "carry_out"))
+FAULTS, Fault, Storm, Weather = (getattr(_WEATHER, name) for name in ("FAULTS", "Fault", "Storm", "Weather"))
 
 
 @dataclass

@@ -1,54 +1,22 @@
-"""The weather between the product and its clouds: every kind of trouble, and a clock that jumps over every pause."""
+"""The weather between the product and its clouds: every kind of trouble."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from practice.jumping import carry_out
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class Jumping(asyncio.SelectorEventLoop):
-    """Where only the clock is waited for, the clock jumps."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-        super().__init__(_Selector(self))
-
-    def time(self) -> float:
-        """The loop's clock."""
-        return super().time() + self.ahead
-
-
-class _Selector(selectors.DefaultSelector):
-    def __init__(self, loop: Jumping) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready and timeout:
-            self._loop.ahead += timeout
-        return ready
-
-
-def carry_out(work: Coroutine[Any, Any, None]) -> float:
-    """To its end, without waiting; returns the seconds that it would have waited."""
-    loop = Jumping()
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(work)
-    return loop.ahead
 
 
 class _Half(httpx.AsyncByteStream, httpx.SyncByteStream):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import selectors
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,40 +25,13 @@ from jobs.settings import Settings
 from jobs.step import Context
 from jobs.store import Store
 from jobs.vault import Vault
+from practice.jumping import carry_out
 
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
 ASKER = Person("person-1", "anna@contoso.com", "org-1")
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-
-
-class Jumping(asyncio.SelectorEventLoop):
-    """Where only the clock is waited for, the clock jumps."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-        super().__init__(_Selector(self))
-
-    def time(self) -> float:
-        """The loop's clock."""
-        return super().time() + self._ahead
-
-    def jump(self, seconds: float) -> None:
-        """On."""
-        self._ahead += seconds
-
-
-class _Selector(selectors.DefaultSelector):
-    def __init__(self, loop: Jumping) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready and timeout:
-            self._loop.jump(timeout)
-        return ready
 
 
 def _by_then(moment: Callable[[], Any]) -> Any:
@@ -110,15 +81,10 @@ class Cloud:
         return httpx.Response(status, content=json.dumps(content, default=_by_then)) if content is not None else httpx.Response(status)
 
 
-@pytest.fixture
-def carry_out() -> Callable[[Coroutine[Any, Any, None]], None]:
+@pytest.fixture(name="carry_out")
+def _carry_out() -> Callable[[Coroutine[Any, Any, None]], float]:
     """Carries something out to its end, without waiting."""
-
-    def to_its_end(work: Coroutine[Any, Any, None]) -> None:
-        with asyncio.Runner(loop_factory=Jumping) as runner:
-            runner.run(work)
-
-    return to_its_end
+    return carry_out
 
 
 @pytest.fixture

@@ -5,15 +5,17 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from bot import redis_server
+from practice.walk import words
 
 START_S = 10.0
+LAST_MESSAGES, LAST_LINES = 4, 30
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security"}
 
 
@@ -22,6 +24,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in REAL_PROCESSES:
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows the last messages and the ends of the logs."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    if report.failed and "people" in fixtures:
+        last = sorted(fixtures["people"].messages.values(), key=lambda each: -int(each["change"]))[:LAST_MESSAGES]
+        report.sections.append(("the last messages, newest first", "\n\n".join(f"{each['from']}: {words(each)}" for each in last)))
+    if report.failed and "stack" in fixtures:
+        report.sections.append(("logs", fixtures["stack"].logs(LAST_LINES)))
+    return report
 
 
 @pytest.fixture(scope="module", autouse=True)

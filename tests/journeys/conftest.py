@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,12 +12,11 @@ from practice.client import People
 from practice.environment import ROOT
 from practice.stack import Stack
 from practice.stage import REQUESTER
-from practice.walk import Walk, fresh, space, words
+from practice.walk import Walk, fresh, space
 
 LISTED = {call for calls in tomllib.loads((ROOT / "tests/faults/calls.toml").read_text(encoding="utf-8")).values() for call in calls}
 OBJECT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)[^/]*@[^/]*|Y2lzY29zcGFyazov\w+")
 NewWalk = Callable[..., Walk]
-LAST_MESSAGES, LAST_LINES = 4, 30
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +70,3 @@ def new_walk(people: People) -> Iterator[NewWalk]:
     people.control("DELETE", "faults")
     for walk in made:
         walk.type(f"/cancel {walk.mailbox}")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows the last messages and the ends of the logs."""
-    report = yield
-    fixtures = getattr(item, "funcargs", {})
-    if report.failed and "people" in fixtures:
-        last = sorted(fixtures["people"].messages.values(), key=lambda each: -int(each["change"]))[:LAST_MESSAGES]
-        report.sections.append(("the last messages, newest first", "\n\n".join(f"{each['from']}: {words(each)}" for each in last)))
-    if report.failed and "stack" in fixtures:
-        report.sections.append(("logs", fixtures["stack"].logs(LAST_LINES)))
-    return report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ from practice.stack import Stack
 from practice.walk import Walk, fresh, space, words
 
 Json = dict[str, Any]
-LAST_MESSAGES, LAST_LINES = 4, 30
 ANSWERS_S = 40.0
 
 
@@ -89,16 +88,3 @@ def new_walk(people: People) -> Iterator[Callable[..., Walk]]:
 
     yield make
     people.control("DELETE", "faults")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows the last messages and the ends of the logs."""
-    report = yield
-    fixtures = getattr(item, "funcargs", {})
-    if report.failed and "people" in fixtures:
-        last = sorted(fixtures["people"].messages.values(), key=lambda each: -int(each["change"]))[:LAST_MESSAGES]
-        report.sections.append(("the last messages, newest first", "\n\n".join(f"{each['from']}: {words(each)}" for each in last)))
-    if report.failed and "stack" in fixtures:
-        report.sections.append(("logs", fixtures["stack"].logs(LAST_LINES)))
-    return report

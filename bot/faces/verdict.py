@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from adaptive_cards import verdict as draw
 from adaptive_cards.texts import has, text
@@ -45,19 +47,18 @@ def view(run: Run, desk: Desk) -> VerdictView:
     sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
     counted = {name: verdict.counted.get(name) or _history(finding) for name, finding in found.items()}
     fix = verdict_turn.fix(run, verdict, whole=not sign_in) if run.checked else None
-    problem = run.problems.get("app_access")
     grant = run.checked is not None and fix is None and check.may_be_granted(desk.redis, run)
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(found)),
-        causes=tuple(_cause(run.channel, steps[name], counted[name]) for name in verdict.causes),
+        causes=_causes(run.channel, steps, counted, verdict.causes),
         symptoms=tuple(_line(steps[name], counted[name], steps[cause].row) for name, cause in verdict.symptoms.items()),
-        possible=tuple(_cause(run.channel, steps[name], counted[name]) for name in verdict.possible),
-        warnings=tuple(_line(steps[name], counted[name]) for name in verdict.warnings),
-        skipped=tuple(_line(steps[name], counted[name]) for name in verdict.skipped),
-        lines=tuple(_line(step, counted[name]) for name, step in steps.items() if name in found),
+        possible=_causes(run.channel, steps, counted, verdict.possible),
+        warnings=_lines(steps, counted, verdict.warnings),
+        skipped=_lines(steps, counted, verdict.skipped),
+        lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
         since=verdict.since,
         turn=verdict_turn.turn(verdict),
@@ -65,13 +66,25 @@ def view(run: Run, desk: Desk) -> VerdictView:
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
         grant_url=tickets.link(desk, "access", run.id).url if grant else "",
-        problem=Words(f"cause.{problem.cause}") if problem else None,
-        problem_code=problem.code if problem else "",
-        problem_at=problem.at if problem else None,
+        **_problem(run),
         damage=verdict_extras.damage(run, verdict, found),
         secret_expires=verdict_extras.secret_expires(found),
         connect_test=verdict_extras.may_send(run, desk.settings),
     )
+
+
+def _problem(run: Run) -> dict[str, Any]:
+    """What came of letting the bot read by itself, where it went wrong."""
+    problem = run.problems.get("app_access")
+    return {"problem": Words(f"cause.{problem.cause}"), "problem_code": problem.code, "problem_at": problem.at} if problem else {}
+
+
+def _causes(channel: Channel, steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
+    return tuple(_cause(channel, steps[name], found[name]) for name in names)
+
+
+def _lines(steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
+    return tuple(_line(steps[name], found[name]) for name in names)
 
 
 def _looked(found: VerdictView) -> bool:

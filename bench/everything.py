@@ -111,8 +111,8 @@ def _names(items: list[dict[str, Any]]) -> Iterator[str]:
         path = str(item["path"])
         if path.startswith("/adminapi/"):
             yield str(item["cmdlet"])
-        elif path.startswith("/graph/v1.0"):
-            yield path.removeprefix("/graph/v1.0")
+        elif path.startswith("/graph/"):
+            yield path.removeprefix("/graph").removeprefix("/v1.0")
         elif "/oauth2/" in path or "/.well-known/" in path:
             yield "Entra"
 

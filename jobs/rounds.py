@@ -29,10 +29,11 @@ from jobs.runtime import Runtime
 from jobs.step import Step
 from jobs.verdict import flows, judge
 
-TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 4, 4
+TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
 """How many tenants are looked at at the same time, and how many channels of one tenant."""
-SLICE_S = 300
-"""After so many seconds no other channel is begun: the worker goes on with what else waits, and then with the rest."""
+SLICE_S, LONGEST_S = 300, 600
+"""After so many seconds no other tenant is begun, and after more no other channel: the worker goes on with what else waits, and then
+with the rest. A tenant that is cut in two is read twice, so that is only done before the job's own time is up."""
 SHOWN = ("room", "thread", "type", "message")
 NEEDS_OTHER = "skipped.needs_other"
 """Why a finding was left out that another one has to be seen for first."""
@@ -46,29 +47,29 @@ class Round:
     runtime: Runtime
     run: Run
     holds: Callable[[], bool]
-    until: float
+    began: float
     once: KeptReads = field(default_factory=KeptReads)
     tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
 
-    @property
-    def over(self) -> bool:
-        """Whether this worker's time is up."""
-        return time.monotonic() > self.until
+    def over(self, seconds: float) -> bool:
+        """Whether the worker has been at it for longer than that."""
+        return time.monotonic() - self.began > seconds
 
     async def tenant(self, name: str, channels: list[Channel]) -> None:
         """All channels of one tenant."""
         async with self.tenants:
-            if self.over:
+            if self.over(SLICE_S):
                 return
             async with eyes.opened(self.runtime, name, (KeptReads(), KeptReads(), self.once)) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
-                await asyncio.gather(*(self._channel(seen, channel, at_once) for channel in channels))
+                await asyncio.gather(*(self.channel(seen, channel, at_once) for channel in channels))
             if ended := seen.ended():
                 self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
 
-    async def _channel(self, seen: Eyes, channel: Channel, at_once: asyncio.Semaphore) -> None:
+    async def channel(self, seen: Eyes, channel: Channel, at_once: asyncio.Semaphore) -> None:
+        """One channel, also after the time for new tenants is up."""
         async with at_once:
-            if not self.over:
+            if not self.over(LONGEST_S):
                 self._tell(Event(Kind.FOUND, now(), step=channel.mailbox, finding=await self._verdict(seen, channel)))
 
     async def _verdict(self, seen: Eyes, channel: Channel) -> Finding:
@@ -102,7 +103,7 @@ async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     """Every channel that has no verdict yet; the version then, or 0 where some are left for another turn."""
     if run.checked is not None:
         return run.version
-    work = Round(runtime, run, holds, time.monotonic() + SLICE_S)
+    work = Round(runtime, run, holds, time.monotonic())
     left = [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
     await asyncio.gather(*(work.tenant(name, channels) for name, channels in by_tenant(runtime, left).items()))
     if len(runtime.store.load(run.id).findings) < len(mailboxes(run)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs import codec, rounds
+from jobs import codec, eyes, rounds
 from jobs.clock import now
 from jobs.draft import Draft
 from jobs.engine import LeaseLostError
@@ -75,11 +76,20 @@ async def test_a_lost_lease_writes_nothing_more(runtime: Runtime, store: Store, 
 
 
 async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: Store, begun: Run):
-    """It begins no other channel; the rest is for the next turn."""
-    work = Round(runtime, begun, lambda: True, until=time.monotonic() - 1)
+    """It begins no other tenant; the rest is for the next turn."""
+    work = Round(runtime, begun, lambda: True, time.monotonic() - rounds.SLICE_S - 1)
     for name, channels in rounds.by_tenant(runtime, mailboxes(begun)).items():
         await work.tenant(name, channels)
     assert store.load(begun.id).findings == {}
+
+
+@pytest.mark.parametrize(("seconds", "looked"), [(rounds.SLICE_S, 1), (rounds.LONGEST_S, 0)])
+async def test_a_tenant_that_was_begun_is_finished(runtime: Runtime, store: Store, begun: Run, seconds: float, looked: int):
+    """Cut in two it would be read twice; only the job's own time ends it."""
+    work = Round(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
+    async with eyes.opened(runtime, "") as seen:
+        await work.channel(seen, Channel(BOXES[0]), asyncio.Semaphore(1))
+    assert len(store.load(begun.id).findings) == looked
 
 
 def test_channels_by_their_tenant(runtime: Runtime, begun: Run):

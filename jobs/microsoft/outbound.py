@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.microsoft.exchange import Row
 
@@ -25,7 +25,7 @@ CARRIED = (
 class Applies:
     """The policy that applies, the rule that brings it (None: the default policy), and rules above it that go by a group.
 
-    Whether those match cannot be judged here; only those are named that would stop forwarding if they did.
+    Whether those match cannot be judged here; only those are named that would turn round whether mail is forwarded if they did.
     """
 
     policy: Row | None
@@ -64,18 +64,23 @@ def applies_to(senders: Sequence[str], policies: Sequence[Row], rules: Sequence[
 
     ``senders`` are the addresses of one mailbox, first the one that its mail is sent from: a rule may name it by any of them.
     """
-    unsure: list[Row] = []
+    unsure: list[Applies] = []
     own = [bare(address) for address in senders]
     for rule in sorted((r for r in rules if enabled(r)), key=_priority):
         if _excepts(rule, own):
             continue
         matched, policy = _matches(rule, own), named(policies, str(rule.get("HostedOutboundSpamFilterPolicy")))
         if matched is None:
-            unsure += [] if Applies(policy, rule).forwards else [rule]
+            unsure.append(Applies(policy, rule))
         elif matched:
-            return Applies(policy, rule, tuple(unsure))
+            return _beside(Applies(policy, rule), unsure)
     default = next((p for p in policies if _true(p.get("IsDefault"))), None)
-    return Applies(default or named(policies, "Default"), None, tuple(unsure))
+    return _beside(Applies(default or named(policies, "Default"), None), unsure)
+
+
+def _beside(found: Applies, unsure: Iterable[Applies]) -> Applies:
+    """With the rules above that may apply in its place, and to another effect."""
+    return replace(found, unsure=tuple(each.rule for each in unsure if each.rule and each.forwards is not found.forwards))
 
 
 def policy_name(mailbox: str) -> str:

@@ -53,14 +53,14 @@ class OutboundPolicy(Step):
         """Evaluate the rules by priority."""
         applies, (policies, rules) = await outbound(ctx)
         seen = Words("seen.outbound", {"mode": applies.mode, "policy": applies.name or "Default"})
-        if applies.forwards and applies.unsure:
+        if applies.unsure:
             found = self._unsure(ctx, applies)
         else:
             found = self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
         return replace(found, values=_values(policy_name(ctx.channel.mailbox), policies, rules))
 
     def _unsure(self, ctx: Context, applies: Applies) -> Finding:
-        """A rule above goes by a group: it may be what stops the copy, and a rule of the mailbox's own on top leaves no doubt."""
+        """A rule above goes by a group: it may stop the copy, or let it through; a rule of the mailbox's own on top leaves no doubt."""
         above = applies.unsure[0]
         values = {"policy": applies.name, "mode": applies.mode, "rule": str(above.get("Name") or above.get("Identity") or "")}
         seen = Words("seen.outbound_unsure", values)

@@ -57,10 +57,12 @@ def test_a_group_cannot_be_judged_here():
 
 
 def test_an_exception_for_a_group_cannot_be_judged_either():
-    """The rule may or may not match; one that lets mail through is no matter."""
-    doubtful = rule("P-off", 0, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
-    harmless = rule("P-on", 1, FromMemberOf=["Sales"])
-    assert applies_to([SENDER], POLICIES, [doubtful, harmless]).unsure == (doubtful,)
+    """The rule may or may not match; one that would change nothing is no matter."""
+    stops = rule("P-off", 0, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
+    lets = rule("P-on", 1, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
+    on = rule("P-on", 2, From=[SENDER])
+    assert applies_to([SENDER], POLICIES, [stops, lets]).unsure == (lets,)
+    assert applies_to([SENDER], POLICIES, [stops, lets, on]).unsure == (stops,)
 
 
 def test_a_default_policy_that_does_not_say_so():

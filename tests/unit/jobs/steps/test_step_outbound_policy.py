@@ -11,12 +11,14 @@ import pytest
 
 from jobs.microsoft.errors import Rejected, Said
 from jobs.microsoft.outbound import policy_name
-from jobs.model import Change, Channel, Finding, Scope, State, Turn, Words
+from jobs.model import Change, Channel, Finding, Profile, Scope, State, Turn, Words
+from jobs.probes import checks_for
 from jobs.run import Past
 from jobs.session import SESSION_S
 from jobs.step import Context
 from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE, OutboundPolicy
 from jobs.store import LONGEST_PAUSE_S
+from jobs.verdict import judge
 
 STEP = OutboundPolicy()
 MAILBOX = "support@contoso.com"
@@ -51,14 +53,28 @@ async def test_a_policy_that_is_on_holds(given: Callable[..., Context], cloud: A
 
 
 @pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("check", State.POSSIBLE)])
-async def test_a_rule_for_a_group_leaves_a_doubt(given: Callable[..., Context], cloud: Any, kind: str, state: State):
-    """A check says what may be; a setup does not take the chance."""
-    policies = [DEFAULT | {"AutoForwardingMode": "On"}, {"Name": "Sales", "AutoForwardingMode": "Off"}]
-    above = {"Name": "Sales only", POLICY: "Sales", "FromMemberOf": ["Sales"], "Priority": 0, "State": "Enabled"}
-    cloud.on(f"Get-{POLICY}", policies).on(f"Get-{RULE}", [above])
+@pytest.mark.parametrize(("default", "above"), [("On", "Off"), ("Automatic", "On")])
+@pytest.mark.parametrize("who", [{"FromMemberOf": ["Sales"]}, {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}])
+async def test_a_rule_for_a_group_leaves_a_doubt(
+    given: Callable[..., Context], cloud: Any, kind: str, state: State, default: str, above: str, who: dict[str, object]
+):
+    """Whether it would stop the copy or let it through: a check says what may be; a setup does not take the chance."""
+    policies = [DEFAULT | {"AutoForwardingMode": default}, {"Name": "Sales", "AutoForwardingMode": above}]
+    rule = {"Name": "Sales only", POLICY: "Sales", "Priority": 0, "State": "Enabled"} | who
+    cloud.on(f"Get-{POLICY}", policies).on(f"Get-{RULE}", [rule])
     found = await STEP.inspect(given(kind=kind))
-    seen = Words("seen.outbound_unsure", {"policy": "Default", "mode": "On", "rule": "Sales only"})
+    seen = Words("seen.outbound_unsure", {"policy": "Default", "mode": default, "rule": "Sales only"})
     assert (found.state, found.seen, found.cause) == (state, seen, "forwarding_blocked")
+
+
+@pytest.mark.parametrize(("cause", "causes"), [("forwarding_blocked", ("outbound_policy",)), ("", ())])
+async def test_a_trace_takes_the_doubt_away(given: Callable[..., Context], cloud: Any, cause: str, causes: tuple[str, ...]):
+    """A rule for a group may let the copy through: what the trace says decides whether it does."""
+    rule = {"Name": "Sales", POLICY: "Sales", "FromMemberOf": ["Sales"], "Priority": 0, "State": "Enabled"}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]).on(f"Get-{RULE}", [rule])
+    copies = Finding("copies", State.WRONG if cause else State.OK, cause=cause)
+    found = {"outbound_policy": await STEP.inspect(given(kind="check")), "copies": copies}
+    assert judge(checks_for(Profile.LEAST), found).causes == causes
 
 
 async def test_a_policy_and_a_rule_are_made(given: Callable[..., Context], cloud: Any):

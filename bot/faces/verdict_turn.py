@@ -72,6 +72,7 @@ _TURNS = {
         {
             "connection_lost",
             "host_not_allowed",
+            "probe_login_refused",
             "smtp_certificate_invalid",
             "smtp_tls_failed",
             "smtp_unreachable",

@@ -11,11 +11,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 
 from jobs.mail.replies import enhanced_code, meaning_of
+from jobs.microsoft.causes import Kind, Meaning
 from jobs.microsoft.errors import Rejected, Said, Transient, error_for
 from jobs.microsoft.tls import ssl_context
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
+_NO_LOGIN = Meaning("probe_login_refused", Kind.REJECTED)
+_WANTS_LOGIN = frozenset({"smtp_not_authenticated", "smtp_token_refused"})
+"""How a server says after the login that there was none, or not the one that it wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ async def send_probe(url: str, probe: Probe) -> None:
         await aiosmtplib.send(message, sender=probe.sender, recipients=[probe.recipient], **_options(url))
     except aiosmtplib.SMTPRecipientsRefused as refused:
         raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None
+    except aiosmtplib.SMTPAuthenticationError as answer:
+        raise _refusal(answer.code, answer.message, at_login=True) from None
     except aiosmtplib.SMTPResponseException as answer:
         raise _refusal(answer.code, answer.message) from None
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -70,5 +76,9 @@ def _options(url: str) -> dict[str, Any]:
     }
 
 
-def _refusal(code: int, words: str) -> Exception:
-    return error_for(meaning_of(code, words), Said("smtp", code, enhanced_code(words), words))
+def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
+    """A login that is refused here is the operator's own: it says nothing about the mailbox, and nobody's sign-in at Microsoft mends it."""
+    meaning = meaning_of(code, words)
+    if meaning.kind is not Kind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
+        meaning = _NO_LOGIN
+    return error_for(meaning, Said("smtp", code, enhanced_code(words), words))

@@ -183,6 +183,7 @@ OWN: frozenset[str] = frozenset(
         "id_token_signature",
         "not_allowed",
         "not_found",
+        "probe_login_refused",
         "request_rejected",
         "service_unavailable",
         "sign_in_missing",

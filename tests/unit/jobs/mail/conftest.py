@@ -59,6 +59,7 @@ class Mailbox:
     refusal: str = "535 5.7.3 Authentication unsuccessful [TEST]"
     challenge: dict[str, str] | None = None
     refuse_recipient: str = ""
+    password_refusal: str = "535 5.7.8 Authentication credentials invalid"
     logins: list[str] = field(default_factory=list)
     received: list[Message] = field(default_factory=list)
 
@@ -95,9 +96,9 @@ class _Handler(MessageHandler):
         return "250 OK"
 
 
-def _password(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
+def _password(server: Any, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
     good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"bot@contoso.com", b"p@ss word")
-    return AuthResult(success=good, handled=False)
+    return AuthResult(success=good, handled=False, message=None if good else server.mailbox.password_refusal)
 
 
 @pytest.fixture

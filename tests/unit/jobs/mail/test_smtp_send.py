@@ -56,13 +56,50 @@ async def test_a_refused_recipient_has_its_cause_and_code(start: Callable[..., A
 
 
 async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
-    """The password stands in no part of the error."""
+    """The password stands in no part of the error, which is the operator's: no sign-in at Microsoft would mend it."""
     mailbox = start(tls=False)
-    with pytest.raises(CloudError) as refused:
+    with pytest.raises(Rejected) as refused:
         await send_probe(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
-    assert refused.value.status == 535
+    assert (refused.value.cause, refused.value.status) == ("probe_login_refused", 535)
     assert "wr0ng" not in str(refused.value)
     assert refused.value.__context__ is None or "wr0ng" not in str(refused.value.__context__)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "cause"),
+    [
+        ("530 5.7.57 Client not authenticated to send mail", Rejected, "probe_login_refused"),
+        ("550 5.7.3 Requested action aborted; user not authenticated", Rejected, "probe_login_refused"),
+        ("530 Authentication required", Rejected, "probe_login_refused"),
+        ("451 4.7.0 Temporary server error", Transient, "smtp_busy"),
+        ("550 5.7.60 Client does not have permissions to send as this sender", Rejected, "send_as_denied"),
+    ],
+)
+async def test_a_server_that_wants_a_login(start: Callable[..., Any], reply: str, kind: type[CloudError], cause: str):
+    """Without one it takes no recipient; what it says of anything else is what it says."""
+    mailbox = start(tls=False)
+    mailbox.refuse_recipient = reply
+    with pytest.raises(kind) as refused:
+        await send_probe(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
+    assert refused.value.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind", "cause"),
+    [
+        ("535 5.7.8 Bad credentials", Rejected, "probe_login_refused"),
+        ("535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox.", Rejected, "probe_login_refused"),
+        ("534 5.7.9 Please log in with your web browser", Rejected, "probe_login_refused"),
+        ("454 4.7.0 Temporary authentication failure", Transient, "smtp_busy"),
+    ],
+)
+async def test_a_login_that_is_refused(start: Callable[..., Any], refusal: str, kind: type[CloudError], cause: str):
+    """Whatever the server's words, they are about its own user; one that is only busy may take it later."""
+    mailbox = start(tls=False)
+    mailbox.password_refusal = refusal
+    with pytest.raises(kind) as refused:
+        await send_probe(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
+    assert refused.value.cause == cause
 
 
 async def test_a_server_that_is_not_there_may_be_there_later():

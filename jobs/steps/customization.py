@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.microsoft.exchange import Row
+from jobs.microsoft.errors import NotAllowed
 from jobs.model import Change, Finding, Scope, State, Station, Words
 from jobs.step import DEMANDED, Context, Step
 from jobs.steps.outbound_policy import outbound
@@ -14,8 +14,9 @@ from jobs.steps.outbound_policy import outbound
 class Customization(Step):
     """``Enable-OrganizationCustomization`` has run, or M4 does not need it. Tenant-wide and irreversible: an approval of its own.
 
-    ``IsDehydrated`` false is no proof: where M4 is refused all the same, this step is asked for, and M4 waits by itself until it
-    has taken effect everywhere (facts/microsoft.md 2.4).
+    ``IsDehydrated`` is no proof: false, where M4 is refused all the same, this step is asked for; true, after the cmdlet has run or has
+    said that it is not required, there is nothing more to run. M4 waits by itself until it has taken effect everywhere
+    (facts/microsoft.md 2.4).
     """
 
     name = "customization"
@@ -30,10 +31,11 @@ class Customization(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Read ``IsDehydrated``, and whether M4 has anything to save at all. A tenant that does not tell is shown by M4."""
-        rows, (applies, _) = await asyncio.gather(ctx.exchange.run("Get-OrganizationConfig", {}), outbound(ctx))
-        dehydrated = _dehydrated(rows)
-        if self.name in ctx.run.demanded and not ctx.run.made(self.name):
+        if ctx.run.made(self.name):
+            return self.ok(Words("seen.customized"))
+        if self.name in ctx.run.demanded:
             return self._needed(DEMANDED)
+        dehydrated, (applies, _) = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
         if dehydrated is None:
             return self.skipped(Words("skipped.customization_untold"))
         if not dehydrated:
@@ -57,6 +59,11 @@ class Customization(Step):
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
 
 
-def _dehydrated(rows: list[Row]) -> bool | None:
+async def _dehydrated(ctx: Context) -> bool | None:
+    """None where the tenant does not tell, or not to whoever asks."""
+    try:
+        rows = await ctx.exchange.run("Get-OrganizationConfig", {})
+    except NotAllowed:
+        return None
     value = str(rows[0].get("IsDehydrated")).lower() if rows else ""
     return {"true": True, "false": False}.get(value)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from jobs.mailbox import mailbox_row
+from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import Row
 from jobs.model import Change, Finding, Scope, Words
 from jobs.run import Past
@@ -27,15 +28,17 @@ class SmtpAuth(Step):
     writes = ("Mail Recipients",)
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Read both switches."""
-        mailbox, organization = await asyncio.gather(mailbox_row(ctx, "Get-CASMailbox"), ctx.exchange.run("Get-TransportConfig", {}))
-        own, everybody = _off([mailbox]), _off(organization)
-        return replace(self._judged(own=own, everybody=everybody), values=_values(off=own))
+        """Read both switches; that of the organisation counts only where the mailbox's own is not set."""
+        mailbox, everybody = await asyncio.gather(mailbox_row(ctx, "Get-CASMailbox"), _organization(ctx))
+        own = _off([mailbox])
+        if own is None and isinstance(everybody, CloudError):
+            raise everybody
+        return replace(self._judged(own=own, everybody_on=everybody is False), values=_values(off=own))
 
-    def _judged(self, *, own: bool | None, everybody: bool | None) -> Finding:
+    def _judged(self, *, own: bool | None, everybody_on: bool) -> Finding:
         if own is False:
             return self.ok(Words("seen.smtp_on"))
-        if own is None and everybody is False:
+        if own is None and everybody_on:
             return self.ok(Words("seen.smtp_inherits_on"))
         key = "seen.smtp_off" if own else "seen.smtp_inherits_off"
         return self.wrong(Words(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant")
@@ -63,6 +66,14 @@ class SmtpAuth(Step):
         """The one property, to what it was."""
         was = {"true": True, "false": False}.get(past.was["disabled"])
         await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: was})
+
+
+async def _organization(ctx: Context) -> bool | CloudError | None:
+    """The organisation's switch, or why it cannot be read."""
+    try:
+        return _off(await ctx.exchange.run("Get-TransportConfig", {}))
+    except CloudError as error:
+        return error
 
 
 def _values(*, off: bool | None) -> dict[str, str]:

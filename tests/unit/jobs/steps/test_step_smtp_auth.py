@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobs.microsoft.errors import NotAllowed
 from jobs.model import Change, Finding, Scope, State, Words
 from jobs.step import Context
 from jobs.steps.smtp_auth import PROPERTY, SmtpAuth
@@ -44,6 +45,21 @@ async def test_switched_off(given: Callable[..., Context], cloud: Any, own: obje
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     wanted = Finding("smtp_auth", State.WRONG, seen=Words(seen), expected=EXPECTED, cause=cause, values={"disabled": was})
     assert await STEP.inspect(given()) == wanted
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(("own", "state"), [(False, State.OK), (True, State.WRONG)])
+async def test_the_mailbox_says_enough(given: Callable[..., Context], cloud: Any, own: object, state: State, status: int):
+    """Where it has a switch of its own, an organization that cannot be read is no matter."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: own}]).refuse("Get-TransportConfig", status)
+    assert (await STEP.inspect(given())).state is state
+
+
+async def test_a_mailbox_that_inherits_needs_the_organization(given: Callable[..., Context], cloud: Any):
+    """Who may not read it knows nothing then."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: None}]).refuse("Get-TransportConfig", 403)
+    with pytest.raises(NotAllowed):
+        await STEP.inspect(given())
 
 
 async def test_only_the_one_mailbox_is_switched(given: Callable[..., Context], cloud: Any):

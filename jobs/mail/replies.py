@@ -14,7 +14,6 @@ _SCOPE = Meaning("scope_wrong", Kind.REJECTED)
 _REFUSED = Meaning("smtp_refused", Kind.REJECTED)
 _NO_LOGIN = Meaning("smtp_not_authenticated", Kind.REJECTED)
 _BY_CODE = {530: _NO_LOGIN, 535: _TOKEN_REFUSED}
-_TOO_MANY = re.compile(r"concurrent|connection limit|thread limit|too many", re.IGNORECASE)
 _PERMANENT = 500
 
 
@@ -24,7 +23,7 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does not send. It tells a provider that
     is down (5xx) and a token without the scope (403) from a token that is refused (facts parts.md E), where the words tell no more.
     """
-    known = _known(status, text)
+    known = said(SMTP_PHRASES, f"{status} {_once(text)}")
     if known is not None and known != _TOKEN_REFUSED:
         return known
     if challenge_status.startswith("5"):
@@ -32,14 +31,6 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     if challenge_status == "403":
         return _SCOPE
     return known or (_BUSY if status < _PERMANENT else _BY_CODE.get(status, _REFUSED))
-
-
-def _known(status: int, text: str) -> Meaning | None:
-    """By the words. 4.3.2 alone is any trouble of a system; three connections at a time are named (facts 4.1)."""
-    found = said(SMTP_PHRASES, f"{status} {_once(text)}")
-    if found is not None and found.cause == "smtp_too_many_connections" and not _TOO_MANY.search(text):
-        return _BUSY
-    return found
 
 
 def _once(text: str) -> str:

@@ -142,7 +142,7 @@ EXCHANGE_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
 )
 
-#: Words of SMTP replies and of bounces, most telling first (facts 4.1 and 2.3).
+#: Words of SMTP replies and of bounces, most telling first (facts 4.1 and 2.3). 4.3.2 alone is any trouble of a system.
 SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"SmtpClientAuthentication is disabled for the Tenant", "smtp_auth_off_for_tenant"),
     _phrase(r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled", "smtp_auth_off_for_mailbox"),
@@ -152,11 +152,15 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"\b5\.7\.30\b|Basic authentication is not supported", "smtp_password_login"),
     _phrase(r"\b5\.7\.57\b", "smtp_not_authenticated"),
     _phrase(r"\b5\.7\.60\b|\b5\.2\.252\b|SendAsDenied|Client does not have permissions to send as", "send_as_denied"),
-    _phrase(r"\b4\.3\.2\b|concurrent connection|sender thread limit", "smtp_too_many_connections", Kind.TRANSIENT),
+    _phrase(
+        r"concurrent connection|\b4\.3\.2\b.*(?:concurrent|connection limit|(?<!recipient )thread limit|too many)|sender thread limit",
+        "smtp_too_many_connections",
+        Kind.TRANSIENT,
+    ),
     _phrase(r"\b5\.7\.520\b|does not allow external forwarding", "forwarding_blocked"),
     _phrase(r"\b5\.1\.8\b", "sender_restricted"),
     _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", Kind.SIGN_IN_NEEDED),
-    _phrase(r"\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", Kind.TRANSIENT),
+    _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", Kind.TRANSIENT),
 )
 
 #: Causes that this product states itself, without a code of a cloud behind them.

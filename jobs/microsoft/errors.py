@@ -46,6 +46,7 @@ __all__ = [
     "Unreadable",
     "error_for",
     "explain",
+    "first_cause",
     "with_ids",
 ]
 
@@ -224,6 +225,16 @@ def explain(text: str) -> list[Explained]:
     return list(once.values())
 
 
+_PHRASES = (SMTP_PHRASES, GRAPH_PHRASES, EXCHANGE_PHRASES)
+_MEANINGS = (*ENTRA.values(), *(phrase.meaning for phrases in _PHRASES for phrase in phrases))
+_PASSING = frozenset(meaning.cause for meaning in _MEANINGS if meaning.kind is Kind.TRANSIENT)
+
+
+def first_cause(lines: Iterable[str]) -> str:
+    """The first cause in the lines of a trace that says why a mail was given up: no deferral, which passes. Empty if there is none."""
+    return next((found.cause for line in lines for found in explain(line) if found.cause and found.cause not in _PASSING), "")
+
+
 def _explain_entra(text: str) -> Iterator[Explained]:
     for match in _AADSTS.finditer(text):
         meaning = ENTRA.get(int(match[1]))
@@ -233,7 +244,7 @@ def _explain_entra(text: str) -> Iterator[Explained]:
 def _explain_phrases(text: str) -> Iterator[Explained]:
     at = 0
     for line in text.splitlines(keepends=True):
-        for phrases in (SMTP_PHRASES, GRAPH_PHRASES, EXCHANGE_PHRASES):
+        for phrases in _PHRASES:
             for phrase in phrases:
                 match = phrase.pattern.search(line)
                 if match:

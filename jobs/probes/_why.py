@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobs.mail.trace import TraceRow
-from jobs.microsoft.errors import CloudError, explain
+from jobs.microsoft.errors import CloudError, first_cause
 from jobs.microsoft.exchange import Row
 from jobs.probes._rules import stops
 from jobs.step import Context
@@ -33,8 +33,7 @@ async def why(ctx: Context, row: TraceRow) -> Why:
         words = await ctx.trace().details(row)
     except CloudError:
         return Why(())
-    known = next((found.cause for line in words for found in explain(line) if found.cause), "")
-    return Why(words, known or (await _rule(ctx, " ".join(words)) if words else ""))
+    return Why(words, first_cause(words) or (await _rule(ctx, " ".join(words)) if words else ""))
 
 
 async def _rule(ctx: Context, words: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.mail.trace import TraceRow
-from jobs.microsoft.errors import explain
+from jobs.microsoft.errors import first_cause
 from jobs.model import Evidence, Finding, State, Turn, Words
 from jobs.step import Context, Step
 from jobs.steps.test_mail import FAILED, subject_of
@@ -57,6 +57,6 @@ class AgentAnswer(Step):
 
     async def _failed(self, ctx: Context, row: TraceRow) -> Finding:
         words = await ctx.trace().details(row)
-        cause = next((found.cause for line in words for found in explain(line) if found.cause), "mail_not_delivered")
+        cause = first_cause(words) or "mail_not_delivered"
         finding = self.waits_for(Turn.AGENT, Words("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1])
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from jobs.clock import now
 from jobs.mail.send import Probe, send_probe
 from jobs.mail.trace import TraceRow, TraceStatus
-from jobs.microsoft.errors import explain
+from jobs.microsoft.errors import first_cause
 from jobs.model import Evidence, Finding, Turn, Words
 from jobs.step import Context, Step
 
@@ -68,7 +68,7 @@ class TestMail(Step):
     async def _failed(self, ctx: Context, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
         """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
         words = await ctx.trace().details(row)
-        cause = next((found.cause for line in words for found in explain(line) if found.cause), "mail_not_delivered")
+        cause = first_cause(words) or "mail_not_delivered"
         facts = _facts(subject_of(ctx), arrived)
         policy = ctx.run.changed.get("outbound_policy")
         spreading = policy is not None and now() - policy.begun < SPREADS_FOR and cause == "forwarding_blocked"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.microsoft.causes import ENTRA, SETTLES, Kind
-from jobs.microsoft.errors import CAUSES, CloudError, Explained, Ids, NotFound, Rejected, Said, Settling, error_for, explain
+from jobs.microsoft.errors import CAUSES, CloudError, Explained, Ids, NotFound, Rejected, Said, Settling, error_for, explain, first_cause
 from jobs.model import Evidence
 
 ROOT = Path(__file__).parents[4]
@@ -71,6 +71,42 @@ def test_what_settles_is_a_cause():
 def test_codes_are_found_in_pasted_text(text: str, found: list[Explained]):
     """Whatever a person pastes, each code in it is named once, in order."""
     assert explain(text) == found
+
+
+DEFERRED = "Defer | Reason: [{LED=421 4.4.2 Connection dropped}]"
+FULL = "Defer | Reason: [{LED=432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded}]"
+BLOCKED = "Fail | Reason: [{LED=550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)}]"
+GIVEN_UP = "Fail | Reason: [{LED=550 5.4.300 Message expired -> 421 4.4.2 Connection dropped due to ConnectionReset}]"
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ((DEFERRED, BLOCKED), "forwarding_blocked"),
+        ((FULL, BLOCKED), "forwarding_blocked"),
+        ((DEFERRED, GIVEN_UP), ""),
+        ((BLOCKED, "Fail | 550 5.1.8 Access denied"), "forwarding_blocked"),
+        (("Fail | 550 5.1.10 Recipient not found",), ""),
+        ((), ""),
+    ],
+)
+def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
+    """What put it off before says nothing of why it failed."""
+    assert first_cause(lines) == cause
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", "smtp_too_many_connections"),
+        ("432 4.3.2 concurrent connection limit exceeded", "smtp_too_many_connections"),
+        ("432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", "smtp_busy"),
+        ("451 4.3.2 System not accepting network messages", "smtp_busy"),
+    ],
+)
+def test_whose_connections_are_too_many(text: str, cause: str):
+    """Those of whoever sends as the mailbox; the code alone is any trouble of a system."""
+    assert [found.cause for found in explain(text)] == [cause]
 
 
 def test_an_error_carries_evidence_and_reads_well():

@@ -80,6 +80,16 @@ def test_a_code_that_is_known_needs_no_second_mail(cloud: Any, given: Any):
     assert (found.state, found.cause) == (State.WRONG, "forwarding_blocked")
 
 
+@pytest.mark.parametrize(
+    ("last", "cause"), [(BLOCKED, "forwarding_blocked"), ("550 5.4.300 Message expired -> 421 4.4.2", "mail_not_delivered")]
+)
+def test_what_put_it_off_is_not_why_it_failed(cloud: Any, given: Any, last: str, cause: str):
+    """A server that was busy for a while stands in the trace as well."""
+    cloud.on(TRACES, [copy(5, "failed"), copy(30)])
+    details(cloud, 5, FORWARD, "421 4.4.2 Connection dropped", last)
+    assert look("copies", given()).cause == cause
+
+
 def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
     """From the first one after the last good mail, with the trace's words as evidence and the cause that they name."""
     cloud.on(TRACES, [copy(5, "failed"), copy(20, "failed"), copy(30), copy(90, "failed")])

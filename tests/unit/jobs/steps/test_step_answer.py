@@ -61,7 +61,12 @@ async def test_the_forwarded_copy_is_no_answer(given: Callable[..., Context], cl
 
 
 @pytest.mark.parametrize(
-    ("words", "cause"), [("5.7.520 Access denied, external forwarding", "forwarding_blocked"), ("no idea", "mail_not_delivered")]
+    ("words", "cause"),
+    [
+        ("5.7.520 Access denied, external forwarding", "forwarding_blocked"),
+        ("421 4.4.2 Connection dropped", "mail_not_delivered"),
+        ("no idea", "mail_not_delivered"),
+    ],
 )
 async def test_an_answer_that_failed_is_explained(given: Callable[..., Context], cloud: Any, words: str, cause: str):
     """By the trace's words where they are known."""

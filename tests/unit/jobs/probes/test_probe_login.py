@@ -10,6 +10,7 @@ import pytest
 
 from jobs import own_sign_ins
 from jobs.clock import now
+from jobs.mail.smtp import SmtpProbe
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.model import Finding, State, Words
@@ -117,3 +118,29 @@ async def test_a_server_that_only_the_bot_cannot_reach(ctx: Context, answers: Fi
     found = {name: await checks[name].inspect(ctx) for name in ("smtp_server", "smtp_login")}
     assert {finding.cause for finding in found.values()} == {"smtp_unreachable"}
     assert judge(checks, found | {"answers": answers}).causes == causes
+
+
+BUSY = SmtpProbe((), ok=False, failed_phase="banner", cause="smtp_busy", reply="421 4.3.2 Service not available", transcript=())
+
+
+@pytest.mark.parametrize(
+    ("login", "answers", "causes"),
+    [
+        (Finding("smtp_login", State.OK), Finding("answers", State.OK, facts=AT), ()),
+        (Finding("smtp_login", State.SKIPPED), Finding("answers", State.OK, facts=AT), ("smtp_server",)),
+        (Finding("smtp_login", State.WRONG, cause="smtp_busy"), Finding("answers", State.OK, facts=AT), ("smtp_server",)),
+    ],
+)
+async def test_a_server_that_was_busy_for_a_moment(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, login: Finding, answers: Finding, causes: tuple[str, ...]
+):
+    """A login that goes well at the same look shows that it has passed; an answer of before shows nothing."""
+
+    async def busy(_server: str) -> SmtpProbe:
+        return BUSY
+
+    monkeypatch.setattr("jobs.probes.smtp_server.hello_probe", busy)
+    checks = checks_for(ctx.channel.profile)
+    server = await checks["smtp_server"].inspect(ctx)
+    assert (server.state, server.cause) == (State.WRONG, "smtp_busy")
+    assert judge(checks, {"smtp_server": server, "smtp_login": login, "answers": answers}).causes == causes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from jobs.clock import now
@@ -36,6 +36,8 @@ _SAYS_NOTHING = frozenset(
 )
 """Properties that narrow nothing down. One that is set and not known here may be a condition, so the rule is not certain then."""
 Rule = Mapping[str, object]
+Within = Callable[[str, str], bool]
+"""Whether a domain is one that is named."""
 
 
 def stops(rule: Rule) -> bool:
@@ -44,7 +46,7 @@ def stops(rule: Rule) -> bool:
     The condition MessageTypeMatches AutoForward does not match mailbox forwarding, so such a rule is harmless here.
     """
     on = str(rule.get("State") or "Enabled").lower() == "enabled" and str(rule.get("Mode") or "Enforce").lower() == "enforce"
-    autoforward = str(rule.get("MessageTypeMatches") or "").lower() == "autoforward"
+    autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
     return on and not autoforward and _today(rule) and any(_set(rule, name) for name in STOPS)
 
 
@@ -55,13 +57,18 @@ def inside(rule: Rule) -> bool:
 
 def names(rule: Rule, address: str) -> bool:
     """Whether the rule names this recipient, and no condition on the recipient excludes it: values are OR, conditions AND."""
-    asked = [name for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS) if _set(rule, name)]
-    return bool(asked) and all(_holds(name, rule[name], address.lower()) for name in asked)
+    return _named(rule, address, _domain_is)
+
+
+def may_name(rule: Rule, address: str) -> bool:
+    """As :func:`names`, where a domain may stand for those below it as well, which Microsoft does not say."""
+    return _named(rule, address, lambda domain, value: f".{domain}".endswith(f".{value}"))
 
 
 def may_match(rule: Rule, address: str) -> bool:
-    """Whether the rule could concern this recipient: it names it, or asks for nothing about the recipient that is judged here."""
-    return names(rule, address) or not any(_set(rule, name) for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS))
+    """Whether the rule could concern this recipient: it may name it, or asks for nothing about the recipient that is judged here."""
+    open_to_all = not any(_set(rule, name) for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS))
+    return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
 
 
 def only_recipient(rule: Rule) -> bool:
@@ -70,16 +77,34 @@ def only_recipient(rule: Rule) -> bool:
     return not any(_set(rule, str(key)) for key in rule if str(key) not in known and not str(key).startswith("@"))
 
 
-def _holds(name: str, values: object, address: str) -> bool:
-    wanted = [str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])]
-    domain = address.rpartition("@")[2]
+def _named(rule: Rule, address: str, within: Within) -> bool:
+    asked = [name for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS) if _set(rule, name)]
+    return bool(asked) and not _excepts(rule, address) and all(_holds(name, _values(rule, name), address.lower(), within) for name in asked)
+
+
+def _excepts(rule: Rule, address: str) -> bool:
+    """Whether an exception certainly names the recipient."""
+    return any(_holds(name, _values(rule, f"ExceptIf{name}"), address.lower(), _domain_is) for name in ("SentTo", *_DOMAINS, *_WORDS))
+
+
+def _holds(name: str, wanted: list[str], address: str, within: Within) -> bool:
     if name in _DOMAINS:
-        return any(domain == value or domain.endswith(f".{value}") for value in wanted)
+        return any(within(address.rpartition("@")[2], value) for value in wanted)
     if name in _WORDS:
         return any(value in address for value in wanted if value)
     if name in _PATTERNS:
         return any(_matches(value, address) for value in wanted)
     return address in wanted
+
+
+def _domain_is(domain: str, value: str) -> bool:
+    return domain == value
+
+
+def _values(rule: Rule, name: str) -> list[str]:
+    """In lower case; one value stands for a list of one."""
+    values = rule.get(name) if _set(rule, name) else []
+    return [str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])]
 
 
 def _matches(pattern: str, address: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from jobs.microsoft.exchange import Row
 from jobs.model import Finding, Station, Words
 from jobs.probe import Probe
-from jobs.probes._rules import inside, may_match, names, only_recipient, stops
+from jobs.probes._rules import inside, may_match, may_name, names, only_recipient, stops
 from jobs.step import Context
 
 BLOCKS = "transport_rule_blocks"
@@ -36,7 +36,7 @@ class TransportRules(Probe):
         if certain := list(filter(only_recipient, arriving)):
             return self.wrong(Words("seen.rules", {"names": _names(certain)}), cause=BLOCKS, station=str(Station.MAILBOX))
         maybe = [rule for rule in outside if may_match(rule, ctx.channel.forwarding_address)]
-        maybe += [rule for rule in arriving if rule not in maybe]
+        maybe += [rule for rule in stopping if may_name(rule, ctx.channel.mailbox) and rule not in maybe]
         if not maybe:
             return self.ok(Words("seen.no_rule"))
         return replace(self.possible(Words("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block"), facts={"proven": BLOCKS})

@@ -97,12 +97,13 @@ def _on(rule: Json) -> bool:
 def _applies(tenant: Tenant, rule: Json, owner: User, target: str) -> bool:
     """Whether every condition of the rule that is served here holds."""
     domain = target.rpartition("@")[2].lower()
-    names = {str(value).lower() for value in rule.get("RecipientDomainIs") or []}
+    names, excepted = ({str(value).lower() for value in rule.get(f"{prefix}RecipientDomainIs") or []} for prefix in ("", "ExceptIf"))
     targets = {str(value).lower() for value in rule.get("SentTo") or []}
     senders = rule.get("From") or []
     outside = rule.get("SentToScope") != "NotInOrganization" or domain not in tenant.domains
     return (
         (not names or domain in names)
+        and domain not in excepted
         and (not targets or target.lower() in targets)
         and (not senders or any(owner.known_as(str(value)) for value in senders))
         and outside

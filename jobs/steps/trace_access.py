@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
+from jobs.microsoft.errors import NotAllowed, NotFound, Rejected, SignInNeeded
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Change, Finding, Scope, Words
 from jobs.step import Context, Step
@@ -24,10 +24,13 @@ class TraceAccess(Step):
     writes = ("Application.ReadWrite.All",)
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Try it; where neither way works, see whether the service is what is missing."""
+        """Try it; where neither way works, see whether the service is what is missing.
+
+        Graph may say so by a 401, for which a sign-in would do nothing. Where it is the sign-in that is dead, the look for the service says so.
+        """
         try:
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
-        except (NotAllowed, NotFound, Rejected):
+        except (NotAllowed, NotFound, Rejected, SignInNeeded):
             if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
                 return replace(self.wrong(Words("seen.trace_service_missing"), missing="yes"), values={"present": "no"})
             raise

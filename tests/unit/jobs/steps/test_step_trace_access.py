@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.microsoft.errors import NotAllowed
+from jobs.microsoft.errors import NotAllowed, SignInNeeded
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Change, Finding, Scope, State, Words
 from jobs.step import Context
@@ -31,9 +31,10 @@ async def test_the_cmdlet_traces_instead(given: Callable[..., Context], cloud: A
     assert await STEP.inspect(given()) == HOLDS
 
 
-async def test_the_service_is_missing(given: Callable[..., Context], cloud: Any):
+@pytest.mark.parametrize("status", [401, 403])
+async def test_the_service_is_missing(given: Callable[..., Context], cloud: Any, status: int):
     """Where neither does, and Microsoft's service is not in the tenant, it can be added."""
-    cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403)
+    cloud.refuse(TRACE, status).refuse("Get-MessageTraceV2", 403)
     ctx = given()
     found = await STEP.inspect(ctx)
     wanted = Words("expected.trace_access")
@@ -50,4 +51,12 @@ async def test_a_role_that_is_missing_is_an_error(given: Callable[..., Context],
     """With the service in the tenant, nothing of ours helps: the cloud's words go up."""
     cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403).on(SERVICE, {"id": "sp"})
     with pytest.raises(NotAllowed):
+        await STEP.inspect(given())
+
+
+@pytest.mark.parametrize("service", [(200, {"id": "sp"}), (401, {})])
+async def test_a_sign_in_that_is_dead_is_not_hidden(given: Callable[..., Context], cloud: Any, service: tuple[int, Any]):
+    """Nothing can be read then, or the service is there and does not let anybody in: somebody signs in again."""
+    cloud.refuse(TRACE, 401).refuse("Get-MessageTraceV2", 403).on(SERVICE, service)
+    with pytest.raises(SignInNeeded):
         await STEP.inspect(given())

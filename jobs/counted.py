@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
+from jobs import clock
 from jobs.model import Finding, State
 from jobs.step import Step
 
@@ -30,11 +31,7 @@ def to_be_seen(name: str, steps: Steps, findings: Findings) -> set[str]:
 
 def moment(finding: Finding, fact: str) -> datetime | None:
     """The moment in a fact, or None where there is none."""
-    try:
-        found = datetime.fromisoformat(finding.facts.get(fact, ""))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return clock.moment(finding.facts.get(fact))
 
 
 def _tried(name: str, steps: Steps, findings: Findings) -> Finding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from adaptive_cards import verdict as draw
@@ -15,7 +14,7 @@ from bot.board import Face, face
 from bot.desk import Desk
 from bot.faces import verdict_extras, verdict_turn
 from jobs import check
-from jobs.clock import now
+from jobs.clock import moment, now
 from jobs.model import Channel, Finding, State, Station, Words
 from jobs.run import Run
 from jobs.step import Step
@@ -126,7 +125,7 @@ def _sentence(finding: Finding) -> Words:
 
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     """Mail goes on up to the place where it stops; what lies behind is not known."""
-    last = {SEEN_AT[name]: _moment(finding.facts.get("at", "")) for name, finding in found.items() if name in SEEN_AT}
+    last = {SEEN_AT[name]: moment(finding.facts.get("at")) for name, finding in found.items() if name in SEEN_AT}
     stop = WAY.index(verdict.stops) if verdict.stops else len(WAY)
     known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and proves(finding)}
     seen = max((WAY.index(station) for station in known - {Station.ANSWER}), default=-1)
@@ -145,10 +144,6 @@ def _passes(place: int, stop: int, seen: int) -> bool | None:
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:
     names = [name for name in (*SEEN_AT, "smtp_login", "connect_send") if name in found and found[name].state is State.OK]
-    moments = {name: _moment(found[name].facts.get("at", "")) or run.found_at[name] for name in names}
+    moments = {name: moment(found[name].facts.get("at")) or run.found_at[name] for name in names}
     proofs = [Proof(steps[name].row, Words(f"step.{name}"), moments[name]) for name in names]
     return proofs + (verdict_extras.no_incident(run, found) if proofs else [])
-
-
-def _moment(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

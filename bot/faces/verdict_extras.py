@@ -7,6 +7,7 @@ from datetime import datetime
 
 from adaptive_cards.damage import Damage
 from adaptive_cards.views import Proof
+from jobs.clock import moment
 from jobs.model import Finding, State, Station, Words
 from jobs.probes.connect_send import ASKED
 from jobs.run import Run
@@ -42,7 +43,7 @@ def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
     """The day on which somebody has to act; one that is near is a warning already."""
     secret = found.get("client_secret")
     known = secret is not None and secret.state is State.OK and secret.facts.get("expires")
-    return datetime.fromisoformat(known) if known else None
+    return moment(known) if known else None
 
 
 def may_send(run: Run, settings: Settings) -> bool:

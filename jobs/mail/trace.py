@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from jobs.clock import now
+from jobs.clock import moment, now
 from jobs.microsoft.errors import CloudError, Said, Unreadable
 from jobs.microsoft.exchange import CmdletRunner, Row
 from jobs.microsoft.graph import Graph, TraceFilter
@@ -231,11 +231,10 @@ def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
 
 def _moment(text: object) -> datetime:
     """A moment, in UTC: the cmdlet leaves the zone out."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError as error:
-        raise Unreadable("answer_unreadable", Said("exchange", message=f"{text!r} is not a time")) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    found = moment(text)
+    if found is None:
+        raise Unreadable("answer_unreadable", Said("exchange", message=f"{text!r} is not a time"))
+    return found
 
 
 def _line(event: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -6,10 +6,12 @@ import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+
+from jobs.clock import moment
 
 Json = dict[str, Any]
 _LONG = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(.*)")
@@ -37,15 +39,6 @@ def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
     year, month = start.year + year, month + 1
     end = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]), microsecond=0)
     return end if limit is None or limit > end - start else (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)
-
-
-def moment(value: object) -> datetime | None:
-    """A moment as Graph writes it; None where it is none."""
-    try:
-        found = datetime.fromisoformat(str(value))
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _in_force(policy: Json, made: datetime) -> Iterator[Json]:

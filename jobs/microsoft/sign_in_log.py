@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from jobs.clock import moment
 from jobs.microsoft.causes import ENTRA, Kind
 
 RENEWED = timedelta(hours=2)
@@ -91,13 +92,12 @@ def telling(rows: Iterable[SignIn], users: frozenset[str], now: datetime) -> lis
 def _read(row: dict[str, Any]) -> SignIn | None:
     status = row.get("status") if isinstance(row.get("status"), dict) else {}
     code = str((status or {}).get("errorCode") or 0)
-    try:
-        at = datetime.fromisoformat(str(row.get("createdDateTime")))
-    except ValueError:
+    at = moment(row.get("createdDateTime"))
+    if at is None:
         return None
     kinds = [str(kind).lower() for kind in row.get("signInEventTypes") or []]
     return SignIn(
-        at=at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
+        at=at,
         code=int(code) if code.isdecimal() else -1,
         reason=str((status or {}).get("failureReason") or ""),
         interactive=row.get("isInteractive") is not False and "noninteractiveuser" not in kinds,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs.clock import moment
 from jobs.microsoft.errors import Said, Unreadable
 from jobs.microsoft.http import Call
 from jobs.microsoft.retry import Patience
@@ -67,7 +68,7 @@ def _concerns_mail(row: Mapping[str, Any]) -> bool:
 
 
 def _incident(row: Mapping[str, Any], ids: Sequence[str], titles: Sequence[str], since: str) -> Incident:
-    return Incident(value(row, *ids), value(row, *titles), _moment(row.get(since)))
+    return Incident(value(row, *ids), value(row, *titles), moment(row.get(since)))
 
 
 def _newest_first(found: list[Incident]) -> tuple[Incident, ...]:
@@ -77,11 +78,3 @@ def _newest_first(found: list[Incident]) -> tuple[Incident, ...]:
 
 def _dicts(rows: object) -> list[dict[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
-from jobs.clock import now
+from jobs.clock import moment, now
 
 STOPS = (
     "DeleteMessage",
@@ -115,16 +114,8 @@ def _matches(pattern: str, address: str) -> bool:
 
 
 def _today(rule: Rule) -> bool:
-    begins, ends = _moment(rule.get("ActivationDate")), _moment(rule.get("ExpiryDate"))
+    begins, ends = moment(rule.get("ActivationDate")), moment(rule.get("ExpiryDate"))
     return (begins is None or begins <= now()) and (ends is None or ends > now())
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _set(rule: Rule, name: str) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
+from jobs.clock import moment
 from jobs.model import Finding, Words
 from jobs.probe import Probe
 from jobs.step import Context
@@ -24,18 +23,10 @@ class Sessions(Probe):
         if ctx.fact("shared"):
             return self.skipped(Words("skipped.delegate_unknown"))
         user = await ctx.graph.user(ctx.fact("user_id") or ctx.channel.mailbox) or {}
-        valid_from, token_at = _moment(user.get("signInSessionsValidFromDateTime")), _moment(ctx.run.place.get("token_at"))
+        valid_from, token_at = moment(user.get("signInSessionsValidFromDateTime")), moment(ctx.run.place.get("token_at"))
         if valid_from is None or token_at is None:
             return self.skipped(Words("skipped.moment_unknown"))
         values = {"revoked": f"{valid_from:%d %b %H:%M} UTC", "token": f"{token_at:%d %b %H:%M} UTC"}
         if valid_from > token_at:
             return self.wrong(Words("seen.revoked", values), cause="session_revoked", since=valid_from.isoformat())
         return self.ok(Words("seen.not_revoked", values))
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.clock import now
+from jobs.clock import moment, now
 from jobs.mail.passage import LARGEST, Passage, habit, never_copied, unanswered, without_copy
 from jobs.mail.trace import TraceRow
 from jobs.model import Evidence, Finding, State, Station, Words
@@ -85,7 +85,7 @@ class Copies(_Traced):
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        lost = without_copy(arrived, copies, ctx.channel.mailbox, _moment(ctx.run.place.get("changed_at")))
+        lost = without_copy(arrived, copies, ctx.channel.mailbox, moment(ctx.run.place.get("changed_at")))
         passage = Passage.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
         finding = await self._judge(ctx, passage, lost, copies)
         damage = {"missed": str(len(lost)), "missed_since": lost[-1].received.isoformat()} if lost else {}
@@ -168,9 +168,5 @@ class Answers(_Traced):
         return replace(found, state=state, facts=found.facts | {"unanswered": first})
 
 
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _told(moment: datetime) -> str:
-    return f"{moment:%d %b %H:%M:%S} UTC"
+def _told(at: datetime) -> str:
+    return f"{at:%d %b %H:%M:%S} UTC"

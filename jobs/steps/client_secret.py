@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jobs.clock import now
+from jobs.clock import moment, now
 from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
 from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.secret_rules import SecretRules, expiry, moment, rules_for
+from jobs.microsoft.secret_rules import SecretRules, expiry, rules_for
 from jobs.model import Change, Finding, Scope, State, Words
 from jobs.registered_app import SECRETS, email_app, its_app
 from jobs.run import Kind, Past

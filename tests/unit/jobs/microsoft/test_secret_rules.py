@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.microsoft.secret_rules import SecretRules, expiry, moment, rules_for
+from jobs.microsoft.secret_rules import SecretRules, expiry, rules_for
 
 MADE = datetime(2026, 6, 1, tzinfo=UTC)
 LIFETIME, ADDITION = {"restrictionType": "passwordLifetime"}, {"restrictionType": "passwordAddition"}
@@ -96,19 +96,3 @@ def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, en
 def test_a_limit_cuts_it(limit: timedelta, end: datetime):
     """Less five minutes; one beyond the calendar's last year cuts nothing."""
     assert expiry(MADE, 12, limit) == end
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("2026-06-01T00:00:00Z", MADE),
-        ("2026-06-01T02:00:00+02:00", MADE),
-        ("2026-06-01T00:00:00", MADE),
-        (None, None),
-        ("soon", None),
-        ("0001-01-01T00:00:00+02:00", None),
-    ],
-)
-def test_moments(text: str | None, found: datetime | None):
-    """In UTC, whatever zone they are written in."""
-    assert moment(text) == found

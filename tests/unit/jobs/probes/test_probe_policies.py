@@ -109,10 +109,16 @@ def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., Context], ru
 
 
 @pytest.mark.parametrize(
-    ("valid_from", "state"), [("2026-11-20T10:00:00", State.OK), ("2026-11-24T10:00:00.0000000Z", State.WRONG), (None, State.SKIPPED)]
+    ("valid_from", "state"),
+    [
+        ("2026-11-20T10:00:00", State.OK),
+        ("2026-11-24T10:00:00.0000000Z", State.WRONG),
+        ("0001-01-01T00:00:00+01:00", State.SKIPPED),
+        (None, State.SKIPPED),
+    ],
 )
 async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., Context], valid_from: str | None, state: State):
-    """Without one it is UTC."""
+    """Without one it is UTC; one outside of the calendar is none."""
     cloud.on("GET /users/support@contoso.com", {"id": USER, "signInSessionsValidFromDateTime": valid_from})
     ctx = given()
     ctx.run.place["token_at"] = "2026-11-22T10:00:00+00:00"

@@ -1,0 +1,27 @@
+"""Moments as clouds write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jobs.clock import moment
+
+MADE = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-06-01T00:00:00Z", MADE),
+        ("2026-06-01T02:00:00+02:00", MADE),
+        ("2026-06-01T00:00:00", MADE),
+        (None, None),
+        ("soon", None),
+        ("0001-01-01T00:00:00+02:00", None),
+    ],
+)
+def test_moments(text: str | None, found: datetime | None):
+    """In UTC, whatever zone they are written in."""
+    assert moment(text) == found

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from jobs.mail.dialogue import Dialogue, NotSmtpError, Reply
 from jobs.mail.replies import meaning_of
 from jobs.microsoft.tls import ssl_context
+from jobs.model import Evidence, Words
 
 BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
 CUT_OFF = frozenset({"smtp_unreachable", "smtp_tls_failed", "timed_out"})
@@ -45,6 +46,23 @@ class SmtpProbe:
     cause: str
     reply: str
     transcript: tuple[str, ...]
+
+    @property
+    def seen(self) -> Words:
+        """The server's words, and where it stopped."""
+        if self.ok:
+            return Words("seen.verbatim_reply", {"reply": self.reply})
+        return Words("seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply})
+
+    @property
+    def lines(self) -> tuple[Evidence, ...]:
+        """The transcript as evidence."""
+        return tuple(Evidence("transcript", line) for line in self.transcript)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The reply to the login, and the transcript."""
+        return (Evidence("smtp", self.reply), *self.lines)
 
 
 class _FailedError(Exception):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobs.microsoft.errors import CloudError
-from jobs.model import Access, Evidence, Finding, State, Words
+from jobs.model import Access, Evidence, Finding, State, Words, verbatim
 from jobs.outside import receipts
 from jobs.outside.connect import OF_THE_RECIPIENT, SUBMITTED, Mail, Receipt, cause_of, poll, send
 from jobs.probe import Probe
@@ -89,7 +89,7 @@ class ConnectSend(Probe):
         evidence = (Evidence("connect", told), *([Evidence("transaction-id", transaction)] if transaction else []))
         if receipt.code == SUBMITTED:
             return replace(self.ok(Words("seen.connect_submitted", {"recipient": ctx.run.place[ASKED]})), evidence=evidence)
-        words = Words("verbatim", {"text": told})
+        words = verbatim(told)
         if receipt.refused or receipt.code in OF_THE_RECIPIENT:  # the bot's own key, or the tester's address: nothing about the channel
             cause = cause_of(receipt.code, receipt.refused)
             return Finding(self.name, State.UNKNOWN, seen=words, cause=cause, evidence=evidence)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.model import Access, Finding, Words
+from jobs.model import Access, Finding, Words, verbatim
 from jobs.probe import Probe
 from jobs.step import Context
 
@@ -33,7 +33,7 @@ class Entra(Probe):
         try:
             await asyncio.to_thread(self._read, ctx)
         except CloudError as error:
-            return replace(self.wrong(Words("verbatim", {"text": error.words}), cause=error.cause), evidence=error.evidence())
+            return replace(self.wrong(verbatim(error.words), cause=error.cause), evidence=error.evidence())
         return self.ok(Words("seen.entra"))
 
     def _read(self, ctx: Context) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from jobs.clock import now
 from jobs.microsoft.errors import CloudError
-from jobs.model import Access, Evidence, Finding, State, Words
+from jobs.model import Access, Finding, State, Words, verbatim
 from jobs.own_login import Login, log_in
 from jobs.probe import Probe
 from jobs.probes._reach import facts_of
@@ -72,14 +72,11 @@ class SmtpLogin(Probe):
             return self._without_token(error)
         if probe is None:
             return self.skipped(Words("skipped.never_rehearsed"))
-        evidence = (Evidence("smtp", probe.reply), *(Evidence("transcript", line) for line in probe.transcript))
-        if probe.ok:
-            return replace(self.ok(Words("seen.verbatim_reply", {"reply": probe.reply})), evidence=evidence)
-        seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
-        return replace(self.wrong(seen, cause=probe.cause, **facts_of(probe)), evidence=evidence)
+        found = self.ok(probe.seen) if probe.ok else self.wrong(probe.seen, cause=probe.cause, **facts_of(probe))
+        return replace(found, evidence=probe.evidence)
 
     def _without_token(self, error: CloudError) -> Finding:
-        told = Words("verbatim", {"text": error.words})
+        told = verbatim(error.words)
         disproof = OWN.get(error.cause)
         if disproof is None:
             return replace(self.wrong(told, cause=error.cause), evidence=error.evidence())

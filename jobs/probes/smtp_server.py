@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.mail.smtp import hello_probe
-from jobs.model import Access, Evidence, Finding, Words
+from jobs.model import Access, Finding, Words
 from jobs.probe import Probe
 from jobs.probes._reach import facts_of
 from jobs.step import Context
@@ -35,8 +35,6 @@ class SmtpServer(Probe):
     async def inspect(self, ctx: Context) -> Finding:
         """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
         probe = await ctx.once.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
-        evidence = tuple(Evidence("transcript", line) for line in probe.transcript)
-        if probe.ok:
-            return replace(self.ok(Words("seen.smtp_answers", {"server": ctx.settings.smtp_server})), evidence=evidence)
-        seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
-        return replace(self.wrong(seen, cause=probe.cause, **facts_of(probe)), evidence=evidence)
+        answers = Words("seen.smtp_answers", {"server": ctx.settings.smtp_server})
+        found = self.ok(answers) if probe.ok else self.wrong(probe.seen, cause=probe.cause, **facts_of(probe))
+        return replace(found, evidence=probe.lines)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from jobs.clock import now
 from jobs.mail.smtp import SmtpProbe
 from jobs.microsoft.errors import Rejected, SignInNeeded
-from jobs.model import Evidence, Finding, Turn, Words
+from jobs.model import Finding, Turn, Words
 from jobs.own_login import Login, log_in
 from jobs.step import Context, Step
-from jobs.steps.rehearsal import PAUSES_S, SPREADS, SPREADS_FOR
+from jobs.steps.rehearsal import PAUSES_S, spreading
 from jobs.trouble import ERRORS_SETTLE_FOR, wrote_within
 
 
@@ -36,15 +35,12 @@ class OwnLogin(Step):
             return replace(self.skipped(Words("skipped.own_sign_in")), evidence=error.evidence())
         if probe is None:
             return self.skipped(Words("skipped.never_rehearsed"))
-        evidence = (Evidence("smtp", probe.reply), *(Evidence("transcript", line) for line in probe.transcript))
-        return replace(self._judged(ctx, probe), evidence=evidence)
+        return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _judged(self, ctx: Context, probe: SmtpProbe) -> Finding:
         if probe.ok:
-            return self.ok(Words("seen.verbatim_reply", {"reply": probe.reply}))
-        seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
-        changed = ctx.run.changed.get("smtp_auth")
-        spreading = changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
-        turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
-        pause = ctx.pause(self.name, PAUSES_S) if spreading else timedelta(minutes=5).total_seconds()
-        return self.waits_for(turn, seen, cause=probe.cause, again_s=pause)
+            return self.ok(probe.seen)
+        spreads = spreading(ctx, probe)
+        turn = Turn.TIME if spreads else Turn.ADMINISTRATOR
+        pause = ctx.pause(self.name, PAUSES_S) if spreads else timedelta(minutes=5).total_seconds()
+        return self.waits_for(turn, probe.seen, cause=probe.cause, again_s=pause)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from jobs.clock import now
 from jobs.mail.smtp import BUSY, SmtpProbe, login_probe
-from jobs.model import Evidence, Finding, Turn, Words
+from jobs.model import Finding, Turn, Words
 from jobs.step import Context, Step
 
 SPREADS = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
@@ -36,16 +36,16 @@ class Rehearsal(Step):
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Words("seen.rehearsal_open"))
         probe = await login_probe(ctx.settings.smtp_server, ctx.fact("upn"), token)
-        evidence = (Evidence("smtp", probe.reply), *(Evidence("transcript", line) for line in probe.transcript))
-        if probe.ok:
-            return replace(self.ok(Words("seen.verbatim_reply", {"reply": probe.reply})), evidence=evidence)
-        return replace(self._failed(ctx, probe), evidence=evidence)
+        return replace(self.ok(probe.seen) if probe.ok else self._failed(ctx, probe), evidence=probe.evidence)
 
     def _failed(self, ctx: Context, probe: SmtpProbe) -> Finding:
-        seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
-        changed = ctx.run.changed.get("smtp_auth")
-        spreading = changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
         passing = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
-        if spreading or passing:
-            return self.waits_for(Turn.TIME, seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
-        return self.waits_for(Turn.MAILBOX_USER, seen, cause=probe.cause)
+        if passing or spreading(ctx, probe):
+            return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
+        return self.waits_for(Turn.MAILBOX_USER, probe.seen, cause=probe.cause)
+
+
+def spreading(ctx: Context, probe: SmtpProbe) -> bool:
+    """Whether the server may not have heard yet that this run has switched SMTP AUTH on."""
+    changed = ctx.run.changed.get("smtp_auth")
+    return changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS

@@ -194,7 +194,7 @@ class Step(ABC):
 
     def possible(self, seen: Words, cause: str, **facts: str) -> Finding:
         """It may explain that mail stops, but need not: no setup is held up by it, and a check looks for what would prove it."""
-        return Finding(self.name, State.POSSIBLE, seen=seen, cause=cause, facts=facts)
+        return replace(self.wrong(seen, cause=cause, **facts), state=State.POSSIBLE)
 
     def waits_for(self, turn: Turn, seen: Words | None = None, *, cause: str = "", again_s: float = 0, **facts: str) -> Finding:
         """A person is waited for, or the clock; ``again_s`` is when to look again by ourselves, in seconds."""

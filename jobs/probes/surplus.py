@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from jobs.model import Finding, Profile, State, Words
@@ -32,9 +33,8 @@ class Surplus(Probe):
         more = sorted({*_scopes(grants), *_roles(assignments, allowed)})
         if not more:
             return self.ok(Words("seen.no_surplus"))
-        return Finding(
-            self.name, State.WARNING, seen=Words("seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))})
-        )
+        seen = Words("seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))})
+        return replace(self.wrong(seen), state=State.WARNING)
 
 
 def _scopes(grants: Iterable[dict[str, Any]]) -> set[str]:

@@ -62,7 +62,7 @@ async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(given: Callable[.
     cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [{"RecipientTypeDetails": kind}])
     found = await STEP.inspect(given())
     seen, facts = Words("seen.shared_blocked", UPN), FACTS | {"shared": "yes"}
-    assert found == Finding("mailbox_user", State.POSSIBLE, seen=seen, cause="account_disabled", facts=facts)
+    assert found == Finding("mailbox_user", State.POSSIBLE, seen=seen, expected=EXPECTED, cause="account_disabled", facts=facts)
 
 
 async def test_the_mailbox_names_its_owner(given: Callable[..., Context], cloud: Any):

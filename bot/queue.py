@@ -7,6 +7,7 @@ JSON alone is no border: who can write to Redis could name ``os.system`` (facts/
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from rq import Queue
 from rq.intermediate_queue import IntermediateQueue
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
 from jobs.clock import now
@@ -34,6 +35,8 @@ JOB_TIMEOUT_S = 900
 WEB_TIMEOUT_S = 0.4
 MAINTENANCE_S = 5
 STRANDED = timedelta(seconds=4)
+BEGUN_S = 0.25
+"""How long a living worker has to begin what it has taken."""
 DRIVER = DriverInfo()
 
 
@@ -106,6 +109,31 @@ class SafeQueue(Queue):
     def acquire_maintenance_lock(self) -> bool:
         """Whether this worker may clean now; it has as long as the pause between two cleanings."""
         return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=MAINTENANCE_S))
+
+    def bring_back(self) -> None:
+        """Put back what a killed worker had taken and not begun: one of several queues takes by LPOP, which leaves the job nowhere.
+
+        Whoever is alive begins it within milliseconds, so it counts as lost when it is nowhere at a second look, too.
+        """
+        lost = self._nowhere()
+        if lost:
+            time.sleep(BEGUN_S)
+            for job_id in lost & self._nowhere():
+                self.push_job_id(job_id, at_front=True)
+
+    def _nowhere(self) -> set[str]:
+        """The jobs of this queue that wait to be begun, but neither in it nor on their way to a worker."""
+        prefix = self.job_class.redis_job_namespace_prefix
+        keys = list(self.connection.scan_iter(f"{prefix}*", count=1000, _type="hash"))
+        with self.connection.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.hmget(key, "origin", "status")
+            pipe.lrange(self.key, 0, -1)
+            pipe.lrange(self.intermediate_queue_key, 0, -1)
+            *jobs, waiting, taken = pipe.execute()
+        mine = [self.name.encode(), JobStatus.QUEUED.value.encode()]
+        found = {key.decode().removeprefix(prefix) for key, job in zip(keys, jobs, strict=True) if job == mine}
+        return found - {job_id.decode() for job_id in (*waiting, *taken)}
 
 
 def make_queue(connection: Redis, name: str = NAME) -> SafeQueue:

@@ -102,6 +102,7 @@ def main(settings: BotSettings, timers: Timers | None = None, slow: Mapping[Call
 def work(redis_url: str, queues: tuple[str, ...] = (NAME, RUNS, CARDS), *, burst: bool = False) -> int:
     """Be one RQ worker until SIGTERM, or in a burst until its queues are empty."""
     redis = wait_for_redis(redis_url)
+    make_queue(redis).bring_back()  # what this worker's forerunner died with; runs and draws are on lists of their own
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
         connection=redis,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from rq.job import Job
+from rq.job import Job, JobStatus
 
 from bot.queue import ALLOWED, MAINTENANCE_S, NotAllowedError, SafeJob, SafeQueue, make_queue
 from bot.worker import BotScheduler, BotWorker
@@ -77,6 +77,34 @@ def test_a_job_whose_worker_died_on_the_way_goes_back(redis: Redis):
     worker.clean_registries()
     assert (queue.job_ids, queue.intermediate_queue.get_job_ids(), fetched(job, redis).get_status()) == ([job.id], [], "queued")
     assert list(redis.scan_iter("*first_seen*")) == []
+
+
+def test_an_event_that_a_worker_died_with_comes_back(redis: Redis, redis_url: str):
+    """A worker of several queues takes a job by LPOP; killed before it began, it leaves it nowhere. The next worker to start runs it."""
+    queue = make_queue(redis)
+    job = queue.enqueue_call("bot.inbox.receive", kwargs={"resource": "messages", "id": "lost"})
+    assert (redis.lpop(queue.key), queue.job_ids) == (job.id.encode(), [])
+    queue.bring_back()
+    assert queue.job_ids == [job.id]
+    redis.lpop(queue.key)
+    run_worker(redis_url)
+    assert fetched(job, redis).get_status() == "failed"  # it was begun: there is no Webex here
+
+
+def test_only_what_is_nowhere_is_brought_back(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    """What waits, was begun, has ended, waits for its time or is begun between the two looks stays where it is."""
+    queue = make_queue(redis)
+    names = ("waits", "taken", "started", "finished", "scheduled", "begun", "of-another")
+    jobs = {name: queue.enqueue_call("bot.inbox.receive", job_id=name) for name in names}
+    redis.delete(queue.key)
+    queue.push_job_id("waits")
+    redis.rpush(queue.intermediate_queue_key, "taken")
+    for status in ("started", "finished", "scheduled"):
+        jobs[status].set_status(JobStatus(status))
+    redis.hset("rq:job:of-another", "origin", "email-bot-runs")
+    monkeypatch.setattr("bot.queue.time.sleep", lambda _: jobs["begun"].set_status(JobStatus.STARTED))
+    queue.bring_back()
+    assert queue.job_ids == ["waits"]
 
 
 def test_a_worker_that_died_while_cleaning_holds_nobody_up(redis: Redis):

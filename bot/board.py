@@ -14,16 +14,21 @@ import structlog
 from adaptive_cards import Card
 from bot import audience
 from bot.desk import Desk
-from bot.webex import WebexAnswerError
+from bot.webex import WebexAnswerError, WebexError, WebexNotFoundError
+from bot.webex_errors import passes
 from jobs import codec
 from jobs.clock import now
 from jobs.run import Run
 
 EDITS = 10
+NO_EDITS = EDITS + 1
+"""Stands for the edits of a card that Webex has never let be edited."""
 QUIET = timedelta(seconds=2)
 NEVER = datetime.min.replace(tzinfo=UTC)
 REFUSALS = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
 """How Webex may say that it does not take an edit: the documents name 400, and say that cards cannot be edited at all."""
+DOUBT_S = (5.0, 60.0, 300.0)
+"""The pauses after a post that Webex may have taken without saying so, in seconds, the last one again and again."""
 log = structlog.get_logger(__name__)
 
 
@@ -54,6 +59,14 @@ class Shown:
     edits: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A card that may stand in Webex, where nobody has said so: after how many posts, and when the last one was made."""
+
+    posts: int
+    at: datetime
+
+
 def face(slot: str, view: object, card: Card, *, to: str = "thread", turn: str = "", last: bool = False) -> Face:  # noqa: PLR0913  what a face is made of
     """A face whose mark follows from the view; the moment of drawing (``at``) is no news."""
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
@@ -72,56 +85,92 @@ def show(desk: Desk, run: Run, wanted: Face) -> float:
     if (shown is None or shown.mark != wanted.mark) and wanted.to == "thread" and not audience.may_read(desk, run):
         return audience.HELD_S
     if shown is None:
-        _post(desk, run, wanted)
-        return 0
+        return _post(desk, run, wanted)
     if shown.mark == wanted.mark:
         return 0
-    news = wanted.last or wanted.turn != shown.turn
+    news = _news(wanted, shown)
     if not news and (wait := (shown.at + QUIET - now()).total_seconds()) > 0:
         return wait
     if shown.edits < EDITS - (0 if wanted.last else 1):
-        _edit(desk, run, wanted, shown)
-    elif news:
-        _post(desk, run, wanted)
-    return 0
+        return _edit(desk, run, wanted, shown)
+    return _post(desk, run, wanted, shown) if news else 0
 
 
 def read(desk: Desk, run_id: str, slot: str) -> Shown | None:
-    """How a card stands in Webex, or None where it was never posted."""
+    """How a card stands in Webex, or None where nobody has said that it does."""
     raw = desk.redis.hget(f"cards:{run_id}", slot)
     return codec.load(raw, Shown) if isinstance(raw, bytes) else None
 
 
 def forget(desk: Desk, run_id: str, slot: str) -> None:
     """Have the card posted anew, further down, at the next draw."""
-    desk.redis.hdel(f"cards:{run_id}", slot)
+    desk.redis.hdel(f"cards:{run_id}", slot, _doubt(slot))
 
 
-def _post(desk: Desk, run: Run, wanted: Face) -> None:
-    """Post the card where it belongs. The room of a 1:1 message is known by the answer alone."""
+def _post(desk: Desk, run: Run, wanted: Face, shown: Shown | None = None) -> float:
+    """Post the card where it belongs, ``shown`` being the one that it follows. The room of a 1:1 message is known by the answer alone.
+
+    A post is not undone by being lost: where the last one may stand in Webex already, the next has to wait, and longer each time.
+    """
+    doubt = _in_doubt(desk, run.id, wanted.slot)
+    if doubt and (wait := (doubt.at - now()).total_seconds() + DOUBT_S[min(doubt.posts, len(DOUBT_S)) - 1]) > 0:
+        return wait
+    try:
+        message, room = _sent(desk, run, wanted)
+    except WebexError as error:
+        if error.accepted and passes(error):
+            more = Doubt(doubt.posts + 1 if doubt else 1, now())
+            desk.redis.hset(f"cards:{run.id}", _doubt(wanted.slot), codec.dump(more))
+        raise
+    edits = NO_EDITS if shown and shown.edits == NO_EDITS else 0
+    _write(desk, run.id, wanted.slot, Shown(message, room, wanted.mark, wanted.turn, now(), edits))
+    return 0
+
+
+def _sent(desk: Desk, run: Run, wanted: Face) -> tuple[str, str]:
+    """The message and its room."""
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
         room = run.place["room"]
-        posted = desk.webex.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread"))
-    else:
-        posted = desk.webex.send(to_email=wanted.to, text=text, card=content)
-        room = posted.room_id
-    _write(desk, run.id, wanted, posted.id, room, 0)
+        return desk.webex.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
+    posted = desk.webex.send(to_email=wanted.to, text=text, card=content)
+    return posted.id, posted.room_id
 
 
-def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> None:
+def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> float:
+    """Edit the card in place. Where Webex does not take that, it takes none of its later edits either, and only news is posted anew."""
     try:
         room = shown.room or desk.webex.message(shown.message, fresh=False).room_id
         desk.webex.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexAnswerError as error:
         if error.status not in REFUSALS:
             raise
-        log.info("card not editable, posting it anew", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
-        _post(desk, run, wanted)
-        return
-    _write(desk, run.id, wanted, shown.message, room, shown.edits + 1)
+        log.info("card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
+        if isinstance(error, WebexNotFoundError):  # somebody has deleted it
+            return _post(desk, run, wanted)
+        refused = replace(shown, edits=EDITS if shown.edits else NO_EDITS)
+        _write(desk, run.id, wanted.slot, refused)
+        return _post(desk, run, wanted, refused) if _news(wanted, shown) else 0
+    _write(desk, run.id, wanted.slot, Shown(shown.message, room, wanted.mark, wanted.turn, now(), shown.edits + 1))
+    return 0
 
 
-def _write(desk: Desk, run_id: str, wanted: Face, message: str, room: str, edits: int) -> None:  # noqa: PLR0913, PLR0917  a record's fields
-    shown = Shown(message, room, wanted.mark, wanted.turn, now(), edits)
-    desk.redis.hset(f"cards:{run_id}", wanted.slot, codec.dump(shown))
+def _news(wanted: Face, shown: Shown) -> bool:
+    return wanted.last or wanted.turn != shown.turn
+
+
+def _doubt(slot: str) -> str:
+    return f"{slot}:doubt"
+
+
+def _in_doubt(desk: Desk, run_id: str, slot: str) -> Doubt | None:
+    raw = desk.redis.hget(f"cards:{run_id}", _doubt(slot))
+    return codec.load(raw, Doubt) if isinstance(raw, bytes) else None
+
+
+def _write(desk: Desk, run_id: str, slot: str, shown: Shown) -> None:
+    """How the card stands now, without a doubt."""
+    with desk.redis.pipeline() as pipe:
+        pipe.hset(f"cards:{run_id}", slot, codec.dump(shown))
+        pipe.hdel(f"cards:{run_id}", _doubt(slot))
+        pipe.execute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from adaptive_cards import notice
 from adaptive_cards.views import NoticeView
 from bot import board
-from bot.board import EDITS, Face
+from bot.board import EDITS, NO_EDITS, Face
 from bot.desk import Desk
 from bot.webex import WebexError
 from jobs import codec
@@ -123,7 +124,80 @@ def test_an_edit_that_webex_does_not_take(desk: Desk, run: Run, said: Said, webe
     board.show(desk, run, face("b", turn="x"))
     shown = board.read(desk, run.id, "plan")
     assert shown is not None
-    assert (methods(said), shown.message, shown.edits) == (["POST", "PUT", "POST"], "posted-2", 0)
+    assert (methods(said), shown.message, shown.edits) == (["POST", "PUT", "POST"], "posted-2", 0 if status == 404 else NO_EDITS)
+
+
+@pytest.mark.parametrize("status", [400, 405])
+def test_where_webex_takes_no_edits_only_news_is_posted(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
+    """One edit is tried; small news is left out, what somebody has to see is posted, and the end in any case."""
+    webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
+    board.show(desk, run, face("a"))
+    for text in "bcdefghi":
+        age(desk, run)
+        assert board.show(desk, run, face(text)) == 0
+    assert methods(said) == ["POST", "PUT"]
+    for more in ({"turn": "approver"}, {"turn": "approver"}, {"turn": "approver", "last": True}):
+        age(desk, run)
+        board.show(desk, run, face(f"with {more}", **more))
+        board.show(desk, run, face(f"small after {more}", turn="approver"))
+    assert [words for _, words in said()[2:]] == [face("with {'turn': 'approver'}").card.text, face(f"with {more}").card.text]
+
+
+def test_an_edit_too_many(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+    """Where Webex has taken some edits of a card, the one that it refuses says nothing about the card that follows."""
+    board.show(desk, run, face("a"))
+    age(desk, run, edits=5)
+    webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "no"}))
+    webex_script.on("PUT", "/messages/posted-2", reply(body={"id": "posted-2"}))
+    for text, turn in (("b", ""), ("c", "x"), ("d", "y")):
+        board.show(desk, run, face(text, turn=turn))
+    assert methods(said) == ["POST", "PUT", "POST", "PUT"]
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """The clock of the cards, so much later than it is."""
+    monkeypatch.setattr(board, "now", lambda: now() + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("lost", [(502, {}), (0, {})], ids=["502", "no answer"])
+def test_a_card_that_may_stand_there_is_not_posted_for_every_try(
+    desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, monkeypatch: pytest.MonkeyPatch, lost: tuple[int, dict[str, str]]
+):
+    """Once more after five seconds, then after a minute, then every five minutes; whatever is new meanwhile waits for that, and is shown."""
+    webex_script.on("POST", "/messages", reply(*lost))
+    posts = []
+    for second in range(0, 700, 5):
+        later(monkeypatch, second)
+        with suppress(WebexError):
+            board.show(desk, run, face(f"at {second}", turn=str(second)))
+        posts += [second] * (len(said()) - len(posts))
+    assert posts == [0, 5, 65, 365, 665]
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    later(monkeypatch, 1000)
+    board.show(desk, run, face("the newest"))
+    shown = board.read(desk, run.id, "plan")
+    assert (shown and shown.message, desk.redis.hlen(f"cards:{run.id}")) == ("posted-1", 1)
+
+
+def test_a_card_that_surely_does_not_stand_there_is_posted_at_every_try(
+    desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, hasty_retries: None
+):
+    """As with 503: nothing has to wait for a doubt."""
+    webex_script.on("POST", "/messages", reply(503))
+    for _ in range(3):
+        with pytest.raises(WebexError):
+            board.show(desk, run, face("a"))
+    assert desk.redis.hlen(f"cards:{run.id}") == 0
+
+
+def test_who_asks_for_a_card_anew_gets_it(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+    """A doubt is forgotten with the card."""
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-2"}))
+    with pytest.raises(WebexError):
+        board.show(desk, run, face("a"))
+    assert 0 < board.show(desk, run, face("a")) <= 5
+    board.forget(desk, run.id, "plan")
+    assert (board.show(desk, run, face("a")), len(said())) == (0, 2)
 
 
 def test_webex_away_loses_nothing(desk: Desk, run: Run, webex_script: Any, reply: Any, hasty_retries: None):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from math import ceil
 
 from bot import board, desk
 from bot.faces import connect, consent, plan, proof, rehearsal, rounds, signin, undone, verdict
 from bot.faces import progress as steps
 from bot.holding import Hold, hold
 from bot.webex import WebexError
-from bot.webex_errors import passes
+from bot.webex_errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
 from jobs.clock import now
 from jobs.run import Run, RunGoneError
 
@@ -21,6 +22,8 @@ RETRY_S = 5.0
 SAID_NO_S = 300.0
 LONGEST_S = 3600.0
 BUSY_S = 1.0
+OF_THE_ACCOUNT = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
+"""What Webex says of the bot and not of one message: its requests are counted together (facts/webex.md 4)."""
 LOCK_S = 15.0
 """For how long a draw has the run's cards without renewing, in seconds: that long one killed on another machine keeps the next waiting."""
 
@@ -77,14 +80,28 @@ def _shown(here: desk.Desk, run: Run, held: Hold, faces: list[board.Face]) -> li
 
 
 def _show(here: desk.Desk, run: Run, held: Hold, face: board.Face) -> float:
-    """The seconds after which the card is tried again, or 0. Without the lock another draw may be posting it: nothing is shown then."""
+    """The seconds after which the card is tried again, or 0. Without the lock another draw may be posting it: nothing is shown then.
+
+    Nothing is shown, either, while Webex wants to be left alone, however much news there is meanwhile.
+    """
     if not held.renew():
         return BUSY_S
+    own = f"{run.id}:{face.slot}"
+    if wait := max(_left_alone_s(here, "all"), _left_alone_s(here, own)):
+        return wait
     try:
         return board.show(here, run, face)
     except WebexError as error:
         board.log.warning("card not shown", run=run.id, slot=face.slot, tracking_id=error.tracking_id, error=str(error))
+        if error.retry_after:
+            whose = "all" if error.status in OF_THE_ACCOUNT else own
+            here.redis.set(f"webex:wait:{whose}", "1", px=ceil(again_s(error) * 1000))
         return again_s(error)
+
+
+def _left_alone_s(here: desk.Desk, whose: str) -> float:
+    """For how many seconds more Webex has asked to be left alone, with everything or with one card."""
+    return max(here.redis.pttl(f"webex:wait:{whose}"), 0) / 1000
 
 
 def again_s(error: WebexError) -> float:

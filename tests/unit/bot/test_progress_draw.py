@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from bot import progress
 from bot.desk import DRAWS_DUE, Desk, use
 from bot.webex import Webex
+from jobs.model import Channel
 from jobs.run import Event, Kind, Run
 
 Said = Callable[[], list[tuple[str, str]]]
@@ -62,6 +63,33 @@ def test_a_draw_does_not_sleep_for_webex(desk: Desk, run: Run, said: Said, webex
     began = time.monotonic()
     progress.draw(run.id)
     assert (len(said()), time.monotonic() - began < 2, 28 < due_in(desk, run) <= 30) == (1, True, True)
+
+
+@pytest.mark.parametrize(("status", "others"), [(429, 0), (503, 0), (423, 1)])
+def test_news_does_not_shorten_what_webex_asked_for(
+    desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, status: int, others: int
+):
+    """Nor does another run: requests are counted for the whole account. What is locked (423) is one card's matter."""
+    webex_script.on("POST", "/messages", reply(status, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
+    progress.draw(run.id)
+    for _ in range(3):
+        desk.changed(run.id)
+        progress.draw(run.id)
+    assert (len(said()), 28 < due_in(desk, run) <= 30) == (1, True)
+    other = Channel("other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io")
+    second = desk.store.open(other, run.requester, {**run.place, "message": "typed-2"})
+    desk.store.append(second.id, Event(Kind.DETAILS, run.opened, channel=other))
+    progress.draw(second.id)
+    assert len(said()) == 1 + others
+
+
+def test_when_webex_takes_messages_again_the_newest_state_is_shown(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+    """As soon as the time is over that it asked for."""
+    webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
+    progress.draw(run.id)
+    desk.redis.delete("webex:wait:all")
+    progress.draw(run.id)
+    assert (len(said()), desk.redis.zscore(DRAWS_DUE, run.id)) == (2, None)
 
 
 @pytest.mark.usefixtures("short")

@@ -61,14 +61,29 @@ def begin_known(talk: Talk, channel: Channel, kind: str, *events: Event, **told:
 
 def begin(talk: Talk, mailbox: str) -> None:
     """Open a run, and ask for what only Webex Connect knows. The same message or press opens one run, however often it is delivered."""
+    opened = _opened(talk, mailbox)
+    if opened is not None:
+        talk.say(intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox)))
+
+
+def _opened(talk: Talk, mailbox: str) -> Run | None:
+    """The run whose first card is shown; None where it is at work already, and was pointed to.
+
+    A first card may never have stood in Webex. So who asks again gets it again, or elsewhere a run of that place, and the one before ends.
+    """
     try:
-        opened = talk.desk.store.open(Channel(mailbox), talk.asker, talk.place)
+        return talk.desk.store.open(Channel(mailbox), talk.asker, talk.place)
     except AlreadyRunningError as busy:
-        opened = talk.desk.store.load(busy.run)
-        if opened.detailed or opened.place.get("message") != talk.place["message"]:
-            point_to(talk, opened)
-            return
-    talk.say(intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox)))
+        other = talk.desk.store.load(busy.run)
+    mine = other.requester.id == talk.person.id and other.kind == "setup"
+    here = other.place.get("message") == talk.place["message"] or (mine and other.place.get("room") == talk.room)
+    if other.detailed or not (here or mine):
+        point_to(talk, other)
+        return None
+    if here:
+        return other
+    talk.desk.store.end(other, Event(Kind.CANCELLED, now(), by=talk.person.email))
+    return _opened(talk, mailbox)
 
 
 def already(talk: Talk, mailbox: str, record: Record) -> None:

@@ -12,6 +12,7 @@ from adaptive_cards.texts import has, text
 from bot.answers import answers
 from bot.commands import GROUPS, commands
 from bot.talk import Talk
+from bot.webex import WebexError
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, Scope, State, Words
 from jobs.run import Event, Kind, Past, Run
@@ -103,13 +104,44 @@ def test_the_same_message_opens_one_run(anna: Talk):
     assert len(anna.desk.store.of_space("room-1")) == 1
 
 
+def detail(talk: Talk) -> Run:
+    """The first card of the space's newest run is answered."""
+    run = talk.desk.store.of_space("room-1")[0]
+    talk.desk.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX, "https://a.b/callback", "x@y.z")))
+    return run
+
+
 def test_a_second_setup_points_to_the_first(anna: Talk, webex_script: Any):
     """It says which run it is, and opens none."""
     type_(anna, "setup-email", MAILBOX)
-    (run,) = anna.desk.store.of_space("room-1")
+    run = detail(anna)
     type_(replace(anna, message="typed-2"), "setup-email", MAILBOX)
     assert (len(anna.desk.store.of_space("room-1")), text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script)) == (
         1,
+        True,
+    )
+
+
+@pytest.mark.parametrize("room", ["room-1", "room-2"])
+def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna: Talk, webex_script: Any, reply: Any, room: str):
+    """Webex has never taken it: who asks again gets it, here for the same run, elsewhere for a new one in place of that."""
+    webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), reply(body={"id": "posted-1"}))
+    with pytest.raises(WebexError):
+        type_(anna, "setup-email", MAILBOX)
+    (first,) = anna.desk.store.of_space("room-1")
+    type_(replace(anna, room=room, message="typed-2"), "setup-email", MAILBOX)
+    (run,) = (run for run in anna.desk.store.of_space(room) if not run.ended)
+    assert {each["run"] for each in pressed(webex_script) if each["do"] == "intake"} == {run.id}
+    assert (run.id == first.id, anna.desk.store.load(first.id).ended) == ((True, "") if room == "room-1" else (False, "cancelled"))
+
+
+def test_of_somebody_elses_first_card_one_is_only_told(anna: Talk, webex_script: Any):
+    """It may be about to be filled in."""
+    type_(anna, "setup-email", MAILBOX)
+    (run,) = anna.desk.store.of_space("room-1")
+    type_(replace(anna, person=replace(anna.person, id="ben"), room="room-2", message="typed-2"), "setup-email", MAILBOX)
+    assert (anna.desk.store.load(run.id).ended, text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script)) == (
+        "",
         True,
     )
 

@@ -5,7 +5,9 @@ Fetching proves that the event is real (facts/webex.md 1); nothing in the payloa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from rq import Retry
@@ -18,9 +20,11 @@ from bot.outbox import Act, once
 from bot.people import Gate
 from bot.talk import Talk
 from bot.understand import nearest, understand
-from bot.webex import Message, WebexError, WebexNotFoundError
+from bot.webex import Membership, Message, WebexError, WebexNotFoundError
+from bot.webex_errors import NOT_FOUND
 from jobs.model import Words
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -28,10 +32,18 @@ class _TooOldError(Exception):
     """It was said or pressed more than ten minutes ago, whatever the event says."""
 
 
+class _NotThereError(Exception):
+    """What the event is about is not there: not yet, or not any more."""
+
+    def __init__(self, error: WebexNotFoundError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def receive(resource: str, id: str, actor: str = "", room: str = "", created: str = "") -> Retry | None:  # noqa: A002  Webex's own name for it
     """RQ entry point: one event. A message that is gone, or older than ten minutes (a replay), is left alone.
 
-    Where Webex is away, RQ is told to try the same job again (:mod:`bot.later`).
+    Where Webex is away, or the event is there before what it is about, RQ is told to try the same job again (:mod:`bot.later`).
     """
     here = desk.current()
     try:
@@ -40,8 +52,11 @@ def receive(resource: str, id: str, actor: str = "", room: str = "", created: st
             {"messages": _message, "attachmentActions": _action, "memberships": _membership}[resource](here, id, actor, room)
     except _TooOldError:
         log.info("event about something old", resource=resource, id=id)
-    except WebexNotFoundError:
-        log.info("event about something that is gone", resource=resource, id=id)
+    except _NotThereError as missing:
+        retry = later.in_time(missing.error, created)
+        if retry is None:
+            log.info("event about something that is gone", resource=resource, id=id)
+        return retry
     except WebexError as error:
         return later.again(error, created)
     return None
@@ -52,9 +67,17 @@ def _fresh(created: str) -> None:
         raise _TooOldError
 
 
+def _subject(fetch: Callable[[], T]) -> T:
+    """What the event is about."""
+    try:
+        return fetch()
+    except WebexNotFoundError as error:
+        raise _NotThereError(error) from error
+
+
 def _message(here: desk.Desk, message_id: str, actor: str, room: str) -> None:
     with ahead(here.webex, actor, room) as asked:
-        message = here.webex.message(message_id)
+        message = _subject(lambda: here.webex.message(message_id))
         _fresh(message.created)
         if message.person_id == here.me.id:
             return
@@ -80,9 +103,9 @@ def _typed(talk: Talk, message: Message) -> None:
 
 def _action(here: desk.Desk, action_id: str, actor: str, room: str) -> None:
     with ahead(here.webex, actor, room) as asked:
-        action = here.webex.action(action_id)
+        action = _subject(lambda: here.webex.action(action_id))
         _fresh(action.created)
-        card = here.webex.message(action.message_id)
+        card = _subject(lambda: here.webex.message(action.message_id))
         if card.person_id != here.me.id:
             return
         talk = Talk(here, asked.person(action.person_id), card.room_id, card.is_direct, card.thread, card.id, action.id)
@@ -101,12 +124,19 @@ def _membership(here: desk.Desk, membership_id: str, _actor: str, room: str) -> 
     of room it is (facts/webex.md 1); then Webex is asked.
     """
     audience.changed(here, room)
-    mine = here.webex.membership(room, here.me.id)
-    if mine is None or mine.id != membership_id or (mine.room_type or here.webex.room_type(room)) != "group":
+    mine = _subject(lambda: _own(here, room))
+    if mine.id != membership_id or (mine.room_type or here.webex.room_type(room)) != "group":
         return
     _fresh(mine.created)
     if not Gate(here.bot, here.webex).outsiders(here.webex.members(room), here.me.id):
         once(Talk(here, here.me, room, direct=False, thread="", message=""), f"{membership_id}:{mine.created}:greeting", help.show)
+
+
+def _own(here: desk.Desk, room: str) -> Membership:
+    mine = here.webex.membership(room, here.me.id)
+    if mine is None:
+        raise WebexNotFoundError(NOT_FOUND, "the bot is not in the space")
+    return mine
 
 
 def _refusal(talk: Talk, asked: Ahead, title: str) -> Act | None:

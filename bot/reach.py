@@ -52,5 +52,5 @@ def _greet(talk: Talk, address: str) -> None:
         raise TypedWrongError(Words("typed.nobody_in_webex")) from None
     if not room:  # it waits to be posted: nothing is begun, and the press is tried again
         raise WebexUnreachableError("no answer from Webex about a 1:1 message")
-    if Gate(talk.desk.bot, webex).outsiders(webex.members(room), talk.desk.me.id):
+    if Gate(talk.desk.bot, webex).outsiders(webex.members(room, fresh=True), talk.desk.me.id):
         raise TypedWrongError(Words("typed.outside"))

@@ -90,9 +90,9 @@ class Webex:
         """``group`` or ``direct``."""
         return as_text(self._patience.get(lambda: self._api.rooms.get(_segment(room_id)).json_data).get("type")).lower()
 
-    def members(self, room_id: str) -> tuple[Membership, ...]:
-        """Everybody in a space, all pages."""
-        found = self._patience.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)])
+    def members(self, room_id: str, *, fresh: bool = False) -> tuple[Membership, ...]:
+        """Everybody in a space, all pages. Where it is ``fresh``, made a moment ago, a 404 is asked again for 2 seconds."""
+        found = self._patience.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)], fresh=fresh)
         return tuple(Membership.of(item) for item in found)
 
     def send(  # noqa: PLR0913  each is one of the API's own fields

@@ -59,6 +59,13 @@ def test_webex_that_refuses_edits_and_sends_twice(weather: People, new_walk: Any
     _one_of_each(walk)
 
 
+def test_a_webex_that_shows_late_what_it_tells_of(weather: People, new_walk: Any) -> None:
+    """A command that cannot be read for four seconds is answered, once."""
+    weather.control("PUT", "webex/options", {"read_lag_s": 4.0})
+    walk = new_walk()
+    assert "What the bot does here" in words(walk.type("/help"))
+
+
 @pytest.mark.parametrize("prefix", ["/graph", "/adminapi", "/webex"])
 @pytest.mark.parametrize("fault", [{"status": 429, "headers": {"Retry-After": "1"}}, {"status": 503}], ids=["429", "503"])
 def test_busy_services(weather: People, new_walk: Any, prefix: str, fault: dict[str, Any]) -> None:

@@ -54,12 +54,12 @@ def directory(webex_script: Any, reply: Any) -> Callable[..., None]:
 def direct(webex_script: Any, reply: Any) -> Callable[..., None]:
     """Scripts what becomes of a 1:1 message, and who is at its other end."""
 
-    def script(status: int = 200, org: str = "org-1") -> None:
+    def script(status: int = 200, org: str = "org-1", lags: int = 0) -> None:
         body = {"id": "hello-1", "roomId": "room-carl"}
         webex_script.on("POST", "/messages", reply(status, body if status == 200 else {"message": "no"}), reply(body={"id": "posted-1"}))
         people = (("carl", CARL, org), ("bot-1", "emailbot@webex.bot", "org-0"))
         items = [{"id": each, "personId": each, "personEmail": email, "personOrgId": of} for each, email, of in people]
-        webex_script.on("GET", "/memberships", reply(body={"items": items}))
+        webex_script.on("GET", "/memberships", *[reply(404, {"message": "not found"})] * lags, reply(body={"items": items}))
 
     return script
 
@@ -123,6 +123,16 @@ def test_somebody_who_is_not_found_may_be_reached(
     direct()
     run, question = asked(talk, begin, do, CARL)
     assert (run.answer(question), said()[0][1], len(said())) == (CARL, text("notice.asked_hello"), 2)
+
+
+def test_a_conversation_that_webex_does_not_show_yet(
+    talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None]
+):
+    """It was made a moment ago, by the line that went first: that is said once."""
+    directory()
+    direct(lags=1)
+    run, question = asked(talk, begin, "ask_administrator", CARL)
+    assert (run.answer(question), len(said())) == (CARL, 2)
 
 
 @BOTH

@@ -12,10 +12,12 @@ from redis import Redis
 from rq import Worker
 from rq.job import Job
 
+from bot import later
 from bot.queue import CARDS, NAME, RUNS, make_queue
 from bot.settings import BotSettings
 from bot.webhooks import Event, _enqueue
 from bot.worker import WORKERS, wait_for_redis
+from jobs.clock import now
 
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
@@ -44,6 +46,11 @@ def worker(settings: BotSettings, redis: Redis, webex_script: Any, reply: Any) -
     process.wait(40)
 
 
+def a_while_ago() -> str:
+    """When something happened that Webex would show by now."""
+    return (now() - later.LAG).isoformat()
+
+
 def until(true: Callable[[], bool]) -> None:
     """Wait for something, 15 seconds at most."""
     for _ in range(300):
@@ -57,7 +64,7 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.P
     """Four workers come up, the three webhooks are registered, an event is fetched from Webex, and SIGTERM ends it all with 0."""
     until(lambda: len(Worker.all(connection=redis)) == 4)
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
-    _enqueue(make_queue(redis), Event("messages", "gone", "ann", "room", ""))
+    _enqueue(make_queue(redis), Event("messages", "gone", "ann", "room", a_while_ago()))
     until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
     until(lambda: make_queue(redis).finished_job_registry.count == 1)
     worker.terminate()
@@ -80,7 +87,7 @@ def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], red
 def test_an_event_comes_again_by_itself(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
     """The worker's own scheduler brings it back when Webex said, not before, and as the same job."""
     webex_script.on("GET", "/messages/late", reply(429, {}, {"Retry-After": "4"}), reply(404, {}))
-    arrived = Event("messages", "late", "ann", "", "")
+    arrived = Event("messages", "late", "ann", "", a_while_ago())
     _enqueue(make_queue(redis), arrived)
     until(lambda: ("GET", "/messages/late", None) in webex_script.asked)
     began = time.monotonic()

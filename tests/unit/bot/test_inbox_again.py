@@ -104,6 +104,55 @@ def test_what_comes_too_late_is_given_up(busy: Desk, webex_script: Any, reply: A
     assert [line["event"] for line in logged] == ["event given up"]
 
 
+def missing(webex_script: Any, reply: Any) -> None:
+    """Webex knows nothing of a message, a press and a membership, although it has told of them."""
+    for path in ("/messages/m1", "/attachment/actions/m1", "/messages/card-9"):
+        webex_script.on("GET", path, reply(404, {"message": "not found"}))
+    webex_script.on("GET", "/memberships", reply(body={"items": []}))
+
+
+@pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
+@pytest.mark.parametrize(("age", "interval"), [(0, 3), (57, 3), (59, None), (120, None)])
+def test_what_is_not_there_yet_is_looked_for_for_a_minute(
+    busy: Desk, webex_script: Any, reply: Any, hasty_retries: None, resource: str, age: int, interval: int | None
+):
+    """An event may come before what it is about; after that time it is gone."""
+    missing(webex_script, reply)
+    with capture_logs() as logged:
+        again = inbox.receive(resource, "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
+    assert (again and again.intervals) == (interval and [interval])
+    said = [line["event"] for line in logged if line["event"].startswith("event")]
+    assert said == ["event is tried again" if interval else "event about something that is gone"]
+
+
+def test_a_press_whose_card_is_not_there_yet(busy: Desk, webex_script: Any, reply: Any, hasty_retries: None):
+    """The card belongs to it."""
+    missing(webex_script, reply)
+    action = {"id": "m1", "messageId": "card-9", "personId": "anna", "roomId": "room-1", "inputs": {"do": "help"}}
+    webex_script.on("GET", "/attachment/actions/m1", reply(body=action))
+    assert inbox.receive("attachmentActions", "m1", "anna", "room-1", now().isoformat()) is not None
+
+
+def test_what_is_late_is_answered(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+    """By the next try, once."""
+    missing(webex_script, reply)
+    first = inbox.receive("messages", "m1", "anna", "room-1", now().isoformat())
+    assert (first is not None, said()) == (True, [])
+    assert [typed("/help"), typed("/help"), len(said())] == [None, None, 1]
+
+
+@pytest.mark.parametrize(("age", "event"), [(0, "event is tried again"), (120, "event given up")])
+def test_something_else_that_is_missing_is_not_the_event(
+    typed: Any, webex_script: Any, reply: Any, hasty_retries: None, age: int, event: str
+):
+    """The person, say: that is tried again, too, and then it is in the log as what it is."""
+    webex_script.on("GET", "/people/anna", reply(404, {"message": "not found"}))
+    typed("/help")
+    with capture_logs() as logged:
+        inbox.receive("messages", "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
+    assert [line["event"] for line in logged if line["event"].startswith("event")] == [event]
+
+
 def test_an_event_without_a_time_has_its_jobs(busy: Desk, redis: Redis, webex_script: Any, reply: Any):
     """It is given up ten minutes after it arrived."""
     webex_script.on("GET", "/messages/m1", reply(503))

@@ -17,7 +17,7 @@ from bot.ahead import Ahead, ahead
 from bot.answers import tac as screenshot
 from bot.commands import commands, help, tac  # noqa: A004  the module is named after its command
 from bot.outbox import Act, once
-from bot.people import Gate
+from bot.people import Gate, is_bot
 from bot.talk import Talk
 from bot.understand import nearest, understand
 from bot.webex import Membership, Message, WebexError, WebexNotFoundError
@@ -143,7 +143,7 @@ def _refusal(talk: Talk, asked: Ahead, title: str) -> Act | None:
     """How this person, in this space, is refused: without a word about any channel, and another bot not even that. None: is answered."""
     gate = Gate(talk.desk.bot, talk.desk.webex)
     if (why := gate.refusal(talk.person)) is not None:
-        return _say_nothing if talk.person.type == "bot" else lambda speaking: speaking.refuse(why, title=title)
+        return _say_nothing if is_bot(talk.person) else lambda speaking: speaking.refuse(why, title=title)
     if not talk.direct and gate.outsiders(asked.members(talk.room), talk.desk.me.id):
         return lambda speaking: speaking.refuse(Words("refused.space"), title=title)
     if not talk.direct:

@@ -16,6 +16,11 @@ PEOPLE = frozenset({"person", ""})
 """The types of account that are people; Webex leaves the type away where it does not tell it."""
 
 
+def is_bot(person: WebexPerson) -> bool:
+    """Whether this is another bot, by its type or, where Webex does not tell that, by an address that only bots have."""
+    return person.type == "bot" or any(email.endswith(BOTS) for email in person.emails)
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """The allow-list: deny by default, compared exactly."""
@@ -25,9 +30,9 @@ class Gate:
 
     def refusal(self, person: WebexPerson) -> Words | None:
         """Why this person is not served, or None. Guests and bots never are, nor any kind of account that Webex has yet to invent."""
-        if person.type not in PEOPLE or person.email.endswith(BOTS):
+        if person.type not in PEOPLE or is_bot(person):
             return Words("refused.not_a_person")
-        return None if self._ours(person.email, person.org_id) else Words("refused.organisation")
+        return None if any(self._ours(email, person.org_id) for email in person.emails) else Words("refused.organisation")
 
     def outsiders(self, members: Iterable[Membership], bot_id: str) -> tuple[Membership, ...]:
         """Members of a space whom the bot would not answer, bots apart: with one of them in it, no channel is spoken of."""
@@ -41,12 +46,14 @@ class Gate:
 
     def may_approve(self, person: WebexPerson, run: Run) -> bool:
         """Approvers are named in the settings; where none are, whoever asked approves."""
-        return person.email in self.settings.approvers if self.settings.approvers else person.id == run.requester.id
+        if not self.settings.approvers:
+            return person.id == run.requester.id
+        return not set(self.settings.approvers).isdisjoint(person.emails)
 
     def takes_part(self, person: WebexPerson, run: Run) -> bool:
         """Whether this person has anything to say about the run: who asked, an approver, or who was asked 1:1 to sign in or to consent."""
         asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
-        return person.id == run.requester.id or self.may_approve(person, run) or person.email in asked
+        return person.id == run.requester.id or self.may_approve(person, run) or not asked.isdisjoint(person.emails)
 
     def _ours(self, email: str, org_id: str) -> bool:
         _, at, domain = email.lower().rpartition("@")

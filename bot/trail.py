@@ -12,7 +12,7 @@ from jobs.audit import Fact
 def may_see(talk: Talk) -> bool:
     """Approvers are named in the settings; where none are, everybody whom the bot serves may see what is theirs."""
     approvers = talk.desk.bot.approvers
-    return not approvers or talk.person.email in approvers
+    return not approvers or not set(approvers).isdisjoint(talk.person.emails)
 
 
 def visible(talk: Talk, facts: Sequence[Fact]) -> list[Fact]:
@@ -22,7 +22,7 @@ def visible(talk: Talk, facts: Sequence[Fact]) -> list[Fact]:
     known = set(check.known(talk))
     if talk.direct:
         return _with_their_runs(
-            facts, lambda each: talk.person.email in {each.get("by"), each.get("asked_by")} or each.get("mailbox") in known
+            facts, lambda each: not {each.get("by"), each.get("asked_by")}.isdisjoint(talk.person.emails) or each.get("mailbox") in known
         )
     return _with_their_runs(facts, lambda each: each.get("room") == talk.room or each.get("mailbox") in known)
 

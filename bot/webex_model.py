@@ -100,19 +100,28 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class WebexPerson:
-    """A person. ``type`` is ``person``, ``bot`` or ``appuser`` (a guest)."""
+    """A person. ``type`` is ``person``, ``bot`` or ``appuser`` (a guest).
+
+    An account may have several addresses, all its own: ``email`` is the first, by which it is shown and written to.
+    """
 
     id: str
     email: str
     org_id: str
     type: str
     display_name: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """Every address."""
+        return tuple(filter(None, (self.email, *self.others)))
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> WebexPerson:
         """From the API's JSON."""
-        emails = data.get("emails") or [""]
-        return cls(text(data, "id"), str(emails[0]).lower(), text(data, "orgId"), text(data, "type").lower(), text(data, "displayName"))
+        first, *others = (as_text(each).lower() for each in data.get("emails") or [""])
+        return cls(text(data, "id"), first, text(data, "orgId"), text(data, "type").lower(), text(data, "displayName"), tuple(others))
 
 
 @dataclass(frozen=True, slots=True)

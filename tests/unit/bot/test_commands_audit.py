@@ -80,6 +80,14 @@ def test_an_approver_sees_everything_in_a_direct_message(anna: Talk, webex_scrip
     assert seen(asked(talk, webex_script)[0], runs) == {"here"}
 
 
+def test_whoever_has_several_addresses_is_known_by_each(anna: Talk, webex_script: Any, runs: dict[str, str]):
+    """As an approver, and as who has asked."""
+    person = replace(anna.person, email="a.second@example.test", others=(ANNA.email,))
+    second = replace(anna, person=person, direct=True, room="direct-1")
+    assert seen(asked(second, webex_script)[0], runs) == {"here", "later"}
+    assert seen(asked(approving(second, ANNA.email), webex_script)[0], runs) == {"here", "other", "later"}
+
+
 def test_who_is_no_approver_sees_nothing(anna: Talk, webex_script: Any, runs: dict[str, str]):
     """Where approvers are named; and that somebody tried is on record."""
     entries, card = asked(approving(anna, "boss@example.test"), webex_script)

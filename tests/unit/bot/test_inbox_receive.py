@@ -109,9 +109,18 @@ def test_guests_and_strangers_are_refused(
     assert "support@example.test" not in str(said())
 
 
-def test_another_bot_gets_no_answer(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
-    """Two bots would talk for ever."""
-    person(webex_script, reply, type="bot", emails=["other@webex.bot"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"type": "bot", "emails": ["other@webex.bot"]},
+        {"type": None, "emails": ["Other@Webex.bot"]},
+        {"type": "person", "emails": ["other@sparkbot.io"]},
+        {"type": "bot", "emails": None},
+    ],
+)
+def test_another_bot_gets_no_answer(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any]):
+    """Two bots would talk for ever. One is known by its type or, where Webex does not tell that, by its address."""
+    person(webex_script, reply, **more)
     space(who="eve")
     inbox.receive("messages", "m1", "eve", "room-1")
     assert said() == []

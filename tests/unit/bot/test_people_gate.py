@@ -39,6 +39,9 @@ def gate(desk: Desk, **more: tuple[str, ...]) -> Gate:
         (replace(ANNA, email="anna@sub.example.test"), "refused.organisation"),
         (replace(ANNA, email="example.test"), "refused.organisation"),
         (replace(ANNA, email=""), "refused.organisation"),
+        (replace(ANNA, email="anna@example.com", others=("anna@example.test",)), None),
+        (replace(ANNA, email="anna@example.com", others=("anna@example.org",)), "refused.organisation"),
+        (replace(ANNA, others=("other@webex.bot",)), "refused.not_a_person"),
     ],
 )
 def test_the_allow_list(desk: Desk, person: WebexPerson, why: str | None):
@@ -80,7 +83,14 @@ def test_outsiders_in_a_space(desk: Desk):
 
 @pytest.mark.parametrize(
     ("approvers", "person", "may"),
-    [((), ANNA, True), ((), BEN, False), (("ben@example.test",), BEN, True), (("ben@example.test",), ANNA, False)],
+    [
+        ((), ANNA, True),
+        ((), BEN, False),
+        (("ben@example.test",), BEN, True),
+        (("ben@example.test",), ANNA, False),
+        (("ben@example.test",), replace(BEN, email="b.second@example.test", others=("ben@example.test",)), True),
+        (("ben@example.test",), replace(ANNA, others=("anna@example.com",)), False),
+    ],
 )
 def test_who_approves(desk: Desk, begin: Callable[..., Run], approvers: tuple[str, ...], person: WebexPerson, may: bool):  # noqa: FBT001  a column of the table
     """Those who are named; where nobody is, who asked."""
@@ -91,9 +101,10 @@ def test_who_takes_part(desk: Desk, begin: Callable[..., Run]):
     """Who asked, an approver, and the administrators who were asked to sign in and to consent."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
     run = begin(*(Event(Kind.ANSWERED, now(), data={"question": question, "value": value}) for question, value in asked.items()))
-    people = [ANNA, BEN, *(replace(BEN, id=value, email=value) for value in (*asked.values(), "", "eve@example.test"))]
+    second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
+    people = [ANNA, BEN, second, *(replace(BEN, id=value, email=value) for value in (*asked.values(), "", "eve@example.test"))]
     takes_part = [gate(desk, approvers=("ben@example.test",)).takes_part(person, run) for person in people]
-    assert takes_part == [True, True, True, True, False, False]
+    assert takes_part == [True, True, True, True, True, False, False]
 
 
 def test_nobody_without_an_address_takes_part(desk: Desk, begin: Callable[..., Run]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from bot.webex import Message, WebexPerson
 NEAR = 0.6
 LONGEST = 2000
 AFTER_NAME = ("", " ", ":", ",", "/")
+INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
+"""What may be left of a last name: the Messages API's own example writes "Mike C."."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,16 @@ def _line(text: str) -> str:
 
 
 def _without_name(text: str, me: WebexPerson) -> str:
-    """Not every client marks a mention up: then the text begins with the bot's name, or its first word. In a 1:1 people type it, too."""
-    text = text.removeprefix("@")
-    names = (me.display_name, me.display_name.partition(" ")[0], me.email.partition("@")[0])
-    for name in filter(None, map(_line, names)):
+    """Not every client marks a mention up: then the text begins with the bot's address, its name or the first word of it.
+
+    In a 1:1 people type it, too.
+    """
+    text = text.removeprefix("@").lstrip()
+    first = me.display_name.partition(" ")[0]
+    for name in filter(None, map(_line, (*me.emails, me.display_name, first, *(email.partition("@")[0] for email in me.emails)))):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
-            return rest.lstrip(" :,")
+            return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")
     return text
 
 

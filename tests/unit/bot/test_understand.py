@@ -10,7 +10,7 @@ from bot.commands import commands
 from bot.understand import LONGEST, Typed, nearest, understand
 from bot.webex import Message, WebexPerson
 
-ME = WebexPerson("bot-1", "emailbot@webex.bot", "org-1", "bot", "Email Bot")
+ME = WebexPerson("bot-1", "emailbot@webex.bot", "org-1", "bot", "Email Bot", ("second@webex.bot",))
 ANNA = "<spark-mention data-object-type='person' data-object-id='anna'>Anna</spark-mention>"
 MENTION = '<spark-mention data-object-type="person" data-object-id="bot-1">Email</spark-mention>'
 
@@ -58,6 +58,11 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
         (f"{MENTION} {ANNA} /help", "help", ""),
         (f"{MENTION} /check a@b.com\u200b", "check", "a@b.com"),
         (f"{MENTION} /check a&b@c.com", "check", "a&b@c.com"),
+        ("<p>emailbot@webex.bot /check a@b.com</p>", "check", "a@b.com"),
+        ("<p>second@webex.bot /check a@b.com</p>", "check", "a@b.com"),
+        (f"@{MENTION} /check a@b.com", "check", "a@b.com"),
+        ("<p>Email B. /check a@b.com</p>", "check", "a@b.com"),
+        (f"@{MENTION} please do not /setup-email yet", "", ""),
     ],
 )
 def test_markup(html: str, name: str, argument: str):
@@ -77,6 +82,19 @@ def test_markup(html: str, name: str, argument: str):
         ("/help", "help", ""),
         ("\u200bEmail\u200b Bot \u200b/help", "help", ""),
         ("\ufeffemailbot\u2060 /check a@b.com\u200e", "check", "a@b.com"),
+        ("emailbot@webex.bot /check a@b.com", "check", "a@b.com"),
+        ("@EmailBot@Webex.bot: /check a@b.com", "check", "a@b.com"),
+        ("emailbot@webex.bot.evil.test /check a@b.com", "", ""),
+        ("@ Email /check a@b.com", "check", "a@b.com"),
+        ("Email B. /check a@b.com", "check", "a@b.com"),
+        ("Email \u00d6.: /check a@b.com", "check", "a@b.com"),
+        ("Email B./check a@b.com", "check", "a@b.com"),
+        ("Email B.", "", ""),
+        ("Email B /check", "", ""),
+        ("Email Bo. /check", "", ""),
+        ("Email 1. /check", "", ""),
+        ("Email B. please do not /setup-email yet", "", ""),
+        ("emailbot@webex.bot please do not /setup-email yet", "", ""),
         ("Emails are late", "", ""),
         ("Emails /help", "", ""),
         ("Email please do not /setup-email yet", "", ""),

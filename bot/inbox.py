@@ -81,12 +81,17 @@ def _message(here: desk.Desk, message_id: str, actor: str, room: str) -> None:
         _fresh(message.created)
         if message.person_id == here.me.id:
             return
-        talk = Talk(here, asked.person(message.person_id), message.room_id, message.is_direct, message.thread, message.id)
+        talk = Talk(here, asked.person(message.person_id), message.room_id, _direct(here, message), message.thread, message.id)
         refusal = _refusal(talk, asked, "refused.message")
     if refusal:
         once(talk, f"{message.id}:refusal", refusal)
     else:
         _typed(talk, message)
+
+
+def _direct(here: desk.Desk, message: Message) -> bool:
+    """Whether this is a 1:1 conversation. No field of a message is promised: where it does not say so, Webex is asked."""
+    return message.is_direct if message.room_type else here.webex.room_type(message.room_id) == "direct"
 
 
 def _typed(talk: Talk, message: Message) -> None:
@@ -108,7 +113,7 @@ def _action(here: desk.Desk, action_id: str, actor: str, room: str) -> None:
         card = _subject(lambda: here.webex.message(action.message_id))
         if card.person_id != here.me.id:
             return
-        talk = Talk(here, asked.person(action.person_id), card.room_id, card.is_direct, card.thread, card.id, action.id)
+        talk = Talk(here, asked.person(action.person_id), card.room_id, _direct(here, card), card.thread, card.id, action.id)
         answer = answers.answers().get(action.inputs.get("do", ""))
         if answer is None:
             return

@@ -57,6 +57,22 @@ def test_what_is_no_command_gets_help(space: Callable[..., None], said: Said, wo
     assert near in said()[0][1]
 
 
+@pytest.mark.parametrize(("kind", "refused"), [("direct", False), ("group", True)])
+@pytest.mark.parametrize("event", ["message", "press"])
+def test_a_message_that_does_not_say_in_what_room_it_is(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, event: str, kind: str, refused: bool
+):  # noqa: FBT001  a column of the table
+    """Webex is asked, once: in a 1:1 nobody reads along."""
+    space(kind="", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "type": kind}))
+    if event == "press":
+        press(webex_script, reply, {"do": "help"}, kind="")
+    else:
+        inbox.receive("messages", "m1", "anna", "room-1")
+    assert [text("refused.space") in words for _, words in said()] == [refused]
+    assert [path for _, path, _ in webex_script.asked].count("/rooms/room-1") == 1
+
+
 @pytest.mark.parametrize("who", ["anna", "bot-1"])
 def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Said, who: str):
     """By the event's word, or by the message's own."""
@@ -158,12 +174,20 @@ def test_a_message_that_is_gone(space: Callable[..., None], said: Said, webex_sc
 
 
 def press(
-    webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str = "bot-1", who: str = "anna", *, created: str = "", lags: int = 0
+    webex_script: Any,
+    reply: Any,
+    inputs: dict[str, Any],
+    card_of: str = "bot-1",
+    who: str = "anna",
+    *,
+    created: str = "",
+    lags: int = 0,
+    kind: str = "group",
 ) -> None:
     """Scripts a card answer; the card is not there yet for so many looks."""
     action = {"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1", "inputs": inputs, "created": created}
     webex_script.on("GET", "/attachment/actions/a1", reply(body=action))
-    card = reply(body={"id": "card-9", "roomId": "room-1", "roomType": "group", "personId": card_of})
+    card = reply(body={"id": "card-9", "roomId": "room-1", "roomType": kind, "personId": card_of})
     webex_script.on("GET", "/messages/card-9", *[reply(404, {"message": "no"})] * lags, card)
     inbox.receive("attachmentActions", "a1", who, "room-1")
 

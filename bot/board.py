@@ -128,12 +128,13 @@ def _post(desk: Desk, run: Run, wanted: Face, shown: Shown | None = None) -> flo
 
 
 def _sent(desk: Desk, run: Run, wanted: Face) -> tuple[str, str]:
-    """The message and its room."""
+    """The message and its room. Whoever asked is written to by their id: addresses change (facts/webex.md 1)."""
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
         room = run.place["room"]
         return desk.webex.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
-    posted = desk.webex.send(to_email=wanted.to, text=text, card=content)
+    person = {"to_person_id": run.requester.id} if wanted.to == run.requester.email else {"to_email": wanted.to}
+    posted = desk.webex.send(**person, text=text, card=content)
     return posted.id, posted.room_id
 
 

@@ -102,6 +102,11 @@ def read(desk: Desk, run_id: str, slot: str) -> Shown | None:
     return codec.load(raw, Shown) if isinstance(raw, bytes) else None
 
 
+def refused(desk: Desk, run_id: str, slot: str) -> bool:
+    """Whether Webex has said no to the card when it was last posted."""
+    return bool(desk.redis.hexists(f"cards:{run_id}", _refused(slot)))
+
+
 def forget(desk: Desk, run_id: str, slot: str) -> None:
     """Have the card posted anew, further down, at the next draw."""
     desk.redis.hdel(f"cards:{run_id}", slot, _doubt(slot))
@@ -118,6 +123,8 @@ def _post(desk: Desk, run: Run, wanted: Face, shown: Shown | None = None) -> flo
     try:
         message, room = _sent(desk, run, wanted)
     except WebexError as error:
+        if wanted.to != "thread" and not passes(error) and desk.redis.hset(f"cards:{run.id}", _refused(wanted.slot), error.tracking_id):
+            desk.changed(run.id)  # another card may have to say it
         if error.accepted and passes(error):
             more = Doubt(doubt.posts + 1 if doubt else 1, now())
             desk.redis.hset(f"cards:{run.id}", _doubt(wanted.slot), codec.dump(more))
@@ -164,6 +171,10 @@ def _doubt(slot: str) -> str:
     return f"{slot}:doubt"
 
 
+def _refused(slot: str) -> str:
+    return f"{slot}:refused"
+
+
 def _in_doubt(desk: Desk, run_id: str, slot: str) -> Doubt | None:
     raw = desk.redis.hget(f"cards:{run_id}", _doubt(slot))
     return codec.load(raw, Doubt) if isinstance(raw, bytes) else None
@@ -174,4 +185,7 @@ def _write(desk: Desk, run_id: str, slot: str, shown: Shown) -> None:
     with desk.redis.pipeline() as pipe:
         pipe.hset(f"cards:{run_id}", slot, codec.dump(shown))
         pipe.hdel(f"cards:{run_id}", _doubt(slot))
-        pipe.execute()
+        pipe.hdel(f"cards:{run_id}", _refused(slot))
+        *_, was_refused = pipe.execute()
+    if was_refused:
+        desk.changed(run_id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adaptive_cards import progress as draw
 from adaptive_cards.views import Header, ProgressView, Row
-from bot.board import Face, face
+from bot.board import Face, face, refused
 from bot.desk import Desk
 from bot.faces.told import code_of
 from bot.turns import ENDED, stage, whose
@@ -23,7 +25,11 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     if not begun and run.ended != Kind.FAILED:
         return []
     found = view(run)
-    return [face("progress", found, draw(found), turn=f"{found.turn}{found.ended}{found.turn_words.key}", last=bool(run.ended))]
+    unsent = refused(desk, run.id, "connect") and not run.ended
+    if unsent and found.problem is None:
+        found = replace(found, problem=Words("progress.form_unsent", {"who": run.requester.email}))
+    turn = f"{found.turn}{found.ended}{found.turn_words.key}{'unsent' if unsent else ''}"
+    return [face("progress", found, draw(found), turn=turn, last=bool(run.ended))]
 
 
 def view(run: Run) -> ProgressView:

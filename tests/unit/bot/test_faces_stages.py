@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.texts import text
 from bot import board, progress
 from bot.board import Shown
-from bot.desk import Desk
+from bot.desk import DRAWS_DUE, Desk
 from bot.faces import plan as plan_face
 from bot.faces import progress as progress_face
 from bot.faces import proof, rehearsal, verdict
+from bot.webex import WebexError
 from jobs import codec, locks
 from jobs.clock import now
 from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Turn, Words
@@ -73,6 +75,34 @@ STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
     ("cancelled", [SIGNED_IN, PLANNED, APPROVED, CONSENT, FORM, ON_THE_WAY, Event(Kind.CANCELLED, now())], [("plan", "thread"), ("progress", "thread")]),
     ("failed", [SIGNED_IN, PLANNED, Event(Kind.FAILED, now())], [("plan", "thread"), ("progress", "thread")]),
 ]  # fmt: skip
+
+
+def test_the_progress_card_says_where_the_form_cannot_go(desk: Desk, begin: Begin, webex_script: Any, reply: Any):
+    """Webex lets nobody write 1:1 to whoever asked: nobody else would tell them that a form waits; that it has gone is shown, too."""
+    run = begin(SIGNED_IN, PLANNED, APPROVED, FORM)
+    says = text("progress.form_unsent", who=TO_HER)
+
+    def told() -> bool:
+        return says in next(
+            face.card.text + json.dumps(face.card.content, ensure_ascii=False) for face in faces(desk, run) if face.slot == "progress"
+        )
+
+    def form() -> board.Face:
+        return next(face for face in faces(desk, run) if face.slot == "connect")
+
+    webex_script.on("POST", "/messages", reply(403, {"message": "no"}), reply(403, {"message": "no"}), reply(body={"id": "posted-1"}))
+    turns = [next(face.turn for face in faces(desk, run) if face.slot == "progress")]
+    drawn = []
+    assert not told()
+    for _ in range(2):
+        desk.redis.delete(DRAWS_DUE)
+        with pytest.raises(WebexError):
+            board.show(desk, run, form())
+        drawn.append(desk.draw_due(run.id) > 0)
+        turns.append(next(face.turn for face in faces(desk, run) if face.slot == "progress"))
+        assert told()
+    board.show(desk, run, form())
+    assert (drawn, desk.draw_due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
 
 
 @pytest.mark.parametrize(("events", "cards"), [stage[1:] for stage in STAGES], ids=[stage[0] for stage in STAGES])

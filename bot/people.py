@@ -29,10 +29,13 @@ class Gate:
     webex: Webex
 
     def refusal(self, person: WebexPerson) -> Words | None:
-        """Why this person is not served, or None. Guests and bots never are, nor any kind of account that Webex has yet to invent."""
+        """Why this person is not served, or None. Guests and bots never are, nor any kind of account that Webex has yet to invent.
+
+        Of several addresses the first counts, as in a space, whose memberships tell no other.
+        """
         if person.type not in PEOPLE or is_bot(person):
             return Words("refused.not_a_person")
-        return None if any(self._ours(email, person.org_id) for email in person.emails) else Words("refused.organisation")
+        return None if self._ours(person.email, person.org_id) else Words("refused.organisation")
 
     def outsiders(self, members: Iterable[Membership], bot_id: str) -> tuple[Membership, ...]:
         """Members of a space whom the bot would not answer, bots apart: with one of them in it, no channel is spoken of."""

@@ -20,7 +20,7 @@ from jobs.audit import Trail
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.http import sync_client
 from jobs.organizations import is_known, reduced
-from jobs.settings import Settings
+from jobs.settings import Settings, SettingsError
 
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
 
@@ -71,9 +71,9 @@ def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
     for half in (BotSettings, Settings):
         try:
             half.from_env(env)
-        except ValueError as error:  # SettingsError and BadSettings
+        except SettingsError as error:
             said = {_variable(line) for line in problems}
-            problems += [line for line in str(error).splitlines() if _variable(line) not in said]
+            problems += [line for line in error.problems if _variable(line) not in said]
     return tuple(problems)
 
 

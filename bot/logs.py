@@ -54,7 +54,7 @@ def configure(level: str = "INFO") -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(shared))
-    logging.basicConfig(level=logging.getLevelNamesMapping().get(level.upper(), logging.INFO), handlers=[handler], force=True)
+    logging.basicConfig(level=logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO), handlers=[handler], force=True)
     for noisy, least in NOISY.items():
         logging.getLogger(noisy).setLevel(max(least, logging.getLogger().level))
 

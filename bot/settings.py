@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from urllib.parse import urlsplit
+
+from jobs.details import TypedWrongError, read_address
+from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
-REDIS_URL = "redis://127.0.0.1:6379/0"
 PORT = "8080"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
@@ -28,14 +28,6 @@ HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
-class SettingsError(ValueError):
-    """The environment lacks something or holds something wrong. The text names every problem at once, and how to solve it."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
 @dataclass(frozen=True, slots=True)
 class BotSettings:
     """Who the bot is in Webex, whom it listens to, and where it is reached. Secrets never show in its repr."""
@@ -48,7 +40,6 @@ class BotSettings:
     port: int = int(PORT)
     allowed_org_ids: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
-    log_level: str = "INFO"
     redis_url: str = field(default=REDIS_URL, repr=False)
     embedded_redis: bool = False
 
@@ -64,34 +55,30 @@ class BotSettings:
             raise SettingsError(problems)
         return cls(
             webex_access_token=values["WEBEX_ACCESS_TOKEN"],
-            webhook_secrets=_list(values["WEBEX_WEBHOOK_SECRET"]),
+            webhook_secrets=listed(values["WEBEX_WEBHOOK_SECRET"]),
             public_url=values["PUBLIC_URL"].rstrip("/"),
             allowed_email_domains=_domains(values),
             webex_api_url=values.get("WEBEX_API_URL", WEBEX_API_URL).rstrip("/") + "/",
             port=int(values.get("PORT", PORT)),
-            allowed_org_ids=_list(values.get("ALLOWED_ORG_IDS", "")),
-            approvers=tuple(dict.fromkeys(_list(values.get("APPROVERS", "").lower()))),
-            log_level=values.get("LOG_LEVEL", "INFO").upper(),
+            allowed_org_ids=listed(values.get("ALLOWED_ORG_IDS", "")),
+            approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
             redis_url=values.get("REDIS_URL", REDIS_URL),
             embedded_redis="REDIS_URL" not in values,
         )
 
 
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _domains(values: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(domain.removeprefix("@") for domain in _list(values.get("ALLOWED_EMAIL_DOMAINS", "").lower()))
+    return tuple(domain.removeprefix("@") for domain in listed(values.get("ALLOWED_EMAIL_DOMAINS", "").lower()))
 
 
 def _problems(values: Mapping[str, str]) -> Iterator[str]:
     if "WEBEX_ACCESS_TOKEN" not in values:
         yield "WEBEX_ACCESS_TOKEN is not set: the bot's access token, shown once when the bot is made at developer.webex.com"
-    yield from _secret_problems(_list(values.get("WEBEX_WEBHOOK_SECRET", "")))
+    yield from _secret_problems(listed(values.get("WEBEX_WEBHOOK_SECRET", "")))
     yield from _public_url_problems(values.get("PUBLIC_URL", ""))
     yield from _domain_problems(_domains(values))
     yield from _address_problems(values)
+    yield from _list_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
 
@@ -121,6 +108,8 @@ def _public_url_problems(url: str) -> Iterator[str]:
         yield "PUBLIC_URL is no web address: it looks like https://bot.example.com"
     elif _is_readable(url):
         yield "PUBLIC_URL must begin with https:// (plain http only on this very machine, for a try)"
+    elif not _is_bare(url):
+        yield "PUBLIC_URL holds more than a host and perhaps a port: it looks like https://bot.example.com"
 
 
 def _domain_problems(domains: tuple[str, ...]) -> Iterator[str]:
@@ -137,27 +126,46 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} must begin with https://, for tokens go there (plain http only on this very machine, for a try)"
         elif name in values and name != "WEBEX_API_URL" and not _is_web(values[name]):
             yield f"{name} is no web address: it begins with https://"
+    if values.get("WEBEX_STATUS_URL", "off") != "off" and not _is_web(values["WEBEX_STATUS_URL"]):
+        yield "WEBEX_STATUS_URL is no web address: it begins with https://, or is off"
     if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
     if not re.fullmatch(r"[0-9]{1,5}", values.get("PORT", PORT)) or not 1 <= int(values.get("PORT", PORT)) <= LAST_PORT:
         yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
-    if urlsplit(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
+    if parts_of(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
         yield f"REDIS_URL is no Redis address: it looks like {REDIS_URL}"
 
 
+def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
+    """A list that is set and holds nothing is no list: it must not open what it was meant to narrow."""
+    if "ALLOWED_ORG_IDS" in values and not listed(values["ALLOWED_ORG_IDS"]):
+        yield "ALLOWED_ORG_IDS holds no id: leave it away, or write ids with commas between them"
+    approvers = listed(values.get("APPROVERS", ""))
+    if "APPROVERS" in values and not approvers:
+        yield "APPROVERS holds no address: leave it away, or write addresses with commas between them"
+    for each in approvers:
+        if not _is_address(each):
+            yield f"APPROVERS holds {each!r}, which is no address: write boss@example.com,deputy@example.com"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return read_address(text) == text.lower()
+    except TypedWrongError:
+        return False
+
+
 def _is_web(url: str) -> bool:
-    parts = urlsplit(url)
+    parts = parts_of(url)
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _is_bare(url: str) -> bool:
+    """Whether it is a host, perhaps with a port, and nothing else: no user, path, query or fragment."""
+    parts = parts_of(url)
+    return "@" not in url and url.rstrip("/").lower() == f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _is_readable(url: str) -> bool:
     """Whether others could read what goes there: plain http beyond this machine."""
-    return urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name is this very machine, by its name alone (nothing is looked up)."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return parts_of(url).scheme != "https" and not is_loopback(parts_of(url).hostname or "")

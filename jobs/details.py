@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
-from jobs.microsoft.entra import is_loopback
 from jobs.model import Channel, Profile, Words
+from jobs.settings import is_loopback
 
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}

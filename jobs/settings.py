@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
-from urllib.parse import urlsplit
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
 
@@ -16,10 +17,15 @@ DEFAULTS = {
     "SMTP_SERVER": "smtp.office365.com:587",
     "WEBEX_STATUS_URL": "https://status.webex.com",
 }
+REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine: a cloud that runs here may call itself by any of them."""
-TOGETHER = (("CONNECT_API_URL", "CONNECT_SERVICE_KEY"), ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"))
+TOGETHER = (
+    ("CONNECT_API_URL", "CONNECT_SERVICE_KEY"),
+    ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
+    ("PROBE_SMTP_URL", "PROBE_FROM"),
+)
 """Settings that say nothing one without the other."""
 REQUIRED = {
     "PUBLIC_URL": "the https address at which Webex and browsers reach this bot",
@@ -29,8 +35,8 @@ REQUIRED = {
 }
 
 
-class BadSettings(ValueError):  # noqa: N818  the settings are the subject, not an error in the code
-    """The environment lacks something. The text names every gap at once, and how to fill it."""
+class SettingsError(ValueError):
+    """The environment lacks something or holds something wrong. The text names every problem at once, and how to solve it."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -81,19 +87,19 @@ class Settings:
         """Read the environment.
 
         Raises:
-            BadSettings: something required is missing, or a key is no Fernet key.
+            SettingsError: something required is missing, or a value cannot be right.
         """
         values = {**DEFAULTS, **{name: value.strip() for name, value in env.items() if value.strip()}}
         problems = tuple(f"{name} is not set: {how}" for name, how in REQUIRED.items() if not values.get(name))
-        problems += _bad_keys(values) + _halves(values) + _bad_server(values["SMTP_SERVER"])
+        problems += _bad_keys(values) + _halves(values) + _bad_server(values["SMTP_SERVER"]) + _bad_probe(values)
         if problems:
-            raise BadSettings(problems)
+            raise SettingsError(problems)
         return cls(
             public_url=values["PUBLIC_URL"].rstrip("/"),
-            redis_url=values.get("REDIS_URL", "redis://127.0.0.1:6379/0"),
+            redis_url=values.get("REDIS_URL", REDIS_URL),
             microsoft_client_id=values["MICROSOFT_CLIENT_ID"],
             microsoft_client_secret=values["MICROSOFT_CLIENT_SECRET"],
-            encryption_keys=_list(values["ENCRYPTION_KEYS"]),
+            encryption_keys=listed(values["ENCRYPTION_KEYS"]),
             login_url=values["MICROSOFT_LOGIN_URL"].rstrip("/"),
             graph_url=_base(values["MICROSOFT_GRAPH_URL"], "/v1.0"),
             exchange_url=_base(values["EXCHANGE_ADMIN_URL"], "/adminapi"),
@@ -109,8 +115,26 @@ class Settings:
         )
 
 
-def _list(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
+    """What stands between the commas of a setting; nothing where there are only commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parts_of(url: str) -> SplitResult:
+    """An address in its parts, all of them empty where it cannot be one, such as ``https://[bad`` or one with the port 0."""
+    try:
+        parts = urlsplit(url)
+        return urlsplit("") if parts.port == 0 else parts
+    except ValueError:
+        return urlsplit("")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name is this very machine, by its name alone (nothing is looked up)."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _base(url: str, below: str) -> str:
@@ -121,15 +145,22 @@ def _base(url: str, below: str) -> str:
 def _with_port(server: str) -> str:
     """``host:port``: the port of submission where none is named, and without a scheme."""
     address = urlsplit(f"//{server.rpartition('://')[2]}")
-    return address.netloc if address.port else f"{address.netloc.rstrip(':')}:{SUBMISSION_PORT}"
+    return address.netloc if address.port is not None else f"{address.netloc.rstrip(':')}:{SUBMISSION_PORT}"
 
 
 def _bad_server(server: str) -> tuple[str, ...]:
-    try:
-        good = bool(urlsplit(f"//{_with_port(server)}").hostname)
-    except ValueError:
-        good = False
+    good = parts_of(f"//{server.rpartition('://')[2]}").hostname
     return () if good else (f"SMTP_SERVER is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",)
+
+
+def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Whether the test mail has a server that can be one, and a sender with an address."""
+    server = parts_of(values.get("PROBE_SMTP_URL", "smtp://host"))
+    named = server.scheme in {"smtp", "smtps"} and server.hostname
+    sent = "@" in parseaddr(values.get("PROBE_FROM", "probe@host"))[1]
+    return (() if named else ("PROBE_SMTP_URL is no mail server's address: it looks like smtp://user:password@mail.example.com:587",)) + (
+        () if sent else ("PROBE_FROM is no address of a sender: it looks like probe@example.com",)
+    )
 
 
 def _halves(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -140,7 +171,10 @@ def _halves(values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _bad_keys(values: Mapping[str, str]) -> tuple[str, ...]:
-    for key in _list(values.get("ENCRYPTION_KEYS", "")):
+    keys = listed(values.get("ENCRYPTION_KEYS", ""))
+    if "ENCRYPTION_KEYS" in values and not keys:
+        return (f"ENCRYPTION_KEYS holds no key: {REQUIRED['ENCRYPTION_KEYS']}",)
+    for key in keys:
         try:
             Fernet(key)
         except ValueError:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import unescape
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -24,6 +23,7 @@ from jobs.microsoft.answers import by_status
 from jobs.microsoft.causes import ENTRA, OAUTH, Kind, Meaning
 from jobs.microsoft.errors import CloudError, Ids, Said, Transient, Unreadable, error_for
 from jobs.microsoft.retry import retry_after
+from jobs.settings import is_loopback
 
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning("request_rejected", Kind.REJECTED)
@@ -69,14 +69,6 @@ def _ids(answer: Mapping[str, Any], description: str) -> Ids:
         trace_id=str(answer.get("trace_id") or words.get("Trace ID", "")),
         timestamp=str(answer.get("timestamp") or words.get("Timestamp", "")),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name can only be this machine."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,17 @@ LACKING = {
         ),
         *("Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs,aaaaaaaaaaaaaaaa", "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs," * 3),
     ),
-    "ENCRYPTION_KEYS": ("", "secret", "A" * 43),
-    "PUBLIC_URL": ("", "http://bot.example.com", "http://127.0.0.1.evil.example", "ftp://bot.example.com", "bot.example.com"),
+    "ENCRYPTION_KEYS": ("", ",", "secret", "A" * 43),
+    "APPROVERS": (",", "boss@example.com;deputy@example.com"),
+    "ALLOWED_ORG_IDS": (",",),
+    "PUBLIC_URL": (
+        "",
+        "http://bot.example.com",
+        "http://127.0.0.1.evil.example",
+        "ftp://bot.example.com",
+        "bot.example.com",
+        "https://[bad",
+    ),
     "MICROSOFT_LOGIN_URL": ("http://login.microsoftonline.com", "login.microsoftonline.com"),
     "MICROSOFT_GRAPH_URL": ("http://graph.microsoft.com",),
     "EXCHANGE_ADMIN_URL": ("http://outlook.office365.com",),
@@ -59,7 +68,7 @@ def test_what_is_weak_is_refused(name: str, value: str) -> None:
     """By its name and in one sentence, which holds no part of a secret."""
     problems = settings_problems(GOOD | {name: value})
     assert [each.partition(" ")[0] for each in problems] == [name]
-    assert name.endswith(("URL", "DOMAINS")) or len(value) < 8 or value not in problems[0]
+    assert name.endswith(("URL", "DOMAINS", "APPROVERS")) or len(value) < 8 or value not in problems[0]
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])

@@ -112,6 +112,19 @@ def test_values_within_values_are_cleaned():
     assert (SECRET in line, json.loads(line)["body"]) == (False, {"client_secret": logs.GONE, "list": [f"code={logs.GONE}"]})
 
 
+def test_spaces_around_a_level_do_not_count():
+    """What the settings take is what the logs do."""
+    assert (
+        json.loads(
+            written("""
+        logs.configure("debug ")
+        logging.getLogger("x").debug("yes")
+    """)
+        )["event"]
+        == "yes"
+    )
+
+
 def test_an_unknown_level_is_info():
     """A level that does not exist does not stop the command that would complain about it."""
     line = written("""

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from bot.settings import BotSettings, SettingsError, is_loopback
+from bot.settings import BotSettings
+from jobs.settings import SettingsError, is_loopback
 
 LEAST = {
     "WEBEX_ACCESS_TOKEN": "token-of-the-bot",
@@ -31,7 +32,6 @@ def test_the_least_settings_are_enough():
         allowed_email_domains=("example.test", "other.test"),
         webex_api_url="https://webexapis.com/v1/",
         port=8080,
-        log_level="INFO",
         redis_url="redis://127.0.0.1:6379/0",
         embedded_redis=True,
     )
@@ -46,7 +46,7 @@ def test_every_setting_is_read():
         "REDIS_URL": "redis://127.0.0.1:7000/1",
         "ALLOWED_ORG_IDS": "OrgA,OrgB",
         "APPROVERS": "Boss@Example.test",
-        "LOG_LEVEL": "debug",
+        "LOG_LEVEL": "debug ",
     }
     read = BotSettings.from_env(env)
     assert (read.webhook_secrets, read.webex_api_url, read.port, read.redis_url, read.embedded_redis) == (
@@ -56,7 +56,13 @@ def test_every_setting_is_read():
         "redis://127.0.0.1:7000/1",
         False,
     )
-    assert (read.allowed_org_ids, read.approvers, read.log_level) == (("OrgA", "OrgB"), ("boss@example.test",), "DEBUG")
+    assert (read.allowed_org_ids, read.approvers) == (("OrgA", "OrgB"), ("boss@example.test",))
+
+
+def test_an_empty_variable_is_not_set():
+    """Neither the empty string nor spaces narrow anything or name an approver; only commas do not count as that."""
+    read = BotSettings.from_env(LEAST | {"ALLOWED_ORG_IDS": "", "APPROVERS": " "})
+    assert (read.allowed_org_ids, read.approvers) == ((), ())
 
 
 def test_everything_missing_is_named_at_once():
@@ -80,6 +86,25 @@ def test_everything_missing_is_named_at_once():
         ("WEBEX_WEBHOOK_SECRET", ",".join(["Yw3k0Vd81nHb4xQz"] * 3)),
         ("PUBLIC_URL", "http://bot.example.test"),
         ("PUBLIC_URL", "bot.example.test"),
+        ("PUBLIC_URL", "https://[bad"),
+        ("PUBLIC_URL", "https://bot.example.test:0"),
+        ("PUBLIC_URL", "https://bot.example.test:99999"),
+        ("PUBLIC_URL", "https://bot.example.test/app"),
+        ("PUBLIC_URL", "https://bot.example.test?x=1"),
+        ("PUBLIC_URL", "https://bot.example.test/?"),
+        ("PUBLIC_URL", "https://bot.example.test#f"),
+        ("PUBLIC_URL", "https://ann:word@bot.example.test"),
+        ("MICROSOFT_LOGIN_URL", "https://[bad"),
+        ("MICROSOFT_GRAPH_URL", "https://graph.microsoft.us:0"),
+        ("CONNECT_API_URL", "https://[bad"),
+        ("WEBEX_API_URL", "https://[bad"),
+        ("WEBEX_STATUS_URL", "https://[bad"),
+        ("WEBEX_STATUS_URL", "no"),
+        ("ALLOWED_ORG_IDS", ","),
+        ("APPROVERS", " , "),
+        ("APPROVERS", "boss@example.test;deputy@example.test"),
+        ("APPROVERS", "boss@example.test,deputy"),
+        ("APPROVERS", "mailto:boss@example.test"),
         ("ALLOWED_EMAIL_DOMAINS", "*.example.test"),
         ("ALLOWED_EMAIL_DOMAINS", " , "),
         ("WEBEX_API_URL", "webexapis.com"),
@@ -90,6 +115,8 @@ def test_everything_missing_is_named_at_once():
         ("PORT", "99999"),
         ("PORT", "\u0668\u0660"),
         ("REDIS_URL", "127.0.0.1:6379"),
+        ("REDIS_URL", "redis://[bad"),
+        ("REDIS_URL", "redis://127.0.0.1:99999/0"),
         ("LOG_LEVEL", "LOUD"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.fernet import Fernet
 
-from jobs.settings import BadSettings, Settings
+from jobs.settings import TOGETHER, Settings, SettingsError
 
 KEY = Fernet.generate_key().decode()
 LEAST = {"PUBLIC_URL": "https://bot.test/", "MICROSOFT_CLIENT_ID": "c", "MICROSOFT_CLIENT_SECRET": "s", "ENCRYPTION_KEYS": KEY}
@@ -16,6 +16,8 @@ SERVICES = {
     "CONTACT_CENTER_URL": "https://api.wxcc-us1.cisco.com/",
     "CONTACT_CENTER_TOKEN": "cc-token",
     "CONTACT_CENTER_ORG_ID": "org-1",
+    "PROBE_SMTP_URL": "smtps://probe:word@mail.fabrikam.com",
+    "PROBE_FROM": "probe@fabrikam.com",
 }
 
 
@@ -58,11 +60,11 @@ def test_a_cloud_of_this_machine_has_several_names():
     assert "localhost" not in Settings.from_env(LEAST).hosts
 
 
-@pytest.mark.parametrize("name", ["CONNECT_API_URL", "CONNECT_SERVICE_KEY", "CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"])
+@pytest.mark.parametrize("name", [name for pair in TOGETHER for name in pair])
 def test_a_half_is_said(name: str):
     """An address without its key, or a key without its address, does not start the bot, and the missing one is named."""
     env = LEAST | {other: value for other, value in SERVICES.items() if other != name}
-    with pytest.raises(BadSettings) as caught:
+    with pytest.raises(SettingsError) as caught:
         Settings.from_env(env)
     assert [problem.partition(" ")[0] for problem in caught.value.problems] == [name]
 
@@ -83,11 +85,29 @@ def test_a_half_is_said(name: str):
 )
 def test_an_address_may_be_written_in_several_ways(name: str, value: str, field: str, read: str):
     """With the version's path, a slash, spaces, a scheme or a name, or without a port: it is the same address."""
-    assert getattr(Settings.from_env(LEAST | {name: value}), field) == read
+    assert getattr(Settings.from_env(LEAST | SERVICES | {name: value}), field) == read
 
 
-@pytest.mark.parametrize("value", ["smtp.office365.com:submission", "smtp.office365.com:99999", ":587"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENCRYPTION_KEYS", ","),
+        ("PROBE_FROM", "probe"),
+        ("PROBE_FROM", ","),
+        ("PROBE_SMTP_URL", "mail.fabrikam.com:587"),
+        ("PROBE_SMTP_URL", "smtp://mail.fabrikam.com:99999"),
+        ("PROBE_SMTP_URL", "smtp://[bad"),
+    ],
+)
+def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
+    """By the name of its variable; a list of only commas is a list of nothing, and no gap that a default fills."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(LEAST | SERVICES | {name: value})
+    assert [problem.partition(" ")[0] for problem in caught.value.problems] == [name]
+
+
+@pytest.mark.parametrize("value", ["smtp.office365.com:submission", "smtp.office365.com:99999", "smtp.office365.com:0", ":587", "[bad"])
 def test_a_server_that_is_none_is_said(value: str):
     """An SMTP server without a name or with an impossible port does not start the bot."""
-    with pytest.raises(BadSettings, match="SMTP_SERVER is no server's address"):
+    with pytest.raises(SettingsError, match="SMTP_SERVER is no server's address"):
         Settings.from_env(LEAST | {"SMTP_SERVER": value})

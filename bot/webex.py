@@ -88,7 +88,11 @@ class Webex:
 
     def room_type(self, room_id: str) -> str:
         """``group`` or ``direct``."""
-        return as_text(self._patience.get(lambda: self._api.rooms.get(_segment(room_id)).json_data).get("type")).lower()
+        return self._of_room(room_id, "type").lower()
+
+    def room_title(self, room_id: str) -> str:
+        """What people call a space."""
+        return self._of_room(room_id, "title")
 
     def members(self, room_id: str, *, fresh: bool = False) -> tuple[Membership, ...]:
         """Everybody in a space, all pages. Where it is ``fresh``, made a moment ago, a 404 is asked again for 2 seconds."""
@@ -168,6 +172,9 @@ class Webex:
         if not address.startswith(api_url):
             raise ValueError("the file does not lie at the Webex API")
         return self._patience.get(lambda: self._read(address, largest))
+
+    def _of_room(self, room_id: str, key: str) -> str:
+        return as_text(self._patience.get(lambda: self._api.rooms.get(_segment(room_id)).json_data).get(key))
 
     def _posted(self, post: Post) -> Json:
         if post.file is None:

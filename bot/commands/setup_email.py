@@ -8,6 +8,7 @@ from bot.commands import Command, check
 from bot.talk import Talk
 from bot.turns import whose
 from bot.typed import mailbox_of
+from bot.webex import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, Words
 from jobs.run import Event, Kind, Run
@@ -95,13 +96,25 @@ def already(talk: Talk, mailbox: str, record: Record) -> None:
 
 
 def point_to(talk: Talk, other: Run) -> None:
-    """It is being connected: say by which run, and whose turn it is there."""
+    """It is being connected: say by which run, where that shows itself, and whose turn it is there."""
     turn = whose(other)
     key = "notice.running_title_undo" if other.kind == "undo" else "notice.running_title"
     title = Words(key, {"mailbox": other.channel.mailbox, "run": other.id})
     facts = (("label.turn", Words(f"turn.{turn.turn}")), ("label.since", Words("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})))
     buttons = (("button.status", {"do": "status"}),)
-    talk.tell(NoticeView(Words("notice.running_kicker"), title, Words("notice.running_words"), facts=facts, buttons=buttons))
+    talk.tell(NoticeView(Words("notice.running_kicker"), title, _where(talk, other), facts=facts, buttons=buttons))
+
+
+def _where(talk: Talk, other: Run) -> Words:
+    """Where the run's newest card is. Webex documents no link to a space: it is named, to who is in it."""
+    room = other.place.get("room", talk.room)
+    title = ""
+    if room != talk.room and other.place.get("type") == "group":
+        try:
+            title = talk.desk.webex.room_title(room) if talk.desk.webex.membership(room, talk.person.id) else ""
+        except WebexAnswerError:  # the bot is not in that space any more
+            title = ""
+    return Words("notice.running_words_space", {"space": title}) if title else Words("notice.running_words")
 
 
 def _known(talk: Talk, mailbox: str) -> dict[str, str]:

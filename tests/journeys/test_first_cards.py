@@ -170,6 +170,7 @@ def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
     other = new_walk(room=space(people))
     answer = other.ask()
     assert band(answer).splitlines()[0].startswith("support@contoso.com is being set up already, in run ")
+    assert "Its newest card is in the space " in words(answer)
     beside = new_walk("service@contoso.com", room=walk.room)
     beside.ask()
     shown = words(walk.type("/status"))

@@ -147,6 +147,12 @@ def test_the_kind_of_a_room(webex: Webex, webex_script: Any, reply: Any, body: d
     assert webex.room_type("room-1") == kind
 
 
+def test_a_space_has_a_name(webex: Webex, webex_script: Any, reply: Any):
+    """As people call it."""
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Mail team"}))
+    assert webex.room_title("room-1") == "Mail team"
+
+
 def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
     """The whole card goes again, with the space and the text (facts/webex.md 2)."""
     webex_script.on("PUT", "/messages/m-1", reply(200, {"id": "m-1"}))

@@ -146,6 +146,25 @@ def test_of_somebody_elses_first_card_one_is_only_told(anna: Talk, webex_script:
     )
 
 
+@pytest.mark.parametrize(
+    ("memberships", "named"),
+    [((200, {"items": [{"personId": "anna"}]}), True), ((200, {"items": []}), False), ((404, {"message": "no such space"}), False)],
+)
+def test_a_run_of_another_space_is_found_by_its_name(anna: Talk, webex_script: Any, reply: Any, memberships: Any, named: bool):  # noqa: FBT001
+    """By who is in that space; who is not is told no more than before, nor is anybody where the bot itself is not in it any more."""
+    place = {"room": "room-2", "thread": "thread-2", "type": "group", "message": "typed-0"}
+    run = anna.desk.store.open(Channel(MAILBOX), replace(anna.asker, id="ben", email="ben@example.test"), place)
+    webex_script.on("GET", "/rooms/room-2", reply(body={"id": "room-2", "title": "Mail <team>"}))
+    webex_script.on("GET", "/memberships", reply(*memberships))
+    type_(anna, "setup-email", MAILBOX)
+    told = cards(webex_script)
+    assert (run.id in told, "in the space Mail <team>, in the thread" in told, text("notice.running_words") in told) == (
+        True,
+        named,
+        not named,
+    )
+
+
 def proven(talk: Talk) -> Run:
     """The mailbox is connected."""
     run = talk.desk.store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), talk.asker, talk.place | {"message": "typed-0"})

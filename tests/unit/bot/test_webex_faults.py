@@ -24,6 +24,7 @@ CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "membership": ("GET", "/memberships", lambda webex, _: webex.membership("r1", "p1")),
     "members": ("GET", "/memberships", lambda webex, _: webex.members("r1")),
     "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
+    "room_title": ("GET", "/rooms/r1", lambda webex, _: webex.room_title("r1")),
     "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),
     "send": ("POST", "/messages", lambda webex, _: webex.send(room_id="r1", text="t", card=CARD, parent_id="m1")),
     "send_file": ("POST", "/messages", lambda webex, _: webex.send_file(room_id="r1", text="t", parent_id="m1", **FILE)),

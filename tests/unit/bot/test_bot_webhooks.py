@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import inspect
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -81,6 +83,18 @@ def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
         )
     ]
     assert [key for key in redis.scan_iter() if b"ann@example.test" in (redis.dump(key) or b"")] == []
+
+
+def test_nobody_but_redis_is_asked_for_the_answer(settings: BotSettings, redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    """Every connection of a process that has just started and takes one event of each kind, good or bad, leads to Redis."""
+    places: set[object] = set()
+    connect = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", lambda self, place: (places.add(place), connect(self, place))[1])
+    app = create_app(settings, connect_for_web(settings.redis_url))
+    taken = [deliver(app, envelope(resource)) for resource in ("messages", "attachmentActions", "memberships", "rooms")]
+    refused = [post(app, b"{}", signature).status_code for signature in ("", sign(b"{}", "a-secret-of-somebody-else"))]
+    assert (taken, refused, len(queued(redis))) == ([200] * 4, [401] * 2, 3)
+    assert places == {("127.0.0.1", urlsplit(settings.redis_url).port)}
 
 
 @pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])

@@ -24,7 +24,7 @@ _NAMES = (
     "(?:access|refresh|id|auth|bearer|session|device|api|service|private|shared|account)[_ -]?(?:token|code|key)|x-api-key"
 )
 _VALUE = r"""(?:"(?:\\.|[^"\\\r\n])*"?|'(?:\\.|[^'\\\r\n])*'?|[^\s&]+)"""
-_PLAIN_WORDS = r"(?!(?:tokens?|authentication|authorization|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)[.,;)]*(?:\s|$))"
+_PLAIN_WORDS = r"(?!(?:tokens?|authentication|authorization|of|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)[.,;)]*(?:\s|$))"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.ASCII), replacement)
     for pattern, replacement in (
@@ -53,6 +53,18 @@ _KEYS = re.compile(rf"(?i)(?:{_NAMES}|secret|authorization|(?:set-)?cookie|token
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
+def without_secrets(text: str) -> str:
+    """The text without what looks like a secret or stands beside the name of one. Nothing is unwrapped: a :class:`Redactor` does that."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether what stands in a field of this name is a secret, whatever it looks like."""
+    return _KEYS.fullmatch(name) is not None
+
+
 class Redactor:
     """Takes secrets out. ``known`` are secrets that go wherever they stand, whatever they look like, from 8 characters on."""
 
@@ -72,13 +84,12 @@ class Redactor:
         return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value
 
     def _field(self, name: str, value: Any) -> Any:
-        return GONE if value and isinstance(value, str) and _KEYS.fullmatch(name) else self.data(value)
+        return GONE if value and isinstance(value, str) and names_a_secret(name) else self.data(value)
 
     def _clean(self, text: str, wrapped: int, *, opaque: bool) -> str:
         for secret in self._known:
             text = text.replace(secret, GONE)
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        text = without_secrets(text)
         if wrapped:
             text = _BASE64_LINES.sub(lambda found: self._opened("".join(found[0].split()).replace(">", ""), found[0], wrapped), text)
             text = _PERCENT.sub(lambda found: self._unquoted(found[0], wrapped), text)

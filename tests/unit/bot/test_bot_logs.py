@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bot import logs
 
 SECRET = "Zx8Q~made.up-secret_0123456789abcdefghij"
+CLIENT_SECRET = "abc8Q~made-up_client.secret~0123456789abcd"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"
 XOAUTH2 = base64.b64encode(f"user=ann@example.test\x01auth=Bearer {SECRET}\x01\x01".encode()).decode()
 
@@ -49,13 +50,30 @@ def written(source: str) -> str:
         f"redis://:{SECRET}@127.0.0.1:6379/0",
         f"smtp://probe:{SECRET}@mail.example.test:587",
         f"password: {SECRET}",
+        f"the Value {CLIENT_SECRET} was shown",
+        f"x-api-key: {SECRET}",
+        f"api_key={SECRET}",
+        f"service-key: {SECRET}",
+        f"Cookie: ESTSAUTH={SECRET}",
+        f'"secretText": "{SECRET}"',
+        f"secretText: {SECRET}",
+        f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----",
+        f"xoauth2 {SECRET}",
+        f"sealed={SECRET}",
+        f'{{"code": "{SECRET}"}}',
     ],
 )
 def test_credentials_are_taken_out(text: str):
     """Tokens, client secrets, codes, SMTP answers and passwords in addresses do not survive."""
     clean = logs.redacted(text)
-    assert [word for word in (SECRET, JWT, XOAUTH2) if word in clean] == []
+    assert [word for word in (SECRET, CLIENT_SECRET, JWT, XOAUTH2) if word in clean] == []
     assert logs.GONE in clean
+
+
+@pytest.mark.parametrize("name", ["token", "client_secret", "password", "secretText", "api_key", "Cookie", "sealed", "X-Spark-Signature"])
+def test_a_field_that_names_a_secret_is_emptied(name: str):
+    """Whatever its value looks like."""
+    assert logs.redact(None, "info", {name: "plain", "room": "r"}) == {name: logs.GONE, "room": "r"}
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789~._-", min_size=34, max_size=44))

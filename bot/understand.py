@@ -24,16 +24,15 @@ class Typed:
 
     name: str
     argument: str
-    text: str
 
 
 def understand(message: Message, me: WebexPerson) -> Typed:
     """The message as a command. Only a text that begins with a slash is one, a mention of the bot left out."""
     text = _without_name(_line(_text(message.html, me) if message.html else message.text), me)[:LONGEST]
     if not text.startswith("/"):
-        return Typed("", "", text)
+        return Typed("", "")
     name, _, argument = text[1:].partition(" ")
-    return Typed(name.lower(), argument.strip(), text)
+    return Typed(name.lower(), argument.strip())
 
 
 def nearest(name: str, known: Collection[str]) -> str:

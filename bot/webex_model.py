@@ -16,7 +16,6 @@ class Message:
     room_id: str
     room_type: str
     person_id: str
-    person_email: str
     text: str
     html: str
     parent_id: str
@@ -41,7 +40,6 @@ class Message:
             room_id=text(data, "roomId"),
             room_type=text(data, "roomType").lower(),
             person_id=text(data, "personId"),
-            person_email=text(data, "personEmail").lower(),
             text=text(data, "text"),
             html=text(data, "html"),
             parent_id=text(data, "parentId"),
@@ -80,7 +78,6 @@ class Action:
     id: str
     message_id: str
     person_id: str
-    room_id: str
     inputs: dict[str, str] = field(repr=False)
     created: str
 
@@ -92,7 +89,6 @@ class Action:
             id=text(data, "id"),
             message_id=text(data, "messageId"),
             person_id=text(data, "personId"),
-            room_id=text(data, "roomId"),
             inputs={as_text(key): as_text(value) for key, value in inputs.items()} if isinstance(inputs, Mapping) else {},
             created=text(data, "created"),
         )
@@ -129,20 +125,18 @@ class Membership:
     """Somebody in a space, with the organization that owns the account."""
 
     id: str
-    room_id: str
     person_id: str
     person_email: str
     person_org_id: str
-    display_name: str
     room_type: str = ""
     created: str = ""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:
         """From the API's JSON."""
-        keys = ("id", "roomId", "personId", "personEmail", "personOrgId", "personDisplayName", "roomType", "created")
-        member, room, person, email, org, name, kind, created = (text(data, key) for key in keys)
-        return cls(member, room, person, email.lower(), org, name, kind.lower(), created)
+        keys = ("id", "personId", "personEmail", "personOrgId", "roomType", "created")
+        member, person, email, org, kind, created = (text(data, key) for key in keys)
+        return cls(member, person, email.lower(), org, kind.lower(), created)
 
 
 @dataclass(frozen=True, slots=True)

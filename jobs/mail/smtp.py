@@ -7,7 +7,6 @@ import base64
 import binascii
 import json
 import ssl
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -27,20 +26,13 @@ _LONGEST_COMMAND = 510
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
-    """One phase: connect, banner, ehlo, starttls, certificate, ehlo2 or auth. ``reply`` is the server's words, ``ms`` milliseconds."""
-
-    name: str
-    ok: bool
-    reply: str
-    ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class SmtpProbe:
-    """How far a login came. ``transcript`` has every line but the credentials."""
+    """How far a login came.
 
-    phases: tuple[Phase, ...]
+    ``failed_phase`` is empty or connect, banner, ehlo, starttls, certificate, ehlo2 or auth, ``reply`` the server's last words;
+    ``transcript`` has every line but the credentials.
+    """
+
     ok: bool
     failed_phase: str
     cause: str
@@ -111,7 +103,7 @@ async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
 
 
 class _Login:
-    """The phases of one login, in order, and what became of each."""
+    """The phases of one login, in order, and what became of the last."""
 
     def __init__(self, server: str, username: str, access_token: str, *, logs_in: bool = True) -> None:
         self._logs_in = logs_in
@@ -120,8 +112,7 @@ class _Login:
         self._port = address.port or _SUBMISSION_PORT
         self._credentials = base64.b64encode(f"user={username}\x01auth=Bearer {access_token}\x01\x01".encode()).decode()
         self._offers: tuple[str, ...] = ()
-        self._phases: list[Phase] = []
-        self._name, self._since, self._cause = "", 0.0, ""
+        self._name, self._cause, self._reply = "", "", ""
         self.talk = Dialogue(self._host, (self._credentials, access_token) if logs_in else ())
 
     async def run(self) -> None:
@@ -136,21 +127,19 @@ class _Login:
             ("auth", self._auth if self._logs_in else self._offered),
         )
         for name, step in steps:
-            self._name, self._since = name, time.monotonic()
+            self._name = name
             self.leave(*await _outcome(step))
             if self._cause:
                 return
 
     def leave(self, cause: str, reply: str) -> None:
         """End the phase; an empty cause is success."""
-        self._cause = cause
-        self._phases.append(Phase(self._name, ok=not cause, reply=reply, ms=round((time.monotonic() - self._since) * 1000)))
+        self._cause, self._reply = cause, reply
 
     def result(self) -> SmtpProbe:
         """What is known now."""
-        last = self._phases[-1]
-        failed = "" if last.ok else last.name
-        return SmtpProbe(tuple(self._phases), last.ok, failed, self._cause, last.reply, tuple(self.talk.transcript))
+        failed = self._name if self._cause else ""
+        return SmtpProbe(not self._cause, failed, self._cause, self._reply, tuple(self.talk.transcript))
 
     async def _connect(self) -> str:
         await self.talk.connect(self._port)

@@ -12,10 +12,9 @@ from jobs.microsoft.errors import AlreadyThere, Rejected, Said
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What the redirect says was granted. Never a proof, and ``tenant`` never an authorisation: read the grants."""
+    """Where the redirect says that something was granted. Never a proof, and ``tenant`` never an authorisation: read the grants."""
 
     tenant: str
-    scopes: tuple[str, ...]
 
 
 def admin_consent_url(login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect_uri: str, state: str) -> str:  # noqa: PLR0913, PLR0917  the five parameters of the endpoint, and where it is
@@ -33,8 +32,8 @@ def read_consent_answer(query: Mapping[str, str]) -> Granted:
     if "error" in query:
         error = entra_error(query)
         if isinstance(error, AlreadyThere):
-            return Granted(query.get("tenant", ""), ())
+            return Granted(query.get("tenant", ""))
         raise error
     if query.get("admin_consent", "").lower() != "true":
         raise Rejected("consent_declined", Said("entra", message="no admin_consent in the answer"))
-    return Granted(query.get("tenant", ""), tuple(query.get("scope", "").split()))
+    return Granted(query.get("tenant", ""))

@@ -21,7 +21,6 @@ _WHOLE = ("SentTo", "AnyOfToHeader")
 _DOMAINS = ("RecipientDomainIs",)
 _WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
 _PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
-_GROUPS = ("SentToMemberOf", "AnyOfToHeaderMemberOf")
 """Conditions on the recipient, by how they are compared; whether the recipient is in a group is not judged here."""
 _SAYS_NOTHING = frozenset(
     {

@@ -27,7 +27,6 @@ NO_STARTTLS: Final = "no_starttls"
 BAD_CERTIFICATE: Final = "bad_certificate"
 NO_XOAUTH2: Final = "no_xoauth2"
 HANGS_UP: Final = "hangs_up"
-MOODS: Final = ("", NO_STARTTLS, BAD_CERTIFICATE, NO_XOAUTH2, HANGS_UP)
 QUEUED: Final = "250 2.0.0 OK <practice> [Hostname=PRACTICE01.practice.example]"
 
 

@@ -165,7 +165,7 @@ def test_mentions(text: str, markup: str) -> None:
     """Whatever the markup is, there is a command or none."""
     data = {"roomType": "group", "text": text, "html": f"{markup}{text}{markup}", "personId": "p"}
     typed = understand(Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot"))
-    assert (len(typed.text) <= 2000, nearest(typed.name, ["check"]) in {"", "check"}) == (True, True)
+    assert (len(typed.name) + len(typed.argument) < 2000, nearest(typed.name, ["check"]) in {"", "check"}) == (True, True)
 
 
 @FEW

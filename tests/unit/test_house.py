@@ -98,6 +98,36 @@ def test_files_and_functions_can_be_read_at_once():
     assert (long_files, long_functions) == ([], [])
 
 
+def read_names(path: Path) -> Iterator[str]:
+    """Every name that the file reads: of a variable, of an attribute, in an import, or as a text."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def kept_names(path: Path) -> Iterator[str]:
+    """The fields of the file's classes, and the names that the module itself sets."""
+    inner = [
+        node for kind in ast.walk(tree(path)) if isinstance(kind, ast.ClassDef) for node in kind.body if isinstance(node, ast.AnnAssign)
+    ]
+    for node in [*tree(path).body, *inner]:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        yield from (target.id for target in targets if isinstance(target, ast.Name) and not target.id.startswith("__"))
+
+
+def test_nothing_is_kept_that_nobody_reads():
+    """Each field and each constant of the product is read somewhere in it."""
+    product = files("bot", "jobs", "adaptive_cards")
+    read = {name for path in product for name in read_names(path)}
+    assert [f"{told(path)}: {name}" for path in product for name in kept_names(path) if name not in read] == []
+
+
 def test_nothing_is_left_for_later():
     """There is no mark that says that something is still to be done."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]

@@ -26,7 +26,7 @@ MEMBER = {
     "personDisplayName": "Ann",
     "isModerator": False,
 }
-ANN = Membership("member-1", "room-1", "ann", "ann@example.test", "org-1", "Ann")
+ANN = Membership("member-1", "ann", "ann@example.test", "org-1")
 CARD = {"type": "AdaptiveCard", "version": "1.3", "body": []}
 
 
@@ -66,7 +66,6 @@ def test_a_message_is_read(webex: Webex, webex_script: Any, reply: Any):
         "room-1",
         "group",
         "ann",
-        "ann@example.test",
         "Bot /check",
         "<p>Bot /check</p>",
         "root",
@@ -89,7 +88,7 @@ def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any
     answer = {"id": "a-1", "type": "submit", "messageId": "m-1", "personId": "ann", "roomId": "room-1", "inputs": inputs, "created": "then"}
     webex_script.on("GET", "/attachment/actions/a-1", reply(200, answer))
     expected = {"a": "x", "b": "12", "c": "true", "d": "", "e": '["1"]', "f": '{"g": 1.5}'}
-    assert webex.action("a-1") == Action("a-1", "m-1", "ann", "room-1", expected, "then")
+    assert webex.action("a-1") == Action("a-1", "m-1", "ann", expected, "then")
 
 
 def test_card_answers_keep_their_inputs_out_of_logs(webex: Webex, webex_script: Any, reply: Any):

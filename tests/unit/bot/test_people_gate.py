@@ -77,7 +77,7 @@ def test_what_is_another_organization_or_none(desk: Desk, told: str):
 def test_outsiders_in_a_space(desk: Desk):
     """Everybody whom the bot would not answer; bots apart, itself too."""
     emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "emailbot@webex.bot"]
-    members = [Membership(f"m-{email}", "room-1", email, email, "org-1", "") for email in emails]
+    members = [Membership(f"m-{email}", email, email, "org-1") for email in emails]
     assert gate(desk).outsiders(members, "emailbot@webex.bot") == (members[1],)
 
 

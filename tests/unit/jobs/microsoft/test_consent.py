@@ -25,10 +25,10 @@ def test_the_consent_address_has_everything_the_endpoint_requires():
     )
 
 
-def test_a_granted_consent_says_what_and_where():
-    """The tenant and the scopes of the redirect."""
+def test_a_granted_consent_says_where():
+    """The tenant of the redirect."""
     query = {"admin_consent": "True", "tenant": "t-1", "scope": "a b", "state": "s"}
-    assert read_consent_answer(query) == Granted("t-1", ("a", "b"))
+    assert read_consent_answer(query) == Granted("t-1")
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_what_is_there_already_is_no_refusal():
         "AADSTS650051: Using application 'app' is currently not supported as the service principal name is already present for the tenant."
     )
     query = {"admin_consent": "True", "error": "invalid_client", "error_description": said, "tenant": "t-1"}
-    assert read_consent_answer(query) == Granted("t-1", ())
+    assert read_consent_answer(query) == Granted("t-1")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,23 @@ def test_every_package_is_pinned_with_its_hashes():
     for name in ("requirements.txt", "requirements-dev.txt"):
         assert text(name).count("==") <= text(name).count("--hash=sha256:")
         assert re.findall(r"https?:|file:|--index|--find-links", text(name)) == []
+
+
+def imported(*folders: str) -> set[str]:
+    """The packages that the folders' files import, by the names that PyPI has for them."""
+    nodes = [node for folder in folders for path in (ROOT / folder).rglob("*.py") for node in ast.walk(ast.parse(text(str(path))))]
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    known = packages_distributions()
+    return {name.lower() for module in modules for name in known.get(module.partition(".")[0], ())}
+
+
+def test_what_is_imported_is_asked_for():
+    """pyproject.toml names every package that the product imports, and no other; what only tests and the practice cloud import is dev's."""
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
+    assert imported("bot", "jobs", "adaptive_cards") == run
+    assert imported("practice", "bench", "tools", "tests") - run - dev == set()
 
 
 def test_every_row_of_the_recovery_page_is_held():

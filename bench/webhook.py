@@ -1,6 +1,6 @@
 """How long Webex waits for the answer to a webhook: the bot's web process beside a bare route that verifies and enqueues.
 
-    python bench/webhook.py
+    python -m bench webhook
 
 Both have waitress with 8 threads, the same Valkey (append-only file on) and no worker. Signed, unique events, 1,920 a run after
 200 to warm up, with 1, 16 and 64 clients; three repeats in alternating order; the medians are printed. Lost and doubled events

@@ -1,22 +1,24 @@
-"""docs/faults.md, made from the list: ``python -m practice.faults.page``."""
+"""docs/faults.md, made from the list: ``python -m practice.faults.page`` (make docs). A test holds the page in step."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from practice.faults import FAMILIES, FAULTS, HEALTHY, NOT_APPLICABLE, Fault
+from practice.faults import FAMILIES, FAULTS, HEALTHY, NOT_APPLICABLE, Fault, Level
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
+MANY: Final = Counter(fault.level for fault in FAULTS)
 INTRODUCTION: Final = f"""# Faults that can be practised
 
-{len(FAULTS)} causes of a broken channel and {len(HEALTHY)} variations that are right, each under a name. `python -m practice diagnose` asks `/check` about
+{len(FAULTS)} things that go wrong and {len(HEALTHY)} variations that are right, each under a name. `python -m practice diagnose` asks `/check` about
 all of them; `POST /practice/fault/NAME` switches one on in a practice cloud with a channel that is set up, `POST /practice/snapshot`
-remembers the world before, and `POST /practice/restore` puts it back. This page is made by `python -m practice.faults.page`.
+remembers the world before, and `POST /practice/restore` puts it back. This page is made by `make docs`.
 
-*Expected* is the cause code that a check should name, the best one first. *Level*: `cause` is named in the first line; `noted` is
-named below it, as mail still flows; `unseen` lies inside Webex Connect, where nothing outside shows it, so a check must not call the
-channel proven; `nothing` is no fault of the channel.
+*Expected* is the cause code that a check should name, the best one first. *Level*: `cause` ({MANY[Level.CAUSE]}) is named in the
+first line; `noted` ({MANY[Level.NOTED]}) is named below it, as mail flows or nobody can be certain; `unseen` ({MANY[Level.UNSEEN]}) lies inside Webex Connect, where
+nothing outside shows it, so a check must not call the channel proven; `nothing` ({MANY[Level.NOTHING]}) is no fault of the channel.
 """
 
 

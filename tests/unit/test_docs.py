@@ -76,6 +76,15 @@ def test_every_package_is_pinned_with_its_hashes():
         assert re.findall(r"https?:|file:|--index|--find-links", text(name)) == []
 
 
+def test_make_docs_makes_the_pages_that_say_so():
+    """Its line in the help names them, and it has a command for each."""
+    said = {f"docs/{page.name}" for page in PAGES if "made by `make docs`" in page.read_text(encoding="utf-8")}
+    told, recipe = (re.search(pattern, text("Makefile"), re.MULTILINE) for pattern in (r"make docs .*", r"^docs: .*\n((?:\t.*\n)+)"))
+    assert told is not None
+    assert recipe is not None
+    assert (set(re.findall(r"docs/\w+\.md", told[0])), len(recipe[1].splitlines())) == (said, len(said))
+
+
 def imported(*folders: str) -> set[str]:
     """The packages that the folders' files import, by the names that PyPI has for them."""
     nodes = [node for folder in folders for path in (ROOT / folder).rglob("*.py") for node in ast.walk(ast.parse(text(str(path))))]

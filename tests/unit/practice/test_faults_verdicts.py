@@ -140,7 +140,7 @@ def test_the_targets(counts: dict[str, tuple[int, int]], good: bool):  # noqa: F
 
 
 def test_the_page_is_made_from_the_list():
-    """docs/faults.md is what the list says now; run python -m practice.faults.page if it is not."""
+    """docs/faults.md is what the list says now; run make docs if it is not."""
     assert PAGE.read_text(encoding="utf-8") == page()
     assert all(f"`{fault.name}`" in page() for fault in (*FAULTS, *HEALTHY))
 

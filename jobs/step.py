@@ -74,7 +74,9 @@ class Step(ABC):
     a step whose :meth:`apply` changes nothing in the tenant and needs no approval. ``asks`` names a question that must be answered
     before the step is changed, beside the approval, ``anew`` one whose answer asks for the change once more. ``demands`` says by
     which cause a cloud refuses the change until another step's is made, whatever that one's look has said. ``line`` names the step
-    in whose line of the progress card this one is shown.
+    in whose line of the progress card this one is shown. Where ``carries_answers``, no answer leaves without it: a fix that changes it
+    proves itself by a login and an answer. For ``/undo``: ``final`` is what can be made anew, but never as it was, and of what is
+    ``noted`` the plan says more than its old value.
 
     For ``/check``: ``checked`` says that it is looked at there, ``access`` what that takes, ``station`` where on its way the mail
     stops if it does not hold; one that is not ``essential`` only warns, and so do the cause codes in ``harmless``, with which mail
@@ -98,6 +100,9 @@ class Step(ABC):
     anew: ClassVar[str] = ""
     demands: ClassVar[Mapping[str, str]] = {}
     line: ClassVar[str] = ""
+    carries_answers: ClassVar[bool] = False
+    final: ClassVar[bool] = False
+    noted: ClassVar[bool] = False
     checked: ClassVar[bool] = False
     essential: ClassVar[bool] = True
     harmless: ClassVar[frozenset[str]] = frozenset()

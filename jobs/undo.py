@@ -37,20 +37,13 @@ class Reversal(Step):
         """The last run's line, from after to before."""
         line = self.past.change
         command = self.step.undo_command(ctx, self.past)
-        note = Words(f"note.undo_{self.name}") if self.name in NOTED else None
+        note = Words(f"note.undo_{self.name}") if self.step.noted else None
         now, then = finding.seen or line.after, self.past.before
-        reversible = self.name not in FINAL
-        return (replace(line, before=now, after=then, command=command, note=note, warning=False, reversible=reversible),)
+        return (replace(line, before=now, after=then, command=command, note=note, warning=False, reversible=not self.step.final),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Put it back."""
         await self.step.undo(ctx, self.past)
-
-
-FINAL = frozenset({"client_secret", "check_secret"})
-"""What can be made anew, but never as it was."""
-NOTED = frozenset({"application", "mail_send", "client_secret", "check_secret"})
-"""What more than its old value is said of in the plan."""
 
 
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:

@@ -15,8 +15,6 @@ ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3",
 """The article's rows in its order; every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
 """What a setup proves otherwise."""
-ANSWERS = frozenset({"smtp_auth", "smtp_grant", "application", "service_principal", "client_secret", "implicit_grant", "mail_send"})
-"""Without these no answer leaves: where a fix changes one of them, a login and an answer that leaves are its proof."""
 WHERE_LOST = "lost_secret"
 """Only where a secret was shown and lost."""
 WHERE_REPLACED = "old_secret"
@@ -59,7 +57,8 @@ def steps_of(run: Run) -> dict[str, Step]:
 
 def _beside(changed: frozenset[str], *, new_token: bool) -> frozenset[str]:
     """What a fix takes beside what it mends: the form for a new secret or a new token, and the proof of the way that was broken."""
-    answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if new_token or changed & ANSWERS else frozenset()
+    carried = any(step.carries_answers for name, step in all_steps().items() if name in changed)
+    answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if new_token or carried else frozenset()
     form = FORM if new_token or "client_secret" in changed else frozenset()
     return answers | form | (changed & {WHERE_REPLACED}) | {"test_mail"}
 

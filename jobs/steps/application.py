@@ -39,6 +39,8 @@ class Application(Step):
     row = "E1"
     group = "entra"
     checked = True
+    carries_answers = True
+    noted = True
     explains = ADDRESSES | {
         "app_not_found",
         "permission_not_declared",

@@ -21,6 +21,8 @@ class CheckSecret(Step):
     name = "check_secret"
     row = "C6"
     group = "connect"
+    final = True
+    noted = True
     line = "rehearsal"
     needs = ("application",)
     after = ("client_secret",)

@@ -37,6 +37,9 @@ class ClientSecret(Step):
     row = "E3"
     group = "entra"
     checked = True
+    carries_answers = True
+    final = True
+    noted = True
     explains = frozenset({"client_secret_expired", "client_secret_wrong", "client_secret_missing"})
     needs = ("application",)
     after = ("mail_send", "implicit_grant")

@@ -18,6 +18,7 @@ class ImplicitGrant(Step):
     row = "E2"
     group = "entra"
     checked = True
+    carries_answers = True
     essential = False
     needs = ("application",)
     after = ("mail_send",)

@@ -19,6 +19,8 @@ class MailSend(Step):
     row = "E4"
     group = "entra"
     checked = True
+    carries_answers = True
+    noted = True
     essential = False
     needs = ("application",)
     profiles = frozenset({Profile.ARTICLE})

@@ -25,6 +25,7 @@ class ServicePrincipal(Step):
     row = "E1"
     group = "entra"
     checked = True
+    carries_answers = True
     explains = frozenset({"app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"})
     disproved_by = ("smtp_login",)
     line = "application"

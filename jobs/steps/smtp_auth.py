@@ -22,6 +22,7 @@ class SmtpAuth(Step):
     row = "M2"
     group = "microsoft"
     checked = True
+    carries_answers = True
     explains = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")

@@ -22,6 +22,7 @@ class SmtpGrant(Step):
     row = "E5"
     group = "entra"
     checked = True
+    carries_answers = True
     explains = frozenset({"consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"})
     needs = ("service_principal", "mailbox_user", "permissions")
     reads = ("Directory.Read.All",)

@@ -10,8 +10,8 @@ import pytest
 
 from jobs import fixing
 from jobs.clock import now
-from jobs.model import Channel, Finding, Person, State
-from jobs.run import Event, Kind, Run
+from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
+from jobs.run import Event, Kind, Plan, Run
 from jobs.step import Context
 from jobs.steps import BY_GENERATE, FORM, steps_of
 from jobs.store import Store
@@ -70,3 +70,14 @@ def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Cont
     run = given(kind="fix").run
     told = replace(run, place=run.place | {BY_GENERATE: "session_revoked"})
     assert set(steps_of(told)) - set(steps_of(run)) == {*FORM, *PROOF} - {"test_mail"}
+
+
+@pytest.mark.parametrize(
+    ("step", "proof"), [("smtp_auth", PROOF), ("application", PROOF), ("forwarding", {"test_mail"}), ("gone", {"test_mail"})]
+)
+def test_what_carries_answers_is_proven_by_one(given: Callable[..., Context], step: str, proof: set[str]):
+    """A fix of the way out ends with a login and an answer that leaves; one of the way in, with a mail that arrives."""
+    run = given(kind="fix").run
+    words = Words("seen.on")
+    line = Change(step, "M1", words, words, words, Scope.MAILBOX, "")
+    assert set(steps_of(replace(run, plan=Plan("plan-1", (line,), now())))) & PROOF == proof

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-SCHEMA = Path(__file__).parents[3] / "shared" / "specs" / "adaptive-card-1.3.json"
+from practice import shared
+
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 MOST_ACTIONS, MOST_IMAGES, MOST_BYTES = 5, 10, 80_000
 ELEMENTS: dict[str, tuple[str, ...]] = {
@@ -91,11 +91,11 @@ def _element_fault(part: Json) -> str:
 @functools.cache
 def _validator() -> Any:
     """The official 1.3 schema where the file is present; None otherwise."""
-    if not SCHEMA.is_file():
+    if not shared.CARDS.is_file():
         return None
     import jsonschema  # noqa: PLC0415 - a developer's package, needed only where the schema is
 
-    return jsonschema.Draft6Validator(json.loads(SCHEMA.read_text("utf-8")))
+    return jsonschema.Draft6Validator(json.loads(shared.CARDS.read_text("utf-8")))
 
 
 def _schema_faults(card: Json) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from practice import tls
 from practice.journal import Journal
 from practice.microsoft import Cloud
 from practice.settings import PracticeSettings
+from practice.shared import ABSENT, GRAPH
 
-SPEC = Path(os.environ.get("GRAPH_SPEC", Path(__file__).parents[3] / "shared" / "specs" / "graph-openapi-subset.json"))
 BASE = "https://localhost:9"
 SCOPES = (
     "offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All AppRoleAssignment.ReadWrite.All Policy.Read.All "
@@ -46,7 +45,7 @@ SINGLES = (
     "/policies/identitySecurityDefaultsEnforcementPolicy",
     "/policies/defaultAppManagementPolicy",
 )
-pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="the specification is not present")
+pytestmark = pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 
 
 def nullable(node: Any) -> Any:
@@ -72,7 +71,7 @@ class Graph:
 
     def __init__(self, http: httpx.Client, token: str) -> None:
         self._http, self._headers = http, {"Authorization": f"Bearer {token}"}
-        self._spec = nullable(json.loads(SPEC.read_text()))
+        self._spec = nullable(json.loads(GRAPH.read_text()))
 
     def call(self, method: str, path: str, template: str, body: Any = None, **headers: str) -> Any:
         """The answer's body; fails where the status or the body is not in the specification."""

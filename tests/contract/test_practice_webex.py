@@ -14,10 +14,9 @@ import pytest
 
 from practice.journal import Journal
 from practice.settings import PracticeSettings
+from practice.shared import ABSENT, SKETCHES, WEBEX
 from practice.webex import Webex, cards
 
-SHARED = Path(__file__).parents[3] / "shared"
-SPEC, SKETCHES = SHARED / "specs" / "webex-messaging.json", SHARED / "sketches"
 HEADERS = {"Authorization": "Bearer practice-bot-token"}
 CARD = {
     "type": "AdaptiveCard",
@@ -26,13 +25,13 @@ CARD = {
     "actions": [{"type": "Action.Submit", "title": "Go", "data": {"do": "go"}}],
 }
 
-pytestmark = pytest.mark.skipif(not SPEC.is_file(), reason="the official specification lies beside the project, not in it")
+pytestmark = pytest.mark.skipif(not WEBEX.is_file(), reason=ABSENT)
 
 
 @pytest.fixture(scope="module")
 def spec() -> Any:
     """Cisco's document."""
-    return json.loads(SPEC.read_text("utf-8"))
+    return json.loads(WEBEX.read_text("utf-8"))
 
 
 @pytest.fixture

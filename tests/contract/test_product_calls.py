@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -39,9 +38,8 @@ from practice import tls
 from practice.journal import Journal
 from practice.microsoft import Cloud
 from practice.settings import PracticeSettings
+from practice.shared import ABSENT, GRAPH, WEBEX
 
-SPECS = Path(os.environ.get("SPECS", Path(__file__).parents[3] / "shared" / "specs"))
-GRAPH_SPEC, WEBEX_SPEC = SPECS / "graph-openapi-subset.json", SPECS / "webex-messaging.json"
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
 PLACE = {"room": "room-1", "message": "m-1"}
@@ -207,12 +205,12 @@ async def carry_out(tenant: Tenant, ctx: Context) -> None:
     await engine.make()
 
 
-@pytest.mark.skipif(not GRAPH_SPEC.exists(), reason="Graph's specification is not present")
+@pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Redis):
     """Every path, method and property of every body."""
     ctx = context(tenant, redis)
     await carry_out(tenant, ctx)
-    spec = Spec(GRAPH_SPEC)
+    spec = Spec(GRAPH)
     assert [problem for asked in tenant.asked for problem in spec.problems(asked)] == []
     assert {name for name in all_steps() if not ctx.run.settled(name)} <= {"test_mail", "agent_has_it", "agent_answer"}
     assert {"PATCH", "POST", "GET"} == {asked.method for asked in tenant.asked}
@@ -280,7 +278,7 @@ def webex() -> Iterator[tuple[Webex, list[Asked]]]:
     server.server_close()
 
 
-@pytest.mark.skipif(not WEBEX_SPEC.exists(), reason="Webex's specification is not present")
+@pytest.mark.skipif(not WEBEX.exists(), reason=ABSENT)
 def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
     """Every call of the bot's client; a card in an edit is the one thing that the reference does not name (DESIGN.md, decisions)."""
     client, asked = webex
@@ -295,12 +293,12 @@ def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
     client.create_webhook(name="n", target_url="https://b.test/x", resource="messages", event="created", secret="s" * 20)
     client.update_webhook("w1", name="n", target_url="https://b.test/x", secret="s" * 20)
     client.delete_webhook("w1")
-    spec = Spec(WEBEX_SPEC, {"PUT /messages/{messageId}": {"attachments"}})
+    spec = Spec(WEBEX, {"PUT /messages/{messageId}": {"attachments"}})
     assert [problem for each in asked for problem in spec.problems(each)] == []
     assert len(asked) == 17
 
 
-@pytest.mark.skipif(not GRAPH_SPEC.exists(), reason="Graph's specification is not present")
+@pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 @pytest.mark.parametrize(
     "asked",
     [
@@ -314,4 +312,4 @@ def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
 )
 def test_the_comparison_can_fail(asked: Asked):
     """A wrong path, method, property, type, or one that is missing."""
-    assert len(Spec(GRAPH_SPEC).problems(asked)) == 1
+    assert len(Spec(GRAPH).problems(asked)) == 1

@@ -128,6 +128,13 @@ def test_nothing_is_kept_that_nobody_reads():
     assert [f"{told(path)}: {name}" for path in product for name in kept_names(path) if name not in read] == []
 
 
+def test_one_place_knows_where_the_documents_lie():
+    """practice/shared.py; whoever needs one of them asks there."""
+    spelled = re.compile(r"""/ ["']shared["']|["']shared/""")
+    knowing = [told(path) for path in files(*HOUSE, "tests", "bench", "tools") if spelled.search(path.read_text(encoding="utf-8"))]
+    assert knowing == ["practice/shared.py"]
+
+
 def test_nothing_is_left_for_later():
     """There is no mark that says that something is still to be done."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]

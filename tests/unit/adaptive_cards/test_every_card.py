@@ -6,25 +6,24 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
 from adaptive_cards import Card
+from practice.shared import ABSENT, CARDS
 
-SCHEMA = Path(__file__).parents[4] / "shared/specs/adaptive-card-1.3.json"
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
 
 
 @cache
 def validator() -> jsonschema.Draft6Validator:
     """Microsoft's schema of version 1.3; additionalProperties are as it has them."""
-    return jsonschema.Draft6Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return jsonschema.Draft6Validator(json.loads(CARDS.read_text(encoding="utf-8")))
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason="Microsoft's schema of Adaptive Cards 1.3 lies outside this repository and is not here")
+@pytest.mark.skipif(not CARDS.exists(), reason=ABSENT)
 def test_follows_the_schema(card: Card):
     """Every card validates against Microsoft's schema of version 1.3."""
     assert [error.message for error in validator().iter_errors(card.content)] == []

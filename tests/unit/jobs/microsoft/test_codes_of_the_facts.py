@@ -13,9 +13,10 @@ import pytest
 from jobs.microsoft.answers import judge_exchange, judge_graph
 from jobs.microsoft.causes import ENTRA
 from jobs.microsoft.errors import CAUSES, Ids, explain
+from practice.shared import ABSENT, FACTS
 
 ROOT = Path(__file__).parents[4]
-FACTS = ROOT.parent / "shared" / "facts" / "microsoft.md"
+TOLD = FACTS / "microsoft.md"
 CODES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("codes.toml").read_text(encoding="utf-8"))
 REMEDIES = tomllib.loads((ROOT / "adaptive_cards" / "texts" / "causes.en.toml").read_text(encoding="utf-8"))["remedy"]
 GRAPH_SECTIONS = ("### 1.2", "### 1.3", "### 1.5", "### 1.6", "## 7")
@@ -24,12 +25,12 @@ EXCHANGE_CODE = re.compile(r"\b(?!ODataService)\w+Exception\b")
 """ODataServiceException stands around each of the others and says nothing."""
 SMTP_CODE = re.compile(r"\b[45]\.\d\.\d{1,3}\b")
 
-needs_facts = pytest.mark.skipif(not FACTS.exists(), reason="the facts are not part of the product")
+needs_facts = pytest.mark.skipif(not TOLD.exists(), reason=ABSENT)
 
 
 def section(heading: str) -> str:
     """What stands below a heading of the facts, as one line without code marks."""
-    text = FACTS.read_text(encoding="utf-8").split(f"\n{heading}", 1)[1]
+    text = TOLD.read_text(encoding="utf-8").split(f"\n{heading}", 1)[1]
     body = re.split(r"\n##+ ", text, maxsplit=1)[0]
     return " ".join(body.replace("`", "").split())
 
@@ -101,17 +102,17 @@ def test_the_list_says_what_the_facts_say(service: str):
 def test_no_aadsts_code_of_the_facts_is_left_out():
     """Section 5 is the list; whatever is named elsewhere is on it."""
     listed = {
-        int(code) for row in re.findall(r"\n\| ([\d /]+) \|", FACTS.read_text(encoding="utf-8")) for code in re.findall(r"\d{5,}", row)
+        int(code) for row in re.findall(r"\n\| ([\d /]+) \|", TOLD.read_text(encoding="utf-8")) for code in re.findall(r"\d{5,}", row)
     }
     transient = {int(code) for code in re.findall(r"\d{5,}", section("## 5.").split("| 90099 ")[1].split("| transient")[0])}
-    named = {int(code) for code in re.findall(r"AADSTS(\d+)", FACTS.read_text(encoding="utf-8"))}
+    named = {int(code) for code in re.findall(r"AADSTS(\d+)", TOLD.read_text(encoding="utf-8"))}
     assert (listed | transient, named - listed - transient) == (set(CODES["entra"]), set())
 
 
 @needs_facts
 def test_every_reply_in_the_table_of_the_facts_is_explained():
     """Section 4.1 lists the replies; several of them share a code, so the words count."""
-    table = FACTS.read_text(encoding="utf-8").split("\n### 4.1", 1)[1].split("\n### ", 1)[0]
+    table = TOLD.read_text(encoding="utf-8").split("\n### 4.1", 1)[1].split("\n### ", 1)[0]
     replies = [line.split(" | ")[0].strip("| ").replace("`", "") for line in table.splitlines() if line.startswith("| ")][1:]
     unexplained = [reply for reply in replies if not reply.startswith("235") and not explain(reply)]
     assert (len(replies), unexplained) == (14, [])

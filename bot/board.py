@@ -102,6 +102,16 @@ def read(desk: Desk, run_id: str, slot: str) -> Shown | None:
     return codec.load(raw, Shown) if isinstance(raw, bytes) else None
 
 
+def answered(desk: Desk, run_id: str, slot: str) -> None:
+    """Webex has taken a card that is not drawn again, but was the answer to a command."""
+    desk.redis.hset(f"cards:{run_id}", slot, "")
+
+
+def was_answered(desk: Desk, run_id: str, slot: str) -> bool:
+    """Whether Webex has taken it."""
+    return bool(desk.redis.hexists(f"cards:{run_id}", slot))
+
+
 def refused(desk: Desk, run_id: str, slot: str) -> bool:
     """Whether Webex has said no to the card when it was last posted."""
     return bool(desk.redis.hexists(f"cards:{run_id}", _refused(slot)))

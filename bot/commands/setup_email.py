@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards import intake
 from adaptive_cards.views import Header, IntakeView, NoticeView
+from bot import board
 from bot.commands import Command, check
 from bot.talk import Talk
 from bot.turns import whose
@@ -13,6 +14,9 @@ from jobs.clock import now
 from jobs.model import Channel, Words
 from jobs.run import Event, Kind, Run
 from jobs.store import AlreadyRunningError, Record
+
+FIRST = "intake"
+"""The card that a run begins with: an answer to the command, and never edited."""
 
 
 def run(talk: Talk, argument: str) -> None:
@@ -65,18 +69,20 @@ def begin(talk: Talk, mailbox: str) -> None:
     opened = _opened(talk, mailbox)
     if opened is not None:
         talk.say(intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox)))
+        board.answered(talk.desk, opened.id, FIRST)
 
 
 def _opened(talk: Talk, mailbox: str) -> Run | None:
     """The run whose first card is shown; None where it is at work already, and was pointed to.
 
-    A first card may never have stood in Webex. So who asks again gets it again, or elsewhere a run of that place, and the one before ends.
+    Where Webex has never taken the first card, who asks again gets it, or elsewhere a run of that place, and the one before ends.
     """
     try:
         return talk.desk.store.open(Channel(mailbox), talk.asker, talk.place)
     except AlreadyRunningError as busy:
         other = talk.desk.store.load(busy.run)
-    mine = other.requester.id == talk.person.id and other.kind == "setup"
+    unseen = not board.was_answered(talk.desk, other.id, FIRST)
+    mine = unseen and other.requester.id == talk.person.id and other.kind == "setup"
     here = other.place.get("message") == talk.place["message"] or (mine and other.place.get("room") == talk.room)
     if other.detailed or not (here or mine):
         point_to(talk, other)

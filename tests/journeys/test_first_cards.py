@@ -166,7 +166,6 @@ def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
     """From another space: pointed to the running run, which goes on; two mailboxes go side by side in one space."""
     walk = new_walk()
     walk.ask()
-    walk.details()
     other = new_walk(room=space(people))
     answer = other.ask()
     assert band(answer).splitlines()[0].startswith("support@contoso.com is being set up already, in run ")

@@ -104,17 +104,10 @@ def test_the_same_message_opens_one_run(anna: Talk):
     assert len(anna.desk.store.of_space("room-1")) == 1
 
 
-def detail(talk: Talk) -> Run:
-    """The first card of the space's newest run is answered."""
-    run = talk.desk.store.of_space("room-1")[0]
-    talk.desk.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX, "https://a.b/callback", "x@y.z")))
-    return run
-
-
 def test_a_second_setup_points_to_the_first(anna: Talk, webex_script: Any):
     """It says which run it is, and opens none."""
     type_(anna, "setup-email", MAILBOX)
-    run = detail(anna)
+    (run,) = anna.desk.store.of_space("room-1")
     type_(replace(anna, message="typed-2"), "setup-email", MAILBOX)
     assert (len(anna.desk.store.of_space("room-1")), text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script)) == (
         1,
@@ -135,9 +128,11 @@ def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna: Talk, webex_
     assert (run.id == first.id, anna.desk.store.load(first.id).ended) == ((True, "") if room == "room-1" else (False, "cancelled"))
 
 
-def test_of_somebody_elses_first_card_one_is_only_told(anna: Talk, webex_script: Any):
+def test_of_somebody_elses_first_card_one_is_only_told(anna: Talk, webex_script: Any, reply: Any):
     """It may be about to be filled in."""
-    type_(anna, "setup-email", MAILBOX)
+    webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), reply(body={"id": "posted-1"}))
+    with pytest.raises(WebexError):
+        type_(anna, "setup-email", MAILBOX)
     (run,) = anna.desk.store.of_space("room-1")
     type_(replace(anna, person=replace(anna.person, id="ben"), room="room-2", message="typed-2"), "setup-email", MAILBOX)
     assert (anna.desk.store.load(run.id).ended, text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script)) == (

@@ -88,10 +88,9 @@ class SignIn:
         return Departure(flow["auth_uri"], values, json.dumps(flow))
 
     def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
-        """Validate, prove that the sign-in is good for the other resource too, and seal it. A run stays in the tenant it began with."""
-        began_in = run.channel.tenant_id or (run.fact("tenant_id") if run.changed else "")
+        """Validate, prove that the sign-in is good for the other resource too, and seal it. A run stays in the tenant that its plan was approved for."""
         with sync_client(desk.settings) as http:
-            signed_in = Identity.of_bot(desk.settings, http).finish(flow.msal, query, began_in)
+            signed_in = Identity.of_bot(desk.settings, http).finish(flow.msal, query, run.bound_to)
             account = signed_in.account
             try:
                 _, cache = Identity.of_bot(desk.settings, http, account.tenant_id).token(signed_in.cache, self.second(desk, run))
@@ -137,15 +136,16 @@ class Consent:
 
     def depart(self, desk: Desk, run: Run, state: str) -> Departure:
         """``.default`` is all that the app declares, and the only way to application permissions (facts/microsoft.md 1.6)."""
-        tenant = run.account.tenant_id if run.account else "organizations"
         scopes = [exchange_scope(desk.settings.exchange_url)]
-        url = admin_consent_url(desk.settings.login_url, tenant, run.fact("client_id"), scopes, desk.settings.callback, state)
+        url = admin_consent_url(
+            desk.settings.login_url, run.tenant or "organizations", run.fact("client_id"), scopes, desk.settings.callback, state
+        )
         return Departure(url, {"app": run.fact("app_name")})
 
     def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
         """A word only: the step reads whether the grants are there."""
         granted = read_consent_answer(query)
-        if run.account and granted.tenant and granted.tenant.lower() != run.account.tenant_id.lower():
+        if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
             raise Rejected("wrong_tenant", Said("entra", code=granted.tenant))
         return Arrival(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
 
@@ -214,9 +214,8 @@ class Rehearsal:
 
     def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
         """Only the mailbox user counts; the token is sealed for the step that logs in, the sign-in for ``/check``."""
-        tenant = run.account.tenant_id if run.account else ""
         with sync_client(desk.settings) as http:
-            signed_in = _once_known(run, lambda: self._identity(desk, run, http).finish(flow.msal, query, tenant))
+            signed_in = _once_known(run, lambda: self._identity(desk, run, http).finish(flow.msal, query, run.tenant))
         if signed_in.account.object_id.lower() != run.fact("user_id").lower():
             raise Rejected("wrong_mailbox_user", Said("entra", code=signed_in.account.upn))
         desk.vault.put(f"rehearsal:{run.id}", signed_in.access_token, TOKEN_S)
@@ -226,8 +225,7 @@ class Rehearsal:
 
     def _identity(self, desk: Desk, run: Run, http: httpx.Client) -> Identity:
         secret = desk.vault.get(f"check-secret:{run.channel.mailbox}") or ""
-        tenant = run.account.tenant_id if run.account else ""
-        return Identity(desk.settings.login_url, http, tenant, run.fact("client_id"), secret)
+        return Identity(desk.settings.login_url, http, run.tenant, run.fact("client_id"), secret)
 
 
 def _graph(desk: Desk, run: Run) -> list[str]:

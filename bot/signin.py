@@ -56,6 +56,8 @@ def back() -> Response:
     run, journey = desk.store.load(flow.run), JOURNEYS[flow.kind]
     if run.ended:
         return plain("over", status=HTTPStatus.GONE)
+    if journey.done(run):  # somebody else was back sooner
+        return plain("done")
     try:
         with calls.noted() as made:
             arrival = journey.arrive(desk, run, flow, request.args.to_dict())

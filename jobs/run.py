@@ -135,7 +135,7 @@ class Run:
 
     ``place`` is where it was asked for, in words that only the conversation understands.
     ``version`` is the number of events behind it. ``past`` and ``known`` are what an undo has of the runs before it.
-    ``demanded`` are steps whose change a cloud asked for, whatever their look says.
+    ``demanded`` are steps whose change a cloud asked for, whatever their look says; ``planned_in`` is the tenant of whom the plan was made with.
     """
 
     id: str
@@ -147,6 +147,7 @@ class Run:
     account: Account | None = None
     signed_in: datetime | None = None
     plan: Plan | None = None
+    planned_in: str = ""
     approvals: dict[Scope, Answer] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     found_at: dict[str, datetime] = field(default_factory=dict)
@@ -168,6 +169,16 @@ class Run:
     def kind(self) -> str:
         """``setup``, ``check``, ``fix`` or ``undo``."""
         return self.place.get("kind", "setup")
+
+    @property
+    def bound_to(self) -> str:
+        """The only tenant that a sign-in may be of; empty as long as nothing was approved in any."""
+        return self.channel.tenant_id or (self.planned_in if self.approvals or self.changed else "")
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that the run is about, whether somebody is signed in now or not; empty as long as nobody was."""
+        return self.account.tenant_id if self.account else self.planned_in or self.channel.tenant_id
 
     def fact(self, name: str) -> str:
         """A value that some step found (an object id, the UPN), or the empty string."""
@@ -229,9 +240,11 @@ def _details(run: Run, event: Event) -> Run:
 
 
 def _signed_in(run: Run, event: Event) -> Run:
-    """Another person sees other things: what was found before anybody approved counts no more."""
+    """Another person sees other things: what was found before anybody approved counts no more, and no approval counts in another tenant."""
     run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
-    return run if run.approvals else replace(run, plan=None, findings={}, waits={}, checked=None)
+    if run.approvals and run.tenant == run.planned_in:
+        return run
+    return replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
 
 
 def _signed_out(run: Run, event: Event) -> Run:
@@ -246,7 +259,8 @@ def _readable(run: Run, event: Event) -> Run:
 
 
 def _planned(run: Run, event: Event) -> Run:
-    return replace(run, plan=Plan(event.data["plan"], event.changes, event.at), approvals={})
+    tenant = run.account.tenant_id if run.account else ""
+    return replace(run, plan=Plan(event.data["plan"], event.changes, event.at), planned_in=tenant, approvals={})
 
 
 def _demanded(run: Run, event: Event) -> Run:

@@ -44,9 +44,8 @@ def _channel(talk: Talk, runs: tuple[Run, ...]) -> Channel:
     """As the newest run that changed something knew it, bound to the tenant where that was."""
     newest = next(each for each in reversed(runs) if each.changed)
     record = talk.desk.store.record(newest.channel.mailbox)
-    tenants = (record.channel.tenant_id if record else "", newest.channel.tenant_id, newest.fact("tenant_id"))
-    signed_in = newest.account.tenant_id if newest.account else ""
-    return replace(newest.channel, tenant_id=next(filter(None, (*tenants, signed_in)), ""))
+    tenant = (record.channel.tenant_id if record else "") or newest.channel.tenant_id or newest.tenant
+    return replace(newest.channel, tenant_id=tenant)
 
 
 COMMAND = Command("undo", "runs", run, "ADDRESS")

@@ -29,8 +29,7 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
     """The fields with their exact values."""
     host, _, port = desk.settings.smtp_server.rpartition(":")
     link = tickets.link(desk, "handover", run.id)
-    tenant = run.account.tenant_id if run.account else ""
-    base = f"{desk.settings.login_url}/{tenant}/oauth2/v2.0"
+    base = f"{desk.settings.login_url}/{run.tenant}/oauth2/v2.0"
     stays = run.kind == "fix" and not _makes_secret(run)
     return ConnectFormView(
         header=Header(run.id, run.channel.mailbox, 6, run.kind),

@@ -235,8 +235,9 @@ def changed(talk: Talk, end: Kind = Kind.CANCELLED) -> Run:
     wrong = Finding("smtp_auth", State.WRONG, values={"disabled": "true"})
     talk.desk.store.append(run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com")))
     talk.desk.store.append(run.id, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK, facts={"object_id": "obj-1"})))
+    talk.desk.store.append(run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(LINE,)))
     talk.desk.store.append(run.id, Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(LINE,)))
-    talk.desk.store.append(run.id, Event(Kind.CHANGED, now(), step="smtp_auth"))
+    talk.desk.store.append(run.id, Event(Kind.CHANGED, now(), step="smtp_auth"), Event(Kind.SIGNED_OUT, now()))
     talk.desk.store.end(talk.desk.store.load(run.id), Event(end, now()))
     return talk.desk.store.load(run.id)
 

@@ -73,6 +73,13 @@ def test_a_press_shows_it_once(desk: Desk, browser: FlaskClient, run: Run, addre
     assert [browser.post(address).status_code, browser.get(address).status_code] == [410, 410]
 
 
+def test_without_an_administrator_the_addresses_are_whole(desk: Desk, browser: FlaskClient, run: Run, address: str):
+    """The tenant is known although the administrator's sign-in has ended."""
+    desk.store.append(run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    shown = browser.post(address).text
+    assert ["/tenant-1/oauth2/v2.0/authorize" in shown, "/tenant-1/oauth2/v2.0/token" in shown] == [True, True]
+
+
 def test_of_fifty_readers_one_sees_it(desk: Desk, browser: FlaskClient, run: Run, address: str):
     """At the same moment."""
     with ThreadPoolExecutor(50) as pool:

@@ -161,14 +161,45 @@ def test_a_token_that_is_not_ours(here: Desk, browser: FlaskClient, provider: An
     assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.PROBLEM, False)
 
 
-def test_a_run_stays_in_its_tenant(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """Once something was changed, an administrator of another tenant cannot go on."""
-    facts = Event(
-        Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK, facts={"tenant_id": "99999999-2222-3333-4444-555555555555"})
-    )
-    run = begin(facts, Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)))
+CHANGING = Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG))
+APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
+
+
+@pytest.mark.parametrize(("tenant", "counts"), [(TENANT, True), ("99999999-2222-3333-4444-555555555555", False)])
+@pytest.mark.parametrize("word", [(APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))])
+def test_a_run_stays_in_its_tenant(
+    here: Desk,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    word: tuple[Event, ...],
+    tenant: str,
+    counts: bool,  # noqa: FBT001  a column of the table
+):
+    """Once its plan was approved, an administrator of another tenant than the one it was made in cannot go on."""
+    admin = Event(Kind.SIGNED_IN, now(), account=Account(tenant, "oid-1", "admin@contoso.com"))
+    run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), *word, Event(Kind.SIGNED_OUT, now()))
     browser.get(BACK, query_string=signed(here, browser, provider, run))
-    assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.PROBLEM, False)
+    assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN if counts else Kind.PROBLEM, counts)
+
+
+def test_before_an_approval_any_tenant_may_be_tried(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+    """Whoever picked the wrong account picks another one."""
+    admin = Event(Kind.SIGNED_IN, now(), account=Account("99999999-2222-3333-4444-555555555555", "oid-9", "admin@fabrikam.com"))
+    run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    browser.get(BACK, query_string=signed(here, browser, provider, run))
+    assert last(here, run).kind is Kind.SIGNED_IN
+
+
+def test_of_two_who_sign_in_the_first_counts(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+    """A journey that comes back late replaces neither the account nor what is sealed."""
+    run = begin()
+    query = signed(here, browser, provider, run)
+    here.store.append(run.id, replace(SIGNED_IN, account=Account(TENANT, "oid-2", "first@contoso.com")))
+    page = browser.get(BACK, query_string=query)
+    account = here.store.load(run.id).account
+    assert (text("page.done_title") in page.text, account and account.upn) == (True, "first@contoso.com")
+    assert not here.vault.holds(f"session:{run.id}")
 
 
 def test_a_link_of_an_ended_run(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
@@ -265,3 +296,15 @@ def test_only_the_mailbox_user_rehearses(
     event = last(here, run)
     assert (event.kind, event.data.get("cause")) == ((Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user"))
     assert here.vault.holds(f"rehearsal:{run.id}") is counts
+
+
+def test_the_mailbox_user_needs_no_administrator(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+    """While the administrator's sign-in has ended the journey goes to the same tenant, and counts."""
+    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+    user = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
+    run = begin(SIGNED_IN, user, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    address = away(browser.get(path(here, run, "rehearsal")))
+    asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + address).query).items()}
+    browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
+    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(here, run).kind) == (True, Kind.ANSWERED)

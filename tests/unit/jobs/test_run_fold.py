@@ -14,7 +14,7 @@ T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
 CHANNEL = Channel("support@contoso.com")
 ASKER = Person("p1", "anna@contoso.com")
-ACCOUNT = Account("t1", "o1", "admin@contoso.com")
+ACCOUNT, ELSEWHERE = Account("t1", "o1", "admin@contoso.com"), Account("t2", "o2", "admin@fabrikam.com")
 OPENED = Event(Kind.OPENED, T0, by=ASKER.email, data={"room": "r1"}, channel=CHANNEL, person=ASKER)
 BASE = Run("R1", CHANNEL, ASKER, T0, {"room": "r1"})
 CHANGE = Change("forwarding", "M3", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "Set-Mailbox")
@@ -23,6 +23,7 @@ LEFT = Finding("forwarding", State.OK, values={"smtp": "x"})
 CHANGING = Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG)
 PAST = Past("forwarding", CHANGE, Words("a"), {"smtp": ""}, {"smtp": "x"}, ("R0",))
 UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING, until=T2)
+SIGNED_IN, SIGNED_OUT = Event(Kind.SIGNED_IN, T0, account=ACCOUNT), Event(Kind.SIGNED_OUT, T1)
 PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
 APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"})
 TENANT_WIDE = replace(CHANGE, scope=Scope.TENANT)
@@ -51,8 +52,10 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("details drop the plan", [PLANNED, APPROVED, Event(Kind.DETAILS, T1)], replace(BASE, detailed=True)),
     ("signed in", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T1)),
     ("another account sees anew", [found(OK), PLANNED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T2, found_at={"forwarding": T1})),
-    ("after an approval what was found stays", [found(OK), PLANNED, APPROVED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
-     replace(BASE, account=ACCOUNT, signed_in=T2, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL}, findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("after an approval what was found stays", [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
+     replace(BASE, account=ACCOUNT, signed_in=T2, plan=PLAN, planned_in="t1", approvals={Scope.MAILBOX: APPROVAL}, findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("an approval does not count in another tenant", [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ELSEWHERE)],
+     replace(BASE, account=ELSEWHERE, signed_in=T2, planned_in="t1", found_at={"forwarding": T1})),
     ("a sign-in solves its problem", [problem("sign_in"), problem("consent"), Event(Kind.SIGNED_IN, T1, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T1, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
     ("signed out by a person", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.SIGNED_OUT, T2)], replace(BASE, signed_in=T1)),
     ("signed out by a cloud", [Event(Kind.SIGNED_OUT, T2, data={"cause": "c", "code": "x"})], replace(BASE, problems={"sign_in": Problem("c", "x", T2)})),
@@ -150,6 +153,23 @@ def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, app
 def test_settled(state: State, settled: bool):  # noqa: FBT001  a column of the table
     """Skipped is settled, and so is what only may be wrong; unknown never is."""
     assert replace(BASE, findings={"ids": Finding("ids", state)}).settled("ids") is settled
+
+
+@pytest.mark.parametrize(
+    ("events", "tenant", "bound_to"),
+    [
+        ([], "", ""),
+        ([SIGNED_IN], "t1", ""),
+        ([SIGNED_IN, PLANNED, SIGNED_OUT], "t1", ""),
+        ([SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT], "t1", "t1"),
+        ([SIGNED_IN, PLANNED, APPROVED, CHANGING, Event(Kind.DETAILS, T1), SIGNED_OUT], "t1", "t1"),
+        ([Event(Kind.DETAILS, T1, channel=replace(CHANNEL, tenant_id="t0"))], "t0", "t0"),
+    ],
+)
+def test_the_tenant_of_a_run(events: list[Event], tenant: str, bound_to: str):
+    """It is known while nobody is signed in, too; from the first approval on no sign-in of another one counts."""
+    run = fold("R1", [OPENED, *events])
+    assert (run.tenant, run.bound_to) == (tenant, bound_to)
 
 
 def test_facts_and_answers():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
+from jobs.clock import now
 from jobs.mail.trace import open_trace
 from jobs.microsoft.errors import Said, SignInNeeded
 from jobs.microsoft.exchange import InvokeCommand
@@ -19,12 +21,20 @@ from jobs.runtime import Runtime
 from jobs.step import Context
 
 SESSION_S = 26 * 3600
-"""How long a sign-in is kept at most, in seconds: M5 may need 24 hours."""
+"""How long a sign-in is kept at most, in seconds, however often its tokens are renewed: M5 may need 24 hours."""
 
 
-def keep(runtime: Runtime, run_id: str, cache: str) -> None:
-    """Seal a sign-in for the run."""
-    runtime.vault.put(f"session:{run_id}", cache, SESSION_S)
+def keep(runtime: Runtime, run: Run, cache: str) -> None:
+    """Seal the run's sign-in for what is left of its time.
+
+    Raises:
+        SignInNeeded: its time is over.
+    """
+    age = now() - run.signed_in if run.signed_in else timedelta(0)
+    left = SESSION_S - int(age.total_seconds())
+    if left <= 0:
+        raise SignInNeeded("sign_in_missing", Said("entra"))
+    runtime.vault.put(f"session:{run.id}", cache, left)
 
 
 def forget(runtime: Runtime, run_id: str) -> None:
@@ -46,7 +56,7 @@ async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[
     async with async_client(settings) as http:
         with sync_client(settings) as login:
             identity = Identity.of_bot(settings, login, account.tenant_id)
-            tokens = Tokens(identity, cache, lambda renewed: keep(runtime, run.id, renewed))
+            tokens = Tokens(identity, cache, lambda renewed: keep(runtime, run, renewed))
             graph = Graph(
                 http,
                 tokens.source(*graph_scopes(settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)),

@@ -134,7 +134,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
         cache = Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
     runtime = Runtime(settings, store, vault, Heard())
     use(runtime)
-    session.keep(runtime, opened.id, cache)
+    session.keep(runtime, opened, cache)
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
     setup.advance(say(signed_in()).id)
     words = "AADSTS9999999: No. Trace ID: trace-1 Correlation ID: corr-1 Timestamp: 2026-11-25 00:00:00Z"
@@ -158,7 +158,7 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, say: Say):
 def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: Store, vault: Vault, say: Say):
     """With every step, and not before; the sign-in is forgotten."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
-    session.keep(runtime, run.id, "cache")
+    session.keep(runtime, run, "cache")
     names = list(steps_of(run))
     store.append(run.id, *(found(name) for name in names[:-1]))
     setup.conclude(runtime, run.id, store.length(run.id))
@@ -213,11 +213,27 @@ def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: 
 async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
     """Which is sealed under the run, and gone when it is forgotten."""
     run = say(signed_in())
-    session.keep(runtime, run.id, "{}")
+    session.keep(runtime, run, "{}")
     session.forget(runtime, run.id)
     with pytest.raises(SignInNeeded):
         async with session.clouds(runtime, run, ACCOUNT):
             pass
+
+
+@pytest.mark.parametrize(("hours", "left"), [(0, 26), (1, 25), (25, 1)])
+def test_a_renewal_prolongs_no_sign_in(runtime: Runtime, say: Say, hours: int, left: int):
+    """What is sealed again ends 26 hours after the sign-in, as what was sealed before."""
+    session.keep(runtime, say(replace(signed_in(), at=now() - timedelta(hours=hours))), "cache")
+    (name,) = runtime.store.redis.scan_iter("sealed:session:*")
+    assert left * 3600 - 5 <= int(runtime.store.redis.ttl(name)) <= left * 3600  # type: ignore[arg-type]  # redis-py's two answers
+
+
+def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime: Runtime, vault: Vault, say: Say):
+    """Whoever was using it is told to have somebody sign in."""
+    run = say(replace(signed_in(), at=now() - timedelta(hours=26)))
+    with pytest.raises(SignInNeeded):
+        session.keep(runtime, run, "cache")
+    assert not vault.holds(f"session:{run.id}")
 
 
 async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):

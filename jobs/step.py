@@ -18,7 +18,7 @@ from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.shared import KeptReads, SharedReads
-from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Turn, Words
+from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Turn, Words, verbatim
 from jobs.run import Past, Run
 from jobs.settings import Settings
 from jobs.store import Store
@@ -157,16 +157,18 @@ class Step(ABC):
         """
         raise NotImplementedError
 
-    def compared(self, past: Past, values: dict[str, str], seen: str) -> Finding:
+    def compared(self, past: Past, values: dict[str, str], seen: str, made: dict[str, str]) -> Finding:
         """For :meth:`undone`: the values as they are now (``seen`` in words), against how they were and how the runs left them.
 
+        ``made`` are the values that :meth:`apply` sets: where no run read back what it had left, they count in its place.
         Some as they were and the others as the runs left them is an undo that was cut off halfway, not somebody else's change.
         """
+        left = past.left or made
         if values == past.was:
             return self.ok(Words("seen.undo_back", {"seen": seen}))
-        if past.left and any(value not in {past.left.get(name), past.was.get(name)} for name, value in values.items()):
+        if any(value not in {left.get(name), past.was.get(name)} for name, value in values.items()):
             return self.left_alone(Words("seen.undo_changed_since", {"seen": seen}))
-        return self.wrong(past.change.after)
+        return self.wrong(past.change.after if past.left else verbatim(seen))
 
     def left_alone(self, seen: Words) -> Finding:
         """For :meth:`undone`: somebody else has changed it since, so it stays."""

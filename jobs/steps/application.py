@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.registration import declares, redirect_uris, web, without_permission
+from jobs.microsoft.registration import declares, merged, redirect_uris, web, without_permission
 from jobs.model import Change, Evidence, Finding, Scope, State, Words
 from jobs.registered_app import (
     ADOPT,
@@ -90,7 +90,9 @@ class Application(Step):
         """Gone, where a run made it and nobody has put anything else into it; otherwise as it was before."""
         app = await its_app(ctx)
         if past.was["object_id"]:
-            return self.compared(past, self._values(ctx, app), "key:seen.none" if app is None else "key:seen.app_present")
+            uris = json.dumps(merged(_uris(past.was), wanted_uris(ctx)))
+            made = {"object_id": past.was["object_id"], "uris": uris, "audience": OURS, "declared": "yes"}
+            return self.compared(past, self._values(ctx, app), "key:seen.none" if app is None else "key:seen.app_present", made)
         if app is None:
             return self.ok(Words("seen.undo_removed"))
         strange = foreign(ctx, app, _uris(past.left) or wanted_uris(ctx))

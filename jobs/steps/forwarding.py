@@ -62,7 +62,8 @@ class Forwarding(Step):
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """All three values, as they belong together."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        return self.compared(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none")
+        made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
+        return self.compared(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made)
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """As PowerShell would."""

@@ -44,7 +44,7 @@ class ImplicitGrant(Step):
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """Read the app."""
         app = await its_app(ctx)
-        return self.compared(past, _values(app), "key:seen.on" if issues_access_tokens(app) else "key:seen.off")
+        return self.compared(past, _values(app), "key:seen.on" if issues_access_tokens(app) else "key:seen.off", {"access_tokens": "on"})
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """One property."""

@@ -50,7 +50,7 @@ class MailSend(Step):
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """Read what the app declares."""
         values = self._values(ctx, await its_app(ctx))
-        found = self.compared(past, values, "key:seen.mail_send" if values["declared"] else "key:seen.none")
+        found = self.compared(past, values, "key:seen.mail_send" if values["declared"] else "key:seen.none", {"declared": "yes"})
         return replace(found, seen=Words("seen.mail_send")) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: Context, past: Past) -> str:

@@ -90,12 +90,13 @@ class OutboundPolicy(Step):
         """The policy and the rule that bear this channel's name."""
         applies, (policies, rules) = await outbound(ctx)
         seen = f"{applies.name or 'Default'}: {applies.mode}"
-        return self.compared(past, _values(_name(ctx, past), policies, rules), seen)
+        values = _values(_name(ctx, past), policies, rules)
+        return self.compared(past, values, seen, _made(ctx.channel.mailbox, past.was, values))
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
         name = _name(ctx, past)
-        rule = f"Set-{RULE} '{name}' -From {', '.join(_senders(past))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
+        rule = f"Set-{RULE} '{name}' -From {', '.join(_senders(past.was))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
         parts = (
             f"{rule}; Disable-{RULE} '{name}'" if _was_off(past) else rule,
             f"Set-{POLICY} '{name}' -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} '{name}'",
@@ -182,12 +183,21 @@ def _said(row: Row | None, properties: tuple[str, ...]) -> str:
     return "" if row is None else json.dumps({name: row.get(name) for name in properties})
 
 
+def _made(mailbox: str, was: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    """What is there now, as far as it says what :meth:`OutboundPolicy.apply` writes; the limits of a new policy are those that applied before."""
+    policy, rule = (json.loads(now[name] or "{}") for name in ("policy", "rule"))
+    limits = json.loads(was["policy"]) if was["policy"] else policy
+    on = json.dumps({**limits, "AutoForwardingMode": "On"})
+    whole = {"From", "State", POLICY} == set(rule) and enabled(Row(rule)) and bare(rule[POLICY] or "") == policy_name(mailbox).lower()
+    return {"policy": on, "rule": now["rule"] if whole and _senders(now) == [mailbox] else was["rule"]}
+
+
 def _mode(past: Past) -> str:
     return str(json.loads(past.was["policy"])["AutoForwardingMode"])
 
 
-def _senders(past: Past) -> list[str]:
-    senders = json.loads(past.was["rule"])["From"] or []
+def _senders(values: dict[str, str]) -> list[str]:
+    senders = json.loads(values["rule"])["From"] or []
     return [senders] if isinstance(senders, str) else list(senders)
 
 
@@ -195,7 +205,7 @@ def _rule_before(past: Past) -> dict[str, object]:
     """A rule's parameters, as they were; its policy only where that was another one."""
     was = json.loads(past.was["rule"])
     policy = {POLICY: was[POLICY]} if was.get(POLICY) not in {None, json.loads(past.left.get("rule") or "{}").get(POLICY)} else {}
-    return {"From": _senders(past), **policy, **{name: was[name] for name in NARROWING if name in was}}
+    return {"From": _senders(past.was), **policy, **{name: was[name] for name in NARROWING if name in was}}
 
 
 def _was_off(past: Past) -> bool:

@@ -78,9 +78,12 @@ class ServicePrincipal(Step):
         if strange:
             return self.left_alone(Words("seen.undo_principal_in_use", {"what": strange}))
         if past.was["sp_id"]:
-            return self.compared(past, _values(principal), _told(principal))
+            opened = {"sp_id": past.was["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
+            return self.compared(past, _values(principal), _told(principal), opened)
+        there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most: where nobody read back which one was made, it is this one
         made = replace(past, was={"sp_id": ""}, left={"sp_id": past.left.get("sp_id", "")} if past.left else {})
-        return self.compared(made, {"sp_id": _values(principal)["sp_id"]}, _told(principal))
+        found = self.compared(made, there, _told(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
+        return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """By its object id: what is deleted, or shut again, is what was made, or opened."""

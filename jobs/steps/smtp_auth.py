@@ -57,7 +57,7 @@ class SmtpAuth(Step):
         """Read the mailbox's own switch; the organisation's was never touched."""
         own = _off([await mailbox_row(ctx, "Get-CASMailbox")])
         seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}[own]
-        return self.compared(past, _values(off=own), seen)
+        return self.compared(past, _values(off=own), seen, _values(off=False))
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """Not set is a value, too."""

@@ -52,7 +52,9 @@ class SmtpGrant(Step):
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """The user's own grants, by their scopes."""
         values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")))
-        return self.compared(past, values, " ".join(scopes for _, scopes in sorted(values.items())).strip() or "key:seen.none")
+        made = {name: " ".join(sorted({*past.was[name].split(), *scopes})) for name, scopes in (("exchange", SMTP), ("graph", SIGN_IN))}
+        seen = " ".join(scopes for _, scopes in sorted(values.items())).strip() or "key:seen.none"
+        return self.compared(past, values, seen, made)
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """A grant that was there before gets its old scopes back."""

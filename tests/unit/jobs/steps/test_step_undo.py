@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.texts import say
 from jobs.microsoft.errors import NotFound, Said
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound import policy_name
@@ -260,11 +261,59 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: 
     assert (found, cloud.asked) == (Finding(name, State.SKIPPED, seen=Words(f"skipped.undo_{name}")), [])
 
 
-async def test_a_run_that_read_nothing_back_is_undone(given: Given, cloud: Any):
-    """It had begun the change, and nobody has proven that the value is somebody else's."""
-    cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": True}])
-    found = await all_steps()["smtp_auth"].undone(given(kind="undo"), past("smtp_auth", {"disabled": ""}, {}))
+@pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
+async def test_what_a_run_never_read_back_is_put_back(given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any):
+    """It had begun the change, and what is there is what that change makes: it keeps an app's own addresses, as a merge does."""
+    kept = {APP: MADE | {"web": MADE["web"] | {"redirectUris": [*json.loads(was.get("uris") or "[]"), *OURS]}}} if APP in script else {}
+    scripted(cloud, script | kept)
+    reversal = Reversal(all_steps()[name], past(name, was, {}), ())
+    ctx = given(kind="undo", facts=FACTS)
+    found = await reversal.inspect(ctx)
     assert found.state is State.WRONG
+    await reversal.apply(ctx, found)
+    assert [what for what, _ in cloud.writes] == [what for what, _ in calls]
+
+
+#: What somebody else may have done after a run that read nothing back, so that neither what was there nor what the change makes is there.
+TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
+    ("smtp_auth", {"disabled": ""}, {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}, "off"),
+    ("forwarding", TABLE[2][1], {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}]}, "other@x.io"),
+    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW | {"AutoForwardingMode": "Off"}], f"Get-{RULE}": [RULE_ROW]}, NAME),
+    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}]}, NAME),
+    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"ExceptIfFrom": "b@contoso.com"}]}, NAME),
+    ("outbound_policy", TABLE[4][1], {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]}, NAME),
+    ("outbound_policy", TABLE[4][1], {f"Get-{POLICY}": [], f"Get-{RULE}": []}, "Default"),
+    ("smtp_grant", TABLE[5][1], {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}, "POP.AccessAsUser.All"),
+    ("application", TABLE[8][1], {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}}, "present"),
+    ("service_principal", TABLE[10][1], {APP: MADE, PRINCIPAL: {"id": "sp-2"}}, "Present and enabled"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "was", "script", "now"), TOUCHED_UNREAD)
+async def test_what_a_run_never_read_back_may_be_somebody_elses(given: Given, cloud: Any, name: str, was: Any, script: Any, now: str):
+    """It stays as well, and the card says what is there."""
+    scripted(cloud, script)
+    found = await Reversal(all_steps()[name], past(name, was, {}), ()).inspect(given(kind="undo", facts=FACTS))
+    assert (found.state, cloud.writes) == (State.WARNING, [])
+    assert now in say(found.seen or Words("seen.none"))
+
+
+async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
+    """Its policy was made, its rule refused: the policy goes, and the plan says what is really there."""
+    cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
+    ctx, reversal = given(kind="undo"), Reversal(all_steps()["outbound_policy"], past("outbound_policy", TABLE[3][1], {}), ())
+    found = await reversal.inspect(ctx)
+    assert (found.state, say(reversal.plan(ctx, found)[0].before)) == (State.WRONG, "Default: Automatic")
+    await reversal.apply(ctx, found)
+    assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
+
+
+async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
+    """The run ended before it had read it: what is there for the app now is what it made."""
+    cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
+    step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
+    ctx = given(kind="undo", facts={name: value for name, value in FACTS.items() if name != "sp_id"})
+    assert (await step.undone(ctx, what)).facts == {"sp_id": "sp-7"}
 
 
 async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any):

@@ -26,7 +26,6 @@ from jobs.run import Event, Kind, Run, RunGoneError, fold, onto, undid
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LEASE_S = 12
-CLAIM_S = 5
 ASKED_S = 24 * 3600
 """How long it is known which run a message or a press has begun, in seconds: longer than the same event is delivered again."""
 CHECK_KEPT_S = 30 * 24 * 3600
@@ -89,13 +88,18 @@ class Store:
         Raises:
             AlreadyRunningError: another run that has not ended holds it.
         """
-        with self.redis.lock(f"channel:{mailbox}:claim", timeout=CLAIM_S, blocking_timeout=CLAIM_S):
-            holder = _text(self.redis.get(f"channel:{mailbox}:run"))
+        key = f"channel:{mailbox}:run"
+
+        def take(pipe: Pipeline) -> None:
+            holder = _text(pipe.get(key))
             if holder not in {"", run_id} and self._is_open(holder):
                 raise AlreadyRunningError(holder)
-            self.redis.set(f"channel:{mailbox}:run", run_id, ex=None if "@" in mailbox else ASKED_S)
+            pipe.multi()
+            pipe.set(key, run_id, ex=None if "@" in mailbox else ASKED_S)
             if "@" in mailbox:
-                self.redis.zadd(f"channel:{mailbox}:runs", {run_id: now().timestamp()}, nx=True)
+                pipe.zadd(f"channel:{mailbox}:runs", {run_id: now().timestamp()}, nx=True)
+
+        self.redis.transaction(take, key)  # of two at once the second looks again at who has it
 
     def append(self, run_id: str, *events: Event) -> None:
         """Add to the run's history; the events of one call land together.

@@ -38,7 +38,9 @@ def _checked(answer: OnRun, may: Callable[[Talk, Run], bool]) -> Answer:
             talk.refuse(Words("refused.unknown"), title="refused.nothing")
             return
         # Two presses that come at once would each see the run as it is before the other, and both would count.
-        with talk.desk.redis.lock(f"run:{run.id}:press", timeout=LONGEST_S, blocking_timeout=LONGEST_S + 1):
+        # One that took longer than the lock lasts was carried out all the same: to raise here would have its event tried again.
+        name, waits = f"run:{run.id}:press", LONGEST_S + 1
+        with talk.desk.redis.lock(name, timeout=LONGEST_S, blocking_timeout=waits, raise_on_release_error=False):
             _answered(talk, inputs, talk.desk.store.newest(run))
 
     def _answered(talk: Talk, inputs: dict[str, str], run: Run) -> None:

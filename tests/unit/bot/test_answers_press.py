@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.answers import answers
+from bot.answers import answers, guard
+from bot.outbox import once
 from bot.talk import Talk
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Profile, Scope, State, Words
@@ -73,6 +74,21 @@ def test_somebody_who_takes_no_part(ben: Talk, begin: Begin, said: Said, do: str
     run = begin(SIGNED_IN, PLANNED)
     press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert (text("refused.not_part") in said()[0][1], told(ben, run), queued(ben)) == (True, [], set())
+
+
+def test_a_press_that_takes_longer_than_its_lock_lasts(anna: Talk, begin: Begin, monkeypatch: pytest.MonkeyPatch):
+    """It is carried out, and its event, tried again, does not carry it out once more."""
+    monkeypatch.setattr(guard, "LONGEST_S", 0.1)
+    run, done = begin(), []
+
+    @guard.on_run
+    def slow(_talk: Talk, inputs: dict[str, str], _run: Run) -> None:
+        time.sleep(0.2)
+        done.append(inputs["run"])
+
+    for _ in range(2):
+        once(anna, "action-1:press", lambda talk: slow(talk, {"run": run.id}))
+    assert done == [run.id]
 
 
 def test_two_presses_at_once(anna: Talk, begin: Begin, said: Said):

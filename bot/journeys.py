@@ -21,7 +21,6 @@ from jobs.microsoft.errors import CloudError, NotAllowed, Rejected, Said
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
-from jobs.own_login import SIGN_IN_S
 from jobs.run import Event, Kind, Run
 from jobs.session import SESSION_S
 
@@ -213,18 +212,19 @@ class Rehearsal:
         return Departure(flow["auth_uri"], {"upn": run.fact("upn")}, json.dumps(flow))
 
     def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
-        """Only the mailbox user counts; the token is sealed for the step that logs in, the sign-in for ``/check``."""
+        """Only the mailbox user counts; token and sign-in are sealed for the step that logs in, which alone keeps the sign-in."""
         with sync_client(desk.settings) as http:
             signed_in = _once_known(run, lambda: self._identity(desk, run, http).finish(flow.msal, query, run.tenant))
         if signed_in.account.object_id.lower() != run.fact("user_id").lower():
             raise Rejected("wrong_mailbox_user", Said("entra", code=signed_in.account.upn))
         desk.vault.put(f"rehearsal:{run.id}", signed_in.access_token, TOKEN_S)
-        desk.vault.put(f"check-session:{run.channel.mailbox}", signed_in.cache, SIGN_IN_S)
+        desk.vault.put(f"rehearsal-session:{run.id}", signed_in.cache, TOKEN_S)
         event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data={"question": "mailbox_sign_in", "value": "yes"})
         return Arrival(event, signed_in.account.upn)
 
     def _identity(self, desk: Desk, run: Run, http: httpx.Client) -> Identity:
-        secret = desk.vault.get(f"check-secret:{run.channel.mailbox}") or ""
+        own = (f"rehearsal-secret:{run.id}", f"check-secret:{run.channel.mailbox}")
+        secret = next(filter(None, map(desk.vault.get, own)), "")
         return Identity(desk.settings.login_url, http, run.tenant, run.fact("client_id"), secret)
 
 

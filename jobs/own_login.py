@@ -11,7 +11,9 @@ from jobs.microsoft import calls
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
+from jobs.run import Run
 from jobs.step import Context
+from jobs.vault import Vault
 
 SIGN_IN_S = 90 * 24 * 3600
 """How long a refresh token lives unused, in seconds (facts/microsoft.md 4)."""
@@ -24,6 +26,25 @@ class Login:
     tenant: str
     client_id: str
     upn: str
+
+
+def keep(vault: Vault, run: Run) -> None:
+    """Keep the secret and the sign-in of a rehearsal that went well for checks: with that sign-in the mailbox user has given their word."""
+    if (cache := vault.get(f"rehearsal-session:{run.id}")) is not None:
+        vault.put(f"check-session:{run.channel.mailbox}", cache, SIGN_IN_S)
+    vault.move(f"rehearsal-secret:{run.id}", f"check-secret:{run.channel.mailbox}")
+
+
+def close(vault: Vault, run_id: str) -> None:
+    """Drop what a run has sealed for a rehearsal and not kept: it has ended, or nobody rehearses."""
+    for name in ("rehearsal", "rehearsal-session", "rehearsal-secret"):
+        vault.drop(f"{name}:{run_id}")
+
+
+def forget(vault: Vault, mailbox: str) -> None:
+    """Drop what was kept: it was undone, or nobody wants it kept."""
+    for name in ("check-session", "check-secret"):
+        vault.drop(f"{name}:{mailbox}")
 
 
 async def log_in(ctx: Context, login: Login) -> SmtpProbe | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 from redis.exceptions import RedisError
 
-from jobs import check, rounds, session
+from jobs import check, own_login, rounds, session
 from jobs.clock import now
 from jobs.engine import NOTHING_YET, Engine, LeaseLostError, due
 from jobs.microsoft.errors import Said, SignInNeeded
@@ -122,6 +122,8 @@ def conclude(runtime: Runtime, run_id: str, seen: int) -> None:
         store.forget_due(run_id)
     if not run.ended and store.length(run_id) != seen:
         store.look_at(run_id, now())
+    if run.ended:
+        own_login.close(runtime.vault, run_id)
     runtime.listener.changed(run_id)
 
 
@@ -136,6 +138,7 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     else:
         store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
         session.forget(runtime, run_id)
+        own_login.close(runtime.vault, run_id)
     runtime.listener.changed(run_id)
 
 

@@ -5,8 +5,11 @@ Newest key first: everything is sealed with the first, and opened with any, so k
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from redis import Redis
+from redis.exceptions import ResponseError
 
 PREFIX = "sealed:"
 
@@ -29,6 +32,11 @@ class Vault:
     def take(self, name: str) -> str | None:
         """The value, which nobody can get after this (GETDEL: of many readers exactly one wins)."""
         return self._open(self._redis.getdel(PREFIX + name))
+
+    def move(self, name: str, to: str) -> None:
+        """Give the value another name; its end stays. Does nothing where there is none."""
+        with suppress(ResponseError):
+            self._redis.rename(PREFIX + name, PREFIX + to)
 
     def drop(self, name: str) -> None:
         """Forget the value."""

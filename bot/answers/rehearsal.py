@@ -6,10 +6,12 @@ from adaptive_cards.texts import remedy_within
 from adaptive_cards.views import NoticeView
 from bot.answers.guard import for_everybody, record
 from bot.talk import Talk
+from jobs import own_login
 from jobs.clock import now
 from jobs.microsoft.errors import explain
 from jobs.model import Evidence, Words
 from jobs.run import Run
+from jobs.steps import steps_of
 
 LONGEST_REASON = 200
 
@@ -17,17 +19,21 @@ LONGEST_REASON = 200
 @for_everybody
 def rehearse(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """Begin, or try again: what an earlier sign-in left is dropped."""
-    talk.desk.vault.drop(f"rehearsal:{run.id}")
+    for left in ("rehearsal", "rehearsal-session"):
+        talk.desk.vault.drop(f"{left}:{run.id}")
     record(talk, run, "rehearse", "yes")
 
 
 @for_everybody
 def skip_rehearsal(talk: Talk, inputs: dict[str, str], run: Run) -> None:
-    """Leave it out, with a reason on record."""
+    """Leave it out, with a reason on record, and keep nothing; the step ``unused_secret`` removes the bot's own secret at Microsoft."""
     reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
     if not reason:
         talk.refuse(Words("notice.reason_needed"), title="refused.nothing")
         return
+    if "rehearsal" in steps_of(run):
+        own_login.close(talk.desk.vault, run.id)
+        own_login.forget(talk.desk.vault, run.channel.mailbox)
     record(talk, run, "rehearse", f"skip:{reason}")
 
 

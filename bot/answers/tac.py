@@ -144,15 +144,18 @@ def _spoken(words: Words) -> str:
 def _known_secrets(desk: Desk, mailbox: str) -> list[str]:
     """Everything secret that this bot holds and that could stand in a text about this channel."""
     urls = (desk.settings.probe_smtp_url, desk.settings.redis_url)
-    kept = [desk.vault.get(f"{name}:{mailbox}") or "" for name in ("check-secret", "check-session")]
+    running = desk.store.running(mailbox)
+    names = (f"check-secret:{mailbox}", f"rehearsal-secret:{running}", f"check-session:{mailbox}", f"rehearsal-session:{running}")
+    kept = [desk.vault.get(name) or "" for name in names]
     return [
         desk.bot.webex_access_token,
         *desk.bot.webhook_secrets,
         desk.settings.microsoft_client_secret,
         *desk.settings.encryption_keys,
         *(urlsplit(url).password or "" for url in urls),
-        kept[0],
-        *_tokens(kept[1]),
+        *kept[:2],
+        *_tokens(kept[2]),
+        *_tokens(kept[3]),
     ]
 
 

@@ -8,6 +8,7 @@ from adaptive_cards.views import NoticeView
 from bot.commands import Command
 from bot.people import Gate
 from bot.talk import Talk
+from jobs import own_login
 from jobs.clock import now
 from jobs.model import Words
 from jobs.run import Event, Kind, Run
@@ -31,8 +32,9 @@ def cancel(talk: Talk, run: Run) -> None:
         talk.refuse(Words("refused.not_part"))
         return
     desk.store.end(run, Event(Kind.CANCELLED, now(), by=talk.person.email))
-    for secret in ("session", "secret", "rehearsal"):
+    for secret in ("session", "secret"):
         desk.vault.drop(f"{secret}:{run.id}")
+    own_login.close(desk.vault, run.id)
     desk.changed(run.id)
     done = ", ".join(say(change.object) for changed in run.changed.values() if changed.done for change in changed.changes)
     words = Words("notice.cancelled_words", {"done": done or "key:notice.nothing_done"})

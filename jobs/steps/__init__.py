@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from jobs.model import Profile
+from jobs.model import Profile, State
 from jobs.run import Run
 from jobs.step import Step
 from jobs.undo import reversals
@@ -17,8 +17,11 @@ FIX_ONLY = frozenset({"own_login"})
 """What a setup proves otherwise."""
 WHERE_LOST = "lost_secret"
 """Only where a secret was shown and lost."""
+WHERE_SKIPPED = "unused_secret"
+"""Only where somebody skipped the rehearsal after the bot's own secret was made for it."""
 WHERE_REPLACED = "old_secret"
 """Only in a fix whose plan holds it."""
+SOMETIMES = FIX_ONLY | {WHERE_LOST, WHERE_SKIPPED, WHERE_REPLACED}
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 BY_GENERATE = "generate"
 """In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.fixing`)."""
@@ -34,9 +37,7 @@ def all_steps() -> dict[str, Step]:
 
 def steps_for(profile: Profile) -> dict[str, Step]:
     """The steps of a permission profile."""
-    return {
-        name: step for name, step in all_steps().items() if profile in step.profiles and name not in {*FIX_ONLY, WHERE_LOST, WHERE_REPLACED}
-    }
+    return {name: step for name, step in all_steps().items() if profile in step.profiles and name not in SOMETIMES}
 
 
 def steps_of(run: Run) -> dict[str, Step]:
@@ -47,12 +48,19 @@ def steps_of(run: Run) -> dict[str, Step]:
     if run.kind == "undo":
         return reversals(run, all_steps())
     steps = steps_for(run.channel.profile)
-    beside = frozenset({WHERE_LOST} if run.answer("new_secret") else ())
+    beside = frozenset(({WHERE_LOST} if run.answer("new_secret") else set()) | ({WHERE_SKIPPED} if _unused(run) else set()))
     if run.kind == "fix":
         steps = {name: step for name, step in steps.items() if step.automatic and not step.asks}
         changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
         beside |= _beside(changed, new_token=BY_GENERATE in run.place)
     return {name: step for name, step in all_steps().items() if name in steps or name in beside}
+
+
+def _unused(run: Run) -> bool:
+    """Whether the bot's own secret was made, or tried to be, and nobody rehearses with it."""
+    found = run.findings.get("check_secret")
+    made = "check_secret" in run.changed or (found is not None and found.state is State.OK)
+    return made and run.answer("rehearse").startswith("skip")
 
 
 def _beside(changed: frozenset[str], *, new_token: bool) -> frozenset[str]:

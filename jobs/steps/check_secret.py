@@ -1,10 +1,11 @@
-"""C6, rehearsed: the bot's own client secret, made only with the mailbox user's word. Webex Connect's own secret is never kept."""
+"""C6, rehearsed: the bot's own client secret, kept only with the mailbox user's word. Webex Connect's own secret is never kept."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 
+from jobs import own_login
 from jobs.clock import now
 from jobs.microsoft.secret_rules import expiry
 from jobs.model import Change, Finding, Scope, Words
@@ -16,7 +17,10 @@ LABEL = "Webex email bot, rehearsal and check"
 
 
 class CheckSecret(Step):
-    """A second secret, with which the bot signs the mailbox user in and ``/check`` can log in by SMTP (DESIGN.md, decisions)."""
+    """A second secret, with which the bot signs the mailbox user in and ``/check`` can log in by SMTP (DESIGN.md, decisions).
+
+    It is the run's until the mailbox user has signed in and that login went well (:func:`jobs.own_login.keep`).
+    """
 
     name = "check_secret"
     row = "C6"
@@ -34,7 +38,7 @@ class CheckSecret(Step):
         """It exists at Microsoft and lies sealed here."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Words("skipped.rehearsal"))
-        if ctx.vault.holds(f"check-secret:{ctx.channel.mailbox}"):
+        if ctx.vault.holds(f"rehearsal-secret:{ctx.run.id}") or ctx.vault.holds(f"check-secret:{ctx.channel.mailbox}"):
             return replace(self.ok(Words("seen.check_secret")), values={"made": "yes"})
         if ctx.store.record(ctx.channel.mailbox) is not None:
             return self.skipped(Words("skipped.proven_before"))
@@ -53,7 +57,7 @@ class CheckSecret(Step):
         if limit := ctx.fact("expires"):
             end = min(end, end.fromisoformat(limit))
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
-        ctx.vault.put(f"check-secret:{ctx.channel.mailbox}", made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
+        ctx.vault.put(f"rehearsal-secret:{ctx.run.id}", made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """Neither at Microsoft nor here."""
@@ -68,5 +72,4 @@ class CheckSecret(Step):
     async def undo(self, ctx: Context, past: Past) -> None:
         """Remove it at Microsoft first: what is sealed here could not be found again without it, and does no harm."""
         await remove(ctx, await labelled(ctx, {LABEL}))
-        for sealed in ("check-secret", "check-session"):
-            ctx.vault.drop(f"{sealed}:{ctx.channel.mailbox}")
+        own_login.forget(ctx.vault, ctx.channel.mailbox)

@@ -211,7 +211,7 @@ async def remove(ctx: Context, secrets: list[dict[str, Any]]) -> None:
 
 
 async def labelled(ctx: Context, labels: Collection[str]) -> list[dict[str, Any]]:
-    """The secrets with these names that the app still has, for an undo."""
+    """The secrets with these names that the app still has."""
     return [secret for secret in secrets_of(await its_app(ctx)) if secret.get("displayName") in labels]
 
 

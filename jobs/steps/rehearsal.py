@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from jobs import own_login
 from jobs.clock import now
 from jobs.mail.smtp import BUSY, SmtpProbe, login_probe
 from jobs.model import Finding, Turn, Words
@@ -28,7 +29,7 @@ class Rehearsal(Step):
     automatic = False
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Log in, phase by phase, and leave without sending."""
+        """Log in, phase by phase, and leave without sending; only what has logged in is kept for checks."""
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
             return self.skipped(Words("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
@@ -36,6 +37,8 @@ class Rehearsal(Step):
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Words("seen.rehearsal_open"))
         probe = await login_probe(ctx.settings.smtp_server, ctx.fact("upn"), token)
+        if probe.ok:
+            own_login.keep(ctx.vault, ctx.run)
         return replace(self.ok(probe.seen) if probe.ok else self._failed(ctx, probe), evidence=probe.evidence)
 
     def _failed(self, ctx: Context, probe: SmtpProbe) -> Finding:

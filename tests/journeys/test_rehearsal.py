@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,13 +26,19 @@ def at_form(new_walk: Callable[..., Walk]) -> Walk:
     return walk
 
 
+def secrets(people: People) -> list[Any]:
+    """The app's client secrets, as an administrator sees them."""
+    return list(people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"])
+
+
 def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) -> None:
-    """Each failure is named, and a rehearsal that is skipped needs a reason."""
+    """Each failure is named, and a rehearsal that is skipped needs a reason and leaves no secret of the bot's own."""
     walk = at_form
     page = walk.rehearse("agent@contoso.com")
     card = walk.saying("The rehearsal of Generate Token failed")
     assert ("rehearse" in does(card), "mailbox" in page.text) == (True, True), page.text
     people.control("PATCH", "tenants/contoso.com", {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}})
+    assert len(secrets(people)) == 2
     walk.rehearse()
     failed = walk.saying("535 5.7.139")
     assert "SMTP AUTH is off for the mailbox." in words(failed)
@@ -40,6 +47,7 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     assert "A reason is needed" in words(refused)
     walk.skip("The mailbox user is away")
     assert "The mailbox user is away" in words(walk.saying("The rehearsal was skipped"))
+    people.until("the bot's own secret is removed", lambda: len(secrets(people)) == 1, 30)
 
 
 def test_errors_explained(people: People, at_form: Walk) -> None:

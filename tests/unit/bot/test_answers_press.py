@@ -189,6 +189,23 @@ def test_a_word_is_kept(anna: Talk, begin: Begin, do: str):
     assert {name: answer.value for name, answer in anna.desk.store.load(run.id).answers.items()} == wanted
 
 
+SEALED = ("rehearsal:{run}", "rehearsal-session:{run}", "rehearsal-secret:{run}", "check-session:{mailbox}", "check-secret:{mailbox}")
+
+
+@pytest.mark.parametrize(
+    ("do", "kind", "left"),
+    [("skip_rehearsal", "setup", []), ("rehearse", "setup", [2, 3, 4]), ("skip_rehearsal", "fix", [0, 1, 2, 3, 4])],
+)
+def test_what_is_kept_of_a_rehearsal(anna: Talk, begin: Begin, do: str, kind: str, left: list[int]):
+    """Who skips keeps nothing; who tries again needs the secret; a run without a rehearsal drops nothing of the channel's."""
+    run = begin(SIGNED_IN, PLANNED, kind=kind)
+    names = [name.format(run=run.id, mailbox=run.channel.mailbox) for name in SEALED]
+    for name in names:
+        anna.desk.vault.put(name, "value", 60)
+    press(anna, do, run=run.id, skip_reason="away")
+    assert [number for number, name in enumerate(names) if anna.desk.vault.holds(name)] == left
+
+
 @pytest.mark.parametrize(
     ("reason", "kept"), [("  on   leave ", "skip:on leave"), ("", None), ("   ", None), ("x" * 900, "skip:" + "x" * 200)]
 )

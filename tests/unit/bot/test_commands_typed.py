@@ -306,6 +306,16 @@ def test_cancel(anna: Talk, argument: str, ends: bool):  # noqa: FBT001  a colum
     assert bool(anna.desk.store.of_space("room-1")[0].ended) is ends
 
 
+def test_a_cancelled_run_keeps_nothing_sealed(anna: Talk):
+    """Neither the administrator's sign-in nor what a rehearsal had; what the mailbox user's word was given for stays."""
+    run = anna.desk.store.open(Channel(MAILBOX), anna.asker, anna.place | {"message": "typed-0"})
+    names = [f"{name}:{run.id}" for name in ("session", "secret", "rehearsal", "rehearsal-session", "rehearsal-secret")]
+    for name in (*names, f"check-secret:{MAILBOX}"):
+        anna.desk.vault.put(name, "value", 60)
+    type_(anna, "cancel")
+    assert [anna.desk.vault.holds(name) for name in (*names, f"check-secret:{MAILBOX}")] == [*[False] * 5, True]
+
+
 def test_cancel_asks_which(anna: Talk, webex_script: Any):
     """With two open runs and no name, none is ended; a run's id names it."""
     type_(anna, "setup-email", MAILBOX)

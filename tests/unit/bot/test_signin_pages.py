@@ -295,7 +295,10 @@ def test_only_the_mailbox_user_rehearses(
     browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
     event = last(here, run)
     assert (event.kind, event.data.get("cause")) == ((Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user"))
-    assert here.vault.holds(f"rehearsal:{run.id}") is counts
+    sealed = [
+        here.vault.holds(name) for name in (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}", f"check-session:{run.channel.mailbox}")
+    ]
+    assert sealed == [counts, counts, False]
 
 
 def test_the_mailbox_user_needs_no_administrator(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
@@ -303,7 +306,7 @@ def test_the_mailbox_user_needs_no_administrator(here: Desk, browser: FlaskClien
     facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
     user = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
     run = begin(SIGNED_IN, user, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
-    here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    here.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
     address = away(browser.get(path(here, run, "rehearsal")))
     asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + address).query).items()}
     browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))

@@ -148,10 +148,12 @@ def test_a_death_is_noticed(runtime: Runtime, store: Store, say: Say):
     assert (kinds(store, run)[-1], store.load(run.id).running) == ("resumed", frozenset())
 
 
-def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, say: Say):
-    """A late job does nothing."""
+def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, vault: Vault, say: Say):
+    """A late job does nothing, but for what a worker had sealed for it meanwhile."""
     run = say(signed_in(), Event(Kind.CANCELLED, now()))
+    vault.put(f"rehearsal-secret:{run.id}", "value", 60)
     setup.advance(run.id)
+    assert not vault.holds(f"rehearsal-secret:{run.id}")
     assert (kinds(store, run), due(store, run)) == (kinds(store, run), None)
 
 

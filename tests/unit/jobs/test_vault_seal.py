@@ -46,3 +46,11 @@ def test_a_value_ends(vault: Vault, redis: Redis):
     assert 0 < int(redis.ttl("sealed:a")) <= 60  # type: ignore[arg-type]  # the client is synchronous
     vault.drop("a")
     assert (vault.holds("a"), vault.get("a"), vault.take("a")) == (False, None, None)
+
+
+def test_another_name_for_a_value(vault: Vault, redis: Redis):
+    """Its end stays; where there is none, what has the other name stays, too."""
+    vault.put("a", "1", 60)
+    vault.move("a", "b")
+    vault.move("a", "b")
+    assert (vault.holds("a"), vault.get("b"), 0 < int(redis.ttl("sealed:b")) <= 60) == (False, "1", True)  # type: ignore[arg-type]  # see above

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
+from jobs.mail.smtp import SmtpProbe
 from jobs.model import Evidence, Finding, State, Turn, Words
 from jobs.settings import Settings
 from jobs.step import Context
@@ -38,6 +39,18 @@ def refuses() -> Iterator[str]:
         thread.join(2)
 
 
+def rehearsing(vault: Vault, ctx: Context) -> None:
+    """The mailbox user has just signed in."""
+    for name, value in (("rehearsal", "the-token"), ("rehearsal-session", "the-sign-in"), ("rehearsal-secret", "the-secret")):
+        vault.put(f"{name}:{ctx.run.id}", value, 60)
+
+
+def kept(vault: Vault, ctx: Context) -> tuple[str | None, str | None, bool, bool]:
+    """What a check has, and whether the run has it still."""
+    session, secret = (vault.get(f"{name}:support@contoso.com") for name in ("check-session", "check-secret"))
+    return session, secret, vault.holds(f"rehearsal-session:{ctx.run.id}"), vault.holds(f"rehearsal-secret:{ctx.run.id}")
+
+
 async def test_a_reason_skips_it(given: Callable[..., Context]):
     """The reason is on record."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:on leave"}))
@@ -53,7 +66,7 @@ async def test_the_mailbox_user_is_waited_for(given: Callable[..., Context]):
 async def test_a_refusal_shows_its_phase_and_its_words(given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str):
     """With the server's own words as evidence, and the token nowhere."""
     ctx = given(facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses))
-    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    rehearsing(vault, ctx)
     found = await STEP.inspect(ctx)
     assert (found.state, found.waiting_for, found.cause, found.until) == (
         State.WAITING,
@@ -65,6 +78,20 @@ async def test_a_refusal_shows_its_phase_and_its_words(given: Callable[..., Cont
     assert (found.seen.key, found.seen.values["phase"]) == ("seen.smtp_failed", "key:phase.banner")
     assert found.evidence[0] == Evidence("smtp", found.seen.values["reply"])
     assert "the-token" not in repr(found)
+    assert kept(vault, ctx) == (None, None, True, True)
+
+
+async def test_what_has_logged_in_is_kept(given: Callable[..., Context], vault: Vault, monkeypatch: pytest.MonkeyPatch):
+    """The mailbox user's word: the sign-in and the secret are a check's from then on, also where it is looked at twice."""
+
+    async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
+        return SmtpProbe((), True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the record's fields in their order
+
+    monkeypatch.setattr("jobs.steps.rehearsal.login_probe", login_probe)
+    ctx = given(facts={"upn": "support@contoso.com"})
+    rehearsing(vault, ctx)
+    assert [(await STEP.inspect(ctx)).state for _ in range(2)] == [State.OK, State.OK]
+    assert kept(vault, ctx) == ("the-sign-in", "the-secret", True, False)
 
 
 @pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)])

@@ -13,8 +13,8 @@ import structlog
 from bot.processes import STOPS, blocked, die_with_parent, wait_for
 
 CHILD = frozenset({signal.SIGCHLD})
-FINISH_S = 30.0
-HURRY_S = 3.0
+PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
+"""After SIGTERM, a second SIGTERM and SIGKILL, in seconds; what is stopped last has less. Together they are less than 30."""
 SHORT_LIFE_S = 5.0
 PAUSE_S = 1.0
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Supervisor:
 
     def _stop(self, *, last: bool) -> None:
         """Ask, ask again (RQ then ends the job, too), and end. A job that was cut off starts again with the next worker."""
-        for sig, patience in ((signal.SIGTERM, FINISH_S), (signal.SIGTERM, HURRY_S), (signal.SIGKILL, HURRY_S)):
+        for sig, patience in zip((signal.SIGTERM, signal.SIGTERM, signal.SIGKILL), PATIENCE_S[last], strict=True):
             for pid in self._alive(last=last):
                 os.kill(pid, sig)
             self._wait(time.monotonic() + patience, last=last)

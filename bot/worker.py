@@ -6,8 +6,11 @@ that long ones keep no command waiting; two draw no cards. Jobs may run twice; n
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -25,7 +28,8 @@ from bot.subscriptions import WATCH_S, Subscriptions
 from bot.supervisor import Role, Supervisor
 from bot.timers import Timers
 from bot.warm import preload
-from bot.webex import Webex
+from bot.webex import HURRIED, Webex
+from jobs import stopping
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 """The queues of each worker, the first one first."""
@@ -34,6 +38,8 @@ WORKER_TTL_S = 20
 """RQ waits for a job for 15 seconds less than this, and looks for lost jobs in between."""
 REDIS_PAUSE_S = 0.25
 SCHEDULER_LOCK_S = 10
+STOP_SOON = signal.SIGUSR1
+"""The worker's word to its job's process."""
 log = structlog.get_logger(__name__)
 
 
@@ -44,6 +50,23 @@ class BotWorker(Worker):
     """
 
     max_connection_wait_time = 2.0
+
+    def _install_signal_handlers(self) -> None:
+        """A job's process inherits the handler, so it is told from its first moment on."""
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # RQ left it untyped
+        signal.signal(STOP_SOON, stopping.ask)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """SIGTERM: have the job's process begin nothing more. It is killed only where that takes too long (:mod:`bot.supervisor`)."""
+        with suppress(ProcessLookupError):
+            if self.horse_pid:
+                os.kill(self.horse_pid, STOP_SOON)
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """A job whose process was started as SIGTERM came begins nothing either."""
+        if self._shutdown_requested_date is not None:
+            stopping.ask()
+        super().main_work_horse(job, queue)
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """How long a job counts as running without a sign of life: two missed beats and a little, in seconds."""
@@ -80,7 +103,7 @@ class BotScheduler(RQScheduler):
 
 
 def main(settings: BotSettings, timers: Timers | None = None, slow: Mapping[Callable[[], None], float] | None = None) -> int:
-    """Run until SIGTERM; then every worker finishes its job (30 seconds at most) and 0 is returned.
+    """Run until SIGTERM; then every worker ends what it is at (30 seconds at most, Redis included) and 0 is returned.
 
     What is ``slow``, with its seconds, may wait for Webex: it has a process of its own, with the watch over the webhooks.
     Without REDIS_URL, and where nothing answers at the usual port, the embedded Redis is one more child.
@@ -158,7 +181,7 @@ class _Webhooks:
         self._registered = False
 
     def __call__(self) -> None:
-        webex = Webex(self._settings.webex_access_token, self._settings.webex_api_url)
+        webex = Webex(self._settings.webex_access_token, self._settings.webex_api_url, HURRIED)  # SIGTERM waits for it
         subscriptions = Subscriptions(webex, Redis.from_url(self._settings.redis_url), self._settings)
         if self._registered:
             subscriptions.watch()

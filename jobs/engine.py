@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import structlog
 
+from jobs import stopping
 from jobs.clock import now
 from jobs.listener import Listener
 from jobs.microsoft import calls
@@ -45,6 +46,10 @@ MOST_UNSEEN = 3
 
 class LeaseLostError(Exception):
     """Another worker has taken the run over; this one must not write any more."""
+
+
+class StoppingError(LeaseLostError):
+    """This process is to end: what was under way is saved, and another goes on from there."""
 
 
 @dataclass(slots=True)
@@ -112,15 +117,17 @@ class Engine:
         try:
             while True:
                 self._refresh()
-                for step in self._ready(steps, met, tried, tasks.values()):
+                for step in () if stopping.asked() else self._ready(steps, met, tried, tasks.values()):
                     tried[step.name] = moves(step, self.ctx.run)
                     tasks[asyncio.ensure_future(_named(step, work))] = step.name
                 if not tasks:
+                    _go_on()
                     return
                 done, _ = await asyncio.wait(tasks, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     del tasks[task]
-                    task.result()
+                    if not isinstance(task.exception(), StoppingError):  # the others end first: a call of theirs is not cut off
+                        task.result()
                 self._save_seen()
         finally:
             for task in tasks:
@@ -198,6 +205,7 @@ class Engine:
         return None
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
+        _go_on()
         self._append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=changes))
         try:
             with calls.noted() as made:
@@ -282,6 +290,7 @@ class Engine:
         return await call()
 
     async def _pause(self, step: Step, seconds: float) -> None:
+        _go_on()
         known = self.ctx.run.findings.get(step.name)
         if seconds >= QUIET_S and (known is None or known.seen != REPLICATION):
             self._found(step, step.waits_for(Turn.TIME, REPLICATION))
@@ -308,6 +317,11 @@ class Engine:
 
     def _refresh(self) -> None:
         self.ctx.run = self.ctx.store.newest(self.ctx.run)
+
+
+def _go_on() -> None:
+    if stopping.asked():
+        raise StoppingError
 
 
 async def _named(step: Step, work: Callable[[Step], Awaitable[None]]) -> None:

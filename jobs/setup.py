@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from jobs import check, own_login, rounds, session
 from jobs.clock import now
-from jobs.engine import NOTHING_YET, Engine, LeaseLostError, due
+from jobs.engine import NOTHING_YET, Engine, LeaseLostError, StoppingError, due
 from jobs.microsoft.errors import Said, SignInNeeded
 from jobs.model import Finding, State
 from jobs.run import Event, Kind, Run, RunGoneError
@@ -42,6 +42,8 @@ def advance(run_id: str) -> None:
         lease.renew()
         try:
             conclude(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
+        except StoppingError:
+            runtime.store.look_at(run_id, now())  # by whichever worker is there next
         except LeaseLostError:
             return
         except RunGoneError:

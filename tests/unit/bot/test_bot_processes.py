@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.supervisor import PATIENCE_S
 from bot.timers import Timers
 
 SUPERVISED = """
@@ -115,6 +116,11 @@ def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run: Callable[
     supervisor.terminate()
     assert (supervisor.wait(10), (tmp_path / "last-saw").read_text()) == (0, "patient")
     assert [pid for pid in children if is_alive(pid)] == []
+
+
+def test_everybody_is_out_within_thirty_seconds():
+    """Whoever does not hear of it, Redis at last, which the others need until then."""
+    assert (sum(map(sum, PATIENCE_S.values())) < 30, set(PATIENCE_S)) == (True, {False, True})
 
 
 def test_children_die_with_the_supervisor(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):

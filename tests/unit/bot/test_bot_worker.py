@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +104,38 @@ def test_who_takes_what():
     assert {queue: sum(queue in queues for queues in WORKERS) > 1 for queue in (NAME, RUNS, CARDS)} == dict.fromkeys(
         (NAME, RUNS, CARDS), True
     )
+
+
+def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):
+    """Its process hears of it at once, ends by itself long before it would be killed, and its job counts as done."""
+    (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
+    worker = subprocess.Popen([sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)], stderr=subprocess.DEVNULL)  # noqa: S603  our own
+    job = make_queue(redis, RUNS).enqueue("probe.job", str(tmp_path))
+    until((tmp_path / "began").exists)
+    worker.terminate()
+    assert (worker.wait(10), (tmp_path / "told").exists(), job.get_status(refresh=True)) == (0, True, "finished")
+
+
+PROBE = """
+import time
+from pathlib import Path
+from jobs import stopping
+
+def job(folder):
+    (Path(folder) / "began").touch()
+    for _ in range(400):
+        time.sleep(0.05)
+        if stopping.asked():
+            (Path(folder) / "told").touch()
+            return
+"""
+PROBING = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from bot import queue, worker
+queue.ALLOWED = frozenset({"probe.job"})
+sys.exit(worker.work(sys.argv[1], (queue.RUNS,)))
+"""
 
 
 def test_a_worker_waits_for_redis(free_port: int):

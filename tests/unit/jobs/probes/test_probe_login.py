@@ -120,7 +120,7 @@ async def test_a_server_that_only_the_bot_cannot_reach(ctx: Context, answers: Fi
     assert judge(checks, found | {"answers": answers}).causes == causes
 
 
-BUSY = SmtpProbe((), ok=False, failed_phase="banner", cause="smtp_busy", reply="421 4.3.2 Service not available", transcript=())
+BUSY = SmtpProbe(ok=False, failed_phase="banner", cause="smtp_busy", reply="421 4.3.2 Service not available", transcript=())
 
 
 @pytest.mark.parametrize(

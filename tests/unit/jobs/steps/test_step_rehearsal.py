@@ -85,7 +85,7 @@ async def test_what_has_logged_in_is_kept(given: Callable[..., Context], vault: 
     """The mailbox user's word: the sign-in and the secret are a check's from then on, also where it is looked at twice."""
 
     async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
-        return SmtpProbe((), True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the record's fields in their order
+        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the record's fields in their order
 
     monkeypatch.setattr("jobs.steps.rehearsal.login_probe", login_probe)
     ctx = given(facts={"upn": "support@contoso.com"})

@@ -25,6 +25,11 @@ async def mailbox_row(ctx: Context, cmdlet: str = "Get-Mailbox") -> Row:
     return rows[0]
 
 
+def own_addresses(ctx: Context) -> frozenset[str]:
+    """The addresses that are the mailbox's own: Webex Connect drops a mail from one of them to another (facts/connect.md 1.7)."""
+    return frozenset({ctx.channel.mailbox.lower(), ctx.fact("upn").lower()} - {""})
+
+
 def is_shared(mailbox: Row) -> bool:
     """Whether somebody else signs in for it."""
     kind = str(mailbox.get("RecipientTypeDetails") or "").lower()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from jobs.clock import moment, now
 from jobs.mail.passage import LARGEST, Passage, habit, never_copied, unanswered, without_copy
 from jobs.mail.trace import TraceRow
+from jobs.mailbox import own_addresses
 from jobs.model import Evidence, Finding, State, Station, Words
 from jobs.probe import Probe
 from jobs.probes._why import Why, why
@@ -136,12 +137,13 @@ class Answers(_Traced):
     )
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Mail from the mailbox, but for its own copies."""
+        """Mail from the mailbox, but for its own copies and what it sends to itself."""
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
             trace.find(since, sender=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        answers = [row for row in sent if row.recipient.lower() != ctx.channel.forwarding_address.lower()]
+        no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
+        answers = [row for row in sent if row.recipient.lower() not in no_answer]
         passage = Passage.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)

@@ -217,6 +217,13 @@ def test_an_answer_that_bounces(cloud: Any, given: Any, sent: list[Any], words: 
     assert (found.state, found.cause) == (state, cause)
 
 
+@pytest.mark.parametrize("recipient", [MAILBOX, "Support@contoso.com", "upn@contoso.com", FORWARD])
+def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
+    """A mail of the mailbox to itself is none, nor is the copy."""
+    sides(cloud, [answer(5, to=recipient)], [])
+    assert look("answers", given(facts={"upn": "upn@contoso.com"})).state is State.SKIPPED
+
+
 BUSY = [answer(minutes, subject=f"RE: Hello {minutes + 30}") for minutes in (5, 60, 120)]
 HANDED = [copy(minutes) for minutes in (35, 90, 150)]
 

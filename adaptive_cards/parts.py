@@ -121,14 +121,16 @@ def small_print(words: Words) -> Element:
     return said(words, **SMALL, spacing="Medium")
 
 
-def problem_box(words: Words | None, code: str = "", at: datetime | None = None) -> list[Element]:
-    """What went wrong earlier: when, in words, and the whole code. Grey, since nothing is broken. Empty without a problem."""
+def problem_box(words: Words | None, code: str = "", at: datetime | None = None, remedy: Words | None = None) -> list[Element]:
+    """What went wrong earlier: when, in words, the whole code, and what to do. Grey, since nothing is broken. Empty without a problem."""
     if words is None:
         return []
     when = [run(f"{clock(at)}: ", **BOLD)] if at else []
     lines = [rich(*when, run(say(words), **({} if at else BOLD)))]
     if code:
         lines.append(rich(run(code, **MONO), spacing="Small"))
+    if remedy:
+        lines.append(said(remedy, spacing="Small"))
     return [box("emphasis", marks.WRONG, *lines)]
 
 

@@ -182,7 +182,10 @@ class RehearsalView:
 
 @dataclass(frozen=True, slots=True)
 class TestMailView:
-    """V1 to V3. ``subject`` is unique; ``sent_by_bot`` is false where a person is asked to send it; each time is when it was seen."""
+    """V1 to V3. ``subject`` is unique; ``sent_by_bot`` is false where a person is asked to send it; each time is when it was seen.
+
+    ``problem`` is what keeps the mail, or with ``of_answer`` the answer, and ``turn`` whose it is; ``late`` says that nothing else is known.
+    """
 
     header: Header
     subject: str
@@ -193,6 +196,10 @@ class TestMailView:
     agent_at: datetime | None = None
     problem: Words | None = None
     problem_code: str = ""
+    remedy: Words | None = None
+    turn: Turn = Turn.ADMINISTRATOR
+    late: bool = False
+    of_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from jobs.model import Finding, Scope, State, Turn, Words
 from jobs.run import Run
 from jobs.setup import blocked
 from jobs.steps import steps_of
+from jobs.steps.test_mail import FROM_ITSELF
 
 ASKS = {
     "admin_consent": "consent",
@@ -18,6 +19,8 @@ ASKS = {
     "agent_answer": "answer",
     "agent_has_it": "answer",
 }
+STUCK = {"test_mail": "look", "agent_answer": "answer_again"}
+"""What is asked for where it is known what stops the mail or its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def _waiting(run: Run) -> Whose | None:
 def _ask(finding: Finding, run: Run) -> str:
     if finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER:
         return "rehearsal_sign_in" if run.answer("rehearse") == "yes" else "rehearse"
-    return ASKS.get(finding.step, "look")
+    stuck = finding.cause not in {"", FROM_ITSELF} and finding.step in STUCK
+    return STUCK[finding.step] if stuck else ASKS.get(finding.step, "look")
 
 
 def _is_person(finding: Finding) -> bool:

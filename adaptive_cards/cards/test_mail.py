@@ -20,23 +20,32 @@ def test_mail(view: TestMailView) -> Card:
     subject = columns(
         column("80px", own("mail.subject", **SUBTLE)), column("stretch", value_line(view.subject), spacing="Small"), spacing="Medium"
     )
-    body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view), *problem_box(view.problem, view.problem_code)]
+    body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view)]
+    body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
     return finished(kicker(view.header), _band(view), body, _buttons(view))
 
 
 def _band(view: TestMailView) -> Band:
-    if view.problem:
-        return Band(
-            "attention", marks.WRONG, said(Words("mail.stopped"), **TITLE), (turn_line(Turn.REQUESTER, Words("mail.stopped_turn")),)
-        )
     if _to_be_sent(view):
         told = Words("mail.send_turn", {"mailbox": view.header.mailbox})
         return persons_turn(Words("mail.send"), rich(run(text("turn.anyone"), **BOLD), run(f": {say(told)}"), spacing="Small"))
+    if view.late:
+        return persons_turn(Words("mail.late"), turn_line(view.turn, Words("mail.late_turn")))
+    if view.problem:
+        return _stopped(view)
     if view.agent_at:
         return _machine(Words("mail.answered"), Words("mail.answered_next"))
     if view.forwarded_at:
         return persons_turn(Words("mail.forwarded"), turn_line(Turn.AGENT, Words("mail.agent_turn")))
     return _machine(Words("mail.on_its_way"), Words("mail.on_its_way_next"))
+
+
+def _stopped(view: TestMailView) -> Band:
+    if view.of_answer:
+        title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
+    else:
+        title, told = "mail.stopped", "mail.stopped_turn" if marks.is_person(view.turn) else "mail.stopped_time"
+    return Band("attention", marks.WRONG, said(Words(title), **TITLE), (turn_line(view.turn, Words(told)),))
 
 
 def _machine(title: Words, told: Words) -> Band:
@@ -69,9 +78,9 @@ def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> 
 
 
 def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:
-    if view.problem:
+    if view.problem and not (_to_be_sent(view) or view.late):
         return marks.WRONG, "state.stops_here"
-    if _to_be_sent(view) or name == "V2":
+    if _to_be_sent(view) or view.late or name == "V2":
         return marks.PERSON, "state.waits_person"
     return marks.RUNNING, "state.running"
 
@@ -79,10 +88,10 @@ def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:
 def _buttons(view: TestMailView) -> list[Element]:
     run_id = view.header.run
     stop = cancel(run_id, of_run=True)
-    if view.problem:
-        return [submit(text("button.look_again"), "look_again", main=True, run=run_id), stop]
     if _to_be_sent(view):
         return [submit(text("button.sent"), "test_sent", main=True, run=run_id), stop]
+    if view.problem:
+        return [submit(text("button.look_again"), "look_again", main=True, run=run_id), stop]
     if view.forwarded_at and view.agent_at is None:
         return [submit(text("button.agent_has_it"), "agent_has_it", main=True, run=run_id), stop]
     return [stop]

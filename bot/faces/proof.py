@@ -6,13 +6,15 @@ from datetime import datetime
 
 from adaptive_cards import done as draw_done
 from adaptive_cards import test_mail as draw_mail
+from adaptive_cards.texts import remedy_within
 from adaptive_cards.views import DoneView, Header, Proof, TestMailView
 from bot.board import Face, face
 from bot.desk import Desk
 from bot.faces.told import code_of
-from jobs.model import State, Turn, Words
+from jobs.model import Finding, State, Turn, Words
 from jobs.run import Run
 from jobs.steps import steps_of
+from jobs.steps.test_mail import OVERDUE
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -25,26 +27,42 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, desk)
-    turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem_code}"
+    turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem}{mail.problem_code}{mail.turn}"
     return [face("mail", mail, draw_mail(mail), turn=turn)]
 
 
 def mail_view(run: Run, desk: Desk) -> TestMailView:
     """Where the test mail is."""
-    arrival, answer, sent = run.findings["test_mail"], run.findings.get("agent_answer"), run.changed.get("test_mail")
+    arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
     stuck = next((f for f in (arrival, answer) if f and f.cause and f.state is not State.OK), None)
-    agent = run.answers.get("agent_has_it")
+    late = arrival.cause == OVERDUE
+    asked = arrival.waiting_for is Turn.REQUESTER and not late
     return TestMailView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         subject=run.fact("subject"),
-        sent_by_bot=arrival.waiting_for is not Turn.REQUESTER and not run.answer("test_sent"),
-        sent_at=sent.begun if sent else (run.answers["test_sent"].at if run.answer("test_sent") else None),
+        sent_by_bot=not asked and not run.answer("test_sent"),
+        sent_at=None if asked else _sent_at(run),
         arrived_at=moment(run.fact("arrived_at")),
         forwarded_at=moment(run.fact("forwarded_at")),
-        agent_at=agent.at if agent else None,
+        agent_at=_agent_at(run, answer),
         problem=Words(f"cause.{stuck.cause}") if stuck else None,
         problem_code=code_of(stuck),
+        remedy=Words(remedy_within(stuck.cause)) if stuck else None,
+        turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
+        late=late,
+        of_answer=stuck is not None and stuck is answer,
     )
+
+
+def _sent_at(run: Run) -> datetime | None:
+    sent, told = run.changed.get("test_mail"), run.answers.get("test_sent")
+    return sent.begun if sent else (told.at if told else None)
+
+
+def _agent_at(run: Run, answer: Finding | None) -> datetime | None:
+    """When an agent said to have it; an answer that was stopped shows it as well."""
+    told = run.answers.get("agent_has_it")
+    return told.at if told else moment(answer.facts.get("answer_failed_at", "")) if answer else None
 
 
 def done_view(run: Run) -> DoneView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.mail.trace import TraceRow
+from jobs.mailbox import own_addresses
 from jobs.microsoft.errors import first_cause
 from jobs.model import Evidence, Finding, State, Turn, Words
 from jobs.step import Context, Step
@@ -24,9 +25,9 @@ class AgentHasIt(Step):
     automatic = False
 
     async def inspect(self, ctx: Context) -> Finding:
-        """The answer proves it better than a word."""
+        """The answer proves it better than a word, even one that was stopped on its way."""
         answered = ctx.run.findings.get("agent_answer")
-        if answered is not None and answered.state is State.OK:
+        if answered is not None and (answered.state is State.OK or "answer_failed_at" in answered.facts):
             return self.ok(Words("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
             return self.ok(Words("seen.said_by_agent"))
@@ -44,9 +45,10 @@ class AgentAnswer(Step):
     automatic = False
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Follow the answer until it leaves."""
+        """Follow the answer until it leaves. Neither the copy is one, nor a mail that the mailbox has sent to itself."""
         rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
-        answers = [row for row in rows if row.recipient.lower() != ctx.channel.forwarding_address]
+        no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
+        answers = [row for row in rows if row.recipient.lower() not in no_answer]
         delivered = next((row for row in answers if row.status.went_on), None)
         if delivered is not None:
             return self.ok(Words("seen.answer_delivered", {"recipient": delivered.recipient}), answered_at=delivered.received.isoformat())
@@ -58,5 +60,6 @@ class AgentAnswer(Step):
     async def _failed(self, ctx: Context, row: TraceRow) -> Finding:
         words = await ctx.trace().details(row)
         cause = first_cause(words) or "mail_not_delivered"
-        finding = self.waits_for(Turn.AGENT, Words("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1])
+        at = row.received.isoformat()
+        finding = self.waits_for(Turn.AGENT, Words("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], answer_failed_at=at)
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from jobs.clock import now
 from jobs.mail.send import Probe, send_probe
 from jobs.mail.trace import TraceRow, TraceStatus
+from jobs.mailbox import own_addresses
 from jobs.microsoft.errors import first_cause
 from jobs.model import Evidence, Finding, Turn, Words
 from jobs.step import Context, Step
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
-"""So many looks without a trace, and somebody is asked to see to it."""
+LATE_AFTER = timedelta(minutes=10)
+"""So many looks without the whole way, so long after it was sent, and somebody is asked to see to it."""
 SPREADS_FOR = timedelta(hours=1)
 RESENDS_AFTER = timedelta(seconds=20)
 """How long a mail whose sending was cut off is looked for before it is sent again, under the same Message-ID."""
+CLOCKS = timedelta(seconds=2)
+"""Traces tell whole seconds, and two clocks differ a little."""
+OVERDUE, FROM_ITSELF = "test_mail_late", "test_mail_from_itself"
+SEND_AGAIN = Words("seen.send_again")
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
@@ -40,30 +46,49 @@ class TestMail(Step):
             trace.find(since, recipient=ctx.channel.mailbox, subject=subject),
             trace.find(since, recipient=ctx.channel.forwarding_address, subject=subject),
         )
-        delivered = next((row for row in copies if row.status.went_on), None)
+        seen = _Seen.of(arrived, copies, own_addresses(ctx))
+        delivered = next((row for row in seen.copies if row.status.went_on), None)
         if delivered is not None:
-            return self.ok(Words("seen.copy_delivered"), **_facts(subject, arrived or copies), forwarded_at=delivered.received.isoformat())
-        failed = next((row for row in (*copies, *arrived) if row.status in FAILED and not _is_junk(row, arrived)), None)
-        if failed is not None:
-            return await self._failed(ctx, failed, arrived)
-        return self._underway(ctx, subject, arrived)
+            facts = _facts(subject, seen.arrived or seen.copies)
+            return self.ok(Words("seen.copy_delivered"), **facts, forwarded_at=delivered.received.isoformat())
+        return await self._not_through(ctx, seen)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
-        """Send it, from somewhere else: Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7)."""
+        """Send it, from somewhere else: Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7).
+
+        One that is sent anew has another Message-ID, since Exchange may drop one that it knows as a double; one that was cut off keeps its own.
+        """
         body = f"This mail proves the email channel of {ctx.channel.mailbox}. Run {ctx.run.id}."
-        message_id = f"<email-test.{ctx.run.id}.{ctx.run.opened:%Y%m%d%H%M%S}@{ctx.settings.probe_from.rpartition('@')[2]}>"
+        sent = ctx.run.changed.get(self.name)
+        at = (sent.since or sent.begun) if sent else ctx.run.opened
+        message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{ctx.settings.probe_from.rpartition('@')[2]}>"
         mail = Probe(ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id)
         await send_probe(ctx.settings.probe_smtp_url, mail)
 
-    def _underway(self, ctx: Context, subject: str, arrived: tuple[TraceRow, ...]) -> Finding:
-        facts = _facts(subject, arrived)
-        if not arrived and not self._sent(ctx):
+    async def _not_through(self, ctx: Context, seen: _Seen) -> Finding:
+        """What failed is told, until somebody who has seen to it presses Look again: then it is sent once more."""
+        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
+        newer = asked is not None and (sent is None or asked.at > sent)
+        again = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
+        if asked is not None and (again or not newer):
+            seen = seen.since(asked.at - CLOCKS)
+        if seen.failed is not None:
+            return await self._failed(ctx, seen.failed, seen.arrived)
+        if seen.from_itself and not seen.arrived and not self._sends(ctx):
+            words, pause = Words("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(Turn.REQUESTER, words, cause=FROM_ITSELF, again_s=pause, subject=subject_of(ctx))
+        return self._underway(ctx, seen.arrived, again=again)
+
+    def _underway(self, ctx: Context, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
+        facts = _facts(subject_of(ctx), arrived)
+        if not arrived and (again or not self._sent(ctx)):
             if self._sends(ctx):
                 return self.wrong(Words("seen.not_sent"), **facts)
-            return self.waits_for(Turn.REQUESTER, Words("seen.send_it"), again_s=PAUSES_S[-1], **facts)
-        late = ctx.run.waits.get(self.name, 0) > LATE
-        seen = Words("seen.arrived") if arrived else Words("seen.on_its_way")
-        return self.waits_for(Turn.REQUESTER if late else Turn.TIME, seen, again_s=ctx.pause(self.name, PAUSES_S), **facts)
+            return self.waits_for(Turn.REQUESTER, SEND_AGAIN if again else Words("seen.send_it"), again_s=PAUSES_S[-1], **facts)
+        sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
+        late = ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
+        words, turn = Words("seen.arrived" if arrived else "seen.on_its_way"), Turn.REQUESTER if late else Turn.TIME
+        return self.waits_for(turn, words, cause=OVERDUE if late else "", again_s=ctx.pause(self.name, PAUSES_S), **facts)
 
     async def _failed(self, ctx: Context, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
         """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
@@ -83,13 +108,50 @@ class TestMail(Step):
         return sent is None or now() - sent.begun > timedelta(seconds=55)
 
     def _sends(self, ctx: Context) -> bool:
-        return ctx.settings.sends_probe and ctx.settings.probe_from.lower() != ctx.channel.mailbox
+        return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(ctx)
+
+    def _last_sent(self, ctx: Context) -> datetime | None:
+        """When it was sent last, by the bot or, as they say, by a person."""
+        sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
+        return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
 
     def _sent(self, ctx: Context) -> bool:
         """Whether it is on its way. Where the sending was cut off it may be, so it is looked for before it is sent again."""
         sent = ctx.run.changed.get(self.name)
         cut_off = sent is not None and sent.done is None and now() - sent.begun > RESENDS_AFTER
         return (sent is not None and not cut_off) or bool(ctx.run.answer("test_sent"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The rows of the test mail, newest first. What the mailbox sent to itself proves nothing, and counts apart."""
+
+    arrived: tuple[TraceRow, ...]
+    copies: tuple[TraceRow, ...]
+    from_itself: tuple[TraceRow, ...]
+
+    @classmethod
+    def of(cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]) -> _Seen:
+        """A copy is the mailbox's own by its message id: who forwards a mail may stand as the sender of the copy."""
+        itself = tuple(row for row in arrived if row.sender.lower() in own)
+        others = tuple(row for row in arrived if row not in itself)
+        known = {row.message_id for row in others}
+        good = tuple(row for row in copies if row.message_id in known or row.sender.lower() not in own)
+        return cls(others, good, itself)
+
+    @property
+    def failed(self) -> TraceRow | None:
+        """The newest row that says that it will not come through."""
+        return next((row for row in (*self.copies, *self.arrived) if row.status in FAILED and not _is_junk(row, self.arrived)), None)
+
+    def since(self, moment: datetime) -> _Seen:
+        """What was received from then on."""
+        return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in (self.arrived, self.copies, self.from_itself)))
+
+
+def _stuck(finding: Finding | None) -> bool:
+    """Whether the last look said that it has not come through, or had it sent again already."""
+    return finding is not None and (bool(finding.cause) or finding.seen == SEND_AGAIN)
 
 
 def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
@@ -104,5 +166,4 @@ def subject_of(ctx: Context) -> str:
 
 def _facts(subject: str, arrived: tuple[TraceRow, ...]) -> dict[str, str]:
     first = min(arrived, key=lambda row: row.received, default=None)
-    seen = {"arrived_at": first.received.isoformat(), "test_sender": first.sender} if first else {}
-    return {"subject": subject, **seen}
+    return {"subject": subject, **({"arrived_at": first.received.isoformat()} if first else {})}

@@ -236,14 +236,20 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
     subject, by_bot, by_person = "Test 7Q4K of support@contoso.com", True, False
     times = (later(minutes=1), later(minutes=2), later(minutes=3), later(minutes=4))
-    stopped = {"problem": verbatim("A policy blocks forwarding."), "problem_code": "5.7.520"}
+    remedy = verbatim("Read the trace row.")
+    stopped = {"problem": verbatim("A policy blocks forwarding."), "problem_code": "5.7.520", "remedy": remedy}
+    late = {"problem": verbatim("The trace does not show it."), "remedy": remedy, "turn": Turn.REQUESTER, "late": True}
     mails = {
         "send": views.TestMailView(header(7), subject, by_person),
         "on-its-way": views.TestMailView(header(7), subject, by_bot, times[0]),
         "arrived": views.TestMailView(header(7), subject, by_person, *times[:2]),
         "forwarded": views.TestMailView(header(7), subject, by_bot, *times[:3]),
         "agent": views.TestMailView(header(7), subject, by_bot, *times),
-        "problem": views.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # two of the view's own names
+        "problem": views.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
+        "problem-time": views.TestMailView(header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped),  # type: ignore[arg-type]  # as above
+        "late": views.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
+        "from-itself": views.TestMailView(header(7), subject, by_person, problem=verbatim("It came from the mailbox."), remedy=remedy),
+        "answer-problem": views.TestMailView(header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped),  # type: ignore[arg-type]  # as above
     }
     yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())
 

@@ -69,6 +69,10 @@ BUTTONS = {
     "mail-forwarded": ["agent_has_it", "cancel"],
     "mail-agent": ["cancel"],
     "mail-problem": ["cancel", "look_again"],
+    "mail-problem-time": ["cancel", "look_again"],
+    "mail-late": ["cancel", "look_again"],
+    "mail-from-itself": ["cancel", "test_sent"],
+    "mail-answer-problem": ["cancel", "look_again"],
     "done": ["check"],
     "status": ["status"],
     "status-none": ["setup"],
@@ -91,6 +95,9 @@ LOOKS = {
     "mail-send": ("accent", "\u25c6"),
     "mail-on-its-way": ("emphasis", "\u25cf"),
     "mail-problem": ("attention", "\u2717"),
+    "mail-late": ("accent", "\u25c6"),
+    "mail-from-itself": ("accent", "\u25c6"),
+    "mail-answer-problem": ("attention", "\u2717"),
     "status-running": ("emphasis", "\u25cf"),
     "help": ("emphasis", ""),
     "notice": ("emphasis", "\u2717"),
@@ -190,7 +197,7 @@ def word(cells: list[dict[str, Any]], nodes: Nodes) -> str:
 
 def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
     """The four stations say where the mail is: passed with a time, next with a word, the rest not yet."""
-    names = ("mail-send", "mail-on-its-way", "mail-forwarded", "mail-agent", "mail-problem")
+    names = [f"mail-{name}" for name in ("send", "on-its-way", "forwarded", "agent", "problem", "late", "from-itself", "answer-problem")]
     rows = {name: [part["columns"] for part in examples[name].content["body"] if len(part.get("columns", [])) == 4] for name in names}
     assert {name: [word(cells, nodes) for cells in found] for name, found in rows.items()} == {
         "mail-send": ["waits for a person", "not yet", "not yet", "not yet"],
@@ -198,7 +205,27 @@ def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
         "mail-forwarded": ["14:34:48", "14:35:48", "waits for a person", "not yet"],
         "mail-agent": ["14:34:48", "14:35:48", "14:36:48", "running"],
         "mail-problem": ["14:34:48", "stops here", "not yet", "not yet"],
+        "mail-late": ["14:34:48", "waits for a person", "not yet", "not yet"],
+        "mail-from-itself": ["waits for a person", "not yet", "not yet", "not yet"],
+        "mail-answer-problem": ["14:34:48", "14:35:48", "14:36:48", "stops here"],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("problem", "The test mail stopped on its way. Administrator's turn: see"),
+        ("problem-time", "The test mail stopped on its way. Nobody has to act. A changed policy"),
+        ("late", "The test mail has not come through yet. Requester's turn: see"),
+        ("from-itself", "Send a mail to the mailbox. Anyone's turn outside: send"),
+        ("answer-problem", "The agent's answer stopped on its way. Agent's turn: see"),
+    ],
+)
+def test_a_mail_that_does_not_come_through(examples: Cards, name: str, told: str):
+    """What stopped, whose turn it is, and below it the reason with what to do."""
+    card = examples[f"mail-{name}"]
+    assert " ".join(card.text.split()).startswith(told)
+    assert "Read the trace row." in json.dumps(card.content)
 
 
 def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import remedy_within, text
 from bot import board, progress
 from bot.board import Shown
 from bot.desk import DRAWS_DUE, Desk
@@ -238,6 +238,35 @@ def test_a_test_mail_is_followed(desk: Desk, begin: Begin):
         datetime.fromisoformat(at),
     )
     assert (view.problem, view.problem_code, view.agent_at is not None) == (Words("cause.forwarding_blocked"), "5.7.520", True)
+
+
+@pytest.mark.parametrize(
+    ("cause", "turn", "sent", "part"),
+    [
+        ("mail_not_delivered", Turn.ADMINISTRATOR, True, {"late": False, "sent_by_bot": False}),
+        ("forwarding_blocked", Turn.TIME, True, {"late": False, "sent_by_bot": False}),
+        ("test_mail_late", Turn.REQUESTER, True, {"late": True, "sent_by_bot": False}),
+        ("test_mail_from_itself", Turn.REQUESTER, False, {"late": False, "sent_by_bot": False}),
+    ],
+)
+def test_a_test_mail_that_stops(desk: Desk, begin: Begin, cause: str, turn: Turn, sent: bool, part: dict[str, bool]):  # noqa: FBT001  a column of the table
+    """With what to do, and whose turn it is: the same as on the progress card. What has to be sent once more counts as not sent."""
+    run = begin(SIGNED_IN, PLANNED, APPROVED, answered("test_sent"), found("test_mail", State.WAITING, cause=cause, waiting_for=turn))
+    view = proof.mail_view(run, desk)
+    assert (view.problem, view.remedy, view.turn) == (Words(f"cause.{cause}"), Words(remedy_within(cause)), turn)
+    assert (view.sent_at is not None, view.of_answer, {name: getattr(view, name) for name in part}) == (sent, False, part)
+    assert progress_face.view(run).turn in {turn, Turn.NOBODY}
+
+
+def test_an_answer_that_stops(desk: Desk, begin: Begin):
+    """Whoever answered has had the mail, whether or not somebody said so, and it is the agent's turn on both cards."""
+    at = "2026-11-25T09:00:00+00:00"
+    facts = {"arrived_at": at, "forwarded_at": at}
+    stopped = {"cause": "sender_restricted", "waiting_for": Turn.AGENT, "facts": {"answer_failed_at": at}}
+    run = begin(SIGNED_IN, PLANNED, APPROVED, found("test_mail", facts=facts), found("agent_answer", State.WAITING, **stopped))
+    view = proof.mail_view(run, desk)
+    assert (view.of_answer, view.turn, view.agent_at) == (True, Turn.AGENT, datetime.fromisoformat(at))
+    assert progress_face.view(run).turn is Turn.AGENT
 
 
 def test_a_check_is_one_card(desk: Desk, begin: Begin):

@@ -30,9 +30,9 @@ def found(run: Run, *findings: Finding) -> Run:
     return replace(run, findings={finding.step: finding for finding in findings})
 
 
-def waits(step: str, turn: Turn) -> Finding:
+def waits(step: str, turn: Turn, cause: str = "") -> Finding:
     """A step that waits for somebody."""
-    return Finding(step, State.WAITING, waiting_for=turn)
+    return Finding(step, State.WAITING, waiting_for=turn, cause=cause)
 
 
 BLOCKED = Finding("mailbox_user", State.WRONG, seen=Words("seen.nobody"))
@@ -60,6 +60,10 @@ TABLE = [
     (found(replace(APPROVED, answers={"rehearse": YES}), waits("rehearsal", Turn.MAILBOX_USER)), Turn.MAILBOX_USER, "rehearsal_sign_in", 4),
     (found(APPROVED, waits("test_mail", Turn.REQUESTER), Finding("registered", State.OK)), Turn.REQUESTER, "send", 7),
     (found(APPROVED, waits("agent_answer", Turn.AGENT), Finding("registered", State.OK)), Turn.AGENT, "answer", 7),
+    (found(APPROVED, waits("test_mail", Turn.ADMINISTRATOR, "mail_not_delivered")), Turn.ADMINISTRATOR, "look", 4),
+    (found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_late")), Turn.REQUESTER, "look", 4),
+    (found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_from_itself")), Turn.REQUESTER, "send", 4),
+    (found(APPROVED, waits("agent_answer", Turn.AGENT, "sender_restricted")), Turn.AGENT, "answer_again", 4),
     (found(APPROVED, waits("smtp_auth", Turn.NOBODY)), Turn.NOBODY, "running", 4),
     (found(APPROVED, waits("test_mail", Turn.TIME)), Turn.NOBODY, "running", 4),
     (found(APPROVED, *(Finding(n, State.OK) for n in ("ids", "client_secret", "smtp_grant", "admin_consent"))), Turn.NOBODY, "running", 6),

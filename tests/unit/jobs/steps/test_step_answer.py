@@ -35,9 +35,13 @@ async def test_an_agents_word_counts(given: Callable[..., Context]):
     assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding("agent_has_it", State.OK, seen=Words("seen.said_by_agent"))
 
 
-async def test_an_answer_shows_it_better(given: Callable[..., Context]):
-    """Whoever answered has had it."""
-    answered = Event(Kind.FOUND, now(), step="agent_answer", finding=Finding("agent_answer", State.OK))
+@pytest.mark.parametrize(
+    "answer",
+    [Finding("agent_answer", State.OK), Finding("agent_answer", State.WAITING, cause="sender_restricted", facts={"answer_failed_at": "t"})],
+)
+async def test_an_answer_shows_it_better(given: Callable[..., Context], answer: Finding):
+    """Whoever answered has had it, even where the answer was stopped on its way."""
+    answered = Event(Kind.FOUND, now(), step="agent_answer", finding=answer)
     assert await HAS.inspect(given(events=(answered,))) == Finding("agent_has_it", State.OK, seen=Words("seen.shown_by_answer"))
 
 
@@ -50,10 +54,12 @@ async def test_a_delivered_answer_is_the_proof(given: Callable[..., Context], cl
     assert await ANSWER.inspect(ctx) == Finding("agent_answer", State.OK, seen=seen, facts=facts)
 
 
-@pytest.mark.parametrize("recipient", [None, "x1@mail.webexconnect.io", "X1@mail.webexconnect.io"])
-async def test_the_forwarded_copy_is_no_answer(given: Callable[..., Context], cloud: Any, recipient: str | None):
-    """Nothing, or only the copy: the agent is waited for, and it is looked at again."""
-    ctx = given()
+@pytest.mark.parametrize(
+    "recipient", [None, "x1@mail.webexconnect.io", "X1@mail.webexconnect.io", "Support@contoso.com", "upn@contoso.com"]
+)
+async def test_what_is_no_answer(given: Callable[..., Context], cloud: Any, recipient: str | None):
+    """Nothing, only the copy, or a mail of the mailbox to itself: the agent is waited for, and it is looked at again."""
+    ctx = given(facts={"upn": "UPN@contoso.com"})
     cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
     found = await ANSWER.inspect(ctx)
     assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.AGENT, Words("seen.no_answer"))
@@ -75,3 +81,4 @@ async def test_an_answer_that_failed_is_explained(given: Callable[..., Context],
     cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')", [{"description": words}])
     found = await ANSWER.inspect(ctx)
     assert (found.waiting_for, found.cause, found.evidence) == (Turn.AGENT, cause, (Evidence("trace", words),))
+    assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}

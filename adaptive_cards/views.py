@@ -74,7 +74,7 @@ class SignInView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id)."""
+    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval."""
 
     header: Header
     plan_id: str
@@ -87,6 +87,7 @@ class PlanView:
     approved: bool = False
     approved_tenant: bool = False
     by_hand: str = ""
+    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ProgressView:
-    """The one card that is edited in place. ``groups`` are (title key, rows); ``turn`` and ``turn_words`` fill the band's second line."""
+    """The one card that is edited in place. ``groups`` are (title key, rows); ``turn`` and ``turn_words`` fill the band's second line.
+
+    ``buttons`` are the verbs that lead on from here, beside Cancel.
+    """
 
     header: Header
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
@@ -113,6 +117,8 @@ class ProgressView:
     at: datetime
     problem: Words | None = None
     problem_code: str = ""
+    remedy: Words | None = None
+    buttons: tuple[str, ...] = ()
     can_cancel: bool = True
     resumed: bool = False
     ended: str = ""
@@ -178,28 +184,6 @@ class RehearsalView:
     settling: bool = False
     done: bool = False
     skipped: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TestMailView:
-    """V1 to V3. ``subject`` is unique; ``sent_by_bot`` is false where a person is asked to send it; each time is when it was seen.
-
-    ``problem`` is what keeps the mail, or with ``of_answer`` the answer, and ``turn`` whose it is; ``late`` says that nothing else is known.
-    """
-
-    header: Header
-    subject: str
-    sent_by_bot: bool
-    sent_at: datetime | None = None
-    arrived_at: datetime | None = None
-    forwarded_at: datetime | None = None
-    agent_at: datetime | None = None
-    problem: Words | None = None
-    problem_code: str = ""
-    remedy: Words | None = None
-    turn: Turn = Turn.ADMINISTRATOR
-    late: bool = False
-    of_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import partial
 from math import ceil
 
 from bot import board, desk
-from bot.faces import connect, consent, plan, proof, rehearsal, rounds, signin, undone, verdict
+from bot.faces import connect, consent, over, plan, proof, rehearsal, rounds, signin, undone, verdict
 from bot.faces import progress as steps
 from bot.holding import Hold, hold
 from bot.webex import WebexError
@@ -16,7 +16,11 @@ from bot.webex_errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
 from jobs.clock import now
 from jobs.run import Run, RunGoneError
 
-FACES = (signin.faces, plan.faces, steps.faces, consent.faces, connect.faces, rehearsal.faces, proof.faces, undone.faces)
+FACES = (
+    *(signin.faces, plan.faces, steps.faces, consent.faces, connect.faces, rehearsal.faces, proof.faces, undone.faces),
+    over.faces,
+)
+"""Each of them at any time; the last one only for a run that was cut short."""
 LOOKS = {"check": (verdict.faces,), "round": (rounds.faces,)}
 RETRY_S = 5.0
 SAID_NO_S = 300.0

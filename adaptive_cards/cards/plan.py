@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import marks
-from adaptive_cards.actions import buttons, cancel, show_card, submit
+from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.plan_band import band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
@@ -20,13 +20,13 @@ def plan(view: PlanView) -> Card:
     body = [
         *_right(view),
         *_warnings(view),
-        *_blocked(view),
+        *([] if view.closed else _blocked(view)),
         *group("plan.undo_app" if view.header.kind == "undo" else "plan.app", of_scope(view.changes, Scope.APP)),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
-        buttons(*_main(view)),
+        *(buttons(*row) for row in in_rows(_main(view))),
     ]
-    return finished(kicker(view.header), band(view), body, [*_commands(view), *(_adopt(view) or _least(view))])
+    return finished(kicker(view.header), band(view), body, [*_commands(view), *([] if view.closed else _adopt(view) or _least(view))])
 
 
 def _right(view: PlanView) -> list[Element]:
@@ -55,7 +55,7 @@ def _tenant(view: PlanView) -> list[Element]:
         return [box("emphasis", marks.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
     title = "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
     button = submit(text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id)
-    approve = [] if view.blocked else [buttons(button, spacing="Small")]
+    approve = [] if view.blocked or view.closed else [buttons(button, spacing="Small")]
     return [box("warning", marks.WARNING, own(title, weight="Bolder"), *lines, *approve)]
 
 
@@ -68,8 +68,11 @@ def _tenant_lines(change: Change) -> list[Element]:
 def _main(view: PlanView) -> list[Element]:
     own_approval = len(view.changes) - len(of_scope(view.changes, Scope.TENANT))
     stop = cancel(view.header.run, plan=view.plan_id)
+    if view.closed:
+        return []
     if view.blocked:
-        return [submit(text("button.look_again"), "look_again", main=True, run=view.header.run), stop]
+        other = submit(text("button.sign_in_other"), "sign_in_other", run=view.header.run)
+        return [submit(text("button.look_again"), "look_again", main=True, run=view.header.run), stop, other]
     if view.approved or not own_approval:
         return [stop]
     return [submit(counted("button.approve", own_approval), "approve", main=True, run=view.header.run, plan=view.plan_id), stop]
@@ -96,6 +99,6 @@ def _adopt(view: PlanView) -> list[Element]:
 
 
 def _least(view: PlanView) -> list[Element]:
-    if view.header.kind != "setup" or view.profile is not Profile.ARTICLE or view.approved or not view.changes:
+    if view.header.kind != "setup" or view.profile is not Profile.ARTICLE or view.approved or view.approved_tenant or not view.changes:
         return []
     return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]

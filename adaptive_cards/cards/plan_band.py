@@ -16,6 +16,8 @@ def band(view: PlanView) -> Band:
     tenant = len(of_scope(view.changes, Scope.TENANT))
     local = len(view.changes) - tenant
     signed_in = [said(Words("plan.signed_in", {"account": view.signed_in}), spacing="Small")] if view.signed_in else []
+    if view.closed:
+        return _closed(view, signed_in)
     if view.blocked:
         return persons_turn(_blocked(view), turn_line(Turn.ADMINISTRATOR, Words("plan.blocked_turn")), *signed_in)
     left = (0 if view.approved else local, 0 if view.approved_tenant else tenant)
@@ -23,6 +25,15 @@ def band(view: PlanView) -> Band:
         return _nothing_left(view, signed_in)
     title = _title(*left, untouched=not (view.approved or view.approved_tenant))
     return persons_turn(title, turn_line(Turn.APPROVER, _reach(*left, _where(view))), *signed_in)
+
+
+def _closed(view: PlanView, signed_in: list[Element]) -> Band:
+    """Nothing on it can be approved any more: the run has ended, or somebody signs in anew and there will be another plan."""
+    if view.closed == "signed_out":
+        return persons_turn(Words("plan.closed_signed_out"), turn_line(Turn.ADMINISTRATOR, Words("turn_words.sign_in")))
+    ended = _nothing_left(view, signed_in).title if view.closed == "done" else said(Words(f"plan.closed_{view.closed}"), **TITLE)
+    mark = marks.OK if view.closed == "done" else marks.SKIPPED
+    return Band("emphasis", mark, ended, (turn_line(Turn.NOBODY, Words("plan.closed_next")), *signed_in))
 
 
 def _blocked(view: PlanView) -> Words:

@@ -25,7 +25,7 @@ def progress(view: ProgressView) -> Card:
     rows = _groups(view, every_note=True)
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _groups(view, every_note=False)
-    body = [*problem_box(view.problem, view.problem_code), *rows]
+    body = [*problem_box(view.problem, view.problem_code, remedy=view.remedy), *rows]
     if view.resumed:
         body.append(small_print(Words("progress.resumed")))
     told = "progress.ended" if view.ended else "progress.goes_on"
@@ -82,6 +82,5 @@ def _right(line: Row) -> Words | None:
 def _buttons(view: ProgressView) -> list[Element]:
     if view.ended:
         return []
-    again = submit(text("button.consent_again"), "consent_again", run=view.header.run)
-    stop = cancel(view.header.run, of_run=True)
-    return [*([again] if view.turn is Turn.ADMINISTRATOR else []), *([stop] if view.can_cancel else [])]
+    on = [submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=view.header.run) for verb in view.buttons]
+    return [*on, *([cancel(view.header.run, of_run=True)] if view.can_cancel else [])]

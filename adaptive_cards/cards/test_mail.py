@@ -11,7 +11,7 @@ from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, column
 from adaptive_cards.marks import Mark
 from adaptive_cards.parts import Band, aside, aside_time, box, kicker, persons_turn, problem_box, row, section, turn_line
 from adaptive_cards.texts import say, text
-from adaptive_cards.views import TestMailView
+from adaptive_cards.views_mail import TestMailView
 from jobs.model import Turn, Words
 
 
@@ -26,11 +26,11 @@ def test_mail(view: TestMailView) -> Card:
 
 
 def _band(view: TestMailView) -> Band:
+    if view.over:
+        return Band("good", marks.OK, said(Words("mail.over"), **TITLE), (turn_line(Turn.NOBODY, Words("mail.over_next")),))
     if _to_be_sent(view):
         told = Words("mail.send_turn", {"mailbox": view.header.mailbox})
         return persons_turn(Words("mail.send"), rich(run(text("turn.anyone"), **BOLD), run(f": {say(told)}"), spacing="Small"))
-    if view.late:
-        return persons_turn(Words("mail.late"), turn_line(view.turn, Words("mail.late_turn")))
     if view.problem:
         return _stopped(view)
     if view.agent_at:
@@ -41,6 +41,8 @@ def _band(view: TestMailView) -> Band:
 
 
 def _stopped(view: TestMailView) -> Band:
+    if view.late:
+        return persons_turn(Words("mail.late"), turn_line(view.turn, Words("mail.late_turn")))
     if view.of_answer:
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
     else:
@@ -57,14 +59,14 @@ def _to_be_sent(view: TestMailView) -> bool:
 
 
 def _from_elsewhere(view: TestMailView) -> list[Element]:
-    if not _to_be_sent(view):
+    if view.over or not _to_be_sent(view):
         return []
     warning = said(Words("connect.to_itself", {"mailbox": view.header.mailbox}))
     return [box("warning", marks.WARNING, own("mail.from_elsewhere", **BOLD), warning)]
 
 
 def _stations(view: TestMailView) -> list[Element]:
-    seen = (("V1", view.arrived_at), ("M3", view.forwarded_at), ("V2", view.agent_at), ("V3", None))
+    seen = (("V1", view.arrived_at), ("M3", view.forwarded_at), ("V2", view.agent_at), ("V3", view.answered_at))
     reached = sum(at is not None for _, at in seen)
     return [_station(view, name, at, place - reached) for place, (name, at) in enumerate(seen)]
 
@@ -73,7 +75,7 @@ def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> 
     title = own(f"station.{name.lower()}")
     if at:
         return row(marks.OK, name, title, right=aside_time(at))
-    mark, state = _pending(view, name) if ahead == 0 else (marks.NOT_YET, "state.not_yet")
+    mark, state = _pending(view, name) if ahead == 0 and not view.over else (marks.NOT_YET, "state.not_yet")
     return row(mark, name, title, right=aside(Words(state)))
 
 
@@ -86,6 +88,8 @@ def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:
 
 
 def _buttons(view: TestMailView) -> list[Element]:
+    if view.over:
+        return []
     run_id = view.header.run
     stop = cancel(run_id, of_run=True)
     if _to_be_sent(view):

@@ -29,10 +29,8 @@ def approve_tenant(talk: Talk, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def least_privilege(talk: Talk, inputs: dict[str, str], run: Run) -> None:
-    """The same channel with fewer permissions: a new plan, nothing approved."""
-    if not _current(talk, inputs, run):
-        return
-    if run.approvals:
+    """The same channel with fewer permissions: a new plan, nothing approved. That may be the way out of one that is stopped."""
+    if run.approvals or not _in_force(inputs, run):
         talk.refuse(Words("refused.old"), title="refused.nothing")
         return
     channel = replace(run.channel, profile=Profile.LEAST)
@@ -68,10 +66,14 @@ def _approve(talk: Talk, inputs: dict[str, str], run: Run, scope: Scope) -> None
 
 def _current(talk: Talk, inputs: dict[str, str], run: Run) -> bool:
     """Whether the card shows the plan in force, and that plan can be approved at all."""
-    current = run.plan is not None and inputs.get("plan") == run.plan.id and (bool(run.approvals) or not blocked(run))
+    current = _in_force(inputs, run) and (bool(run.approvals) or not blocked(run))
     if not current:
         talk.refuse(Words("refused.old"), title="refused.nothing")
     return current
+
+
+def _in_force(inputs: dict[str, str], run: Run) -> bool:
+    return run.plan is not None and inputs.get("plan") == run.plan.id
 
 
 ANSWERS = {"approve": approve, "approve_tenant": approve_tenant, "least_privilege": least_privilege, "adopt": adopt}

@@ -41,6 +41,19 @@ def consent_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
 
 
 @on_run
+def sign_in_other(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+    """Drop the sign-in that does not get on, and post its card anew for somebody else."""
+    if not signin.another_may(run):
+        talk.refuse(Words("refused.old"), title="refused.nothing")
+        return
+    talk.desk.vault.drop(f"session:{run.id}")
+    talk.desk.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=talk.person.email))
+    for slot in ("signin", f"signin-direct:{run.answer('administrator')}"):
+        board.forget(talk.desk, run.id, slot)
+    go_on(talk, run)
+
+
+@on_run
 def look_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """Look at once at what did not hold, and read the settings anew where nothing is approved yet."""
     talk.desk.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=talk.person.email))
@@ -97,6 +110,7 @@ ANSWERS = {
     "ask_administrator": ask_administrator,
     "ask_consent": ask_consent,
     "consent_again": consent_again,
+    "sign_in_other": sign_in_other,
     "look_again": look_again,
     "token_saved": token_saved,
     "registered": registered,

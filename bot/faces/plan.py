@@ -5,9 +5,10 @@ from __future__ import annotations
 from adaptive_cards import plan as draw
 from adaptive_cards.texts import remedy_within, say
 from adaptive_cards.views import Header, PlanView
-from bot.board import Face, face
+from bot.board import Face, face, read
 from bot.desk import Desk
 from bot.faces.told import code_of
+from bot.turns import ENDED
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Finding, Scope, State, Words
 from jobs.run import Run
@@ -20,11 +21,14 @@ LEFT = frozenset({State.WARNING, State.SKIPPED})
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
-    """Once there is a plan, and an account that it was made with. In another tenant than the mailbox's there is nothing to plan."""
-    if run.plan is None or run.account is None or _elsewhere(run):
-        return []
+    """Once there is a plan, and an account that it was made with; without one, what was shown says that it is in force no more.
+
+    In another tenant than the mailbox's there is nothing to plan.
+    """
     found = view(run)
-    return [face("plan", found, draw(found), turn=f"{run.plan.id}{sorted(run.approvals)}", last=run.ended != "")]
+    if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and read(desk, run.id, "plan"))):
+        return []
+    return [face("plan", found, draw(found), turn=f"{run.plan.id}{sorted(run.approvals)}{found.closed}", last=run.ended != "")]
 
 
 def _elsewhere(run: Run) -> bool:
@@ -50,7 +54,15 @@ def view(run: Run) -> PlanView:
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         by_hand="" if run.approvals else made_by_hand(run),
+        closed=_closed(run),
     )
+
+
+def _closed(run: Run) -> str:
+    """Why the plan takes no approval any more: the run has ended, or whoever it was made for is signed in no more."""
+    if run.ended:
+        return ENDED[run.ended]
+    return "signed_out" if run.account is None and not run.approvals else ""
 
 
 def made_by_hand(run: Run) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cards import progress as draw
+from adaptive_cards.marks import is_person
 from adaptive_cards.views import Header, ProgressView, Row
 from bot.board import Face, face, refused
 from bot.desk import Desk
-from bot.faces.told import code_of
-from bot.turns import ENDED, stage, whose
+from bot.faces import consent, signin
+from bot.faces.told import code_of, remedy_of
+from bot.turns import ENDED, Whose, stage, whose
 from jobs.clock import now
 from jobs.model import Finding, State, Turn, Words
 from jobs.run import Kind, Run
@@ -35,7 +37,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 def view(run: Run) -> ProgressView:
     """The run as rows."""
     turn = whose(run)
-    stuck = next((f for f in run.findings.values() if f.state is State.UNKNOWN or (f.cause and f.state is State.WAITING)), None)
+    stuck = next(filter(_is_a_persons, run.findings.values()), None) or next(filter(_is_stuck, run.findings.values()), None)
     return ProgressView(
         header=Header(run.id, run.channel.mailbox, stage(run), run.kind),
         groups=tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name))),
@@ -44,10 +46,33 @@ def view(run: Run) -> ProgressView:
         at=now(),
         problem=_problem(stuck) if stuck else None,
         problem_code=code_of(stuck),
+        remedy=remedy_of(stuck) if stuck and _is_a_persons(stuck) and not run.ended else None,
+        buttons=_buttons(run, turn),
         can_cancel=not run.ended,
         resumed=run.resumed > 0,
         ended=ENDED.get(run.ended, ""),
     )
+
+
+def _is_stuck(finding: Finding) -> bool:
+    return finding.state is State.UNKNOWN or (bool(finding.cause) and finding.state is State.WAITING)
+
+
+def _is_a_persons(finding: Finding) -> bool:
+    """Whether it stays as it is until somebody has seen to it."""
+    return _is_stuck(finding) and (not finding.until if finding.state is State.UNKNOWN else is_person(finding.waiting_for))
+
+
+def _buttons(run: Run, turn: Whose) -> tuple[str, ...]:
+    """What leads on from here: no sentence asks for a button that is not there, and none is there that does nothing."""
+    unknown = any(finding.state is State.UNKNOWN and not finding.until for finding in run.findings.values())
+    asks = turn.turn is Turn.ADMINISTRATOR and (signin.asks(run) or consent.asks(run))
+    there = {
+        "look_again": run.account is not None and (unknown or turn.words.key == "turn_words.look"),
+        "sign_in_other": signin.another_may(run),
+        "consent_again": asks,
+    }
+    return tuple(verb for verb, shown in there.items() if shown and not run.ended)
 
 
 def _problem(finding: Finding) -> Words | None:

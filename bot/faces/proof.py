@@ -6,11 +6,11 @@ from datetime import datetime
 
 from adaptive_cards import done as draw_done
 from adaptive_cards import test_mail as draw_mail
-from adaptive_cards.texts import remedy_within
-from adaptive_cards.views import DoneView, Header, Proof, TestMailView
-from bot.board import Face, face
+from adaptive_cards.views import DoneView, Header, Proof
+from adaptive_cards.views_mail import TestMailView
+from bot.board import Face, face, read
 from bot.desk import Desk
-from bot.faces.told import code_of
+from bot.faces.told import code_of, remedy_of
 from jobs.model import Finding, State, Turn, Words
 from jobs.run import Run
 from jobs.steps import steps_of
@@ -18,17 +18,22 @@ from jobs.steps.test_mail import OVERDUE
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
-    """The test mail's card while it is on its way, then the done card, and only then."""
+    """The test mail's card while it is on its way, then the done card, and only then; what was shown says that it is over."""
     if run.kind == "undo":
         return []
     if run.ended == "finished":
         done = done_view(run)
-        return [face("done", done, draw_done(done), last=True)]
+        over = [_mail(run, desk)] if read(desk, run.id, "mail") else []
+        return [*over, face("done", done, draw_done(done), last=True)]
     if "test_mail" not in run.findings or run.ended:
         return []
+    return [_mail(run, desk)]
+
+
+def _mail(run: Run, desk: Desk) -> Face:
     mail = mail_view(run, desk)
     turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem}{mail.problem_code}{mail.turn}"
-    return [face("mail", mail, draw_mail(mail), turn=turn)]
+    return face("mail", mail, draw_mail(mail), turn=turn, last=mail.over)
 
 
 def mail_view(run: Run, desk: Desk) -> TestMailView:
@@ -47,10 +52,12 @@ def mail_view(run: Run, desk: Desk) -> TestMailView:
         agent_at=_agent_at(run, answer),
         problem=Words(f"cause.{stuck.cause}") if stuck else None,
         problem_code=code_of(stuck),
-        remedy=Words(remedy_within(stuck.cause)) if stuck else None,
+        remedy=remedy_of(stuck),
         turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
         late=late,
         of_answer=stuck is not None and stuck is answer,
+        answered_at=moment(run.fact("answered_at")),
+        over=run.ended == "finished",
     )
 
 
@@ -60,9 +67,12 @@ def _sent_at(run: Run) -> datetime | None:
 
 
 def _agent_at(run: Run, answer: Finding | None) -> datetime | None:
-    """When an agent said to have it; an answer that was stopped shows it as well."""
-    told = run.answers.get("agent_has_it")
-    return told.at if told else moment(answer.facts.get("answer_failed_at", "")) if answer else None
+    """When an agent said to have it; the answer shows it as well, even one that was stopped."""
+    if told := run.answers.get("agent_has_it"):
+        return told.at
+    if answer is None:
+        return None
+    return moment(answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", ""))
 
 
 def done_view(run: Run) -> DoneView:

@@ -9,8 +9,10 @@ from bot import tickets
 from bot.board import Face, face, read
 from bot.desk import Desk
 from bot.faces.asked import asked_in_vain, turn
-from jobs.model import Words
+from jobs.model import State, Words
 from jobs.run import Run
+from jobs.setup import blocked
+from jobs.trouble import LETS_IN
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -27,6 +29,15 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 def asks(run: Run) -> bool:
     """Whether somebody is to sign in now."""
     return run.detailed and not run.ended and run.account is None
+
+
+def another_may(run: Run) -> bool:
+    """Whether somebody else may sign in in the account's place, which does not get on: the plan is stopped, or a step needs another role."""
+    if run.account is None or run.ended:
+        return False
+    if not run.approvals:
+        return run.plan is not None and bool(blocked(run))
+    return any(finding.state is State.UNKNOWN and finding.cause in LETS_IN and not finding.until for finding in run.findings.values())
 
 
 def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from adaptive_cards.texts import has, remedy_within
 from jobs.microsoft.errors import with_ids
-from jobs.model import Finding
+from jobs.model import Finding, Words
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
+
+
+def remedy_of(finding: Finding | None) -> Words | None:
+    """What to do about it within the run, where that is known."""
+    key = remedy_within(finding.cause) if finding else ""
+    return Words(key) if has(key) else None
 
 
 def code_of(finding: Finding | None) -> str:

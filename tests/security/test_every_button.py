@@ -22,14 +22,14 @@ from practice.walk import Walk, apps, fresh
 TAKES_PART = {
     *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),
     *("ask_administrator", "ask_consent", "consent_again", "look_again", "token_saved", "registered"),
-    *("adopt", "new_secret"),
+    *("adopt", "new_secret", "sign_in_other"),
 }
 """For those who take part in the run."""
 IN_ITS_SPACE = {"test_sent", "agent_has_it", "rehearse", "skip_rehearsal"}
 """For everybody in the run's own space: an agent, the mailbox user."""
 OF_NO_RUN = {"setup", "typed", "setup_again", "setup_change", "help", "status", "explain", "check", "fix", "tac", "missing", "connect_test"}
 """For everybody whom the bot serves; what they show and begin is bound to the space or to the person."""
-ONLY_THE_RUN = {"new_secret", "cancel", "consent_again", "look_again", "token_saved", "registered"}
+ONLY_THE_RUN = {"new_secret", "sign_in_other", "cancel", "consent_again", "look_again", "token_saved", "registered"}
 """They read nothing but which run it is."""
 OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)
 

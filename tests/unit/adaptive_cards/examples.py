@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards import views, views_undone
+from adaptive_cards import views, views_mail, views_undone
 from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Turn, Words, verbatim
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
+    for closed in ("cancelled", "failed", "done", "signed_out"):
+        yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
     yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
     undo = replace(header(3), kind="undo")
     stays = (verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."), Words("plan.undo_asset"))
@@ -187,12 +189,18 @@ def progressed(turn: Turn, told: str, **more: object) -> cards.Card:
 def _progresses() -> Iterator[tuple[str, cards.Card]]:
     yield (
         "progress-person",
-        progressed(Turn.ADMINISTRATOR, "grant consent in the 1:1 message of 14:32 UTC. The other steps go on meanwhile."),
+        progressed(
+            Turn.ADMINISTRATOR,
+            "grant consent in the 1:1 message of 14:32 UTC. The other steps go on meanwhile.",
+            buttons=("consent_again",),
+        ),
     )
     yield "progress-time", progressed(Turn.TIME, "Microsoft may take up to 24 hours.")
     yield "progress-running", progressed(Turn.NOBODY, "the steps go on by themselves.", can_cancel=False)
     yield "progress-done", progressed(Turn.NOBODY, "", ended="done")
     problem = verbatim("The app could not be changed.")
+    ways = {"buttons": ("look_again", "sign_in_other"), "problem": problem, "remedy": verbatim("Somebody with the role signs in.")}
+    yield "progress-look", progressed(Turn.ADMINISTRATOR, "see what is marked.", **ways)
     yield (
         "progress-failed",
         progressed(Turn.REQUESTER, "read the reason.", ended="failed", problem=problem, problem_code="Graph 403 Forbidden"),
@@ -240,16 +248,17 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     stopped = {"problem": verbatim("A policy blocks forwarding."), "problem_code": "5.7.520", "remedy": remedy}
     late = {"problem": verbatim("The trace does not show it."), "remedy": remedy, "turn": Turn.REQUESTER, "late": True}
     mails = {
-        "send": views.TestMailView(header(7), subject, by_person),
-        "on-its-way": views.TestMailView(header(7), subject, by_bot, times[0]),
-        "arrived": views.TestMailView(header(7), subject, by_person, *times[:2]),
-        "forwarded": views.TestMailView(header(7), subject, by_bot, *times[:3]),
-        "agent": views.TestMailView(header(7), subject, by_bot, *times),
-        "problem": views.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
-        "problem-time": views.TestMailView(header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped),  # type: ignore[arg-type]  # as above
-        "late": views.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
-        "from-itself": views.TestMailView(header(7), subject, by_person, problem=verbatim("It came from the mailbox."), remedy=remedy),
-        "answer-problem": views.TestMailView(header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped),  # type: ignore[arg-type]  # as above
+        "send": views_mail.TestMailView(header(7), subject, by_person),
+        "on-its-way": views_mail.TestMailView(header(7), subject, by_bot, times[0]),
+        "arrived": views_mail.TestMailView(header(7), subject, by_person, *times[:2]),
+        "forwarded": views_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
+        "agent": views_mail.TestMailView(header(7), subject, by_bot, *times),
+        "problem": views_mail.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
+        "problem-time": views_mail.TestMailView(header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped),  # type: ignore[arg-type]  # as above
+        "late": views_mail.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
+        "from-itself": views_mail.TestMailView(header(7), subject, by_person, problem=verbatim("It came from the mailbox."), remedy=remedy),
+        "over": views_mail.TestMailView(header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True),
+        "answer-problem": views_mail.TestMailView(header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped),  # type: ignore[arg-type]  # as above
     }
     yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())
 
@@ -369,7 +378,7 @@ def hostile() -> dict[str, cards.Card]:
         "hostile-connect": cards.connect_form(views.ConnectFormView(head, *fields)),
         "hostile-rehearsal": cards.rehearsal(views.RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)),
         "hostile-skipped": cards.rehearsal(views.RehearsalView(head, bad, skipped=bad)),
-        "hostile-mail": cards.test_mail(views.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)),
+        "hostile-mail": cards.test_mail(views_mail.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)),
         "hostile-done": cards.done(views.DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))),
         "hostile-help": cards.help_card(views.HelpView((views.HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)),
         "hostile-status": cards.status(views.StatusView(lines, AT)),

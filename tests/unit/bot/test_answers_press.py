@@ -180,6 +180,14 @@ def test_less_is_asked_for(anna: Talk, begin: Begin):
     assert anna.desk.store.events(run.id)[-1] == approved
 
 
+def test_less_is_asked_for_where_the_plan_is_stopped(anna: Talk, begin: Begin):
+    """What stops it may be what the fewer permissions leave out."""
+    wrong = Finding("mail_send", State.WRONG, seen=Words("skipped.mail_send_not_exposed"))
+    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mail_send", finding=wrong), PLANNED)
+    press(anna, "least_privilege", run=run.id, plan="plan-1")
+    assert anna.desk.store.load(run.id).channel.profile is Profile.LEAST
+
+
 @pytest.mark.parametrize("do", ["token_saved", "registered", "test_sent", "agent_has_it"])
 def test_a_word_is_kept(anna: Talk, begin: Begin, do: str):
     """Registered implies saved."""

@@ -56,6 +56,29 @@ def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
     assert "Signed in at Microsoft: admin@contoso.com" in words(walk.saying("Signed in at Microsoft"))
 
 
+def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
+    """The plan is stopped; Sign in as someone else brings the sign-in card anew, and who has the role gets a plan."""
+    walk = new_walk()
+    user = {"users": {"helpdesk@contoso.com": {"roles": ["Cloud Application Administrator"]}}}
+    people.control("PATCH", "tenants/contoso.com", user)
+    first = _asked(walk)
+    walk.open(first, "helpdesk@contoso.com")
+    plan = walk.card("a plan that is stopped", "sign_in_other", "look_again")
+    assert "approve" not in does(plan)
+    people.look()
+    before = people.change
+    people.press(walk.requester, plan, "sign_in_other")
+    again = walk.card("a sign-in card", "ask_administrator", link=True, after=before)
+    stopped = walk.saying("Another sign-in comes first")
+    assert (again["id"] != first["id"], again["parentId"], stopped["id"], does(stopped)) == (True, walk.said["id"], plan["id"], set())
+    walk.open(again)
+    assert walk.card("a plan card", "approve")["id"] == plan["id"]
+    people.control("PATCH", "tenants/contoso.com", {"users": {"helpdesk@contoso.com": {"roles": []}}})
+    walk.type(f"/cancel {walk.mailbox}")
+    over = walk.saying("Cancelled: this plan is not in force any more")
+    assert (over["id"], does(over)) == (plan["id"], set())
+
+
 def _at_consent(new_walk: Any, **details: str) -> tuple[Walk, dict[str, Any]]:
     walk = new_walk()
     walk.approve(walk.plan(**details))

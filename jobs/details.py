@@ -20,7 +20,7 @@ LONGEST = 254
 LONGEST_URL = 200
 for _name in ("invalid", "local", "localhost", "test"):
     email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)  # the package's own way to let the names of closed networks through
-_SLIPS = ((",", "."), (" ", ""), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
+_SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
 class TypedWrongError(ValueError):
@@ -132,6 +132,13 @@ def _why(typed: str) -> Words:
 
 
 def _meant(typed: str) -> str:
-    for slip, right in _SLIPS:
-        typed = typed.replace(slip, right)
-    return typed.lower().rstrip(".") if _valid(typed.rstrip(".")) else ""
+    """The one word that is an address: as it stands, with its slips put right, or without blanks beside its signs."""
+    right = typed
+    for slip, better in _SLIPS:
+        right = right.replace(slip, better)
+    for text in (typed, right, re.sub(r"\s*([@.])\s*", r"\1", right)):
+        words = {word.strip("<>,;").rstrip(".").lower() for word in text.split()}
+        valid = [word for word in words if _valid(word)]
+        if len(valid) == 1:
+            return valid[0]
+    return ""

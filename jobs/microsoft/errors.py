@@ -219,7 +219,7 @@ def explain(text: str) -> list[Explained]:
 
     Of one SMTP reply only the most telling words count: ``535 5.7.139 ... disabled for the Tenant`` is one finding, not two.
     """
-    once: dict[str, Explained] = {}
+    text, once = _in_one_line(text), dict[str, Explained]()
     for each in sorted([*_explain_entra(text), *_explain_phrases(text)], key=lambda each: each.at):
         once.setdefault(each.cause or each.code, each)
     return list(once.values())
@@ -233,6 +233,24 @@ _PASSING = frozenset(meaning.cause for meaning in _MEANINGS if meaning.kind is K
 def first_cause(lines: Iterable[str]) -> str:
     """The first cause in the lines of a trace that says why a mail was given up: no deferral, which passes. Empty if there is none."""
     return next((found.cause for line in lines for found in explain(line) if found.cause and found.cause not in _PASSING), "")
+
+
+_REPLY_LINE = re.compile(r"\W*(?:S: )?(?P<status>[245]\d\d)(?P<more>[ -])(?P<code>[245]\.\d{1,3}\.\d{1,3}\b)?(?P<words>.*)")
+
+
+def _in_one_line(text: str) -> str:
+    """The text with each SMTP reply of several lines in one: all its lines begin with its codes, and all but the last say that it goes on."""
+    lines: list[str] = []
+    begun: re.Match[str] | None = None
+    for line in text.splitlines():
+        found = _REPLY_LINE.fullmatch(line)
+        if found and begun and found["status"] == begun["status"] and found["code"] in {begun["code"], None}:
+            lines[-1] += f" {found['words'].strip()}"
+        else:
+            begun = found
+            lines.append(f"{found['status']} {found['code'] or ''}{found['words']}" if found else line)
+        begun = begun if found and found["more"] == "-" else None
+    return "\n".join(lines)
 
 
 def _explain_entra(text: str) -> Iterator[Explained]:

@@ -54,6 +54,18 @@ def test_what_settles_is_a_cause():
             "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
             [Explained("smtp_auth_off_for_tenant", "535 5.7.139")],
         ),
+        (
+            "535-5.7.139 no, SmtpClientAuthentication\r\n535 5.7.139 is disabled for the Tenant. Visit smtp_auth_disabled\r\nAADSTS50173",
+            [Explained("smtp_auth_off_for_tenant", "535 5.7.139"), Explained("session_revoked", "AADSTS50173")],
+        ),
+        (
+            "S: 535-5.7.139 Authentication unsuccessful, the user\nS: 535 credentials were incorrect",
+            [Explained("smtp_password_login", "535 5.7.139")],
+        ),
+        (
+            "250-SIZE 157286400\n250-AUTH LOGIN XOAUTH2\n535-5.7.3 Authentication unsuccessful\n554 5.2.252 SendAsDenied",
+            [Explained("smtp_token_refused", "535 5.7.3"), Explained("send_as_denied", "554 5.2.252")],
+        ),
         ("535 5.7.3 Authentication unsuccessful [SN2PR]", [Explained("smtp_token_refused", "535 5.7.3")]),
         ("5.7.520 Access denied ... AS(7555)", [Explained("forwarding_blocked", "5.7.520")]),
         (

@@ -10,6 +10,7 @@ from jobs import own_login
 from jobs.clock import now
 from jobs.microsoft.errors import explain
 from jobs.model import Evidence, Words
+from jobs.outside import connect
 from jobs.run import Run
 from jobs.steps import steps_of
 
@@ -38,9 +39,9 @@ def skip_rehearsal(talk: Talk, inputs: dict[str, str], run: Run) -> None:
 
 
 def explained(talk: Talk, inputs: dict[str, str]) -> None:
-    """What a pasted error means, and what to do."""
-    found = explain(inputs.get("error_text", ""))
-    known = [each for each in found if each.cause]
+    """What a pasted error means, and what to do; Microsoft's words say more than Webex Connect's code beside them."""
+    pasted = inputs.get("error_text", "")
+    known = [each for each in (*explain(pasted), *connect.explain(pasted)) if each.cause]
     kicker = Words("notice.explained_kicker")
     if not known:
         talk.tell(NoticeView(kicker, Words("notice.unexplained_title"), Words("notice.unexplained_words"), glyph="?", at=now()))

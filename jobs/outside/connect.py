@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from jobs.microsoft.errors import CloudError
+from jobs.microsoft.errors import CloudError, Explained
 from jobs.microsoft.http import Call
 from jobs.outside.client import ask, value
 from jobs.settings import Settings
@@ -25,6 +26,10 @@ _CAUSES = {
 }
 OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
 """Receipts about this one mail: unsubscribed, an address that is none, too large, its template (facts/connect.md 1.6)."""
+_OTHERS = frozenset({"7000", "7003", "7004", "7005", "7006"})
+"""Requests that Webex Connect does not take: their JSON, their parameters, expired, its own trouble (facts/connect.md 1.6)."""
+_CODE = re.compile(r"(?<![\w.:/-])7\d{3}(?!\w|\.\d)")
+"""A code in somebody's words, and no part of an id, of an address or of a number."""
 _STATUS_CODES = {"submitted": SUBMITTED, "delivered": SUBMITTED, "failed": "failed"}
 _NOT_FOR_US = frozenset({400, 401, 403, 404, 405})
 
@@ -57,6 +62,15 @@ class Mail:
 def cause_of(code: str, otherwise: str = "") -> str:
     """The cause behind a code of Webex Connect; a code that nobody described is shown whole."""
     return _CAUSES.get(code, otherwise or "connect_send_failed")
+
+
+def explain(text: str) -> list[Explained]:
+    """Every code of Webex Connect in a pasted text that the documents name, each cause once."""
+    once: dict[str, Explained] = {}
+    for match in _CODE.finditer(text):
+        if match[0] in _CAUSES or match[0] in OF_THE_RECIPIENT | _OTHERS:
+            once.setdefault(cause_of(match[0]), Explained(cause_of(match[0]), match[0], match.start()))
+    return list(once.values())
 
 
 async def send(settings: Settings, mail: Mail) -> str:

@@ -272,6 +272,16 @@ def test_a_mailbox_that_is_busy(anna: Talk, begin: Begin, webex_script: Any, rep
     ("pasted", "key"),
     [
         ("AADSTS7000215: Invalid client secret", "cause.client_secret_wrong"),
+        ("7553 SMTP Authentication Failed", "cause.connect_login_failed"),
+        ("code=7554, SMTP Failures", "cause.connect_smtp_failed"),
+        ("Error 7523: invalid address", "cause.connect_send_failed"),
+        ("7020.", "cause.webex_busy"),
+        (
+            "7553: 535 5.7.139 SmtpClientAuthentication is disabled for the Tenant",
+            "cause.smtp_auth_off_for_tenant",
+        ),
+        ("Trace ID: 0d1f7bba-7553-4c3e-7554-2b1f3c4d5e6f", "notice.unexplained_title"),
+        ("https://host:7553/x", "notice.unexplained_title"),
         ("my cat", "notice.unexplained_title"),
         ("", "notice.unexplained_title"),
     ],

@@ -173,6 +173,7 @@ OWN: frozenset[str] = frozenset(
         "app_access_withdrawn",
         "app_roles_missing",
         "connection_lost",
+        "consent_cancelled",
         "consent_declined",
         "directory_settling",
         "exchange_answer_cut",

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning("request_rejected", Kind.REJECTED)
 _PRESENT = Meaning("already_there", Kind.ALREADY_THERE)
 """AADSTS650051 has two senses, which only its words tell apart: not there yet, and there already (facts 1.6)."""
+_CANCELLED = Meaning("consent_cancelled", Kind.REJECTED)
+"""``access_denied`` has two senses, too: without AADSTS65004 it may be that the page was left (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
@@ -45,7 +47,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     word = str(answer.get("error") or "")
     numbers = _numbers(answer, description)
     known = next((number for number in numbers if int(number) in ENTRA), "")
-    by_word = OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(word)
+    by_word = _CANCELLED if _cancelled(answer) else OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(word)
     meaning = ENTRA[int(known)] if known else by_word or _UNDESCRIBED
     if "already present" in description:
         meaning = _PRESENT
@@ -53,6 +55,11 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
         meaning = _UNDESCRIBED._replace(kind=meaning.kind)
     code = f"AADSTS{known or numbers[0]}" if numbers else word
     return error_for(meaning, Said("entra", status, code, description or word, _ids(answer, description)))
+
+
+def _cancelled(answer: Mapping[str, Any]) -> bool:
+    told = f"{answer.get('error_subcode') or ''} {answer.get('error_description') or ''}"
+    return answer.get("error") == "access_denied" and re.search(r"\bcancel", told, re.IGNORECASE) is not None
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:

@@ -36,6 +36,9 @@ def test_a_granted_consent_says_where():
     [
         ({"admin_consent": "True", "error": "consent_required", "error_description": "AADSTS65004: declined"}, "consent_declined"),
         ({"error": "access_denied"}, "consent_declined"),
+        ({"error": "access_denied", "error_subcode": "cancel"}, "consent_cancelled"),
+        ({"error": "access_denied", "error_description": "User cancelled"}, "consent_cancelled"),
+        ({"error": "access_denied", "error_subcode": "cancel", "error_description": "AADSTS65004: declined"}, "consent_declined"),
         ({"admin_consent": "True", "error": "x", "error_description": "AADSTS90094: no"}, "admin_consent_required"),
         ({}, "consent_declined"),
         ({"admin_consent": "False"}, "consent_declined"),

@@ -292,6 +292,14 @@ def test_a_pasted_error_is_explained(anna: Talk, said: Said, pasted: str, key: s
     assert text(key) in said()[0][1]
 
 
+def test_need_admin_approval_names_the_tick_box(anna: Talk, said: Said):
+    """By the label that Webex Connect gives it, beside the grant that makes it needless."""
+    press(anna, "explain", error_text="AADSTS90095: Need admin approval")
+    told = said()[0][1]
+    assert "I would like to explicitly review before providing consent for authentication" in told
+    assert ("This run grants SMTP.Send" in told, "Generate Token" in told) == (True, True)
+
+
 @pytest.mark.parametrize("who", ["anna", "ben"])
 def test_cancelling(anna: Talk, ben: Talk, begin: Begin, who: str):
     """By who takes part; the run's secrets are gone with it."""

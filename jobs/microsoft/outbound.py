@@ -115,6 +115,13 @@ def needs_addresses(rules: Iterable[Row], known: Sequence[str]) -> bool:
     return bool(named_ones - mine) or any(_list(rule.get(name)) for rule in rules for name in ("SenderDomainIs", "ExceptIfSenderDomainIs"))
 
 
+def moved_down(rules: Iterable[Row], name: str) -> int:
+    """How many rules get the next lower priority where the one of that name, new or not, is put on top."""
+    others = list(rules)
+    own = named(others, name)
+    return sum(1 for rule in others if rule is not own and (own is None or _priority(rule) < _priority(own)))
+
+
 def narrowed(rule: Row) -> tuple[str, ...]:
     """By what, beside its senders, a rule is narrowed."""
     return tuple(name for name in NARROWING if _list(rule.get(name)))

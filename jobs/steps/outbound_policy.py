@@ -19,12 +19,13 @@ from jobs.microsoft.outbound import (
     applies_to,
     bare,
     enabled,
+    moved_down,
     named,
     narrowed,
     needs_addresses,
     policy_name,
 )
-from jobs.model import Change, Finding, Scope, Station, Turn, Words
+from jobs.model import Change, Finding, Scope, State, Station, Turn, Words
 from jobs.run import Past
 from jobs.step import Context, Step
 
@@ -32,6 +33,8 @@ POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
 """Pauses while the organisation's customization takes effect, in seconds; Microsoft says up to 24 hours (facts/microsoft.md 2.4)."""
 DAY_TRIES = 32
+MOVED = "rules_moved"
+"""The fact how many other rules a rule on top moves down by one."""
 
 
 class OutboundPolicy(Step):
@@ -57,7 +60,9 @@ class OutboundPolicy(Step):
             found = self._unsure(ctx, applies)
         else:
             found = self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
-        return replace(found, values=_values(policy_name(ctx.channel.mailbox), policies, rules))
+        name = policy_name(ctx.channel.mailbox)
+        moved = {MOVED: str(moved_down(rules, name))} if found.state is State.WRONG else {}
+        return replace(found, facts=moved, values=_values(name, policies, rules))
 
     def _unsure(self, ctx: Context, applies: Applies) -> Finding:
         """A rule above goes by a group: it may stop the copy, or let it through; a rule of the mailbox's own on top leaves no doubt."""
@@ -69,7 +74,8 @@ class OutboundPolicy(Step):
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """A policy and a rule of its own for one sender, on top of the others."""
         command = "; ".join(_commands(ctx.channel.mailbox, finding.values))
-        return (self.change(finding.seen or Words("seen.none"), Words("after.outbound_policy"), Scope.MAILBOX, command),)
+        line = self.change(finding.seen or Words("seen.none"), Words("after.outbound_policy"), Scope.MAILBOX, command)
+        return (replace(line, note=_moves(int(finding.facts.get(MOVED, "0")))),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Two steps that are not one: each is looked for by its name first, so a second try completes the first."""
@@ -128,6 +134,13 @@ async def outbound(ctx: Context) -> tuple[Applies, tuple[list[Row], list[Row]]]:
     if needs_addresses(rules, senders):
         senders = [*await _addresses(ctx), *senders]
     return applies_to(senders, policies, rules), (policies, rules)
+
+
+def _moves(rules: int) -> Words | None:
+    """Whoever approves hears that a rule on top shifts others (facts/microsoft.md 2.3)."""
+    if not rules:
+        return None
+    return Words("note.rules_move.one") if rules == 1 else Words("note.rules_move.many", {"count": str(rules)})
 
 
 async def _addresses(ctx: Context) -> tuple[str, ...]:

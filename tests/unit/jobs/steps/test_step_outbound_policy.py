@@ -93,6 +93,27 @@ async def test_a_policy_and_a_rule_are_made(given: Callable[..., Context], cloud
     ]
 
 
+ABOVE = [{"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], "Priority": number} for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "note"),
+    [
+        ([], None),
+        (ABOVE[:1], Words("note.rules_move.one")),
+        (ABOVE, Words("note.rules_move.many", {"count": "3"})),
+        ([ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2]], Words("note.rules_move.one")),
+        ([RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1]], None),
+    ],
+)
+async def test_the_plan_says_which_rules_move_down(given: Callable[..., Context], cloud: Any, rules: list[Any], note: Words | None):
+    """A rule on top shifts the others by one; one of ours that is there already only those above it."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", rules)
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    assert (found.state, STEP.plan(ctx, found)[0].note) == (State.WRONG, note)
+
+
 async def test_a_second_try_completes_the_first(given: Callable[..., Context], cloud: Any):
     """A policy without its rule gets the rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS | {"AutoForwardingMode": "Off"}])

@@ -14,13 +14,17 @@ GENERATE = frozenset(
         "grant_invalid",
         "mfa_needed",
         "password_expired",
+        "redirect_uri_is_spa",
         "refresh_token_expired",
         "session_revoked",
         "smtp_token_refused",
         "wrong_mailbox_user",
     }
 )
-"""What a new token ends: the mailbox user presses Generate Token in Webex Connect (facts/microsoft.md 4, 9 rows 4 and 10)."""
+"""What a new token ends: the mailbox user presses Generate Token in Webex Connect (facts/microsoft.md 4, 9 rows 4 and 10).
+
+A token of a single-page application ends by itself, also after its callback was moved to the platform Web.
+"""
 
 
 def told(store: Store, mailbox: str) -> dict[str, str]:

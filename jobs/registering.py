@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from jobs.microsoft.errors import AlreadyThere, Rejected
 from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.registration import display_name, merged, redirect_uris, web, with_permission, without_permission
+from jobs.microsoft.registration import display_name, merged, moved_away, redirect_uris, web, with_permission, without_permission
 from jobs.registered_app import Json, app_key, known_ids, second_name, smtp_send, unexposed, wanted_uris
 from jobs.step import Context
 
@@ -65,11 +65,12 @@ def _new(ctx: Context) -> Json:
 
 
 def _body(ctx: Context, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
-    """What the app must have, merged into what it has: a PATCH replaces both lists whole."""
+    """What the app must have, merged into what it has: a PATCH replaces each list whole. Its addresses stand under Web alone."""
     for each in unknown:
         app = {**app, "requiredResourceAccess": without_permission(app, *each)}
     return {
         "signInAudience": OURS,
         "web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))},
         "requiredResourceAccess": with_permission(app, *smtp_send(ctx), "Scope"),
+        **moved_away(app, wanted_uris(ctx)),
     }

@@ -18,6 +18,7 @@ MENDS = {
         "app_not_found",
         "app_misconfigured",
         "permission_not_declared",
+        "public_client_with_secret",
         "redirect_uri_mismatch",
         "redirect_uri_is_spa",
         "reply_address_missing",

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Json = dict[str, Any]
+OTHERS = {"spa": "redirect_uri_is_spa", "publicClient": "public_client_with_secret"}
+"""The platforms beside Web, and what comes of a Call Back URL that is registered there (facts/microsoft.md 4 and 5)."""
 
 
 def unique_name(mailbox: str) -> str:
@@ -24,6 +26,27 @@ def display_name(mailbox: str) -> str:
 def redirect_uris(app: Json | None) -> tuple[str, ...]:
     """The Web redirect addresses that are registered."""
     return tuple(((app or {}).get("web") or {}).get("redirectUris") or ())
+
+
+def elsewhere(app: Json | None, uris: Iterable[str]) -> dict[str, list[str]]:
+    """Which of the addresses are registered under another platform than Web, by platform."""
+    found = {name: [uri for uri in uris if uri in _registered(app, name)] for name in OTHERS}
+    return {name: here for name, here in found.items() if here}
+
+
+def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
+    """Those platforms without the addresses, as they can be written."""
+    away = elsewhere(app, uris)
+    return {name: {"redirectUris": [uri for uri in _registered(app, name) if uri not in away[name]]} for name in away}
+
+
+def moved_back(app: Json | None, was: Mapping[str, Iterable[str]]) -> dict[str, Json]:
+    """The platforms with the addresses that were moved away from them."""
+    return {name: {"redirectUris": merged(_registered(app, name), uris)} for name, uris in was.items()}
+
+
+def _registered(app: Json | None, platform: str) -> list[str]:
+    return list(((app or {}).get(platform) or {}).get("redirectUris") or ())
 
 
 def web(app: Json | None) -> Json:

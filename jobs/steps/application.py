@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.registration import declares, merged, redirect_uris, web, without_permission
+from jobs.microsoft.registration import OTHERS, declares, elsewhere, merged, moved_back, redirect_uris, web, without_permission
 from jobs.model import Change, Evidence, Finding, Scope, State, Words
 from jobs.registered_app import (
     ADOPT,
@@ -28,7 +28,8 @@ from jobs.run import Past
 from jobs.step import Context, Step
 
 BY_HAND = "by_hand"
-ADDRESSES = frozenset({"redirect_uri_mismatch", "reply_address_missing"})
+ADDRESSES = frozenset({"redirect_uri_mismatch", "reply_address_missing", *OTHERS.values()})
+SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 Json = dict[str, Any]
 
 
@@ -58,7 +59,7 @@ class Application(Step):
     writes = ("Application.ReadWrite.All",)
 
     def brings_about(self, cause: str) -> frozenset[str]:
-        """An app that is gone explains every refusal; an address that is missing only that of Generate Token."""
+        """An app that is gone explains every refusal; an address that is missing, or of another platform, only what that brings."""
         return ADDRESSES if cause in ADDRESSES else self.explains
 
     async def inspect(self, ctx: Context) -> Finding:
@@ -110,7 +111,7 @@ class Application(Step):
             declared = app.get("requiredResourceAccess") if past.was["declared"] else without_permission(app, *smtp_send(ctx))
             platform = {**web(app), "redirectUris": _uris(past.was)}
             body = {"signInAudience": past.was["audience"] or OURS, "web": platform, "requiredResourceAccess": declared}
-            await ctx.graph.update_application(str(app["id"]), body)
+            await ctx.graph.update_application(str(app["id"]), body | moved_back(app, json.loads(past.was.get("elsewhere", "{}"))))
         elif app is not None:
             await ctx.graph.delete_application(str(app["id"]))
 
@@ -125,12 +126,8 @@ class Application(Step):
         return self._compared(ctx, app, unknown, facts)
 
     def _compared(self, ctx: Context, app: Json, unknown: str, facts: dict[str, str]) -> Finding:
-        missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
-        if missing:
-            cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
-            found = self.wrong(Words("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, **facts)
-            ours_alone = ctx.run.kind == "check" and missing == [ctx.settings.callback]
-            return replace(found, state=State.WARNING) if ours_alone else found  # mail flows without the bot's own address
+        if found := self._addresses(ctx, app, facts):
+            return found
         if str(app.get("signInAudience") or OURS).lower() != OURS.lower():
             return self.wrong(Words("seen.audience", {"audience": str(app.get("signInAudience"))}), **facts)
         if not declares(app, *smtp_send(ctx)):
@@ -139,8 +136,25 @@ class Application(Step):
             return self.wrong(Words("seen.permission_unknown", {"ids": unknown}), cause="permission_id_unknown", **facts)
         return self.ok(Words("seen.application", {"client_id": facts["client_id"]}), **facts)
 
+    def _addresses(self, ctx: Context, app: Json, facts: dict[str, str]) -> Finding | None:
+        """What is wrong with the redirect addresses, Webex Connect's first: missing under Web, or registered under another platform."""
+        missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
+        moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), None)
+        if moved and (ctx.channel.callback_url in moved[1] or ctx.channel.callback_url not in missing):
+            platform, uris = moved
+            found = self.wrong(Words(SEEN[platform], {"uris": ", ".join(uris)}), cause=OTHERS[platform], **facts)
+        elif missing:
+            cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
+            found = self.wrong(Words("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, **facts)
+        else:
+            return None
+        ours_alone = ctx.run.kind == "check" and {*missing, *(moved[1] if moved else ())} == {ctx.settings.callback}
+        return replace(found, state=State.WARNING) if ours_alone else found  # mail flows without the bot's own address
+
     def _values(self, ctx: Context, app: Json | None) -> dict[str, str]:
+        there = elsewhere(app, wanted_uris(ctx))
         return {
+            **({"elsewhere": json.dumps(there)} if there else {}),
             "object_id": str((app or {}).get("id", "")),
             "uris": json.dumps(redirect_uris(app)),
             "audience": str((app or {}).get("signInAudience", "")),

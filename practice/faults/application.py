@@ -26,6 +26,11 @@ def _spa(ground: Ground) -> None:
     _redirects(ground, _other_uris(ground))
 
 
+def _also_spa(ground: Ground) -> None:
+    ground.set_app(spa={"redirectUris": [ground.connect.callback_url]})
+    ground.age_tokens(2)
+
+
 def _assigned_only(ground: Ground) -> None:
     ground.set_principal(appRoleAssignmentRequired=True)
     ground.generate(ground.mailbox)
@@ -123,6 +128,15 @@ FAULTS: Final = (
         _spa,
         ("redirect_uri_is_spa", "redirect_uri_mismatch"),
         "",
+        "redirect",
+    ),
+    Fault(
+        "redirect_also_spa",
+        "microsoft.md 4 (24 h for SPA), 5 (700084)",
+        "the callback is registered as a single-page application beside Web, and the refresh token ended after a day",
+        _also_spa,
+        ("redirect_uri_is_spa",),
+        "answer",
         "redirect",
     ),
     Fault(

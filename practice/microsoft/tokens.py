@@ -17,6 +17,7 @@ Json = dict[str, Any]
 ACCESS: Final = timedelta(seconds=3599)
 CODE: Final = timedelta(minutes=10)
 REFRESH: Final = timedelta(days=90)
+SPA_REFRESH: Final = timedelta(hours=24)
 
 
 class BadTokenError(Exception):
@@ -41,13 +42,14 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh token's record; a dead one is as if it had never been issued."""
+    """A refresh token's record, with the address that its first code went to; a dead one is as if it had never been issued."""
 
     client_id: str
     tenant_id: str
     user_id: str
     scope: str
     at: datetime
+    redirect_uri: str
     dead: bool = False
 
 

@@ -69,6 +69,10 @@ TEXTS: Final = {
     700016: ("unauthorized_client", "Application with identifier '{0}' was not found in the directory '{1}'."),
     700025: ("invalid_client", "Client is public so neither 'client_assertion' nor 'client_secret' should be presented."),
     700082: ("invalid_grant", "The refresh token has expired due to inactivity."),
+    700084: (
+        "invalid_grant",
+        "The refresh token was issued to a single page app (SPA), and therefore has a fixed, limited lifetime, which can't be extended.",
+    ),
     900144: ("invalid_request", "The request body must contain the following parameter: '{0}'."),
     900561: ("invalid_request", "The endpoint only accepts POST requests. Received a GET request."),
     900971: ("invalid_request", "No reply address provided."),

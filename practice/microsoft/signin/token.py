@@ -11,7 +11,7 @@ from practice.microsoft.signin.authorize import note_sign_in
 from practice.microsoft.signin.clients import Client
 from practice.microsoft.signin.errors import Trouble
 from practice.microsoft.signin.scopes import Wanted
-from practice.microsoft.tokens import ACCESS, CODE, REFRESH, Code, Keys, Refresh, Vault, challenge_of, client_info, pairwise
+from practice.microsoft.tokens import ACCESS, CODE, REFRESH, SPA_REFRESH, Code, Keys, Refresh, Vault, challenge_of, client_info, pairwise
 from practice.microsoft.world import Tenant, User, World, new_id
 
 Json = dict[str, Any]
@@ -67,7 +67,7 @@ class TokenEndpoint:
         _check_verifier(record, form.get("code_verifier", ""))
         record.used = True
         tenant, user = self._person(record.tenant_id, record.user_id)
-        return self._delegated(client, tenant, user, form.get("scope") or record.scope, record.scope, record.nonce)
+        return self._delegated(client, tenant, user, form.get("scope") or record.scope, record, record.nonce)
 
     def _by_refresh(self, client: Client, form: dict[str, str]) -> Json:
         record = self._vault.refresh.get(_need(form, "refresh_token"))
@@ -75,18 +75,20 @@ class TokenEndpoint:
             raise Trouble(70000)
         _check_tenant(client, record.tenant_id)
         tenant, user = self._person(record.tenant_id, record.user_id)
-        self._alive(record, user)
+        self._alive(record, user, client.app)
         client.assigned(tenant, user)
         clients.conditional_access(tenant, user)
-        given = self._delegated(client, tenant, user, form.get("scope") or record.scope, record.scope, "")
+        given = self._delegated(client, tenant, user, form.get("scope") or record.scope, record, "")
         note_sign_in(self._world, tenant, user, client.app, 0, interactive=False)
         return given
 
-    def _alive(self, record: Refresh, user: User) -> None:
+    def _alive(self, record: Refresh, user: User, app: Json) -> None:
         if user.sessions_valid_from > record.at:
             raise Trouble(50173)
         if self._world.now() - record.at > REFRESH:
             raise Trouble(700082)
+        if record.redirect_uri in app.get("spa", {}).get("redirectUris", []) and self._world.now() - record.at > SPA_REFRESH:
+            raise Trouble(700084)
 
     def _person(self, tenant_id: str, user_id: str) -> tuple[Tenant, User]:
         tenant = self._world.tenants[tenant_id]
@@ -96,7 +98,7 @@ class TokenEndpoint:
         clients.usable_account(user)
         return tenant, user
 
-    def _delegated(self, client: Client, tenant: Tenant, user: User, text: str, first: str, nonce: str) -> Json:  # noqa: PLR0913, PLR0917 - a token is made of these
+    def _delegated(self, client: Client, tenant: Tenant, user: User, text: str, first: Code | Refresh, nonce: str) -> Json:  # noqa: PLR0913, PLR0917 - a token is made of these
         asked = scopes.parse(text, self._world)
         item = scopes.one(asked, text) or Wanted(ids.GRAPH_APP, scopes.GRAPH, frozenset())
         principal = clients.principal_of(client, tenant)
@@ -111,10 +113,12 @@ class TokenEndpoint:
             "ext_expires_in": int(ACCESS.total_seconds()),
             "access_token": self._keys.sign(claims, self._world.now()),
         }
-        if "offline_access" in f"{first} {text}".split():
-            record = Refresh(client.app["appId"], tenant.id, user.id, f"{first} offline_access", self._world.now())
+        agreed = f"{first.scope} {text}".split()
+        if "offline_access" in agreed:
+            scope = f"{first.scope} offline_access"
+            record = Refresh(client.app["appId"], tenant.id, user.id, scope, self._world.now(), first.redirect_uri)
             body["refresh_token"] = self._vault.token(record)
-        if "openid" in f"{first} {text}".split():
+        if "openid" in agreed:
             body["id_token"] = self._id_token(client, tenant, user, nonce)
             body["client_info"] = client_info(user.id, tenant.id)
         return body

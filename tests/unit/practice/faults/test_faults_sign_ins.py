@@ -38,6 +38,7 @@ def test_a_failed_generate_token_is_in_the_log(channel: Any, fault: str, code: i
     [
         ("sessions_revoked", 50173),
         ("token_idle", 700082),
+        ("redirect_also_spa", 700084),
         ("tokens_invalid", 70000),
         ("secret_expired", 7000222),
         ("ca_blocks", 53003),

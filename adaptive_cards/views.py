@@ -146,6 +146,7 @@ class ConnectFormView:
     """C3 to C7: the form of Webex Connect, field by field. Goes out 1:1 only; the secret stands behind ``secret_url``.
 
     ``secret_stays`` says that the form keeps the secret that it has; ``page_url`` is where Webex Connect is, or empty.
+    ``login_id`` is who signs in where that is not the mailbox's address; ``login_open`` says that it is words for a user nobody named.
     """
 
     header: Header
@@ -165,6 +166,8 @@ class ConnectFormView:
     registered: bool = False
     secret_stays: bool = False
     page_url: str = ""
+    login_id: str = ""
+    login_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,5 +78,6 @@ def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:
         ("connect.authorize_url", form.authorize_url),
         ("connect.scope", form.scope),
         ("connect.token_url", form.token_url),
+        ("connect.login_id", "" if form.login_open else form.login_id),
     )
-    return tuple((text(label), value) for label, value in values)
+    return tuple((text(label), value) for label, value in values if value)

@@ -75,8 +75,15 @@ def _addresses(view: ConnectFormView) -> list[Element]:
         *_below("connect.authorize_url", view.authorize_url),
         *_below("connect.scope", view.scope),
         *_below("connect.token_url", view.token_url),
-        own("connect.tick_boxes", **SUBTLE, spacing="Small"),
+        *_login(view),
     ]
+
+
+def _login(view: ConnectFormView) -> list[Element]:
+    """Who signs in, where that is not the Email ID: Webex Connect has a tick box and a field for it (facts/connect.md 1.2)."""
+    if not view.login_id:
+        return [own("connect.tick_boxes", **SUBTLE, spacing="Small")]
+    return [own("connect.tick_login", **BOLD, spacing="Small"), *_below("connect.login_id", view.login_id)]
 
 
 def _below(label: str, value: str) -> list[Element]:
@@ -84,7 +91,8 @@ def _below(label: str, value: str) -> list[Element]:
 
 
 def _press(view: ConnectFormView) -> list[Element]:
-    sign_in = run(text("connect.sign_in_as", username=view.username))
+    other = text("connect.sign_in_user") if view.login_open else text("connect.sign_in_as", username=view.login_id)
+    sign_in = run(other if view.login_id else text("connect.sign_in_as", username=view.username))
     token = rich(run(text("connect.generate"), **BOLD), sign_in, run(text("connect.save"), **BOLD))
     register = rich(run(text("connect.register"), **BOLD), run(text("connect.choose_service")))
     pressed = marked(marks.OK if view.token_saved else marks.NOT_YET, token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import connect_form as draw
+from adaptive_cards.texts import text
 from adaptive_cards.views import ConnectFormView, Header
 from bot import tickets
 from bot.board import Face, face
@@ -36,7 +37,7 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
         channel=run.channel,
         smtp_host=host,
         smtp_port=int(port),
-        username=run.fact("upn"),
+        username=run.channel.mailbox if run.fact("shared") else run.fact("upn"),
         client_id=run.fact("client_id"),
         authorize_url=f"{base}/authorize",
         token_url=f"{base}/token",
@@ -49,4 +50,13 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
         registered=bool(run.answer("registered")),
         secret_stays=stays,
         page_url=page_of(run.channel) if stays else "",
+        login_id=_login(run) or (text("connect.login_of_user") if run.fact("shared") else ""),
+        login_open=not _login(run),
     )
+
+
+def _login(run: Run) -> str:
+    """Who signs in where it is not the address of the mailbox itself: for a shared mailbox whoever rehearsed (facts/connect.md 1.2)."""
+    if run.fact("shared"):
+        return run.answers["mailbox_sign_in"].by if run.answer("mailbox_sign_in") else ""
+    return run.fact("upn") if run.fact("upn").lower() != run.channel.mailbox else ""

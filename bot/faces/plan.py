@@ -18,6 +18,8 @@ from jobs.steps.application import BY_HAND
 
 LEFT = frozenset({State.WARNING, State.SKIPPED})
 """How an undo finds what it leaves as it is: changed by somebody else since, or nothing that can be put back."""
+NOTED = frozenset({State.WARNING, State.POSSIBLE})
+"""What holds no setup up and is not right either: whoever approves hears of it."""
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -40,15 +42,17 @@ def view(run: Run) -> PlanView:
     changes = run.plan.changes if run.plan else ()
     planned = {change.step for change in changes}
     automatic = [name for name, step in steps_of(run).items() if step.automatic]
-    left = LEFT if run.kind == "undo" else {State.SKIPPED}
-    right = [name for name in automatic if name not in planned and run.settled(name) and run.findings[name].state not in left]
+    left = LEFT if run.kind == "undo" else NOTED | {State.SKIPPED}
+    found = [name for name in automatic if name not in planned and run.settled(name)]
+    right = [name for name in found if run.findings[name].state not in left]
+    noted = [run.findings[name] for name in found if run.findings[name].state in NOTED]
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         changes=changes,
         right=tuple(Words("plan.right_line", {"row": steps_of(run)[n].row, "step": f"key:step.{n}"}) for n in right),
-        warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else ())),
+        warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _stand(run, noted))),
         blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if not run.approvals else (),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
@@ -79,8 +83,12 @@ def _no_role(run: Run) -> tuple[Words, ...]:
 def _stays(run: Run) -> tuple[Words, ...]:
     """What an undo leaves as it is, each with the reason; Webex Connect's asset always."""
     left = [run.findings[name] for name in steps_of(run) if name in run.findings and run.findings[name].state in LEFT]
-    lines = [Words("plan.undo_stays", {"row": steps_of(run)[f.step].row, "step": f"key:step.{f.step}", "seen": _said(f)}) for f in left]
-    return (*lines, Words("plan.undo_asset"))
+    return (*_stand(run, left), Words("plan.undo_asset"))
+
+
+def _stand(run: Run, found: list[Finding]) -> tuple[Words, ...]:
+    rows = [(steps_of(run)[finding.step].row, finding) for finding in found]
+    return tuple(Words("plan.stands", {"row": row, "step": f"key:step.{f.step}", "seen": _said(f)}) for row, f in rows)
 
 
 def _stop(run: Run, finding: Finding) -> Words:

@@ -20,7 +20,8 @@ Json = dict[str, Any]
 class MailboxUser(Step):
     """A user with a mailbox and an Exchange licence who may sign in; the UPN may differ from the address (facts/microsoft.md 2.1).
 
-    The fact ``shared`` is ``yes`` where somebody else signs in for the mailbox, and ``unknown`` where that may be.
+    The fact ``shared`` is ``yes`` where somebody else signs in for the mailbox, ``blocked`` where its own account may not either, and
+    ``unknown`` where that may be.
     """
 
     name = "mailbox_user"
@@ -52,7 +53,7 @@ class MailboxUser(Step):
         if mailbox is None and licensed(user):
             return self.wrong(Words("seen.no_mailbox", upn), cause="mailbox_not_found", **facts)
         if blocked(user) and shared:
-            return self.possible(Words("seen.shared_blocked", upn), "account_disabled", shared="yes", **facts)
+            return self.possible(Words("seen.shared_blocked", upn), "account_disabled", shared="blocked", **facts)
         if blocked(user):
             return self.wrong(Words("seen.disabled", upn), cause="account_disabled", station=str(Station.ANSWER), **facts)
         if not licensed(user) and not shared:

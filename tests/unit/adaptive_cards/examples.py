@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
 from adaptive_cards import views, views_mail, views_undone
+from adaptive_cards.texts import say, text
 from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Turn, Words, verbatim
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def planned(changes: tuple[Change, ...] = CHANGES, head: views.Header | None = N
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
     kept = change("M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False)
-    yield "plan", planned(warnings=(verbatim("The mailbox is shared: somebody must be able to sign in as it."),))
+    blocked = say(Words("seen.shared_blocked", {"upn": MAILBOX}))
+    yield "plan", planned(warnings=(Words("plan.stands", {"row": "M1", "step": "key:step.mailbox_user", "seen": blocked}),))
     yield "plan-one-change", planned(CHANGES[:1], profile=Profile.LEAST)
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
@@ -222,6 +224,9 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     yield "connect-token-saved", connected(token_saved=True, secret_gone=True)
     yield "connect-secret-lost", connected(secret_gone=True)
     yield "connect-secret-making", connected(secret_making=True)
+    login_of_user = text("connect.login_of_user")
+    yield "connect-shared", connected(login_id=login_of_user, login_open=True)
+    yield "connect-other-login", connected(login_id="s1@contoso.com")
     yield "connect-registered", connected(registered=True)
     yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
     mends = {"head": views.Header("7Q4K", MAILBOX, 6, "fix"), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}

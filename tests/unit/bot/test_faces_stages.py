@@ -114,6 +114,17 @@ def test_the_cards_of_a_stage(desk: Desk, begin: Begin, events: list[Event], car
     assert [(face.slot, face.mark, face.turn) for face in first] == [(face.slot, face.mark, face.turn) for face in second]
 
 
+@pytest.mark.parametrize("state", [State.WARNING, State.POSSIBLE])
+def test_what_may_stop_mail_is_a_warning_on_the_plan(desk: Desk, begin: Begin, state: State):
+    """It holds nothing up, and it is not called right."""
+    blocked = found("mailbox_user", state, seen=Words("seen.shared_blocked", {"upn": "support@example.test"}), cause="account_disabled")
+    view = plan_face.view(begin(SIGNED_IN, PLANNED, blocked, found("permissions", seen=Words("seen.permissions"))))
+    words = {"row": "M1", "step": "key:step.mailbox_user"}
+    said = "support@example.test may not sign in. That is usual for a shared mailbox: a user with rights to it signs in"
+    assert Words("plan.stands", words | {"seen": said}) in view.warnings
+    assert [line.values["step"] for line in view.right] == ["key:step.permissions"]
+
+
 def test_before_the_details_there_is_only_the_first_card(desk: Desk, begin: Begin):
     """Which the command has posted."""
     assert faces(desk, begin(detailed=False)) == []

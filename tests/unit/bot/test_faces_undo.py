@@ -60,7 +60,7 @@ def test_the_plan_says_what_stays(planned: Run):
         ("M5", "key:step.customization", text("skipped.undo_customization")),
     ]
     assert found.warnings == (
-        *(Words("plan.undo_stays", {"row": row, "step": step, "seen": seen}) for row, step, seen in stays),
+        *(Words("plan.stands", {"row": row, "step": step, "seen": seen}) for row, step, seen in stays),
         Words("plan.undo_asset"),
     )
     assert (found.right, found.header.kind) == ((Words("plan.right_line", {"row": "E1", "step": "key:step.application"}),), "undo")

@@ -80,6 +80,15 @@ def test_without_an_administrator_the_addresses_are_whole(desk: Desk, browser: F
     assert ["/tenant-1/oauth2/v2.0/authorize" in shown, "/tenant-1/oauth2/v2.0/token" in shown] == [True, True]
 
 
+@pytest.mark.parametrize(("upn", "login"), [("S1@contoso.test", "S1@contoso.test"), ("support@example.test", "")])
+def test_a_login_of_its_own_can_be_copied(desk: Desk, browser: FlaskClient, run: Run, address: str, upn: str, login: str):
+    """Only where who signs in is another address than the mailbox's."""
+    user = Finding("mailbox_user", State.OK, facts={"upn": upn})
+    desk.store.append(run.id, Event(Kind.FOUND, now(), step="mailbox_user", finding=user))
+    page = browser.post(address).text
+    assert (("Login ID For Generating Token" in page), page.count(login) > 1 if login else True) == (bool(login), True)
+
+
 def test_of_fifty_readers_one_sees_it(desk: Desk, browser: FlaskClient, run: Run, address: str):
     """At the same moment."""
     with ThreadPoolExecutor(50) as pool:

@@ -61,7 +61,7 @@ async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(given: Callable[.
     """Others sign in for it, so that is no cause by itself: it may be one, and holds up no setup."""
     cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [{"RecipientTypeDetails": kind}])
     found = await STEP.inspect(given())
-    seen, facts = Words("seen.shared_blocked", UPN), FACTS | {"shared": "yes"}
+    seen, facts = Words("seen.shared_blocked", UPN), FACTS | {"shared": "blocked"}
     assert found == Finding("mailbox_user", State.POSSIBLE, seen=seen, expected=EXPECTED, cause="account_disabled", facts=facts)
 
 

@@ -1,0 +1,51 @@
+"""The form of Webex Connect: who signs in for which mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.desk import Desk
+from bot.faces import connect
+from jobs.clock import now
+from jobs.model import Account, Finding, State, Turn
+from jobs.run import Event, Kind, Run
+
+MAILBOX = "support@example.test"
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
+FORM = Event(Kind.FOUND, now(), step="mailbox_fields", finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER))
+REHEARSED = Event(Kind.ANSWERED, now(), by="delegate@example.test", data={"question": "mailbox_sign_in", "value": "yes"})
+TICK = "Tick Use different email address than the asset email ID for generating tokens"
+EMPTY = text("connect.tick_boxes")
+ANY_USER = text("connect.login_of_user")
+
+
+def user(**facts: str) -> Event:
+    """What was found of the mailbox's user."""
+    return Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts={"upn": MAILBOX, **facts}))
+
+
+@pytest.mark.parametrize(
+    ("events", "username", "login", "said", "left_out"),
+    [
+        ([user()], MAILBOX, "", (EMPTY, f"sign in as {MAILBOX}"), (TICK, "Login ID")),
+        ([user(upn="S1@example.test")], "S1@example.test", "S1@example.test", (TICK, "sign in as S1@example.test"), (EMPTY,)),
+        ([user(upn=MAILBOX.upper())], MAILBOX.upper(), "", (EMPTY,), (TICK,)),
+        ([user(shared="blocked")], MAILBOX, ANY_USER, (TICK, "Send As", "sign in as that user"), (EMPTY, f"sign in as {MAILBOX}")),
+        ([user(shared="blocked", upn="s2@example.test")], MAILBOX, ANY_USER, (TICK,), (EMPTY, "s2@example.test")),
+        ([user(shared="blocked"), REHEARSED], MAILBOX, "delegate@example.test", (TICK, "sign in as delegate@example.test"), (EMPTY,)),
+        ([user(shared="yes")], MAILBOX, ANY_USER, (TICK, "sign in as that user"), (EMPTY,)),
+    ],
+)
+def test_the_login_for_generating_tokens(
+    desk: Desk, begin: Callable[..., Run], events: list[Event], username: str, login: str, said: tuple[str, ...], left_out: tuple[str, ...]
+):
+    """Where it is not the asset's address the box is ticked and Login ID named; Username is the mailbox that mail is sent as."""
+    run = begin(SIGNED_IN, FORM, *events)
+    (face,) = connect.faces(run, desk)
+    told = face.card.text + str(face.card.content)
+    assert (connect.form(run, desk).username, connect.form(run, desk).login_id) == (username, login)
+    assert [words for words in said if words not in told] == []
+    assert [words for words in left_out if words in told] == []

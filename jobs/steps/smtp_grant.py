@@ -13,10 +13,17 @@ from jobs.step import Context, Step
 
 SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})
+RESOURCES = ("exchange", "graph")
+OF_ALL = "of_all"
+"""Among the values: the grants are those for all users of the tenant."""
 
 
 class SmtpGrant(Step):
-    """A delegated grant (oauth2PermissionGrants, consentType Principal), in both profiles (facts/microsoft.md 1.5)."""
+    """A delegated grant (oauth2PermissionGrants), in both profiles: for one user (consentType Principal), the mailbox's (facts/microsoft.md 1.5).
+
+    For a shared mailbox another user signs in, whom nobody names here: there it is for all users (AllPrincipals), with the tenant's
+    own approval. Who may send as the mailbox is up to Exchange in both cases.
+    """
 
     name = "smtp_grant"
     row = "E5"
@@ -34,14 +41,16 @@ class SmtpGrant(Step):
         missing = [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
         granted = Words("seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant", {"user": ctx.fact("upn")})
         found = self.wrong(Words("seen.none"), cause="consent_missing") if missing else self.ok(granted)
-        return replace(found, values=self._values(ctx, grants))
+        return replace(found, values=self._values(ctx, grants, of_all=bool(ctx.fact("shared"))))
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
-        """For one user; nobody else can use the app to send."""
+        """For one user, so that nobody else can use the app to send; for all where nobody knows which one."""
+        command = "Graph POST /oauth2PermissionGrants, consentType {}, scope SMTP.Send"
+        if ctx.fact("shared"):
+            line = self.change(Words("seen.none"), Words("after.smtp_grant_shared"), Scope.TENANT, command.format("AllPrincipals"))
+            return (replace(line, note=Words("note.smtp_grant_shared", {"mailbox": ctx.channel.mailbox})),)
         after = Words("after.smtp_grant", {"user": ctx.channel.mailbox})
-        return (
-            self.change(Words("seen.none"), after, Scope.APP, "Graph POST /oauth2PermissionGrants, consentType Principal, scope SMTP.Send"),
-        )
+        return (self.change(Words("seen.none"), after, Scope.APP, command.format("Principal")),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """One grant per resource; a grant that is there is merged into, as a PATCH replaces its scopes."""
@@ -50,19 +59,20 @@ class SmtpGrant(Step):
         await asyncio.gather(*(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing))
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
-        """The user's own grants, by their scopes."""
-        values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")))
-        made = {name: " ".join(sorted({*past.was[name].split(), *scopes})) for name, scopes in (("exchange", SMTP), ("graph", SIGN_IN))}
-        seen = " ".join(scopes for _, scopes in sorted(values.items())).strip() or "key:seen.none"
-        return self.compared(past, values, seen, made)
+        """The grants for the user, or for all, by their scopes."""
+        of_all = OF_ALL in past.was
+        values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=of_all)
+        made = {name: " ".join(sorted({*past.was[name].split(), *scopes})) for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)}
+        scopes = " ".join(values[name] for name in RESOURCES).strip()
+        return self.compared(past, values, scopes or "key:seen.none", made | ({OF_ALL: "yes"} if of_all else {}))
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """A grant that was there before gets its old scopes back."""
-        return f"Graph {'PATCH' if any(past.was.values()) else 'DELETE'} /oauth2PermissionGrants/{{id}}"
+        return f"Graph {'PATCH' if any(past.was[name] for name in RESOURCES) else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
     async def undo(self, ctx: Context, past: Past) -> None:
-        """Each of the user's grants: to its old scopes, or away."""
-        mine = self._mine(ctx, await ctx.graph.grants(ctx.fact("sp_id")))
+        """Each of these grants: to its old scopes, or away."""
+        mine = self._mine(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.was)
         for name, grant in mine.items():
             if past.was[name] and grant.get("scope") != past.was[name]:
                 await ctx.graph.update_grant(promised(grant, "id"), past.was[name])
@@ -70,7 +80,7 @@ class SmtpGrant(Step):
                 await ctx.graph.delete_grant(promised(grant, "id"))
 
     async def _grant(self, ctx: Context, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> None:
-        user = ctx.fact("user_id")
+        user = "" if ctx.fact("shared") else ctx.fact("user_id")
         mine = [g for g in grants if _is(g, "resourceId", resource) and _is(g, "principalId", user)]
         if mine:
             await ctx.graph.update_grant(promised(mine[0], "id"), " ".join(sorted(_scopes(mine[0]) | scopes)))
@@ -80,14 +90,15 @@ class SmtpGrant(Step):
         except AlreadyThere:
             return  # an earlier try of ours, not replicated to where we read: inspect decides
 
-    def _mine(self, ctx: Context, grants: list[dict[str, object]]) -> dict[str, dict[str, object]]:
+    def _mine(self, ctx: Context, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, dict[str, object]]:
         resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
-        mine = [grant for grant in grants if _is(grant, "principalId", ctx.fact("user_id"))]
+        mine = [grant for grant in grants if _is(grant, "principalId", "" if of_all else ctx.fact("user_id"))]
         return {name: grant for name, resource in resources.items() for grant in mine if resource and _is(grant, "resourceId", resource)}
 
-    def _values(self, ctx: Context, grants: list[dict[str, object]]) -> dict[str, str]:
-        mine = self._mine(ctx, grants)
-        return {name: " ".join(sorted(_scopes(mine[name]))) if name in mine else "" for name in ("exchange", "graph")}
+    def _values(self, ctx: Context, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, str]:
+        mine = self._mine(ctx, grants, of_all=of_all)
+        scopes = {name: " ".join(sorted(_scopes(mine[name]))) if name in mine else "" for name in RESOURCES}
+        return scopes | ({OF_ALL: "yes"} if of_all else {})
 
     def _wanted(self, ctx: Context) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
@@ -100,8 +111,16 @@ class SmtpGrant(Step):
         return _plain(scopes) <= _plain(frozenset().union(*(_scopes(grant) for grant in mine)))
 
     def _counts(self, ctx: Context, grant: dict[str, object]) -> bool:
-        """One for everybody or for who signs in: for a shared mailbox a delegate, by Webex Connect's "Login ID", whom nobody names here."""
-        return not grant.get("principalId") or _is(grant, "principalId", ctx.fact("user_id")) or bool(ctx.fact("shared"))
+        """One for everybody or for who signs in: for a shared mailbox a delegate, by Webex Connect's "Login ID", whom nobody names here.
+
+        One for an account that cannot sign in is none, where it could be mended.
+        """
+        if not grant.get("principalId"):
+            return True
+        own, shared = _is(grant, "principalId", ctx.fact("user_id")), ctx.fact("shared")
+        if own:
+            return shared != "blocked" or ctx.run.kind == "check"
+        return bool(shared)
 
 
 def _is(grant: dict[str, object], name: str, wanted: str) -> bool:

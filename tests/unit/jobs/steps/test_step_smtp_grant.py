@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.model import Change, Finding, Scope, State, Words
+from jobs.run import Past
 from jobs.step import Context
 from jobs.steps.smtp_grant import SmtpGrant
 
@@ -54,6 +55,65 @@ async def test_a_delegate_s_grant_counts_for_a_shared_mailbox(given: Callable[..
     cloud.on(READ, [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}])
     found = await STEP.inspect(given(facts=FACTS | {"shared": shared}))
     assert (found.state, found.seen) == (State.OK, Words("seen.smtp_grant_delegate", {"user": "support@contoso.com"}))
+
+
+OWN_ALONE = [SMTP, SIGN_IN]
+OF_ALL = [SMTP | {"id": "g3", "principalId": None}, SIGN_IN | {"id": "g4", "principalId": None}]
+NONE_OF_ALL = {"exchange": "", "graph": "", "of_all": "yes"}
+OF_DELEGATE = [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}]
+
+
+@pytest.mark.parametrize("kind", ["setup", "fix"])
+@pytest.mark.parametrize(
+    ("shared", "grants", "state"),
+    [
+        ("blocked", OWN_ALONE, State.WRONG),
+        ("blocked", OF_ALL, State.OK),
+        ("blocked", OF_DELEGATE, State.OK),
+        ("yes", OWN_ALONE, State.OK),
+        ("yes", [], State.WRONG),
+    ],
+)
+async def test_a_grant_for_an_account_that_cannot_sign_in_is_none(
+    given: Callable[..., Context], cloud: Any, kind: str, shared: str, grants: list[object], state: State
+):
+    """A setup and a fix look for one that a delegate can use."""
+    cloud.on(READ, grants)
+    assert (await STEP.inspect(given(facts=FACTS | {"shared": shared}, kind=kind))).state is state
+
+
+async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(given: Callable[..., Context], cloud: Any):
+    """Nobody says who that is: so for all users of the tenant, with the tenant's own approval."""
+    cloud.on(READ, [SMTP])
+    ctx = given(facts=FACTS | {"shared": "blocked"})
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.values) == (State.WRONG, NONE_OF_ALL)
+    (line,) = STEP.plan(ctx, found)
+    told = (line.scope, line.reversible, line.after, line.note)
+    assert told == (
+        Scope.TENANT,
+        True,
+        Words("after.smtp_grant_shared"),
+        Words("note.smtp_grant_shared", {"mailbox": "support@contoso.com"}),
+    )
+    assert "consentType AllPrincipals" in line.command
+    await STEP.apply(ctx, found)
+    both = {"clientId": "sp-1", "consentType": "AllPrincipals"}
+    assert cloud.writes == [
+        (MAKE, both | {"resourceId": "exchange-sp", "scope": "SMTP.Send"}),
+        (MAKE, both | {"resourceId": "graph-sp", "scope": "offline_access openid profile"}),
+    ]
+
+
+async def test_an_undo_takes_the_grant_for_all_users_back(given: Callable[..., Context], cloud: Any):
+    """And no user's own; by what the run wrote down, as an undo does not ask what kind of mailbox it is."""
+    cloud.on(READ, [SMTP, *OF_ALL])
+    was, left = NONE_OF_ALL, NONE_OF_ALL | {"exchange": "SMTP.Send", "graph": "offline_access openid profile"}
+    line = Change("smtp_grant", "E5", Words("a"), Words("b"), Words("c"), Scope.TENANT, "x")
+    past, ctx = Past("smtp_grant", line, Words("b"), was, left, ("R1",)), given(facts=FACTS, kind="undo")
+    assert ((await STEP.undone(ctx, past)).state, STEP.undo_command(ctx, past).split()[1]) == (State.WRONG, "DELETE")
+    await STEP.undo(ctx, past)
+    assert {what for what, _ in cloud.writes} == {"DELETE /oauth2PermissionGrants/g3", "DELETE /oauth2PermissionGrants/g4"}
 
 
 async def test_the_users_own_scopes_are_written_down(given: Callable[..., Context], cloud: Any):

@@ -174,7 +174,8 @@ class ConnectFormView:
 class RehearsalView:
     """The mailbox user signs in once at the bot. ``url`` is empty until the rehearsal was chosen and is ready.
 
-    ``settling`` says that the problem may pass by itself, and that the bot tries again.
+    ``settling`` says that the problem may pass by itself, and that the bot tries again. For a ``shared`` mailbox another user signs in:
+    ``login`` is who did.
     """
 
     header: Header
@@ -187,6 +188,8 @@ class RehearsalView:
     settling: bool = False
     done: bool = False
     skipped: str = ""
+    shared: bool = False
+    login: str = ""
 
 
 @dataclass(frozen=True, slots=True)

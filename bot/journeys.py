@@ -195,7 +195,10 @@ class LetRead:
 
 
 class Rehearsal:
-    """The mailbox user, by the email app with the bot's own secret: what Webex Connect's Generate Token does."""
+    """The mailbox user, by the email app with the bot's own secret: what Webex Connect's Generate Token does.
+
+    For a shared mailbox another user of the tenant signs in; whether that one may log in for it is for the mail server to say.
+    """
 
     question = "mailbox_sign_in"
     arrived = "rehearsed"
@@ -208,14 +211,15 @@ class Rehearsal:
         """The scope of the form, and nothing else (CHECKLIST O4)."""
         scope = smtp_scope(desk.settings.exchange_url)
         with sync_client(desk.settings) as http:
-            flow = self._identity(desk, run, http).begin([scope], desk.settings.callback, state, run.fact("upn"), "login")
-        return Departure(flow["auth_uri"], {"upn": run.fact("upn")}, json.dumps(flow))
+            hint = "" if run.fact("shared") else run.fact("upn")
+            flow = self._identity(desk, run, http).begin([scope], desk.settings.callback, state, hint, "login")
+        return Departure(flow["auth_uri"], {"upn": run.fact("upn"), "mailbox": run.channel.mailbox}, json.dumps(flow))
 
     def arrive(self, desk: Desk, run: Run, flow: Flow, query: Mapping[str, str]) -> Arrival:
-        """Only the mailbox user counts; token and sign-in are sealed for the step that logs in, which alone keeps the sign-in."""
+        """Only who signs in for the mailbox counts; token and sign-in are sealed for the step that logs in, which alone keeps the sign-in."""
         with sync_client(desk.settings) as http:
             signed_in = _once_known(run, lambda: self._identity(desk, run, http).finish(flow.msal, query, run.tenant))
-        if signed_in.account.object_id.lower() != run.fact("user_id").lower():
+        if not run.fact("shared") and signed_in.account.object_id.lower() != run.fact("user_id").lower():
             raise Rejected("wrong_mailbox_user", Said("entra", code=signed_in.account.upn))
         desk.vault.put(f"rehearsal:{run.id}", signed_in.access_token, TOKEN_S)
         desk.vault.put(f"rehearsal-session:{run.id}", signed_in.cache, TOKEN_S)

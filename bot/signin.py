@@ -25,6 +25,7 @@ from jobs.run import Event, Kind, Run
 
 pages = Blueprint("signin", __name__)
 log = structlog.get_logger(__name__)
+SHARED = "_shared"
 
 
 @pages.get("/<any(signin, access, consent, rehearsal):kind>/<token>")
@@ -43,7 +44,8 @@ def lead(kind: str, token: str) -> Response:
         log.warning("no way to Microsoft", run=run.id, error=str(error))
         return _failed(error, HTTPStatus.BAD_GATEWAY)
     page = (Words(f"page.{kind}_title", departure.values), Words(f"page.{kind}_words{_for(run, kind)}", departure.values))
-    return show(Page(*page, run.channel.mailbox, button=f"page.{kind}_button", link=departure.url))
+    button = f"page.{kind}_button{SHARED if _for(run, kind) == SHARED else ''}"
+    return show(Page(*page, run.channel.mailbox, button=button, link=departure.url))
 
 
 @pages.get("/microsoft/callback")
@@ -72,7 +74,9 @@ def back() -> Response:
 
 
 def _for(run: Run, kind: str) -> str:
-    """A check's sign-in says that it only reads, an undo's what it undoes."""
+    """A check's sign-in says that it only reads, an undo's what it undoes, a shared mailbox's rehearsal who signs in."""
+    if kind == "rehearsal" and run.fact("shared"):
+        return SHARED
     return f"_{run.kind}" if kind == "signin" and run.kind in {"check", "undo"} else ""
 
 

@@ -36,6 +36,11 @@ def is_shared(mailbox: Row) -> bool:
     return any(word in kind for word in OTHERS_SIGN_IN)
 
 
+def login_name(ctx: Context) -> str:
+    """Whose mailbox a login by SMTP opens: a shared one is named by its address, whoever's the token is (facts/microsoft.md 2.1)."""
+    return ctx.channel.mailbox if ctx.fact("shared") else ctx.fact("upn")
+
+
 async def may_be_shared(ctx: Context) -> bool:
     """Whether somebody else may sign in for it; where Exchange does not say, it may be so."""
     try:

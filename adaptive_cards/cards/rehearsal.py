@@ -19,7 +19,11 @@ _REASON_MOST = 500
 def rehearsal(view: RehearsalView) -> Card:
     """Offered, ready, failed, done or skipped: each with its one next step."""
     if view.done:
-        return _ended(view, "good", marks.OK, Words("rehearsal.done", {"username": view.username}), Words("rehearsal.done_next"))
+        title, told = Words("rehearsal.done", {"username": view.username}), Words("rehearsal.done_next")
+        if view.shared:
+            title = Words("rehearsal.done_shared", {"username": view.username, "login": view.login})
+            told = Words("rehearsal.done_next_shared", {"login": view.login})
+        return _ended(view, "good", marks.OK, title, told)
     if view.skipped:
         return _ended(
             view, "emphasis", marks.SKIPPED, Words("rehearsal.skipped"), Words("rehearsal.skipped_next", {"reason": view.skipped})
@@ -36,9 +40,10 @@ def _offer(view: RehearsalView) -> Card:
 
 
 def _ready(view: RehearsalView) -> Card:
-    title = Words("rehearsal.ready", {"username": view.username})
-    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, Words("rehearsal.ready_turn")))
-    sign_in = buttons(open_url(text("button.sign_in_mailbox"), view.url, main=True))
+    kind = "_shared" if view.shared else ""
+    title = Words(f"rehearsal.ready{kind}", {"username": view.username})
+    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, Words(f"rehearsal.ready_turn{kind}")))
+    sign_in = buttons(open_url(text(f"button.sign_in_mailbox{kind}"), view.url, main=True))
     return finished(kicker(view.header), band, [_what(view), sign_in], [_skip(view), cancel(view.header.run)])
 
 
@@ -55,6 +60,8 @@ def _failed(view: RehearsalView) -> Card:
 def _remedy(view: RehearsalView) -> list[Element]:
     """What to do about it, where the catalogue knows; what settles by itself needs nothing."""
     cause = view.problem.key.removeprefix("cause.") if view.problem and not view.settling else ""
+    if view.shared and cause == "smtp_token_refused":
+        return [own("rehearsal.refused_shared", spacing="Small")]
     return [own(remedy_within(cause), spacing="Small")] if has(f"remedy.{cause}") else []
 
 
@@ -65,7 +72,7 @@ def _ended(view: RehearsalView, style: str, mark: marks.Mark, title: Words, told
 
 def _what(view: RehearsalView) -> Element:
     rows = [
-        (text("rehearsal.account"), view.username),
+        (text("rehearsal.account"), text("rehearsal.account_shared", username=view.username) if view.shared else view.username),
         (text("rehearsal.what"), text("rehearsal.what_happens")),
         (text("rehearsal.kept"), text("rehearsal.kept_what")),
     ]

@@ -27,7 +27,10 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 def view(run: Run, desk: Desk) -> RehearsalView:
     """Where the rehearsal stands."""
     answer, finding = run.answer("rehearse"), run.findings.get("rehearsal")
-    base = RehearsalView(Header(run.id, run.channel.mailbox, 6, run.kind), run.fact("upn"))
+    shared = bool(run.fact("shared"))
+    login = run.answers["mailbox_sign_in"].by if shared and run.answer("mailbox_sign_in") else ""
+    username = run.channel.mailbox if shared else run.fact("upn")
+    base = RehearsalView(Header(run.id, run.channel.mailbox, 6, run.kind), username, shared=shared, login=login)
     if answer.startswith("skip"):
         return replace(base, skipped=answer.partition(":")[2])
     if finding is not None and finding.state is State.OK:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.mail.smtp import SmtpProbe
+from jobs.mailbox import login_name
 from jobs.microsoft.errors import Rejected, SignInNeeded
 from jobs.model import Finding, Turn, Words
 from jobs.own_login import Login, log_in
@@ -27,7 +28,7 @@ class OwnLogin(Step):
         """Log in and leave. What was changed within the hour may not have reached every server: looked at again then."""
         tenant = ctx.channel.tenant_id or (ctx.run.account.tenant_id if ctx.run.account else "")
         try:
-            probe = await log_in(ctx, Login(tenant, ctx.fact("client_id"), ctx.fact("upn")))
+            probe = await log_in(ctx, Login(tenant, ctx.fact("client_id"), login_name(ctx)))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret, not the administrator's
             if error.settles and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
                 seen = Words("seen.login_settles", {"reply": error.words})

@@ -8,6 +8,7 @@ from datetime import timedelta
 from jobs import own_login
 from jobs.clock import now
 from jobs.mail.smtp import BUSY, SmtpProbe, login_probe
+from jobs.mailbox import login_name
 from jobs.model import Finding, Turn, Words
 from jobs.step import Context, Step
 
@@ -20,7 +21,11 @@ PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 
 
 class Rehearsal(Step):
-    """The mailbox user's token logs in at the SMTP server by XOAUTH2."""
+    """The mailbox user's token logs in at the SMTP server by XOAUTH2.
+
+    For a shared mailbox it is the token of the user who signs in for it; which rights that takes is for the server to say. A login does
+    not show the right to send as the mailbox (facts/microsoft.md 4): the agent's answer does.
+    """
 
     name = "rehearsal"
     row = "C6"
@@ -36,7 +41,7 @@ class Rehearsal(Step):
         token = ctx.vault.get(f"rehearsal:{ctx.run.id}")
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Words("seen.rehearsal_open"))
-        probe = await login_probe(ctx.settings.smtp_server, ctx.fact("upn"), token)
+        probe = await login_probe(ctx.settings.smtp_server, login_name(ctx), token)
         if probe.ok:
             own_login.keep(ctx.vault, ctx.run)
         return replace(self.ok(probe.seen) if probe.ok else self._failed(ctx, probe), evidence=probe.evidence)

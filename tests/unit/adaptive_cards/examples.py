@@ -245,6 +245,10 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
         "problem": views.RehearsalView(header(6), MAILBOX, url, until, failed, transcript[-1], transcript),
         "done": views.RehearsalView(header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True),
         "skipped": views.RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
+        "shared-offer": views.RehearsalView(header(6), MAILBOX, shared=True),
+        "shared-ready": views.RehearsalView(header(6), MAILBOX, url, until, shared=True),
+        "shared-refused": views.RehearsalView(header(6), MAILBOX, problem=Words("cause.smtp_token_refused"), shared=True),
+        "shared-done": views.RehearsalView(header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"),
     }
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
     subject, by_bot, by_person = "Test 7Q4K of support@contoso.com", True, False

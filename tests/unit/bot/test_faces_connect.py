@@ -8,7 +8,7 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.desk import Desk
-from bot.faces import connect
+from bot.faces import connect, rehearsal
 from jobs.clock import now
 from jobs.model import Account, Finding, State, Turn
 from jobs.run import Event, Kind, Run
@@ -48,4 +48,36 @@ def test_the_login_for_generating_tokens(
     told = face.card.text + str(face.card.content)
     assert (connect.form(run, desk).username, connect.form(run, desk).login_id) == (username, login)
     assert [words for words in said if words not in told] == []
+    assert [words for words in left_out if words in told] == []
+
+
+OPEN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER))
+REFUSED = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, cause="smtp_token_refused"))
+LOGGED_IN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.OK))
+PRESSED = Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": "rehearse", "value": "yes"})
+
+
+@pytest.mark.parametrize(
+    ("events", "said", "left_out"),
+    [
+        ([PRESSED, OPEN], ("a user who may send as support@example.test",), ("mailbox's own account",)),
+        (
+            [PRESSED, REHEARSED, REFUSED],
+            ("an Exchange administrator gives this user rights to the mailbox", "Send As"),
+            ("signed in as the mailbox itself",),
+        ),
+        (
+            [PRESSED, REHEARSED, LOGGED_IN],
+            (f"delegate@example.test can log in by SMTP for {MAILBOX}", "Send As"),
+            (f"{MAILBOX} can sign in",),
+        ),
+    ],
+)
+def test_a_delegate_is_asked_to_rehearse(
+    desk: Desk, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+):
+    """By what each stage needs of a user who signs in for a shared mailbox."""
+    (face,) = rehearsal.faces(begin(SIGNED_IN, FORM, user(shared="blocked"), *events), desk)
+    told = (face.card.text + str(face.card.content)).replace("\u00a0", " ")
+    assert [words for words in said if words.lower() not in told.lower()] == []
     assert [words for words in left_out if words in told] == []

@@ -273,6 +273,21 @@ def test_a_state_is_sealed_and_ends(here: Desk, redis: Any):
     assert (flow.msal, "verifier-1" in repr(flow), flows.take(here, "state-1")) == ({"code_verifier": "verifier-1"}, False, None)
 
 
+def test_a_delegate_rehearses_for_a_shared_mailbox(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+    """Whoever of the tenant signs in: whether that user may log in for the mailbox is for the mail server to say."""
+    facts = {"user_id": "oid-2", "upn": "shared@contoso.com", "client_id": "client-1", "shared": "blocked"}
+    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.POSSIBLE, facts=facts)))
+    here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    page = browser.get(f"/rehearsal/{tickets.link(here, 'rehearsal', run.id).url.rpartition('/')[2]}").text
+    assert ("a user who may send as support@example.test" in page, "the mailbox itself" in page) == (True, False)
+    asked = depart(here, browser, run, "rehearsal")
+    assert ("login_hint" in asked, asked["prompt"]) == (False, "login")
+    browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
+    event = last(here, run)
+    assert (event.kind, event.data.get("question"), event.by) == (Kind.ANSWERED, "mailbox_sign_in", "admin@contoso.com")
+    assert here.vault.holds(f"rehearsal:{run.id}")
+
+
 @pytest.mark.parametrize(("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)])
 def test_only_the_mailbox_user_rehearses(
     here: Desk,

@@ -94,6 +94,23 @@ async def test_what_has_logged_in_is_kept(given: Callable[..., Context], vault: 
     assert kept(vault, ctx) == ("the-sign-in", "the-secret", True, False)
 
 
+@pytest.mark.parametrize(("shared", "user"), [("", "s1@contoso.com"), ("blocked", "support@contoso.com"), ("yes", "support@contoso.com")])
+async def test_whose_mailbox_the_login_opens(
+    given: Callable[..., Context], vault: Vault, monkeypatch: pytest.MonkeyPatch, shared: str, user: str
+):
+    """A shared mailbox is named by its address; the token is a delegate's."""
+    asked: list[str] = []
+
+    async def probe(server: str, username: str, token: str) -> SmtpProbe:
+        asked.extend((username, token))
+        return SmtpProbe((), True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the probe's own order
+
+    monkeypatch.setattr("jobs.steps.rehearsal.login_probe", probe)
+    ctx = given(facts={"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {}))
+    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    assert ((await STEP.inspect(ctx)).state, asked) == (State.OK, [user, "the-token"])
+
+
 @pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)])
 async def test_a_fresh_switch_takes_time_to_spread(
     given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str, ago: timedelta, turn: Turn

@@ -129,14 +129,14 @@ class Walk:
             raise NotSeenError(f"the client secret on the one-time page, which says: {page.text}", card)
         return found.group()
 
-    def fill_in(self) -> None:
-        """Fill in the form, Generate Token, Save, Register, and say so."""
+    def fill_in(self, who: str = "") -> None:
+        """Fill in the form, Generate Token as the mailbox or as ``who``, Save, Register, and say so."""
         card = self.form()
         secret = self.secret(card)
         fields = {key: cardtext.value(card["card"], label) for label, key in FORM.items()}
         control = self.people.control
         control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
-        control("POST", "connect/generate_token", {"as": self.mailbox})
+        control("POST", "connect/generate_token", {"as": who or self.mailbox})
         control("POST", "connect/save", {})
         self.people.press(self.requester, card, "token_saved")
         control("POST", "connect/register", {"service": "Email service"})

@@ -58,11 +58,11 @@ def _failed(view: RehearsalView) -> Card:
 
 
 def _remedy(view: RehearsalView) -> list[Element]:
-    """What to do about it, where the catalogue knows; what settles by itself needs nothing."""
-    cause = view.problem.key.removeprefix("cause.") if view.problem and not view.settling else ""
+    """What to do about it, where the catalogue knows; what settles by itself needs nothing, but a user's rights may be what is missing."""
+    cause = view.problem.key.removeprefix("cause.") if view.problem else ""
     if view.shared and cause == "smtp_token_refused":
         return [own("rehearsal.refused_shared", spacing="Small")]
-    return [own(remedy_within(cause), spacing="Small")] if has(f"remedy.{cause}") else []
+    return [own(remedy_within(cause), spacing="Small")] if has(f"remedy.{cause}") and not view.settling else []
 
 
 def _ended(view: RehearsalView, style: str, mark: marks.Mark, title: Words, told: Words) -> Card:

@@ -78,6 +78,8 @@ APP = f"""
 | `Mail.Send` of Office 365 Exchange Online | application, by admin consent | article | the app, as any mailbox of the tenant |
 
 The mail flow uses the first one. `Mail.Send` is what the article tells people to add; the least-privilege profile leaves it out.
+For a shared mailbox another user signs in, so the delegated ones are granted for all users, with the tenant's own approval: a token is
+that of who signed in, and sends as the mailbox only with Send As in Exchange.
 """
 
 

@@ -163,49 +163,6 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", Kind.TRANSIENT),
 )
 
-#: Causes that this product states itself, without a code of a cloud behind them.
-OWN: frozenset[str] = frozenset(
-    {
-        "access_token_refused",
-        "already_there",
-        "answer_unreadable",
-        "app_access_not_allowed",
-        "app_access_withdrawn",
-        "app_roles_missing",
-        "connection_lost",
-        "consent_cancelled",
-        "consent_declined",
-        "directory_settling",
-        "exchange_answer_cut",
-        "exchange_consent_missing",
-        "exchange_role_missing",
-        "host_not_allowed",
-        "id_token_audience",
-        "id_token_expired",
-        "id_token_invalid",
-        "id_token_issuer",
-        "id_token_nonce",
-        "id_token_signature",
-        "not_allowed",
-        "not_found",
-        "probe_login_refused",
-        "request_rejected",
-        "service_unavailable",
-        "sign_in_missing",
-        "smtp_busy",
-        "smtp_certificate_invalid",
-        "smtp_no_oauth",
-        "smtp_no_starttls",
-        "smtp_refused",
-        "smtp_unreachable",
-        "state_mismatch",
-        "throttled",
-        "timed_out",
-        "trace_limit",
-        "wrong_tenant",
-    }
-)
-
 #: What a write of ours can cause for some minutes, and only then: retried inside the window after it, permanent outside (CHECKLIST J7).
 SETTLES: frozenset[str] = frozenset(
     {
@@ -220,10 +177,4 @@ SETTLES: frozenset[str] = frozenset(
         "not_found",
         "service_principal_not_ready",
     }
-)
-
-CAUSES: frozenset[str] = OWN.union(
-    (meaning.cause for meaning in ENTRA.values()),
-    (meaning.cause for meaning in OAUTH.values()),
-    (phrase.meaning.cause for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SMTP_PHRASES) for phrase in phrases),
 )

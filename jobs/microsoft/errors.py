@@ -26,11 +26,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from jobs.microsoft.causes import CAUSES, ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, SETTLES, SMTP_PHRASES, Kind, Meaning
+from jobs.microsoft.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, SETTLES, SMTP_PHRASES, Kind, Meaning
 from jobs.model import Evidence
 
 __all__ = [
-    "CAUSES",
     "AlreadyThere",
     "CloudError",
     "CutShort",
@@ -91,7 +90,7 @@ class CloudError(Exception):
     """A cloud said no, said nothing, or said something that cannot be read.
 
     Attributes:
-        cause: a cause code, one of :data:`CAUSES`; its sentence and remedy stand in the catalogue.
+        cause: a cause code, a key under ``[cause]`` in the catalogue, where its sentence and remedy stand.
         service: who said it, and in ``status``, ``code`` and ``ids`` the rest of :class:`Said`.
         message: the service's own words, without control characters, at most 600 characters.
         retry_after: seconds that the service asked us to wait, or None.

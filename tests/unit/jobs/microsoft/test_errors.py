@@ -8,12 +8,58 @@ from pathlib import Path
 
 import pytest
 
-from jobs.microsoft.causes import ENTRA, SETTLES, Kind
-from jobs.microsoft.errors import CAUSES, CloudError, Explained, Ids, NotFound, Rejected, Said, Settling, error_for, explain, first_cause
+from jobs.microsoft.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, OAUTH, SETTLES, SMTP_PHRASES, Kind
+from jobs.microsoft.errors import CloudError, Explained, Ids, NotFound, Rejected, Said, Settling, error_for, explain, first_cause
 from jobs.model import Evidence
 
 ROOT = Path(__file__).parents[4]
 TEXTS = ROOT / "adaptive_cards" / "texts" / "causes.en.toml"
+OWN = frozenset(
+    {
+        "access_token_refused",
+        "already_there",
+        "answer_unreadable",
+        "app_access_not_allowed",
+        "app_access_withdrawn",
+        "app_roles_missing",
+        "connection_lost",
+        "consent_cancelled",
+        "consent_declined",
+        "directory_settling",
+        "exchange_answer_cut",
+        "exchange_consent_missing",
+        "exchange_role_missing",
+        "host_not_allowed",
+        "id_token_audience",
+        "id_token_expired",
+        "id_token_invalid",
+        "id_token_issuer",
+        "id_token_nonce",
+        "id_token_signature",
+        "not_allowed",
+        "not_found",
+        "probe_login_refused",
+        "request_rejected",
+        "service_unavailable",
+        "sign_in_missing",
+        "smtp_busy",
+        "smtp_certificate_invalid",
+        "smtp_no_oauth",
+        "smtp_no_starttls",
+        "smtp_refused",
+        "smtp_unreachable",
+        "state_mismatch",
+        "throttled",
+        "timed_out",
+        "trace_limit",
+        "wrong_tenant",
+    }
+)
+"""Causes that the work with Microsoft states itself, without a code of a cloud behind them."""
+CAUSES = OWN.union(
+    (meaning.cause for table in (ENTRA, OAUTH) for meaning in table.values()),
+    (phrase.meaning.cause for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SMTP_PHRASES) for phrase in phrases),
+)
 
 
 def test_every_cause_has_a_sentence_and_a_remedy_and_no_text_is_left_over():

@@ -106,9 +106,9 @@ def _of_others(ctx: Context, rows: Sequence[dict[str, Any]]) -> list[SignIn]:
 
 
 async def _renewals(ctx: Context, client: str, since: datetime) -> list[dict[str, Any]]:
-    """None where beta does not answer: the interactive sign-ins tell what they can."""
+    """None where beta does not answer: the interactive sign-ins tell what they can. Nobody made these in person, whether a row says so or not."""
     try:
-        return await ctx.graph.renewals(client, since)
+        return [row | {"isInteractive": False} for row in await ctx.graph.renewals(client, since)]
     except CloudError:
         return []
 

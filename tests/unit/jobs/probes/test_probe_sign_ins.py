@@ -124,6 +124,12 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: Context, redi
     assert redis.ttl("channel:support@contoso.com:own-sign-ins") > 7 * 24 * 3600
 
 
+async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: Context):
+    """Whether a row says so or not: a second factor that a renewal cannot give is no attempt that somebody gave up."""
+    cloud.on(LOG, []).on(RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}])
+    assert (await SignIns().inspect(ctx)).cause == "mfa_needed"
+
+
 async def test_what_is_asked(cloud: Any, ctx: Context):
     """The interactive ones of v1.0 and the others of beta, once each."""
     await look(cloud, ctx, row(5))

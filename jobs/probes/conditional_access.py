@@ -47,12 +47,13 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
     clients = _lower(conditions.get("clientAppTypes")) or MODERN
     if str(policy.get("state", "")).lower() != "enabled" or not _demands(policy) or not clients & MODERN:
         return False
-    if (conditions.get("authenticationFlows") or {}).get("transferMethods"):
+    if _flows(conditions):
         return False  # for the device-code flow alone, which is not how Webex Connect signs in
     if user_id.lower() in _lower(users.get("excludeUsers")) or _lower(apps.get("excludeApplications")) & EXCHANGE:
         return False
     included = _lower(users.get("includeUsers")) & {"all", user_id.lower()} or users.get("includeGroups") or users.get("includeRoles")
-    return bool(included) and bool(_lower(apps.get("includeApplications")) & RESOURCES)
+    covered = _lower(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter")  # a filter may choose Exchange, too
+    return bool(included) and bool(covered)
 
 
 def _proof(policies: list[dict[str, Any]]) -> dict[str, str]:
@@ -67,6 +68,12 @@ def _demands(policy: dict[str, Any]) -> bool:
     """Whether it asks for something at the sign-in, or for a new one after some time (AADSTS70043)."""
     frequency = (policy.get("sessionControls") or {}).get("signInFrequency") or {}
     return bool(policy.get("grantControls")) or (bool(frequency) and frequency.get("isEnabled") is not False)
+
+
+def _flows(conditions: dict[str, Any]) -> set[str]:
+    """The ways of signing in that a policy is for alone; empty where it is for all of them."""
+    named = str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "")
+    return {each.strip().lower() for each in named.split(",")} - {"", "none"}
 
 
 def _lower(values: object) -> set[str]:

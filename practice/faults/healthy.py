@@ -39,6 +39,7 @@ def _other_policies(ground: Ground) -> None:
     for name, state, change in (
         ("Block agents", "enabled", {"users": users}),
         ("Block all but support", "enabled", {"users": {"includeUsers": [ground.other().id], "excludeUsers": [ground.user.id]}}),
+        ("No device code", "enabled", {"authenticationFlows": {"transferMethods": "deviceCodeFlow,authenticationTransfer"}}),
         ("Report only", "enabledForReportingButNotEnforced", {}),
         ("Off", "disabled", {}),
     ):
@@ -146,7 +147,10 @@ HEALTHY: Final = (
         "microsoft.md 1.7",
     ),
     _right(
-        "conditional_access", "Conditional Access policies for others, in report-only mode, or off", _other_policies, "microsoft.md 2.1"
+        "conditional_access",
+        "Conditional Access policies for others or the device code, in report-only mode, or off",
+        _other_policies,
+        "microsoft.md 2.1",
     ),
     _right("transport_rules", "mail-flow rules that do not stop the copy", _other_rules, "microsoft.md 2.3"),
     _right("remote_domains", "a remote domain forbids forwarding to somebody else", _remote_domains, "microsoft.md 2.3"),

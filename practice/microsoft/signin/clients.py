@@ -127,6 +127,8 @@ def conditional_access(tenant: Tenant, user: User, *, interactive: bool = False)
 def _touches(policy: Json, user: User) -> bool:
     conditions = policy.get("conditions", {})
     users, apps = conditions.get("users", {}), conditions.get("applications", {})
+    if set(str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "none").split(",")) != {"none"}:
+        return False  # for the device code alone, which this cloud does not serve
     if user.id in users.get("excludeUsers", []) or ids.EXCHANGE_APP in apps.get("excludeApplications", []):
         return False
     included = set(users.get("includeUsers", [])) & {"All", user.id}

@@ -21,6 +21,7 @@ from jobs.verdict import judge
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
 CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
 BLOCKS = {"state": "enabled", "conditions": CONDITIONS, "grantControls": {"builtInControls": ["block"]}}
+FILTER = {"mode": "include", "rule": 'CustomSecurityAttribute.Apps_Kind -eq "mail"'}
 OFTEN = {"signInFrequency": {"isEnabled": True, "type": "hours", "value": 1}}
 
 
@@ -46,7 +47,13 @@ def conditions(**more: Any) -> dict[str, Any]:
         (conditions(applications={"includeApplications": ["Office365"]}), True),
         (conditions(applications={"includeApplications": ["another-app"]}), False),
         (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow"}), False),
+        (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow, authenticationTransfer"}), False),
+        (conditions(authenticationFlows={"transferMethods": "none"}), True),
+        (conditions(authenticationFlows={"transferMethods": None}), True),
         (conditions(authenticationFlows=None), True),
+        (conditions(applications={"includeApplications": [], "applicationFilter": FILTER}), True),
+        (conditions(applications={"includeApplications": [], "applicationFilter": FILTER, "excludeApplications": ["Office365"]}), False),
+        (conditions(applications={"includeApplications": ["another-app"], "applicationFilter": None}), False),
         (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["Office365"]}), False),
         (conditions(applications={"includeApplications": ["All"], "excludeApplications": [EXCHANGE_APP_ID.upper()]}), False),
         (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["another-app"]}), True),

@@ -32,6 +32,7 @@ _PRESENT = Meaning("already_there", Kind.ALREADY_THERE)
 _CANCELLED = Meaning("consent_cancelled", Kind.REJECTED)
 """``access_denied`` has two senses, too: without AADSTS65004 it may be that the page was left (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+_ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
 )
@@ -41,7 +42,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     """The error in a token endpoint's body or in a redirect's query: by AADSTS number first, then by OAuth's word (section 5).
 
     OAuth's word says what kind of trouble it is. Beside a number that nobody described to us it says no more than that: the number is
-    shown whole then, and is no other's cause.
+    shown whole then, with the address at which Microsoft tells of it, and is no other's cause.
     """
     description = str(answer.get("error_description") or "")
     word = str(answer.get("error") or "")
@@ -54,7 +55,14 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     if numbers and not known and meaning.kind is not Kind.TRANSIENT:
         meaning = _UNDESCRIBED._replace(kind=meaning.kind)
     code = f"AADSTS{known or numbers[0]}" if numbers else word
-    return error_for(meaning, Said("entra", status, code, description or word, _ids(answer, description)))
+    told = (description or word, "" if known else _read_on(answer))
+    return error_for(meaning, Said("entra", status, code, " ".join(filter(None, told)), _ids(answer, description)))
+
+
+def _read_on(answer: Mapping[str, Any]) -> str:
+    """Where to read about a code; a redirect is anybody's word, so that nothing but an address of that form is taken from it."""
+    found = _ERROR_URI.fullmatch(str(answer.get("error_uri") or ""))
+    return found[0] if found else ""
 
 
 def _cancelled(answer: Mapping[str, Any]) -> bool:

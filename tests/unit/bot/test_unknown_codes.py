@@ -29,6 +29,8 @@ from jobs.trouble import finding_of
 
 IDS = Ids("req-7f1c", "cli-09ab")
 WORDS = "Something that was new in November."
+READ_ON = "https://login.microsoftonline.com/error?code=9999999"
+"""A card shortens so long a word in its middle; the code is its end."""
 REPLY = "554 5.9.99 Something new [AM0PR01.eurprd.example 2026-11-25T09:00:00.000Z 08DE2C]"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"})
@@ -39,7 +41,7 @@ def entra() -> CloudError:
     """The body of the token endpoint, as Entra writes it."""
     told = f"AADSTS9999999: {WORDS} Trace ID: trc-1 Correlation ID: cor-2 Timestamp: 2026-11-25 09:00:00Z"
     body = {"error": "brand_new", "error_description": told, "error_codes": [9999999], "trace_id": "trc-1", "correlation_id": "cor-2"}
-    return entra_error(body, 400)
+    return entra_error(body | {"error_uri": READ_ON}, 400)
 
 
 def graph() -> CloudError:
@@ -56,7 +58,7 @@ def exchange() -> CloudError:
 
 
 UNKNOWN = {
-    "entra": (entra, ("AADSTS9999999", WORDS, "trc-1", "cor-2")),
+    "entra": (entra, ("AADSTS9999999", WORDS, "r?code=9999999", "trc-1", "cor-2")),
     "graph": (graph, ("400 Request_BrandNew", WORDS, "req-7f1c", "cli-09ab")),
     "exchange": (exchange, ("400 BrandNewException", WORDS, "req-7f1c", "cli-09ab")),
 }

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs.microsoft.entra import entra_error
 from jobs.microsoft.errors import Rejected, SignInNeeded, Transient
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
@@ -49,6 +50,25 @@ def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: s
     with pytest.raises(SignInNeeded) as refused:
         bot.token(cache, EXCHANGE)
     assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == ("request_rejected", "AADSTS9999999", "corr-1")
+
+
+READ_ON = "https://login.microsoftonline.us/error?code=9999999"
+
+
+@pytest.mark.parametrize(
+    ("number", "uri", "message"),
+    [
+        (9999999, READ_ON, f"AADSTS9999999: No. {READ_ON}"),
+        (50173, READ_ON, "AADSTS50173: No."),
+        (9999999, "https://elsewhere.test/error?code=9999999", "AADSTS9999999: No."),
+        (9999999, f"{READ_ON} and more", "AADSTS9999999: No."),
+        (9999999, None, "AADSTS9999999: No."),
+    ],
+)
+def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | None, message: str):
+    """At Microsoft's own sign-in, and nowhere else; a number that is known has a remedy of ours."""
+    body = {"error": "invalid_grant", "error_description": f"AADSTS{number}: No.", "error_codes": [number], "error_uri": uri}
+    assert entra_error(body, 400).message == message
 
 
 def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 
+from jobs.clock import now
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.outbound import named
 from jobs.model import Finding, Words
 from jobs.probe import Probe
+from jobs.probes._reach import FRESH
 from jobs.step import Context
 
 
 class AuthenticationPolicy(Probe):
-    """Which one applies. It is told and never blamed: ``AllowBasicAuthSmtp`` is about passwords, and this login uses none (facts/microsoft.md 2.1)."""
+    """Which one applies. One with ``AllowBasicAuthSmtp`` off is about passwords; whether it stops SMTP AUTH altogether is not settled.
+
+    The documents say both (facts/microsoft.md 2.1), so it only may be the cause: a login decides, either way. Nothing says since when it
+    applies, so that of the answers only one of the last hour shows it harmless.
+    """
 
     name = "authentication_policy"
     row = "AP"
+    explains = frozenset({"smtp_login_blocked"})
+    disproved_by = ("smtp_login", "answers")
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")
 
@@ -28,8 +36,10 @@ class AuthenticationPolicy(Probe):
         if not name:
             return self.ok(Words("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
-        allows = policy is None or str(policy.get("AllowBasicAuthSmtp")).lower() != "false"
-        return self.ok(Words("seen.authentication_policy" if allows else "seen.authentication_policy_basic", {"name": name}))
+        if policy is None or str(policy.get("AllowBasicAuthSmtp")).lower() != "false":
+            return self.ok(Words("seen.authentication_policy", {"name": name}))
+        proof = {"harmless_after": (now() - FRESH).isoformat(), "token_lives": "yes"}
+        return self.possible(Words("seen.authentication_policy_basic", {"name": name}), "smtp_login_blocked", **proof)
 
 
 def _text(rows: list[Row], name: str) -> str:

@@ -52,6 +52,7 @@ class SmtpLogin(Probe):
         "sessions",
         "client_secret",
         "security_defaults",
+        "authentication_policy",
         "conditional_access",
         "exchange_health",
         "entra_health",

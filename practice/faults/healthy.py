@@ -10,6 +10,7 @@ from practice.faults.accounts import ACCOUNTS
 from practice.faults.accounts import right as _right
 from practice.faults.ground import Ground, put
 from practice.faults.policy import applying, higher_rule, rule
+from practice.faults.smtp_auth import no_basic
 from practice.microsoft import ids
 from practice.microsoft.world import LONG_AGO, first, new_id, stamp
 
@@ -55,11 +56,6 @@ def _default_on(ground: Ground) -> None:
 
 def _merged(ground: Ground) -> None:
     ground.set_grants(lambda grant: grant | {"scope": f"{grant['scope']} email"})
-
-
-def _auth_policy(ground: Ground) -> None:
-    put(ground.exchange, authentication_policies=[{"Identity": "No basic", "Name": "No basic", "AllowBasicAuthSmtp": False}])
-    put(ground.exchange, default_authentication_policy="No basic")
 
 
 def _without_trace(ground: Ground) -> None:
@@ -155,7 +151,7 @@ HEALTHY: Final = (
     _right("transport_rules", "mail-flow rules that do not stop the copy", _other_rules, "microsoft.md 2.3"),
     _right("remote_domains", "a remote domain forbids forwarding to somebody else", _remote_domains, "microsoft.md 2.3"),
     _right("remote_domain_exact", "only the entry for Webex Connect allows forwarding", _exact_remote, "microsoft.md 2.3"),
-    _right("authentication_policy", "an authentication policy forbids passwords for SMTP", _auth_policy, "microsoft.md 2.1"),
+    _right("authentication_policy", "an authentication policy forbids passwords for SMTP", no_basic, "microsoft.md 2.1"),
     _right("trace_app_missing", "the service principal of the message trace is gone", _without_trace, "microsoft.md 2.5"),
     _right("address_in_capitals", "the forwarding address is written in capitals", _upper, "microsoft.md 2.2"),
     _right("urls_in_capitals", "the form says /Authorize, as the article does", _urls_in_capitals, "microsoft.md 4"),

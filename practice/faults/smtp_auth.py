@@ -29,6 +29,18 @@ def _off_for_tenant(ground: Ground) -> None:
     put(ground.box, smtp_auth_disabled=None)
 
 
+def no_basic(ground: Ground) -> None:
+    """The organisation's authentication policy forbids passwords for SMTP."""
+    put(ground.exchange, authentication_policies=[{"Identity": "No basic", "Name": "No basic", "AllowBasicAuthSmtp": False}])
+    put(ground.exchange, default_authentication_policy="No basic")
+
+
+def _no_smtp_at_all(ground: Ground) -> None:
+    """The same in a tenant where it stops every login."""
+    no_basic(ground)
+    put(ground.user, login_reply=CRITERIA)
+
+
 FAULTS: Final = (
     Fault(
         "smtp_auth_off_mailbox",
@@ -53,6 +65,15 @@ FAULTS: Final = (
         "microsoft.md 4.1",
         "Exchange refuses the login by a policy that no reader can see",
         _replies(CRITERIA),
+        ("smtp_login_blocked",),
+        "answer",
+        "reply",
+    ),
+    Fault(
+        "authentication_policy_blocks",
+        "microsoft.md 2.1 (authentication policy), 4.1",
+        "an authentication policy forbids passwords for SMTP, and Exchange refuses this login, too",
+        _no_smtp_at_all,
         ("smtp_login_blocked",),
         "answer",
         "reply",

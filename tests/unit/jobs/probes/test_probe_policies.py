@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from jobs.clock import now
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Evidence, Finding, State, Words
@@ -199,6 +201,39 @@ async def test_security_defaults_are_tried(
     cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
     found = await all_probes()["security_defaults"].inspect(given())
     verdict = judge(all_probes(), {"security_defaults": found, other.step: other})
+    assert (verdict.possible, verdict.causes) == (possible, causes)
+
+
+def left(minutes: float, **more: str) -> Finding:
+    """An answer that left so many minutes ago."""
+    return Finding("answers", State.OK, facts={"at": (now() - timedelta(minutes=minutes)).isoformat()} | more)
+
+
+def refused(cause: str) -> Finding:
+    """A login as the mailbox that Exchange refuses for that."""
+    return Finding("smtp_login", State.WRONG, cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("other", "possible", "causes"),
+    [
+        (lambda: LOGGED_IN, (), ()),
+        (lambda: left(20), (), ()),
+        (lambda: left(20, unanswered="yes"), ("authentication_policy",), ()),
+        (lambda: left(90), ("authentication_policy",), ()),
+        (lambda: Finding("smtp_login", State.SKIPPED), ("authentication_policy",), ()),
+        (lambda: refused("smtp_login_blocked"), (), ("authentication_policy",)),
+        (lambda: refused("smtp_auth_off_for_mailbox"), ("authentication_policy",), ("smtp_login",)),
+    ],
+)
+async def test_an_authentication_policy_is_tried(
+    cloud: Any, given: Callable[..., Context], other: Callable[[], Finding], possible: tuple[str, ...], causes: tuple[str, ...]
+):
+    """A login decides, either way, or an answer that left just now; where neither is known it stays possible."""
+    cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
+    cloud.on("Get-AuthenticationPolicy", [{"Name": "Strict", "AllowBasicAuthSmtp": False}])
+    found = await all_probes()["authentication_policy"].inspect(given())
+    verdict = judge(all_probes(), {"authentication_policy": found, other().step: other()})
     assert (verdict.possible, verdict.causes) == (possible, causes)
 
 

@@ -32,7 +32,7 @@ _OF_THE_FORM = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """One row; ``code`` is the AADSTS number, 0 where it went well."""
+    """One row; ``code`` is the AADSTS number, 0 where it went well, ``policies`` are those of Conditional Access that it failed for."""
 
     at: datetime
     code: int
@@ -42,6 +42,7 @@ class SignIn:
     user: str
     correlation_id: str
     id: str
+    policies: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -105,4 +106,12 @@ def _read(row: dict[str, Any]) -> SignIn | None:
         user=str(row.get("userPrincipalName") or row.get("userId") or ""),
         correlation_id=str(row.get("correlationId") or ""),
         id=str(row.get("id") or ""),
+        policies=_refusing(row.get("appliedConditionalAccessPolicies")),
     )
+
+
+def _refusing(applied: object) -> tuple[str, ...]:
+    """The names of the policies that were not met; who may not read policies gets no list."""
+    rows = [each for each in applied if isinstance(each, dict)] if isinstance(applied, list) else []
+    failed = (each for each in rows if str(each.get("result")).lower() == "failure")
+    return tuple(str(each.get("displayName") or each.get("id") or "") for each in failed)

@@ -90,7 +90,8 @@ class SignIns(Probe):
         facts = (
             {"harmless_after": newest.at.isoformat()} | ({"since": streak[-1].at.isoformat()} if known else {}) | _lives(newest.personal)
         )
-        evidence = (Evidence("entra", f"{code}: {newest.reason}"), Evidence("correlation-id", newest.correlation_id))
+        policies = (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
+        evidence = (Evidence("entra", f"{code}: {newest.reason}"), *policies, Evidence("correlation-id", newest.correlation_id))
         wrong = self.wrong(Words("seen.sign_in_failed", {"code": code, "at": _at(newest)}), cause=cause, **facts)
         return replace(wrong, evidence=evidence)
 

@@ -120,8 +120,20 @@ def conditional_access(tenant: Tenant, user: User, *, interactive: bool = False)
     A person at the screen gives the second factor and signs in anew; a refresh of Webex Connect can do neither.
     """
     for policy in tenant.policies.conditional_access:
-        if policy.get("state") == "enabled" and _touches(policy, user):
-            _demand(policy, interactive=interactive)
+        if code := _demand(policy, user, interactive=interactive):
+            raise Trouble(code)
+
+
+def applied(tenant: Tenant, user: User, code: int, *, interactive: bool) -> Json:
+    """What a row of the sign-in log says of the policies: which one it failed for, and which did not apply."""
+    rows = []
+    for policy in tenant.policies.conditional_access:
+        controls = list((policy.get("grantControls") or {}).get("builtInControls", []))
+        failed = bool(code) and _demand(policy, user, interactive=interactive) == code
+        said = {"id": policy.get("id"), "displayName": policy.get("displayName"), "enforcedGrantControls": controls}
+        rows.append(said | {"enforcedSessionControls": [], "result": "failure" if failed else "notApplied"})
+    status = "failure" if any(row["result"] == "failure" for row in rows) else "notApplied"
+    return {"conditionalAccessStatus": status, "appliedConditionalAccessPolicies": rows}
 
 
 def _touches(policy: Json, user: User) -> bool:
@@ -135,15 +147,16 @@ def _touches(policy: Json, user: User) -> bool:
     return bool(included) and bool(set(apps.get("includeApplications", [])) & {"All", "Office365", ids.EXCHANGE_APP})
 
 
-def _demand(policy: Json, *, interactive: bool) -> None:
+def _demand(policy: Json, user: User, *, interactive: bool) -> int:
+    """The AADSTS number that a policy ends the sign-in with, 0 where it lets it through."""
+    if policy.get("state") != "enabled" or not _touches(policy, user):
+        return 0
     controls = set((policy.get("grantControls") or {}).get("builtInControls", []))
-    for control, code in BLOCKS.items():
-        if control in controls:
-            raise Trouble(code)
-    if "mfa" in controls and not interactive:
-        raise Trouble(50076)
-    if ((policy.get("sessionControls") or {}).get("signInFrequency") or {}).get("isEnabled") and not interactive:
-        raise Trouble(70043)
+    frequency = (policy.get("sessionControls") or {}).get("signInFrequency") or {}
+    asked = [code for control, code in BLOCKS.items() if control in controls]
+    asked += [50076] if "mfa" in controls and not interactive else []
+    asked += [70043] if frequency.get("isEnabled") and not interactive else []
+    return next(iter(asked), 0)
 
 
 def principal_of(client: Client, tenant: Tenant) -> Json:

@@ -113,6 +113,25 @@ async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: A
     assert in_person.facts["token_lives"] == "yes"
 
 
+POLICIES = [
+    {"id": "p1", "displayName": "Block legacy", "result": "failure"},
+    {"id": "p2", "displayName": "MFA", "result": "success"},
+    {"id": "p3", "displayName": None, "result": "failure"},
+    {"id": "p4", "displayName": "Later", "result": "reportOnlyFailure"},
+]
+
+
+@pytest.mark.parametrize(
+    ("applied", "told"),
+    [(POLICIES, ("Block legacy, p3",)), (POLICIES[1:2], ()), ([], ()), (None, ()), ("hidden", ()), (["hidden", None], ())],
+)
+async def test_which_policy_refused_is_told(cloud: Any, ctx: Context, applied: object, told: tuple[str, ...]):
+    """As the log names it, between the code and the number to look it up by (facts/microsoft.md 5)."""
+    found = await look(cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65))
+    named = tuple(Evidence("conditional-access", each) for each in told)
+    assert found.evidence == (Evidence("entra", "AADSTS53003: No."), *named, Evidence("correlation-id", "c5"))
+
+
 async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: Context, redis: Any):
     """By the number of the request, by the row's own, or where the log tells neither by its second; they neither hide a failure nor are one."""
     made = ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C1", "graph POST /x 200 request-id=r65"]

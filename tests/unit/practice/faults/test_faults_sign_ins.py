@@ -58,6 +58,16 @@ def test_a_failed_refresh_is_in_the_log(channel: Any, fault: str, code: int):
     assert _newest(channel) == (code, False, "support@contoso.com")
 
 
+def test_the_log_names_the_policy_that_refused(channel: Any):
+    """Beside those that did not."""
+    channel.post("fault/healthy_conditional_access")
+    channel.post("fault/ca_blocks")
+    assert channel.stops("After") == "answer"
+    row = channel.ground.tenant.sign_ins[-1]
+    failed = [each["displayName"] for each in row["appliedConditionalAccessPolicies"] if each["result"] == "failure"]
+    assert (row["conditionalAccessStatus"], failed, len(row["appliedConditionalAccessPolicies"])) == ("failure", ["Block legacy"], 6)
+
+
 def test_a_person_meets_the_demand_that_a_refresh_cannot(channel: Any):
     """A policy that asks for a second factor, or for a new sign-in, lets Generate Token through."""
     for fault in ("ca_asks_mfa", "ca_asks_often"):

@@ -1,6 +1,7 @@
 """Which rows of Entra's sign-in log are the bot's own: each check renews a token of the email app, as Webex Connect does.
 
-Kept as long as the log is looked back on. A row is known by the number that the request had; where the log tells none, by its second.
+Kept as long as the log is looked back on. A row is known by the number that the request had. Nothing promises that the log tells that
+number: where it tells none, or knows none of ours, a row is known by its second.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from redis import Redis
 
 from jobs.clock import now
+from jobs.microsoft.sign_in_log import SignIn
 
 KEPT = timedelta(days=8)
 NEAR = timedelta(seconds=2)
@@ -28,10 +30,22 @@ class OwnSignIns:
     numbers: frozenset[str]
     moments: tuple[datetime, ...]
 
-    def has(self, at: datetime, *numbers: object) -> bool:
-        """Whether a row of that moment, with these numbers, is ours."""
-        told = {str(number).lower() for number in numbers if number}
-        return bool(told & self.numbers) or (not told and any(abs(at - moment) <= NEAR for moment in self.moments))
+    def others(self, rows: Iterable[SignIn]) -> list[SignIn]:
+        """The rows without ours. By the second only what nobody did in person is ours, unless the row has no number at all."""
+        every = list(rows)
+        numbered = any(self._numbers(row) & self.numbers for row in every)
+        return [
+            row for row in every if not (self._numbers(row) & self.numbers or (self._unsure(row, numbered=numbered) and self._near(row)))
+        ]
+
+    def _unsure(self, row: SignIn, *, numbered: bool) -> bool:
+        return not self._numbers(row) or not (numbered or row.interactive)
+
+    def _near(self, row: SignIn) -> bool:
+        return any(abs(row.at - moment) <= NEAR for moment in self.moments)
+
+    def _numbers(self, row: SignIn) -> set[str]:
+        return {number.lower() for number in (row.correlation_id, row.id) if number}
 
 
 def note(redis: Redis, mailbox: str, made: Iterable[str]) -> None:

@@ -102,8 +102,7 @@ class SignIns(Probe):
 
 
 def _of_others(ctx: Context, rows: Sequence[dict[str, Any]]) -> list[SignIn]:
-    own = own_sign_ins.known(ctx.store.redis, ctx.channel.mailbox)
-    return [row for row in read(rows) if not own.has(row.at, row.correlation_id, row.id)]
+    return own_sign_ins.known(ctx.store.redis, ctx.channel.mailbox).others(read(rows))
 
 
 async def _renewals(ctx: Context, client: str, since: datetime) -> list[dict[str, Any]]:

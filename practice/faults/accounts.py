@@ -59,6 +59,13 @@ def _by_hand(ground: Ground, *, alone: bool) -> None:
     ground.fill_in(client_secret=secret)
 
 
+def _own_removed(ground: Ground) -> None:
+    """Somebody removed the bot's own secret: its login fails and stands so in the log, whose rows have numbers of their own."""
+    put(ground.tenant, log_numbers_itself=True)
+    used = ground.connect.fields["client_secret"]
+    ground.set_app(passwordCredentials=[item for item in ground.app["passwordCredentials"] if ground.world.secrets[item["keyId"]] == used])
+
+
 def _assigned(ground: Ground, principal: Json) -> None:
     ground.set_principal(appRoleAssignmentRequired=True)
     seen = {"resourceId": ground.principal["id"], "resourceDisplayName": ground.app["displayName"], "createdDateTime": stamp(LONG_AGO)}
@@ -116,6 +123,12 @@ ACCOUNTS: Final = (
         "somebody has replaced the bot's secret by one made by hand",
         lambda ground: _by_hand(ground, alone=True),
         "microsoft.md 1.2, 4 (rotation order)",
+    ),
+    right(
+        "own_secret_removed",
+        "somebody removed the bot's own secret, and the rows of the sign-in log have numbers of their own",
+        _own_removed,
+        "microsoft.md 1.2, 5 (sign-in log)",
     ),
     right(
         "app_without_name",

@@ -31,6 +31,12 @@ def _encoded(ground: Ground) -> None:
     ground.fill_in(client_secret=quote(ground.connect.fields["client_secret"], safe="").replace("~", "%7E"))
 
 
+def _unnumbered(ground: Ground) -> None:
+    """The same in a tenant whose sign-in log does not tell the numbers of the requests: the bot's own renewal stands beside it."""
+    put(ground.tenant, log_numbers_itself=True)
+    _secret_id(ground)
+
+
 FAULTS: Final = (
     Fault(
         "secret_expired",
@@ -83,6 +89,15 @@ FAULTS: Final = (
         "microsoft.md 9 row 5",
         "the secret's ID stands in the form in place of its value",
         _secret_id,
+        ("client_secret_wrong",),
+        "answer",
+        "form",
+    ),
+    Fault(
+        "secret_id_pasted_other_log",
+        "microsoft.md 9 row 5, 5 (sign-in log)",
+        "the same, and the rows of the sign-in log have numbers of their own, so that none names the bot's own renewals",
+        _unnumbered,
         ("client_secret_wrong",),
         "answer",
         "form",

@@ -104,7 +104,11 @@ class Policies:
 
 @dataclass(slots=True)
 class Tenant:
-    """A directory with its Exchange organisation. ``recycled`` are deleted apps: they keep their ``uniqueName`` (facts/microsoft.md 1.1)."""
+    """A directory with its Exchange organisation.
+
+    ``recycled`` are deleted apps: they keep their ``uniqueName`` (facts/microsoft.md 1.1). With ``log_numbers_itself`` the rows of the
+    sign-in log have numbers of their own, and not those of the requests.
+    """
 
     id: str
     name: str
@@ -123,6 +127,7 @@ class Tenant:
     policies: Policies = field(default_factory=Policies)
     exchange: Organization = field(default_factory=Organization)
     recycled: list[Json] = field(default_factory=list)
+    log_numbers_itself: bool = False
 
     def user(self, name: str) -> User | None:
         """The user with this object id, UPN or address."""

@@ -127,7 +127,8 @@ def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str
 
 
 def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool) -> None:  # noqa: PLR0913 - a row has these
-    """A row of the sign-in log, with the number that the client gave its request."""
+    """A row of the sign-in log, with the number that the client gave its request, or with one of its own: no document says."""
+    number = "" if tenant.log_numbers_itself else request.headers.get("client-request-id", "")
     tenant.sign_ins.append(
         {
             "id": new_id(),
@@ -143,7 +144,7 @@ def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int,
             "signInEventTypes": ["interactiveUser" if interactive else "nonInteractiveUser"],
             **clients.applied(tenant, user, code, interactive=interactive),
             "resourceDisplayName": None,
-            "correlationId": request.headers.get("client-request-id") or new_id(),
+            "correlationId": number or new_id(),
             "status": {"errorCode": code, "failureReason": TEXTS[code][1] if code else "", "additionalDetails": None},
         }
     )

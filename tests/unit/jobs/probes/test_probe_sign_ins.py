@@ -143,6 +143,22 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: Context, redi
     assert redis.ttl("channel:support@contoso.com:own-sign-ins") > 7 * 24 * 3600
 
 
+@pytest.mark.parametrize(
+    ("rows", "cause"),
+    [
+        ((row(0), row(5, 7000215), row(65)), "client_secret_wrong"),
+        ((row(0, 7000215), row(5)), ""),
+        ((row(1, 700082), row(65)), "refresh_token_expired"),
+        ((person(0, 70011), row(5)), "scope_wrong"),
+        ((row(0), row(0, id="r2"), row(0, 7000215, id="theirs"), row(5)), "client_secret_wrong"),
+    ],
+)
+async def test_a_log_with_numbers_of_its_own(cloud: Any, ctx: Context, redis: Any, rows: tuple[Any, ...], cause: str):
+    """No row has a number of ours: then its second tells, of what nobody did in person. Where one has, the others are somebody else's."""
+    own_sign_ins.note(redis, "support@contoso.com", ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"])
+    assert (await look(cloud, ctx, *rows)).cause == cause
+
+
 async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: Context):
     """Whether a row says so or not: a second factor that a renewal cannot give is no attempt that somebody gave up."""
     cloud.on(LOG, []).on(RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}])

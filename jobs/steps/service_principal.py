@@ -16,6 +16,8 @@ from jobs.step import Context, Step
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
 """How Graph makes one."""
+BY_MICROSOFT = "disabledByMicrosoftStatus"
+NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Step):
@@ -41,7 +43,20 @@ class ServicePrincipal(Step):
         sp_id = promised(principal, "id")
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
         disabled = principal.get(ENABLED) is False
-        return replace(self._judged(sp_id, lets_in, disabled=disabled), values=_values(principal))
+        judged = self._judged(sp_id, lets_in, disabled=disabled)
+        return replace(self._out_of_reach(principal, judged) or judged, values=_values(principal))
+
+    def _out_of_reach(self, principal: Json, judged: Finding) -> Finding | None:
+        """What no change of the enterprise application mends: the app itself is deactivated, or Microsoft has disabled it (5, 7000112).
+
+        What else is shut stays in the plan.
+        """
+        status = str(principal.get(BY_MICROSOFT) or "")
+        if status.lower() not in NOT_DISABLED:
+            return self.wrong(Words("seen.app_by_microsoft", {"status": status}), cause="app_disabled_by_microsoft", **judged.facts)
+        if principal.get("isDisabled"):
+            return self.wrong(Words("seen.app_deactivated"), cause="app_deactivated", **judged.facts)
+        return None
 
     def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
         shut = " ".join(([ENABLED] if disabled else []) + ([ASSIGNMENT] if lets_in is State.WRONG else []))

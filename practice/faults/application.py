@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from practice.faults.ground import Ground, Json
 from practice.faults.model import Fault, Level
@@ -48,6 +48,12 @@ def _made_anew(ground: Ground) -> None:
     ground.tenant.principals.seed(principal | {"appId": number, "servicePrincipalNames": [number]})
 
 
+def _shut(ground: Ground, **fields: Any) -> None:
+    """Both of the app's objects tell it."""
+    ground.set_principal(**fields)
+    ground.set_app(**fields)
+
+
 FAULTS: Final = (
     Fault(
         "app_deleted",
@@ -82,6 +88,24 @@ FAULTS: Final = (
         "sign-in to the enterprise application is switched off",
         lambda ground: ground.set_principal(accountEnabled=False),
         ("app_disabled",),
+        "answer",
+        "principal",
+    ),
+    Fault(
+        "app_deactivated",
+        "microsoft.md 5 (7000112)",
+        "somebody deactivated the app",
+        lambda ground: _shut(ground, isDisabled=True),
+        ("app_deactivated",),
+        "answer",
+        "principal",
+    ),
+    Fault(
+        "app_disabled_by_microsoft",
+        "microsoft.md 5 (70001, 7000112: disabledByMicrosoftStatus)",
+        "Microsoft has disabled the app",
+        lambda ground: _shut(ground, disabledByMicrosoftStatus="DisabledDueToViolationOfServicesAgreement"),
+        ("app_disabled_by_microsoft",),
         "answer",
         "principal",
     ),

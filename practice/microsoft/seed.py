@@ -74,6 +74,7 @@ def service_principal(app_id: str, name: str) -> Json:
         "passwordCredentials": [],
         "keyCredentials": [],
         "disabledByMicrosoftStatus": None,
+        "isDisabled": False,
     }
 
 

@@ -61,6 +61,7 @@ def new_application(tenant: Tenant, created: str) -> Json:
         "publicClient": {"redirectUris": []},
         "servicePrincipalLockConfiguration": None,
         "disabledByMicrosoftStatus": None,
+        "isDisabled": False,
     }
 
 

@@ -75,9 +75,14 @@ def client(world: World, tenant_name: str, client_id: str) -> Client:
     principal = world.principal(here, client_id)
     if (single and here.id != home.id) or (here.id == home.id and principal is None):
         raise Trouble(700016, (client_id, here.name))
-    if principal and not principal.get("accountEnabled", True):
+    if _shut(app) or (principal and (_shut(principal) or not principal.get("accountEnabled", True))):
         raise Trouble(7000112, (client_id,))
     return Client(home, app, tenant)
+
+
+def _shut(item: Json) -> bool:
+    """Whether an app is deactivated, or disabled by Microsoft."""
+    return bool(item.get("isDisabled")) or (item.get("disabledByMicrosoftStatus") or "NotDisabled") != "NotDisabled"
 
 
 def check_redirect(app: Json, uri: str) -> None:

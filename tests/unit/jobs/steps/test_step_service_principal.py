@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobs.model import Change, Finding, Scope, State, Words
+from jobs.model import Change, Finding, Profile, Scope, State, Words
+from jobs.probes import checks_for
 from jobs.step import Context
 from jobs.steps.service_principal import ServicePrincipal
+from jobs.verdict import judge
 
 STEP = ServicePrincipal()
 READ = "GET /servicePrincipals(appId='client-1')"
@@ -83,6 +85,45 @@ async def test_what_somebody_has_shut_is_opened(
     assert (found.state, found.cause, STEP.plan(ctx, found)) == (State.WRONG, cause, lines)
     await STEP.apply(ctx, found)
     assert cloud.writes == [(PATH, body)]
+
+
+BANNED = "DisabledDueToViolationOfServicesAgreement"
+BY_MICROSOFT = Words("seen.app_by_microsoft", {"status": BANNED})
+
+
+@pytest.mark.parametrize(
+    ("principal", "state", "cause", "seen", "lines"),
+    [
+        ({"disabledByMicrosoftStatus": BANNED}, State.WRONG, "app_disabled_by_microsoft", BY_MICROSOFT, ()),
+        ({"isDisabled": True}, State.WRONG, "app_deactivated", Words("seen.app_deactivated"), ()),
+        (
+            {"isDisabled": True, "disabledByMicrosoftStatus": BANNED, "accountEnabled": False},
+            State.WRONG,
+            "app_disabled_by_microsoft",
+            BY_MICROSOFT,
+            (ENABLE,),
+        ),
+        ({"isDisabled": False, "disabledByMicrosoftStatus": "NotDisabled"}, State.OK, "", Words("seen.service_principal"), ()),
+        ({"isDisabled": None, "disabledByMicrosoftStatus": None}, State.OK, "", Words("seen.service_principal"), ()),
+    ],
+)
+async def test_an_app_that_no_plan_can_open(
+    given: Callable[..., Context], cloud: Any, principal: Any, state: State, cause: str, seen: Words, lines: tuple[Change, ...]
+):
+    """Deactivated, or disabled by Microsoft: a person has to act elsewhere; what else is shut is in the plan (facts/microsoft.md 5)."""
+    cloud.on(READ, {"id": "sp-1", **principal})
+    ctx = given(facts=WITH_USER)
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.cause, found.seen, STEP.plan(ctx, found)) == (state, cause, seen, lines)
+    assert found.facts["sp_id"] == "sp-1"
+
+
+@pytest.mark.parametrize("cause", ["app_disabled_by_microsoft", "app_deactivated"])
+def test_a_refused_sign_in_is_explained_by_it(cause: str):
+    """AADSTS7000112 says the same of each."""
+    own = Finding("service_principal", State.WRONG, cause=cause)
+    refused = Finding("sign_ins", State.WRONG, cause="app_disabled")
+    assert judge(checks_for(Profile.LEAST), {"service_principal": own, "sign_ins": refused}).causes == ("service_principal",)
 
 
 async def test_what_it_was_is_written_down(given: Callable[..., Context], cloud: Any):

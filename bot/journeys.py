@@ -17,7 +17,7 @@ from jobs import app_access
 from jobs.app_access import AppAccess
 from jobs.clock import now
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
-from jobs.microsoft.errors import CloudError, NotAllowed, Rejected, Said
+from jobs.microsoft.errors import CloudError, NotAllowed, Rejected, Said, SignInNeeded
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
@@ -94,7 +94,7 @@ class SignIn:
             try:
                 _, cache = Identity.of_bot(desk.settings, http, account.tenant_id).token(signed_in.cache, self.second(desk, run))
             except CloudError as error:
-                if error.cause != "consent_missing" or not self.onward:
+                if not self.onward or not (error.cause == "consent_missing" or isinstance(error, SignInNeeded)):
                     raise
                 return Arrival(onward=self.onward)
         desk.vault.put(f"session:{run.id}", cache, SESSION_S)
@@ -110,7 +110,10 @@ class SignIn:
 
 
 class SignInExchange(SignIn):
-    """The second half of a first sign-in: nobody in the tenant has consented to Exchange yet, so the browser goes there once more."""
+    """The second half, where nobody in the tenant has consented to Exchange yet, or Exchange asks for more than Graph, a second factor say.
+
+    The browser goes to Microsoft once more.
+    """
 
     onward = ""
 

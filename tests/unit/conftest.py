@@ -103,6 +103,8 @@ _KEY = new_key()
 class Provider:
     """A small OpenID provider. ``claims`` change what it puts into ID tokens, ``trouble`` is what the token endpoint answers instead.
 
+    ``at_refresh`` is the same where a refresh token is used.
+
     ``granted`` are the scopes that it names when a refresh token is used, where they are not those that were asked for.
     ``app_roles`` are the roles in the token of an app that acts for nobody, by the scope that it asks for.
     """
@@ -119,6 +121,7 @@ class Provider:
     claims: dict[str, Any] = field(default_factory=dict)
     discovery: tuple[int, dict[str, str], bytes] | None = None
     trouble: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    at_refresh: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     flows: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -136,7 +139,8 @@ class Provider:
             return self.discovery or self._json(200, self.document(path.split("/")[1]))
         if path.endswith("/keys"):
             return self._json(200, {"keys": [self._public_key()]})
-        return self.trouble.pop(0) if self.trouble else self._token(form)
+        refusals = (form.get("grant_type") == "refresh_token" and self.at_refresh) or self.trouble
+        return refusals.pop(0) if refusals else self._token(form)
 
     def document(self, tenant: str) -> dict[str, str]:
         """The discovery document."""

@@ -115,6 +115,37 @@ def test_a_sign_in(here: Desk, browser: FlaskClient, provider: Any, begin: Calla
     assert {str(job.func_name) for job in (*here.queue.jobs, *here.cards.jobs)} == {"jobs.setup.advance", "bot.progress.draw"}
 
 
+@pytest.mark.parametrize("number", [65001, 50076, 50079])
+def test_exchange_asks_for_more_than_graph(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int):
+    """Consent, or a second factor: the same browser goes on to a sign-in for Exchange, and what comes of that counts."""
+    run = begin()
+    provider.at_refresh = [provider.refuse(400, "invalid_grant", number)]
+    onward = browser.get(BACK, query_string=signed(here, browser, provider, run))
+    address = onward.headers.get("Location", "")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert (onward.status_code, "https://outlook.office365.com/.default" in asked.get("scope", "")) == (302, True)
+    assert browser.get(BACK, query_string=provider.sign_in(address)).status_code == 200
+    assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN, True)
+
+
+@pytest.mark.parametrize(("number", "at_once"), [(53003, True), (50076, False)])
+def test_more_than_a_sign_in_can_give(
+    here: Desk,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    number: int,
+    at_once: bool,  # noqa: FBT001  a column
+):
+    """What a policy forbids is told at once, and what is still asked for after the second sign-in, then; nobody goes round in circles."""
+    run = begin()
+    provider.at_refresh = [provider.refuse(400, "invalid_grant", number) for _ in range(2)]
+    page = browser.get(BACK, query_string=signed(here, browser, provider, run))
+    if not at_once:
+        page = browser.get(BACK, query_string=provider.sign_in(page.headers["Location"]))
+    assert (page.status_code, last(here, run).kind, f"AADSTS{number}" in page.text) == (200, Kind.PROBLEM, True)
+
+
 def test_a_state_is_used_once(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """The same answer a second time is over."""
     run = begin()

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Protocol
 
 import httpx
@@ -23,12 +22,11 @@ from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
 from jobs.run import Event, Kind, Run
 from jobs.session import SESSION_S
+from jobs.trouble import settles
 
 TOKEN_S = 3600
-SETTLES_FOR = timedelta(seconds=120)
 SETTLE_S = (1, 2, 3, 5, 8)
 JUST_GRANTED = frozenset({"app_roles_missing", "app_not_found", "consent_missing"})
-SETTLING = frozenset({"client_secret_wrong", "app_not_found"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,15 +251,20 @@ def _granted(query: Mapping[str, str]) -> Granted:
 
 
 def _once_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
-    """Try again while Entra may not know the secret yet that the bot made a moment ago (facts/microsoft.md 1.2, CHECKLIST J7)."""
-    made = run.changed.get("check_secret")
+    """Try again while Entra may not know yet what the run wrote a moment ago: a secret, an app, a grant (facts/microsoft.md 1.2, CHECKLIST J7).
+
+    Where the first try has used the code up, what it was refused for is the error.
+    """
+    first: CloudError | None = None
     for pause in SETTLE_S:
         try:
             return finish()
         except CloudError as error:
-            fresh = made is not None and now() - made.begun < SETTLES_FOR
-            if error.cause not in SETTLING or not fresh:
+            if first and error.cause == "code_already_used":
+                raise first from error
+            if not settles(error, run):
                 raise
+            first = error
         time.sleep(pause)
     return finish()
 

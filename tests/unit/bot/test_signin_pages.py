@@ -319,6 +319,42 @@ def test_a_delegate_rehearses_for_a_shared_mailbox(here: Desk, browser: FlaskCli
     assert here.vault.holds(f"rehearsal:{run.id}")
 
 
+@pytest.mark.parametrize(
+    ("step", "ago_s", "numbers", "cause"),
+    [
+        ("check_secret", 5, (7000215,), None),
+        ("smtp_grant", 5, (65001, 65001), None),
+        ("smtp_grant", 5, (700016,), None),
+        ("smtp_grant", 130, (65001,), "consent_missing"),
+        ("smtp_grant", 5, (65001, 54005), "consent_missing"),
+        ("smtp_grant", 5, (50105,), "user_not_assigned"),
+    ],
+)
+def test_what_was_written_a_moment_ago_is_waited_for(
+    here: Desk,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    ago_s: int,
+    numbers: tuple[int, ...],
+    cause: str | None,
+):
+    """A secret, the app or the grant, for two minutes (CHECKLIST J7); a code that the first try used up does not hide what it was refused for."""
+    monkeypatch.setattr("bot.journeys.SETTLE_S", (0, 0))
+    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+    found = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
+    at = now() - timedelta(seconds=ago_s)
+    written = (Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)), Event(Kind.CHANGED, at, step=step))
+    run = begin(SIGNED_IN, found, *written)
+    here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    asked = depart(here, browser, run, "rehearsal")
+    provider.trouble = [provider.refuse(400, "invalid_grant", number) for number in numbers]
+    browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
+    assert last(here, run).data.get("cause") == cause
+
+
 @pytest.mark.parametrize(("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)])
 def test_only_the_mailbox_user_rehearses(
     here: Desk,

@@ -98,6 +98,14 @@ def test_tone():
     assert [sign for text in texts().values() for sign in text if ord(sign) > 0x2FFF or 0x2600 <= ord(sign) <= 0x27BF] == []
 
 
+def test_no_remedy_names_the_scope_of_one_cloud_alone():
+    """In a national cloud it would be the wrong one: the connect card has the channel's own."""
+    remedies = {key: told for key, told in texts().items() if key.startswith("remedy")}
+    assert {
+        key: told for key, told in remedies.items() if re.search(r"outlook\.office|login\.microsoftonline|graph\.microsoft", told)
+    } == {}
+
+
 def test_say_fills_in_values_and_looks_up_nested_keys():
     """A value may be a key of its own; braces and unknown keys in a value stay as somebody typed them."""
     assert (

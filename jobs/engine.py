@@ -25,7 +25,7 @@ from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Change, Finding, State, Turn, Words
 from jobs.run import Event, Kind, Run
 from jobs.step import DEMANDED, Context, Step
-from jobs.trouble import LETS_IN, NEEDS_SIGN_IN, SETTLES_FOR, finding_of, in_vain, refused, settles
+from jobs.trouble import LETS_IN, NEEDS_SIGN_IN, SETTLES_FOR, finding_of, in_vain, refused, settles, wrote_within
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -36,6 +36,8 @@ PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds; with those above the back-off of facts/microsoft.md section 7."""
 ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """How code trips over something that is missing, or is of another kind."""
+STALE_S = 1.0
+"""Before a check reads once more what may be stale (facts/microsoft.md 7), in seconds."""
 TICK_S = 0.5
 QUIET_S = 1
 NOTHING_YET = Words("seen.nothing_yet")
@@ -161,7 +163,19 @@ class Engine:
             self._saw(step, step.skipped(Words("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
         else:
             access = access_to(step, allowed)
-            self._saw(step, replace(step.weighed(await self._seen(step, access)), access=access))
+            finding = await self._seen(step, access)
+            if finding.state is State.WRONG and self._stale(step):
+                await asyncio.sleep(STALE_S)
+                finding = await self._seen(step, access)
+            self._saw(step, replace(step.weighed(finding), access=access))
+
+    def _stale(self, step: Step) -> bool:
+        """Whether what the directory shows may be from before what a run of this channel wrote a moment ago: then it is read once more.
+
+        Of many channels all is read once.
+        """
+        lately = (wrote_within(run, SETTLES_FOR) for run in self.ctx.store.of_mailbox(self.ctx.channel.mailbox))
+        return step.group == "entra" and not self.ctx.many and any(lately)
 
     async def _seen(self, step: Step, access: Access | None) -> Finding:
         try:

@@ -103,7 +103,7 @@ async def test_whose_mailbox_the_login_opens(
 
     async def probe(server: str, username: str, token: str) -> SmtpProbe:
         asked.extend((username, token))
-        return SmtpProbe((), True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the probe's own order
+        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the probe's own order
 
     monkeypatch.setattr("jobs.steps.rehearsal.login_probe", probe)
     ctx = given(facts={"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {}))

@@ -74,8 +74,8 @@ def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:
     sent = {"from": walk.mailbox, "to": walk.mailbox, "subject": subject, "body": "Hello"}
     people.control("POST", "mail/customer", sent)
     people.press(walk.requester, card, "test_sent")
-    card = walk.saying("The test mail came from the mailbox itself", seconds=30)
-    assert "test_sent" in does(card)
+    walk.saying("The test mail came from the mailbox itself", seconds=30)
+    card = walk.card("the card that asks for another one", "test_sent", seconds=30)
     people.control("POST", "mail/customer", sent | {"from": "customer@customer.example"})
     people.press(walk.requester, card, "test_sent")
     walk.answer()

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.clock import moment, now
+from jobs.mail.automatic import automatic
+from jobs.mail.bounce import GONE, LOST, cause_of_copy
 from jobs.mail.passage import LARGEST, Passage, habit, never_copied, unanswered, without_copy
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
@@ -38,7 +40,7 @@ class _Traced(Probe):
     def _failed(self, passage: Passage, told: Why) -> Finding:
         """The newest failure, with the trace's words."""
         seen = Words("seen.trace_failed", {"at": _told(passage.failures[0].received)})
-        finding = self.wrong(seen, cause=told.cause or "mail_not_delivered", **passage.facts())
+        finding = self.wrong(seen, cause=told.cause or LOST, **passage.facts())
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in told.words[-3:]))
 
 
@@ -96,8 +98,10 @@ class Copies(_Traced):
         """A copy that failed says why; one that there should be and is not says only that. What a filter took is one mail's own matter."""
         if passage.failures:
             told = await why(ctx, passage.failures[0])
+            told = replace(told, cause=told.cause or cause_of_copy(told.words))
             found = self._failed(passage, told)
-            return found if told.cause or passage.refused else replace(found, state=State.WARNING)
+            found = replace(found, facts=found.facts | {"station": str(Station.CONNECT)}) if told.cause == GONE else found
+            return found if told.cause != LOST or passage.refused else replace(found, state=State.WARNING)
         missing = never_copied(lost, copies)
         if missing:
             return self._missing(passage.good, missing)
@@ -108,7 +112,7 @@ class Copies(_Traced):
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
         seen = Words("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})
         known = {"since": missing[-1].received.isoformat(), "at": good.received.isoformat()} if good else {}
-        found = self.wrong(seen, cause="mail_not_delivered", **known)
+        found = self.wrong(seen, cause=LOST, **known)
         return found if len(missing) >= ENOUGH else replace(found, state=State.POSSIBLE)
 
 
@@ -137,13 +141,13 @@ class Answers(_Traced):
     )
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Mail from the mailbox, but for its own copies and what it sends to itself."""
+        """Mail from the mailbox, but for its own copies, what it sends to itself, and what nobody wrote."""
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
             trace.find(since, sender=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
         no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
-        answers = [row for row in sent if row.recipient.lower() not in no_answer]
+        answers = [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
         passage = Passage.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)

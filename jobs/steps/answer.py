@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.mail.automatic import automatic
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
 from jobs.microsoft.errors import first_cause
@@ -48,7 +49,7 @@ class AgentAnswer(Step):
         """Follow the answer until it leaves. Neither the copy is one, nor a mail that the mailbox has sent to itself."""
         rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
         no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
-        answers = [row for row in rows if row.recipient.lower() not in no_answer]
+        answers = [row for row in rows if row.recipient.lower() not in no_answer and not automatic(row)]
         delivered = next((row for row in answers if row.status.went_on), None)
         if delivered is not None:
             return self.ok(Words("seen.answer_delivered", {"recipient": delivered.recipient}), answered_at=delivered.received.isoformat())

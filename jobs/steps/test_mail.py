@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.clock import now
+from jobs.mail.bounce import LOST, cause_of_copy
 from jobs.mail.send import Probe, send_probe
 from jobs.mail.trace import TraceRow, TraceStatus
 from jobs.mailbox import own_addresses
@@ -93,7 +94,8 @@ class TestMail(Step):
     async def _failed(self, ctx: Context, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
         """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
         words = await ctx.trace().details(row)
-        cause = first_cause(words) or "mail_not_delivered"
+        lost = cause_of_copy(words) if row.recipient.lower() == ctx.channel.forwarding_address.lower() else LOST
+        cause = first_cause(words) or lost
         facts = _facts(subject_of(ctx), arrived)
         policy = ctx.run.changed.get("outbound_policy")
         spreading = policy is not None and now() - policy.begun < SPREADS_FOR and cause == "forwarding_blocked"

@@ -100,6 +100,12 @@ ACCOUNTS: Final = (
         "connect.md 1.2; microsoft.md 2.1",
     ),
     right(
+        "automatic_reply",
+        "the mailbox sends automatic replies",
+        lambda ground: put(ground.box, automatic_reply=True),
+        "microsoft.md 9 row 12",
+    ),
+    right(
         "keep_copy_off",
         "no copy stays in the mailbox, as it was asked for",
         lambda ground: put(ground.box, deliver_and_forward=False),

@@ -42,6 +42,17 @@ def _mail(ground: Ground, sender: str, size: int) -> Mail:
     return Mail(f"<{new_id()}@customer.example>", sender, ground.mailbox, "Photos", "See below", size, ground.world.now())
 
 
+def _deleted(ground: Ground) -> None:
+    """The old address is nobody's any more, and Webex Connect's mail server says so."""
+    put(ground.connect, refused={ground.connect.forwarding_address.lower()}, forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io")
+
+
+def _away(ground: Ground) -> None:
+    """Nothing leaves by Webex Connect, and yet every customer gets a mail at once."""
+    put(ground.box, automatic_reply=True)
+    ground.fill_in(username="agent@contoso.com")
+
+
 def _inside(name: str, source: str, what: str, apply: Callable[[Ground], None], *more: str) -> Fault:
     """A fault that nothing outside Webex Connect shows; ``more`` is its cause and, unless answers stop, the station."""
     cause, stops = (*more, "answer")[:2]
@@ -140,6 +151,13 @@ FAULTS: Final = (
         _form(email_id="sales@contoso.com"),
         "send_as_denied",
     ),
+    _inside(
+        "form_username_away",
+        "microsoft.md 9 rows 10 and 12 (auto-replies)",
+        "Username in the form is a colleague, and the mailbox sends automatic replies",
+        _away,
+        "smtp_token_refused",
+    ),
     _inside("connect_not_saved", "connect.md 1.5", "the app was changed and not saved", _app(saved=False), "connect_not_saved", "connect"),
     _inside(
         "connect_not_registered",
@@ -164,6 +182,15 @@ FAULTS: Final = (
         _app(forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"),
         "connect_address_gone",
         "connect",
+    ),
+    Fault(
+        "connect_address_bounces",
+        "connect.md 1.5 (never delete)",
+        "the asset was deleted, and Webex Connect's mail server refuses its forwarding address",
+        _deleted,
+        ("connect_address_gone",),
+        "connect",
+        "address",
     ),
     Fault(
         "sender_is_recipient",

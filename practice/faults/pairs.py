@@ -27,15 +27,16 @@ LOGIN: Final = (
 )
 #: What a broken object hides or explains beside that: a fault there cannot be told from the other, so the two are no pair.
 HIDES: Final = {
-    "user": "forwarding copy policy restricted redirect",
+    "user": "forwarding copy policy restricted redirect address",
     "app": "redirect permissions",
-    "service": "forwarding policy remote_domain rules restricted redirect permissions",
-    "exchange_sp": "forwarding policy remote_domain rules restricted redirect permissions",
+    "service": "forwarding policy remote_domain rules restricted redirect permissions address",
+    "exchange_sp": "forwarding policy remote_domain rules restricted redirect permissions address",
     "redirect": "form",
-    "forwarding": "restricted",
-    "policy": "restricted",
-    "remote_domain": "restricted",
-    "rules": "restricted",
+    "forwarding": "restricted address",
+    "policy": "restricted address",
+    "remote_domain": "restricted address",
+    "rules": "restricted address",
+    "restricted": "address",
 }
 #: What is read from a setting, so that no failed login hides it.
 READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "smtp_server"})

@@ -50,7 +50,10 @@ class Transaction:
 
 @dataclass(slots=True)
 class ConnectApp:
-    """One app: generated addresses, the fields, the tokens, and what became of it. Secrets are never shown."""
+    """One app: generated addresses, the fields, the tokens, and what became of it. Secrets are never shown.
+
+    ``refused`` are addresses of apps that were deleted, where Webex Connect's mail server knows nobody any more.
+    """
 
     callback_url: str = CALLBACK
     forwarding_address: str = field(default_factory=lambda: f"{secrets.token_hex(16)}@mail-us.imiconnect.io")
@@ -62,6 +65,7 @@ class ConnectApp:
     saved: bool = False
     service: str = ""
     live: bool = True
+    refused: set[str] = field(default_factory=set)
     log: list[Transaction] = field(default_factory=list)
 
     def fill_in(self, values: Json) -> None:

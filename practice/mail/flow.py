@@ -15,10 +15,13 @@ LOOP: Final = 4
 
 
 class Flow:
-    """Moves mails. ``connect`` is offered every forwarded mail and says whether the address was one of its own."""
+    """Moves mails. ``connect`` is offered every forwarded mail and says whether the address was one of its own.
 
-    def __init__(self, world: World, store: MailStore, connect: Inbound) -> None:
-        self._world, self._store, self._connect = world, store, connect
+    ``refusal`` are the words with which the server of an address outside refuses it, or nothing.
+    """
+
+    def __init__(self, world: World, store: MailStore, connect: Inbound, refusal: Callable[[str], str]) -> None:
+        self._world, self._store, self._connect, self._refusal = world, store, connect, refusal
 
     def known(self, address: str) -> bool:
         """Whether an address is a mailbox of a tenant."""
@@ -38,6 +41,10 @@ class Flow:
         forwards = box.forwarding_address or box.forwarding_smtp_address
         if not forwards or box.deliver_and_forward:
             self._store.put(mail, "mailbox", user.upn)
+        if box.automatic_reply and not self.known(mail.sender):
+            subject, text = f"Automatic reply: {mail.subject}", "We have your mail and answer soon."
+            own = user.mail or user.upn
+            self.leave(tenant, Mail(f"<{new_id()}@practice.example>", own, mail.sender, subject, text, len(text), self._world.now()))
         if forwards and hops < LOOP:
             self._forward(tenant, user, box, mail, trace_id, hops)
 
@@ -47,7 +54,7 @@ class Flow:
         if self.known(target):
             self.arrive(copy, trace_id, hops + 1)
             return
-        if reason := gates.block(tenant, user, target, mail.subject):
+        if reason := gates.block(tenant, user, target, mail.subject) or self._refusal(target):
             self._row(tenant, copy, trace_id, "failed", ("Fail", f"Reason: [{{LED={reason}}}]"))
             self._store.put(copy, "rejected", user.upn, reason)
             self._report(user, mail, reason)

@@ -35,7 +35,7 @@ class Cloud:
         self._tls, self.keys, self.vault = tls, Keys(), Vault()
         self.store = MailStore()
         self.connect = Connect(self.world, self.store)
-        self.flow = Flow(self.world, self.store, self.connect.receive)
+        self.flow = Flow(self.world, self.store, self.connect.receive, self.connect.refusal)
         self._servers: list[smtp.Server] = []
         self._http: httpx.Client | None = None
         seed.fill(self.world)

@@ -31,7 +31,10 @@ def new_id() -> str:
 
 @dataclass(slots=True)
 class Mailbox:
-    """The mail side of a user. ``smtp_auth_disabled`` has three states: None inherits the organisation's value."""
+    """The mail side of a user. ``smtp_auth_disabled`` has three states: None inherits the organisation's value.
+
+    ``automatic_reply`` answers every mail from outside at once, as Exchange itself does while somebody is away.
+    """
 
     kind: str = "UserMailbox"
     smtp_auth_disabled: bool | None = None
@@ -41,6 +44,7 @@ class Mailbox:
     full_access: set[str] = field(default_factory=set)
     send_as: set[str] = field(default_factory=set)
     inbox_rules: list[Json] = field(default_factory=list)
+    automatic_reply: bool = False
 
 
 @dataclass(slots=True)

@@ -192,6 +192,24 @@ def test_a_trace_that_names_the_rule(cloud: Any, given: Any, words: str, rules: 
     assert look("copies", given()).cause == cause
 
 
+@pytest.mark.parametrize(
+    ("words", "cause", "station"),
+    [
+        ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", "connect_address_gone", "connect"),
+        ("550 5.1.1 The email account that you tried to reach does not exist.", "connect_address_gone", "connect"),
+        ("550 5.4.1 Recipient address rejected: Access denied", "connect_address_gone", "connect"),
+        ("550 5.1.100 Something else", "mail_not_delivered", None),
+        (f"550 5.1.1; {BLOCKED}", "forwarding_blocked", None),
+    ],
+)
+def test_a_forwarding_address_that_nobody_has(cloud: Any, given: Any, words: str, cause: str, station: str | None):
+    """Webex Connect's own mail server refuses it: the app was deleted, and mail stops there."""
+    sides(cloud, [], [copy(5, "failed")])
+    details(cloud, 5, FORWARD, words)
+    found = look("copies", given())
+    assert (found.state, found.cause, found.facts.get("station")) == (State.WRONG, cause, station)
+
+
 def answer(minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: Any) -> dict[str, Any]:
     """A mail of the mailbox."""
     return row(minutes, to, status, senderAddress=MAILBOX, **more)
@@ -244,6 +262,22 @@ def test_a_mail_that_waits_for_its_answer(cloud: Any, given: Any, sent: list[Any
     sides(cloud, sent, copies)
     found = look("answers", given())
     assert (found.state, found.seen and found.seen.key, "unanswered" in found.facts) == (state, seen, waits)
+
+
+@pytest.mark.parametrize(
+    ("subject", "state"),
+    [
+        ("Automatic reply: Hello 5", State.SKIPPED),
+        ("Automatische Antwort: Hello 5", State.SKIPPED),
+        ("We have your mail", State.OK),
+        ("Re: Hello 5", State.OK),
+        ("AW: Hello 5", State.OK),
+    ],
+)
+def test_what_nobody_wrote_is_no_answer(cloud: Any, given: Any, subject: str, state: State):
+    """An automatic reply leaves without Webex Connect; only its subject tells."""
+    sides(cloud, [answer(5, subject=subject)], [copy(5)])
+    assert look("answers", given()).state is state
 
 
 def traced(minutes: int, sender: str = CUSTOMER, status: TraceStatus = TraceStatus.DELIVERED) -> TraceRow:

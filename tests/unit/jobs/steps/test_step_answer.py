@@ -82,3 +82,11 @@ async def test_an_answer_that_failed_is_explained(given: Callable[..., Context],
     found = await ANSWER.inspect(ctx)
     assert (found.waiting_for, found.cause, found.evidence) == (Turn.AGENT, cause, (Evidence("trace", words),))
     assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
+
+
+async def test_an_automatic_reply_is_no_answer(given: Callable[..., Context], cloud: Any):
+    """Exchange sends it, and nobody has answered."""
+    ctx = given()
+    cloud.on(TRACE, [row(ctx, "delivered") | {"subject": f"Automatic reply: Webex email test {ctx.run.id}"}])
+    found = await ANSWER.inspect(ctx)
+    assert (found.state, found.seen) == (State.WAITING, Words("seen.no_answer"))

@@ -116,6 +116,21 @@ async def test_a_blocked_copy_is_explained(given: Callable[..., Context], cloud:
     assert found.evidence[1:] == (Evidence("trace", f"Fail | {words}"),)
 
 
+@pytest.mark.parametrize(
+    ("arrived", "copies", "cause"),
+    [("delivered", "failed", "connect_address_gone"), ("failed", None, "mail_not_delivered")],
+)
+async def test_a_forwarding_address_that_nobody_has(
+    given: Callable[..., Context], cloud: Any, arrived: str, copies: str | None, cause: str
+):
+    """Webex Connect's own mail server refuses the copy; the same words about the mailbox are not about Webex Connect."""
+    ctx = given(answers={"test_sent": "yes"})
+    cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
+    for recipient in (MAILBOX, COPY):
+        cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": "550 5.1.1 User unknown"}])
+    assert (await STEP.inspect(ctx)).cause == cause
+
+
 async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[..., Context], cloud: Any, sends: Settings):
     """A minute after the first one failed, another one is worth it."""
     ctx = given(changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)}, waits={"test_mail": 1}, settings=sends)

@@ -11,6 +11,7 @@ import pytest
 
 from practice.cloud import PracticeCloud
 from practice.faults import Ground
+from practice.mail.connect import NOBODY
 from practice.microsoft import ids
 from practice.microsoft.seed import service_principal
 from practice.microsoft.world import first, new_id, stamp
@@ -46,7 +47,8 @@ class Channel:
             return "mailbox"
         places = {mail["place"] for mail in self.mails() if mail["subject"] == subject}
         if not any(task["subject"] == subject for task in self.tasks()):
-            return "connect" if places & {"connect"} or ("internet" in places and self._to_webex(subject)) else "forward"
+            there = places & {"connect"} or ("internet" in places and self._to_webex(subject)) or self._refused(subject)
+            return "connect" if there else "forward"
         code = self.post("agent/answer", subject=subject, body="We are here").json()["code"]
         answered = any(mail["subject"] == f"Re: {subject}" and mail["place"] == "internet" for mail in self.mails())
         return "" if code == "7501" and answered else "answer"
@@ -55,6 +57,10 @@ class Channel:
         """Whether the copy left for the address that Webex Connect had when the channel was set up."""
         sent = [mail["recipient"] for mail in self.mails() if mail["subject"] == subject and mail["place"] == "internet"]
         return self.forwarding_address in sent
+
+    def _refused(self, subject: str) -> bool:
+        """Whether Webex Connect's own mail server sent the copy back."""
+        return any(mail["subject"] == subject and mail["note"] == NOBODY for mail in self.mails())
 
     forwarding_address = ""
 

@@ -16,11 +16,10 @@ from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime
 from jobs.step import Step
 from jobs.store import Store
-from jobs.trouble import NEEDS_SIGN_IN, NOT_AT_EXCHANGE, NOT_BY_ITSELF
+from jobs.trouble import GO_WITH_SIGN_IN
 
 FORWARDS = ("forwarding", "outbound_policy")
 """Steps whose change decides where copies go."""
-GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
 
 
 async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:

@@ -15,7 +15,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs import eyes
-from jobs.check import GO_WITH_SIGN_IN, facts_for, steps_of
+from jobs.check import facts_for, steps_of
 from jobs.clock import now
 from jobs.draft import Draft
 from jobs.engine import Engine, LeaseLostError
@@ -27,6 +27,7 @@ from jobs.model import Channel, Finding, State, Words
 from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime
 from jobs.step import Step
+from jobs.trouble import GO_WITH_SIGN_IN
 from jobs.verdict import flows, judge
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4

@@ -21,6 +21,7 @@ ERRORS_SETTLE_FOR = timedelta(seconds=120)
 LETS_IN = frozenset({"directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"})
 """How a role or a consent looks that was given a moment ago and has not arrived everywhere (facts/microsoft.md 3.5 and 7)."""
 NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (Words(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange"))
+GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
 """Reasons that a sign-in takes away."""
 
 

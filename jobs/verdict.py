@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -10,9 +10,12 @@ from functools import cache
 from jobs.counted import counted, moment, to_be_seen
 from jobs.model import Finding, State, Station
 from jobs.step import Step
+from jobs.trouble import GO_WITH_SIGN_IN
 
 WAY = tuple(Station)
 PROOFS = ("copies", "answers")
+NOT_READ = "what_stops_mail_not_read"
+"""The cause of a failure without a code where what may be behind it could not be read."""
 VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
 
 
@@ -39,22 +42,20 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
     Before the check is ``done`` a failure is no cause while something that could explain it, or show that it is over, was not looked at.
     """
     count = blamed(steps, counted(steps, findings))
-    wrong = [name for name in _by(count, State.WRONG) if steps[name].essential]
-    above = {name: _nearest(name, wrong, steps, count) for name in sorted(wrong, key=lambda each: _order(steps[each], count[each], steps))}
-    certain = (name for name, parent in above.items() if not parent and (done or _needed(name, steps, findings) <= findings.keys()))
-    causes = _once(tuple(certain), count)
-    possible = {name: _nearest(name, wrong, steps, count) for name in _by(count, State.POSSIBLE)}
-    above |= {name: parent for name, parent in possible.items() if parent}
-    symptoms = {name: _root(name, above) for name, parent in above.items() if parent}
+    above = _explained(_wrong(steps, count), steps, count)
+    certain = tuple(name for name in _roots(above) if done or _needed(name, steps, findings) <= findings.keys())
+    causes = _once(certain, count)
+    possible = _explained(_by(count, State.POSSIBLE), steps, count)
+    symptoms = _symptoms(above | possible)
     return Verdict(
         causes=causes,
         symptoms=symptoms,
-        possible=tuple(name for name, parent in possible.items() if not parent),
-        warnings=_by(count, State.WARNING) + tuple(name for name in _by(count, State.WRONG) if not steps[name].essential),
+        possible=_roots(possible),
+        warnings=_warnings(steps, count),
         skipped=_by(count, State.SKIPPED, State.UNKNOWN),
         stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
         since=_since(causes[0], symptoms, count) if causes else None,
-        counted=count,
+        counted=count | _not_read(causes, steps, count),
     )
 
 
@@ -73,18 +74,78 @@ def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[s
 
     One that shows elsewhere by its own name is proven by that name alone: a shared mailbox's blocked account by a sign-in that says
     so. Mail stops then where the first thing that it explains stops it. The fact ``proven`` is the cause that it is then.
+    A failure without a code proves none by name; it is put down to what alone may explain it.
     """
-    wrong = [name for name in _by(findings, State.WRONG) if steps[name].essential]
-    found = dict(findings)
+    wrong, found = _wrong(steps, findings), dict(findings)
     for name in _by(findings, State.POSSIBLE):
         own, explains = findings[name].cause, steps[name].explains
-        proofs = explains & {own} or explains
+        proofs = (explains & {own} or explains) - VAGUE
         able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
         if able:
-            stops = min((station(steps[each], findings[each]) for each in able), key=WAY.index)
-            facts = findings[name].facts | {"station": str(stops)}
-            found[name] = replace(findings[name], state=State.WRONG, cause=facts.get("proven", own), facts=facts)
+            found[name] = _blame(able, findings[name].facts.get("proven", own), findings[name], steps, findings)
+    return found | _alone(wrong, steps, found)
+
+
+def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Finding:
+    stops = min((station(steps[each], findings[each]) for each in able), key=WAY.index)
+    return replace(finding, state=State.WRONG, cause=cause, facts=finding.facts | {"station": str(stops)})
+
+
+def _alone(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """What is possible, and alone may explain a failure without a code: nothing that does is certain, unread or still to be looked at."""
+    found: dict[str, Finding] = {}
+    for name, parent in _explained(wrong, steps, findings).items():
+        able = _may_explain(name, steps, findings)
+        maybe = [each for each in able if each in findings and findings[each].state is State.POSSIBLE]
+        read = all(each in findings and not _unread(findings[each]) for each in able)
+        if not parent and read and len(maybe) == 1:
+            found[maybe[0]] = _blame([name], findings[maybe[0]].cause, findings[maybe[0]], steps, findings)
     return found
+
+
+def _may_explain(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
+    """What may be behind a failure without a code, by what each says that it explains."""
+    code = findings[name].cause
+    return [each for each in ancestors(name, steps) if code in VAGUE & steps[each].explains]
+
+
+def _unread(finding: Finding) -> bool:
+    """Whether somebody who may read more would know it."""
+    return finding.state is State.UNKNOWN or (finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN)
+
+
+def _not_read(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """A failure without a code is none of its own where what may explain it was not read: that is what it says then."""
+    return {
+        name: replace(findings[name], cause=NOT_READ)
+        for name in causes
+        if any(each in findings and _unread(findings[each]) for each in _may_explain(name, steps, findings))
+    }
+
+
+def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
+    """What is wrong and stops mail, in the order of the mail's way."""
+    wrong = (name for name in _by(findings, State.WRONG) if steps[name].essential)
+    return sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
+
+
+def _warnings(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> tuple[str, ...]:
+    """What is noticed: warnings, and what is wrong and does not stop mail."""
+    return _by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].essential)
+
+
+def _explained(names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, str]:
+    """Each of these with the wrong finding that explains it, or the empty string."""
+    wrong = _wrong(steps, findings)
+    return {name: _nearest(name, wrong, steps, findings) for name in names}
+
+
+def _roots(above: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name, parent in above.items() if not parent)
+
+
+def _symptoms(above: Mapping[str, str]) -> dict[str, str]:
+    return {name: _root(name, above) for name, parent in above.items() if parent}
 
 
 def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from adaptive_cards.times import clock, day, day_clock
 from adaptive_cards.views import CheckLine, VerdictView
 from jobs.model import Station, Turn, Words
 
+NOT_READ = Words("cause.what_stops_mail_not_read")
+"""Where a sign-in tells the cause."""
 _TITLE_MOST = 200
 _NAMED_MOST = 4
 
@@ -87,7 +89,7 @@ def _click(view: VerdictView) -> Words:
     if not marks.is_person(view.turn):
         return Words("verdict.turn_wait")
     if view.fix is None:
-        return Words("verdict.turn_remedy")
+        return Words("verdict.turn_sign_in" if view.sign_in_url and view.causes[0].title == NOT_READ else "verdict.turn_remedy")
     return Words("verdict.turn_page" if "url" in view.fix[1] else "verdict.turn_fix")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.mail.trace import TraceRow
@@ -14,6 +14,8 @@ from jobs.step import Context
 
 _SHORTEST = 4
 """A shorter name or reason stands in many a sentence by chance."""
+_ITS_OWN = "5.7.9"
+"""How the codes 5.7.900 to 5.7.999 begin, which only a rule gives; 5.7.1 is anybody's."""
 _BY_A_RULE = re.compile(
     r"TRANSPORT\.RULES\.|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule", re.IGNORECASE
 )
@@ -50,8 +52,10 @@ async def _stopping(ctx: Context) -> list[Row]:
         return []
 
 
-def names_one(words: str, rules: Iterable[Row]) -> bool:
-    """Whether the words hold the name, an id, or the reason of one of the rules."""
+def names_one(words: str, rules: Sequence[Row]) -> bool:
+    """Whether the words hold the name, an id, the reason, or a code of its own of one of the rules."""
     fields = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
-    marks = (str(rule.get(field) or "") for rule in rules for field in fields)
+    marks = [str(rule.get(field) or "") for rule in rules for field in fields]
+    codes = (str(rule.get("RejectMessageEnhancedStatusCode") or "") for rule in rules)
+    marks += [code for code in codes if code.startswith(_ITS_OWN)]
     return any(len(mark) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) for mark in marks)

@@ -15,7 +15,7 @@ class RemoteDomain(Probe):
 
     name = "remote_domain"
     row = "M4"
-    explains = frozenset({"forwarding_blocked"})
+    explains = frozenset({"forwarding_blocked", "mail_not_delivered"})
     station = Station.FORWARD
     reads = ("View-Only Configuration",)
 

@@ -16,7 +16,7 @@ class RestrictedSender(Probe):
     name = "restricted_sender"
     row = "RS"
     station = Station.FORWARD
-    explains = frozenset({"sender_restricted"})
+    explains = frozenset({"sender_restricted", "mail_not_delivered"})
     needs = ("mailbox_user",)
     reads = ("View-Only Configuration",)
 

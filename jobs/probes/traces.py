@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from jobs.clock import moment, now
 from jobs.mail.automatic import automatic
-from jobs.mail.bounce import GONE, LOST, cause_of_copy
+from jobs.mail.bounce import GONE, LOST, cause_of_copy, unknown_recipient
 from jobs.mail.passage import LARGEST, Passage, habit, never_copied, unanswered, without_copy
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
@@ -23,6 +23,8 @@ GRACE = timedelta(hours=4)
 """How long the newest mail may wait for its answer before that an answer left says little."""
 ENOUGH = 2
 """So many mails in a row are no accident."""
+MOST_READ = 5
+"""Of so many recipients the details are read: traces are few in five minutes."""
 OF_THE_SENDER = frozenset({"send_as_denied", "sender_restricted", "transport_rule_blocks"})
 """What a failed answer may say of the mailbox itself; anything else that a server out there says is about its own recipient."""
 
@@ -154,12 +156,19 @@ class Answers(_Traced):
         return self._went(passage.good) if passage.good is None else self._answered(passage.good, answers, copies)
 
     async def _bounced(self, ctx: Context, passage: Passage) -> Finding:
-        """One recipient who does not exist is no fault of the channel; what the words say of the sender is, or several in a row."""
+        """One recipient's trouble is no fault of the channel; what the words say of the sender is, or several recipients in a row."""
         told = await why(ctx, passage.failures[0])
         ours = told.cause if told.cause in OF_THE_SENDER else ""
         found = self._failed(passage, replace(told, cause=ours))
-        several = len({row.recipient.lower() for row in passage.failures}) >= ENOUGH
-        return found if ours or several else replace(found, state=State.WARNING)
+        return found if ours or await self._several(ctx, passage) else replace(found, state=State.WARNING)
+
+    async def _several(self, ctx: Context, passage: Passage) -> bool:
+        """Whether answers to several recipients fail; one who does not exist is none of them, however many there are."""
+        newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
+        if len(newest) < ENOUGH:
+            return False
+        told = await asyncio.gather(*(why(ctx, row) for row in [*newest.values()][-MOST_READ:]))
+        return sum(not unknown_recipient(each.words) for each in told) >= ENOUGH
 
     def _answered(self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
         """A mail may wait as long as others of this channel do; beyond that nothing is proven, and after some hours it is noticed."""

@@ -22,7 +22,7 @@ class TransportRules(Probe):
     name = "transport_rules"
     row = "M3"
     station = Station.FORWARD
-    explains = frozenset({BLOCKS})
+    explains = frozenset({BLOCKS, "mail_not_delivered"})
     reads = ("View-Only Configuration",)
 
     async def inspect(self, ctx: Context) -> Finding:

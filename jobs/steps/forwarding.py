@@ -18,6 +18,7 @@ class Forwarding(Step):
     row = "M3"
     group = "microsoft"
     checked = True
+    explains = frozenset({"mail_not_delivered"})
     harmless = frozenset({"copy_differs"})
     station = Station.FORWARD
     needs = ("mailbox_user", "addresses")

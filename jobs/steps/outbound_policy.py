@@ -44,7 +44,7 @@ class OutboundPolicy(Step):
     row = "M4"
     group = "microsoft"
     checked = True
-    explains = frozenset({"forwarding_blocked"})
+    explains = frozenset({"forwarding_blocked", "mail_not_delivered"})
     station = Station.FORWARD
     needs = ("mailbox_user",)
     after = ("customization",)

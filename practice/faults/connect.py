@@ -190,7 +190,7 @@ FAULTS: Final = (
         _deleted,
         ("connect_address_gone",),
         "connect",
-        "address",
+        "refused",
     ),
     Fault(
         "sender_is_recipient",

@@ -27,16 +27,16 @@ LOGIN: Final = (
 )
 #: What a broken object hides or explains beside that: a fault there cannot be told from the other, so the two are no pair.
 HIDES: Final = {
-    "user": "forwarding copy policy restricted redirect address",
+    "user": "forwarding copy policy restricted redirect refused",
     "app": "redirect permissions",
-    "service": "forwarding policy remote_domain rules restricted redirect permissions address",
-    "exchange_sp": "forwarding policy remote_domain rules restricted redirect permissions address",
+    "service": "forwarding policy remote_domain rules restricted redirect permissions refused",
+    "exchange_sp": "forwarding policy remote_domain rules restricted redirect permissions refused",
     "redirect": "form",
-    "forwarding": "restricted address",
-    "policy": "restricted address",
-    "remote_domain": "restricted address",
-    "rules": "restricted address",
-    "restricted": "address",
+    "forwarding": "restricted refused",
+    "policy": "restricted refused",
+    "remote_domain": "restricted refused",
+    "rules": "restricted refused",
+    "restricted": "refused",
 }
 #: What is read from a setting, so that no failed login hides it.
 READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "smtp_server"})

@@ -146,6 +146,13 @@ FAULTS: Final = (
         "rules",
     ),
     _fault(
+        "rule_rejects_outside",
+        "a mail-flow rule rejects what leaves the organisation, and the trace does not name it",
+        lambda ground: rule(ground, "Nothing outside", SentToScope="NotInOrganization", RejectMessageEnhancedStatusCode="5.7.1"),
+        ("transport_rule_may_block", "transport_rule_blocks"),
+        "refused",
+    ),
+    _fault(
         "rule_deletes", "a mail-flow rule deletes mail to Webex Connect", _takes(DeleteMessage=True), ("transport_rule_blocks",), "rules"
     ),
     _fault(

@@ -71,6 +71,10 @@ TEXTS = {
     "verdict-two-causes": f"{BLOCKED} Since 20 Nov 10:42 UTC. One more cause is listed below. Approver's turn: {PRESS}",
     "verdict-early": f"{BLOCKED} Since 08:14 UTC today. Still looking at 19 of 23. Approver's turn: {PRESS}",
     "verdict-by-hand": "The client secret has expired. Administrator's turn: do what Remedy says below, then press Check again.",
+    "verdict-not-read": (
+        "Mail is not delivered, and what stops it could not be read. "
+        "Administrator's turn: sign in with the button below, and the rest is looked at, too."
+    ),
     "verdict-waits": "The service is not available at the moment. Nobody has to act. Remedy below says why; Check again looks anew.",
     "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
     "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict shows as soon as it is certain.",

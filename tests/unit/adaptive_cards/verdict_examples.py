@@ -76,6 +76,7 @@ SYMPTOMS = (
     line("T1", "Copies reach Webex Connect", State.WRONG, seen="Not delivered 24 Nov 10:38:02 UTC", explained_by="M4"),
     line("V2", "Tasks in the contact center", State.WRONG, Access.NONE, "None since 08:10 UTC", explained_by="M4"),
 )
+COPIES = line("M3", "Copies to Webex Connect", State.WRONG, Access.APP, "2 mails have no copy, the newest from 10:38")
 EXPIRES = line("E3", "Client secret", State.WARNING, Access.APP, "1, expires 6 Dec 2026, in 12 days")
 RULE = line("M3", "Mail-flow rules", State.POSSIBLE, seen="Large mail", proof=Words("proof.transport_rules"))
 NEEDS = "Needs an administrator's sign-in"
@@ -172,6 +173,9 @@ def _stopped() -> dict[str, cards.Card]:
         ),
         "verdict-thirty": thirty(),
         "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
+        "verdict-not-read": checked(
+            0, ("what_stops_mail_not_read", COPIES), lines=(COPIES, *SKIPPED), skipped=SKIPPED, turn=Turn.ADMINISTRATOR, sign_in_url=SIGN_IN
+        ),
         "verdict-waits": checked(0, ("service_unavailable", SECRET), lines=(SECRET,), turn=Turn.TIME),
     }
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.model import Finding, Profile, State, Station
+from jobs.model import Finding, Profile, State, Station, Words
 from jobs.probe import Probe
 from jobs.probes import checks_for
 from jobs.step import Context
@@ -261,3 +261,53 @@ def test_an_app_explains_what_its_own_fault_brings_about(cause: str, said: str, 
         judge(checks_for(Profile.ARTICLE), {"application": wrong("application", cause), "sign_ins": wrong("sign_ins", said)}).causes
         == causes
     )
+
+
+LOST = "mail_not_delivered"
+ON_THE_WAY = graph(
+    fact("rules", Station.FORWARD, explains=("rule_blocks", LOST)),
+    fact("policy", Station.FORWARD, explains=("blocked", LOST)),
+    fact("account", Station.MAILBOX, explains=("disabled",)),
+    fact("copies", Station.FORWARD, because=("rules", "policy", "account")),
+)
+RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", facts={"proven": "rule_blocks"})
+POLICY = Finding("policy", State.POSSIBLE, cause="blocked")
+BLOCKED_ACCOUNT = Finding("account", State.POSSIBLE, cause="disabled")
+UNREAD = Finding("policy", State.SKIPPED, seen=Words("skipped.needs_sign_in"))
+NO_ROLE = Finding("policy", State.UNKNOWN, cause="exchange_role_missing")
+NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Words("skipped.restricted_sender"))
+
+
+@pytest.mark.parametrize(
+    ("beside", "causes", "code", "symptoms"),
+    [
+        ((RULE,), ("rules",), "rule_may_block", {"copies": "rules"}),
+        ((POLICY, BLOCKED_ACCOUNT), ("policy",), "blocked", {"copies": "policy"}),
+        ((RULE, NONE_OF_OURS), ("rules",), "rule_may_block", {"copies": "rules"}),
+        ((RULE, POLICY), ("copies",), LOST, {}),
+        ((BLOCKED_ACCOUNT,), ("copies",), LOST, {}),
+        ((RULE, wrong("policy", "blocked")), ("policy",), "blocked", {"copies": "policy"}),
+        ((UNREAD,), ("copies",), "what_stops_mail_not_read", {}),
+        ((NO_ROLE, RULE), ("copies",), "what_stops_mail_not_read", {}),
+        ((Finding("account", State.UNKNOWN),), ("copies",), LOST, {}),
+        ((), ("copies",), LOST, {}),
+    ],
+)
+def test_a_failure_without_a_code(beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]):
+    """What alone may explain it is the cause; where that could not be read it says so; never does it end without a first line."""
+    found = {each.step: each for each in (*beside, wrong("copies", LOST))}
+    looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}
+    verdict = judge(ON_THE_WAY, looked_at)
+    assert (verdict.causes, verdict.counted[causes[0]].cause, verdict.symptoms) == (causes, code, symptoms)
+
+
+def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
+    """Another one may come that explains it as well, or with certainty."""
+    assert judge(ON_THE_WAY, {"copies": wrong("copies", LOST), "rules": RULE}, done=False).causes == ()
+
+
+def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
+    """What it names is something else."""
+    found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
+    verdict = judge(ON_THE_WAY, found)
+    assert (verdict.causes, verdict.counted["copies"].cause, verdict.possible) == (("copies",), "connect_address_gone", ("rules",))

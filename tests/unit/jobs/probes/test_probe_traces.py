@@ -179,6 +179,8 @@ RULE = {"Name": "Nothing to Webex", "Guid": "11112222-3333", "State": "Enabled",
         ("Transport rule: 'Nothing to Webex', ID: (x)", [RULE], "transport_rule_blocks"),
         ("Dropped by ID: (11112222-3333)", [RULE], "transport_rule_blocks"),
         ("550 5.7.1 Ask the helpdesk", [RULE | {"RejectMessageReasonText": "Ask the helpdesk"}], "transport_rule_blocks"),
+        ("550 5.7.912 No", [RULE | {"RejectMessageEnhancedStatusCode": "5.7.912"}], "transport_rule_blocks"),
+        ("550 5.7.1 No", [RULE | {"RejectMessageEnhancedStatusCode": "5.7.1"}], "mail_not_delivered"),
         ("Transport rule: 'Nothing to Webex', ID: (x)", [RULE | {"DeleteMessage": False, "SetSCL": 1}], "mail_not_delivered"),
         ("Transport rule: 'Disclaimer', ID: (x)", [RULE], "mail_not_delivered"),
         (f"Transport rule: 'Nothing to Webex'; {BLOCKED}", [RULE], "forwarding_blocked"),
@@ -240,6 +242,22 @@ def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
     """A mail of the mailbox to itself is none, nor is the copy."""
     sides(cloud, [answer(5, to=recipient)], [])
     assert look("answers", given(facts={"upn": "upn@contoso.com"})).state is State.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        (("550 5.1.10 RecipientNotFound", "550 5.1.1 User unknown"), State.WARNING),
+        (("550 5.1.10 RecipientNotFound", "550 5.7.1 No"), State.WARNING),
+        (("550 5.7.1 No", "550 5.7.1 No"), State.WRONG),
+    ],
+)
+def test_customers_who_do_not_exist_say_nothing_of_the_channel(cloud: Any, given: Any, told: tuple[str, str], state: State):
+    """Two addresses with a typing error in a row are none of the mailbox's fault."""
+    sides(cloud, [answer(5, status="failed"), answer(6, "jo@x.example", "failed"), answer(30)], [])
+    details(cloud, 5, CUSTOMER, told[0])
+    details(cloud, 6, "jo@x.example", told[1])
+    assert look("answers", given()).state is state
 
 
 BUSY = [answer(minutes, subject=f"RE: Hello {minutes + 30}") for minutes in (5, 60, 120)]

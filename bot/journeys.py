@@ -20,6 +20,7 @@ from jobs.microsoft.errors import CloudError, NotAllowed, Rejected, Said, SignIn
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
+from jobs.own_login import went_well
 from jobs.run import Event, Kind, Run
 from jobs.session import SESSION_S
 from jobs.trouble import settles
@@ -224,6 +225,7 @@ class Rehearsal:
             raise Rejected("wrong_mailbox_user", Said("entra", code=signed_in.account.upn))
         desk.vault.put(f"rehearsal:{run.id}", signed_in.access_token, TOKEN_S)
         desk.vault.put(f"rehearsal-session:{run.id}", signed_in.cache, TOKEN_S)
+        went_well(desk.redis, run.channel.mailbox)
         event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data={"question": "mailbox_sign_in", "value": "yes"})
         return Arrival(event, signed_in.account.upn)
 

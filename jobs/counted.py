@@ -1,7 +1,8 @@
 """What a finding counts for beside the others: history, harmless, or more than it looks.
 
 A finding says by its facts what only it knows: ``since`` is from when on something fails, where that is known; ``harmless_after`` is
-from when on a success disproves it, where that is another moment; ``disproved_by`` are the names of what does, where that depends on what was found;
+from when on a success disproves it, where that is another moment; ``disproved_by`` are the names of what does, where that depends on what was found,
+also of what is wrong until then; ``as_of`` names the finding whose ``harmless_after`` counts in place of its own, where that one has it;
 ``token_lives`` is set where what failed leaves the token in use alone (a person's own attempt, a server that only the bot cannot reach).
 """
 
@@ -36,9 +37,16 @@ def moment(finding: Finding, fact: str) -> datetime | None:
 
 def _tried(name: str, steps: Steps, findings: Findings) -> Finding:
     finding = findings[name]
-    if finding.state is not State.POSSIBLE or not any(_goes_well(each, name, steps, findings) for each in _disproof(name, steps, findings)):
+    if finding.state is not State.POSSIBLE and (finding.state is not State.WRONG or "disproved_by" not in finding.facts):
         return finding
-    return replace(finding, state=steps[name].once_disproved)
+    well = any(_goes_well(each, name, steps, findings) for each in _disproof(name, steps, findings)) or _over(name, steps, findings)
+    return replace(finding, state=steps[name].once_disproved) if well else finding
+
+
+def _over(name: str, steps: Steps, findings: Findings) -> bool:
+    """Whether the same is history where it is seen from nearer: then it is here, too."""
+    same = (each for each in steps[name].because if each in findings and findings[each].cause == findings[name].cause)
+    return any(findings[each].state is State.WRONG and _healed(each, steps, findings) for each in same)
 
 
 def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
@@ -62,9 +70,15 @@ def _goes_well(healer: str, name: str, steps: Steps, findings: Findings) -> bool
         return False
     if "at" not in good.facts:
         return True
-    begun, well = moment(failed, "harmless_after") or moment(failed, "since"), moment(good, "at")
+    begun, well = _begun(failed, findings), moment(good, "at")
     if begun is None or well is None:
         return False
     if "token_lives" in failed.facts:
         return well > begun and "unanswered" not in good.facts
     return well > begun + steps[healer].lags
+
+
+def _begun(failed: Finding, findings: Findings) -> datetime | None:
+    """From when on a success tells."""
+    as_of = findings.get(failed.facts.get("as_of", ""))
+    return (moment(as_of, "harmless_after") if as_of else None) or moment(failed, "harmless_after") or moment(failed, "since")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
 
 from jobs import own_sign_ins
+from jobs.clock import now
 from jobs.mail.smtp import SmtpProbe, login_probe
 from jobs.microsoft import calls
 from jobs.microsoft.http import sync_client
@@ -59,7 +64,23 @@ async def log_in(ctx: Context, login: Login) -> SmtpProbe | None:
     if secret is None or cache is None:
         return None
     token = await asyncio.to_thread(_token, ctx, login, secret, cache)
+    went_well(ctx.store.redis, ctx.channel.mailbox)
     return await login_probe(ctx.settings.smtp_server, login.upn or ctx.channel.mailbox, token)
+
+
+def went_well(redis: Redis, mailbox: str) -> None:
+    """The bot has just got a token as the mailbox."""
+    redis.set(_key(mailbox), now().isoformat(), ex=SIGN_IN_S)
+
+
+def last_good(redis: Redis, mailbox: str) -> datetime | None:
+    """When it last got one; None where that is not known, or so long ago that its sign-in may have died unused."""
+    known: Any = redis.get(_key(mailbox))
+    return datetime.fromisoformat(known.decode()) if known else None
+
+
+def _key(mailbox: str) -> str:
+    return f"channel:{mailbox}:own-login"
 
 
 def _token(ctx: Context, login: Login, secret: str, cache: str) -> str:

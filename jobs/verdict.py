@@ -166,7 +166,7 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
     """The wrong finding that explains this one, the earliest on the mail's way, or the empty string.
 
     It explains only what it can bring about: its own cause seen from elsewhere, one of its ``explains``, or a failure without a code.
-    What is only possible is no second cause where the same is certain from anywhere.
+    What is only possible, or may be disproved, is no second cause where the same is certain from anywhere.
     """
     code = findings[name].cause
     able = {
@@ -174,8 +174,8 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
         for each in ancestors(name, steps) & set(wrong)
         if code in VAGUE or code in {findings[each].cause, *_brings_about(each, steps, findings)}
     }
-    if findings[name].state is State.POSSIBLE:
-        able |= {each for each in wrong if findings[each].cause == code}
+    if findings[name].state is State.POSSIBLE or "disproved_by" in findings[name].facts:
+        able |= {each for each in wrong if findings[each].cause == code and each != name and name not in ancestors(each, steps)}
     return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from jobs.clock import now
+from jobs.clock import moment, now
 from jobs.microsoft.errors import CloudError
 from jobs.model import Access, Finding, State, Words, verbatim
-from jobs.own_login import Login, log_in
+from jobs.own_login import Login, last_good, log_in
 from jobs.probe import Probe
 from jobs.probes._reach import facts_of
 from jobs.step import Context
@@ -18,8 +18,8 @@ OWN = {
     "client_secret_expired": "client_secret",
     "client_secret_missing": "client_secret",
     "session_revoked": "sessions sign_ins",
-    "sign_in_missing": "sessions sign_ins",
-    "access_token_refused": "sessions sign_ins",
+    "sign_in_missing": "sign_ins",
+    "access_token_refused": "sign_ins",
     "grant_invalid": "sign_ins",
     "refresh_token_expired": "sign_ins",
     "request_rejected": "sign_ins",
@@ -31,6 +31,23 @@ OWN = {
 The account, too: for a shared mailbox, whose own account is blocked as a rule, Webex Connect signs in as a delegate. Where the mailbox
 is a user's, the directory says so with certainty (``mailbox_user``).
 """
+OF_THE_USER = frozenset({"session_revoked", "grant_invalid", "refresh_token_expired"})
+"""What ends the bot's token and Webex Connect's alike, as both are the same user's, of the same app (facts/microsoft.md 4, 9 row 4).
+
+Where the bot's was good after Webex Connect's was generated, nothing but a newer one of Webex Connect's disproves it. One that the bot
+has not used for 90 days died by that alone, and one older than Webex Connect's says nothing of that.
+"""
+OF_THE_PLACE = frozenset(
+    {
+        "account_locked",
+        "blocked_by_conditional_access",
+        "device_not_accepted",
+        "mfa_needed",
+        "mfa_registration_needed",
+        "sign_in_frequency",
+    }
+)
+"""What a policy may refuse to the bot alone, as it signs in from another place than Webex Connect does (facts/microsoft.md 2.1)."""
 RENEWED = timedelta(minutes=90)
 """Within so long Webex Connect renews its token (facts/microsoft.md 4): a sign-in that went well since is good still."""
 
@@ -64,22 +81,44 @@ class SmtpLogin(Probe):
         """Log in and leave; nothing is sent.
 
         The bot's own secret and its own sign-in may be dead while Webex Connect's live: that only may be the channel's cause, and is
-        left out where the same is seen to be good. What Exchange refuses, and what Entra says of app and policies, is true of both.
+        left out where the same is seen to be good. What Exchange refuses, and what Entra says of the app, is true of both; what it says
+        of the user, of a policy or a place is, until Webex Connect is seen to get a token.
         """
         place = ctx.run.place
         try:
             probe = await log_in(ctx, Login(ctx.channel.tenant_id, place.get("client_id", ""), place.get("upn", "")))
         except CloudError as error:
-            return self._without_token(error)
+            return self._without_token(ctx, error)
         if probe is None:
             return self.skipped(Words("skipped.never_rehearsed"))
         found = self.ok(probe.seen) if probe.ok else self.wrong(probe.seen, cause=probe.cause, **facts_of(probe))
         return replace(found, evidence=probe.evidence)
 
-    def _without_token(self, error: CloudError) -> Finding:
+    def _without_token(self, ctx: Context, error: CloudError) -> Finding:
         told = verbatim(error.words)
-        disproof = OWN.get(error.cause)
-        if disproof is None:
-            return replace(self.wrong(told, cause=error.cause), evidence=error.evidence())
-        facts = {"disproved_by": disproof, "harmless_after": (now() - RENEWED).isoformat()}
-        return replace(self.possible(told, error.cause), evidence=error.evidence(), facts=facts)
+        if error.cause in OF_THE_USER and _speaks_for_both(ctx):
+            found = self.wrong(told, cause=error.cause, disproved_by="sign_ins", harmless_after=_later(ctx))
+        elif error.cause in OF_THE_PLACE:
+            facts = {"disproved_by": "sign_ins answers", "harmless_after": _later(ctx), "as_of": "conditional_access"}
+            found = self.wrong(told, cause=error.cause, **facts)
+        elif error.cause in OWN:
+            found = self.possible(told, error.cause, disproved_by=OWN[error.cause], harmless_after=_later(ctx))
+        else:
+            found = self.wrong(told, cause=error.cause)
+        return replace(found, evidence=error.evidence())
+
+
+def _speaks_for_both(ctx: Context) -> bool:
+    """Whether the bot's token was good after Webex Connect got its own: what has ended it since is true of that one, too."""
+    good, token_at = last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx)
+    return good is not None and (token_at is None or token_at <= good)
+
+
+def _later(ctx: Context) -> str:
+    """From when on a sign-in of Webex Connect's tells: late enough to be good still, and after the bot's and Generate Token went well."""
+    known = (now() - RENEWED, last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx))
+    return max(each for each in known if each).isoformat()
+
+
+def _token_at(ctx: Context) -> datetime | None:
+    return moment(ctx.run.place.get("token_at"))

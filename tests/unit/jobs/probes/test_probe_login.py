@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from jobs.mail.smtp import SmtpProbe
 from jobs.microsoft.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.model import Finding, State, Words
+from jobs.own_login import last_good
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin
 from jobs.settings import Settings
@@ -55,6 +57,7 @@ async def test_nobody_rehearsed(given: Callable[..., Context]):
         (50173, State.POSSIBLE, "session_revoked"),
         (70000, State.POSSIBLE, "grant_invalid"),
         (50057, State.POSSIBLE, "account_disabled"),
+        (50058, State.POSSIBLE, "sign_in_missing"),
         (53003, State.WRONG, "blocked_by_conditional_access"),
         (7000112, State.WRONG, "app_disabled"),
         (700016, State.WRONG, "app_not_found"),
@@ -67,12 +70,104 @@ async def test_what_is_the_bots_own_only_may_be_the_channels(ctx: Context, provi
     assert (found.state, found.cause, found.evidence[0].text.startswith("400")) == (state, cause, True)
 
 
+def begun(ctx: Context, provider: Any, number: int, good: float | None, token: float | None) -> Finding:
+    """The login, refused so, where the bot's own last went well and Webex Connect's token was generated so many hours ago."""
+    redis = ctx.store.redis
+    redis.delete(f"channel:{MAILBOX}:own-login")
+    if good is not None:
+        redis.set(f"channel:{MAILBOX}:own-login", (now() - timedelta(hours=good)).isoformat())
+    if token is not None:
+        ctx.run.place["token_at"] = (now() - timedelta(hours=token)).isoformat()
+    provider.trouble = [provider.refuse(400, "invalid_grant", number)]
+    return asyncio.run(SmtpLogin().inspect(ctx))
+
+
+@pytest.mark.parametrize("number", [50173, 70000, 700082])
+@pytest.mark.parametrize(
+    ("good", "token", "state", "after"),
+    [
+        (24, 480, State.WRONG, 1.5),
+        (0.5, 480, State.WRONG, 0.5),
+        (24, None, State.WRONG, 1.5),
+        (24, 1, State.POSSIBLE, 1),
+        (None, 480, State.POSSIBLE, 1.5),
+    ],
+)
+def test_a_token_that_ends_with_the_bots(ctx: Context, provider: Any, number: int, good: Any, token: Any, state: State, after: float):
+    """Both are the same user's: where the bot's was good after Webex Connect got its own, that one has ended, too."""
+    found = begun(ctx, provider, number, good, token)
+    assert found.state is state
+    since = (now() - datetime.fromisoformat(found.facts["harmless_after"])).total_seconds() / 3600
+    assert since == pytest.approx(after, abs=0.05)
+
+
+def ok(step: str, hours: float | None = None) -> Finding:
+    """That went well, so many hours ago."""
+    return Finding(step, State.OK, facts={} if hours is None else {"at": (now() - timedelta(hours=hours)).isoformat()})
+
+
+REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", facts={"since": (now() - timedelta(hours=20)).isoformat()})
+
+
+@pytest.mark.parametrize(
+    ("good", "others", "causes"),
+    [
+        (24, (ok("sessions"),), ("smtp_login",)),
+        (24, (ok("sign_ins", 1),), ()),
+        (0.5, (ok("sign_ins", 1),), ("smtp_login",)),
+        (24, (ok("sign_ins", 2),), ("smtp_login",)),
+        (24, (ok("answers", 1),), ("smtp_login",)),
+        (24, (REVOKED,), ("sessions",)),
+        (24, (REVOKED, ok("answers", 10)), ()),
+        (24, (Finding("sign_ins", State.WRONG, cause="session_revoked"),), ("sign_ins",)),
+    ],
+)
+def test_what_shows_that_webex_connects_token_lives(
+    ctx: Context, provider: Any, good: float, others: tuple[Finding, ...], causes: tuple[str, ...]
+):
+    """A sign-in since the bot's own went well, and lately; a directory that tells of no revocation tells nothing, as Entra has refused."""
+    found = begun(ctx, provider, 50173, good, 480)
+    assert judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others}).causes == causes
+
+
+POLICY = Finding(
+    "conditional_access",
+    State.POSSIBLE,
+    cause="blocked_by_conditional_access",
+    facts={"harmless_after": (now() - timedelta(days=90)).isoformat(), "disproved_by": "answers"},
+)
+FRESH = replace(POLICY, facts=POLICY.facts | {"harmless_after": (now() - timedelta(hours=0.5)).isoformat()})
+
+
+@pytest.mark.parametrize(
+    ("number", "others", "causes"),
+    [
+        (53003, (POLICY, ok("sign_ins", 3), ok("answers", 3)), ()),
+        (53003, (POLICY, ok("answers", 3)), ()),
+        (50076, (POLICY, ok("sign_ins", 0.4)), ()),
+        (50053, (ok("sign_ins", 0.4),), ()),
+        (53003, (FRESH, ok("sign_ins", 1), ok("answers", 1)), ("conditional_access",)),
+        (53003, (POLICY,), ("conditional_access",)),
+        (53003, (Finding("conditional_access", State.SKIPPED), ok("sign_ins", 1)), ()),
+        (53003, (Finding("conditional_access", State.SKIPPED), ok("sign_ins", 2), ok("answers", 1)), ("smtp_login",)),
+    ],
+)
+def test_a_policy_for_the_bots_place_alone(ctx: Context, provider: Any, number: int, others: tuple[Finding, ...], causes: tuple[str, ...]):
+    """Webex Connect signs in from elsewhere: what goes well since the policy's last change, or lately, shows that it is not stopped."""
+    found = begun(ctx, provider, number, 2400, 480)
+    assert found.state is State.WRONG
+    assert judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others}).causes == causes
+
+
 async def test_its_renewal_is_remembered(ctx: Context, provider: Any, redis: Any):
     """So that the sign-in log, which shows it too, can be read without it."""
     await SmtpLogin().inspect(ctx)
     assert provider.requests[-1][1]["grant_type"] == "refresh_token"
     known = own_sign_ins.known(redis, MAILBOX)
     assert (len(known.numbers), [abs(moment - now()) < timedelta(minutes=1) for moment in known.moments]) == (1, [True])
+    good = last_good(redis, MAILBOX)
+    assert good is not None
+    assert now() - good < timedelta(minutes=1)
 
 
 def own(cause: str) -> Finding:

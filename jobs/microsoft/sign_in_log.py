@@ -9,9 +9,12 @@ from typing import Any
 
 from jobs.clock import moment
 from jobs.microsoft.causes import ENTRA, Kind
+from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
 """Webex Connect renews its token about every hour: one that was renewed so lately works, whatever a person's own attempt came to."""
+EXCHANGE = "exchange online"
+"""What the name of the resource holds for which Webex Connect gets its tokens (facts/microsoft.md 1.4)."""
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
 """What stands in the log where a person was asked something on the way: the sign-in goes on in another row, or was given up."""
 _OF_THE_FORM = frozenset(
@@ -68,14 +71,14 @@ class SignIn:
 
 
 def read(rows: Iterable[dict[str, Any]]) -> list[SignIn]:
-    """The rows, newest first, each once; one without a time is no use.
+    """The rows, newest first, each once; one without a time is no use, and a token for something else than Exchange is not Webex Connect's.
 
     The log tells seconds: within one a failure counts as the later, and so does what a person did, who acts on what was there before.
     """
     found: dict[object, SignIn] = {}
     for row in rows:
         sign_in = _read(row)
-        if sign_in is not None:
+        if sign_in is not None and not (sign_in.good and _for_another(row)):
             found.setdefault(sign_in.id or sign_in, sign_in)
     return sorted(found.values(), key=lambda each: (each.at, not each.good, each.interactive), reverse=True)
 
@@ -88,6 +91,12 @@ def telling(rows: Iterable[SignIn], users: frozenset[str], now: datetime) -> lis
     kept = [row for row in rows if not row.passing and not row.abandoned and (row.good or not users or row.user_id in {"", *users})]
     renewed = any(row.good and not row.interactive and now - row.at < RENEWED for row in kept)
     return [row for row in kept if not (row.personal and renewed)]
+
+
+def _for_another(row: dict[str, Any]) -> bool:
+    """Whether the row names a resource, and that is not Exchange: somebody used the app for something else."""
+    number, name = str(row.get("resourceId") or "").lower(), str(row.get("resourceDisplayName") or "").lower()
+    return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
 
 
 def _read(row: dict[str, Any]) -> SignIn | None:

@@ -48,6 +48,13 @@ def _other_policies(ground: Ground) -> None:
         ground.policies.conditional_access.append(policy | {"conditions": policy["conditions"] | change})
 
 
+def _by_place(ground: Ground) -> None:
+    """The bot is elsewhere, and is refused."""
+    policy = conditional(ground, "Webex Connect's addresses only", grantControls=controls("block"), createdDateTime=stamp(LONG_AGO))
+    places = {"includeLocations": ["All"], "excludeLocations": [ids.WEBEX]}
+    ground.policies.conditional_access.append(policy | {"conditions": policy["conditions"] | {"locations": places}})
+
+
 def _default_on(ground: Ground) -> None:
     """No rule of our own: the Default policy itself allows."""
     put(ground.exchange, outbound_rules=[])
@@ -146,6 +153,12 @@ HEALTHY: Final = (
         "conditional_access",
         "Conditional Access policies for others or the device code, in report-only mode, or off",
         _other_policies,
+        "microsoft.md 2.1",
+    ),
+    _right(
+        "conditional_access_by_place",
+        "a Conditional Access policy blocks every place but Webex Connect's, the bot's own among them",
+        _by_place,
         "microsoft.md 2.1",
     ),
     _right("transport_rules", "mail-flow rules that do not stop the copy", _other_rules, "microsoft.md 2.3"),

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from practice.faults.ground import Ground, put
 from practice.faults.model import Fault, Level
+
+NO_LOG: Final = json.dumps(
+    {"error": {"code": "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "message": "The tenant has no premium license."}}
+)
+
+
+def _die(ground: Ground) -> None:
+    ground.set_tokens(lambda record: replace(record, dead=True))
+
+
+def _die_unlogged(ground: Ground) -> None:
+    """Without Entra P1 there is no sign-in log to read."""
+    _die(ground)
+    for version in ("v1.0", "beta"):
+        ground.answer(f"/graph/{version}/auditLogs", 403, NO_LOG)
 
 
 def _own_is_old(ground: Ground) -> None:
@@ -49,7 +65,16 @@ FAULTS: Final = (
         "tokens_invalid",
         "microsoft.md 5 (70000)",
         "Entra does not know the refresh tokens any more",
-        lambda ground: ground.set_tokens(lambda record: replace(record, dead=True)),
+        _die,
+        ("grant_invalid",),
+        "answer",
+        "token",
+    ),
+    Fault(
+        "tokens_invalid_unlogged",
+        "microsoft.md 5 (70000; the log needs Entra P1)",
+        "Entra does not know the refresh tokens any more, and the tenant has no sign-in log",
+        _die_unlogged,
         ("grant_invalid",),
         "answer",
         "token",

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from practice.mail.connect_app import OAUTH, ConnectApp, FormError
+from practice.microsoft import ids
 
 Json = dict[str, Any]
 LOGIN: Final = frozenset({"login.microsoftonline.com", "login.microsoftonline.us"})
@@ -73,7 +74,7 @@ class ConnectOAuth:
 
     def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
         try:
-            return self._http.request(method, url, **more)
+            return self._http.request(method, url, headers={ids.PLACE: ids.WEBEX}, **more)
         except httpx.HTTPError as error:
             raise FormError(f"{url}: {error}") from None
 

@@ -7,6 +7,11 @@ from typing import Final
 GRAPH_APP: Final = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_APP: Final = "00000002-0000-0ff1-ce00-000000000000"
 TRACE_APP: Final = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
+RESOURCE_NAMES: Final = {GRAPH_APP: "Microsoft Graph", EXCHANGE_APP: "Office 365 Exchange Online"}
+
+PLACE: Final = "X-Practice-Place"
+"""Every request comes from this machine: this header says from where it would come, for policies that ask for the place."""
+WEBEX: Final = "Webex Connect"
 
 GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 GLOBAL_READER: Final = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from flask import request
 
+from practice.microsoft import ids
 from practice.microsoft.signin import clients, consent, pages, scopes
 from practice.microsoft.signin.clients import Client
 from practice.microsoft.signin.errors import TEXTS, Trouble
@@ -81,7 +82,7 @@ def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
             raise Trouble(65004, back=True)
         home, user = client.tenant_for(world, query.get("account", ""))
         _consent(world, client, home, user, query["scope"])
-    note_sign_in(world, home, user, client.app, 0, interactive=True)
+    note_sign_in(world, home, user, client.app, 0, interactive=True, scope=query["scope"])
     code = vault.code(
         Code(
             client.app["appId"],
@@ -126,9 +127,10 @@ def _consent(world: World, client: Client, tenant: Tenant, user: User, text: str
         consent.agree(world, tenant, principal, left, user)
 
 
-def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool) -> None:  # noqa: PLR0913 - a row has these
-    """A row of the sign-in log, with the number that the client gave its request, or with one of its own: no document says."""
+def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int, *, interactive: bool, scope: str = "") -> None:  # noqa: PLR0913 - a row has these
+    """A row of the sign-in log, with what the token is for where one was given, and the client's number or one of its own: no document says."""
     number = "" if tenant.log_numbers_itself else request.headers.get("client-request-id", "")
+    wanted = scopes.parse(scope, world).wanted
     tenant.sign_ins.append(
         {
             "id": new_id(),
@@ -143,7 +145,7 @@ def note_sign_in(world: World, tenant: Tenant, user: User, app: Json, code: int,
             "isInteractive": interactive,
             "signInEventTypes": ["interactiveUser" if interactive else "nonInteractiveUser"],
             **clients.applied(tenant, user, code, interactive=interactive),
-            "resourceDisplayName": None,
+            "resourceDisplayName": ids.RESOURCE_NAMES.get(wanted[0].app_id) if wanted else None,
             "correlationId": number or new_id(),
             "status": {"errorCode": code, "failureReason": TEXTS[code][1] if code else "", "additionalDetails": None},
         }

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from flask import request
+
 from practice.microsoft import ids
 from practice.microsoft.signin import consent
 from practice.microsoft.signin.errors import Trouble
@@ -146,6 +148,9 @@ def _touches(policy: Json, user: User) -> bool:
     users, apps = conditions.get("users", {}), conditions.get("applications", {})
     if set(str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "none").split(",")) != {"none"}:
         return False  # for the device code alone, which this cloud does not serve
+    allowed = (conditions.get("locations") or {}).get("excludeLocations", [])
+    if request.headers.get(ids.PLACE, "") in allowed:
+        return False
     if user.id in users.get("excludeUsers", []) or ids.EXCHANGE_APP in apps.get("excludeApplications", []):
         return False
     included = set(users.get("includeUsers", [])) & {"All", user.id}

@@ -79,7 +79,7 @@ class TokenEndpoint:
         client.assigned(tenant, user)
         clients.conditional_access(tenant, user)
         given = self._delegated(client, tenant, user, form.get("scope") or record.scope, record, "")
-        note_sign_in(self._world, tenant, user, client.app, 0, interactive=False)
+        note_sign_in(self._world, tenant, user, client.app, 0, interactive=False, scope=form.get("scope") or record.scope)
         return given
 
     def _alive(self, record: Refresh, user: User, app: Json) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from redis import Redis
 
@@ -64,15 +64,20 @@ def steps_of(run: Run) -> dict[str, Step]:
 def facts_for(store: Store, mailbox: str) -> dict[str, str]:
     """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
 
-    Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``changed_at`` is when the
-    bot last changed where copies go: what arrived before that says nothing about it.
+    Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``client_id`` is what Webex
+    Connect got its token with; ``changed_at`` is when the bot last changed where copies go: what arrived before that says nothing about it.
     """
     runs = store.of_mailbox(mailbox)
     tokens = [run.answers["token_saved"].at for run in runs if "token_saved" in run.answers]
     changes = [made.done for run in runs for name, made in run.changed.items() if name in FORWARDS and made.done]
-    facts = {name: next((found for run in reversed(runs) if (found := run.fact(name))), "") for name in ("upn", "client_id")}
+    given = [run for run in runs if "token_saved" in run.answers]
+    facts = {"upn": _newest(runs, "upn"), "client_id": _newest(given, "client_id") or _newest(runs, "client_id")}
     facts |= {"token_at": max(tokens).isoformat() if tokens else "", "changed_at": max(changes).isoformat() if changes else ""}
     return {name: value for name, value in facts.items() if value}
+
+
+def _newest(runs: Sequence[Run], fact: str) -> str:
+    return next((found for run in reversed(runs) if (found := run.fact(fact))), "")
 
 
 def may_sign_in(run: Run) -> bool:

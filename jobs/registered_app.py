@@ -35,6 +35,17 @@ def known_ids(ctx: Context) -> tuple[str, ...]:
     return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.place.get("client_id", ""))))
 
 
+async def gone_client_id(ctx: Context, app: Json | None) -> str:
+    """The client ID that Webex Connect was given, where that app is gone and another one has its place; else the empty string.
+
+    A setup gives out the client ID of the app that it finds; a check and a fix know which one was given out before.
+    """
+    given = ctx.run.place.get("client_id", "")
+    if app is None or not given or "client_secret" in ctx.run.changed or given.lower() == str(app.get("appId") or "").lower():
+        return ""
+    return given if await ctx.graph.application_by_app_id(given) is None else ""
+
+
 async def present_app(ctx: Context) -> Json:
     """The mailbox's app, which must be there.
 

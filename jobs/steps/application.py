@@ -16,6 +16,7 @@ from jobs.registered_app import (
     by_hand,
     email_app,
     foreign,
+    gone_client_id,
     its_app,
     present_app,
     second,
@@ -47,6 +48,7 @@ class Application(Step):
         "permission_not_declared",
         "app_misconfigured",
         "permission_id_unknown",
+        "client_secret_gone",
         "client_secret_wrong",
         "consent_missing",
         "user_not_assigned",
@@ -68,6 +70,9 @@ class Application(Step):
         apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind == "check") else []
         app = app or second(ctx, apps)
         found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
+        if ctx.run.kind == "check" and (gone := await gone_client_id(ctx, app)):
+            seen = Words("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
+            found = self.wrong(seen, cause="app_not_found", **found.facts)
         return replace(found, values=self._values(ctx, app), evidence=_offered(by_hand(ctx, apps) if app is None else None))
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:

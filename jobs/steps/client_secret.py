@@ -14,7 +14,7 @@ from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
 from jobs.microsoft.graph_calls import promised
 from jobs.microsoft.secret_rules import SecretRules, expiry, rules_for
 from jobs.model import Change, Finding, Scope, State, Words
-from jobs.registered_app import SECRETS, email_app, its_app
+from jobs.registered_app import SECRETS, email_app, gone_client_id, its_app
 from jobs.run import Kind, Past
 from jobs.step import Context, Step
 
@@ -40,6 +40,7 @@ class ClientSecret(Step):
     carries_answers = True
     final = True
     noted = True
+    because = ("application",)
     explains = frozenset({"client_secret_expired", "client_secret_wrong", "client_secret_missing"})
     needs = ("application",)
     after = ("mail_send", "implicit_grant")
@@ -48,9 +49,12 @@ class ClientSecret(Step):
     anew = LOST
 
     async def inspect(self, ctx: Context) -> Finding:
-        """List the app's secrets; one that nobody has put into Webex Connect and nobody can see any more does not count."""
+        """List the app's secrets; one that nobody has put into Webex Connect and nobody can see any more does not count.
+
+        Of an app that has taken the place of the one in Webex Connect none does.
+        """
         app, policy = await asyncio.gather(email_app(ctx), self._policy(ctx))
-        known = [secret for secret in secrets_of(app) if self._known(ctx, secret)]
+        known = [] if await gone_client_id(ctx, app) else [secret for secret in secrets_of(app) if self._known(ctx, secret)]
         newest = max(known, key=_end, default=None)
         rules = rules_for(policy, moment((app or {}).get("createdDateTime")) or now())
         found = replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})

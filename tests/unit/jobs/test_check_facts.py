@@ -33,6 +33,15 @@ def test_the_newest_of_each(store: Store, channel: Channel, asker: Person):
     assert facts_for(store, channel.mailbox) == {"client_id": "new", "token_at": later, "changed_at": MOMENT.isoformat()}
 
 
+def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: Store, channel: Channel, asker: Person):
+    """A fix that was left finds the app that is there; Webex Connect has the one that its token was generated with."""
+    ran(store, channel, asker, 0, "given", "client_secret")
+    run = store.open(channel, asker, {"room": "room-1", "message": "m2"})
+    seen = Finding("application", State.OK, facts={"client_id": "found"})
+    store.append(run.id, Event(Kind.FOUND, MOMENT + timedelta(hours=2), step="application", finding=seen))
+    assert facts_for(store, channel.mailbox)["client_id"] == "given"
+
+
 def test_of_an_unknown_mailbox_nothing(store: Store, redis: Any):
     """There is no run."""
     assert facts_for(store, "nobody@contoso.com") == {}

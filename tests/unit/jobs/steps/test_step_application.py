@@ -330,6 +330,34 @@ async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., Con
     assert [(what, body["uniqueName"]) for what, body in cloud.writes] == [("PATCH /applications/object-1", NAME)]
 
 
+@pytest.mark.parametrize(
+    ("kind", "given_id", "there", "state"),
+    [
+        ("check", "client-0", None, State.WRONG),
+        ("check", "client-0", APP | {"appId": "client-0"}, State.OK),
+        ("check", "CLIENT-1", None, State.OK),
+        ("check", "", None, State.OK),
+        ("fix", "client-0", None, State.OK),
+        ("setup", "client-0", None, State.OK),
+    ],
+)
+async def test_an_app_made_anew_has_another_client_id(
+    given: Callable[..., Context], cloud: Any, kind: str, given_id: str, there: Any, state: State
+):
+    """Webex Connect has the client ID of the one that is gone: a check says so, and knows the new one; a setup and a fix use that."""
+    cloud.on(READ, APP)
+    if there:
+        cloud.on("GET /applications(appId='client-0')", there)
+    ctx = given(facts=FACTS, kind=kind)
+    ctx.run.place["client_id"] = given_id
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.facts) == (state, KNOWN)
+    gone = Words("seen.app_replaced", {"client_id": "client-1", "gone": "client-0"})
+    assert (found.cause, found.seen) == (
+        ("app_not_found", gone) if state is State.WRONG else ("", Words("seen.application", {"client_id": "client-1"}))
+    )
+
+
 GRAPHS = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "USER-READ", "type": "Scope"}, {"id": "old-id", "type": "Role"}]}
 GRAPH = f"GET /servicePrincipals(appId='{GRAPH_APP_ID}')"
 EXPOSES = {"id": "graph-sp", "oauth2PermissionScopes": [{"id": "user-read", "value": "User.Read"}], "appRoles": [{"id": "r"}]}

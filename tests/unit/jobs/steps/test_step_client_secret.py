@@ -223,3 +223,15 @@ async def test_no_other_secret_excuses_one_that_is_gone(given: Callable[..., Con
     store.hand_over("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", -1), secret("k9", *other)]})
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind="check"))).state is State.WRONG
+
+
+@pytest.mark.parametrize(("given_id", "state"), [("client-0", State.WRONG), ("client-1", State.OK)])
+async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
+    given: Callable[..., Context], cloud: Any, store: Store, given_id: str, state: State
+):
+    """A fix makes one, and with it the form tells the new client ID."""
+    cloud.on(APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]})
+    ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix")
+    ctx.run.place["client_id"] = given_id
+    store.hand_over("k1")
+    assert (await STEP.inspect(ctx)).state is state

@@ -1,10 +1,11 @@
-"""What a fix is told before it looks: what the channel's runs know, and whether its newest check names what only a new token mends."""
+"""What a fix is told before it looks: what the channel's runs know, and what its newest check names that only a new token or a consent mends."""
 
 from __future__ import annotations
 
 from jobs.check import facts_for, steps_of
+from jobs.model import State
 from jobs.run import Run
-from jobs.steps import BY_GENERATE
+from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT
 from jobs.store import Store
 from jobs.verdict import judge
 
@@ -28,10 +29,19 @@ A token of a single-page application ends by itself, also after its callback was
 
 
 def told(store: Store, mailbox: str) -> dict[str, str]:
-    """For the place of a fix: ids and a time, nothing secret, and the cause that a new token ends, where the newest check names one."""
+    """For the place of a fix: ids and a time, nothing secret, and what the newest check has seen that only a person mends.
+
+    That is the cause that a new token ends, and the administrator's consent where it is missing.
+    """
     last, facts = store.last_check(mailbox), facts_for(store, mailbox)
-    cause = _dead_token(last) if last is not None and _is_news(last, facts.get("token_at", "")) else ""
-    return facts | ({BY_GENERATE: cause} if cause else {})
+    if last is None:
+        return facts
+    cause = _dead_token(last) if _is_news(last, facts.get("token_at", "")) else ""
+    return facts | ({BY_GENERATE: cause} if cause else {}) | ({BY_CONSENT: "yes"} if _without_consent(last) else {})
+
+
+def _without_consent(check: Run) -> bool:
+    return any(name in check.findings and check.findings[name].state is State.WARNING for name in CONSENT)
 
 
 def _dead_token(check: Run) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Collection
 from functools import cache
 
 from jobs.model import Profile, State
@@ -23,6 +24,9 @@ WHERE_REPLACED = "old_secret"
 """Only in a fix whose plan holds it."""
 SOMETIMES = FIX_ONLY | {WHERE_LOST, WHERE_SKIPPED, WHERE_REPLACED}
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
+CONSENT = frozenset({"admin_consent"})
+BY_CONSENT = "consent"
+"""In the place of a fix: that the newest check has not seen the administrator's consent, which the consent card asks for."""
 BY_GENERATE = "generate"
 """In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.fixing`)."""
 
@@ -52,7 +56,7 @@ def steps_of(run: Run) -> dict[str, Step]:
     if run.kind == "fix":
         steps = {name: step for name, step in steps.items() if step.automatic and not step.asks}
         changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-        beside |= _beside(changed, new_token=BY_GENERATE in run.place)
+        beside |= _beside(changed, run.place)
     return {name: step for name, step in all_steps().items() if name in steps or name in beside}
 
 
@@ -63,12 +67,14 @@ def _unused(run: Run) -> bool:
     return made and run.answer("rehearse").startswith("skip")
 
 
-def _beside(changed: frozenset[str], *, new_token: bool) -> frozenset[str]:
-    """What a fix takes beside what it mends: the form for a new secret or a new token, and the proof of the way that was broken."""
+def _beside(changed: frozenset[str], told: Collection[str]) -> frozenset[str]:
+    """What a fix takes beside what it mends: the form for a new secret or a new token, the consent, and the proof of the way that was broken."""
+    new_token = BY_GENERATE in told
     carried = any(step.carries_answers for name, step in all_steps().items() if name in changed)
     answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if new_token or carried else frozenset()
     form = FORM if new_token or "client_secret" in changed else frozenset()
-    return answers | form | (changed & {WHERE_REPLACED}) | {"test_mail"}
+    consent = CONSENT if BY_CONSENT in told or changed & {"mail_send"} else frozenset()
+    return answers | form | consent | (changed & {WHERE_REPLACED}) | {"test_mail"}
 
 
 def _is_step(kind: object, module: str) -> bool:

@@ -18,18 +18,22 @@ class AdminConsent(Step):
     name = "admin_consent"
     row = "E5"
     group = "entra"
+    checked = True
+    essential = False
     needs = ("service_principal", "mail_send")
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)
     automatic = False
 
     async def inspect(self, ctx: Context) -> Finding:
-        """Never believe the redirect: read the assignments."""
+        """Never believe the redirect: read the assignments. A check waits for nobody."""
         if not ctx.fact("mail_send"):
             return self.skipped(Words("skipped.mail_send_not_exposed"))
         assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))
         if any(str(a.get("appRoleId", "")).lower() == ctx.fact("mail_send").lower() for a in assignments):
             return self.ok(Words("seen.consent"))
+        if ctx.run.kind == "check":
+            return self.wrong(Words("seen.no_consent"))
         answer = ctx.run.answers.get("consent")
         if answer is not None and now() - answer.at < SHOWS_WITHIN:
             return self.waits_for(Turn.TIME, Words("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from practice.faults.ground import Ground, Json, put
-from practice.faults.model import Fault
+from practice.faults.model import Fault, Level
 from practice.microsoft import ids
 from practice.microsoft.world import first
 
@@ -31,6 +31,12 @@ def _consent_off(ground: Ground) -> None:
 def _declined(ground: Ground) -> None:
     ground.set_grants(lambda _grant: None)
     ground.generate(ground.mailbox, "decline")
+
+
+def _revoked(ground: Ground) -> None:
+    for row in list(ground.tenant.assignments.written()):
+        if row["principalId"] == ground.principal["id"]:
+            ground.tenant.assignments.drop(row["id"])
 
 
 FAULTS: Final = (
@@ -78,6 +84,16 @@ FAULTS: Final = (
         ("consent_missing", "consent_declined"),
         "answer",
         "grant",
+    ),
+    Fault(
+        "admin_consent_revoked",
+        "microsoft.md 1.6, 0.1",
+        "the admin consent for Mail.Send was revoked; mail flows without it",
+        _revoked,
+        ("admin_consent_required",),
+        "",
+        "permissions",
+        Level.NOTED,
     ),
     Fault(
         "exchange_service_missing",

@@ -13,7 +13,7 @@ from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
 from jobs.run import Event, Kind, Plan, Run
 from jobs.step import Context
-from jobs.steps import BY_GENERATE, FORM, steps_of
+from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT, FORM, steps_of
 from jobs.store import Store
 
 PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
@@ -81,3 +81,19 @@ def test_what_carries_answers_is_proven_by_one(given: Callable[..., Context], st
     words = Words("seen.on")
     line = Change(step, "M1", words, words, words, Scope.MAILBOX, "")
     assert set(steps_of(replace(run, plan=Plan("plan-1", (line,), now())))) & PROOF == proof
+
+
+@pytest.mark.parametrize(("state", "told"), [(State.WARNING, {BY_CONSENT: "yes"}), (State.OK, {}), (State.SKIPPED, {})])
+def test_a_consent_that_is_missing_is_told(store: Store, channel: Channel, asker: Person, state: State, told: dict[str, str]):
+    """Where the newest check has seen that it is."""
+    checked(store, channel, asker, Finding("admin_consent", state))
+    assert fixing.told(store, channel.mailbox) == told
+
+
+def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., Context]):
+    """Nothing else can grant it; what the bot declares anew is granted by it, too."""
+    run = given(kind="fix").run
+    told = replace(run, place=run.place | {BY_CONSENT: "yes"})
+    assert set(steps_of(told)) - set(steps_of(run)) == CONSENT
+    mends = replace(run, plan=Plan("p1", (Change("mail_send", "E4", Words("x"), Words("x"), Words("x"), Scope.APP, ""),), now()))
+    assert set(steps_of(mends)) >= CONSENT

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.model import Finding, State, Turn, Words
+from jobs.model import Finding, Profile, State, Turn, Words
+from jobs.probes import checks_for
 from jobs.run import Event, Kind
 from jobs.step import Context
 from jobs.steps.admin_consent import AdminConsent
@@ -50,3 +51,12 @@ async def test_an_old_redirect_proves_nothing(given: Callable[..., Context], clo
     old = Event(Kind.ANSWERED, now() - timedelta(minutes=6), data={"question": "consent", "value": "granted"})
     found = await STEP.inspect(given(facts=FACTS, events=(old,)))
     assert (found.waiting_for, found.until) == (Turn.ADMINISTRATOR, None)
+
+
+async def test_a_check_warns_where_it_was_revoked(given: Callable[..., Context], cloud: Any):
+    """Mail flows without it; a setup would wait for it, and a check agrees with that."""
+    cloud.on(READ, [])
+    found = STEP.weighed(await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"})))
+    assert (found.state, found.seen, found.expected) == (State.WARNING, Words("seen.no_consent"), Words("expected.admin_consent"))
+    assert STEP.name in checks_for(Profile.ARTICLE)
+    assert STEP.name not in checks_for(Profile.LEAST)

@@ -8,18 +8,18 @@ from typing import Any, Final
 from practice.faults.ground import Ground, Json, put
 from practice.faults.model import Fault
 from practice.microsoft import ids
-from practice.microsoft.world import new_id
+from practice.microsoft.world import new_id, stamp
 
 ROW: Final = "microsoft.md 9 row 8, 2.1, 5"
 
 
 def conditional(ground: Ground, name: str, state: str = "enabled", **more: Any) -> Json:
-    """A Conditional Access policy for the mailbox user and Exchange."""
+    """A Conditional Access policy for the mailbox user and Exchange, made now."""
     users = {"includeUsers": [ground.user.id], "excludeUsers": [], "includeGroups": [], "excludeGroups": []}
     apps = {"includeApplications": [ids.EXCHANGE_APP], "excludeApplications": []}
     conditions = {"users": users, "applications": apps, "clientAppTypes": ["all"], "locations": None, "platforms": None}
     policy = {"id": new_id(), "displayName": name, "state": state, "conditions": conditions, "grantControls": None, "sessionControls": None}
-    return policy | more
+    return policy | {"createdDateTime": stamp(ground.world.now()), "modifiedDateTime": None} | more
 
 
 def controls(*names: str) -> Json:

@@ -39,7 +39,8 @@ class TokenEndpoint:
         app = self._world.application(record.client_id, settled=False) if record else None
         if record and app:
             tenant = self._world.tenants[record.tenant_id]
-            note_sign_in(self._world, tenant, tenant.users[record.user_id], app[1], code, interactive=first is not None)
+            if user := tenant.users.get(record.user_id):
+                note_sign_in(self._world, tenant, user, app[1], code, interactive=first is not None)
 
     def _answered(self, tenant: str, form: dict[str, str]) -> Json:
         grant = form.get("grant_type", "")

@@ -8,6 +8,8 @@ import httpx
 import jwt
 import pytest
 
+from practice.microsoft import ids
+
 OUTLOOK = "https://outlook.office365.com"
 
 
@@ -132,6 +134,22 @@ def test_revoked_sessions_end_refresh_tokens(desk: Any):
     assert codes(desk.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=desk.smtp_scope)) == [50173]
 
 
+def test_a_user_who_was_deleted_has_no_token(desk: Any):
+    """The refresh token of nobody is 50057, and nobody's sign-in is in the log."""
+    tokens = desk.sign_in("support@contoso.com", desk.smtp_scope)
+    tenant = desk.cloud.world.tenant("contoso.com")
+    del tenant.users[tenant.user("support@contoso.com").id]
+    noted = len(tenant.sign_ins)
+    assert codes(desk.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=desk.smtp_scope)) == [50057]
+    assert len(tenant.sign_ins) == noted
+
+
+def test_a_sign_in_is_logged_with_what_it_is_for(desk: Any):
+    """The resource stands in the row."""
+    desk.sign_in("support@contoso.com", desk.smtp_scope)
+    assert desk.cloud.world.tenant("contoso.com").sign_ins[-1]["resourceDisplayName"] == "Office 365 Exchange Online"
+
+
 def test_a_token_request_names_one_resource(desk: Any):
     """Scopes of two resources in one token request are 70011."""
     form = {"grant_type": "authorization_code", "code": desk.code("support@contoso.com", "User.Read"), "redirect_uri": desk.callback}
@@ -159,6 +177,22 @@ def test_conditional_access_blocks_refresh(desk: Any):
     policy["conditions"] = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}}
     desk.change(conditional_access=[policy])
     assert codes(desk.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=desk.smtp_scope)) == [53003]
+
+
+def test_a_policy_may_except_a_place(desk: Any):
+    """Webex Connect's requests come from its own; everybody else's are blocked."""
+    tokens = desk.sign_in("support@contoso.com", desk.smtp_scope)
+    policy = {"id": "p", "state": "enabled", "grantControls": {"builtInControls": ["block"]}}
+    policy["conditions"] = {
+        "users": {"includeUsers": ["All"]},
+        "applications": {"includeApplications": ["All"]},
+        "locations": {"includeLocations": ["All"], "excludeLocations": [ids.WEBEX]},
+    }
+    desk.change(conditional_access=[policy])
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "scope": desk.smtp_scope}
+    assert codes(desk.redeem(**form)) == [53003]
+    desk.http.headers[ids.PLACE] = ids.WEBEX
+    assert "access_token" in desk.redeem(**form).json()
 
 
 CONSENT = {"redirect_uri": "http://127.0.0.1:5000/callback", "scope": "https://outlook.office365.com/.default", "state": "s2"}

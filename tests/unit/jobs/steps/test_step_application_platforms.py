@@ -16,7 +16,7 @@ from jobs.steps.application import Application
 
 STEP = Application()
 NAME = unique_name("support@contoso.com")
-READ, WRITE = f"GET /applications(uniqueName='{NAME}')", f"PATCH /applications(uniqueName='{NAME}')"
+READ = f"GET /applications(uniqueName='{NAME}')"
 FACTS = {"exchange_smtp_send": "smtp-id"}
 CHANGE = "PATCH /applications/object-1"
 URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]

@@ -60,6 +60,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("organizations", lambda: _organizations(bot.allowed_org_ids, webex))
     yield Check("webhooks", lambda: _webhooks(Subscriptions(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
+    yield Check("test mail", lambda: _test_mail(work))
     if _granted(redis):
         yield Check("read access", lambda: _read_access(redis, work))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
@@ -75,6 +76,16 @@ def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
             said = {_variable(line) for line in problems}
             problems += [line for line in error.problems if _variable(line) not in said]
     return tuple(problems)
+
+
+def _test_mail(settings: Settings) -> str:
+    """Half of the pair sends nothing: the bot runs all the same, and a person is asked to send the mail."""
+    if settings.sends_probe:
+        return f"the bot sends it, as {settings.probe_from}"
+    if settings.probe_smtp_url or settings.probe_from:
+        lacks, is_set = ("PROBE_FROM", "PROBE_SMTP_URL") if settings.probe_smtp_url else ("PROBE_SMTP_URL", "PROBE_FROM")
+        raise WrongError(f"a person is asked to send it, as {lacks} is not set although {is_set} is: set both or none")
+    return "a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"
 
 
 def _read_access(redis: Redis, settings: Settings) -> str:

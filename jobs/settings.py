@@ -24,7 +24,6 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 TOGETHER = (
     ("CONNECT_API_URL", "CONNECT_SERVICE_KEY"),
     ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
-    ("PROBE_SMTP_URL", "PROBE_FROM"),
 )
 """Settings that say nothing one without the other."""
 REQUIRED = {

@@ -90,8 +90,23 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
         "ok     Webex",
         "ok     webhooks",
         "ok     Microsoft",
+        "ok     test mail",
         "ok     audit trail",
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({}, "ok     test mail: a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"),
+        ({"PROBE_SMTP_URL": "smtp://m.x", "PROBE_FROM": "p@x.example"}, "ok     test mail: the bot sends it, as p@x.example"),
+        ({"PROBE_FROM": "p@x.example"}, "PROBE_SMTP_URL is not set although PROBE_FROM is: set both or none"),
+        ({"PROBE_SMTP_URL": "smtp://m.x"}, "PROBE_FROM is not set although PROBE_SMTP_URL is: set both or none"),
+    ],
+)
+def test_the_doctor_says_who_sends_the_test_mail(env: dict[str, str], more: dict[str, str], line: str):
+    """Half of the pair sends nothing, and the bot runs all the same: that is said here."""
+    assert line in run("doctor", env | more).stdout
 
 
 UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
@@ -134,13 +149,21 @@ def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, repl
     """Everything that can be wrong is, each line names a remedy, nothing secret is printed, and the exit code is 1."""
     webex_script.on("GET", "/people/me", reply(401, {"message": "no"}))
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
-    printed = run("doctor", env | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"})
+    half = {"PROBE_SMTP_URL": "smtp://probe:probe-password@m.x"}
+    printed = run("doctor", env | half | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"})
     assert printed.returncode == 1
-    starts = ("ok     settings", "WRONG  Redis", "WRONG  Webex", "WRONG  webhooks", "WRONG  Microsoft", "WRONG  audit trail")
-    remedies = ("example.test", "python -m bot redis", "regenerate", "python -m bot webhooks", "MICROSOFT_LOGIN_URL", "cannot be read")
+    told = (
+        ("ok     settings", "example.test"),
+        ("WRONG  Redis", "python -m bot redis"),
+        ("WRONG  Webex", "regenerate"),
+        ("WRONG  webhooks", "python -m bot webhooks"),
+        ("WRONG  Microsoft", "MICROSOFT_LOGIN_URL"),
+        ("WRONG  test mail", "set both or none"),
+        ("WRONG  audit trail", "cannot be read"),
+    )
     lines = printed.stdout.splitlines()
-    assert [line.startswith(start) and remedy in line for line, start, remedy in zip(lines, starts, remedies, strict=True)] == [True] * 6
-    secrets = ("a-made-up-token", "Yw3k0Vd81nHb4xQz", "redis-password", "secret-of-the-app")
+    assert [line.startswith(start) and remedy in line for line, (start, remedy) in zip(lines, told, strict=True)] == [True] * len(told)
+    secrets = ("a-made-up-token", "Yw3k0Vd81nHb4xQz", "redis-password", "secret-of-the-app", "probe-password")
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
 
 

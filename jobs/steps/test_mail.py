@@ -134,11 +134,12 @@ class _Seen:
 
     @classmethod
     def of(cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]) -> _Seen:
-        """A copy is the mailbox's own by its message id: who forwards a mail may stand as the sender of the copy."""
+        """Where the mailbox wrote to itself, a copy is told by its message id: who forwards a mail may stand as the sender of the copy."""
         itself = tuple(row for row in arrived if row.sender.lower() in own)
         others = tuple(row for row in arrived if row not in itself)
         known = {row.message_id for row in others}
-        good = tuple(row for row in copies if row.message_id in known or row.sender.lower() not in own)
+        of_others = bool(others) and not itself
+        good = tuple(row for row in copies if of_others or row.message_id in known or row.sender.lower() not in own)
         return cls(others, good, itself)
 
     @property

@@ -239,9 +239,25 @@ async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[...
     assert (found.seen, "arrived_at" in found.facts, found.until is not None) == (Words("seen.from_itself"), False, True)
 
 
-async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(given: Callable[..., Context], cloud: Any):
-    """A forwarding mailbox may stand as the sender of the copy: the message id says whose it is."""
-    ctx = given()
-    arrived = [row(ctx, MAILBOX, id="t2", **OWN), row(ctx, MAILBOX, **OTHER)]
-    cloud.on(TRACE, arrived, [row(ctx, COPY, **OTHER | {"senderAddress": MAILBOX})])
-    assert (await STEP.inspect(ctx)).state is State.OK
+@pytest.mark.parametrize(
+    ("beside", "copy", "state"),
+    [
+        (True, "<other>", State.OK),
+        (True, "<own>", State.WAITING),
+        (False, "<other>", State.OK),
+        (False, "<anew>", State.OK),
+        (None, "<own>", State.WAITING),
+    ],
+)
+async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
+    given: Callable[..., Context],
+    cloud: Any,
+    beside: bool | None,  # noqa: FBT001  a column of the table: one of its own lies beside, or nothing has arrived
+    copy: str,
+    state: State,
+):
+    """A forwarding mailbox may stand as the sender of the copy: where it wrote to itself, the message id says whose it is."""
+    ctx = given(events=(said("test_sent", 1),))
+    arrived = [row(ctx, MAILBOX, id="t2", **OWN)] * bool(beside) + [row(ctx, MAILBOX, **OTHER)] * (beside is not None)
+    cloud.on(TRACE, arrived, [row(ctx, COPY, messageId=copy, senderAddress=MAILBOX)])
+    assert (await STEP.inspect(ctx)).state is state

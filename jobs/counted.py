@@ -2,7 +2,8 @@
 
 A finding says by its facts what only it knows: ``since`` is from when on something fails, where that is known; ``harmless_after`` is
 from when on a success disproves it, where that is another moment; ``disproved_by`` are the names of what does, where that depends on what was found,
-also of what is wrong until then; ``as_of`` names the finding whose ``harmless_after`` counts in place of its own, where that one has it;
+also of what is wrong until then; ``shown_by`` is the fact of that success which tells when, where it is not ``at``; ``as_of`` names the finding
+whose ``elsewhere_since`` says from when on, and without which nothing does;
 ``token_lives`` is set where what failed leaves the token in use alone (a person's own attempt, a server that only the bot cannot reach).
 """
 
@@ -70,7 +71,7 @@ def _goes_well(healer: str, name: str, steps: Steps, findings: Findings) -> bool
         return False
     if "at" not in good.facts:
         return True
-    begun, well = _begun(failed, findings), moment(good, "at")
+    begun, well = _begun(failed, findings), moment(good, failed.facts.get("shown_by", "at"))
     if begun is None or well is None:
         return False
     if "token_lives" in failed.facts:
@@ -80,5 +81,7 @@ def _goes_well(healer: str, name: str, steps: Steps, findings: Findings) -> bool
 
 def _begun(failed: Finding, findings: Findings) -> datetime | None:
     """From when on a success tells."""
-    as_of = findings.get(failed.facts.get("as_of", ""))
-    return (moment(as_of, "harmless_after") if as_of else None) or moment(failed, "harmless_after") or moment(failed, "since")
+    if "as_of" in failed.facts:
+        told = findings.get(failed.facts["as_of"])
+        return moment(told, "elsewhere_since") if told else None
+    return moment(failed, "harmless_after") or moment(failed, "since")

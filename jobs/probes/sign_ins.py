@@ -80,7 +80,8 @@ class SignIns(Probe):
         expected = ctx.fact("user_id").lower()
         if newest.user_id and expected and newest.user_id != expected and not ctx.fact("shared"):
             return self._of_another(newest)
-        return self.ok(Words("seen.sign_in_ok", {"at": _at(newest)}), at=newest.at.isoformat())
+        generated = next(({"generated_at": row.at.isoformat()} for row in rows if row.good and row.interactive), {})
+        return self.ok(Words("seen.sign_in_ok", {"at": _at(newest)}), at=newest.at.isoformat(), **generated)
 
     def _failed(self, newest: SignIn, streak: Sequence[SignIn], *, known: bool) -> Finding:
         """Since when is known only where it went well before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from jobs.clock import moment, now
 from jobs.microsoft.errors import CloudError
@@ -34,9 +34,11 @@ is a user's, the directory says so with certainty (``mailbox_user``).
 OF_THE_USER = frozenset({"session_revoked", "grant_invalid", "refresh_token_expired"})
 """What ends the bot's token and Webex Connect's alike, as both are the same user's, of the same app (facts/microsoft.md 4, 9 row 4).
 
-Where the bot's was good after Webex Connect's was generated, nothing but a newer one of Webex Connect's disproves it. One that the bot
-has not used for 90 days died by that alone, and one older than Webex Connect's says nothing of that.
+Where the bot's was good about when Webex Connect's was generated, or later, nothing but Generate Token anew disproves it: a renewal that
+went well may be older than that end. One that the bot has not used for 90 days died by that alone.
 """
+SAME = timedelta(days=1)
+"""So soon after the rehearsal Generate Token is pressed as a rule, and in between nobody's sign-ins are revoked."""
 OF_THE_PLACE = frozenset(
     {
         "account_locked",
@@ -47,7 +49,8 @@ OF_THE_PLACE = frozenset(
         "sign_in_frequency",
     }
 )
-"""What a policy may refuse to the bot alone, as it signs in from another place than Webex Connect does (facts/microsoft.md 2.1)."""
+"""What a policy for places may refuse to the bot alone, as it signs in from another one than Webex Connect does (facts/microsoft.md 2.1)."""
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 RENEWED = timedelta(minutes=90)
 """Within so long Webex Connect renews its token (facts/microsoft.md 4): a sign-in that went well since is good still."""
 
@@ -97,27 +100,28 @@ class SmtpLogin(Probe):
     def _without_token(self, ctx: Context, error: CloudError) -> Finding:
         told = verbatim(error.words)
         if error.cause in OF_THE_USER and _speaks_for_both(ctx):
-            found = self.wrong(told, cause=error.cause, disproved_by="sign_ins", harmless_after=_later(ctx))
-        elif error.cause in OF_THE_PLACE:
-            facts = {"disproved_by": "sign_ins answers", "harmless_after": _later(ctx), "as_of": "conditional_access"}
+            facts = {"disproved_by": "sign_ins", "shown_by": "generated_at", "harmless_after": _newest(ctx).isoformat()}
             found = self.wrong(told, cause=error.cause, **facts)
+        elif error.cause in OF_THE_PLACE:
+            found = self.wrong(told, cause=error.cause, disproved_by="sign_ins answers", as_of="conditional_access")
         elif error.cause in OWN:
-            found = self.possible(told, error.cause, disproved_by=OWN[error.cause], harmless_after=_later(ctx))
+            later = max(_newest(ctx), now() - RENEWED).isoformat()
+            found = self.possible(told, error.cause, disproved_by=OWN[error.cause], harmless_after=later)
         else:
             found = self.wrong(told, cause=error.cause)
         return replace(found, evidence=error.evidence())
 
 
 def _speaks_for_both(ctx: Context) -> bool:
-    """Whether the bot's token was good after Webex Connect got its own: what has ended it since is true of that one, too."""
+    """Whether what has ended the bot's token is true of Webex Connect's, too: the bot's was good when that was generated, or later."""
     good, token_at = last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx)
-    return good is not None and (token_at is None or token_at <= good)
+    return good is not None and (token_at is None or token_at <= good + SAME)
 
 
-def _later(ctx: Context) -> str:
-    """From when on a sign-in of Webex Connect's tells: late enough to be good still, and after the bot's and Generate Token went well."""
-    known = (now() - RENEWED, last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx))
-    return max(each for each in known if each).isoformat()
+def _newest(ctx: Context) -> datetime:
+    """When the bot's own login or Generate Token last went well, as far as is known."""
+    known = (last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx))
+    return max((each for each in known if each), default=BEGINNING)
 
 
 def _token_at(ctx: Context) -> datetime | None:

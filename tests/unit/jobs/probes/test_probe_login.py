@@ -86,24 +86,28 @@ def begun(ctx: Context, provider: Any, number: int, good: float | None, token: f
 @pytest.mark.parametrize(
     ("good", "token", "state", "after"),
     [
-        (24, 480, State.WRONG, 1.5),
+        (24, 480, State.WRONG, 24),
         (0.5, 480, State.WRONG, 0.5),
-        (24, None, State.WRONG, 1.5),
-        (24, 1, State.POSSIBLE, 1),
+        (24, None, State.WRONG, 24),
+        (24, 23.8, State.WRONG, 23.8),
+        (24 + 1, 0.9, State.POSSIBLE, 0.9),
         (None, 480, State.POSSIBLE, 1.5),
     ],
 )
 def test_a_token_that_ends_with_the_bots(ctx: Context, provider: Any, number: int, good: Any, token: Any, state: State, after: float):
-    """Both are the same user's: where the bot's was good after Webex Connect got its own, that one has ended, too."""
+    """Both are the same user's: where the bot's was good about when Webex Connect got its own, or later, that one has ended, too."""
     found = begun(ctx, provider, number, good, token)
     assert found.state is state
     since = (now() - datetime.fromisoformat(found.facts["harmless_after"])).total_seconds() / 3600
     assert since == pytest.approx(after, abs=0.05)
 
 
-def ok(step: str, hours: float | None = None) -> Finding:
-    """That went well, so many hours ago."""
-    return Finding(step, State.OK, facts={} if hours is None else {"at": (now() - timedelta(hours=hours)).isoformat()})
+def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:
+    """That went well, so many hours ago; and so long ago somebody signed in."""
+    known = {"at": hours, "generated_at": generated}
+    return Finding(
+        step, State.OK, facts={name: (now() - timedelta(hours=ago)).isoformat() for name, ago in known.items() if ago is not None}
+    )
 
 
 REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", facts={"since": (now() - timedelta(hours=20)).isoformat()})
@@ -113,9 +117,9 @@ REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", facts={"sinc
     ("good", "others", "causes"),
     [
         (24, (ok("sessions"),), ("smtp_login",)),
-        (24, (ok("sign_ins", 1),), ()),
-        (0.5, (ok("sign_ins", 1),), ("smtp_login",)),
-        (24, (ok("sign_ins", 2),), ("smtp_login",)),
+        (24, (ok("sign_ins", 0.1, generated=12),), ()),
+        (24, (ok("sign_ins", 0.1, generated=30),), ("smtp_login",)),
+        (24, (ok("sign_ins", 0.1),), ("smtp_login",)),
         (24, (ok("answers", 1),), ("smtp_login",)),
         (24, (REVOKED,), ("sessions",)),
         (24, (REVOKED, ok("answers", 10)), ()),
@@ -125,7 +129,7 @@ REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", facts={"sinc
 def test_what_shows_that_webex_connects_token_lives(
     ctx: Context, provider: Any, good: float, others: tuple[Finding, ...], causes: tuple[str, ...]
 ):
-    """A sign-in since the bot's own went well, and lately; a directory that tells of no revocation tells nothing, as Entra has refused."""
+    """Generate Token since the bot's own went well; a renewal may be older than the end, and a directory that tells of no revocation tells nothing."""
     found = begun(ctx, provider, 50173, good, 480)
     assert judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others}).causes == causes
 
@@ -134,9 +138,12 @@ POLICY = Finding(
     "conditional_access",
     State.POSSIBLE,
     cause="blocked_by_conditional_access",
-    facts={"harmless_after": (now() - timedelta(days=90)).isoformat(), "disproved_by": "answers"},
+    facts={name: (now() - timedelta(days=90)).isoformat() for name in ("harmless_after", "elsewhere_since")} | {"disproved_by": "answers"},
 )
-FRESH = replace(POLICY, facts=POLICY.facts | {"harmless_after": (now() - timedelta(hours=0.5)).isoformat()})
+FRESH = replace(
+    POLICY, facts=POLICY.facts | {name: (now() - timedelta(hours=0.5)).isoformat() for name in ("harmless_after", "elsewhere_since")}
+)
+FOR_ALL_PLACES = replace(POLICY, facts={"harmless_after": POLICY.facts["harmless_after"]})
 
 
 @pytest.mark.parametrize(
@@ -145,15 +152,16 @@ FRESH = replace(POLICY, facts=POLICY.facts | {"harmless_after": (now() - timedel
         (53003, (POLICY, ok("sign_ins", 3), ok("answers", 3)), ()),
         (53003, (POLICY, ok("answers", 3)), ()),
         (50076, (POLICY, ok("sign_ins", 0.4)), ()),
-        (50053, (ok("sign_ins", 0.4),), ()),
+        (50053, (ok("sign_ins", 0.4),), ("smtp_login",)),
+        (53011, (ok("sign_ins", 0.4), ok("answers", 0.1)), ("smtp_login",)),
         (53003, (FRESH, ok("sign_ins", 1), ok("answers", 1)), ("conditional_access",)),
         (53003, (POLICY,), ("conditional_access",)),
-        (53003, (Finding("conditional_access", State.SKIPPED), ok("sign_ins", 1)), ()),
-        (53003, (Finding("conditional_access", State.SKIPPED), ok("sign_ins", 2), ok("answers", 1)), ("smtp_login",)),
+        (53003, (FOR_ALL_PLACES, ok("sign_ins", 3), ok("answers", 3)), ("smtp_login",)),
+        (53003, (Finding("conditional_access", State.SKIPPED), ok("sign_ins", 1), ok("answers", 1)), ("smtp_login",)),
     ],
 )
 def test_a_policy_for_the_bots_place_alone(ctx: Context, provider: Any, number: int, others: tuple[Finding, ...], causes: tuple[str, ...]):
-    """Webex Connect signs in from elsewhere: what goes well since the policy's last change, or lately, shows that it is not stopped."""
+    """Webex Connect signs in from elsewhere: what goes well since a policy for places was last changed shows that it is not stopped."""
     found = begun(ctx, provider, number, 2400, 480)
     assert found.state is State.WRONG
     assert judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others}).causes == causes

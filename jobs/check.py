@@ -71,7 +71,9 @@ def facts_for(store: Store, mailbox: str) -> dict[str, str]:
     tokens = [run.answers["token_saved"].at for run in runs if "token_saved" in run.answers]
     changes = [made.done for run in runs for name, made in run.changed.items() if name in FORWARDS and made.done]
     given = [run for run in runs if "token_saved" in run.answers]
-    facts = {"upn": _newest(runs, "upn"), "client_id": _newest(given, "client_id") or _newest(runs, "client_id")}
+    shared = _newest(runs, "shared")  # such a mailbox is named by its address, and who signs in for it may be several
+    facts = {"upn": "" if shared else _newest(runs, "upn"), "shared": shared}
+    facts |= {"client_id": _newest(given, "client_id") or _newest(runs, "client_id")}
     facts |= {"token_at": max(tokens).isoformat() if tokens else "", "changed_at": max(changes).isoformat() if changes else ""}
     return {name: value for name, value in facts.items() if value}
 

@@ -113,9 +113,12 @@ class SmtpLogin(Probe):
 
 
 def _speaks_for_both(ctx: Context) -> bool:
-    """Whether what has ended the bot's token is true of Webex Connect's, too: the bot's was good when that was generated, or later."""
+    """Whether what has ended the bot's token is true of Webex Connect's, too: the bot's was good when that was generated, or later.
+
+    Both are the same user's, but for a shared mailbox, for which several may sign in.
+    """
     good, token_at = last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx)
-    return good is not None and (token_at is None or token_at <= good + SAME)
+    return not ctx.run.place.get("shared") and good is not None and (token_at is None or token_at <= good + SAME)
 
 
 def _newest(ctx: Context) -> datetime:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from jobs.check import facts_for
 from jobs.model import Channel, Finding, Person, State
 from jobs.run import Event, Kind
@@ -40,6 +42,17 @@ def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: Store, ch
     seen = Finding("application", State.OK, facts={"client_id": "found"})
     store.append(run.id, Event(Kind.FOUND, MOMENT + timedelta(hours=2), step="application", finding=seen))
     assert facts_for(store, channel.mailbox)["client_id"] == "given"
+
+
+@pytest.mark.parametrize(
+    ("shared", "told"), [("", {"upn": "s1@contoso.com"}), ("yes", {"shared": "yes"}), ("blocked", {"shared": "blocked"})]
+)
+def test_whose_mailbox_the_login_opens(store: Store, channel: Channel, asker: Person, shared: str, told: dict[str, str]):
+    """A shared one is named by its address, whoever's the token is (facts/microsoft.md 2.1)."""
+    run = store.open(channel, asker, {"room": "room-1", "message": "m1"})
+    facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
+    store.append(run.id, Event(Kind.FOUND, MOMENT, step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
+    assert facts_for(store, channel.mailbox) == told
 
 
 def test_of_an_unknown_mailbox_nothing(store: Store, redis: Any):

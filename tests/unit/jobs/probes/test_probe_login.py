@@ -102,6 +102,12 @@ def test_a_token_that_ends_with_the_bots(ctx: Context, provider: Any, number: in
     assert since == pytest.approx(after, abs=0.05)
 
 
+def test_who_signs_in_for_a_shared_mailbox_may_be_another(ctx: Context, provider: Any):
+    """What has ended the token of the one who rehearsed says nothing of the one whom Webex Connect has."""
+    ctx.run.place["shared"] = "yes"
+    assert begun(ctx, provider, 50173, 1, 480).state is State.POSSIBLE
+
+
 def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:
     """That went well, so many hours ago; and so long ago somebody signed in."""
     known = {"at": hours, "generated_at": generated}

@@ -133,7 +133,8 @@ class Changed:
 class Run:
     """Where a run stands.
 
-    ``place`` is where it was asked for, in words that only the conversation understands.
+    ``place`` is what it was opened with: its ``kind``, where it was asked for (``room``, ``message``, ``thread``: words that only the
+    conversation understands), and what a check, a fix or a round is told of the channel's earlier runs (:mod:`jobs.check`, :mod:`jobs.fixing`).
     ``version`` is the number of events behind it. ``past`` and ``known`` are what an undo has of the runs before it.
     ``demanded`` are steps whose change a cloud asked for, whatever their look says; ``planned_in`` is the tenant of whom the plan was made with.
     """
@@ -167,7 +168,7 @@ class Run:
 
     @property
     def kind(self) -> str:
-        """``setup``, ``check``, ``fix`` or ``undo``."""
+        """``setup``, ``check``, ``fix``, ``undo``, or ``round``: a check of many channels."""
         return self.place.get("kind", "setup")
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import channels
-from adaptive_cards.views import ChannelLine, ChannelsView, NoticeView
+from adaptive_cards.views import ChannelsView, NoticeView
 from bot import board
 from bot.commands import Command
 from bot.faces.rounds import line_of
@@ -76,20 +76,13 @@ def _under_way(talk: Talk, key: str) -> str:
 
 
 def listed(talk: Talk) -> None:
-    """The channels of this space, worst first, with their newest verdicts."""
-    lines = [(mailbox, talk.desk.store.last_check(mailbox)) for mailbox in known(talk)]
-    found = tuple(sorted((line_of(mailbox, last) for mailbox, last in lines), key=_worst_first))
-    talk.say(channels(ChannelsView(found, now())))
+    """The channels of this space with their newest verdicts, in the card's order: worst first."""
+    talk.say(channels(ChannelsView(tuple(line_of(mailbox, talk.desk.store.last_check(mailbox)) for mailbox in known(talk)), now())))
 
 
 def known(talk: Talk) -> tuple[str, ...]:
     """The channels that this person may ask about here: those of the space, and in a 1:1 also the person's own."""
     return talk.desk.store.channels(talk.room, talk.person.id if talk.direct else "")
-
-
-def _worst_first(line: ChannelLine) -> tuple[int, str]:
-    order = ("wrong", "possible", "warning", "unknown", None, "ok")
-    return order.index(line.state and str(line.state)), line.mailbox
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 
 from jobs.model import Access, Profile
+from jobs.registry import found_in
 from jobs.step import Step
 from jobs.steps import steps_for
 
@@ -14,9 +13,7 @@ from jobs.steps import steps_for
 @cache
 def all_probes() -> dict[str, Step]:
     """Every probe by its name."""
-    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
-    probes = [kind() for module in modules for kind in vars(module).values() if _is_probe(kind, module.__name__)]
-    return {probe.name: probe for probe in sorted(probes, key=lambda probe: probe.name)}
+    return {probe.name: probe for probe in sorted(found_in(__name__, __path__), key=lambda probe: probe.name)}
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:
@@ -24,7 +21,3 @@ def checks_for(profile: Profile) -> dict[str, Step]:
     steps = {name: step for name, step in steps_for(profile).items() if step.checked}
     by_access = sorted({**all_probes(), **steps}.items(), key=lambda each: each[1].access is not Access.NONE)
     return dict(by_access)
-
-
-def _is_probe(kind: object, module: str) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Step) and kind.__module__ == module and not kind.__name__.startswith("_")

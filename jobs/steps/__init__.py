@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Collection
 from functools import cache
 
 from jobs.model import Profile, State
+from jobs.registry import found_in
 from jobs.run import Run
 from jobs.step import Step
 from jobs.undo import reversals
@@ -34,9 +33,7 @@ BY_GENERATE = "generate"
 @cache
 def all_steps() -> dict[str, Step]:
     """Every step by its name, in the order of the article's rows."""
-    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
-    steps = [kind() for module in modules for kind in vars(module).values() if _is_step(kind, module.__name__)]
-    return {step.name: step for step in sorted(steps, key=lambda step: (ORDER.index(step.row), step.name))}
+    return {step.name: step for step in sorted(found_in(__name__, __path__), key=lambda step: (ORDER.index(step.row), step.name))}
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:
@@ -75,7 +72,3 @@ def _beside(changed: frozenset[str], told: Collection[str]) -> frozenset[str]:
     form = FORM if new_token or "client_secret" in changed else frozenset()
     consent = CONSENT if BY_CONSENT in told or changed & {"mail_send"} else frozenset()
     return answers | form | consent | (changed & {WHERE_REPLACED}) | {"test_mail"}
-
-
-def _is_step(kind: object, module: str) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Step) and kind.__module__ == module and not kind.__name__.startswith("_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jobs import own_login
 from jobs.clock import now
@@ -55,7 +55,7 @@ class CheckSecret(Step):
         await remove_orphans(ctx, looks, lambda secret: secret.get("displayName") == LABEL)
         end = expiry(now(), ctx.channel.lifetime_months, None)
         if limit := ctx.fact("expires"):
-            end = min(end, end.fromisoformat(limit))
+            end = min(end, datetime.fromisoformat(limit))
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
         ctx.vault.put(f"rehearsal-secret:{ctx.run.id}", made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
 

@@ -43,12 +43,8 @@ class Forwarding(Step):
         """All three values at once: an internal forwarding address would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Words("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
-        command = f"Set-Mailbox {ctx.channel.mailbox} -ForwardingAddress $null -ForwardingSmtpAddress {target} -DeliverToMailboxAndForward ${keep}"
-        return (
-            self.change(
-                finding.seen or Words("seen.none"), after, Scope.MAILBOX, command.replace("$True", "$true").replace("$False", "$false")
-            ),
-        )
+        forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {target} -DeliverToMailboxAndForward ${str(keep).lower()}"
+        return (self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, f"Set-Mailbox {ctx.channel.mailbox} {forward}"),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Idempotent."""

@@ -96,12 +96,12 @@ class OutboundPolicy(Step):
         """The policy and the rule that bear this channel's name."""
         applies, (policies, rules) = await outbound(ctx)
         seen = f"{applies.name or 'Default'}: {applies.mode}"
-        values = _values(_name(ctx, past), policies, rules)
+        values = _values(policy_name(ctx.channel.mailbox), policies, rules)
         return self.compared(past, values, seen, _made(ctx.channel.mailbox, past.was, values))
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
-        name = _name(ctx, past)
+        name = policy_name(ctx.channel.mailbox)
         rule = f"Set-{RULE} '{name}' -From {', '.join(_senders(past.was))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
         parts = (
             f"{rule}; Disable-{RULE} '{name}'" if _was_off(past) else rule,
@@ -111,7 +111,7 @@ class OutboundPolicy(Step):
 
     async def undo(self, ctx: Context, past: Past) -> None:
         """Each is looked for first, so a second try completes the first. A rule's place among the others is left as it is."""
-        name = _name(ctx, past)
+        name = policy_name(ctx.channel.mailbox)
         _, (policies, rules) = await outbound(ctx)
         if named(rules, name) is not None:
             await (_set(ctx, RULE, name, **_rule_before(past)) if past.was["rule"] else _remove(ctx, RULE, name))
@@ -167,12 +167,6 @@ async def _set(ctx: Context, what: str, name: str, **values: object) -> None:
 
 async def _remove(ctx: Context, what: str, name: str) -> None:
     await ctx.exchange.run(f"Remove-{what}", {"Identity": name, "Confirm": False})
-
-
-def _name(ctx: Context, past: Past) -> str:
-    """What the runs called their policy and their rule; a version before this one cut a long name without a mark."""
-    left = json.loads(past.left.get("rule") or "{}")
-    return str(left.get(POLICY) or policy_name(ctx.channel.mailbox))
 
 
 def _values(name: str, policies: list[Row], rules: list[Row]) -> dict[str, str]:

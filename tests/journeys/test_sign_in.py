@@ -17,19 +17,19 @@ def _asked(walk: Walk) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("who", "decision", "says"),
+    ("who", "decision", "says", "page_says"),
     [
-        ("admin@contoso.com", "decline", "The permission was declined."),
-        ("helpdesk@contoso.com", "accept", "an administrator has to"),
-        ("admin@fabrikam.com", "accept", "another tenant"),
+        ("admin@contoso.com", "decline", "The permission was declined.", "The way on is in the card"),
+        ("helpdesk@contoso.com", "accept", "an administrator has to", "The way on is in the card"),
+        ("admin@fabrikam.com", "accept", "another tenant", "You are signed in"),
     ],
 )
-def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str) -> None:
+def test_sign_in_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str, page_says: str) -> None:
     """Declined, not allowed, the wrong tenant: the page and the card say which; the same card lets the right one sign in."""
     walk = new_walk()
     page = walk.open(_asked(walk), who, decision)
     card = walk.saying(says)
-    assert "The way on is in the card" in page.text or "You are signed in" in page.text
+    assert page_says in page.text
     assert (card["parentId"], "ask_administrator" in does(card), bool(links(card)), walk.writes()) == (walk.said["id"], True, True, [])
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.card("a plan card", "approve")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -173,21 +172,6 @@ async def test_an_undo_bends_it_back(given: Callable[..., Context], cloud: Any):
         (f"Disable-{RULE}", {"Identity": NAME}),
         (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
     ]
-
-
-async def test_an_undo_finds_what_an_older_name_was_given(given: Callable[..., Context], cloud: Any):
-    """By the name that the run read back: long addresses were cut without a mark once."""
-    old = OURS | {"Name": "Webex Connect forwarding - cut"}
-    rule = RULE_OF_OURS | {"Name": old["Name"], POLICY: old["Name"]}
-    cloud.on(f"Get-{POLICY}", [DEFAULT, old]).on(f"Get-{RULE}", [rule])
-    left = {
-        "policy": json.dumps({"AutoForwardingMode": "On"}),
-        "rule": json.dumps({"From": [MAILBOX], "State": "Enabled", POLICY: old["Name"]}),
-    }
-    line = Change("outbound_policy", "M4", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
-    await STEP.undo(given(kind="undo"), Past("outbound_policy", line, Words("b"), {"policy": "", "rule": ""}, left, ("R1",)))
-    gone = {"Identity": old["Name"], "Confirm": False}
-    assert cloud.writes == [(f"Remove-{RULE}", gone), (f"Remove-{POLICY}", gone)]
 
 
 @pytest.mark.parametrize(("answer", "state"), [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), ([], State.WRONG)])

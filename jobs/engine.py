@@ -34,8 +34,8 @@ SETTLE_S = (0.2, 0.5, 1, 2, 4)
 """Pauses between reads after a write, in seconds, while the worker waits; a directory that needs longer parks the run."""
 PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds; with those above the back-off of facts/microsoft.md section 7."""
-ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""How code trips over something that is missing, or is of another kind."""
+ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""How code trips over something that is missing, of another kind, or a date beyond all dates."""
 STALE_S = 1.0
 """Before a check reads once more what may be stale (facts/microsoft.md 7), in seconds."""
 TICK_S = 0.5

@@ -83,7 +83,7 @@ def test_a_refusal_is_no_finding(given: Callable[..., Context], error: CloudErro
     assert looked(given(), {Access.NONE, Access.APP}, Look("a", error))["a"][:2] == (State.SKIPPED, words)
 
 
-@pytest.mark.parametrize("odd", [KeyError("appId"), TypeError("no"), ValueError("x"), AttributeError("get"), IndexError()])
+@pytest.mark.parametrize("odd", [KeyError("appId"), TypeError("no"), ValueError("x"), AttributeError("get"), IndexError(), OverflowError()])
 def test_an_answer_that_cannot_be_read_stops_nothing_else(given: Callable[..., Context], odd: Exception):
     """It is unknown, with the reason, and the other facts are looked at."""
     ctx = given()

@@ -21,8 +21,8 @@ from jobs.clock import now
 from jobs.listener import Listener
 from jobs.microsoft import calls
 from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, Said, SignInNeeded, Unreadable
-from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Change, Finding, State, Turn, Words
+from jobs.ready import access_to, due, moves, too_early
 from jobs.run import Event, Kind, Run
 from jobs.step import DEMANDED, Context, Step
 from jobs.trouble import LETS_IN, NEEDS_SIGN_IN, SETTLES_FOR, finding_of, in_vain, refused, settles, wrote_within
@@ -36,6 +36,8 @@ PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds; with those above the back-off of facts/microsoft.md section 7."""
 ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """How code trips over something that is missing, of another kind, or a date beyond all dates."""
+IN_FLIGHT_S = 3.0
+"""How long a call may still be carried out after the worker that made it was killed, in seconds."""
 STALE_S = 1.0
 """Before a check reads once more what may be stale (facts/microsoft.md 7), in seconds."""
 TICK_S = 0.5
@@ -63,6 +65,7 @@ class Engine:
     listener: Listener
     holds: Callable[[], bool]
     _seen_now: list[Event] = field(default_factory=list)
+    _begun: set[str] = field(default_factory=set)
 
     async def look(self) -> None:
         """Inspect every automatic step, in the order of their needs, and record the plan that follows.
@@ -189,11 +192,19 @@ class Engine:
         before = self.ctx.run.findings.get(step.name)
         if before is None or before.state is not State.WAITING:
             self._append(Event(Kind.RUNNING, now(), step=step.name))
+        await self._landed(step)
         finding = await self._inspect(step)
         if finding.state is State.WRONG:
             finding = await self._mend(step, finding)
         if finding != before or step.name in self.ctx.run.running:
             self._found(step, finding)
+
+    async def _landed(self, step: Step) -> None:
+        """Let a call of a killed worker arrive: carried out later, it would take back what is written after it."""
+        made = self.ctx.run.changed.get(step.name)
+        if made is not None and made.done is None and step.name not in self._begun:
+            age = (now() - made.begun).total_seconds()
+            await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
 
     async def _mend(self, step: Step, finding: Finding) -> Finding:
         """Make a change that may be made now; otherwise say who or what it waits for."""
@@ -220,6 +231,7 @@ class Engine:
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         _go_on()
+        self._begun.add(step.name)
         self._append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=changes))
         try:
             with calls.noted() as made:
@@ -356,35 +368,8 @@ def digest(changes: tuple[Change, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def moves(step: Step, run: Run) -> object:
-    """What has to change before a step that could not go on is worth another try."""
-    settled = tuple(run.settled(name) for name in step.after)
-    answered = frozenset((question, answer.at) for question, answer in run.answers.items())
-    return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id, step.name in run.demanded
-
-
 def _after(step: Step, other: str) -> Finding:
     return step.waits_for(Turn.NOBODY, Words("seen.after", {"step": f"key:step.{other}"}))
-
-
-def due(finding: Finding) -> bool:
-    """Whether the time has come at which it was to be looked at again."""
-    return finding.until is not None and finding.until <= now()
-
-
-def too_early(run: Run, step: str) -> bool:
-    """Whether the step waits until a cloud may be asked again: what wakes the run for another step's sake does not ask it sooner."""
-    found = run.findings.get(step)
-    return found is not None and found.state is State.UNKNOWN and found.until is not None and not due(found)
-
-
-def access_to(step: Step, allowed: Collection[Access]) -> Access | None:
-    """With what a step is looked at: nothing where that is enough, else a sign-in, else the bot's own access where that can be enough."""
-    if step.access is Access.NONE:
-        return Access.NONE
-    if Access.ADMIN in allowed:
-        return Access.ADMIN
-    return Access.APP if Access.APP in allowed and app_may_read(step.reads) else None
 
 
 def _tells(finding: Finding) -> bool:

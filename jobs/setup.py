@@ -14,9 +14,10 @@ from redis.exceptions import RedisError
 
 from jobs import check, own_login, rounds, session
 from jobs.clock import now
-from jobs.engine import NOTHING_YET, Engine, LeaseLostError, StoppingError, due
+from jobs.engine import NOTHING_YET, Engine, LeaseLostError, StoppingError
 from jobs.microsoft.errors import Said, SignInNeeded
 from jobs.model import Finding, State
+from jobs.ready import due
 from jobs.run import Event, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of

@@ -26,7 +26,7 @@ MICROSOFT: Final = ("/graph", "/adminapi")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A kill that happened. ``seconds`` until the work went on; None where it did not, 0 where nothing was at work."""
+    """A kill that happened. ``seconds`` until the work went on; None where it did not, 0 where nothing was at work or the run had ended."""
 
     kill: Kill
     seconds: float | None
@@ -97,7 +97,7 @@ class Killer:
             if begun:
                 return min(begun) - died
             if self._over.wait(POLL_S * 2):
-                return None
+                return 0.0  # how it has ended is judged apart
         return None
 
 

@@ -51,7 +51,7 @@ lint: $(STAMP)
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
 	@echo "all tests, about nine minutes on two cores"; status=0; \
-	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m pytest --quiet -p no:cacheprovider --numprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS) || status=$$?; \
+	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m pytest --quiet -rfER -p no:cacheprovider --numprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
 

@@ -57,7 +57,7 @@ def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
 
 
 def test_sign_in_without_exchanges_role(people: People, new_walk: Any) -> None:
-    """The plan is stopped; Sign in as someone else brings the sign-in card anew, and who has the role gets a plan."""
+    """The plan is stopped; Other account brings the sign-in card anew, and who has the role gets a plan."""
     walk = new_walk()
     user = {"users": {"helpdesk@contoso.com": {"roles": ["Cloud Application Administrator"]}}}
     people.control("PATCH", "tenants/contoso.com", user)

@@ -1,4 +1,4 @@
-"""Sign in as someone else: where the account that is signed in does not get on."""
+"""Other account: where the account that is signed in does not get on."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -103,6 +103,11 @@ def session(leader: int) -> Iterator[int]:
 def grandchildren(leader: int) -> list[int]:
     """The processes of a session whose parent is a child of the leader: of the worker those that do jobs."""
     return [pid for pid in session(leader) if parent(parent(pid)) == leader]
+
+
+def between(leader: int, pids: Iterable[int]) -> set[int]:
+    """The parents of these processes that are children of the leader; of a process that has ended meanwhile there is none."""
+    return {each for pid in pids if parent(each := parent(pid)) == leader}
 
 
 def parent(pid: int) -> int:

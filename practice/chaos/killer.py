@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from practice.chaos.kills import CARDS, HOLD_S, Kill, Victim
 from practice.client import People
-from practice.processes import grandchildren, parent
+from practice.processes import between, grandchildren
 from practice.stack import Stack
 
 POLL_S: Final = 0.05
@@ -82,7 +82,7 @@ class Killer:
             self.stack.processes["worker"].stop()
             self.stack.start("worker")
         else:
-            workers = {parent(pid) for pid in jobs} if kill.victim is Victim.WORKER else set()
+            workers = between(leader.pid, jobs) if leader and kill.victim is Victim.WORKER else set()
             for pid in (*workers, *jobs):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -36,7 +36,8 @@ log = structlog.get_logger(__name__)
 class Face:
     """A card as it should be now. ``to`` is ``thread``, or the address of a person for a 1:1 message.
 
-    ``mark`` tells whether anything is new; ``turn`` whether it is news that must not wait; ``last`` that no other follows.
+    ``mark`` tells whether anything is new; ``turn`` whether it is news that must not wait; ``last`` that no other follows. One that
+    ``closes`` only takes back what the card has asked for: where Webex takes no edit it is left out, as a new card would ask for nothing.
     """
 
     slot: str
@@ -45,6 +46,7 @@ class Face:
     to: str = "thread"
     turn: str = ""
     last: bool = False
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,12 @@ class Doubt:
     at: datetime
 
 
-def face(slot: str, view: object, card: Card, *, to: str = "thread", turn: str = "", last: bool = False) -> Face:  # noqa: PLR0913  what a face is made of
+def face(  # noqa: PLR0913  what a face is made of
+    slot: str, view: object, card: Card, *, to: str = "thread", turn: str = "", last: bool = False, closes: bool = False
+) -> Face:
     """A face whose mark follows from the view; the moment of drawing (``at``) is no news."""
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    return Face(slot, card, hashlib.sha256(codec.dump(plain)).hexdigest()[:16], to, turn, last)
+    return Face(slot, card, hashlib.sha256(codec.dump(plain)).hexdigest()[:16], to, turn, last, closes)
 
 
 def show(desk: Desk, run: Run, wanted: Face) -> float:
@@ -165,7 +169,7 @@ def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> float:
             raise
         log.info("card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
         if isinstance(error, WebexNotFoundError):  # somebody has deleted it
-            return _post(desk, run, wanted)
+            return 0 if wanted.closes else _post(desk, run, wanted)
         refused = replace(shown, edits=EDITS if shown.edits else NO_EDITS)
         _write(desk, run.id, wanted.slot, refused)
         return _post(desk, run, wanted, refused) if _news(wanted, shown) else 0
@@ -174,7 +178,7 @@ def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> float:
 
 
 def _news(wanted: Face, shown: Shown) -> bool:
-    return wanted.last or wanted.turn != shown.turn
+    return not wanted.closes and (wanted.last or wanted.turn != shown.turn)
 
 
 def _doubt(slot: str) -> str:

@@ -37,4 +37,4 @@ def _over(run: Run, slot: str, to: str) -> Face:
         words=Words("notice.over_words"),
         glyph=SKIPPED.glyph,
     )
-    return face(slot, view, notice(view), to=to, turn="over", last=True)
+    return face(slot, view, notice(view), to=to, turn="over", last=True, closes=True)

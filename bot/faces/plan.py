@@ -30,7 +30,8 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     found = view(run)
     if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and read(desk, run.id, "plan"))):
         return []
-    return [face("plan", found, draw(found), turn=f"{run.plan.id}{sorted(run.approvals)}{found.closed}", last=run.ended != "")]
+    turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
+    return [face("plan", found, draw(found), turn=turn, last=run.ended != "", closes=found.closed != "")]
 
 
 def _elsewhere(run: Run) -> bool:
@@ -39,27 +40,40 @@ def _elsewhere(run: Run) -> bool:
 
 def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
-    changes = run.plan.changes if run.plan else ()
-    planned = {change.step for change in changes}
-    automatic = [name for name, step in steps_of(run).items() if step.automatic]
-    left = LEFT if run.kind == "undo" else NOTED | {State.SKIPPED}
-    found = [name for name in automatic if name not in planned and run.settled(name)]
-    right = [name for name in found if run.findings[name].state not in left]
-    noted = [run.findings[name] for name in found if run.findings[name].state in NOTED]
+    open_still = not run.approvals
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
-        changes=changes,
-        right=tuple(Words("plan.right_line", {"row": steps_of(run)[n].row, "step": f"key:step.{n}"}) for n in right),
-        warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _stand(run, noted))),
-        blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if not run.approvals else (),
+        changes=run.plan.changes if run.plan else (),
+        right=_right(run),
+        warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _noted(run))),
+        blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if open_still else (),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
-        by_hand="" if run.approvals else made_by_hand(run),
+        by_hand=made_by_hand(run) if open_still else "",
         closed=_closed(run),
     )
+
+
+def _right(run: Run) -> tuple[Words, ...]:
+    left = LEFT if run.kind == "undo" else NOTED | {State.SKIPPED}
+    right = [finding.step for finding in _standing(run) if finding.state not in left]
+    return tuple(Words("plan.right_line", {"row": steps_of(run)[name].row, "step": f"key:step.{name}"}) for name in right)
+
+
+def _noted(run: Run) -> tuple[Words, ...]:
+    return _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
+
+
+def _standing(run: Run) -> list[Finding]:
+    """What the plan leaves as it is. What the run has found since is not among it: its own changes may have brought that about."""
+    if run.plan is None:
+        return []
+    planned = {change.step for change in run.plan.changes}
+    automatic = [name for name, step in steps_of(run).items() if step.automatic and name not in planned and run.settled(name)]
+    return [run.findings[name] for name in automatic if run.found_at[name] <= run.plan.at]
 
 
 def _closed(run: Run) -> str:

@@ -33,7 +33,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 def _mail(run: Run, desk: Desk) -> Face:
     mail = mail_view(run, desk)
     turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem}{mail.problem_code}{mail.turn}"
-    return face("mail", mail, draw_mail(mail), turn=turn, last=mail.over)
+    return face("mail", mail, draw_mail(mail), turn=turn, last=mail.over, closes=mail.over)
 
 
 def mail_view(run: Run, desk: Desk) -> TestMailView:

@@ -109,6 +109,8 @@ def test_an_edit_is_counted(desk: Desk, run: Run, said: Said):
         (EDITS, {"last": True}, ["POST"]),
         (EDITS, {"turn": "approver"}, ["POST"]),
         (EDITS, {}, []),
+        (EDITS - 1, {"last": True, "closes": True}, ["PUT"]),
+        (EDITS, {"last": True, "turn": "over", "closes": True}, []),
     ],
 )
 def test_ten_edits_and_the_last_for_the_end(desk: Desk, run: Run, said: Said, edits: int, more: dict[str, Any], done: list[str]):
@@ -144,6 +146,18 @@ def test_where_webex_takes_no_edits_only_news_is_posted(desk: Desk, run: Run, sa
         board.show(desk, run, face(f"with {more}", **more))
         board.show(desk, run, face(f"small after {more}", turn="approver"))
     assert [words for _, words in said()[2:]] == [face("with {'turn': 'approver'}").card.text, face(f"with {more}").card.text]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_what_only_takes_a_card_back_is_not_posted(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
+    """At the end of a run a new card for each old one would ask for nothing; one that somebody deleted asks for nothing already."""
+    webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
+    board.show(desk, run, face("a"))
+    for text in ("over", "over and out"):
+        age(desk, run)
+        assert board.show(desk, run, face(text, turn="over", last=True, closes=True)) == 0
+    assert methods(said)[:2] == ["POST", "PUT"]
+    assert "POST" not in methods(said)[2:]
 
 
 def test_an_edit_too_many(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):

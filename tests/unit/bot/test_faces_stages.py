@@ -118,7 +118,7 @@ def test_the_cards_of_a_stage(desk: Desk, begin: Begin, events: list[Event], car
 def test_what_may_stop_mail_is_a_warning_on_the_plan(desk: Desk, begin: Begin, state: State):
     """It holds nothing up, and it is not called right."""
     blocked = found("mailbox_user", state, seen=Words("seen.shared_blocked", {"upn": "support@example.test"}), cause="account_disabled")
-    view = plan_face.view(begin(SIGNED_IN, PLANNED, blocked, found("permissions", seen=Words("seen.permissions"))))
+    view = plan_face.view(begin(SIGNED_IN, blocked, found("permissions", seen=Words("seen.permissions")), replace(PLANNED, at=now())))
     words = {"row": "M1", "step": "key:step.mailbox_user"}
     said = "support@example.test may not sign in. That is usual for a shared mailbox: a user with rights to it signs in"
     assert Words("plan.stands", words | {"seen": said}) in view.warnings
@@ -165,14 +165,15 @@ def test_a_problem_is_news(desk: Desk, begin: Begin, question: str, slot: str, e
 def test_the_plan_names_what_is_right_and_what_stops_it(desk: Desk, begin: Begin):
     """Skipped is neither; after an approval nothing stops it any more."""
     wrong = found("mailbox_user", State.WRONG, seen=Words("seen.nobody", {"mailbox": "m"}), cause="mailbox_not_found")
-    run = begin(SIGNED_IN, found("tenant"), found("user_consent", State.SKIPPED), wrong, PLANNED)
+    run = begin(SIGNED_IN, found("tenant"), found("user_consent", State.SKIPPED), wrong, replace(PLANNED, at=now()))
     view = plan_face.view(run)
     assert [words.values["step"] for words in view.right] == ["key:step.tenant"]
     assert [words.values["step"] for words in view.blocked] == ["key:step.mailbox_user"]
     assert (view.changes, view.approved, view.signed_in) == ((LINE,), False, ADMIN)
-    desk.store.append(run.id, APPROVED)
+    desk.store.append(run.id, APPROVED, found("ids"))
     approved = plan_face.view(desk.store.load(run.id))
     assert (approved.blocked, approved.approved, approved.approved_tenant) == ((), True, False)
+    assert approved.right == view.right  # what the run brings about was not right already
 
 
 def test_what_stops_the_plan_reads_as_two_sentences(desk: Desk, begin: Begin):

@@ -16,11 +16,8 @@ from bot.webex_errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
 from jobs.clock import now
 from jobs.run import Run, RunGoneError
 
-FACES = (
-    *(signin.faces, plan.faces, steps.faces, consent.faces, connect.faces, rehearsal.faces, proof.faces, undone.faces),
-    over.faces,
-)
-"""Each of them at any time; the last one only for a run that was cut short."""
+FACES = tuple(module.faces for module in (signin, plan, steps, consent, connect, rehearsal, proof, undone, over))
+"""In the order of drawing."""
 LOOKS = {"check": (verdict.faces,), "round": (rounds.faces,)}
 RETRY_S = 5.0
 SAID_NO_S = 300.0

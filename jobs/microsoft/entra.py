@@ -44,19 +44,27 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     OAuth's word says what kind of trouble it is. Beside a number that nobody described to us it says no more than that: the number is
     shown whole then, with the address at which Microsoft tells of it, and is no other's cause.
     """
-    description = str(answer.get("error_description") or "")
-    word = str(answer.get("error") or "")
+    description, word = str(answer.get("error_description") or ""), str(answer.get("error") or "")
     numbers = _numbers(answer, description)
     known = next((number for number in numbers if int(number) in ENTRA), "")
-    by_word = _CANCELLED if _cancelled(answer) else OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(word)
-    meaning = ENTRA[int(known)] if known else by_word or _UNDESCRIBED
-    if "already present" in description:
-        meaning = _PRESENT
-    if numbers and not known and meaning.kind is not Kind.TRANSIENT:
-        meaning = _UNDESCRIBED._replace(kind=meaning.kind)
     code = f"AADSTS{known or numbers[0]}" if numbers else word
     told = (description or word, "" if known else _read_on(answer))
-    return error_for(meaning, Said("entra", status, code, " ".join(filter(None, told)), _ids(answer, description)))
+    said = Said("entra", status, code, " ".join(filter(None, told)), _ids(answer, description))
+    return error_for(_meaning(answer, known, numbered=bool(numbers)), said)
+
+
+def _meaning(answer: Mapping[str, Any], known: str, *, numbered: bool) -> Meaning:
+    meaning = ENTRA[int(known)] if known else _by_word(answer) or _UNDESCRIBED
+    if "already present" in str(answer.get("error_description") or ""):
+        meaning = _PRESENT
+    strange = numbered and not known and meaning.kind is not Kind.TRANSIENT
+    return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
+
+
+def _by_word(answer: Mapping[str, Any]) -> Meaning | None:
+    if _cancelled(answer):
+        return _CANCELLED
+    return OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(str(answer.get("error") or ""))
 
 
 def _read_on(answer: Mapping[str, Any]) -> str:

@@ -85,3 +85,11 @@ def test_no_process_starts_without(role: str) -> None:
     named = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
     assert (done.returncode, sorted(named)) == (2, sorted([*GOOD]))
     assert ("secrets.token_urlsafe(32)" in done.stderr, "Fernet.generate_key()" in done.stderr) == (True, True)
+
+
+@pytest.mark.parametrize(("loads", "said"), [("import webexteamssdk", ""), ("import test", "planted")])
+def test_no_file_named_test_is_run(loads: str, said: str, tmp_path: Path) -> None:
+    """A ``test.py`` where the process starts is left alone by what webexteamssdk pulls in (CVE-2025-50817); asked for, it would run."""
+    (tmp_path / "test.py").write_text("print('planted')", encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", loads], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    assert (done.returncode, done.stdout.strip()) == (0, said)

@@ -83,7 +83,8 @@ class Step(ABC):
     flows all the same (:meth:`weighed`). ``because`` are facts that may explain it, ``explains`` the cause codes that it brings about
     elsewhere, and a failure from before something in ``healed_by`` went well is history. What only may be the cause is none
     where something in ``disproved_by`` holds, and counts as ``once_disproved``. ``lags`` is how long after a token has died this may
-    still go well, by what the token bought before.
+    still go well, by what the token bought before. ``settling`` tells what a failure by one of these causes is called where this holds
+    by now: set right takes its time.
     """
 
     name: ClassVar[str]
@@ -114,6 +115,7 @@ class Step(ABC):
     once_disproved: ClassVar[State] = State.OK
     lags: ClassVar[timedelta] = timedelta(0)
     explains: ClassVar[frozenset[str]] = frozenset()
+    settling: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     async def inspect(self, ctx: Context) -> Finding:

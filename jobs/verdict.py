@@ -14,6 +14,8 @@ from jobs.trouble import GO_WITH_SIGN_IN
 
 WAY = tuple(Station)
 PROOFS = ("copies", "answers")
+DOUBTS = frozenset({"unanswered", "unproven"})
+"""The facts that say: mail of since then should have gone on, and has not."""
 NOT_READ = "what_stops_mail_not_read"
 """The cause of a failure without a code where what may be behind it could not be read."""
 VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
@@ -55,18 +57,23 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
         skipped=_by(count, State.SKIPPED, State.UNKNOWN),
         stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
         since=_since(causes[0], symptoms, count) if causes else None,
-        counted=count | _not_read(causes, steps, count),
+        counted=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
     )
 
 
 def flows(findings: Mapping[str, Finding]) -> bool:
     """Whether mail was seen to flow both ways: copies that reach Webex Connect, and answers that leave."""
-    return all(name in findings and proves(findings[name]) for name in PROOFS)
+    return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(map(doubted, findings.values()))
 
 
 def proves(finding: Finding) -> bool:
     """Whether mail was seen to pass, and none is waiting that should have passed by now."""
-    return finding.state is State.OK and "unanswered" not in finding.facts
+    return finding.state is State.OK and not doubted(finding)
+
+
+def doubted(finding: Finding) -> bool:
+    """Whether mail is waiting that should have passed by now."""
+    return not DOUBTS.isdisjoint(finding.facts)
 
 
 def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -121,6 +128,17 @@ def _not_read(causes: Collection[str], steps: Mapping[str, Step], findings: Mapp
         for name in causes
         if any(each in findings and _unread(findings[each]) for each in _may_explain(name, steps, findings))
     }
+
+
+def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """A failure by what is right by now is an older one, or the change has not come everywhere yet: it is told so."""
+    told: dict[str, Finding] = {}
+    for name in causes:
+        code = findings[name].cause
+        mended = (each for each in ancestors(name, steps) if each in findings and findings[each].state is State.OK)
+        if instead := next((steps[each].settling[code] for each in mended if code in steps[each].settling), ""):
+            told[name] = replace(findings[name], cause=instead)
+    return told
 
 
 def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:

@@ -95,13 +95,18 @@ def _click(view: VerdictView) -> Words:
 
 def _both_ways(view: VerdictView) -> bool:
     """Whether mail was seen at both ends of the way: a copy that reached Webex Connect, and an answer that left."""
-    passed = {stop.station for stop in view.way if stop.passes}
-    return bool(view.proofs) and {Station.FORWARD, Station.ANSWER} <= passed
+    return bool(view.proofs) and {Station.MAILBOX, Station.FORWARD, Station.ANSWER} <= _passed(view)
+
+
+def _passed(view: VerdictView) -> set[Station]:
+    return {stop.station for stop in view.way if stop.passes}
 
 
 def _well(view: VerdictView) -> Band:
     newest = Words("verdict.newest_proof", {"age": ago(max(proof.at for proof in view.proofs), view.at)})
-    return Band("good", marks.OK, said(Words("verdict.well"), **TITLE), (turn_line(Turn.NOBODY, newest), *_line(_possible(view))))
+    between = "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
+    told = (turn_line(Turn.NOBODY, newest), *_line(between, _possible(view)))
+    return Band("good", marks.OK, said(Words("verdict.well"), **TITLE), told)
 
 
 def _unproven(view: VerdictView) -> Band:

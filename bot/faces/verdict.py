@@ -18,7 +18,7 @@ from jobs.clock import moment, now
 from jobs.model import Channel, Finding, State, Station, Words
 from jobs.run import Run
 from jobs.step import Step
-from jobs.verdict import WAY, Verdict, judge, proves
+from jobs.verdict import WAY, Verdict, doubted, judge, proves
 
 SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "agent_tasks": Station.AGENT, "answers": Station.ANSWER}
 ENDS = (Station.FORWARD, Station.ANSWER)
@@ -128,17 +128,23 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     last = {SEEN_AT[name]: moment(finding.facts.get("at")) for name, finding in found.items() if name in SEEN_AT}
     stop = WAY.index(verdict.stops) if verdict.stops else len(WAY)
     known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and proves(finding)}
+    late = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and doubted(finding)}
     seen = max((WAY.index(station) for station in known - {Station.ANSWER}), default=-1)
     return tuple(
-        Stop(each, True if each in known and place != stop else _passes(place, stop, seen), last.get(each))
+        Stop(each, True if each in known and place != stop else _passes(place, stop, seen, late), last.get(each))
         for place, each in enumerate(WAY)
     )
 
 
-def _passes(place: int, stop: int, seen: int) -> bool | None:
-    """An answer may leave though no copy comes any more, and a task may be an older mail's: neither end is proven by another station."""
+def _passes(place: int, stop: int, seen: int, late: set[Station]) -> bool | None:
+    """An answer may leave though no copy comes any more, and a task may be an older mail's: neither end is proven by another station.
+
+    Nor is one at which newer mail has not gone on.
+    """
     if place == stop:
         return False
+    if WAY[place] in late:
+        return None
     return True if place < stop and place <= seen and WAY[place] not in ENDS else None
 
 

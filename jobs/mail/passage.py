@@ -14,6 +14,12 @@ STUCK_AFTER = timedelta(hours=1)
 """A mail that is under way for so long is not delivered."""
 COPIED_WITHIN = timedelta(minutes=30)
 """So long a copy may take, and the trace may be behind (facts/microsoft.md 2.5)."""
+TRACED_WITHIN = timedelta(minutes=5)
+"""So long one mail's copy may be behind it without a word."""
+A_MOMENT = timedelta(minutes=1)
+"""So long the copies of several may."""
+ENOUGH = 2
+"""So many mails in a row are no accident."""
 LARGEST = 25 * 1024 * 1024
 """Above this Webex Connect gives a mail back to its sender, in bytes (facts/connect.md 1.7)."""
 REPORTS = ("postmaster@", "microsoftexchange", "mailer-daemon@")
@@ -77,6 +83,22 @@ def never_copied(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[
     """Of those the ones of which there is no row at all, though there should be one by now."""
     begun = {row.message_id for row in copies}
     return tuple(row for row in lost if row.message_id not in begun and now() - row.received > COPIED_WITHIN)
+
+
+def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
+    """Of those the ones whose copies are late, though none is missing for certain: nothing is proven till they have gone on.
+
+    A single copy under way may have been put off by the server out there for once.
+    """
+    late = tuple(row for row in lost if now() - row.received > A_MOMENT)
+    single = len(late) < ENOUGH
+    return tuple(row for row in late if now() - row.received > TRACED_WITHIN and not under_way([row], copies)) if single else late
+
+
+def under_way(late: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
+    """The copies of those that have set out and not come to an end; newest first."""
+    ids = {row.message_id for row in late}
+    return tuple(row for row in copies if row.status in _UNDER_WAY and row.message_id in ids)
 
 
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from jobs.clock import moment, now
 from jobs.mail.automatic import automatic
 from jobs.mail.bounce import GONE, LOST, cause_of_copy, unknown_recipient
-from jobs.mail.passage import LARGEST, Passage, habit, never_copied, unanswered, without_copy
+from jobs.mail.passage import ENOUGH, LARGEST, Passage, habit, never_copied, overdue, unanswered, under_way, without_copy
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
 from jobs.model import Evidence, Finding, State, Station, Words
@@ -21,8 +21,8 @@ from jobs.step import Context
 BACK = timedelta(hours=48)
 GRACE = timedelta(hours=4)
 """How long the newest mail may wait for its answer before that an answer left says little."""
-ENOUGH = 2
-"""So many mails in a row are no accident."""
+NO_CHANCE = 3
+"""So many mails in a row, of several senders, are not taken by a filter for what they are."""
 MOST_READ = 5
 """Of so many recipients the details are read: traces are few in five minutes."""
 OF_THE_SENDER = frozenset({"send_as_denied", "sender_restricted", "transport_rule_blocks"})
@@ -57,6 +57,8 @@ class Arrivals(_Traced):
     async def inspect(self, ctx: Context) -> Finding:
         """Mail to the mailbox, from whomever. What a filter withholds, or one mail that fails for a reason of its own, is no failure."""
         passage = Passage.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
+        if passage.good and not passage.refused:
+            return await self._held_back(ctx, passage)
         if passage.good:
             passage = replace(passage, failures=passage.refused)
         if not passage.failures:
@@ -65,6 +67,17 @@ class Arrivals(_Traced):
         found = self._failed(passage, told)
         certain = told.cause or len(passage.refused) >= ENOUGH
         return found if certain else replace(found, state=State.WARNING)
+
+    async def _held_back(self, ctx: Context, passage: Passage) -> Finding:
+        """Spam is spam; what is taken from several senders in a row proves nothing any more, and has a cause where their traces name one."""
+        found, held = self._went(passage.good), passage.failures
+        if len({row.sender.lower() for row in held}) < ENOUGH:
+            return found
+        told = await asyncio.gather(*(why(ctx, row) for row in held[:ENOUGH]))
+        if told[0].cause and all(each.cause == told[0].cause for each in told):
+            return self._failed(passage, told[0])
+        seen = Words("seen.held_back", {"count": str(len(held)), "at": _told(held[0].received)})
+        return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
 
 
 class Copies(_Traced):
@@ -109,7 +122,15 @@ class Copies(_Traced):
             return self._missing(passage.good, missing)
         if passage.good is None and lost:
             return self.skipped(Words("skipped.copy_due", {"at": _told(lost[0].received)}))
-        return self._went(passage.good)
+        late = overdue(lost, copies)
+        return await self._late(ctx, passage, late, under_way(late, copies)) if late else self._went(passage.good)
+
+    async def _late(self, ctx: Context, passage: Passage, late: Sequence[TraceRow], begun: Sequence[TraceRow]) -> Finding:
+        """Nothing is proven while copies are late; what holds several of them back is the cause where the newest one's trace names it."""
+        if len(begun) >= ENOUGH and (told := await why(ctx, begun[0])).cause:
+            return self._failed(replace(passage, failures=tuple(begun)), told)
+        seen = Words("seen.copies_late", {"count": str(len(late)), "at": _told(late[-1].received)})
+        return _doubtful(self._went(passage.good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
         seen = Words("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})
@@ -181,6 +202,11 @@ class Answers(_Traced):
             return found
         state = State.OK if waits <= GRACE else State.WARNING
         return replace(found, state=state, facts=found.facts | {"unanswered": first})
+
+
+def _doubtful(found: Finding, seen: Words, since: datetime) -> Finding:
+    """Mail went on once; what came since did not, and may yet. Nothing is known to be wrong, and nothing is proven."""
+    return replace(found, state=State.WARNING, seen=seen, facts=found.facts | {"unproven": since.isoformat()})
 
 
 def _told(at: datetime) -> str:

@@ -45,6 +45,7 @@ class OutboundPolicy(Step):
     group = "microsoft"
     checked = True
     explains = frozenset({"forwarding_blocked", "mail_not_delivered"})
+    settling: ClassVar[Mapping[str, str]] = {"forwarding_blocked": "forwarding_settling"}
     station = Station.FORWARD
     needs = ("mailbox_user",)
     after = ("customization",)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from jobs.mailbox import mailbox_row
 from jobs.microsoft.errors import CloudError
@@ -24,6 +26,7 @@ class SmtpAuth(Step):
     checked = True
     carries_answers = True
     explains = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
+    settling: ClassVar[Mapping[str, str]] = dict.fromkeys(("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"), "smtp_auth_settling")
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)

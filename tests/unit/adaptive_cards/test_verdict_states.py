@@ -79,7 +79,8 @@ TEXTS = {
     "verdict-started": "Looking: 0 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
     "verdict-looking": "Looking: 7 of 23. Nobody has to act. The verdict shows as soon as it is certain.",
     "verdict-healthy": (
-        "Nothing wrong: mail flows both ways. Nobody has to act. Newest proof: 4 s ago. One thing that may stop mail is listed below."
+        "Nothing wrong: mail flows both ways. Nobody has to act. Newest proof: 4 s ago. "
+        "What happens between Webex Connect and the agent was not read. One thing that may stop mail is listed below."
     ),
     "verdict-unproven": (
         "Nothing wrong was found. That mail flows both ways was not proven. 7 of 9 findings were not looked at. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -311,3 +312,25 @@ def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
     found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
     verdict = judge(ON_THE_WAY, found)
     assert (verdict.causes, verdict.counted["copies"].cause, verdict.possible) == (("copies",), "connect_address_gone", ("rules",))
+
+
+def test_what_is_set_right_by_now_is_told_so():
+    """A failure by what holds meanwhile is older, or the change has not come everywhere yet; what is still wrong is the cause."""
+    steps = graph(
+        fact("policy", Station.FORWARD, explains=("blocked",), settling={"blocked": "settling"}),
+        fact("copies", Station.FORWARD, because=("policy",)),
+    )
+    failed = wrong("copies", "blocked")
+    told = {
+        state: judge(steps, {"policy": Finding("policy", state), "copies": failed}).counted["copies"].cause
+        for state in (State.OK, State.UNKNOWN)
+    }
+    assert told == {State.OK: "settling", State.UNKNOWN: "blocked"}
+    assert judge(steps, {"policy": wrong("policy", "blocked"), "copies": failed}).causes == ("policy",)
+
+
+def test_newer_mail_that_has_not_gone_on_is_no_proof():
+    """Also where it has not even arrived."""
+    well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
+    late = {name: replace(well[name], state=State.WARNING, facts={"unproven": "2026-01-01T10:00:00+00:00"}) for name in well}
+    assert [flows(well), *(flows(well | {name: late[name]}) for name in well)] == [True, False, False, False]

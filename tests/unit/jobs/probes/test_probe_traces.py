@@ -15,6 +15,7 @@ from jobs.mail.trace import TraceRow, TraceStatus
 from jobs.microsoft.exchange import Row
 from jobs.model import Evidence, Finding, State
 from jobs.probes import all_probes
+from jobs.verdict import proves
 
 TRACES = "GET /admin/exchange/tracing/messageTraces"
 MAILBOX, FORWARD, CUSTOMER = "support@contoso.com", "x1@mail.webexconnect.io", "kim@customer.example"
@@ -129,7 +130,10 @@ HOUR = 60
     [
         ([], [], State.SKIPPED, "skipped.no_mail"),
         ([5], [], State.SKIPPED, "skipped.copy_due"),
-        ([5, 300], [300], State.OK, "seen.traced"),
+        ([4, 300], [300], State.OK, "seen.traced"),
+        ([6, 300], [300], State.WARNING, "seen.copies_late"),
+        ([0, 2, 300], [300], State.OK, "seen.traced"),
+        ([2, 3, 300], [300], State.WARNING, "seen.copies_late"),
         ([45, 300], [300], State.POSSIBLE, "seen.no_copy"),
         ([45, 50, 60], [], State.WRONG, "seen.no_copy"),
         ([*range(60, 480, 60), 33 * HOUR], [33 * HOUR], State.WRONG, "seen.no_copy"),
@@ -142,6 +146,43 @@ def test_copies_that_never_come(cloud: Any, given: Any, arrived: list[int], copi
     found = look("copies", given())
     assert (found.state, found.seen and found.seen.key) == (state, seen)
     assert found.cause == ("mail_not_delivered" if seen == "seen.no_copy" else "")
+
+
+@pytest.mark.parametrize(
+    ("words", "ages", "state", "cause"),
+    [
+        ("", [2, 3], State.WARNING, ""),
+        ("Transport rule: 'Nothing to Webex', ID: (x)", [2, 3], State.WRONG, "transport_rule_blocks"),
+        ("Transport rule: 'Nothing to Webex', ID: (x)", [20], State.OK, ""),
+    ],
+)
+def test_copies_that_are_held_back(cloud: Any, given: Any, words: str, ages: list[int], state: State, cause: str):
+    """A single one may be put off for once; several prove nothing any more, and the newest one's trace says why where it can."""
+    rule = {"Name": "Nothing to Webex", "State": "Enabled", "ModerateMessageByUser": ["boss@contoso.com"], "DeleteMessage": True}
+    sides(cloud, [row(age) for age in (*ages, 300)], [*(copy(age, "pending") for age in ages), copy(300)])
+    details(cloud, ages[0], FORWARD, words)
+    cloud.on("Get-TransportRule", [rule])
+    found = look("copies", given())
+    assert (found.state, found.cause, proves(found)) == (state, cause, state is State.OK)
+
+
+@pytest.mark.parametrize(
+    ("senders", "words", "state", "cause"),
+    [
+        (["a", "b", "c"], "", State.WARNING, ""),
+        (["a", "b"], "", State.OK, ""),
+        (["a", "a", "a"], "", State.OK, ""),
+        (["a", "b"], "quarantined by the mail flow rule 'All'", State.WRONG, "transport_rule_blocks"),
+    ],
+)
+def test_what_a_filter_takes(cloud: Any, given: Any, senders: list[str], words: str, state: State, cause: str):
+    """Spam is spam; what is taken from several in a row proves nothing any more, and a rule that their traces name is the cause."""
+    held = [row(age, status="quarantined", senderAddress=f"{who}@customer.test") for age, who in enumerate(senders, 1)]
+    cloud.on(TRACES, [*held, row(300)])
+    for age in range(1, len(senders) + 1):
+        details(cloud, age, MAILBOX, words)
+    found = look("arrivals", given())
+    assert (found.state, found.cause, proves(found)) == (state, cause, state is State.OK)
 
 
 def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):

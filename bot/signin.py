@@ -48,6 +48,12 @@ def lead(kind: str, token: str) -> Response:
     return show(Page(*page, run.channel.mailbox, button=button, link=departure.url))
 
 
+@pages.route("/microsoft/callback", methods=["HEAD"])
+def look() -> Response:
+    """Whoever scans links looks at the headers: that uses nothing up."""
+    return Response()
+
+
 @pages.get("/microsoft/callback")
 def back() -> Response:
     """Where Microsoft sends the browser back to, for every journey. A state is used up by its first use."""

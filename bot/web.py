@@ -20,6 +20,10 @@ from bot.queue import make_queue
 from bot.settings import BotSettings
 
 THREADS = 8
+CLIENTS = 800
+"""So many may be connected at once: a process has 1024 files, unless it was given more."""
+IDLE_S = 20
+"""So long one that sends nothing is kept; the default, two minutes, lets few take every place."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -83,7 +87,9 @@ def add_headers(response: Response) -> Response:
 
 def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  the platform's router stands in front
     """Serve until SIGTERM or Ctrl+C, then finish what is being answered (5 seconds at most)."""
-    server = create_server(app, host=host, port=port, threads=THREADS, ident="", max_request_body_size=2 * webhooks.LARGEST_BODY)
+    limits = {"connection_limit": CLIENTS, "channel_timeout": IDLE_S, "cleanup_interval": IDLE_S // 4, "asyncore_use_poll": True}
+    largest = 2 * webhooks.LARGEST_BODY
+    server = create_server(app, host=host, port=port, threads=THREADS, ident="", max_request_body_size=largest, **limits)
     signal.signal(signal.SIGTERM, _stop)
     log.info("listening", port=port)
     try:

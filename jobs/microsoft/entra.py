@@ -197,11 +197,12 @@ def _of_page(page: str) -> str:
 
 
 def _is_token(answer: Mapping[str, Any]) -> bool:
-    """Whether msal can make sense of it: a token, and numbers where it counts with them. A refusal is left to :func:`entra_error`."""
+    """Whether msal can make sense of it: a token, and texts and numbers where it takes them for such. A refusal is left to :func:`entra_error`."""
     if "error" in answer:
         return True
     token, lives = answer.get("access_token"), [answer[name] for name in ("expires_in", "refresh_in") if name in answer]
-    return isinstance(token, str) and bool(token) and all(_is_number(value) for value in lives)
+    texts = all(isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope"))
+    return isinstance(token, str) and bool(token) and texts and all(_is_number(value) for value in lives)
 
 
 def _is_number(value: object) -> bool:

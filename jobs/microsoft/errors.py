@@ -28,6 +28,7 @@ from typing import ClassVar
 
 from jobs.microsoft.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, SETTLES, SMTP_PHRASES, Kind, Meaning
 from jobs.model import Evidence
+from jobs.redact import without_secrets
 
 __all__ = [
     "AlreadyThere",
@@ -92,7 +93,7 @@ class CloudError(Exception):
     Attributes:
         cause: a cause code, a key under ``[cause]`` in the catalogue, where its sentence and remedy stand.
         service: who said it, and in ``status``, ``code`` and ``ids`` the rest of :class:`Said`.
-        message: the service's own words, without control characters, at most 600 characters.
+        message: the service's own words, without control characters and what looks like a secret, at most 600 characters.
         retry_after: seconds that the service asked us to wait, or None.
         unsent: the request cannot have had an effect, so that even a create may be sent again.
     """
@@ -105,7 +106,7 @@ class CloudError(Exception):
         self.service = said.service
         self.status = said.status
         self.code = said.code
-        self.message = _UNPRINTABLE.sub(" ", said.message).strip()[:_LONGEST_MESSAGE]
+        self.message = without_secrets(_UNPRINTABLE.sub(" ", said.message)).strip()[:_LONGEST_MESSAGE]
         self.ids = said.ids
         self.retry_after = retry_after
         self.unsent = unsent

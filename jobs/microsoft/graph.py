@@ -101,8 +101,8 @@ class Graph(GraphCalls):
         """Make a client secret. Each call makes another one, so it is never sent twice here: look first, remove the orphan (1.2)."""
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
         made = as_object(await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body))
-        secret = str(made.get("secretText") or "")
-        if not secret:
+        secret = made.get("secretText")
+        if not isinstance(secret, str) or not secret:
             raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="addPassword without secretText"))
         return NewPassword(str(made.get("keyId", "")), secret)
 

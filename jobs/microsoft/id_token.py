@@ -78,7 +78,7 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
             algorithms=["RS256"],
             audience=expected.audience,
             leeway=LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud"]},
+            options={"require": ["exp", "iss", "aud"], "strict_aud": True},
         )
     except jwt.PyJWTError as error:
         cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
@@ -89,7 +89,7 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
 
 def _check(claims: Mapping[str, Any], expected: Expected) -> None:
     tenant = str(claims.get("tid", ""))
-    if not tenant or not claims.get("oid"):
+    if not tenant or not isinstance(claims.get("oid"), str) or not claims["oid"]:
         raise _refused("id_token_invalid", "no tid or no oid")
     if expected.tenant and tenant.lower() != expected.tenant.lower():
         raise _refused("wrong_tenant", f"signed in at tenant {tenant}, expected {expected.tenant}")

@@ -163,7 +163,7 @@ def test_a_state_that_was_never_given_out(browser: FlaskClient, query: dict[str,
 
 
 def test_looking_uses_nothing_up(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """A preview opens the page many times, and the person still signs in."""
+    """A preview opens the page many times, whoever scans links looks at the headers of the way back, and the person still signs in."""
     run = begin()
     for _ in range(3):
         assert browser.get(path(here, run)).status_code == 200

@@ -179,6 +179,13 @@ def test_an_error_carries_evidence_and_reads_well():
     assert str(error) == "graph 404 Request_ResourceNotFound: not_found: not here: request-id=r-1 client-request-id=c-1"
 
 
+def test_a_message_holds_no_secret():
+    """A service that echoes what it was sent, or was about to answer, puts it neither on a card nor into Redis."""
+    said = Said("graph", 500, message='Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}')
+    error = Rejected("request_rejected", said)
+    assert ("Q~" in error.message, "Q~" in error.words, "keyId" in error.message) == (False, False, True)
+
+
 def test_a_message_is_cut():
     """A page of somebody's HTML does not get into a card."""
     assert len(Rejected("request_rejected", Said("graph", message="x" * 5000)).message) == 600

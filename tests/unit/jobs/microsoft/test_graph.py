@@ -114,9 +114,10 @@ async def test_a_secret_whose_answer_is_lost_is_not_made_twice(graph: Graph, dir
     assert len(directory.asked) == 1
 
 
-async def test_a_secret_without_its_value_is_unreadable(graph: Graph, directory: Directory):
-    """An answer without secretText is of no use, and says so."""
-    directory.on("POST", "/applications/obj/addPassword", (200, {"keyId": "k"}))
+@pytest.mark.parametrize("value", [{}, {"secretText": ""}, {"secretText": ["abc~secret"]}])
+async def test_a_secret_without_its_value_is_unreadable(graph: Graph, directory: Directory, value: dict[str, object]):
+    """An answer without secretText, or with something else there, is of no use, and says so."""
+    directory.on("POST", "/applications/obj/addPassword", (200, {"keyId": "k"} | value))
     with pytest.raises(Unreadable):
         await graph.add_password("obj", "webex 1", WHEN)
 

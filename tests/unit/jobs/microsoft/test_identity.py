@@ -71,6 +71,8 @@ def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: A
         ({"exp": None}, "id_token_invalid"),
         ({"tid": None}, "id_token_invalid"),
         ({"oid": None}, "id_token_invalid"),
+        ({"oid": ["admin-1", "admin-2"]}, "id_token_invalid"),
+        ({"aud": ["the-bot", "another-app"]}, "id_token_audience"),
         ({"nonce": "of another sign-in"}, "id_token_nonce"),
         ({"nonce": None}, "id_token_nonce"),
         ({"tid": "99999999-0000-0000-0000-000000000000"}, "wrong_tenant"),
@@ -255,6 +257,8 @@ ODD = [
     {"access_token": "at", "expires_in": -1},
     {"access_token": "at", "expires_in": True},
     {"access_token": "at", "expires_in": 3600, "refresh_in": "later"},
+    {"access_token": "at", "expires_in": 3600, "refresh_token": ["rt"]},
+    {"access_token": "at", "expires_in": 3600, "id_token": {"oid": "x"}},
 ]
 
 

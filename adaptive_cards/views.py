@@ -74,7 +74,10 @@ class SignInView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval."""
+    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval.
+
+    ``named`` is what a check found a moment ago and no plan mends, and ``turn`` whose that is.
+    """
 
     header: Header
     plan_id: str
@@ -88,6 +91,8 @@ class PlanView:
     approved_tenant: bool = False
     by_hand: str = ""
     closed: str = ""
+    named: tuple[Words, ...] = ()
+    turn: Turn = Turn.NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +316,8 @@ class VerdictView:
     """A check, while it runs (``looking`` findings are still to come) and when it is done.
 
     ``causes`` are the roots, the one that stops mail first in front; empty and not looking: nothing wrong was found.
-    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) where only a person can mend it elsewhere.
+    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) where only a person can mend it elsewhere; where it is not
+    the approver's ``turn``, it mends another cause than the first.
     ``sign_in_url`` is there where more could be looked at after a sign-in, ``grant_url`` where an administrator could let the bot look
     by itself; ``problem`` says why that was tried in vain, or that it has ended. ``connect_test`` offers a mail through Webex Connect.
     """

@@ -207,7 +207,10 @@ class Engine:
             await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
 
     async def _mend(self, step: Step, finding: Finding) -> Finding:
-        """Make a change that may be made now; otherwise say who or what it waits for."""
+        """Make a change that may be made now; otherwise say who or what it waits for.
+
+        A plan may show beside its own lines what another step changes later: all are approved, and its own are made.
+        """
         changes = step.plan(self.ctx, finding)
         if not changes and not step.free:
             return finding
@@ -232,7 +235,8 @@ class Engine:
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         _go_on()
         self._begun.add(step.name)
-        self._append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=changes))
+        own = tuple(line for line in changes if line.step == step.name)
+        self._append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own))
         try:
             with calls.noted() as made:
                 await self._patiently(step, lambda: step.apply(self.ctx, finding))

@@ -7,7 +7,7 @@ from jobs.model import State
 from jobs.run import Run
 from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT
 from jobs.store import Store
-from jobs.verdict import judge
+from jobs.verdict import Verdict, judge
 
 GENERATE = frozenset(
     {
@@ -44,8 +44,13 @@ def _without_consent(check: Run) -> bool:
     return any(name in check.findings and check.findings[name].state is State.WARNING for name in CONSENT)
 
 
+def verdict_of(check: Run) -> Verdict:
+    """What a check that is done says."""
+    return judge(steps_of(check), {name: found for name, found in check.findings.items() if name in steps_of(check)})
+
+
 def _dead_token(check: Run) -> str:
-    verdict = judge(steps_of(check), {name: found for name, found in check.findings.items() if name in steps_of(check)})
+    verdict = verdict_of(check)
     return next((cause for name in verdict.causes if (cause := verdict.counted[name].cause) in GENERATE), "")
 
 

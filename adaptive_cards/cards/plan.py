@@ -12,7 +12,7 @@ from adaptive_cards.marks import marked
 from adaptive_cards.parts import box, kicker, section
 from adaptive_cards.texts import counted, say, text
 from adaptive_cards.views import PlanView
-from jobs.model import Change, Profile, Scope
+from jobs.model import Change, Profile, Scope, Words
 
 
 def plan(view: PlanView) -> Card:
@@ -20,7 +20,7 @@ def plan(view: PlanView) -> Card:
     body = [
         *_right(view),
         *_warnings(view),
-        *([] if view.closed else _blocked(view)),
+        *([] if view.closed else [*_marked("plan.blocked", view.blocked), *_marked("plan.named", view.named)]),
         *group("plan.undo_app" if view.header.kind == "undo" else "plan.app", of_scope(view.changes, Scope.APP)),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
@@ -41,9 +41,9 @@ def _warnings(view: PlanView) -> list[Element]:
     return [marked(marks.WARNING, said(words)) for words in view.warnings]
 
 
-def _blocked(view: PlanView) -> list[Element]:
-    rows = [marked(marks.WRONG, said(words)) for words in view.blocked]
-    return [section("plan.blocked"), *rows] if rows else []
+def _marked(title: str, lines: tuple[Words, ...]) -> list[Element]:
+    rows = [marked(marks.WRONG, said(words)) for words in lines]
+    return [section(title), *rows] if rows else []
 
 
 def _tenant(view: PlanView) -> list[Element]:

@@ -60,10 +60,11 @@ def _where(view: PlanView) -> str:
 
 
 def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
-    if not view.changes:
-        undo = view.header.kind == "undo"
-        title = Words("plan.undo_nothing" if undo else "plan.nothing")
-        told = Words("plan.undo_nothing_next" if undo else "plan.nothing_next")
-    else:
+    if view.changes:
         title, told = Words("plan.approved", {"changes": counted("plan.changes", len(view.changes))}), Words("plan.approved_next")
+    else:
+        kind = f"{view.header.kind}_" if view.header.kind in {"fix", "undo"} else ""
+        title, told = Words(f"plan.{kind}nothing"), Words(f"plan.{kind}nothing_next")
+        if marks.is_person(view.turn):
+            return persons_turn(title, turn_line(view.turn, Words("plan.fix_nothing_named")), *signed_in)
     return Band("emphasis", marks.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in))

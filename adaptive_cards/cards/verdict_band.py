@@ -90,7 +90,9 @@ def _click(view: VerdictView) -> Words:
         return Words("verdict.turn_wait")
     if view.fix is None:
         return Words("verdict.turn_sign_in" if view.sign_in_url and view.causes[0].title == NOT_READ else "verdict.turn_remedy")
-    return Words("verdict.turn_page" if "url" in view.fix[1] else "verdict.turn_fix")
+    if "url" in view.fix[1]:
+        return Words("verdict.turn_page")
+    return Words("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
 
 
 def _both_ways(view: VerdictView) -> bool:

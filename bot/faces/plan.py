@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from adaptive_cards import plan as draw
 from adaptive_cards.texts import remedy_within, say
 from adaptive_cards.views import Header, PlanView
 from bot.board import Face, face, read
 from bot.desk import Desk
 from bot.faces.told import code_of
+from bot.faces.verdict_turn import whose
 from bot.turns import ENDED
 from jobs.microsoft.roles import lacks_all
-from jobs.model import Finding, Scope, State, Words
+from jobs.model import Finding, Scope, State, Turn, Words
 from jobs.run import Run
 from jobs.setup import blocked
 from jobs.steps import steps_of
@@ -20,6 +23,8 @@ LEFT = frozenset({State.WARNING, State.SKIPPED})
 """How an undo finds what it leaves as it is: changed by somebody else since, or nothing that can be put back."""
 NOTED = frozenset({State.WARNING, State.POSSIBLE})
 """What holds no setup up and is not right either: whoever approves hears of it."""
+NAMED, NAMED_AT = "named", "named_at"
+"""In the place of a fix: the causes that its newest check has found and no plan mends, with spaces between them, and when that was."""
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -40,7 +45,7 @@ def _elsewhere(run: Run) -> bool:
 
 def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
-    open_still = not run.approvals
+    open_still, named = not run.approvals, run.place.get(NAMED, "").split()
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
@@ -54,7 +59,14 @@ def view(run: Run) -> PlanView:
         approved_tenant=Scope.TENANT in run.approvals,
         by_hand=made_by_hand(run) if open_still else "",
         closed=_closed(run),
+        named=tuple(_named(cause, run.place[NAMED_AT]) for cause in named),
+        turn=whose(named[0]) if named else Turn.NOBODY,
     )
+
+
+def _named(cause: str, at: str) -> Words:
+    values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
+    return Words("plan.named_line", values | {"at": f"{datetime.fromisoformat(at):%d %b %H:%M} UTC"})
 
 
 def _right(run: Run) -> tuple[Words, ...]:

@@ -1,4 +1,4 @@
-"""Who can mend the cause of a check, and the one button that leads there: by the cause, whichever finding has seen it."""
+"""Who can mend the causes of a check, and the one button that leads there: by the cause, whichever finding has seen it."""
 
 from __future__ import annotations
 
@@ -115,17 +115,23 @@ def turn(verdict: Verdict) -> Turn:
     """Whose turn the first cause is; the approver's, where a plan of the bot would mend it."""
     if not verdict.causes:
         return Turn.NOBODY
-    return Turn.APPROVER if _mender(verdict) else whose(verdict.counted[verdict.causes[0]].cause)
+    return Turn.APPROVER if _mender(verdict, verdict.causes[0]) else whose(verdict.counted[verdict.causes[0]].cause)
+
+
+def for_people(verdict: Verdict) -> tuple[str, ...]:
+    """The causes that no plan of the bot mends, without those that a fix asks a new token for."""
+    causes = (verdict.counted[name].cause for name in verdict.causes if not _mender(verdict, name))
+    return tuple(cause for cause in causes if cause and cause not in GENERATE)
 
 
 def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]] | None:
-    """The button: a plan where one would hold a change, else the page on which a person mends it, or nothing.
+    """The button: a plan where one would hold a change for any of the causes, else the page on which a person mends the first, or nothing.
 
     Where the check is not ``whole`` a sign-in comes first: a token that is refused may have a cause that only that shows.
     """
     if not verdict.causes:
         return None
-    if step := _mender(verdict):
+    if step := next(filter(None, (_mender(verdict, name) for name in verdict.causes)), ""):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
     page = page_of(run.channel) if whole else ""
     return ("fix.generate_token", {"url": page}) if page and verdict.counted[verdict.causes[0]].cause in GENERATE else None
@@ -137,9 +143,9 @@ def page_of(channel: Channel) -> str:
     return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
 
 
-def _mender(verdict: Verdict) -> str:
+def _mender(verdict: Verdict, name: str) -> str:
     """The step whose plan would hold a change: one that is wrong itself, or that nobody could look at yet. Empty where there is none."""
-    cause = verdict.counted[verdict.causes[0]].cause
+    cause = verdict.counted[name].cause
     open_states = {State.WRONG, State.SKIPPED, State.UNKNOWN}
     able = [step for step, causes in MENDS.items() if cause in causes and step in verdict.counted]
     wrong = [step for step in able if verdict.counted[step].state is State.WRONG]

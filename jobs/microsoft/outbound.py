@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobs.microsoft.exchange import Row
@@ -125,6 +125,41 @@ def moved_down(rules: Iterable[Row], name: str) -> int:
 def narrowed(rule: Row) -> tuple[str, ...]:
     """By what, beside its senders, a rule is narrowed."""
     return tuple(name for name in NARROWING if _list(rule.get(name)))
+
+
+def opened(rule: Row, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
+    """What has to be set so that the rule covers the mailbox, whose addresses are ``own``; empty is cleared, what is right is left out.
+
+    Whoever else the rule names stays in it: only what keeps the mailbox out goes. What goes by a group cannot be judged, so all of it goes.
+    A rule by domain alone gets no sender, who would keep the rest of the domain out.
+    """
+    there = {name: [str(each) for each in _listed(rule.get(name))] for name in ("From", *NARROWING)}
+    domains = there["SenderDomainIs"] if _in_domain(own, _list(there["SenderDomainIs"])) else []
+    covered = bool(set(own) & set(_list(there["From"]))) or bool(domains and not there["From"] and not there["FromMemberOf"])
+    wanted: dict[str, list[str]] = {
+        "From": there["From"] if covered else [*there["From"], mailbox],
+        "SenderDomainIs": domains,
+        "ExceptIfFrom": [each for each in there["ExceptIfFrom"] if bare(each) not in own],
+        "ExceptIfSenderDomainIs": [each for each in there["ExceptIfSenderDomainIs"] if not _in_domain(own, [bare(each)])],
+    }
+    return {name: wanted.get(name, []) for name in there if wanted.get(name, []) != there[name]}
+
+
+def alike(one: Row, other: Row) -> bool:
+    """Whether two rules cover the same senders by the same conditions, however Exchange writes them."""
+    return all(sorted(_list(one.get(name))) == sorted(_list(other.get(name))) for name in ("From", *NARROWING))
+
+
+def gone(rule: Row, mended: Mapping[str, object]) -> dict[str, list[str]]:
+    """What of a rule is not there any more once that is set."""
+    return {
+        name: [str(each) for each in _listed(rule.get(name)) if each not in _listed(mended[name])] for name in NARROWING if name in mended
+    }
+
+
+def covers(rule: Row) -> list[str]:
+    """Whom a rule names: its senders, else their domains."""
+    return [str(each) for each in _listed(rule.get("From")) or _listed(rule.get("SenderDomainIs"))]
 
 
 def _matches(rule: Row, own: Sequence[str]) -> bool | None:

@@ -35,12 +35,12 @@ class Customization(Step):
             return self.ok(Words("seen.customized"))
         if self.name in ctx.run.demanded:
             return self._needed(DEMANDED)
-        dehydrated, (applies, _) = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
+        dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
         if dehydrated is None:
             return self.skipped(Words("skipped.customization_untold"))
         if not dehydrated:
             return self.ok(Words("seen.customized"))
-        if applies.forwards:
+        if there.applies.forwards:
             unneeded = self.ok(Words("seen.customization_not_needed"))
             return replace(unneeded, state=State.WARNING) if ctx.run.kind == "check" else unneeded
         return self._needed(Words("seen.not_customized"))

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, NotFound
@@ -16,13 +16,17 @@ from jobs.microsoft.outbound import (
     NARROWING,
     Applies,
     addresses_of,
+    alike,
     applies_to,
     bare,
+    covers,
     enabled,
+    gone,
     moved_down,
     named,
     narrowed,
     needs_addresses,
+    opened,
     policy_name,
 )
 from jobs.model import Change, Finding, Scope, State, Station, Turn, Words
@@ -35,6 +39,18 @@ CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
 DAY_TRIES = 32
 MOVED = "rules_moved"
 """The fact how many other rules a rule on top moves down by one."""
+MENDED, LIMITS = "rule_mended", "policy_limits"
+"""The facts what is set in the channel's own rule beside its place, where that is there, and with which limits its policy is made, where not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What applies to the mailbox, all policies and rules, and the addresses that the mailbox is known by; the one it sends from first."""
+
+    applies: Applies
+    policies: list[Row]
+    rules: list[Row]
+    own: tuple[str, ...]
 
 
 class OutboundPolicy(Step):
@@ -55,15 +71,15 @@ class OutboundPolicy(Step):
 
     async def inspect(self, ctx: Context) -> Finding:
         """Evaluate the rules by priority."""
-        applies, (policies, rules) = await outbound(ctx)
+        there = await outbound(ctx)
+        applies = there.applies
         seen = Words("seen.outbound", {"mode": applies.mode, "policy": applies.name or "Default"})
         if applies.unsure:
             found = self._unsure(ctx, applies)
         else:
             found = self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
-        name = policy_name(ctx.channel.mailbox)
-        moved = {MOVED: str(moved_down(rules, name))} if found.state is State.WRONG else {}
-        return replace(found, facts=moved, values=_values(name, policies, rules))
+        facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
+        return replace(found, facts=facts, values=_values(policy_name(ctx.channel.mailbox), there))
 
     def _unsure(self, ctx: Context, applies: Applies) -> Finding:
         """A rule above goes by a group: it may stop the copy, or let it through; a rule of the mailbox's own on top leaves no doubt."""
@@ -73,37 +89,39 @@ class OutboundPolicy(Step):
         return self.possible(seen, "forwarding_blocked") if ctx.run.kind == "check" else self.wrong(seen, cause="forwarding_blocked")
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
-        """A policy and a rule of its own for one sender, on top of the others."""
-        command = "; ".join(_commands(ctx.channel.mailbox, finding.values))
-        line = self.change(finding.seen or Words("seen.none"), Words("after.outbound_policy"), Scope.MAILBOX, command)
+        """A policy and a rule of its own for one sender, on top of the others. Of a rule that is there, whom else it covers and what goes."""
+        mended = json.loads(finding.facts.get(MENDED, "{}"))
+        command = "; ".join(_commands(ctx.channel.mailbox, finding))
+        after = _after(ctx.channel.mailbox, finding.values.get("rule", ""), mended)
+        line = self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, command)
         return (replace(line, note=_moves(int(finding.facts.get(MOVED, "0")))),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Two steps that are not one: each is looked for by its name first, so a second try completes the first."""
-        applies, (policies, rules) = await outbound(ctx)
+        there = await outbound(ctx)
         name = policy_name(ctx.channel.mailbox)
-        if named(policies, name) is None:
+        if named(there.policies, name) is None:
             with suppress(AlreadyThere):  # an earlier try of ours has made it, which is not listed yet: its rule may still be missing
-                await ctx.exchange.run(f"New-{POLICY}", {**applies.limits(), "Name": name, "AutoForwardingMode": "On"})
+                await ctx.exchange.run(f"New-{POLICY}", {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"})
         else:
             await _set(ctx, POLICY, name, AutoForwardingMode="On")
-        rule = named(rules, name)
+        rule = named(there.rules, name)
         if rule is None:
             await ctx.exchange.run(f"New-{RULE}", {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0})
         else:
-            await _mend(ctx, rule, name)
+            await _mend(ctx, there, rule, name)
 
     async def undone(self, ctx: Context, past: Past) -> Finding:
         """The policy and the rule that bear this channel's name."""
-        applies, (policies, rules) = await outbound(ctx)
-        seen = f"{applies.name or 'Default'}: {applies.mode}"
-        values = _values(policy_name(ctx.channel.mailbox), policies, rules)
-        return self.compared(past, values, seen, _made(ctx.channel.mailbox, past.was, values))
+        there = await outbound(ctx)
+        seen = f"{there.applies.name or 'Default'}: {there.applies.mode}"
+        values = _values(policy_name(ctx.channel.mailbox), there)
+        return self.compared(past, values, seen, _made(ctx.channel.mailbox, there.own, past.was, values))
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
         name = policy_name(ctx.channel.mailbox)
-        rule = f"Set-{RULE} '{name}' -From {', '.join(_senders(past.was))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
+        rule = f"Set-{RULE} '{name}'{_told(_rule_before(past))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
         parts = (
             f"{rule}; Disable-{RULE} '{name}'" if _was_off(past) else rule,
             f"Set-{POLICY} '{name}' -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} '{name}'",
@@ -113,12 +131,12 @@ class OutboundPolicy(Step):
     async def undo(self, ctx: Context, past: Past) -> None:
         """Each is looked for first, so a second try completes the first. A rule's place among the others is left as it is."""
         name = policy_name(ctx.channel.mailbox)
-        _, (policies, rules) = await outbound(ctx)
-        if named(rules, name) is not None:
+        there = await outbound(ctx)
+        if named(there.rules, name) is not None:
             await (_set(ctx, RULE, name, **_rule_before(past)) if past.was["rule"] else _remove(ctx, RULE, name))
             if _was_off(past):
                 await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
-        if named(policies, name) is not None:
+        if named(there.policies, name) is not None:
             await (_set(ctx, POLICY, name, AutoForwardingMode=_mode(past)) if past.was["policy"] else _remove(ctx, POLICY, name))
 
     def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
@@ -128,13 +146,40 @@ class OutboundPolicy(Step):
         return self.waits_for(Turn.TIME, Words("seen.customization_takes"), again_s=ctx.pause(self.name, CUSTOMIZATION_S))
 
 
-async def outbound(ctx: Context) -> tuple[Applies, tuple[list[Row], list[Row]]]:
-    """What applies to the mailbox, by whichever of its addresses, and all policies and rules."""
+async def outbound(ctx: Context) -> Outbound:
+    """What applies to the mailbox, by whichever of its addresses."""
     policies, rules = await asyncio.gather(ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {}))
     senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
     if needs_addresses(rules, senders):
         senders = [*await _addresses(ctx), *senders]
-    return applies_to(senders, policies, rules), (policies, rules)
+    return Outbound(applies_to(senders, policies, rules), policies, rules, tuple(map(bare, senders)))
+
+
+def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
+    """For the plan: how many rules move, what becomes of the channel's own, and what a new policy takes along."""
+    name = policy_name(mailbox)
+    facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
+    if rule is not None:
+        facts |= {MENDED: json.dumps(_mended(rule, there.own, mailbox))}
+    return facts if named(there.policies, name) else facts | {LIMITS: json.dumps(there.applies.limits())}
+
+
+def _mended(rule: Row, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
+    """What is set in our own rule, as somebody has left it: for this mailbox beside whomever else it names, with our policy."""
+    name = policy_name(mailbox)
+    policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
+    return {**{what: values or None for what, values in opened(rule, own, mailbox).items()}, **policy}
+
+
+def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Words:
+    """Whoever approves hears for whom else the rule is, as somebody has set it, and what of it goes."""
+    before = Row(json.loads(rule or "{}"))
+    senders = covers(Row({**before, **mended}))
+    cleared = "; ".join(f"{name} {', '.join(values)}" for name, values in gone(before, mended).items())
+    if cleared:
+        return Words("after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared})
+    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
+    return Words("after.outbound_policy") if alone else Words("after.outbound_policy_shared", {"senders": ", ".join(senders)})
 
 
 def _moves(rules: int) -> Words | None:
@@ -153,11 +198,9 @@ async def _addresses(ctx: Context) -> tuple[str, ...]:
     return addresses_of(rows[0]) if rows else ()
 
 
-async def _mend(ctx: Context, rule: Row, name: str) -> None:
-    """Our own rule, as somebody has left it: on, for this mailbox whoever else was excepted, with our policy, on top."""
-    cleared = dict.fromkeys(narrowed(rule))
-    policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
-    await _set(ctx, RULE, name, From=[ctx.channel.mailbox], Priority=0, **policy, **cleared)
+async def _mend(ctx: Context, there: Outbound, rule: Row, name: str) -> None:
+    """On top, and switched on."""
+    await _set(ctx, RULE, name, **_mended(rule, there.own, ctx.channel.mailbox), Priority=0)
     if not enabled(rule):
         await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
 
@@ -170,50 +213,60 @@ async def _remove(ctx: Context, what: str, name: str) -> None:
     await ctx.exchange.run(f"Remove-{what}", {"Identity": name, "Confirm": False})
 
 
-def _values(name: str, policies: list[Row], rules: list[Row]) -> dict[str, str]:
+def _values(name: str, there: Outbound) -> dict[str, str]:
     """What the channel's own policy and rule say, as far as they are there; other rules move a rule's place, so that does not count."""
-    policy, rule = named(policies, name), named(rules, name)
+    policy, rule = named(there.policies, name), named(there.rules, name)
     narrowing = narrowed(rule) if rule else ()
     return {"policy": _said(policy, ("AutoForwardingMode", *CARRIED)), "rule": _said(rule, ("From", "State", POLICY, *narrowing))}
 
 
-def _commands(mailbox: str, there: dict[str, str]) -> list[str]:
+def _commands(mailbox: str, finding: Finding) -> list[str]:
     """In PowerShell: what is there is set, what is not is made."""
-    name, rule = policy_name(mailbox), there.get("rule")
-    commands = [f"{'Set' if there.get('policy') else 'New'}-{POLICY} '{name}' -AutoForwardingMode On"]
+    name, rule = policy_name(mailbox), finding.values.get("rule")
+    limits, mended = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, MENDED))
+    policy = f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} '{name}' -AutoForwardingMode On{_told(limits)}"
     if not rule:
-        return [*commands, f"New-{RULE} '{name}' -{POLICY} '{name}' -From {mailbox} -Priority 0"]
-    commands.append(f"Set-{RULE} '{name}' -From {mailbox} -Priority 0")
+        return [policy, f"New-{RULE} '{name}' -{POLICY} '{name}' -From {mailbox} -Priority 0"]
+    commands = [policy, f"Set-{RULE} '{name}'{_told(mended)} -Priority 0"]
     return commands if enabled(Row(json.loads(rule))) else [*commands, f"Enable-{RULE} '{name}'"]
+
+
+def _told(parameters: Mapping[str, object]) -> str:
+    """A cmdlet's parameters as PowerShell has them."""
+    return "".join(f" -{name} {_value(name, value)}" for name, value in parameters.items())
+
+
+def _value(name: str, value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "$null", True: "$true", False: "$false"}[value]
+    return ", ".join(map(str, value)) if isinstance(value, list) else f"'{value}'" if name == POLICY else str(value)
 
 
 def _said(row: Row | None, properties: tuple[str, ...]) -> str:
     return "" if row is None else json.dumps({name: row.get(name) for name in properties})
 
 
-def _made(mailbox: str, was: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+def _made(mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]) -> dict[str, str]:
     """What is there now, as far as it says what :meth:`OutboundPolicy.apply` writes; the limits of a new policy are those that applied before."""
     policy, rule = (json.loads(now[name] or "{}") for name in ("policy", "rule"))
     limits = json.loads(was["policy"]) if was["policy"] else policy
     on = json.dumps({**limits, "AutoForwardingMode": "On"})
-    whole = {"From", "State", POLICY} == set(rule) and enabled(Row(rule)) and bare(rule[POLICY] or "") == policy_name(mailbox).lower()
-    return {"policy": on, "rule": now["rule"] if whole and _senders(now) == [mailbox] else was["rule"]}
+    before = Row(json.loads(was["rule"] or "{}"))
+    ours = bool(rule) and enabled(Row(rule)) and bare(rule[POLICY] or "") == policy_name(mailbox).lower()
+    whole = ours and alike(Row(rule), Row({**before, **opened(before, own, mailbox)}))
+    return {"policy": on, "rule": now["rule"] if whole else was["rule"]}
 
 
 def _mode(past: Past) -> str:
     return str(json.loads(past.was["policy"])["AutoForwardingMode"])
 
 
-def _senders(values: dict[str, str]) -> list[str]:
-    senders = json.loads(values["rule"])["From"] or []
-    return [senders] if isinstance(senders, str) else list(senders)
-
-
 def _rule_before(past: Past) -> dict[str, object]:
     """A rule's parameters, as they were; its policy only where that was another one."""
     was = json.loads(past.was["rule"])
     policy = {POLICY: was[POLICY]} if was.get(POLICY) not in {None, json.loads(past.left.get("rule") or "{}").get(POLICY)} else {}
-    return {"From": _senders(past.was), **policy, **{name: was[name] for name in NARROWING if name in was}}
+    senders = [was["From"]] if isinstance(was["From"], str) else was["From"]
+    return {"From": senders or None, **policy, **{name: was[name] for name in NARROWING if name in was}}
 
 
 def _was_off(past: Past) -> bool:

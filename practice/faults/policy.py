@@ -56,6 +56,11 @@ def higher_rule(ground: Ground, mode: str, **who: list[str]) -> None:
     ground.exchange.outbound_rules.append(nobody | rule | {"Comments": None} | who)
 
 
+def _shared_under_baseline(ground: Ground) -> None:
+    _rules(lambda row: row["From"].append("agent@contoso.com"))(ground)
+    higher_rule(ground, "Off", SenderDomainIs=["contoso.com"])
+
+
 def _joins_strict_group(ground: Ground) -> None:
     ground.tenant.groups[0]["members"].append(ground.mailbox)
     higher_rule(ground, "Off", FromMemberOf=["sales@contoso.com"])
@@ -114,6 +119,13 @@ FAULTS: Final = (
         "policy_higher_rule",
         "a rule above ours covers the whole domain, and its policy says Off",
         lambda ground: higher_rule(ground, "Off", SenderDomainIs=["contoso.com"]),
+        BLOCKED,
+        "policy",
+    ),
+    _fault(
+        "policy_shared_rule",
+        "somebody has put another sender into our rule, and a rule above it covers the whole domain",
+        _shared_under_baseline,
         BLOCKED,
         "policy",
     ),

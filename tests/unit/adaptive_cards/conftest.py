@@ -22,8 +22,9 @@ def _module(name: str) -> ModuleType:
     return module
 
 
-EXAMPLES, VERDICTS, TAC, AUDIT = map(_module, ("examples", "verdict_examples", "tac_examples", "audit_examples"))
-CARDS: dict[str, Card] = {**EXAMPLES.examples(), **VERDICTS.examples(), **TAC.examples(), **AUDIT.examples()}
+EXAMPLES, VERDICTS = map(_module, ("examples", "verdict_examples"))
+OTHERS = [_module(name) for name in ("tac_examples", "audit_examples", "fix_examples")]
+CARDS: dict[str, Card] = {name: card for module in (EXAMPLES, VERDICTS, *OTHERS) for name, card in module.examples().items()}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -50,6 +50,8 @@ BUTTONS = {
     **{f"plan-{closed}": [] for closed in ("cancelled", "failed", "done", "signed_out")},
     "plan-all-approved": ["cancel"],
     "plan-nothing": ["cancel"],
+    "plan-fix-nothing": ["cancel"],
+    "plan-fix-named": ["cancel"],
     "plan-blocked": ["cancel", "least_privilege", "look_again", "sign_in_other"],
     "progress-person": ["cancel", "consent_again"],
     "progress-time": ["cancel"],
@@ -85,6 +87,9 @@ BUTTONS = {
 LOOKS = {
     "plan": ("accent", "\u25c6"),
     "plan-all-approved": ("emphasis", "\u25cf"),
+    "plan-fix-nothing": ("emphasis", "\u25cf"),
+    "plan-fix-named": ("accent", "\u25c6"),
+    "plan-fix-incident": ("emphasis", "\u25cf"),
     "plan-cancelled": ("emphasis", "\u2212"),
     "plan-done": ("emphasis", "\u2713"),
     "plan-signed_out": ("accent", "\u25c6"),

@@ -41,6 +41,9 @@ def wrong(step: str, cause: str) -> Finding:
     return Finding(step, State.WRONG, cause=cause)
 
 
+REMOTE_DOMAIN = wrong("remote_domain", "remote_domain_blocks_forwarding")
+
+
 def ok(*steps: str) -> tuple[Finding, ...]:
     """Findings that hold."""
     return tuple(Finding(step, State.OK) for step in steps)
@@ -72,16 +75,30 @@ def ok(*steps: str) -> tuple[Finding, ...]:
         ((wrong("mail_to_task", "no_task"),), Turn.CONTACT_CENTER, None),
         ((wrong("entry_point", "entry_point_missing"),), Turn.CONTACT_CENTER, None),
         ((wrong("connect_send", "connect_smtp_failed"),), Turn.CONTACT_CENTER, None),
-        ((wrong("remote_domain", "remote_domain_blocks_forwarding"),), Turn.ADMINISTRATOR, None),
+        ((REMOTE_DOMAIN,), Turn.ADMINISTRATOR, None),
+        ((REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), Turn.ADMINISTRATOR, ("fix.outbound_policy", FIX)),
+        ((REMOTE_DOMAIN, wrong("copies", "forwarding_blocked"), *ok("outbound_policy")), Turn.ADMINISTRATOR, None),
+        (
+            (wrong("sign_ins", "grant_invalid"), wrong("smtp_auth", "smtp_auth_off_for_mailbox")),
+            Turn.MAILBOX_USER,
+            ("fix.smtp_auth", FIX),
+        ),
         ((Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), wrong("smtp_server", "smtp_busy")), Turn.TIME, None),
         ((), Turn.NOBODY, None),
     ],
 )
 def test_who_can_mend_it_and_by_which_button(desk: Desk, found: tuple[Finding, ...], turn: Turn, fix: object):
-    """By the cause: a plan where it would hold a change, Webex Connect's own page where a new token ends it, nothing else."""
+    """By the cause: a plan where it would hold a change, for any of the causes, Webex Connect's own page where a new token ends the first."""
     seen = view(check_of(*found), desk)
     assert (seen.turn, seen.fix) == (turn, fix)
     assert has(f"turn.{turn}")
+
+
+def test_a_button_for_another_cause_says_so(desk: Desk):
+    """The first one is a person's all the same, and the button is there."""
+    drawn = draw(view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), desk))
+    told = "Administrator's turn: do what Remedy says below. The button mends another of the causes, and shows its plan first."
+    assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
 
 
 def test_a_sign_in_comes_before_the_page(desk: Desk):

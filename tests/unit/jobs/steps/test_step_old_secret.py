@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
+from jobs.engine import Engine
+from jobs.listener import Silent
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Finding, Person, Scope, State, Words
 from jobs.run import Event, Kind, Plan
@@ -57,6 +59,21 @@ async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store:
     assert ([line.step for line in lines], lines[1]) == (["client_secret", "old_secret"], LINE)
     planned = replace(ctx.run, plan=Plan("p", lines, now()))
     assert [("old_secret" in steps_of(run)) for run in (ctx.run, planned)] == [False, True]
+
+
+async def test_the_new_one_does_not_count_as_its_removal(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):
+    """Its line stands in the plan of the new secret; whoever lists what was done, after a /cancel say, lists that alone which was made."""
+    old = secret("k1", f"Webex Connect {before(store, channel, asker)}")
+    store.hand_over("k1")
+    ctx = given(facts=FACTS, kind="fix")
+    there, after = {"passwordCredentials": [old]}, {"passwordCredentials": [old, secret("k2", f"Webex Connect {ctx.run.id}", 300)]}
+    cloud.on(APP, there, there, after).on("POST /applications/object-1/addPassword", {"keyId": "k2", "secretText": "s"})
+    lines = ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))
+    word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
+    store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), word)
+    await Engine(ctx, {"client_secret": ClientSecret()}, Silent(), lambda: True).make()
+    done = [change.step for made in ctx.run.changed.values() if made.done for change in made.changes]
+    assert ([line.step for line in lines], done) == (["client_secret", "old_secret"], ["client_secret"])
 
 
 async def test_a_setup_removes_nothing(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):

@@ -81,7 +81,8 @@ async def test_a_policy_and_a_rule_are_made(given: Callable[..., Context], cloud
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     found = await STEP.inspect(ctx)
-    command = f"New-{POLICY} '{NAME}' -AutoForwardingMode On; New-{RULE} '{NAME}' -{POLICY} '{NAME}' -From {MAILBOX} -Priority 0"
+    limits = "-RecipientLimitPerDay 500 -NotifyOutboundSpam $false"
+    command = f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} '{NAME}' -From {MAILBOX} -Priority 0"
     before = Words("seen.outbound", {"mode": "Automatic", "policy": "Default"})
     words = Words("step.outbound_policy"), before, Words("after.outbound_policy")
     assert STEP.plan(ctx, found) == (Change("outbound_policy", "M4", *words, Scope.MAILBOX, command),)
@@ -127,7 +128,81 @@ async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., Context],
     """Nothing is made twice."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | {"Priority": 3}])
     await STEP.apply(given(), WRONG)
-    assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], "Priority": 0})]
+    assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0})]
+
+
+SALES, ALIAS = "sales@contoso.com", "svc@contoso.com"
+OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Words]] = [
+    (
+        {"From": [MAILBOX, SALES]},
+        {},
+        "",
+        Words("after.outbound_policy_shared", {"senders": f"{MAILBOX}, {SALES}"}),
+    ),
+    (
+        {"From": [SALES]},
+        {"From": [SALES, MAILBOX]},
+        f" -From {SALES}, {MAILBOX}",
+        Words("after.outbound_policy_shared", {"senders": f"{SALES}, {MAILBOX}"}),
+    ),
+    (
+        {"From": [MAILBOX, SALES], "ExceptIfFrom": ["b@contoso.com", ALIAS.upper()]},
+        {"ExceptIfFrom": ["b@contoso.com"]},
+        " -ExceptIfFrom b@contoso.com",
+        Words("after.outbound_policy_cleared", {"senders": f"{MAILBOX}, {SALES}", "cleared": f"ExceptIfFrom {ALIAS.upper()}"}),
+    ),
+    (
+        {"From": [], "SenderDomainIs": "contoso.com", "ExceptIfSenderDomainIs": ["contoso.com"]},
+        {"ExceptIfSenderDomainIs": None},
+        " -ExceptIfSenderDomainIs $null",
+        Words("after.outbound_policy_cleared", {"senders": "contoso.com", "cleared": "ExceptIfSenderDomainIs contoso.com"}),
+    ),
+    (
+        {"From": MAILBOX, "FromMemberOf": ["Sales"], "ExceptIfFromMemberOf": ["Desk", "Field"]},
+        {"FromMemberOf": None, "ExceptIfFromMemberOf": None},
+        " -FromMemberOf $null -ExceptIfFromMemberOf $null",
+        Words("after.outbound_policy_cleared", {"senders": MAILBOX, "cleared": "FromMemberOf Sales; ExceptIfFromMemberOf Desk, Field"}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("who", "sent", "shown", "after"), OTHERS)
+async def test_whom_somebody_else_put_into_our_rule_stays(
+    given: Callable[..., Context], cloud: Any, who: dict[str, Any], sent: dict[str, Any], shown: str, after: Words
+):
+    """The plan names who is covered and what goes, the commands are what is sent; a rule above is why it is wrong at all."""
+    above = {"Name": "Baseline", POLICY: "Default", "SenderDomainIs": ["contoso.com"], "Priority": 0, "State": "Enabled"}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [above, RULE_OF_OURS | who | {"Priority": 1}])
+    cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
+    ctx = given(kind="fix")
+    found = await STEP.inspect(ctx)
+    (line,) = STEP.plan(ctx, found)
+    assert (line.after, line.note) == (after, Words("note.rules_move.one"))
+    assert line.command == f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}'{shown} -Priority 0"
+    await STEP.apply(ctx, found)
+    assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0, **sent})]
+
+
+@pytest.mark.parametrize("who", [row[0] for row in OTHERS])
+async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., Context], cloud: Any, who: dict[str, Any]):
+    """Also where the fix was killed before it had read back: what it makes of such a rule is known, and is nobody else's."""
+    bent = RULE_OF_OURS | who | {"State": "Disabled"}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
+    cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
+    ctx = given(kind="fix")
+    found = await STEP.inspect(ctx)
+    await STEP.apply(ctx, found)
+    sent = next(values for what, values in cloud.writes if what == f"Set-{RULE}")
+    cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled"}])
+    (line,) = STEP.plan(ctx, found)
+    past = Past("outbound_policy", line, line.before, found.values, {}, (ctx.run.id,))
+    assert (await STEP.undone(ctx, past)).state is State.WRONG
+    cloud.asked.clear()
+    await STEP.undo(ctx, past)
+    back = {name: [value] if isinstance(value, str) and name == "From" else value or None for name, value in who.items()}
+    assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": NAME, POLICY: NAME, **back})
+    cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled", "From": ["else@contoso.com"]}])
+    assert (await STEP.undone(ctx, past)).state is State.WARNING
 
 
 async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Callable[..., Context], cloud: Any):
@@ -146,13 +221,16 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT])
     ctx = given()
     found = await STEP.inspect(ctx)
-    commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' -From {MAILBOX} -Priority 0; Enable-{RULE} '{NAME}'"
-    assert (found.state, STEP.plan(ctx, found)[0].command) == (State.WRONG, commands)
+    put_right = f"-SenderDomainIs $null -ExceptIfFrom $null -{POLICY} '{NAME}' -Priority 0"
+    commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; Enable-{RULE} '{NAME}'"
+    gone = {"senders": MAILBOX, "cleared": f"SenderDomainIs fabrikam.com; ExceptIfFrom {MAILBOX}"}
+    (line,) = STEP.plan(ctx, found)
+    assert (found.state, line.command, line.after) == (State.WRONG, commands, Words("after.outbound_policy_cleared", gone))
     await STEP.apply(ctx, found)
     cleared = {"SenderDomainIs": None, "ExceptIfFrom": None}
     assert cloud.writes == [
         (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
-        (f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], "Priority": 0, POLICY: NAME, **cleared}),
+        (f"Set-{RULE}", {"Identity": NAME, "Priority": 0, POLICY: NAME, **cleared}),
         (f"Enable-{RULE}", {"Identity": NAME}),
     ]
 
@@ -164,7 +242,8 @@ async def test_an_undo_bends_it_back(given: Callable[..., Context], cloud: Any):
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
     line = Change("outbound_policy", "M4", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
     past = Past("outbound_policy", line, Words("b"), was, left, ("R1",))
-    assert STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0] == f"Set-{RULE} '{NAME}' -From {MAILBOX}; Disable-{RULE} '{NAME}'"
+    bends = f"-From {MAILBOX} -{POLICY} 'Other' -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
+    assert STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0] == f"Set-{RULE} '{NAME}' {bends}; Disable-{RULE} '{NAME}'"
     await STEP.undo(ctx, past)
     bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}
     assert cloud.writes == [

@@ -19,7 +19,9 @@ def faces(run: Run, desk: Desk) -> list[Face]:
         return []
     view = form(run, desk)
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    return [face("connect", view, draw(view), to=run.requester.email, turn=turn)]
+    filled_in = view.token_saved and (view.registered or run.kind == "fix")
+    asks = "" if filled_in or view.secret_making else turn
+    return [face("connect", view, draw(view), to=run.requester.email, turn=turn, asks=asks)]
 
 
 def _makes_secret(run: Run) -> bool:

@@ -8,9 +8,9 @@ from adaptive_cards.views import Header, PlanView
 from bot.board import Face, face, read
 from bot.desk import Desk
 from bot.faces.told import code_of
-from bot.turns import ENDED
+from bot.turns import ENDED, whose
 from jobs.microsoft.roles import lacks_all
-from jobs.model import Finding, Scope, State, Words
+from jobs.model import Finding, Scope, State, Turn, Words
 from jobs.run import Run
 from jobs.setup import blocked
 from jobs.steps import steps_of
@@ -31,7 +31,8 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and read(desk, run.id, "plan"))):
         return []
     turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
-    return [face("plan", found, draw(found), turn=turn, last=run.ended != "", closes=found.closed != "")]
+    asks = "" if run.approvals and whose(run).turn is not Turn.APPROVER else run.plan.id
+    return [face("plan", found, draw(found), turn=turn, last=run.ended != "", closes=found.closed != "", asks=asks)]
 
 
 def _elsewhere(run: Run) -> bool:

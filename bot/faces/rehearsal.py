@@ -21,7 +21,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
         return []
     found = view(run, desk)
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
-    return [face("rehearsal", found, draw(found), turn=turn)]
+    return [face("rehearsal", found, draw(found), turn=turn, asks="" if found.skipped else turn)]
 
 
 def view(run: Run, desk: Desk) -> RehearsalView:

@@ -9,6 +9,7 @@ from bot import tickets
 from bot.board import Face, face
 from bot.desk import Desk
 from bot.faces.verdict_turn import page_of
+from bot.turns import keeps_secret
 from jobs.microsoft.scopes import smtp_scope
 from jobs.run import Run
 
@@ -24,16 +25,12 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     return [face("connect", view, draw(view), to=run.requester.email, turn=turn, asks=asks)]
 
 
-def _makes_secret(run: Run) -> bool:
-    return run.plan is not None and any(change.step == "client_secret" for change in run.plan.changes)
-
-
 def form(run: Run, desk: Desk) -> ConnectFormView:
     """The fields with their exact values."""
     host, _, port = desk.settings.smtp_server.rpartition(":")
     link = tickets.link(desk, "handover", run.id)
     base = f"{desk.settings.login_url}/{run.tenant}/oauth2/v2.0"
-    stays = run.kind == "fix" and not _makes_secret(run)
+    stays = keeps_secret(run)
     return ConnectFormView(
         header=Header(run.id, run.channel.mailbox, 6, run.kind),
         channel=run.channel,

@@ -25,6 +25,7 @@ from jobs.microsoft.outbound import (
     needs_addresses,
     policy_name,
 )
+from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, State, Station, Turn, Words
 from jobs.run import Past
 from jobs.step import Context, Step
@@ -102,11 +103,12 @@ class OutboundPolicy(Step):
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
-        name = policy_name(ctx.channel.mailbox)
-        rule = f"Set-{RULE} '{name}' -From {', '.join(_senders(past.was))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
+        name = quoted(policy_name(ctx.channel.mailbox))
+        senders = ", ".join(map(quoted, _senders(past.was))) if past.was["rule"] else ""
+        rule = f"Set-{RULE} {name} -From {senders}" if past.was["rule"] else f"Remove-{RULE} {name}"
         parts = (
-            f"{rule}; Disable-{RULE} '{name}'" if _was_off(past) else rule,
-            f"Set-{POLICY} '{name}' -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} '{name}'",
+            f"{rule}; Disable-{RULE} {name}" if _was_off(past) else rule,
+            f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} {name}",
         )
         return "; ".join(parts)
 
@@ -179,12 +181,12 @@ def _values(name: str, policies: list[Row], rules: list[Row]) -> dict[str, str]:
 
 def _commands(mailbox: str, there: dict[str, str]) -> list[str]:
     """In PowerShell: what is there is set, what is not is made."""
-    name, rule = policy_name(mailbox), there.get("rule")
-    commands = [f"{'Set' if there.get('policy') else 'New'}-{POLICY} '{name}' -AutoForwardingMode On"]
+    name, sender, rule = quoted(policy_name(mailbox)), quoted(mailbox), there.get("rule")
+    commands = [f"{'Set' if there.get('policy') else 'New'}-{POLICY} {name} -AutoForwardingMode On"]
     if not rule:
-        return [*commands, f"New-{RULE} '{name}' -{POLICY} '{name}' -From {mailbox} -Priority 0"]
-    commands.append(f"Set-{RULE} '{name}' -From {mailbox} -Priority 0")
-    return commands if enabled(Row(json.loads(rule))) else [*commands, f"Enable-{RULE} '{name}'"]
+        return [*commands, f"New-{RULE} {name} -{POLICY} {name} -From {sender} -Priority 0"]
+    commands.append(f"Set-{RULE} {name} -From {sender} -Priority 0")
+    return commands if enabled(Row(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
 
 
 def _said(row: Row | None, properties: tuple[str, ...]) -> str:

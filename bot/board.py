@@ -38,6 +38,7 @@ class Face:
 
     ``mark`` tells whether anything is new; ``turn`` whether it is news that must not wait; ``last`` that no other follows. One that
     ``closes`` only takes back what the card has asked for: where Webex takes no edit it is left out, as a new card would ask for nothing.
+    ``asks`` is for where Webex has never taken one: what a person has to see of it, empty for what concerns nobody; by itself the turn.
     """
 
     slot: str
@@ -47,11 +48,15 @@ class Face:
     turn: str = ""
     last: bool = False
     closes: bool = False
+    asks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A card as it stands in Webex. ``room`` is empty where Webex did not name it; then it is asked for."""
+    """A card as it stands in Webex. ``room`` is empty where Webex did not name it; then it is asked for.
+
+    ``asks`` is what its newest face has asked of a person, even where that was not posted: who is asked once more gets a card once more.
+    """
 
     message: str
     room: str
@@ -59,6 +64,7 @@ class Shown:
     turn: str
     at: datetime
     edits: int = 0
+    asks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +76,19 @@ class Doubt:
 
 
 def face(  # noqa: PLR0913  what a face is made of
-    slot: str, view: object, card: Card, *, to: str = "thread", turn: str = "", last: bool = False, closes: bool = False
+    slot: str,
+    view: object,
+    card: Card,
+    *,
+    to: str = "thread",
+    turn: str = "",
+    last: bool = False,
+    closes: bool = False,
+    asks: str | None = None,
 ) -> Face:
     """A face whose mark follows from the view; the moment of drawing (``at``) is no news."""
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    return Face(slot, card, hashlib.sha256(codec.dump(plain)).hexdigest()[:16], to, turn, last, closes)
+    return Face(slot, card, hashlib.sha256(codec.dump(plain)).hexdigest()[:16], to, turn, last, closes, asks)
 
 
 def show(desk: Desk, run: Run, wanted: Face) -> float:
@@ -97,7 +111,7 @@ def show(desk: Desk, run: Run, wanted: Face) -> float:
         return wait
     if shown.edits < EDITS - (0 if wanted.last else 1):
         return _edit(desk, run, wanted, shown)
-    return _post(desk, run, wanted, shown) if news else 0
+    return _post(desk, run, wanted, shown) if news else _left_out(desk, run, wanted, shown)
 
 
 def read(desk: Desk, run_id: str, slot: str) -> Shown | None:
@@ -144,7 +158,7 @@ def _post(desk: Desk, run: Run, wanted: Face, shown: Shown | None = None) -> flo
             desk.redis.hset(f"cards:{run.id}", _doubt(wanted.slot), codec.dump(more))
         raise
     edits = NO_EDITS if shown and shown.edits == NO_EDITS else 0
-    _write(desk, run.id, wanted.slot, Shown(message, room, wanted.mark, wanted.turn, now(), edits))
+    _write(desk, run.id, wanted.slot, Shown(message, room, wanted.mark, wanted.turn, now(), edits, wanted.asks or ""))
     return 0
 
 
@@ -172,12 +186,23 @@ def _edit(desk: Desk, run: Run, wanted: Face, shown: Shown) -> float:
             return 0 if wanted.closes else _post(desk, run, wanted)
         refused = replace(shown, edits=EDITS if shown.edits else NO_EDITS)
         _write(desk, run.id, wanted.slot, refused)
-        return _post(desk, run, wanted, refused) if _news(wanted, shown) else 0
-    _write(desk, run.id, wanted.slot, Shown(shown.message, room, wanted.mark, wanted.turn, now(), shown.edits + 1))
+        return _post(desk, run, wanted, refused) if _news(wanted, refused) else _left_out(desk, run, wanted, refused)
+    edited = Shown(shown.message, room, wanted.mark, wanted.turn, now(), shown.edits + 1, wanted.asks or "")
+    _write(desk, run.id, wanted.slot, edited)
+    return 0
+
+
+def _left_out(desk: Desk, run: Run, wanted: Face, shown: Shown) -> float:
+    """The card stays as it is. That nobody is asked any more is remembered."""
+    if shown.asks and wanted.asks == "":
+        _write(desk, run.id, wanted.slot, replace(shown, asks=""))
     return 0
 
 
 def _news(wanted: Face, shown: Shown) -> bool:
+    """Whether it must not wait. Where the card was never edited, each piece of news is a message: only what asks for a person is."""
+    if shown.edits == NO_EDITS and wanted.asks is not None:
+        return not wanted.closes and wanted.asks not in {"", shown.asks}
     return not wanted.closes and (wanted.last or wanted.turn != shown.turn)
 
 

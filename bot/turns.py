@@ -98,7 +98,16 @@ def _ask(finding: Finding, run: Run) -> str:
     if finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER:
         return "rehearsal_sign_in" if run.answer("rehearse") == "yes" else "rehearse"
     stuck = finding.cause not in {"", FROM_ITSELF} and finding.step in STUCK
-    return STUCK[finding.step] if stuck else ASKS.get(finding.step, "look")
+    asked = STUCK[finding.step] if stuck else ASKS.get(finding.step, "look")
+    return "token" if asked == "form" and keeps_secret(run) else asked
+
+
+def keeps_secret(run: Run) -> bool:
+    """Whether Webex Connect keeps the client secret that it has, and wants nothing but a new token. What the fix has done counts.
+
+    Where the app itself was wrong its plan holds a secret, too, and the one that is there turns out to be good.
+    """
+    return run.kind == "fix" and "client_secret" not in run.changed
 
 
 def _is_person(finding: Finding) -> bool:

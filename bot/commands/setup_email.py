@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import intake
+from adaptive_cards.texts import has
 from adaptive_cards.views import Header, IntakeView, NoticeView
 from bot import board
 from bot.commands import Command, check
@@ -102,10 +103,10 @@ def already(talk: Talk, mailbox: str, record: Record) -> None:
 
 
 def point_to(talk: Talk, other: Run) -> None:
-    """It is being connected: say by which run, where that shows itself, and whose turn it is there."""
+    """It is at work already: say by which run and what that does, where that shows itself, and whose turn it is there."""
     turn = whose(other)
-    key = "notice.running_title_undo" if other.kind == "undo" else "notice.running_title"
-    title = Words(key, {"mailbox": other.channel.mailbox, "run": other.id})
+    of_kind = f"notice.running_title_{other.kind}"
+    title = Words(of_kind if has(of_kind) else "notice.running_title", {"mailbox": other.channel.mailbox, "run": other.id})
     facts = (("label.turn", Words(f"turn.{turn.turn}")), ("label.since", Words("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})))
     buttons = (("button.status", {"do": "status"}),)
     talk.tell(NoticeView(Words("notice.running_kicker"), title, _where(talk, other), facts=facts, buttons=buttons))

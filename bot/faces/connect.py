@@ -9,6 +9,7 @@ from bot import tickets
 from bot.board import Face, face
 from bot.desk import Desk
 from bot.faces.verdict_turn import page_of
+from bot.turns import keeps_secret
 from jobs.microsoft.scopes import smtp_scope
 from jobs.run import Run
 
@@ -19,11 +20,9 @@ def faces(run: Run, desk: Desk) -> list[Face]:
         return []
     view = form(run, desk)
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    return [face("connect", view, draw(view), to=run.requester.email, turn=turn)]
-
-
-def _makes_secret(run: Run) -> bool:
-    return run.plan is not None and any(change.step == "client_secret" for change in run.plan.changes)
+    filled_in = view.token_saved and (view.registered or run.kind == "fix")
+    asks = "" if filled_in or view.secret_making else turn
+    return [face("connect", view, draw(view), to=run.requester.email, turn=turn, asks=asks)]
 
 
 def form(run: Run, desk: Desk) -> ConnectFormView:
@@ -31,7 +30,7 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
     host, _, port = desk.settings.smtp_server.rpartition(":")
     link = tickets.link(desk, "handover", run.id)
     base = f"{desk.settings.login_url}/{run.tenant}/oauth2/v2.0"
-    stays = run.kind == "fix" and not _makes_secret(run)
+    stays = keeps_secret(run)
     return ConnectFormView(
         header=Header(run.id, run.channel.mailbox, 6, run.kind),
         channel=run.channel,

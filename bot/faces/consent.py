@@ -52,10 +52,11 @@ def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
         problem_at=problem.at if problem else None,
         asked=asked_in_vain(run, "consent_administrator"),
     )
-    return face(slot, view, draw(view), to=to, turn=turn(run, "consent", "consent_administrator"))
+    news = turn(run, "consent", "consent_administrator")
+    return face(slot, view, draw(view), to=to, turn=news, asks=news)
 
 
 def _granted(slot: str, to: str) -> Face:
     kicker, title, words = (Words(f"notice.consent_{part}") for part in ("kicker", "title", "words"))
     view = NoticeView(kicker=kicker, title=title, words=words, tone="good", glyph="✓")
-    return face(slot, view, notice(view), to=to, turn="granted")
+    return face(slot, view, notice(view), to=to, turn="granted", asks="")

@@ -9,9 +9,9 @@ from adaptive_cards.texts import remedy_within, say
 from adaptive_cards.views import Header, PlanView
 from bot.board import Face, face, read
 from bot.desk import Desk
+from bot.faces import verdict_turn
 from bot.faces.told import code_of
-from bot.faces.verdict_turn import whose
-from bot.turns import ENDED
+from bot.turns import ENDED, whose
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Finding, Scope, State, Turn, Words
 from jobs.run import Run
@@ -36,7 +36,8 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and read(desk, run.id, "plan"))):
         return []
     turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
-    return [face("plan", found, draw(found), turn=turn, last=run.ended != "", closes=found.closed != "")]
+    asks = "" if run.approvals and whose(run).turn is not Turn.APPROVER else run.plan.id
+    return [face("plan", found, draw(found), turn=turn, last=run.ended != "", closes=found.closed != "", asks=asks)]
 
 
 def _elsewhere(run: Run) -> bool:
@@ -60,7 +61,7 @@ def view(run: Run) -> PlanView:
         by_hand=made_by_hand(run) if open_still else "",
         closed=_closed(run),
         named=tuple(_named(cause, run.place[NAMED_AT]) for cause in named),
-        turn=whose(named[0]) if named else Turn.NOBODY,
+        turn=verdict_turn.whose(named[0]) if named else Turn.NOBODY,
     )
 
 

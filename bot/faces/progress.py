@@ -31,7 +31,20 @@ def faces(run: Run, desk: Desk) -> list[Face]:
     if unsent and found.problem is None:
         found = replace(found, problem=Words("progress.form_unsent", {"who": run.requester.email}))
     turn = f"{found.turn}{found.ended}{found.turn_words.key}{'unsent' if unsent else ''}"
-    return [face("progress", found, draw(found), turn=turn, last=bool(run.ended))]
+    asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
+    return [face("progress", found, draw(found), turn=turn, last=bool(run.ended), asks=asks)]
+
+
+def _asks(run: Run, found: ProgressView, turn: str) -> str:
+    """Whoever has pressed Look again waits for what comes of it, even where that is the same."""
+    pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
+    why = next((finding.cause or finding.step for finding in run.findings.values() if _is_a_persons(finding)), "")
+    return f"{turn}{why}{pressed}"
+
+
+def _stopped(run: Run) -> str:
+    """The end, where no other card tells of it."""
+    return run.ended if run.ended != Kind.FINISHED else ""
 
 
 def view(run: Run) -> ProgressView:

@@ -33,7 +33,13 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 def _mail(run: Run, desk: Desk) -> Face:
     mail = mail_view(run, desk)
     turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem}{mail.problem_code}{mail.turn}"
-    return face("mail", mail, draw_mail(mail), turn=turn, last=mail.over, closes=mail.over)
+    asks = turn if mail.problem or _a_persons(mail) else ""
+    return face("mail", mail, draw_mail(mail), turn=turn, last=mail.over, closes=mail.over, asks=asks)
+
+
+def _a_persons(mail: TestMailView) -> bool:
+    """Whether the mail is still to be sent, or an agent's."""
+    return (not mail.sent_by_bot and mail.sent_at is None) or (mail.forwarded_at is not None and mail.agent_at is None)
 
 
 def mail_view(run: Run, desk: Desk) -> TestMailView:

@@ -11,17 +11,18 @@ from bot.board import Face, face
 from bot.desk import Desk
 from jobs.model import Evidence, Finding, State, Words
 from jobs.run import Run
+from jobs.steps import steps_of
 
 LINES = 12
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
-    """From the moment that it could begin."""
-    if run.ended or "mailbox_fields" not in run.findings or run.account is None or _logging_in(run, desk):
+    """From the moment that it could begin; a fix proves itself by the bot's own login, and has none."""
+    if run.ended or run.account is None or not _may_begin(run) or _logging_in(run, desk):
         return []
     found = view(run, desk)
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
-    return [face("rehearsal", found, draw(found), turn=turn)]
+    return [face("rehearsal", found, draw(found), turn=turn, asks="" if found.skipped else turn)]
 
 
 def view(run: Run, desk: Desk) -> RehearsalView:
@@ -45,6 +46,10 @@ def view(run: Run, desk: Desk) -> RehearsalView:
         return base
     link = tickets.link(desk, "rehearsal", run.id)
     return replace(base, url=link.url, until=link.until)
+
+
+def _may_begin(run: Run) -> bool:
+    return "mailbox_fields" in run.findings and "rehearsal" in steps_of(run)
 
 
 def _logging_in(run: Run, desk: Desk) -> bool:

@@ -54,7 +54,8 @@ def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:
         problem_at=problem.at if problem else None,
         asked=asked_in_vain(run, "administrator"),
     )
-    return face(slot, view, draw(view), to=to, turn=turn(run, "sign_in", "administrator"))
+    news = turn(run, "sign_in", "administrator")
+    return face(slot, view, draw(view), to=to, turn=news, asks=news)
 
 
 def _signed_in(run: Run, slot: str, to: str) -> Face:
@@ -66,4 +67,4 @@ def _signed_in(run: Run, slot: str, to: str) -> Face:
         tone="good",
         glyph="✓",
     )
-    return face(slot, view, notice(view), to=to, turn="signed in")
+    return face(slot, view, notice(view), to=to, turn="signed in", asks="")

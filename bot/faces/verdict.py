@@ -34,6 +34,7 @@ def faces(run: Run, desk: Desk) -> list[Face]:
             draw(found),
             turn=f"{bool(run.checked)}{_looked(found)}{[line.title.key for line in found.causes]}{found.problem_at or ''}",
             last=run.checked is not None,
+            asks=f"{run.checked}{found.problem_at}" if run.checked else "",
         )
     ]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from jobs.mailbox import mailbox_row
 from jobs.microsoft.exchange import Row
+from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, Station, Words
 from jobs.run import Past
 from jobs.step import Context, Step
@@ -32,7 +33,7 @@ class Forwarding(Step):
 
     def _judged(self, ctx: Context, smtp: str, internal: str, *, keeps: bool) -> Finding:
         if internal:
-            return self.wrong(Words("seen.forwarding_overridden", {"address": internal}), cause="forwarding_address_wins")
+            return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
         if smtp != ctx.channel.forwarding_address.lower():
             return self.wrong(Words("seen.forwards_to", {"address": smtp}) if smtp else Words("seen.none"), cause="not_forwarded")
         if keeps is not ctx.channel.keep_copy:
@@ -43,8 +44,9 @@ class Forwarding(Step):
         """All three values at once: an internal forwarding address would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Words("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
-        forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {target} -DeliverToMailboxAndForward ${str(keep).lower()}"
-        return (self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, f"Set-Mailbox {ctx.channel.mailbox} {forward}"),)
+        forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)} -DeliverToMailboxAndForward ${str(keep).lower()}"
+        command = f"Set-Mailbox {quoted(ctx.channel.mailbox)} {forward}"
+        return (self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Idempotent."""
@@ -64,9 +66,9 @@ class Forwarding(Step):
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """As PowerShell would."""
-        smtp, internal = past.was["smtp"] or "$null", past.was["internal"] or "$null"
+        smtp, internal = (quoted(past.was[name]) if past.was[name] else "$null" for name in ("smtp", "internal"))
         where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
-        return f"Set-Mailbox {ctx.channel.mailbox} {where} -DeliverToMailboxAndForward ${past.was['keeps']}"
+        return f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where} -DeliverToMailboxAndForward ${past.was['keeps']}"
 
     async def undo(self, ctx: Context, past: Past) -> None:
         """The previous three values (facts/microsoft.md 2.2)."""
@@ -78,6 +80,13 @@ class Forwarding(Step):
             "DeliverToMailboxAndForward": past.was["keeps"] == "true",
         }
         await ctx.exchange.run("Set-Mailbox", parameters)
+
+
+def _overridden(ctx: Context, internal: str, smtp: str) -> Words:
+    """The internal address, and the external one where that is overwritten, too."""
+    if smtp in {"", ctx.channel.forwarding_address.lower()}:
+        return Words("seen.forwarding_overridden", {"address": internal})
+    return Words("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
 
 
 def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:

@@ -29,6 +29,7 @@ from jobs.microsoft.outbound import (
     opened,
     policy_name,
 )
+from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, State, Station, Turn, Words
 from jobs.run import Past
 from jobs.step import Context, Step
@@ -120,11 +121,11 @@ class OutboundPolicy(Step):
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
-        name = policy_name(ctx.channel.mailbox)
-        rule = f"Set-{RULE} '{name}'{_told(_rule_before(past))}" if past.was["rule"] else f"Remove-{RULE} '{name}'"
+        name = quoted(policy_name(ctx.channel.mailbox))
+        rule = f"Set-{RULE} {name}{_told(_rule_before(past))}" if past.was["rule"] else f"Remove-{RULE} {name}"
         parts = (
-            f"{rule}; Disable-{RULE} '{name}'" if _was_off(past) else rule,
-            f"Set-{POLICY} '{name}' -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} '{name}'",
+            f"{rule}; Disable-{RULE} {name}" if _was_off(past) else rule,
+            f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} {name}",
         )
         return "; ".join(parts)
 
@@ -222,24 +223,24 @@ def _values(name: str, there: Outbound) -> dict[str, str]:
 
 def _commands(mailbox: str, finding: Finding) -> list[str]:
     """In PowerShell: what is there is set, what is not is made."""
-    name, rule = policy_name(mailbox), finding.values.get("rule")
+    name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
     limits, mended = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, MENDED))
-    policy = f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} '{name}' -AutoForwardingMode On{_told(limits)}"
+    policy = f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name} -AutoForwardingMode On{_told(limits)}"
     if not rule:
-        return [policy, f"New-{RULE} '{name}' -{POLICY} '{name}' -From {mailbox} -Priority 0"]
-    commands = [policy, f"Set-{RULE} '{name}'{_told(mended)} -Priority 0"]
-    return commands if enabled(Row(json.loads(rule))) else [*commands, f"Enable-{RULE} '{name}'"]
+        return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
+    commands = [policy, f"Set-{RULE} {name}{_told(mended)} -Priority 0"]
+    return commands if enabled(Row(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
 
 
 def _told(parameters: Mapping[str, object]) -> str:
     """A cmdlet's parameters as PowerShell has them."""
-    return "".join(f" -{name} {_value(name, value)}" for name, value in parameters.items())
+    return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
 
 
-def _value(name: str, value: object) -> str:
+def _value(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "$null", True: "$true", False: "$false"}[value]
-    return ", ".join(map(str, value)) if isinstance(value, list) else f"'{value}'" if name == POLICY else str(value)
+    return ", ".join(quoted(str(each)) for each in value) if isinstance(value, list) else quoted(str(value))
 
 
 def _said(row: Row | None, properties: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from jobs.mailbox import mailbox_row
 from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import Row
+from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, Words
 from jobs.run import Past
 from jobs.step import Context, Step
@@ -49,7 +50,7 @@ class SmtpAuth(Step):
 
     def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
         """Microsoft's own recipe: the organisation stays as it is, the one mailbox is switched on."""
-        command = f"Set-CASMailbox {ctx.channel.mailbox} -{PROPERTY} $false"
+        command = f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} $false"
         return (self.change(finding.seen or Words("seen.off"), Words("seen.on"), Scope.MAILBOX, command),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
@@ -64,7 +65,7 @@ class SmtpAuth(Step):
 
     def undo_command(self, ctx: Context, past: Past) -> str:
         """Not set is a value, too."""
-        return f"Set-CASMailbox {ctx.channel.mailbox} -{PROPERTY} ${past.was['disabled'] or 'null'}"
+        return f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} ${past.was['disabled'] or 'null'}"
 
     async def undo(self, ctx: Context, past: Past) -> None:
         """The one property, to what it was."""

@@ -148,6 +148,29 @@ def test_where_webex_takes_no_edits_only_news_is_posted(desk: Desk, run: Run, sa
     assert [words for _, words in said()[2:]] == [face("with {'turn': 'approver'}").card.text, face(f"with {more}").card.text]
 
 
+def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+    """Running, waiting and running again are small news then. Who is asked once more in between gets a card once more."""
+    webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "no"}))
+    board.show(desk, run, face("a", turn="running", asks=""))
+    board.show(desk, run, face("b", turn="waits", asks=""))
+    posted = []
+    for asks in ("", "anna", "", "", "anna", "anna", "bob", ""):
+        age(desk, run)
+        before = len(said())
+        assert board.show(desk, run, face(f"{len(posted)}", turn=f"{len(posted)}", asks=asks)) == 0
+        posted.append([method for method, _ in said()[before:]])
+    assert (methods(said)[:2], posted) == (["POST", "PUT"], [[], ["POST"], [], [], ["POST"], [], ["POST"], []])
+
+
+@pytest.mark.parametrize("edits", [EDITS - 1, EDITS])
+def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(desk: Desk, run: Run, said: Said, edits: int):
+    """A new card takes ten more: whose turn it is is shown, nobody's too."""
+    board.show(desk, run, face("a", asks="anna"))
+    age(desk, run, edits=edits)
+    board.show(desk, run, face("b", turn="running", asks=""))
+    assert methods(said) == ["POST", "POST"]
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_what_only_takes_a_card_back_is_not_posted(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, status: int):
     """At the end of a run a new card for each old one would ask for nothing; one that somebody deleted asks for nothing already."""

@@ -268,6 +268,17 @@ def test_the_same_undo_typed_once_is_one_run(anna: Talk, webex_script: Any):
     ) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"), [("setup", "is being set up already"), ("fix", "is being mended already"), ("undo", "is being undone")]
+)
+def test_what_is_under_way_is_named(anna: Talk, webex_script: Any, kind: str, told: str):
+    """Whatever was typed: a fix is no setup."""
+    changed(anna)
+    run = anna.desk.store.open(Channel(MAILBOX), anna.asker, anna.place | {"kind": kind})
+    type_(replace(anna, message="typed-9"), "undo", MAILBOX)
+    assert f"{MAILBOX} {told}, in run {run.id}" in cards(webex_script)
+
+
 def test_nothing_recorded_is_said(anna: Talk, webex_script: Any):
     """No run is opened for a channel that was connected by hand."""
     proven(anna)

@@ -10,7 +10,7 @@ from adaptive_cards.texts import text
 from bot.desk import Desk
 from bot.faces import connect, rehearsal
 from jobs.clock import now
-from jobs.model import Account, Finding, State, Turn
+from jobs.model import Account, Change, Finding, Scope, State, Turn, Words
 from jobs.run import Event, Kind, Run
 
 MAILBOX = "support@example.test"
@@ -49,6 +49,31 @@ def test_the_login_for_generating_tokens(
     assert (connect.form(run, desk).username, connect.form(run, desk).login_id) == (username, login)
     assert [words for words in said if words not in told] == []
     assert [words for words in left_out if words in told] == []
+
+
+SECRET = Change("client_secret", "E3", Words("step.client_secret"), Words("seen.none"), Words("seen.on"), Scope.APP, "Graph")
+PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(SECRET,))
+MADE = Event(Kind.CHANGING, now(), step="client_secret", changes=(SECRET,), finding=Finding("client_secret", State.WRONG))
+
+
+@pytest.mark.parametrize(
+    ("events", "said", "left_out"),
+    [
+        ([PLANNED], ("Press Generate Token in Webex Connect", "The one in the form stays."), ("Fill in the email app", "New secret")),
+        ([PLANNED, MADE], ("Fill in the email app", "New secret"), ("The one in the form stays.",)),
+    ],
+    ids=["planned", "made"],
+)
+def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
+    desk: Desk, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+):
+    """Where the app was wrong its plan holds a secret, as nobody could look at the one that is there; nobody rehearses in a fix."""
+    run = begin(SIGNED_IN, FORM, *events, user(), kind="fix")
+    (face,) = connect.faces(run, desk)
+    told = (face.card.text + str(face.card.content)).replace("\u00a0", " ")
+    assert [words for words in said if words not in told] == []
+    assert [words for words in left_out if words in told] == []
+    assert rehearsal.faces(run, desk) == []
 
 
 OPEN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER))

@@ -105,6 +105,27 @@ def test_the_progress_card_says_where_the_form_cannot_go(desk: Desk, begin: Begi
     assert (drawn, desk.draw_due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
 
 
+SEEN: list[tuple[str, list[Event], set[str]]] = [
+    ("details are in", [], {"signin"}),
+    ("planned", [SIGNED_IN, PLANNED], {"plan"}),
+    ("running", [SIGNED_IN, PLANNED, APPROVED], set()),
+    ("waits", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.WAITING, waiting_for=Turn.TIME, until=now())], set()),
+    ("look", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.UNKNOWN)], {"progress"}),
+    ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], {"progress", "consent"}),
+    ("granted", [SIGNED_IN, PLANNED, APPROVED, found("admin_consent")], set()),
+    ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], {"progress", "connect", "rehearsal"}),
+    ("filled in", [SIGNED_IN, PLANNED, APPROVED, found("mailbox_fields"), answered("token_saved"), answered("registered"),
+     answered("rehearse", "skip:away"), ON_THE_WAY], set()),
+    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, Event(Kind.CANCELLED, now())], {"progress"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "slots"), [stage[1:] for stage in SEEN], ids=[stage[0] for stage in SEEN])
+def test_what_a_person_has_to_see(desk: Desk, begin: Begin, events: list[Event], slots: set[str]):
+    """Where Webex takes no edits only these are posted anew: somebody's turn, a problem, the end."""
+    assert {face.slot for face in faces(desk, begin(*events)) if face.asks != ""} == slots
+
+
 @pytest.mark.parametrize(("events", "cards"), [stage[1:] for stage in STAGES], ids=[stage[0] for stage in STAGES])
 def test_the_cards_of_a_stage(desk: Desk, begin: Begin, events: list[Event], cards: list[tuple[str, str]]):
     """Slot and place, in the order of drawing; a second look at the same run draws the same."""

@@ -156,6 +156,11 @@ def test_the_way_claims_what_was_seen(desk: Desk, found: tuple[Finding, ...], pa
     assert [stop.station for stop in seen.way] == list(Station)
 
 
+def test_what_a_fix_enables_again_names_it():
+    """A person would have to look for it in a portal; what Microsoft has disabled only Microsoft enables."""
+    assert ["/fix" in text(f"remedy.{cause}") for cause in ("app_disabled", "app_disabled_by_microsoft")] == [True, False]
+
+
 def test_both_ways_is_said_of_both_ends_alone(desk: Desk):
     """The first line of a check whose copies nobody could see claims nothing."""
     lines = [draw(view(check_of(*found), desk)).text for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))]

@@ -10,7 +10,7 @@ import pytest
 from adaptive_cards.texts import has
 from bot.turns import Whose, stage, whose
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
-from jobs.run import Answer, Plan, Run
+from jobs.run import Answer, Changed, Plan, Run
 from jobs.steps import steps_of
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -75,6 +75,15 @@ TABLE = [
 def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int):
     """The earliest stage first."""
     assert (whose(run), stage(run)) == (Whose(turn, Words(f"turn_words.{key}")), number)
+
+
+@pytest.mark.parametrize(
+    ("made", "key"), [({}, "token"), ({"client_secret": Changed((), Finding("client_secret", State.WRONG), AT)}, "form")]
+)
+def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Changed], key: str):
+    """Its plan may hold one that is not needed in the end."""
+    run = replace(found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), place={"kind": "fix", "generate": "yes"}, changed=made)
+    assert whose(run).words.key == f"turn_words.{key}"
 
 
 @pytest.mark.parametrize(("ended", "key"), [("finished", "done"), ("cancelled", "cancelled"), ("failed", "failed")])

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.microsoft.errors import NotFound
 from jobs.model import Change, Channel, Finding, Scope, State, Words
+from jobs.run import Past
 from jobs.step import Context
 from jobs.steps.forwarding import Forwarding
 
@@ -30,6 +31,11 @@ async def test_forwarding_with_a_copy_holds(given: Callable[..., Context], cloud
     ("row", "seen", "cause"),
     [
         (ON | {"ForwardingAddress": "Sales"}, Words("seen.forwarding_overridden", {"address": "Sales"}), "forwarding_address_wins"),
+        (
+            ON | {"ForwardingAddress": "Jane Doe", "ForwardingSmtpAddress": "smtp:Old@x.io"},
+            Words("seen.forwarding_overridden_two", {"address": "Jane Doe", "external": "old@x.io"}),
+            "forwarding_address_wins",
+        ),
         (ON | {"ForwardingSmtpAddress": "smtp:o@x.io"}, Words("seen.forwards_to", {"address": "o@x.io"}), "not_forwarded"),
         (ON | {"ForwardingSmtpAddress": None}, Words("seen.none"), "not_forwarded"),
         (ON | {"DeliverToMailboxAndForward": False}, Words("seen.keeps_none"), "copy_differs"),
@@ -61,6 +67,15 @@ async def test_all_three_values_are_set_at_once(given: Callable[..., Context], c
     await STEP.apply(ctx, found)
     values = {"ForwardingAddress": None, "ForwardingSmtpAddress": f"smtp:{TARGET}", "DeliverToMailboxAndForward": keep}
     assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com"} | values)]
+
+
+def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..., Context]):
+    """A name with a blank would be two arguments."""
+    was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
+    line = Change("forwarding", "M3", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+    command = STEP.undo_command(given(kind="undo"), Past("forwarding", line, Words("b"), was, {}, ("R1",)))
+    where = "-ForwardingAddress 'Jane Doe' -ForwardingSmtpAddress old@x.io"
+    assert command == f"Set-Mailbox support@contoso.com {where} -DeliverToMailboxAndForward $false"
 
 
 async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Callable[..., Context]):

@@ -1,0 +1,52 @@
+"""Webex as its reference describes it: no card is ever edited. The space is not filled with cards that ask nobody for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from practice.client import People
+from practice.walk import band, words
+
+FOR_NOBODY = "Nobody has to act"
+IDLE_MOST = len(("the first of the steps", "the test mail's", "the end"))
+SETUP_MOST = 18
+"""The first card, the sign-in, the plan, consent, the rehearsal, three of the form and two of the mail, the end, and whose turn it is."""
+
+
+@pytest.fixture
+def reference(people: People) -> Iterator[People]:
+    """The people of such a Webex, with a slow directory."""
+    people.control("PUT", "webex/options", {"card_edits": False})
+    people.control("PUT", "settings", {"replication_s": 2.0})
+    yield people
+    people.control("PUT", "webex/options", {"card_edits": True})
+    people.control("PUT", "settings", {"replication_s": 0.5})
+
+
+def posted(people: People, since: int) -> list[dict[str, Any]]:
+    """The bot's cards since then, but the help that it says hello with."""
+    people.look()
+    mine = [each for each in people.messages.values() if each["change"] > since and each["from"].endswith("@webex.bot")]
+    return [each for each in mine if "What the bot does here" not in words(each)]
+
+
+def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None:
+    """Of a setup the first card of the steps and of the mail, and the end, are nobody's; of a check the first card. A person has the others."""
+    walk = new_walk()
+    walk.approve(walk.plan())
+    walk.consent()
+    walk.fill_in()
+    walk.skip()
+    walk.answer()
+    walk.done()
+    bands = [band(card) for card in posted(reference, walk.since)]
+    idle = [each.splitlines()[0] for each in bands if FOR_NOBODY in each]
+    assert (len(idle) <= IDLE_MOST, len(bands) <= SETUP_MOST) == (True, True), bands
+    since = reference.change
+    walk.type(f"/check {walk.mailbox}")
+    walk.wait("the verdict", lambda each: "Nothing wrong was found" in band(each), after=since)
+    looks = [band(card).splitlines()[0] for card in posted(reference, since)]
+    assert (len(looks) <= len(("looking", "the verdict")), "Nothing wrong" in looks[-1]) == (True, True), looks

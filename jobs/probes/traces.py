@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 from jobs.clock import moment, now
 from jobs.mail.automatic import automatic
-from jobs.mail.bounce import GONE, LOST, cause_of_copy, unknown_recipient
+from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
 from jobs.mail.passage import LARGEST, Passage, habit, never_copied, unanswered, without_copy
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
 from jobs.model import Evidence, Finding, State, Station, Words
 from jobs.probe import Probe
+from jobs.probes._rules import BLOCKS
 from jobs.probes._why import Why, why
 from jobs.step import Context
 
@@ -25,7 +26,7 @@ ENOUGH = 2
 """So many mails in a row are no accident."""
 MOST_READ = 5
 """Of so many recipients the details are read: traces are few in five minutes."""
-OF_THE_SENDER = frozenset({"send_as_denied", "sender_restricted", "transport_rule_blocks"})
+OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
 """What a failed answer may say of the mailbox itself; anything else that a server out there says is about its own recipient."""
 
 
@@ -82,6 +83,7 @@ class Copies(_Traced):
         "arrivals",
         "mailbox_user",
         "exchange_health",
+        "webex_status",
     )
 
     async def inspect(self, ctx: Context) -> Finding:
@@ -102,7 +104,7 @@ class Copies(_Traced):
             told = await why(ctx, passage.failures[0])
             told = replace(told, cause=told.cause or cause_of_copy(told.words))
             found = self._failed(passage, told)
-            found = replace(found, facts=found.facts | {"station": str(Station.CONNECT)}) if told.cause == GONE else found
+            found = replace(found, facts=found.facts | {"station": str(Station.CONNECT)}) if told.cause in AT_CONNECT else found
             return found if told.cause != LOST or passage.refused else replace(found, state=State.WARNING)
         missing = never_copied(lost, copies)
         if missing:
@@ -158,7 +160,7 @@ class Answers(_Traced):
     async def _bounced(self, ctx: Context, passage: Passage) -> Finding:
         """One recipient's trouble is no fault of the channel; what the words say of the sender is, or several recipients in a row."""
         told = await why(ctx, passage.failures[0])
-        ours = told.cause if told.cause in OF_THE_SENDER else ""
+        ours = told.cause if told.cause in OF_THE_MAILBOX else ""
         found = self._failed(passage, replace(told, cause=ours))
         return found if ours or await self._several(ctx, passage) else replace(found, state=State.WARNING)
 

@@ -80,7 +80,7 @@ def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[s
     """What is only possible is the cause where something is wrong that it expressly explains: an incident of the provider's own.
 
     One that shows elsewhere by its own name is proven by that name alone: a shared mailbox's blocked account by a sign-in that says
-    so. Mail stops then where the first thing that it explains stops it. The fact ``proven`` is the cause that it is then.
+    so. Mail stops then where the first thing that it explains stops it; with the fact ``proven`` it is called what that is called.
     A failure without a code proves none by name; it is put down to what alone may explain it.
     """
     wrong, found = _wrong(steps, findings), dict(findings)
@@ -89,7 +89,8 @@ def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[s
         proofs = (explains & {own} or explains) - VAGUE
         able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
         if able:
-            found[name] = _blame(able, findings[name].facts.get("proven", own), findings[name], steps, findings)
+            shown = findings[able[0]].cause if "proven" in findings[name].facts else own
+            found[name] = _blame(able, shown, findings[name], steps, findings)
     return found | _alone(wrong, steps, found)
 
 

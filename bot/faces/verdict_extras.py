@@ -16,20 +16,32 @@ from jobs.verdict import WAY, Verdict
 
 OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 """What the providers say of themselves."""
-COUNTED = ("copies", "mail_to_task")
-"""Who knows how many mails were missed, the one earliest on the way first."""
+COUNTED = (("copies", "missed", "missed_since"), ("mail_to_task", "missed", "since"))
+"""Who knows how many mails were missed and since when, the one earliest on the way first."""
 
 
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
     """Only where mail is known to stop before an agent, and the trace was read."""
     if verdict.stops is None or WAY.index(verdict.stops) > WAY.index(Station.AGENT):
         return None
-    facts = next((found[name].facts for name in COUNTED if name in found and found[name].facts.get("missed")), None)
-    if facts is None:
+    before = WAY.index(verdict.stops) <= WAY.index(Station.MAILBOX)
+    told = (_refused(found) if before else None) or next(filter(None, (_told(found, *each) for each in COUNTED)), None)
+    if told is None:
         return None
-    since = datetime.fromisoformat(facts.get("missed_since") or facts["since"])
     keeps = found["forwarding"].state if "forwarding" in found else State.UNKNOWN
-    return Damage(int(facts["missed"]), since, kept=run.channel.keep_copy and keeps is State.OK)
+    return Damage(*told, kept=run.channel.keep_copy and keeps is State.OK and not before)
+
+
+def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
+    """What came into no mailbox; nothing says whether a full one forwards, so a copy that went on since tells that agents have them."""
+    told = _told(found, "arrivals", "failed", "since")
+    copied = moment(found["copies"].facts.get("at")) if "copies" in found else None
+    return told if told and (copied is None or copied < told[1]) else None
+
+
+def _told(found: Mapping[str, Finding], name: str, count: str, since: str) -> tuple[int, datetime] | None:
+    facts = found[name].facts if name in found else {}
+    return (int(facts[count]), datetime.fromisoformat(facts[since])) if facts.get(count) and since in facts else None
 
 
 def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:

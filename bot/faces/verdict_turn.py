@@ -47,6 +47,7 @@ _TURNS = {
             "common_endpoint_used",
             "connect_address_not_allowed",
             "connect_flow_not_live",
+            "connect_not_reached",
             "connect_not_registered",
             "connect_not_saved",
             "connect_send_failed",

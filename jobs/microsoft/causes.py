@@ -1,6 +1,7 @@
 """Which code of which service means what: data only, read by :mod:`jobs.microsoft.errors`.
 
-The tables are facts/microsoft.md sections 1, 2.4, 3.5, 4.1, 5 and 7. Every cause has a sentence and a remedy in
+The tables are facts/microsoft.md sections 1, 2.4, 3.5, 4.1, 5 and 7, and for bounces Microsoft's page "Email non-delivery reports and
+SMTP errors in Exchange Online" with those that it leads to. Every cause has a sentence and a remedy in
 ``adaptive_cards/texts/causes.en.toml``; a test holds the three together.
 """
 
@@ -40,6 +41,11 @@ class Phrase(NamedTuple):
 
 def _phrase(pattern: str, cause: str, kind: Kind = Kind.REJECTED) -> Phrase:
     return Phrase(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind))
+
+
+def _code(*codes: str) -> str:
+    """A pattern for these enhanced codes; the same numbers within an address (10.5.2.2) are none."""
+    return rf"(?<![\w.])(?:{'|'.join(map(re.escape, codes))})(?!\w|\.\d)"
 
 
 _ENTRA_ROWS: tuple[tuple[str, Kind, tuple[int, ...]], ...] = (
@@ -142,7 +148,8 @@ EXCHANGE_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
 )
 
-#: Words of SMTP replies and of bounces, most telling first (facts 4.1 and 2.3). 4.3.2 alone is any trouble of a system.
+#: Words of SMTP replies and of bounces, most telling first (facts 4.1 and 2.3). 4.3.2 alone is any trouble of a system, 5.7.1 any refusal,
+#: and 5.2.2 is a sender's limit where the words say so.
 SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(r"SmtpClientAuthentication is disabled for the Tenant", "smtp_auth_off_for_tenant"),
     _phrase(r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled", "smtp_auth_off_for_mailbox"),
@@ -159,6 +166,15 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     ),
     _phrase(r"\b5\.7\.520\b|does not allow external forwarding", "forwarding_blocked"),
     _phrase(r"\b5\.1\.8\b", "sender_restricted"),
+    _phrase(rf"{_code('5.7.705', '5.7.708', '5.7.750')}|tenant has exceeded threshold", "tenant_sending_blocked"),
+    _phrase(rf"{_code('5.1.90', '5.7.232', '5.7.233')}|submission ?quota", "sending_limit_reached"),
+    _phrase(rf"{_code('5.2.2')}|QuotaExceededException", "mailbox_full"),
+    _phrase(
+        rf"{_code('5.7.12', '5.7.13', '5.7.133', '5.7.134', '5.7.135', '5.7.136')}|RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)",
+        "mailbox_internal_only",
+    ),
+    _phrase(rf"{_code('5.7.124', '5.7.129')}|RESOLVER\.RST\.NotAuthorized", "mailbox_senders_listed"),
+    _phrase(rf"{_code('5.4.6', '5.4.14')}|Hop count exceeded", "mail_loop"),
     _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", Kind.SIGN_IN_NEEDED),
     _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", Kind.TRANSIENT),
 )

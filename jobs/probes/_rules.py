@@ -6,7 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 
 from jobs.clock import moment, now
+from jobs.model import Station
 
+BLOCKS = {
+    Station.MAILBOX: "transport_rule_blocks_arrivals",
+    Station.FORWARD: "transport_rule_blocks",
+    Station.ANSWER: "transport_rule_blocks_answers",
+}
+"""What it is called that a rule takes mail away, by where on the way it does, in the way's order."""
 STOPS = (
     "DeleteMessage",
     "RejectMessageReasonText",

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.mail.bounce import cause_at
 from jobs.mail.trace import TraceRow
-from jobs.microsoft.errors import CloudError, first_cause
+from jobs.microsoft.errors import CloudError
 from jobs.microsoft.exchange import Row
-from jobs.probes._rules import stops
+from jobs.model import Channel, Station
+from jobs.probes._rules import BLOCKS, stops
 from jobs.step import Context
 
 _SHORTEST = 4
@@ -35,14 +37,19 @@ async def why(ctx: Context, row: TraceRow) -> Why:
         words = await ctx.trace().details(row)
     except CloudError:
         return Why(())
-    return Why(words, first_cause(words) or (await _rule(ctx, " ".join(words)) if words else ""))
+    place = _place(ctx.channel, row)
+    return Why(words, cause_at(place, words) or (BLOCKS[place] if words and await _by_a_rule(ctx, " ".join(words)) else ""))
 
 
-async def _rule(ctx: Context, words: str) -> str:
-    """The cause, where the words say that a rule did it, or name one that takes mail away."""
-    if _BY_A_RULE.search(words) or names_one(words, await _stopping(ctx)):
-        return "transport_rule_blocks"
-    return ""
+def _place(channel: Channel, row: TraceRow) -> Station:
+    """Where on the way the mail of this row is, by whom it is for."""
+    places = {channel.mailbox.lower(): Station.MAILBOX, channel.forwarding_address.lower(): Station.FORWARD}
+    return places.get(row.recipient.lower(), Station.ANSWER)
+
+
+async def _by_a_rule(ctx: Context, words: str) -> bool:
+    """Whether the words say that a rule did it, or name one that takes mail away."""
+    return bool(_BY_A_RULE.search(words)) or names_one(words, await _stopping(ctx))
 
 
 async def _stopping(ctx: Context) -> list[Row]:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 from jobs.clock import moment, now
 from jobs.mail.automatic import automatic
-from jobs.mail.bounce import GONE, LOST, cause_of_copy, unknown_recipient
+from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
 from jobs.mail.passage import ENOUGH, LARGEST, Passage, habit, never_copied, overdue, unanswered, under_way, without_copy
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
 from jobs.model import Evidence, Finding, State, Station, Words
 from jobs.probe import Probe
+from jobs.probes._rules import BLOCKS
 from jobs.probes._why import Why, why
 from jobs.step import Context
 
@@ -25,7 +26,7 @@ NO_CHANCE = 3
 """So many mails in a row, of several senders, are not taken by a filter for what they are."""
 MOST_READ = 5
 """Of so many recipients the details are read: traces are few in five minutes."""
-OF_THE_SENDER = frozenset({"send_as_denied", "sender_restricted", "transport_rule_blocks"})
+OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
 """What a failed answer may say of the mailbox itself; anything else that a server out there says is about its own recipient."""
 
 
@@ -95,6 +96,7 @@ class Copies(_Traced):
         "arrivals",
         "mailbox_user",
         "exchange_health",
+        "webex_status",
     )
 
     async def inspect(self, ctx: Context) -> Finding:
@@ -112,11 +114,8 @@ class Copies(_Traced):
     async def _judge(self, ctx: Context, passage: Passage, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
         """A copy that failed says why; one that there should be and is not says only that. What a filter took is one mail's own matter."""
         if passage.failures:
-            told = await why(ctx, passage.failures[0])
-            told = replace(told, cause=told.cause or cause_of_copy(told.words))
-            found = self._failed(passage, told)
-            found = replace(found, facts=found.facts | {"station": str(Station.CONNECT)}) if told.cause == GONE else found
-            return found if told.cause != LOST or passage.refused else replace(found, state=State.WARNING)
+            found = await self._stopped(ctx, passage)
+            return found if found.cause != LOST or passage.refused else replace(found, state=State.WARNING)
         missing = never_copied(lost, copies)
         if missing:
             return self._missing(passage.good, missing)
@@ -125,10 +124,17 @@ class Copies(_Traced):
         late = overdue(lost, copies)
         return await self._late(ctx, passage, late, under_way(late, copies)) if late else self._went(passage.good)
 
+    async def _stopped(self, ctx: Context, passage: Passage) -> Finding:
+        """With the cause that the newest one's words name, and where on its way that is."""
+        told = await why(ctx, passage.failures[0])
+        told = replace(told, cause=told.cause or cause_of_copy(told.words))
+        found = self._failed(passage, told)
+        return replace(found, facts=found.facts | {"station": str(Station.CONNECT)}) if told.cause in AT_CONNECT else found
+
     async def _late(self, ctx: Context, passage: Passage, late: Sequence[TraceRow], begun: Sequence[TraceRow]) -> Finding:
         """Nothing is proven while copies are late; what holds several of them back is the cause where the newest one's trace names it."""
-        if len(begun) >= ENOUGH and (told := await why(ctx, begun[0])).cause:
-            return self._failed(replace(passage, failures=tuple(begun)), told)
+        if len(begun) >= ENOUGH and (found := await self._stopped(ctx, replace(passage, failures=tuple(begun)))).cause != LOST:
+            return found
         seen = Words("seen.copies_late", {"count": str(len(late)), "at": _told(late[-1].received)})
         return _doubtful(self._went(passage.good), seen, late[-1].received)
 
@@ -179,7 +185,7 @@ class Answers(_Traced):
     async def _bounced(self, ctx: Context, passage: Passage) -> Finding:
         """One recipient's trouble is no fault of the channel; what the words say of the sender is, or several recipients in a row."""
         told = await why(ctx, passage.failures[0])
-        ours = told.cause if told.cause in OF_THE_SENDER else ""
+        ours = told.cause if told.cause in OF_THE_MAILBOX else ""
         found = self._failed(passage, replace(told, cause=ours))
         return found if ours or await self._several(ctx, passage) else replace(found, state=State.WARNING)
 

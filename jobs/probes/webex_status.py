@@ -19,7 +19,7 @@ class WebexStatus(Probe):
     row = "WX"
     access = Access.NONE
     station = Station.CONNECT
-    explains = frozenset({"no_task", "connect_smtp_failed", "connect_send_failed", "webex_unavailable"})
+    explains = frozenset({"no_task", "connect_smtp_failed", "connect_send_failed", "connect_not_reached", "webex_unavailable"})
 
     async def inspect(self, ctx: Context) -> Finding:
         """Three seconds at most: a page that cannot be read says nothing about the channel."""

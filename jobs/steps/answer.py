@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.mail.automatic import automatic
+from jobs.mail.bounce import LOST, cause_at
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
-from jobs.microsoft.errors import first_cause
-from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.model import Evidence, Finding, State, Station, Turn, Words
 from jobs.step import Context, Step
 from jobs.steps.test_mail import FAILED, subject_of
 
@@ -60,7 +60,7 @@ class AgentAnswer(Step):
 
     async def _failed(self, ctx: Context, row: TraceRow) -> Finding:
         words = await ctx.trace().details(row)
-        cause = first_cause(words) or "mail_not_delivered"
+        cause = cause_at(Station.ANSWER, words) or LOST
         at = row.received.isoformat()
         finding = self.waits_for(Turn.AGENT, Words("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], answer_failed_at=at)
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.clock import now
-from jobs.mail.bounce import LOST, cause_of_copy
+from jobs.mail.bounce import LOST, cause_at, cause_of_copy
 from jobs.mail.send import Probe, send_probe
 from jobs.mail.trace import TraceRow, TraceStatus
 from jobs.mailbox import own_addresses
-from jobs.microsoft.errors import first_cause
-from jobs.model import Evidence, Finding, Turn, Words
+from jobs.model import Evidence, Finding, Station, Turn, Words
 from jobs.step import Context, Step
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
@@ -94,8 +93,9 @@ class TestMail(Step):
     async def _failed(self, ctx: Context, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
         """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
         words = await ctx.trace().details(row)
-        lost = cause_of_copy(words) if row.recipient.lower() == ctx.channel.forwarding_address.lower() else LOST
-        cause = first_cause(words) or lost
+        copied = row.recipient.lower() == ctx.channel.forwarding_address.lower()
+        known = cause_at(Station.FORWARD if copied else Station.MAILBOX, words)
+        cause = known or (cause_of_copy(words) if copied else LOST)
         facts = _facts(subject_of(ctx), arrived)
         policy = ctx.run.changed.get("outbound_policy")
         spreading = policy is not None and now() - policy.begun < SPREADS_FOR and cause == "forwarding_blocked"

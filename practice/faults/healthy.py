@@ -103,8 +103,8 @@ def _other_rules(ground: Ground) -> None:
     rule(ground, "Audit", Mode="Audit", RecipientDomainIs=[ground.forward_domain], DeleteMessage=True)
     rule(ground, "Disclaimer", SentToScope="NotInOrganization", ApplyHtmlDisclaimerText="<p>Contoso</p>")
     rule(ground, "No auto-forward", MessageTypeMatches="AutoForward", RejectMessageReasonText="No")
-    excepted = {"SentToScope": "NotInOrganization", "ExceptIfRecipientDomainIs": [ground.forward_domain]}
-    rule(ground, "Nobody but Webex", RejectMessageReasonText="No", **excepted)
+    excepted = {"SentToScope": "NotInOrganization", "ExceptIfRecipientDomainIs": [ground.forward_domain, "customer.example"]}
+    rule(ground, "Nobody but Webex and customers", RejectMessageReasonText="No", **excepted)
 
 
 HEALTHY: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from practice.faults.ground import Ground, put
-from practice.faults.model import Fault
+from practice.faults.model import NDR, TRACED, Fault
 
 
 def _renamed(ground: Ground) -> None:
@@ -35,5 +35,23 @@ FAULTS: Final = (
         ("mailbox_not_found",),
         "mailbox",
         "user",
+    ),
+    Fault(
+        "mailbox_full",
+        f"{NDR}, 5.2.2",
+        "the mailbox is full",
+        lambda ground: put(ground.box, full=True),
+        ("mailbox_full",),
+        "mailbox",
+        TRACED,
+    ),
+    Fault(
+        "mailbox_internal_only",
+        f"{NDR}, 5.7.134",
+        "the mailbox takes mail from inside the organisation only",
+        lambda ground: put(ground.box, senders_authenticated=True),
+        ("mailbox_internal_only",),
+        "mailbox",
+        TRACED,
     ),
 )

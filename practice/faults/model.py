@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from practice.faults.ground import Ground
+
+TRACED: Final = "trace"
+"""The object of what shows by the trace of a mail alone: nearly everything else keeps it from being seen, so it is no half of a pair."""
+NDR: Final = "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr"
+"""Where the codes of a bounce stand that facts/ does not have: the pages on non-delivery reports in Exchange Online."""
 
 
 class Level(StrEnum):

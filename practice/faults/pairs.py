@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import Final
 
-from practice.faults.model import Fault, Level
+from practice.faults.model import TRACED, Fault, Level
 
 #: What only a login as the mailbox shows, in the order in which it comes to light: each hides those after it.
 LOGIN: Final = (
@@ -44,7 +44,7 @@ READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "sm
 
 def compatible(one: Fault, other: Fault) -> bool:
     """Whether both are causes that can be seen beside each other."""
-    apart = one.on != other.on and not _hides(one.on, other.on) and not _hides(other.on, one.on)
+    apart = one.on != other.on and TRACED not in {one.on, other.on} and not _hides(one.on, other.on) and not _hides(other.on, one.on)
     return one.level is other.level is Level.CAUSE and apart
 
 

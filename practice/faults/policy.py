@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from practice.faults.ground import Ground, Json, put
-from practice.faults.model import Fault, Level
+from practice.faults.model import NDR, TRACED, Fault, Level
 from practice.mail import gates
 
 BLOCKED: Final = ("forwarding_blocked",)
@@ -83,6 +83,19 @@ def rule(ground: Ground, name: str, **fields: Any) -> None:
 
 def _takes(**action: Any) -> Callable[[Ground], None]:
     return lambda ground: rule(ground, "Nothing to Webex", RecipientDomainIs=[ground.forward_domain], **action)
+
+
+def _stops_arrivals(**fields: Any) -> Callable[[Ground], None]:
+    return lambda ground: rule(ground, "Not to the old helpdesk", SentTo=[ground.mailbox], **fields)
+
+
+def _stops_answers(ground: Ground) -> None:
+    fields = {"From": [ground.mailbox], "ExceptIfRecipientDomainIs": [ground.forward_domain]}
+    rule(ground, "Answers by the portal", RejectMessageReasonText="Answer in the portal", **fields)
+
+
+def _rule_fault(name: str, what: str, apply: Callable[[Ground], None], cause: str, stops: str) -> Fault:
+    return Fault(name, "microsoft.md 2.3", what, apply, (cause,), stops, TRACED)
 
 
 def _fault(name: str, what: str, apply: Callable[[Ground], None], expects: tuple[str, ...], on: str) -> Fault:
@@ -181,6 +194,27 @@ FAULTS: Final = (
         ("transport_rule_blocks",),
         "rules",
     ),
+    _rule_fault(
+        "rule_rejects_arrivals",
+        "a mail-flow rule rejects what comes from outside to the mailbox, and the trace names it",
+        _stops_arrivals(FromScope="NotInOrganization", RejectMessageReasonText="The helpdesk has moved"),
+        "transport_rule_blocks_arrivals",
+        "mailbox",
+    ),
+    _rule_fault(
+        "rule_redirects_arrivals",
+        "a mail-flow rule redirects mail to the mailbox to a colleague",
+        _stops_arrivals(RedirectMessageTo=["agent@contoso.com"]),
+        "transport_rule_blocks_arrivals",
+        "mailbox",
+    ),
+    _rule_fault(
+        "rule_rejects_answers",
+        "a mail-flow rule rejects what the mailbox sends outside, but for mail to Webex Connect",
+        _stops_answers,
+        "transport_rule_blocks_answers",
+        "answer",
+    ),
     Fault(
         "rule_may_block",
         "microsoft.md 2.3 (report as possible)",
@@ -201,6 +235,15 @@ FAULTS: Final = (
         ("sender_restricted",),
         "forward",
         "restricted",
+    ),
+    Fault(
+        "tenant_sending_blocked",
+        f"{NDR}, 5.7.705",
+        "Microsoft lets the whole organisation send nothing outside",
+        lambda ground: put(ground.exchange, sending_blocked=True),
+        ("tenant_sending_blocked",),
+        "forward",
+        TRACED,
     ),
     Fault(
         "dehydrated_again",

@@ -37,6 +37,10 @@ class Flow:
         tenant, user = found
         trace_id = trace_id or new_id()
         box = found[1].mailbox
+        if reason := gates.arrival(tenant, box, mail.sender, mail.recipient, mail.subject):
+            self._refuse(tenant, user, mail, trace_id, reason, "refused")
+            self._report(user, mail, reason)
+            return
         self._row(tenant, mail, trace_id, "delivered", ("Deliver", "The message was successfully delivered to the mailbox."))
         forwards = box.forwarding_address or box.forwarding_smtp_address
         if not forwards or box.deliver_and_forward:
@@ -55,13 +59,17 @@ class Flow:
             self.arrive(copy, trace_id, hops + 1)
             return
         if reason := gates.block(tenant, user, target, mail.subject) or self._refusal(target):
-            self._row(tenant, copy, trace_id, "failed", ("Fail", f"Reason: [{{LED={reason}}}]"))
-            self._store.put(copy, "rejected", user.upn, reason)
+            self._refuse(tenant, user, copy, trace_id, reason, "rejected")
             self._report(user, mail, reason)
             return
         self._row(tenant, copy, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
         if not self._connect(copy, user.mail or user.upn):
             self._store.put(copy, "internet", target)
+
+    def _refuse(self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str) -> None:  # noqa: PLR0913, PLR0917 - as above
+        """It goes no further; ``rejected`` is a forward."""
+        self._row(tenant, mail, trace_id, "failed", ("Fail", f"Reason: [{{LED={reason}}}]"))
+        self._store.put(mail, place, user.upn, reason)
 
     def _report(self, user: User, mail: Mail, reason: str) -> None:
         """The non-delivery report to whoever wrote."""
@@ -79,9 +87,8 @@ class Flow:
         if self.known(mail.recipient):
             self.arrive(mail, trace_id)
             return
-        if author and author.restricted:
-            self._row(tenant, mail, trace_id, "failed", ("Fail", f"Reason: [{{LED={gates.RESTRICTED}}}]"))
-            self._store.put(mail, "rejected", author.upn, gates.RESTRICTED)
+        if author and (reason := gates.answer(tenant, mail.sender, mail.recipient, mail.subject)):
+            self._refuse(tenant, author, mail, trace_id, reason, "refused")
             return
         self._row(tenant, mail, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
         self._store.put(mail, "internet", mail.recipient)

@@ -1,10 +1,13 @@
-"""What may keep a forwarded mail in the organisation (facts/microsoft.md 2.3): the block wins."""
+"""What may stop a mail before the mailbox, keep a forwarded one in the organisation (facts/microsoft.md 2.3: the block wins), or an answer.
+
+The words beyond the facts are those of Microsoft's page "Email non-delivery reports and SMTP errors in Exchange Online" and its details.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from practice.microsoft.world import Tenant, User
+from practice.microsoft.world import Mailbox, Tenant, User
 
 Json = dict[str, Any]
 DENIED: Final = (
@@ -12,20 +15,42 @@ DENIED: Final = (
     "Please contact your administrator for further assistance. AS(7555)"
 )
 RESTRICTED: Final = "550 5.1.8 Access denied, bad outbound sender. Your account was restricted from sending email."
+TENANT_BLOCKED: Final = "550 5.7.705 Access denied, tenant has exceeded threshold"
+INSIDE_ONLY: Final = "550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required"
+FULL: Final = "554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"
 TAKES_AWAY: Final = {"DeleteMessage": "Deleted", "RedirectMessageTo": "Redirected", "Quarantine": "Quarantined"}
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
+
+
+def arrival(tenant: Tenant, box: Mailbox, sender: str, target: str, subject: str) -> str | None:
+    """Why a mail does not come into the mailbox; None when it does. Nothing says what Exchange forwards of a mail that finds it full."""
+    if box.senders_authenticated and not _inside(tenant, sender):
+        return INSIDE_ONLY
+    return transport(tenant, sender, target, subject) or (FULL if box.full else None)
+
+
+def answer(tenant: Tenant, author: str, target: str, subject: str) -> str | None:
+    """Why a mail that a mailbox has submitted does not leave; None when it does."""
+    return _held(tenant, tenant.user(author)) or transport(tenant, author, target, subject)
+
+
+def _held(tenant: Tenant, owner: User | None) -> str | None:
+    """Whom Microsoft lets send nothing."""
+    if owner and owner.restricted:
+        return RESTRICTED
+    return TENANT_BLOCKED if tenant.exchange.sending_blocked else None
 
 
 def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | None:
     """Why a mailbox's forward to an address outside goes nowhere; None when it goes."""
     domain = target.rpartition("@")[2].lower()
-    if owner.restricted:
-        return RESTRICTED
+    if held := _held(tenant, owner):
+        return held
     if policy(tenant, owner)["AutoForwardingMode"] != "On":
         return DENIED
     if not remote_domain(tenant, domain).get("AutoForwardEnabled", True):
         return REMOTE
-    return transport(tenant, owner, target, subject)
+    return transport(tenant, owner.mail or owner.upn, target, subject)
 
 
 def policy(tenant: Tenant, owner: User) -> Json:
@@ -68,13 +93,13 @@ def remote_domain(tenant: Tenant, domain: str) -> Json:
     return next((rows[name] for name in names if name in rows), {})
 
 
-def transport(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | None:
-    """The first mail flow rule that rejects or deletes the forward.
+def transport(tenant: Tenant, sender: str, target: str, subject: str = "") -> str | None:
+    """The first mail flow rule that rejects or takes away the mail. The sender of a forward is the mailbox here.
 
     A condition on the message type AutoForward never matches the forwarding of a mailbox, only that of inbox rules.
     """
     for rule in tenant.exchange.transport_rules:
-        if not _on(rule) or rule.get("MessageTypeMatches") or not _applies(tenant, rule, owner, target) or not _says(rule, subject):
+        if not _on(rule) or rule.get("MessageTypeMatches") or not _applies(tenant, rule, sender, target) or not _says(rule, subject):
             continue
         for action, words in TAKES_AWAY.items():
             if rule.get(action):
@@ -94,17 +119,30 @@ def _on(rule: Json) -> bool:
     return bool(rule.get("State", "Enabled") == "Enabled" and rule.get("Mode", "Enforce") == "Enforce")
 
 
-def _applies(tenant: Tenant, rule: Json, owner: User, target: str) -> bool:
+def _inside(tenant: Tenant, address: str) -> bool:
+    return address.rpartition("@")[2].lower() in tenant.domains
+
+
+def _in_scope(tenant: Tenant, scope: Any, address: str) -> bool:
+    return not scope or (scope == "InOrganization") is _inside(tenant, address)
+
+
+def _is_from(tenant: Tenant, sender: str, names: list[Any]) -> bool:
+    found = tenant.user(sender)
+    return any(found.known_as(str(name)) if found else str(name).lower() == sender.lower() for name in names)
+
+
+def _applies(tenant: Tenant, rule: Json, sender: str, target: str) -> bool:
     """Whether every condition of the rule that is served here holds."""
     domain = target.rpartition("@")[2].lower()
     names, excepted = ({str(value).lower() for value in rule.get(f"{prefix}RecipientDomainIs") or []} for prefix in ("", "ExceptIf"))
     targets = {str(value).lower() for value in rule.get("SentTo") or []}
     senders = rule.get("From") or []
-    outside = rule.get("SentToScope") != "NotInOrganization" or domain not in tenant.domains
     return (
         (not names or domain in names)
         and domain not in excepted
         and (not targets or target.lower() in targets)
-        and (not senders or any(owner.known_as(str(value)) for value in senders))
-        and outside
+        and (not senders or _is_from(tenant, sender, senders))
+        and _in_scope(tenant, rule.get("SentToScope"), target)
+        and _in_scope(tenant, rule.get("FromScope"), sender)
     )

@@ -33,7 +33,8 @@ def new_id() -> str:
 class Mailbox:
     """The mail side of a user. ``smtp_auth_disabled`` has three states: None inherits the organisation's value.
 
-    ``automatic_reply`` answers every mail from outside at once, as Exchange itself does while somebody is away.
+    ``automatic_reply`` answers every mail from outside at once, as Exchange itself does while somebody is away. ``senders_authenticated``
+    is RequireSenderAuthenticationEnabled: nobody outside may write to it.
     """
 
     kind: str = "UserMailbox"
@@ -45,6 +46,8 @@ class Mailbox:
     send_as: set[str] = field(default_factory=set)
     inbox_rules: list[Json] = field(default_factory=list)
     automatic_reply: bool = False
+    senders_authenticated: bool = False
+    full: bool = False
 
 
 @dataclass(slots=True)
@@ -81,10 +84,14 @@ class User:
 
 @dataclass(slots=True)
 class Organization:
-    """The Exchange organisation of a tenant. Policies and rules keep Microsoft's property names."""
+    """The Exchange organisation of a tenant. Policies and rules keep Microsoft's property names.
+
+    ``sending_blocked`` means that Microsoft holds the whole tenant for a sender of spam.
+    """
 
     smtp_auth_disabled: bool = True
     dehydrated: bool = True
+    sending_blocked: bool = False
     customized_at: datetime | None = None
     default_authentication_policy: str | None = None
     outbound_policies: list[Json] = field(default_factory=list)

@@ -8,6 +8,8 @@ from typing import Any
 Json = dict[str, Any]
 LINES = 6
 TAKEN, SENT = "received", "7501"
+STOPPED = frozenset({"refused", "rejected"})
+"""Where a mail lies that came no further than to the mailbox: not even into it, or not out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str)
     inward = [copy for copy in mail if _from_outside(copy)]
     last = inward[-1]["message_id"] if inward else ""
     copies = [copy for copy in inward if copy["message_id"] == last]
-    stations = [*_inward(copies, log, tasks, forwarding), _answer(log)]
+    stations = [*_inward(copies, log, tasks, forwarding), _answer(log, mail)]
     lines = sorted((*(_line(copy) for copy in mail), *(_logged(entry) for entry in log)), key=lambda line: line.at, reverse=True)
     return {
         "stations": [asdict(station) for station in stations],
@@ -57,8 +59,9 @@ def _inward(copies: list[Json], log: list[Json], tasks: list[Json], forwarding: 
     first, places = copies[0], {copy["place"]: copy for copy in copies}
     at = str(first["at"])
     customer = Station("customer", "ok", "wrote", at)
-    if "nowhere" in places:
-        refused = Station("mailbox", "wrong", "no such mailbox", at, places["nowhere"]["note"])
+    if stopped := places.get("nowhere") or places.get("refused"):
+        note = "no such mailbox" if "nowhere" in places else "stops here"
+        refused = Station("mailbox", "wrong", note, at, stopped["note"])
         return [customer, refused, Station("forward"), Station("connect"), Station("agent")]
     box = Station("mailbox", "ok", "keeps a copy" if "mailbox" in places else "keeps no copy", at)
     forward = _forward(places, forwarding)
@@ -97,23 +100,26 @@ def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> tuple[Station, S
     )
 
 
-def _answer(log: list[Json]) -> Station:
+def _answer(log: list[Json], mail: list[Json]) -> Station:
     sent = [entry for entry in log if entry["direction"] == "outbound"]
     if not sent:
         return Station("answer", note="no answer yet")
     last = sent[-1]
+    copies = [copy for copy in mail if copy["subject"] == last["subject"]]
+    if last["code"] == SENT and copies and copies[-1]["place"] == "refused":
+        return Station("answer", "wrong", "stops here", last["at"], copies[-1]["note"])
     if last["code"] == SENT:
         return Station("answer", "ok", "left by SMTP", last["at"])
     return Station("answer", "wrong", "stops here", last["at"], f"{last['code']} {last['description']}")
 
 
 def _stopped(inward: list[Json]) -> int:
-    """Mails stopped in the mailbox since the last one that came to Webex Connect."""
+    """Mails stopped at the mailbox since the last one that came to Webex Connect."""
     count = 0
     for copy in reversed(inward):
         if copy["place"] == "connect":
             break
-        count += copy["place"] == "rejected"
+        count += copy["place"] in STOPPED
     return count
 
 

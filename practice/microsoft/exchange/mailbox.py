@@ -64,6 +64,7 @@ def _mailbox(user: User, box: Mailbox) -> Json:
         "ForwardingAddress": box.forwarding_address,
         "ForwardingSmtpAddress": box.forwarding_smtp_address,
         "DeliverToMailboxAndForward": box.deliver_and_forward,
+        "RequireSenderAuthenticationEnabled": box.senders_authenticated,
     }
 
 

@@ -39,6 +39,8 @@ def verdict_of(run: Run) -> Verdict:
 COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", facts=MISSED)
 POLICY = Finding("outbound_policy", State.WRONG, cause="forwarding_blocked")
 KEPT = Finding("forwarding", State.OK)
+FULL = Finding("arrivals", State.WRONG, cause="mailbox_full", facts={"failed": "3", "since": SINCE.isoformat()})
+RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arrivals", facts={"station": str(Station.MAILBOX)})
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,12 @@ KEPT = Finding("forwarding", State.OK)
         ((POLICY, COPIES), True, Damage(14, SINCE)),
         ((POLICY, COPIES, KEPT), False, Damage(14, SINCE)),
         ((POLICY,), True, None),
+        ((FULL, KEPT), True, Damage(3, SINCE)),
+        ((replace(FULL, facts={"failed": "3"}), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, facts={"at": AT.isoformat()}), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, facts={"at": "2026-11-25T08:00:00+00:00"}), KEPT), True, Damage(3, SINCE)),
+        ((RULE, COPIES, KEPT), True, Damage(14, SINCE)),
+        ((POLICY, COPIES, KEPT, replace(FULL, state=State.WARNING)), True, Damage(14, SINCE, kept=True)),
         ((Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"), replace(COPIES, state=State.OK)), True, None),
         ((replace(COPIES, state=State.OK),), True, None),
         (

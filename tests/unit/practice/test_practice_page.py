@@ -22,6 +22,9 @@ def _log(code: str, direction: str = "inbound", subject: str = "Order") -> dict[
     return {"at": "2026-11-24T10:00:01+00:00", "direction": direction, "code": code, "description": "said so", "subject": subject}
 
 
+ANSWER = _copy("refused", "550 5.7.1 Answer in the portal") | {"message_id": "<2@contoso.com>", "subject": "Re: Order"}
+
+
 def _states(drawn: dict[str, Any]) -> dict[str, str]:
     return {station["name"]: station["state"] for station in drawn["stations"]}
 
@@ -31,6 +34,7 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
     [
         ([], [], "idle idle idle idle idle idle"),
         ([_copy("nowhere", "550 5.1.10")], [], "ok wrong idle idle idle idle"),
+        ([_copy("refused", "550 5.7.134")], [], "ok wrong idle idle idle idle"),
         ([_copy("mailbox")], [], "ok ok wrong idle idle idle"),
         ([_copy("mailbox"), _copy("rejected", "550 5.7.520")], [], "ok ok wrong idle idle idle"),
         ([_copy("mailbox"), _copy("internet", owner="x@elsewhere.example")], [], "ok ok wrong idle idle idle"),
@@ -38,6 +42,7 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
         ([_copy("mailbox"), _copy("connect")], [_log("received")], "ok ok ok ok ok idle"),
         ([_copy("connect")], [_log("received"), _log("7553", "outbound", "Re: Order")], "ok ok ok ok ok wrong"),
         ([_copy("connect")], [_log("received"), _log("7501", "outbound", "Re: Order")], "ok ok ok ok ok ok"),
+        ([_copy("connect"), ANSWER], [_log("received"), _log("7501", "outbound", "Re: Order")], "ok ok ok ok ok wrong"),
     ],
 )
 def test_how_far_the_mail_came(mail: list[Any], log: list[Any], states: str):

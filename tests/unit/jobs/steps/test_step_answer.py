@@ -71,6 +71,8 @@ async def test_what_is_no_answer(given: Callable[..., Context], cloud: Any, reci
     [
         ("5.7.520 Access denied, external forwarding", "forwarding_blocked"),
         ("421 4.4.2 Connection dropped", "mail_not_delivered"),
+        ("554 5.2.2 mailbox full", "mail_not_delivered"),
+        ("550 5.1.90 daily limit for message recipients", "sending_limit_reached"),
         ("no idea", "mail_not_delivered"),
     ],
 )

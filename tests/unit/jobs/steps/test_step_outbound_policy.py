@@ -242,7 +242,7 @@ async def test_an_undo_bends_it_back(given: Callable[..., Context], cloud: Any):
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
     line = Change("outbound_policy", "M4", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
     past = Past("outbound_policy", line, Words("b"), was, left, ("R1",))
-    bends = f"-From {MAILBOX} -{POLICY} 'Other' -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
+    bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
     assert STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0] == f"Set-{RULE} '{NAME}' {bends}; Disable-{RULE} '{NAME}'"
     await STEP.undo(ctx, past)
     bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}

@@ -131,6 +131,26 @@ async def test_a_forwarding_address_that_nobody_has(
     assert (await STEP.inspect(ctx)).cause == cause
 
 
+@pytest.mark.parametrize(
+    ("arrived", "copies", "words", "cause"),
+    [
+        ("failed", None, "554 5.2.2 mailbox full", "mailbox_full"),
+        ("delivered", "failed", "554 5.2.2 mailbox full", "mail_not_delivered"),
+        ("delivered", "failed", "550 4.4.7 QUEUE.Expired; message expired", "connect_not_reached"),
+    ],
+)
+async def test_a_bounce_is_told_by_its_code(
+    given: Callable[..., Context], cloud: Any, arrived: str, copies: str | None, words: str, cause: str
+):
+    """For the mail that it is about: a copy says nothing of the mailbox."""
+    ctx = given(answers={"test_sent": "yes"})
+    cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
+    for recipient in (MAILBOX, COPY):
+        cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": words}])
+    found = await STEP.inspect(ctx)
+    assert (found.waiting_for, found.cause) == (Turn.ADMINISTRATOR, cause)
+
+
 async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[..., Context], cloud: Any, sends: Settings):
     """A minute after the first one failed, another one is worth it."""
     ctx = given(changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)}, waits={"test_mail": 1}, settings=sends)

@@ -46,6 +46,8 @@ class Channel:
         if self.post("mail/customer", **{"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"}).status_code != 200:
             return "mailbox"
         places = {mail["place"] for mail in self.mails() if mail["subject"] == subject}
+        if "refused" in places:
+            return "mailbox"
         if not any(task["subject"] == subject for task in self.tasks()):
             there = places & {"connect"} or ("internet" in places and self._to_webex(subject)) or self._refused(subject)
             return "connect" if there else "forward"

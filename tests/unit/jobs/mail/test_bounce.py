@@ -1,0 +1,88 @@
+"""What the codes of a bounce mean, and of whom they speak: those that Microsoft's pages on non-delivery reports name."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.mail.bounce import GONE, LOST, UNANSWERED, cause_at, cause_of_copy
+from jobs.microsoft.errors import explain, first_cause
+from jobs.model import Station
+
+FULL = "554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"
+INSIDE = "550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required"
+LIMIT = "550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients"
+NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (FULL, "mailbox_full"),
+        ("554 5.2.0 STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded", "mailbox_full"),
+        ("550 5.2.2 Submission quota exceeded", "sending_limit_reached"),
+        (LIMIT, "sending_limit_reached"),
+        ("550 5.7.232 Your message can't be sent because your trial tenant has exceeded its daily limit", "sending_limit_reached"),
+        ("550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit", "sending_limit_reached"),
+        ("550 5.7.705 Access denied, tenant has exceeded threshold", "tenant_sending_blocked"),
+        ("550 5.7.708 Access denied, traffic not accepted from this IP", "tenant_sending_blocked"),
+        ("550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains", "tenant_sending_blocked"),
+        ("550 5.7.12 Sender was not authenticated by organization", "mailbox_internal_only"),
+        ("550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", "mailbox_internal_only"),
+        (INSIDE, "mailbox_internal_only"),
+        ("550 5.7.136 Sender was not authenticated", "mailbox_internal_only"),
+        ("#5.7.1 smtp;550 5.7.1 RESOLVER.RST.AuthRequired; authentication required [Stage: CreateMessage]", "mailbox_internal_only"),
+        ("550 5.7.124 Sender not in allowed-senders list", "mailbox_senders_listed"),
+        ("550 5.7.129 RESOLVER.RST.RestrictedToRecipientsPermission; not authorized to send to recipient", "mailbox_senders_listed"),
+        ("550 5.7.1 RESOLVER.RST.NotAuthorized; not authorized", "mailbox_senders_listed"),
+        ("554 5.4.6 Hop count exceeded - possible mail loop", "mail_loop"),
+        ("554 5.4.14 Hop count exceeded - possible mail loop ATTR34", "mail_loop"),
+        ("550 5.7.1 Delivery not authorized", ""),
+        ("550 5.7.703 blocked by your organization's tenant recipient block policy", ""),
+        ("Message received from 10.5.2.2 by 40.5.4.6", ""),
+        ("554 5.2.252 SendAsDenied", "send_as_denied"),
+    ],
+)
+def test_what_a_code_means(words: str, cause: str):
+    """In a trace, and pasted; 5.7.1 alone is anybody's, and an address of the network is no code."""
+    assert first_cause([f"Fail | Reason: [{{LED={words}}}]"]) == cause
+    assert [found.cause for found in explain(words)] == ([cause] if cause else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "arrival", "copy", "answer"),
+    [
+        (FULL, "mailbox_full", "", ""),
+        (INSIDE, "mailbox_internal_only", "", ""),
+        ("550 5.7.124 Sender not in allowed-senders list", "mailbox_senders_listed", "", ""),
+        (LIMIT, "", "sending_limit_reached", "sending_limit_reached"),
+        ("550 5.7.705 Access denied, tenant has exceeded threshold", "", "tenant_sending_blocked", "tenant_sending_blocked"),
+        ("550 5.1.8 Access denied, bad outbound sender", "", "sender_restricted", "sender_restricted"),
+        ("554 5.4.14 Hop count exceeded", "mail_loop", "mail_loop", "mail_loop"),
+    ],
+)
+def test_of_whom_a_code_speaks(words: str, arrival: str, copy: str, answer: str):
+    """A colleague who may not send is no trouble of the mailbox, nor is a customer's mailbox that is full."""
+    assert [cause_at(place, [words]) for place in (Station.MAILBOX, Station.FORWARD, Station.ANSWER)] == [arrival, copy, answer]
+
+
+DROPPED = "Defer | 421 4.4.2 Connection dropped"
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ((DROPPED, "Fail | 550 5.4.300 Message expired -> 421 4.4.2 Connection dropped"), UNANSWERED),
+        (("Fail | 550 4.4.7 QUEUE.Expired; message expired",), UNANSWERED),
+        (("Fail | 550 5.4.316 Message expired, connection refused (Socket error code 10061)",), UNANSWERED),
+        (("Defer | 450 4.4.316 Connection refused [Message=Socket error code 10061]",), UNANSWERED),
+        ((DROPPED,), UNANSWERED),
+        ((DROPPED, f"Fail | {NOT_FROM_HERE}"), LOST),
+        ((f"Fail | {NOT_FROM_HERE}", DROPPED), LOST),
+        ((DROPPED, "Fail | 550 5.1.1 User unknown"), GONE),
+        (("Receive | from 40.4.4.7",), LOST),
+        ((), LOST),
+    ],
+)
+def test_a_copy_that_nobody_took(words: tuple[str, ...], cause: str):
+    """It grew too old, or is still put off; where it was refused in the end, what put it off before says nothing."""
+    assert cause_of_copy(words) == cause

@@ -30,16 +30,21 @@ _UNDER_WAY = frozenset({TraceStatus.PENDING, TraceStatus.GETTING_STATUS})
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A failure counts only while nothing newer has gone through; ``failures`` are the newest first."""
+    """A failure counts only while nothing newer has gone through; ``failures`` are the newest first.
+
+    ``begun`` are those that are under way, newer than any other, and for less than an hour.
+    """
 
     good: TraceRow | None
     failures: tuple[TraceRow, ...]
+    begun: tuple[TraceRow, ...] = ()
 
     @classmethod
     def of(cls, rows: Sequence[TraceRow]) -> Passage:
         """From the rows of a trace, newest first; what is under way for less than an hour says nothing yet."""
         done = [row for row in rows if row.status.went_on or stopped(row)]
-        return cls(next((row for row in done if row.status.went_on), None), tuple(takewhile(stopped, done)))
+        begun = takewhile(lambda row: row.status in _UNDER_WAY and not stopped(row), rows)
+        return cls(next((row for row in done if row.status.went_on), None), tuple(takewhile(stopped, done)), tuple(begun))
 
     @property
     def refused(self) -> tuple[TraceRow, ...]:
@@ -92,13 +97,8 @@ def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[Trace
     """
     late = tuple(row for row in lost if now() - row.received > A_MOMENT)
     single = len(late) < ENOUGH
-    return tuple(row for row in late if now() - row.received > TRACED_WITHIN and not under_way([row], copies)) if single else late
-
-
-def under_way(late: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """The copies of those that have set out and not come to an end; newest first."""
-    ids = {row.message_id for row in late}
-    return tuple(row for row in copies if row.status in _UNDER_WAY and row.message_id in ids)
+    ids = {row.message_id for row in copies}
+    return tuple(row for row in late if now() - row.received > TRACED_WITHIN and row.message_id not in ids) if single else late
 
 
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:

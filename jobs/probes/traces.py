@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from jobs.clock import moment, now
 from jobs.mail.automatic import automatic
 from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
-from jobs.mail.passage import ENOUGH, LARGEST, Passage, habit, never_copied, overdue, unanswered, under_way, without_copy
+from jobs.mail.passage import ENOUGH, LARGEST, Passage, habit, never_copied, overdue, unanswered, without_copy
 from jobs.mail.trace import TraceRow
 from jobs.mailbox import own_addresses
 from jobs.model import Evidence, Finding, State, Station, Words
@@ -116,13 +116,13 @@ class Copies(_Traced):
         if passage.failures:
             found = await self._stopped(ctx, passage)
             return found if found.cause != LOST or passage.refused else replace(found, state=State.WARNING)
-        missing = never_copied(lost, copies)
-        if missing:
+        if missing := never_copied(lost, copies):
             return self._missing(passage.good, missing)
+        if len(passage.begun) >= ENOUGH and (found := await self._stopped(ctx, replace(passage, failures=passage.begun))).cause != LOST:
+            return found  # several are put off, and the newest one's trace names what does it
         if passage.good is None and lost:
             return self.skipped(Words("skipped.copy_due", {"at": _told(lost[0].received)}))
-        late = overdue(lost, copies)
-        return await self._late(ctx, passage, late, under_way(late, copies)) if late else self._went(passage.good)
+        return self._late(passage.good, overdue(lost, copies))
 
     async def _stopped(self, ctx: Context, passage: Passage) -> Finding:
         """With the cause that the newest one's words name, and where on its way that is."""
@@ -131,12 +131,12 @@ class Copies(_Traced):
         found = self._failed(passage, told)
         return replace(found, facts=found.facts | {"station": str(Station.CONNECT)}) if told.cause in AT_CONNECT else found
 
-    async def _late(self, ctx: Context, passage: Passage, late: Sequence[TraceRow], begun: Sequence[TraceRow]) -> Finding:
-        """Nothing is proven while copies are late; what holds several of them back is the cause where the newest one's trace names it."""
-        if len(begun) >= ENOUGH and (found := await self._stopped(ctx, replace(passage, failures=tuple(begun)))).cause != LOST:
-            return found
+    def _late(self, good: TraceRow | None, late: Sequence[TraceRow]) -> Finding:
+        """Nothing is proven while copies are late."""
+        if not late:
+            return self._went(good)
         seen = Words("seen.copies_late", {"count": str(len(late)), "at": _told(late[-1].received)})
-        return _doubtful(self._went(passage.good), seen, late[-1].received)
+        return _doubtful(self._went(good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
         seen = Words("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})

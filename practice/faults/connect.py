@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from practice.faults.ground import Ground, put
-from practice.faults.model import Fault, Level
+from practice.faults.model import TRACED, Fault, Level
 from practice.mail.store import Mail
 from practice.microsoft.world import new_id
 
@@ -45,6 +45,12 @@ def _mail(ground: Ground, sender: str, size: int) -> Mail:
 def _deleted(ground: Ground) -> None:
     """The old address is nobody's any more, and Webex Connect's mail server says so."""
     put(ground.connect, refused={ground.connect.forwarding_address.lower()}, forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io")
+
+
+def _cannot_be_reached(ground: Ground) -> None:
+    put(ground.connect, away=True)
+    for _ in range(2):
+        ground.cloud.flow.arrive(_mail(ground, "kim@customer.example", 900))
 
 
 def _away(ground: Ground) -> None:
@@ -191,6 +197,15 @@ FAULTS: Final = (
         ("connect_address_gone",),
         "connect",
         "refused",
+    ),
+    Fault(
+        "connect_mail_away",
+        "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr, 4.4.316",
+        "Webex Connect's mail server cannot be reached, and Exchange keeps the copies in its queue",
+        _cannot_be_reached,
+        ("connect_not_reached",),
+        "connect",
+        TRACED,
     ),
     Fault(
         "sender_is_recipient",

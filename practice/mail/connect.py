@@ -21,6 +21,7 @@ Json = dict[str, Any]
 OFFICE: Final = frozenset({("smtp.office365.com", "587"), ("smtp.office365.us", "587")})
 LOCAL: Final = frozenset({"localhost", "127.0.0.1"})
 PATIENCE_S: Final = 10
+AWAY: Final = "451 4.4.316 Connection refused [Message=Socket error code 10061]"
 NOBODY: Final = "550 5.1.1 The email account that you tried to reach does not exist."
 MOST_BYTES: Final = 25 * 1024 * 1024
 
@@ -65,6 +66,8 @@ class Connect:
 
     def refusal(self, address: str) -> str:
         """With what words Webex Connect's mail server refuses an address of its own; empty where it takes the mail."""
+        if self.app.away and address.lower() == self.app.forwarding_address.lower():
+            return AWAY
         return NOBODY if address.lower() in self.app.refused else ""
 
     def receive(self, mail: Mail, forwarder: str) -> bool:

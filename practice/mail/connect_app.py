@@ -52,7 +52,7 @@ class Transaction:
 class ConnectApp:
     """One app: generated addresses, the fields, the tokens, and what became of it. Secrets are never shown.
 
-    ``refused`` are addresses of apps that were deleted, where Webex Connect's mail server knows nobody any more.
+    ``away`` is whether its mail server can be reached by nobody; ``refused`` are addresses of apps that were deleted, where Webex Connect's mail server knows nobody any more.
     """
 
     callback_url: str = CALLBACK
@@ -66,6 +66,7 @@ class ConnectApp:
     service: str = ""
     live: bool = True
     refused: set[str] = field(default_factory=set)
+    away: bool = False
     log: list[Transaction] = field(default_factory=list)
 
     def fill_in(self, values: Json) -> None:

@@ -60,15 +60,17 @@ class Flow:
             return
         if reason := gates.block(tenant, user, target, mail.subject) or self._refusal(target):
             self._refuse(tenant, user, copy, trace_id, reason, "rejected")
-            self._report(user, mail, reason)
+            if not reason.startswith("4"):
+                self._report(user, mail, reason)
             return
         self._row(tenant, copy, trace_id, "delivered", ("Send external", "Message sent to the remote server."))
         if not self._connect(copy, user.mail or user.upn):
             self._store.put(copy, "internet", target)
 
     def _refuse(self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str) -> None:  # noqa: PLR0913, PLR0917 - as above
-        """It goes no further; ``rejected`` is a forward."""
-        self._row(tenant, mail, trace_id, "failed", ("Fail", f"Reason: [{{LED={reason}}}]"))
+        """It goes no further; ``rejected`` is a forward. What begins with 4 puts it off for as long as the fault lasts."""
+        status, event = ("pending", "Defer") if reason.startswith("4") else ("failed", "Fail")
+        self._row(tenant, mail, trace_id, status, (event, f"Reason: [{{LED={reason}}}]"))
         self._store.put(mail, place, user.upn, reason)
 
     def _report(self, user: User, mail: Mail, reason: str) -> None:

@@ -74,7 +74,10 @@ class SignInView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval."""
+    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval.
+
+    Where the run is ``under_way``, some of it was approved or made before.
+    """
 
     header: Header
     plan_id: str
@@ -88,6 +91,7 @@ class PlanView:
     approved_tenant: bool = False
     by_hand: str = ""
     closed: str = ""
+    under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)

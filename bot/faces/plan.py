@@ -10,7 +10,8 @@ from bot.desk import Desk
 from bot.faces.told import code_of
 from bot.turns import ENDED
 from jobs.microsoft.roles import lacks_all
-from jobs.model import Finding, Scope, State, Words
+from jobs.model import Change, Finding, Scope, State, Words
+from jobs.plan import word_for
 from jobs.run import Run
 from jobs.setup import blocked
 from jobs.steps import steps_of
@@ -35,17 +36,17 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 
 
 def _elsewhere(run: Run) -> bool:
-    return not run.approvals and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
+    return not run.under_way and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
 
 
 def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
-    open_still = not run.approvals
+    open_still = not run.under_way
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
-        changes=run.plan.changes if run.plan else (),
+        changes=_changes(run),
         right=_right(run),
         warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _noted(run))),
         blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if open_still else (),
@@ -54,7 +55,14 @@ def view(run: Run) -> PlanView:
         approved_tenant=Scope.TENANT in run.approvals,
         by_hand=made_by_hand(run) if open_still else "",
         closed=_closed(run),
+        under_way=run.under_way,
     )
+
+
+def _changes(run: Run) -> tuple[Change, ...]:
+    """All of it; where it has to be approved once more, what is left to do."""
+    there = run.plan.changes if run.plan else ()
+    return tuple(change for change in there if word_for(change.scope) in run.approvals or not run.made(change.step))
 
 
 def _right(run: Run) -> tuple[Words, ...]:
@@ -80,7 +88,7 @@ def _closed(run: Run) -> str:
     """Why the plan takes no approval any more: the run has ended, or whoever it was made for is signed in no more."""
     if run.ended:
         return ENDED[run.ended]
-    return "signed_out" if run.account is None and not run.approvals else ""
+    return "signed_out" if run.account is None and not run.under_way else ""
 
 
 def made_by_hand(run: Run) -> str:

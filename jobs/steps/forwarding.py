@@ -44,7 +44,8 @@ class Forwarding(Step):
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Words("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
         forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {target} -DeliverToMailboxAndForward ${str(keep).lower()}"
-        return (self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, f"Set-Mailbox {ctx.channel.mailbox} {forward}"),)
+        line = self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, f"Set-Mailbox {ctx.channel.mailbox} {forward}")
+        return (replace(line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Idempotent."""

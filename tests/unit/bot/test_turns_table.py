@@ -10,7 +10,8 @@ import pytest
 from adaptive_cards.texts import has
 from bot.turns import Whose, stage, whose
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
-from jobs.run import Answer, Plan, Run
+from jobs.plan import Plan
+from jobs.run import Answer, Run
 from jobs.steps import steps_of
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)

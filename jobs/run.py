@@ -265,11 +265,14 @@ def _demanded(run: Run, event: Event) -> Run:
 
 
 def _differs(run: Run, event: Event) -> Run:
-    """The plan shows something else than what would be changed: these lines take its place, and nothing of their scope is approved any more."""
+    """The plan shows something else than what would be changed: these lines take its place, and nothing of their scope is approved any more.
+
+    What it said to be right already was so when it was made.
+    """
     if run.plan is None:
         return run
     scopes = {word_for(change.scope) for change in event.changes}
-    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), event.at)
+    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
     return replace(run, plan=plan, approvals={scope: word for scope, word in run.approvals.items() if scope not in scopes})
 
 

@@ -76,7 +76,8 @@ class SignInView:
 class PlanView:
     """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval.
 
-    ``named`` is what a check found a moment ago and no plan mends, and ``turn`` whose that is.
+    ``named`` is what a check found a moment ago and no plan mends, and ``turn`` whose that is. Where the run is ``under_way``, some of
+    it was approved or made before.
     """
 
     header: Header
@@ -93,6 +94,7 @@ class PlanView:
     closed: str = ""
     named: tuple[Words, ...] = ()
     turn: Turn = Turn.NOBODY
+    under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,9 @@ def stage(run: Run) -> int:
     """1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect, 7 proof."""
     if not run.detailed:
         return 1
-    if run.account is None and not run.approvals:
+    if run.account is None and not run.under_way:
         return 2
-    if run.plan is None or (run.plan.changes and not run.approvals):
+    if run.plan is None or (run.plan.changes and not run.under_way):
         return 3
     if run.findings.get("registered", Finding("", State.UNKNOWN)).state is State.OK:
         return 7
@@ -69,7 +69,7 @@ def _before_plan(run: Run) -> Whose | None:
         return Whose(Turn.ADMINISTRATOR, Words("turn_words.sign_in"))
     if run.plan is None:
         return Whose(Turn.NOBODY, Words("turn_words.reading"))
-    return Whose(Turn.ADMINISTRATOR, Words("turn_words.look")) if blocked(run) and not run.approvals else None
+    return Whose(Turn.ADMINISTRATOR, Words("turn_words.look")) if blocked(run) and not run.under_way else None
 
 
 def _approval(run: Run) -> Whose | None:

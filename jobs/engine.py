@@ -22,7 +22,7 @@ from jobs.listener import Listener
 from jobs.microsoft import calls
 from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, Said, SignInNeeded, Unreadable
 from jobs.model import Access, Change, Finding, State, Turn, Words
-from jobs.ready import access_to, due, moves, too_early
+from jobs.ready import NOT_KNOWN, UNSEEN, access_to, due, moves, too_early, unseen
 from jobs.run import Event, Kind, Run
 from jobs.step import DEMANDED, Context, Step
 from jobs.trouble import LETS_IN, NEEDS_SIGN_IN, SETTLES_FOR, finding_of, in_vain, refused, settles, wrote_within
@@ -42,7 +42,7 @@ STALE_S = 1.0
 """Before a check reads once more what may be stale (facts/microsoft.md 7), in seconds."""
 TICK_S = 0.5
 QUIET_S = 1
-NOTHING_YET = Words("seen.nothing_yet")
+ANEW = Words("note.anew")
 REPLICATION, LET_IN = Words("seen.replication"), Words("seen.let_in")
 MOST_UNSEEN = 3
 """So often a change is made that never shows, each time for five minutes; then somebody has to look."""
@@ -78,7 +78,7 @@ class Engine:
         """
         self.ctx.looking = True
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        again = {name for name, finding in self.ctx.run.findings.items() if due(finding) or finding.seen == NOTHING_YET}
+        again = {name for name, finding in self.ctx.run.findings.items() if due(finding) or finding.seen in UNSEEN}
 
         async def look_at(step: Step) -> None:
             await self._look_at(step)
@@ -154,10 +154,8 @@ class Engine:
         ]
 
     async def _look_at(self, step: Step) -> None:
-        if all(self.ctx.run.settled(need) for need in step.needs if need in self.steps):
-            self._saw(step, await self._inspect(step))
-        else:
-            self._saw(step, step.wrong(NOTHING_YET))
+        why = unseen(step, self.ctx.run, self.steps)
+        self._saw(step, step.wrong(why) if why else await self._inspect(step))
 
     async def _check(self, step: Step, allowed: Collection[Access]) -> None:
         found = self.ctx.run.findings
@@ -227,10 +225,19 @@ class Engine:
         if open_steps:
             return _after(step, open_steps[0])
         if not all(run.approved(change) for change in changes):
+            self._ask_anew(step, changes)
             return step.waits_for(Turn.APPROVER, Words("seen.not_approved"))
         if step.asks and not run.answer(step.asks):
             return step.waits_for(Turn.MAILBOX_USER, Words("seen.asked"))
         return None
+
+    def _ask_anew(self, step: Step, changes: tuple[Change, ...]) -> None:
+        """What was approved is not what would be done now: the plan shows that instead, for another approval."""
+        plan = self.ctx.run.plan
+        if plan is not None and not all(plan.shows(change) for change in changes):
+            lines = tuple(replace(line, note=line.note or ANEW, warning=True) for line in changes)
+            data = {"plan": digest(plan.with_lines(lines))}
+            self._append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         _go_on()
@@ -363,7 +370,12 @@ async def _named(step: Step, work: Callable[[Step], Awaitable[None]]) -> None:
 def planned(steps: Mapping[str, Step], ctx: Context) -> tuple[Change, ...]:
     """The changes that would make the wrong findings right, in the order of the article."""
     wrong = {name: finding for name, finding in ctx.run.findings.items() if finding.state is State.WRONG}
-    return tuple(change for name, step in steps.items() if name in wrong for change in step.plan(ctx, wrong[name]))
+    return tuple(_told(change, wrong[name]) for name, step in steps.items() if name in wrong for change in step.plan(ctx, wrong[name]))
+
+
+def _told(change: Change, finding: Finding) -> Change:
+    """What could not be looked at is not said to be anything."""
+    return replace(change, before=NOT_KNOWN) if finding.seen == NOT_KNOWN else change
 
 
 def digest(changes: tuple[Change, ...]) -> str:

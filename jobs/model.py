@@ -138,7 +138,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan: an object, what it is before and after, how far it reaches, and how to do it by hand."""
+    """One line of a plan: an object, what it is before and after, how far it reaches, and how to do it by hand.
+
+    Where it ``overwrites``, what was there before is somebody's and is lost: an approval covers just the one that was shown.
+    """
 
     step: str
     row: str
@@ -150,6 +153,7 @@ class Change:
     reversible: bool = True
     note: Words | None = None
     warning: bool = False
+    overwrites: bool = False
 
 
 @dataclass(frozen=True, slots=True)

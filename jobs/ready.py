@@ -6,9 +6,14 @@ from collections.abc import Collection
 
 from jobs.clock import now
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Access, Finding, State
+from jobs.model import Access, Finding, State, Words
 from jobs.run import Run
 from jobs.step import Step
+
+NOTHING_YET, NOT_KNOWN = Words("seen.nothing_yet"), Words("seen.not_known")
+UNSEEN = (NOTHING_YET, NOT_KNOWN)
+"""What a look says of a step that it could not look at: it is a part of what is not there, or nobody knows."""
+NOT_THERE = (Words("seen.none"), NOTHING_YET)
 
 
 def moves(step: Step, run: Run) -> object:
@@ -16,6 +21,18 @@ def moves(step: Step, run: Run) -> object:
     settled = tuple(run.settled(name) for name in step.after)
     answered = frozenset((question, answer.at) for question, answer in run.answers.items())
     return settled, answered, frozenset(run.approvals), run.signed_in, run.plan and run.plan.id, step.name in run.demanded
+
+
+def unseen(step: Step, run: Run, steps: Collection[str]) -> Words | None:
+    """Why a step cannot be looked at for a plan; None where it can: what it needs holds, or is there, with the facts that lead on.
+
+    A part of what is not there is not there either. That is never said of what is merely not known.
+    """
+    found = [run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)]
+    open_needs = [finding for finding in found if finding is None or not finding.facts]
+    if any(finding is not None and finding.state is State.WRONG and finding.seen in NOT_THERE for finding in open_needs):
+        return None if step.foresees else NOTHING_YET
+    return NOT_KNOWN if open_needs else None
 
 
 def due(finding: Finding) -> bool:

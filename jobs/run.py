@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
+from jobs.plan import Plan, word_for
 
 
 class Kind(StrEnum):
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     READABLE = "readable"
     PLANNED = "planned"
     DEMANDED = "demanded"
+    DIFFERS = "differs"
     APPROVED = "approved"
     RUNNING = "running"
     FOUND = "found"
@@ -78,15 +80,6 @@ class Event:
     account: Account | None = None
     person: Person | None = None
     past: tuple[Past, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What would be changed, as it was shown for approval."""
-
-    id: str
-    changes: tuple[Change, ...]
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +167,12 @@ class Run:
     @property
     def bound_to(self) -> str:
         """The only tenant that a sign-in may be of; empty as long as nothing was approved in any."""
-        return self.channel.tenant_id or (self.planned_in if self.approvals or self.changed else "")
+        return self.channel.tenant_id or (self.planned_in if self.under_way else "")
+
+    @property
+    def under_way(self) -> bool:
+        """Whether anything was approved or changed yet; before that all may be planned anew."""
+        return bool(self.approvals or self.changed)
 
     @property
     def tenant(self) -> str:
@@ -199,12 +197,8 @@ class Run:
         return step in self.changed and self.changed[step].done is not None
 
     def approved(self, change: Change) -> bool:
-        """Whether the plan in force holds this change and somebody approved its scope."""
-        return (
-            self.plan is not None
-            and (Scope.TENANT if change.scope is Scope.TENANT else Scope.MAILBOX) in self.approvals
-            and any((c.step, c.object) == (change.step, change.object) for c in self.plan.changes)
-        )
+        """Whether the plan in force shows this change and somebody approved its scope."""
+        return self.plan is not None and word_for(change.scope) in self.approvals and self.plan.shows(change)
 
 
 class RunGoneError(LookupError):
@@ -243,7 +237,7 @@ def _details(run: Run, event: Event) -> Run:
 def _signed_in(run: Run, event: Event) -> Run:
     """Another person sees other things: what was found before anybody approved counts no more, and no approval counts in another tenant."""
     run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
-    if run.approvals and run.tenant == run.planned_in:
+    if run.under_way and run.tenant == run.planned_in:
         return run
     return replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
 
@@ -267,10 +261,18 @@ def _planned(run: Run, event: Event) -> Run:
 def _demanded(run: Run, event: Event) -> Run:
     """A cloud makes no change of one step before another's: that one is open again, and its lines join the plan for an approval of their own."""
     run = replace(run, demanded=run.demanded | {event.step}, findings={n: f for n, f in run.findings.items() if n != event.step})
-    if run.plan is None or not event.changes:
+    return _differs(run, event) if event.changes else run
+
+
+def _differs(run: Run, event: Event) -> Run:
+    """The plan shows something else than what would be changed: these lines take its place, and nothing of their scope is approved any more.
+
+    What it said to be right already was so when it was made.
+    """
+    if run.plan is None:
         return run
-    scopes = {change.scope for change in event.changes}
-    plan = Plan(event.data["plan"], (*run.plan.changes, *event.changes), event.at)
+    scopes = {word_for(change.scope) for change in event.changes}
+    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
     return replace(run, plan=plan, approvals={scope: word for scope, word in run.approvals.items() if scope not in scopes})
 
 
@@ -337,7 +339,7 @@ def _look_again(run: Run, event: Event) -> Run:
     """Whoever asks has seen to it: what was tried in vain has its time once more."""
     kept = {name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}}
     changed = {name: replace(c, since=c.since if c.done else event.at, unseen=0) for name, c in run.changed.items()}
-    return replace(run, findings=kept, plan=run.plan if run.approvals else None, waits={}, changed=changed)
+    return replace(run, findings=kept, plan=run.plan if run.under_way else None, waits={}, changed=changed)
 
 
 def _resumed(run: Run, _: Event) -> Run:
@@ -364,6 +366,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.READABLE: _readable,
     Kind.PLANNED: _planned,
     Kind.DEMANDED: _demanded,
+    Kind.DIFFERS: _differs,
     Kind.APPROVED: _approved,
     Kind.RUNNING: _running,
     Kind.FOUND: _found,

@@ -14,10 +14,10 @@ from redis.exceptions import RedisError
 
 from jobs import check, own_login, rounds, session
 from jobs.clock import now
-from jobs.engine import NOTHING_YET, Engine, LeaseLostError, StoppingError
+from jobs.engine import Engine, LeaseLostError, StoppingError
 from jobs.microsoft.errors import Said, SignInNeeded
 from jobs.model import Finding, State
-from jobs.ready import due
+from jobs.ready import UNSEEN, due
 from jobs.run import Event, Kind, Run, RunGoneError
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
@@ -87,15 +87,15 @@ async def _work(engine: Engine) -> None:
     if engine.ctx.run.plan is None or _could_see_more(engine.ctx.run):
         await engine.look()
     run = engine.ctx.run
-    if not run.approvals and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG:
+    if not run.under_way and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG:
         raise SignInNeeded("wrong_tenant", Said("entra", code=run.channel.domain))
-    if run.plan is not None and (run.approvals or not (run.plan.changes or blocked(run))):
+    if run.plan is not None and (run.under_way or not (run.plan.changes or blocked(run))):
         await engine.make()
 
 
 def _could_see_more(run: Run) -> bool:
     """Whether something that keeps the plan from being approved is due to be looked at again."""
-    return not run.approvals and any(due(run.findings[name]) for name in blocked(run))
+    return not run.under_way and any(due(run.findings[name]) for name in blocked(run))
 
 
 def blocked(run: Run) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def blocked(run: Run) -> tuple[str, ...]:
 
 
 def _stops(finding: Finding) -> bool:
-    return finding.state in {State.WRONG, State.UNKNOWN, State.WAITING} and finding.seen != NOTHING_YET
+    return finding.state in {State.WRONG, State.UNKNOWN, State.WAITING} and finding.seen not in UNSEEN
 
 
 def conclude(runtime: Runtime, run_id: str, seen: int) -> None:

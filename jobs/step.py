@@ -69,7 +69,7 @@ class Step(ABC):
     """One fact. Subclasses say what it is; only :meth:`inspect` may call it done.
 
     ``needs`` are steps that must hold before this one can even be looked at; ``after`` are steps that must be settled before
-    this one is changed. ``reads`` and ``writes`` are the permissions it takes, machine-readable (docs/permissions.md is made
+    this one is changed. One that ``foresees`` is looked at for a plan also where what it needs is not there yet. ``reads`` and ``writes`` are the permissions it takes, machine-readable (docs/permissions.md is made
     of them). ``automatic`` is false for what only a person can do or prove: such a step is no part of a plan. ``free`` is true for
     a step whose :meth:`apply` changes nothing in the tenant and needs no approval. ``asks`` names a question that must be answered
     before the step is changed, beside the approval, ``anew`` one whose answer asks for the change once more. ``demands`` says by
@@ -92,6 +92,7 @@ class Step(ABC):
     group: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
+    foresees: ClassVar[bool] = False
     profiles: ClassVar[frozenset[Profile]] = frozenset(Profile)
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[tuple[str, ...]] = ()

@@ -99,6 +99,7 @@ def _adopt(view: PlanView) -> list[Element]:
 
 
 def _least(view: PlanView) -> list[Element]:
-    if view.header.kind != "setup" or view.profile is not Profile.ARTICLE or view.approved or view.approved_tenant or not view.changes:
+    begun = view.approved or view.approved_tenant or view.under_way
+    if view.header.kind != "setup" or view.profile is not Profile.ARTICLE or begun or not view.changes:
         return []
     return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]

@@ -23,7 +23,7 @@ def band(view: PlanView) -> Band:
     left = (0 if view.approved else local, 0 if view.approved_tenant else tenant)
     if not any(left):
         return _nothing_left(view, signed_in)
-    title = _title(*left, untouched=not (view.approved or view.approved_tenant))
+    title = _title(*left, untouched=not (view.approved or view.approved_tenant or view.under_way))
     return persons_turn(title, turn_line(Turn.APPROVER, _reach(*left, _where(view))), *signed_in)
 
 

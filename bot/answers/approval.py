@@ -30,7 +30,7 @@ def approve_tenant(talk: Talk, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def least_privilege(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """The same channel with fewer permissions: a new plan, nothing approved. That may be the way out of one that is stopped."""
-    if run.approvals or not _in_force(inputs, run):
+    if run.under_way or not _in_force(inputs, run):
         talk.refuse(Words("refused.old"), title="refused.nothing")
         return
     channel = replace(run.channel, profile=Profile.LEAST)
@@ -43,7 +43,7 @@ def adopt(talk: Talk, inputs: dict[str, str], run: Run) -> None:
     """Take the app that somebody made by hand in place of a new one: a new plan, nothing approved."""
     if not _current(talk, inputs, run):
         return
-    if run.approvals or inputs.get("app", "") != made_by_hand(run) or not made_by_hand(run):
+    if run.under_way or inputs.get("app", "") != made_by_hand(run) or not made_by_hand(run):
         talk.refuse(Words("refused.old"), title="refused.nothing")
         return
     talk.desk.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=talk.person.email))
@@ -66,7 +66,7 @@ def _approve(talk: Talk, inputs: dict[str, str], run: Run, scope: Scope) -> None
 
 def _current(talk: Talk, inputs: dict[str, str], run: Run) -> bool:
     """Whether the card shows the plan in force, and that plan can be approved at all."""
-    current = _in_force(inputs, run) and (bool(run.approvals) or not blocked(run))
+    current = _in_force(inputs, run) and (run.under_way or not blocked(run))
     if not current:
         talk.refuse(Words("refused.old"), title="refused.nothing")
     return current

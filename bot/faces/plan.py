@@ -13,7 +13,8 @@ from bot.faces import verdict_turn
 from bot.faces.told import code_of
 from bot.turns import ENDED, whose
 from jobs.microsoft.roles import lacks_all
-from jobs.model import Finding, Scope, State, Turn, Words
+from jobs.model import Change, Finding, Scope, State, Turn, Words
+from jobs.plan import word_for
 from jobs.run import Run
 from jobs.setup import blocked
 from jobs.steps import steps_of
@@ -41,17 +42,17 @@ def faces(run: Run, desk: Desk) -> list[Face]:
 
 
 def _elsewhere(run: Run) -> bool:
-    return not run.approvals and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
+    return not run.under_way and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
 
 
 def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
-    open_still, named = not run.approvals, run.place.get(NAMED, "").split()
+    open_still, named = not run.under_way, run.place.get(NAMED, "").split()
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
-        changes=run.plan.changes if run.plan else (),
+        changes=_changes(run),
         right=_right(run),
         warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _noted(run))),
         blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if open_still else (),
@@ -62,12 +63,19 @@ def view(run: Run) -> PlanView:
         closed=_closed(run),
         named=tuple(_named(cause, run.place[NAMED_AT]) for cause in named),
         turn=verdict_turn.whose(named[0]) if named else Turn.NOBODY,
+        under_way=run.under_way,
     )
 
 
 def _named(cause: str, at: str) -> Words:
     values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
     return Words("plan.named_line", values | {"at": f"{datetime.fromisoformat(at):%d %b %H:%M} UTC"})
+
+
+def _changes(run: Run) -> tuple[Change, ...]:
+    """All of it; where it has to be approved once more, what is left to do."""
+    there = run.plan.changes if run.plan else ()
+    return tuple(change for change in there if word_for(change.scope) in run.approvals or not run.made(change.step))
 
 
 def _right(run: Run) -> tuple[Words, ...]:
@@ -93,7 +101,7 @@ def _closed(run: Run) -> str:
     """Why the plan takes no approval any more: the run has ended, or whoever it was made for is signed in no more."""
     if run.ended:
         return ENDED[run.ended]
-    return "signed_out" if run.account is None and not run.approvals else ""
+    return "signed_out" if run.account is None and not run.under_way else ""
 
 
 def made_by_hand(run: Run) -> str:

@@ -23,7 +23,7 @@ GROUPS = ("entra", "microsoft", "connect")
 
 def faces(run: Run, desk: Desk) -> list[Face]:
     """From the first approval on, or from the plan that has nothing to approve, to the end; a failure is shown at any time."""
-    begun = run.plan and (run.approvals or run.findings.keys() & {"admin_consent", "mailbox_fields"} or run.ended)
+    begun = run.plan and (run.under_way or run.findings.keys() & {"admin_consent", "mailbox_fields"} or run.ended)
     if not begun and run.ended != Kind.FAILED:
         return []
     found = view(run)

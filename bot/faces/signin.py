@@ -35,7 +35,7 @@ def another_may(run: Run) -> bool:
     """Whether somebody else may sign in in the account's place, which does not get on: the plan is stopped, or a step needs another role."""
     if run.account is None or run.ended:
         return False
-    if not run.approvals:
+    if not run.under_way:
         return run.plan is not None and bool(blocked(run))
     return any(finding.state is State.UNKNOWN and finding.cause in LETS_IN and not finding.until for finding in run.findings.values())
 

@@ -40,6 +40,7 @@ class ClientSecret(Step):
     carries_answers = True
     final = True
     noted = True
+    foresees = True  # what a policy of the tenant says holds for an app that is still to be made, too
     because = ("application",)
     explains = frozenset({"client_secret_expired", "client_secret_wrong", "client_secret_missing"})
     needs = ("application",)

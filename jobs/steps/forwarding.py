@@ -46,7 +46,8 @@ class Forwarding(Step):
         after = Words("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
         forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)} -DeliverToMailboxAndForward ${str(keep).lower()}"
         command = f"Set-Mailbox {quoted(ctx.channel.mailbox)} {forward}"
-        return (self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, command),)
+        line = self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, command)
+        return (replace(line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))),)
 
     async def apply(self, ctx: Context, finding: Finding) -> None:
         """Idempotent."""

@@ -35,7 +35,7 @@ def test_what_could_not_be_read_is_read_again_by_itself(ride: Any, weather: Any,
     weather.fault, weather.only, weather.times = faults["503"], "GET /organization", 7
     ride.work()
     first = ride.ctx.store.load(ride.ctx.run.id)
-    assert (first.findings["tenant"].state, first.findings["application"].seen.key) == (State.UNKNOWN, "seen.nothing_yet")
+    assert (first.findings["tenant"].state, first.findings["application"].seen.key) == (State.UNKNOWN, "seen.not_known")
     asked = sum(weather.calls.values())
     ride.work()
     assert sum(weather.calls.values()) == asked

@@ -47,6 +47,7 @@ BUTTONS = {
     "plan-tenant-only": ["approve_tenant", "cancel", "least_privilege"],
     "plan-approved": ["approve_tenant", "cancel"],
     "plan-tenant-approved": ["approve", "cancel"],
+    "plan-anew": ["approve", "cancel"],
     **{f"plan-{closed}": [] for closed in ("cancelled", "failed", "done", "signed_out")},
     "plan-all-approved": ["cancel"],
     "plan-nothing": ["cancel"],
@@ -142,6 +143,7 @@ def test_plan_counts_what_each_approval_covers(examples: Cards):
         "9 changes to approve. Nothing is changed yet. Approver's turn: 8 changes to one app and one mailbox, and 1 to"
     )
     assert "Nothing is changed yet" not in examples["plan-approved"].text
+    assert "1 change still to approve" in examples["plan-anew"].text
     assert examples["plan-mixed"].text.endswith("Approver's turn: 2 changes to one mailbox.")
 
 

@@ -139,6 +139,16 @@ def test_an_old_plan(anna: Talk, begin: Begin, said: Said, do: str, plan: str):
     assert (told(anna, run), text("refused.old") in said()[0][1]) == ([], True)
 
 
+def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: Talk, begin: Begin):
+    """What was changed by an earlier approval stands; what is left takes another one, whatever else does not hold by now."""
+    wrong = Finding("mailbox_user", State.WRONG, seen=Words("seen.nobody"))
+    changed = Event(Kind.CHANGING, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG))
+    run = begin(SIGNED_IN, PLANNED, changed, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong))
+    for do in ("least_privilege", "approve"):
+        press(anna, do, run=run.id, plan="plan-1")
+    assert [kind for kind, _ in told(anna, run)] == ["changing", "approved"]
+
+
 def test_no_plan_is_not_approved(anna: Talk, begin: Begin):
     """A forged approval before there is a plan."""
     run = begin(SIGNED_IN)

@@ -197,6 +197,20 @@ def test_the_plan_names_what_is_right_and_what_stops_it(desk: Desk, begin: Begin
     assert approved.right == view.right  # what the run brings about was not right already
 
 
+def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(desk: Desk, begin: Begin):
+    """What is made stands on it again once all of it is approved; no sign-in, and no smaller plan, makes another one of it."""
+    other, shut = replace(LINE, step="forwarding"), replace(LINE, step="forwarding", before=Words("seen.on"))
+    made = [Event(kind, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG)) for kind in (Kind.CHANGING, Kind.CHANGED)]
+    differs = Event(Kind.DIFFERS, now(), step="forwarding", data={"plan": "plan-2"}, changes=(shut,))
+    events = (SIGNED_IN, replace(PLANNED, changes=(LINE, other)), APPROVED, *made, differs)
+    run = begin(*events)
+    view = plan_face.view(run)
+    assert (view.changes, view.approved, view.under_way, view.plan_id) == ((shut,), False, True, "plan-2")
+    desk.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
+    again = plan_face.view(desk.store.load(run.id))
+    assert (again.changes, again.approved) == ((LINE, shut), True)
+
+
 def test_what_stops_the_plan_reads_as_two_sentences(desk: Desk, begin: Begin):
     """Where the text itself ends with a full stop, there is one and not two."""
     waits = found("mailbox_user", State.WAITING, seen=Words("seen.let_in"), cause="exchange_role_missing")

@@ -10,7 +10,8 @@ import pytest
 from adaptive_cards.texts import has
 from bot.turns import Whose, stage, whose
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
-from jobs.run import Answer, Changed, Plan, Run
+from jobs.plan import Plan
+from jobs.run import Answer, Changed, Run
 from jobs.steps import steps_of
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -45,6 +46,7 @@ TABLE = [
     (replace(PLANNED, plan=Plan("p", (WIDE,), AT)), Turn.APPROVER, "approve_tenant", 3),
     (replace(APPROVED, plan=Plan("p", (LINE, WIDE), AT)), Turn.APPROVER, "approve_tenant", 4),
     (replace(PLANNED, plan=Plan("p", (LINE, WIDE), AT), approvals={Scope.TENANT: YES}), Turn.APPROVER, "approve", 4),
+    (replace(PLANNED, changed={"ids": Changed((), Finding("ids", State.WRONG), AT)}), Turn.APPROVER, "approve", 4),
     (APPROVED, Turn.NOBODY, "running", 4),
     (found(APPROVED, BLOCKED), Turn.NOBODY, "running", 4),
     (NOTHING, Turn.NOBODY, "running", 4),

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine import IN_FLIGHT_S, NOTHING_YET, Engine, LeaseLostError, digest
+from jobs.engine import IN_FLIGHT_S, Engine, LeaseLostError, digest
 from jobs.listener import Silent
 from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, NotFound, Said, SignInNeeded, Transient
 from jobs.model import Access, Change, Finding, Scope, State, Turn, Words
+from jobs.ready import NOTHING_YET
 from jobs.run import Event, Kind
 from jobs.step import Context, Step
 
@@ -106,7 +107,7 @@ def test_what_needs_nothing_runs_at_the_same_time(carry_out: Callable[..., None]
 
 
 def test_a_look_records_a_plan_and_changes_nothing(carry_out: Callable[..., None], given: Callable[..., Context]):
-    """What follows from a fact that does not hold is planned unseen."""
+    """What is a part of what is not there is planned unseen."""
     a, b, c, ctx = Fact("a", State.WRONG), Fact("b", needs=("a",)), Fact("c", automatic=False), given()
     carry_out(engine(ctx, a, b, c).look())
     assert (a.log, b.log, c.log) == (["inspect"], [], [])

@@ -11,7 +11,8 @@ import pytest
 from jobs import fixing
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
-from jobs.run import Event, Kind, Plan, Run
+from jobs.plan import Plan
+from jobs.run import Event, Kind, Run
 from jobs.step import Context
 from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT, FORM, steps_of
 from jobs.store import Store

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
-from jobs.run import Answer, Changed, Event, Kind, Past, Plan, Problem, Run, fold, onto
+from jobs.plan import Plan
+from jobs.run import Answer, Changed, Event, Kind, Past, Problem, Run, fold, onto
 
 T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
@@ -26,8 +27,10 @@ UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING
 SIGNED_IN, SIGNED_OUT = Event(Kind.SIGNED_IN, T0, account=ACCOUNT), Event(Kind.SIGNED_OUT, T1)
 PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
 APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"})
-TENANT_WIDE = replace(CHANGE, scope=Scope.TENANT)
+TENANT_WIDE = replace(CHANGE, step="customization", scope=Scope.TENANT)
 DEMANDED = Event(Kind.DEMANDED, T2, step="forwarding", data={"plan": "plan-2"}, changes=(TENANT_WIDE,))
+OTHER, SHUT = replace(CHANGE, step="ids"), replace(CHANGE, before=Words("shut"), after=Words("open"), scope=Scope.APP)
+DIFFERS = Event(Kind.DIFFERS, T2, step="forwarding", data={"plan": "plan-2"}, changes=(SHUT,))
 PLAN = Plan("plan-1", (CHANGE,), T0)
 FORWARDING = frozenset({"forwarding"})
 APPROVAL = Answer("plan-1", "anna@contoso.com", T1)
@@ -65,11 +68,16 @@ TABLE: list[tuple[str, list[Event], Run]] = [
      replace(BASE, account=ACCOUNT, signed_in=T1, checked=T1, answers={"app_access": Answer("granted", "", T2)})),
     ("planned", [PLANNED], replace(BASE, plan=PLAN)),
     ("demanded", [found(OK), PLANNED, APPROVED, DEMANDED],
-     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T2), approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T0), approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING, found_at={"forwarding": T1}, waits={"forwarding": 0})),
     ("what is demanded has an approval of its own", [PLANNED, replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"}), DEMANDED],
-     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T2), demanded=FORWARDING)),
+     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T0), demanded=FORWARDING)),
     ("demanded though it was planned", [PLANNED, APPROVED, replace(DEMANDED, changes=())],
      replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING)),
+    ("what differs takes the place of what was approved", [replace(PLANNED, changes=(OTHER, CHANGE, TENANT_WIDE)), APPROVED, replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"}), DIFFERS],
+     replace(BASE, plan=Plan("plan-2", (OTHER, SHUT, TENANT_WIDE), T0), approvals={Scope.TENANT: APPROVAL})),
+    ("without a plan nothing differs", [DIFFERS], BASE),
+    ("after a change what was found stays", [SIGNED_IN, found(OK), PLANNED, APPROVED, CHANGING, DIFFERS, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
+     replace(BASE, account=ACCOUNT, signed_in=T2, plan=Plan("plan-2", (SHUT,), T0), planned_in="t1", findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0}, changed={"forwarding": Changed((), WRONG, T1)}, running=FORWARDING)),
     ("approved", [PLANNED, APPROVED], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
     ("another plan is not approved", [PLANNED, replace(APPROVED, data={"plan": "old", "scope": "mailbox"})], replace(BASE, plan=PLAN)),
     ("no plan is not approved", [APPROVED], BASE),
@@ -135,16 +143,23 @@ def test_folding_goes_on_anywhere():
     [
         ({Scope.MAILBOX}, CHANGE, True),
         ({Scope.MAILBOX}, replace(CHANGE, scope=Scope.APP), True),
-        ({Scope.MAILBOX}, replace(CHANGE, scope=Scope.TENANT), False),
+        ({*Scope}, replace(CHANGE, scope=Scope.TENANT), False),
         ({Scope.TENANT}, CHANGE, False),
-        ({Scope.TENANT}, replace(CHANGE, scope=Scope.TENANT), True),
+        ({Scope.MAILBOX}, TENANT_WIDE, False),
+        ({Scope.TENANT}, TENANT_WIDE, True),
         ({Scope.MAILBOX}, replace(CHANGE, step="other"), False),
+        ({Scope.MAILBOX}, replace(CHANGE, after=Words("d")), False),
+        ({Scope.MAILBOX}, replace(CHANGE, after=Words("c", {"expires": "26 Nov 2027"}), command="PATCH /applications/o-1"), True),
+        ({Scope.MAILBOX}, replace(CHANGE, before=Words("other")), True),
+        ({Scope.MAILBOX}, replace(CHANGE, before=Words("other"), overwrites=True), False),
+        ({Scope.MAILBOX}, replace(CHANGE, overwrites=True), True),
         (set(), CHANGE, False),
     ],
 )
 def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, approved: bool):  # noqa: FBT001  a column of the table
-    """The plan must hold the change, and its scope must be approved."""
-    assert replace(BASE, plan=PLAN, approvals=dict.fromkeys(approvals, APPROVAL)).approved(change) is approved
+    """The plan must show the change, as far as it matters, and its scope must be approved."""
+    plan = replace(PLAN, changes=(CHANGE, TENANT_WIDE))
+    assert replace(BASE, plan=plan, approvals=dict.fromkeys(approvals, APPROVAL)).approved(change) is approved
 
 
 @pytest.mark.parametrize(

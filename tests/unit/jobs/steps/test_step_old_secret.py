@@ -12,7 +12,8 @@ from jobs.engine import Engine
 from jobs.listener import Silent
 from jobs.microsoft.registration import unique_name
 from jobs.model import Change, Finding, Person, Scope, State, Words
-from jobs.run import Event, Kind, Plan
+from jobs.plan import Plan
+from jobs.run import Event, Kind
 from jobs.step import Context
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import ClientSecret

@@ -1,0 +1,60 @@
+"""What a plan card says, and what its buttons cover, where the tenant is not as one expects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from practice.client import People, does
+from practice.walk import apps, band, words
+
+BOSS = "boss@contoso.com"
+SHUT = {"accountEnabled": False, "appRoleAssignmentRequired": True}
+
+
+def _change(people: People, **values: object) -> None:
+    people.control("PATCH", "tenants/contoso.com", values)
+
+
+def _to_its_end(walk: Any) -> None:
+    walk.consent()
+    walk.fill_in()
+    walk.rehearse()
+    walk.answer()
+    walk.done()
+
+
+def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_walk: Any) -> None:
+    """Somebody forwards the mailbox while the plan waits: the card shows that, and just what is left, and takes another approval."""
+    walk = new_walk()
+    plan = walk.plan()
+    _change(people, users={walk.mailbox: {"mailbox": {"forwarding_smtp_address": f"smtp:{BOSS}"}}})
+    walk.approve(plan)
+    anew = walk.saying(BOSS, seconds=40)
+    assert (does(anew) >= {"approve"}, "least_privilege" in str(anew["card"])) == (True, False), words(anew)
+    assert "still to approve" in band(anew)
+    assert "Not as in the plan that was approved" in words(anew)
+    assert "exchange.Set-Mailbox" not in str(walk.writes())
+    walk.approve(walk.card("the plan as it is by now", "approve"))
+    _to_its_end(walk)
+    box = people.control("GET", "tenants/contoso.com")["users"][walk.mailbox]["mailbox"]
+    assert BOSS not in str(box["forwarding_smtp_address"])
+    _a_fix_shows_every_change_that_it_makes(people, walk)
+
+
+def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
+    """Of an app whose address is gone and that is shut: those lines, and nothing that is there is said to be missing."""
+    app = apps(people)[0]
+    _change(people, applications={app["appId"]: {"web": {**app["web"], "redirectUris": []}}})
+    _change(people, service_principals={app["appId"]: SHUT})
+    walk.type(f"/fix {walk.mailbox}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    plan = walk.card("the plan of the fix", "approve")
+    assert band(plan).splitlines()[0].endswith("3 changes to approve. Nothing is changed yet.")
+    assert "none" not in {part.strip() for line in words(plan).splitlines() for part in line.split("→")}
+    walk.approve(plan)
+    walk.people.until("the app, open again", lambda: _opened(people, app["appId"]), 60)
+
+
+def _opened(people: People, app_id: str) -> bool:
+    principals = people.control("GET", "tenants/contoso.com")["service_principals"]
+    return next(each for each in principals if each["appId"] == app_id)["accountEnabled"] is True

@@ -26,6 +26,7 @@ FORM: Final = (
     "service",
     "live",
     "refused",
+    "away",
     "log",
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -373,25 +373,6 @@ def test_a_draw_does_not_wait_for_another(desk: Desk, begin: Begin, said: Callab
     locks.give(desk.redis, other)
     progress.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
-
-
-def test_news_that_came_while_drawing_is_not_forgotten(desk: Desk, begin: Begin):
-    """What was due when a draw began is taken off the list; what has come since stays."""
-    run = begin()
-    desk.changed(run.id)
-    due = desk.draw_due(run.id)
-    desk.draw_later(run.id, now() + timedelta(seconds=1))
-    desk.drawn(run.id, due)
-    assert desk.draw_due(run.id) > 0
-    desk.drawn(run.id, desk.draw_due(run.id))
-    assert desk.draw_due(run.id) == 0
-
-
-def test_a_run_that_is_gone_has_no_cards(desk: Desk, said: Callable[[], list[tuple[str, str]]]):
-    """Redis came back without its data: nothing is shown, and nothing is due again."""
-    desk.changed("GONE22")
-    progress.draw("GONE22")
-    assert (said(), desk.draw_due("GONE22")) == ([], 0)
 
 
 def test_what_webex_does_not_take_is_drawn_later(desk: Desk, begin: Begin, webex_script: Any, reply: Any, hasty_retries: None):

@@ -42,7 +42,7 @@ def fixed(talk: Talk, *causes: tuple[str, str], age: timedelta = timedelta(0), c
 @pytest.mark.parametrize(
     ("cause", "sentence"),
     [
-        (RULE, "A mail-flow rule stops the copy to Webex Connect. Except the mailbox from that rule"),
+        (RULE, "A mail-flow rule stops the copy to Webex Connect. An Exchange administrator excepts the Forwarding Address"),
         (DOMAIN, "A remote domain forbids automatic forwarding to Webex Connect. Set-RemoteDomain for that entry"),
     ],
 )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 from bot import progress
 from bot.desk import DRAWS_DUE, Desk, use
 from bot.webex import Webex
+from jobs.clock import now
 from jobs.model import Channel
 from jobs.run import Event, Kind, Run
 
@@ -127,3 +129,22 @@ def test_an_edit_that_is_not_taken_is_in_the_log(desk: Desk, run: Run, webex_scr
         progress.draw(run.id)
     lines = [(line["run"], line["tracking_id"]) for line in logged if line["event"].startswith("card not editable")]
     assert lines == [(run.id, "ROUTER_7F1D")]
+
+
+def test_news_that_came_while_drawing_is_not_forgotten(desk: Desk, begin: Callable[..., Run]):
+    """What was due when a draw began is taken off the list; what has come since stays."""
+    run = begin()
+    desk.changed(run.id)
+    due = desk.draw_due(run.id)
+    desk.draw_later(run.id, now() + timedelta(seconds=1))
+    desk.drawn(run.id, due)
+    assert desk.draw_due(run.id) > 0
+    desk.drawn(run.id, desk.draw_due(run.id))
+    assert desk.draw_due(run.id) == 0
+
+
+def test_a_run_that_is_gone_has_no_cards(desk: Desk, said: Said):
+    """Redis came back without its data: nothing is shown, and nothing is due again."""
+    desk.changed("GONE22")
+    progress.draw("GONE22")
+    assert (said(), desk.draw_due("GONE22")) == ([], 0)

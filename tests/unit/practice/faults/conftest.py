@@ -11,7 +11,7 @@ import pytest
 
 from practice.cloud import PracticeCloud
 from practice.faults import Ground
-from practice.mail.connect import NOBODY
+from practice.mail.connect import AWAY, NOBODY
 from practice.microsoft import ids
 from practice.microsoft.seed import service_principal
 from practice.microsoft.world import first, new_id, stamp
@@ -61,8 +61,8 @@ class Channel:
         return self.forwarding_address in sent
 
     def _refused(self, subject: str) -> bool:
-        """Whether Webex Connect's own mail server sent the copy back."""
-        return any(mail["subject"] == subject and mail["note"] == NOBODY for mail in self.mails())
+        """Whether Webex Connect's own mail server sent the copy back, or does not answer."""
+        return any(mail["subject"] == subject and mail["note"] in {NOBODY, AWAY} for mail in self.mails())
 
     forwarding_address = ""
 

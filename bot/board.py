@@ -168,8 +168,10 @@ def _sent(desk: Desk, run: Run, wanted: Face) -> tuple[str, str]:
     if wanted.to == "thread":
         room = run.place["room"]
         return desk.webex.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
-    person = {"to_person_id": run.requester.id} if wanted.to == run.requester.email else {"to_email": wanted.to}
-    posted = desk.webex.send(**person, text=text, card=content)
+    known = wanted.to == run.requester.email
+    posted = desk.webex.send(
+        to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content
+    )
     return posted.id, posted.room_id
 
 

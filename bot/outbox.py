@@ -9,12 +9,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 from redis.exceptions import RedisError
 
 from adaptive_cards import notice
 from adaptive_cards.views import NoticeView
+from bot import board, later
+from bot.desk import Desk
 from bot.talk import Talk
 from bot.webex import Message, Post, Webex, WebexBadRequestError, WebexError
 from bot.webex_errors import FORBIDDEN, passes
@@ -24,6 +27,10 @@ from jobs.model import Words, verbatim
 
 KEPT_S = 1800
 """How long it is known what was carried out, in seconds: longer than an event is tried again."""
+DOUBT_S = (5.0, 60.0, 300.0)
+"""The pauses before a message that may stand there is posted once more, in seconds. After the last one it is given up."""
+SKEW = timedelta(seconds=10)
+"""How far Webex's clock may be behind ours."""
 Act = Callable[[Talk], None]
 log = structlog.get_logger(__name__)
 
@@ -32,13 +39,16 @@ class Outbox(Webex):
     """The bot's account as a command has it. After the first post that Webex did not take every other waits, too, in order.
 
     Attributes:
-        unsent: what is still to be posted. A message that may stand there already is posted once more, since no answer is worse than
-            two; a file is not.
+        unsent: what is still to be posted. A message that may stand there already is posted again, four times in all, since no answer
+            is worse than two; a file is not.
         trouble: why it was not; None where all was taken.
     """
 
-    def __init__(self, webex: Webex) -> None:
-        vars(self).update(vars(webex))  # the same account, connection and patience
+    def __init__(self, desk: Desk, one_to_one: str) -> None:
+        """``one_to_one`` is the room where the bot may look what stands there; empty in a space."""
+        vars(self).update(vars(desk.webex))  # the same account, connection and patience
+        self._desk = desk
+        self._one_to_one = one_to_one
         self.unsent: list[Post] = []
         self.trouble: WebexError | None = None
 
@@ -49,28 +59,57 @@ class Outbox(Webex):
             WebexError: Webex said no, which it would do again.
         """
         if self.trouble is None:
+            began = now()
             try:
-                return super().post(post)
+                return self._found(post) or super().post(post)
             except WebexError as error:
                 if not passes(error):
                     raise
                 self.trouble = error
-                self.unsent += _left(post, error)
+                self.unsent += _left(post, error, began)
                 return Message.of({})
         self.unsent.append(post)
         return Message.of({})
 
     def post_all(self, posts: Iterable[Post]) -> None:
-        """Post what was kept."""
+        """Post what was kept. A run's card that an asker got meanwhile by asking again is there."""
         for each in posts:
-            self.post(each)
+            if each.shows and board.was_answered(self._desk, *each.shows):
+                continue
+            if self.post(each).id and each.shows:
+                board.answered(self._desk, *each.shows)
+
+    def _found(self, post: Post) -> Message | None:
+        """A message that may stand there, where the bot may look and sees it.
+
+        Raises:
+            WebexError: Webex is away, and nothing was posted.
+        """
+        if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
+            return None
+        try:
+            newest = self.newest(self._one_to_one)
+        except WebexError as error:
+            if not passes(error):  # the bot may not look
+                return None
+            error.accepted = False
+            raise
+        return next((each for each in newest if self._is(each, post, post.since)), None)
+
+    def _is(self, message: Message, post: Post, since: datetime) -> bool:
+        mine = message.person_id == self._desk.me.id and message.text.split() == str(post.fields.get("text", "")).split()
+        return mine and not later.aged(message.created, now() - since + SKEW)
 
 
-def _left(post: Post, error: WebexError) -> tuple[Post, ...]:
-    """What is still to be posted after the trouble."""
+def _left(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
+    """What is still to be posted after the trouble, and not before its time."""
     if not error.accepted:
         return (post,)
-    return () if post.file or post.doubtful else (replace(post, doubtful=True),)
+    if post.file or post.doubts >= len(DOUBT_S):
+        log.warning("message given up: it may stand there", posts=post.doubts + 1, tracking_id=error.tracking_id, error=str(error))
+        return ()
+    error.retry_after = max(error.retry_after or 0.0, DOUBT_S[post.doubts])
+    return (replace(post, doubts=post.doubts + 1, since=post.since or began),)
 
 
 def once(talk: Talk, part: str, act: Act) -> None:
@@ -81,7 +120,7 @@ def once(talk: Talk, part: str, act: Act) -> None:
         redis.RedisError: Redis is away.
     """
     vault, name = talk.desk.vault, f"answered:{part}"
-    outbox = Outbox(talk.desk.webex)
+    outbox = Outbox(talk.desk, talk.room if talk.direct else "")
     speaking = replace(talk, desk=replace(talk.desk, webex=outbox))
     kept = vault.get(name)
     if kept is None:
@@ -89,7 +128,7 @@ def once(talk: Talk, part: str, act: Act) -> None:
     else:
         _carefully(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
     vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
-    if outbox.trouble is not None:
+    if outbox.trouble is not None and outbox.unsent:
         raise outbox.trouble
 
 

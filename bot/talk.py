@@ -10,7 +10,7 @@ import structlog
 from adaptive_cards import Card, notice
 from adaptive_cards.views import NoticeView
 from bot.desk import Desk
-from bot.webex import WebexPerson
+from bot.webex import Message, WebexPerson
 from jobs.audit_facts import fact
 from jobs.clock import now
 from jobs.model import Person, Words, verbatim
@@ -41,9 +41,9 @@ class Talk:
         """Who, as a run keeps it."""
         return Person(self.person.id, self.person.email, self.person.org_id)
 
-    def say(self, card: Card) -> None:
-        """Post a card in the thread."""
-        self.desk.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread)
+    def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
+        """Post a card in the thread; ``shows`` names the run's card that it is. What Webex has not taken yet has no id."""
+        return self.desk.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
 
     def tell(self, view: NoticeView) -> None:
         """A short answer."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from email.message import EmailMessage
 from functools import partial
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 from webexteamssdk import WebexTeamsAPI
 
+from bot.webex_deadline import in_time
 from bot.webex_errors import (
     WebexAnswerError,
     WebexBadRequestError,
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 PAGE = 100
+NEWEST = 50
 LARGEST_FILE = 1_048_576
 CARD = "application/vnd.microsoft.card.adaptive"
 Json = dict[str, Any]
@@ -86,6 +89,11 @@ class Webex:
         found = self._patience.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, personId=person_id)])
         return next((member for member in map(Membership.of, found) if member.person_id == person_id), None)
 
+    def newest(self, room_id: str) -> tuple[Message, ...]:
+        """The newest messages of a 1:1, its own among them. Of a space Webex lists to a bot only what mentions it (facts/webex.md 1)."""
+        found = self._patience.get(lambda: [item.json_data for item in islice(self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)])
+        return tuple(map(Message.of, found))
+
     def room_type(self, room_id: str) -> str:
         """``group`` or ``direct``."""
         return self._of_room(room_id, "type").lower()
@@ -108,6 +116,7 @@ class Webex:
         text: str | None = None,
         card: Json | None = None,
         parent_id: str | None = None,
+        shows: tuple[str, str] | None = None,
     ) -> Message:
         """Post to a space or to a person (exactly one of them).
 
@@ -115,7 +124,7 @@ class Webex:
         """
         fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "text": text}
         fields |= {"attachments": _attachments(card) if card else None, "parentId": parent_id}
-        return self.post(Post({name: value for name, value in fields.items() if value}))
+        return self.post(Post({name: value for name, value in fields.items() if value}, shows=shows))
 
     def send_file(self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = "") -> Message:  # noqa: PLR0913  each is one of the API's own fields
         """Post a file to a space with a text, from memory. It is tried again as :meth:`send` is."""
@@ -193,7 +202,7 @@ class Webex:
 
     def _read(self, url: str, largest: int) -> File:
         # Same private session as in edit(): the SDK has no call for files. It forgets an answer with an error without closing it.
-        with ExitStack() as answers:
+        with in_time(), ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
             response = self._api._session.request("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)  # noqa: SLF001
             content = response.raw.read(largest + 1, decode_content=True)

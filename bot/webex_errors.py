@@ -6,7 +6,7 @@ from json import JSONDecodeError
 from math import isfinite
 
 from requests import ConnectionError as RequestsConnectionError
-from requests import ConnectTimeout, RequestException, Response
+from requests import ConnectTimeout, RequestException, Response, TooManyRedirects
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from webexteamssdk import ApiError
 from webexteamssdk.exceptions import webexteamssdkException
@@ -20,6 +20,8 @@ LOCKED = 423
 TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
 SERVER_ERROR = 500
+REDIRECTS = range(300, 400)
+"""None is followed, and what sends a call elsewhere has not carried it out."""
 
 
 class WebexError(Exception):
@@ -50,7 +52,7 @@ class WebexAnswerError(WebexError):
         self.status = status
         self.tracking_id = tracking_id
         self.retry_after = retry_after
-        self.accepted = status not in {LOCKED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}
+        self.accepted = status not in {LOCKED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE, *REDIRECTS}
 
 
 class WebexBadRequestError(WebexAnswerError):
@@ -99,7 +101,7 @@ def _answered(error: ApiError) -> WebexAnswerError:
 
 def _unanswered(error: Exception) -> WebexUnreachableError:
     unreachable = WebexUnreachableError(f"no answer from Webex ({type(error).__name__})")
-    unreachable.accepted = not _never_connected(error)
+    unreachable.accepted = not (_never_connected(error) or isinstance(error, TooManyRedirects))
     return unreachable
 
 
@@ -120,5 +122,5 @@ def seconds(header: str) -> float:
 
 
 def passes(error: WebexError) -> bool:
-    """Whether the trouble may be over later: no answer, locked, too many requests, or a mistake of Webex's own."""
-    return error.status in {0, LOCKED, TOO_MANY_REQUESTS} or error.status >= SERVER_ERROR
+    """Whether the trouble may be over later: no answer, a way elsewhere, locked, too many requests, or a mistake of Webex's own."""
+    return error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR

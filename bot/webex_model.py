@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 
@@ -59,11 +60,19 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A message that is to be posted: the API's own fields, and perhaps a file. A ``doubtful`` one may stand there already."""
+    """A message that is to be posted: the API's own fields, and perhaps a file.
+
+    Attributes:
+        doubts: how often it was posted without a word whether it stands there.
+        since: when that was first done.
+        shows: the run and the slot of the run's card that it is.
+    """
 
     fields: dict[str, Any] = field(repr=False)
     file: File | None = None
-    doubtful: bool = False
+    doubts: int = 0
+    since: datetime | None = None
+    shows: tuple[str, str] | None = None
 
     @property
     def below_the_thread(self) -> Post:

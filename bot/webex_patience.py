@@ -42,7 +42,7 @@ class Patience:
         raise AssertionError  # stamina ends by a return or by the error
 
     def post(self, call: Callable[[], T]) -> T:
-        """The answer of a POST, which is tried again only where it is sure that it had no effect (423, 429, 503, no connection at all).
+        """The answer of a POST, which is tried again only where it is sure that it had no effect (3xx, 423, 429, 503, no connection).
 
         After a time-out or a 502 the message may stand in the space already, and twice is worse than late.
 

@@ -13,12 +13,15 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
+from urllib3 import ProxyManager
 from webexteamssdk import WebexTeamsAPI
 
+from bot.webex_deadline import POOLS, in_time
 from bot.webex_errors import seconds
 from jobs.settings import LOOPBACK
 
 TIMEOUT_S = 12
+"""The longest pause between two bytes; :mod:`bot.webex_deadline` has the longest time for all of them."""
 PORTS = {"https": 443, "http": 80}
 
 
@@ -61,9 +64,26 @@ class Ours(HTTPAdapter):
         super().__init__()
         self._api_url = api_url
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Connections that can be cut."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+        """The same by way of a proxy."""
+        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """The answer, with a next page at our own origin where it names this API, and a Retry-After that is a number."""
-        answer = super().send(request, *args, **kwargs)
+        """The answer, with a next page at our own origin where it names this API, and a Retry-After that is a number.
+
+        It is read here, unless it is a stream, so that its time has an end.
+        """
+        with in_time():
+            answer = super().send(request, *args, **kwargs)
+            if not kwargs.get("stream"):
+                _ = answer.content  # which keeps it
         following = answer.links.get("next", {}).get("url", "")
         if following and (address := at_home(following, self._api_url, beside=request.url)):
             answer.headers["Link"] = f'<{address}>; rel="next"'

@@ -69,8 +69,9 @@ def begin(talk: Talk, mailbox: str) -> None:
     """Open a run, and ask for what only Webex Connect knows. The same message or press opens one run, however often it is delivered."""
     opened = _opened(talk, mailbox)
     if opened is not None:
-        talk.say(intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox)))
-        board.answered(talk.desk, opened.id, FIRST)
+        card = intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox))
+        if talk.say(card, shows=(opened.id, FIRST)).id:
+            board.answered(talk.desk, opened.id, FIRST)
 
 
 def _opened(talk: Talk, mailbox: str) -> Run | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,8 @@ from rq.exceptions import DuplicateJobError
 from structlog.testing import capture_logs
 
 from adaptive_cards.texts import text
-from bot import inbox
+from bot import board, inbox
+from bot.commands.setup_email import FIRST
 from bot.desk import Desk, use
 from bot.queue import SafeJob, SafeQueue, make_queue
 from bot.webex import Webex
@@ -41,8 +43,9 @@ def typed(busy: Desk, webex_script: Any, reply: Any) -> Callable[..., Retry | No
 
     def receive(words: str, **more: Any) -> Retry | None:
         body = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna", "text": words, "created": now().isoformat()}
-        webex_script.on("GET", "/messages/m1", reply(body=body | more))
-        return inbox.receive("messages", "m1", "anna", "room-1")
+        message = body | more
+        webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))
+        return inbox.receive("messages", str(message["id"]), "anna", "room-1")
 
     return receive
 
@@ -178,11 +181,74 @@ def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Desk, said: Sa
     assert [text("notice.cancelled_title", run=run.id) in words for _, words in said()] == [True, True]
 
 
-def test_an_answer_that_may_stand_there_is_posted_once_more(typed: Any, said: Said, webex_script: Any, reply: Any):
-    """Webex that takes messages and says 502 gets two of them, not one for every try."""
-    webex_script.on("POST", "/messages", reply(502))
-    assert [typed("/help") is not None for _ in range(4)] == [True, True, False, False]
-    assert len(said()) == 2
+@pytest.mark.parametrize("doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"])
+def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any):
+    """After 5 seconds, a minute and five more, within the event's ten; not one for every try, and the last is in the log."""
+    webex_script.on("POST", "/messages", reply(*doubt))
+    with capture_logs() as logged:
+        tries = [typed("/help") for _ in range(5)]
+    assert ([each and each.intervals for each in tries], len(said())) == ([[6], [61], [301], None, None], 4)
+    assert [line["posts"] for line in logged if line["event"].startswith("message given up")] == [4]
+
+
+def test_two_doubtful_answers_lose_nothing(typed: Any, said: Said, webex_script: Any, reply: Any):
+    """The third post is taken, and no other follows."""
+    webex_script.on("POST", "/messages", reply(502), reply(502), reply(body={"id": "posted-1"}))
+    assert ([typed("/help") is not None for _ in range(4)], len(said())) == ([True, True, False, False], 3)
+
+
+LOOKS = {
+    "it stands there": ({}, 1),
+    "somebody else wrote it": ({"personId": "anna"}, 2),
+    "another answer": ({"text": "Something else"}, 2),
+    "an older one": ({"created": (now() - timedelta(hours=1)).isoformat()}, 2),
+}
+
+
+@pytest.mark.parametrize("seen", LOOKS)
+def test_in_a_1_1_the_bot_looks_first(typed: Any, said: Said, webex_script: Any, reply: Any, seen: str):
+    """What it may list it does not post twice."""
+    more, posts = LOOKS[seen]
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    typed("/help")
+    ((_, words),) = said()
+    answer = {"id": "posted-0", "personId": "bot-1", "text": f"{words} ", "created": now().isoformat()}
+    webex_script.on("GET", "/messages", reply(body={"items": [answer | more]}))
+    assert (typed("/help"), len(said())) == (None, posts)
+
+
+@pytest.mark.parametrize(("status", "posts"), [(503, 1), (403, 2)], ids=["Webex is away", "it may not look"])
+def test_where_it_cannot_look(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None, status: int, posts: int):
+    """Later where Webex is away; where it may not, it posts."""
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    typed("/help")
+    webex_script.on("GET", "/messages", reply(status))
+    assert (typed("/help") is not None, len(said())) == (posts == 1, posts)
+
+
+def first_cards(webex_script: Any) -> int:
+    """How often the first card was posted."""
+    return sum('"do": "intake"' in json.dumps(body) for method, _, body in webex_script.asked if method == "POST")
+
+
+@pytest.mark.parametrize("doubts", [2, 4])
+def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Desk, webex_script: Any, reply: Any, doubts: int):
+    """Not before; and who asks again gets one that was given up."""
+    webex_script.on("POST", "/messages", *[reply(502)] * doubts, reply(body={"id": "posted-1"}))
+    there = []
+    for message in ["m1"] * 4 + ["m2"] * 2:
+        typed("/setup-email support@example.test", id=message)
+        (run,) = busy.store.of_space("room-1")
+        there.append(board.was_answered(busy, run.id, FIRST))
+    assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
+
+
+def test_who_asks_again_gets_the_first_card_once(typed: Any, busy: Desk, webex_script: Any, reply: Any):
+    """What was kept of the first asking is not posted after that."""
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    again = [typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")]
+    assert ([each is not None for each in again], first_cards(webex_script)) == ([True, False, False], 2)
+    assert len(busy.store.of_space("room-1")) == 1
 
 
 def test_a_check_is_opened_once(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any):

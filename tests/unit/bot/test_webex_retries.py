@@ -89,10 +89,11 @@ def test_a_lasting_error_is_not_tried_again(webex: Webex, webex_script: Any, rep
     assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (status, "FROM_HEADER", 1)
 
 
-@pytest.mark.parametrize("status", [423, 429, 503])
+@pytest.mark.parametrize("status", [300, 302, 307, 423, 429, 503])
 def test_a_post_that_was_not_accepted_is_sent_again(webex: Webex, webex_script: Any, reply: Any, status: int):
-    """423, 429 and 503 prove that nothing was posted."""
-    webex_script.on("POST", "/messages", reply(status, {}, {"Retry-After": "0"}), reply(200, {"id": "m-1"}))
+    """423, 429, 503 and a way elsewhere prove that nothing was posted."""
+    headers = {"Retry-After": "0", "Location": "http://127.0.0.2:9/login"}
+    webex_script.on("POST", "/messages", reply(status, {}, headers), reply(200, {"id": "m-1"}))
     assert (webex.send(room_id="r", text="Hello").id, len(webex_script.asked)) == ("m-1", 2)
 
 

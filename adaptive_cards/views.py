@@ -312,8 +312,9 @@ class VerdictView:
 
     ``causes`` are the roots, the one that stops mail first in front; empty and not looking: nothing wrong was found.
     ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) where only a person can mend it elsewhere.
-    ``sign_in_url`` is there where more could be looked at after a sign-in, ``grant_url`` where an administrator could let the bot look
-    by itself; ``problem`` says why that was tried in vain, or that it has ended. ``connect_test`` offers a mail through Webex Connect.
+    ``sign_in_url`` is there where more could be looked at after a sign-in, of somebody else where the one who did ``lacks_role``,
+    ``grant_url`` where an administrator could let the bot look by itself; ``problem`` says why that was tried in vain, or that it has
+    ended. ``connect_test`` offers a mail through Webex Connect.
     """
 
     run: str
@@ -332,6 +333,7 @@ class VerdictView:
     fix: tuple[str, dict[str, str]] | None = None
     proofs: tuple[Proof, ...] = ()
     sign_in_url: str = ""
+    lacks_role: bool = False
     grant_url: str = ""
     problem: Words | None = None
     problem_code: str = ""

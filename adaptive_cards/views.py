@@ -319,9 +319,9 @@ class VerdictView:
 
     ``causes`` are the roots, the one that stops mail first in front; empty and not looking: nothing wrong was found.
     ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) where only a person can mend it elsewhere; where it is not
-    the approver's ``turn``, it mends another cause than the first.
-    ``sign_in_url`` is there where more could be looked at after a sign-in, ``grant_url`` where an administrator could let the bot look
-    by itself; ``problem`` says why that was tried in vain, or that it has ended. ``connect_test`` offers a mail through Webex Connect.
+    the approver's ``turn``, it mends another cause than the first. ``sign_in_url`` is there where more could be looked at after a sign-in,
+    of somebody else where the one who did ``lacks_role``, ``grant_url`` where an administrator could let the bot look by itself;
+    ``problem`` says why that was tried in vain, or that it has ended. ``connect_test`` offers a mail through Webex Connect.
     """
 
     run: str
@@ -340,6 +340,7 @@ class VerdictView:
     fix: tuple[str, dict[str, str]] | None = None
     proofs: tuple[Proof, ...] = ()
     sign_in_url: str = ""
+    lacks_role: bool = False
     grant_url: str = ""
     problem: Words | None = None
     problem_code: str = ""

@@ -12,7 +12,7 @@ import httpx
 
 from bot.desk import Desk
 from bot.flows import Flow
-from jobs import app_access
+from jobs import app_access, check
 from jobs.app_access import AppAccess
 from jobs.clock import now
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
@@ -75,8 +75,8 @@ class SignIn:
     onward = "signin_exchange"
 
     def done(self, run: Run) -> bool:
-        """Somebody is signed in."""
-        return run.account is not None
+        """Somebody is signed in; to a check somebody with more roles may sign in after them."""
+        return run.account is not None and not (run.kind == "check" and check.may_sign_in(run))
 
     def depart(self, desk: Desk, run: Run, state: str) -> Departure:
         """Ask for the first resource's permissions; one journey can ask for one resource only."""

@@ -16,7 +16,7 @@ from jobs.run import Event, Kind, Run
 from jobs.runtime import Runtime
 from jobs.step import Step
 from jobs.store import Store
-from jobs.trouble import GO_WITH_SIGN_IN
+from jobs.trouble import GO_WITH_SIGN_IN, lacks_role
 
 FORWARDS = ("forwarding", "outbound_policy")
 """Steps whose change decides where copies go."""
@@ -83,11 +83,13 @@ def _newest(runs: Sequence[Run], fact: str) -> str:
 
 
 def may_sign_in(run: Run) -> bool:
-    """Whether a sign-in would show more."""
-    return run.account is None and any(f.state is State.SKIPPED and f.seen in GO_WITH_SIGN_IN for f in run.findings.values())
+    """Whether a sign-in would show more: the first one, or once the check is done that of somebody with more roles."""
+    if run.account is not None:
+        return run.checked is not None and lacks_role(run)
+    return any(f.state is State.SKIPPED and f.seen in GO_WITH_SIGN_IN for f in run.findings.values())
 
 
 def may_be_granted(redis: Redis, run: Run) -> bool:
     """Whether the tenant, which is known, could let the bot look by itself at what it has to leave out now."""
     tenant = run.channel.tenant_id
-    return bool(tenant) and may_sign_in(run) and app_access.known(redis, tenant) is None
+    return bool(tenant) and run.account is None and may_sign_in(run) and app_access.known(redis, tenant) is None

@@ -5,6 +5,7 @@ from when on a success disproves it, where that is another moment; ``disproved_b
 also of what is wrong until then; ``shown_by`` is the fact of that success which tells when, where it is not ``at``; ``as_of`` names the finding
 whose ``elsewhere_since`` says from when on, and without which nothing does;
 ``token_lives`` is set where what failed leaves the token in use alone (a person's own attempt, a server that only the bot cannot reach).
+What is wrong and doubted (:meth:`jobs.step.Step.doubted`) counts as possible.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ def moment(finding: Finding, fact: str) -> datetime | None:
 
 def _tried(name: str, steps: Steps, findings: Findings) -> Finding:
     finding = findings[name]
+    if finding.state is State.WRONG and steps[name].doubted(finding, findings):
+        finding = replace(finding, state=State.POSSIBLE)
     if finding.state is not State.POSSIBLE and (finding.state is not State.WRONG or "disproved_by" not in finding.facts):
         return finding
     well = any(_goes_well(each, name, steps, findings) for each in _disproof(name, steps, findings)) or _over(name, steps, findings)
-    return replace(finding, state=steps[name].once_disproved) if well else finding
+    return steps[name].disproved(finding) if well else finding
 
 
 def _over(name: str, steps: Steps, findings: Findings) -> bool:

@@ -82,9 +82,9 @@ class Step(ABC):
     stops if it does not hold; one that is not ``essential`` only warns, and so do the cause codes in ``harmless``, with which mail
     flows all the same (:meth:`weighed`). ``because`` are facts that may explain it, ``explains`` the cause codes that it brings about
     elsewhere, and a failure from before something in ``healed_by`` went well is history. What only may be the cause is none
-    where something in ``disproved_by`` holds, and counts as ``once_disproved``. ``lags`` is how long after a token has died this may
-    still go well, by what the token bought before. ``settling`` tells what a failure by one of these causes is called where this holds
-    by now: set right takes its time.
+    where something in ``disproved_by`` holds, and counts as ``once_disproved``; what is :meth:`doubted` only may be one. ``lags`` is how
+    long after a token has died this may still go well, by what the token bought before. ``settling`` tells what a failure by one of
+    these causes is called where this holds by now: set right takes its time.
     """
 
     name: ClassVar[str]
@@ -184,6 +184,14 @@ class Step(ABC):
     def brings_about(self, cause: str) -> frozenset[str]:
         """The cause codes elsewhere that this fact explains where it is wrong for this ``cause``."""
         return self.explains
+
+    def doubted(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
+        """Whether what is wrong only may be the channel's, as long as no other finding says so, too."""
+        return False
+
+    def disproved(self, finding: Finding) -> Finding:
+        """What it counts as where something shows that it is no cause."""
+        return replace(finding, state=self.once_disproved)
 
     def weighed(self, finding: Finding) -> Finding:
         """What a check makes of it: what is not as it was asked for but does not stop mail is a warning. A setup and a fix mend it."""

@@ -25,6 +25,11 @@ GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
 """Reasons that a sign-in takes away."""
 
 
+def lacks_role(run: Run) -> bool:
+    """Whether who is signed in was refused something for want of a role or a consent, which somebody else may have."""
+    return any(f.state is State.UNKNOWN and f.cause in LETS_IN and not f.until for f in run.findings.values())
+
+
 def finding_of(step: Step, error: CloudError, run: Run) -> Finding:
     """The step could not be looked at or changed: unknown, with the cloud's own words as evidence.
 

@@ -13,8 +13,8 @@ from adaptive_cards.times import clock, day, day_clock
 from adaptive_cards.views import CheckLine, VerdictView
 from jobs.model import Station, Turn, Words
 
-NOT_READ = Words("cause.what_stops_mail_not_read")
-"""Where a sign-in tells the cause."""
+SIGN_IN_TELLS = (Words("cause.what_stops_mail_not_read"), Words("cause.app_disabled"))
+"""Where a sign-in tells the cause, or which of several it is."""
 _TITLE_MOST = 200
 _NAMED_MOST = 4
 
@@ -89,7 +89,7 @@ def _click(view: VerdictView) -> Words:
     if not marks.is_person(view.turn):
         return Words("verdict.turn_wait")
     if view.fix is None:
-        return Words("verdict.turn_sign_in" if view.sign_in_url and view.causes[0].title == NOT_READ else "verdict.turn_remedy")
+        return _sign_in(view) if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS else Words("verdict.turn_remedy")
     if "url" in view.fix[1]:
         return Words("verdict.turn_page")
     return Words("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
@@ -126,8 +126,12 @@ def _left_out(view: VerdictView) -> str:
 
 def _next(view: VerdictView) -> Words:
     if view.sign_in_url:
-        return Words("verdict.turn_grant" if view.grant_url else "verdict.turn_sign_in")
+        return Words("verdict.turn_grant") if view.grant_url else _sign_in(view)
     return Words("verdict.turn_again" if marks.is_person(view.turn) else "verdict.turn_nothing")
+
+
+def _sign_in(view: VerdictView) -> Words:
+    return Words("verdict.turn_roles" if view.lacks_role else "verdict.turn_sign_in")
 
 
 def _possible(view: VerdictView) -> str:

@@ -9,10 +9,10 @@ from bot import tickets
 from bot.board import Face, face, read
 from bot.desk import Desk
 from bot.faces.asked import asked_in_vain, turn
-from jobs.model import State, Words
+from jobs.model import Words
 from jobs.run import Run
 from jobs.setup import blocked
-from jobs.trouble import LETS_IN
+from jobs.trouble import lacks_role
 
 
 def faces(run: Run, desk: Desk) -> list[Face]:
@@ -37,7 +37,7 @@ def another_may(run: Run) -> bool:
         return False
     if not run.under_way:
         return run.plan is not None and bool(blocked(run))
-    return any(finding.state is State.UNKNOWN and finding.cause in LETS_IN and not finding.until for finding in run.findings.values())
+    return lacks_role(run)
 
 
 def _ask(run: Run, desk: Desk, slot: str, to: str) -> Face:

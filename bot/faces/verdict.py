@@ -46,7 +46,7 @@ def view(run: Run, desk: Desk) -> VerdictView:
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = tickets.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
     counted = {name: verdict.counted.get(name) or _history(finding) for name, finding in found.items()}
-    fix = verdict_turn.fix(run, verdict, whole=not sign_in) if run.checked else None
+    fix = verdict_turn.fix(run, verdict, whole=not sign_in or run.account is not None) if run.checked else None
     grant = run.checked is not None and fix is None and check.may_be_granted(desk.redis, run)
     return VerdictView(
         run=run.id,
@@ -65,6 +65,7 @@ def view(run: Run, desk: Desk) -> VerdictView:
         fix=fix,
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
+        lacks_role=bool(sign_in) and run.account is not None,
         grant_url=tickets.link(desk, "access", run.id).url if grant else "",
         **_problem(run),
         damage=verdict_extras.damage(run, verdict, found),

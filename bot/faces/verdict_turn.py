@@ -23,10 +23,12 @@ MENDS = {
         "redirect_uri_is_spa",
         "reply_address_missing",
     ),
-    "service_principal": ("app_not_found", "app_disabled", "user_not_assigned"),
+    "service_principal": ("service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"),
     "client_secret": ("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
 }
 """Which steps make a change where one of these is the cause, and they themselves are not known to be right."""
+SEVERAL = frozenset({"app_disabled"})
+"""What Entra says alike where a plan mends it and where none does (facts/microsoft.md 5: 7000112): the step itself has to be seen wrong."""
 _TURNS = {
     Turn.MAILBOX_USER: GENERATE
     | {
@@ -147,7 +149,7 @@ def page_of(channel: Channel) -> str:
 def _mender(verdict: Verdict, name: str) -> str:
     """The step whose plan would hold a change: one that is wrong itself, or that nobody could look at yet. Empty where there is none."""
     cause = verdict.counted[name].cause
-    open_states = {State.WRONG, State.SKIPPED, State.UNKNOWN}
+    open_states = {State.WRONG} if cause in SEVERAL else {State.WRONG, State.SKIPPED, State.UNKNOWN}
     able = [step for step, causes in MENDS.items() if cause in causes and step in verdict.counted]
     wrong = [step for step in able if verdict.counted[step].state is State.WRONG]
     return next(iter(wrong), "") or next((step for step in able if verdict.counted[step].state in open_states), "")

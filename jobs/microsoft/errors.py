@@ -131,8 +131,9 @@ class CloudError(Exception):
         return words if known or not words else with_ids(words, self.ids.items())
 
     def evidence(self) -> tuple[Evidence, ...]:
-        """Something a sceptic can look up: the service's words with its code first, then each id."""
-        words = " ".join(part for part in (str(self.status or ""), self.code, self.message) if part)
+        """Something a sceptic can look up: the service's words with its code once, then each id."""
+        code = "" if self.code in self.message else self.code
+        words = " ".join(part for part in (str(self.status or ""), code, self.message) if part)
         return (Evidence(self.service, words or self.cause), *(Evidence(name, value) for name, value in self.ids.items()))
 
 

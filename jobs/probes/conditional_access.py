@@ -59,13 +59,13 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
 def _proof(policies: list[dict[str, Any]]) -> dict[str, str]:
     """From when on an answer counts, if every policy says; where one asks for the place, the bot's own login is made from another.
 
-    Then ``elsewhere_since`` is from when on what goes well for Webex Connect shows that only the bot's place is refused.
+    ``by_place`` says so then, and ``elsewhere_since`` from when on what goes well for Webex Connect shows that only the bot's place is refused.
     """
     changed = [str(policy.get("modifiedDateTime") or policy.get("createdDateTime") or "") for policy in policies]
     since = {"harmless_after": max(changed)} if all(changed) else {}
     by_place = any((policy.get("conditions") or {}).get("locations") for policy in policies)
     elsewhere = {"elsewhere_since": max(changed)} if all(changed) else {}
-    return since | ({"disproved_by": "answers"} | elsewhere if by_place else {})
+    return since | ({"by_place": "yes", "disproved_by": "answers"} | elsewhere if by_place else {})
 
 
 def _demands(policy: dict[str, Any]) -> bool:

@@ -18,6 +18,8 @@ from jobs.probe import Probe
 from jobs.step import Context
 
 BACK = timedelta(days=7)
+NO_LOG, NO_SIGN_IN = Words("skipped.sign_in_log"), Words("skipped.no_sign_in")
+"""Why the log tells nothing, whoever signs in."""
 
 
 class SignIns(Probe):
@@ -50,7 +52,7 @@ class SignIns(Probe):
         try:
             rows = await self._rows(ctx)
         except (NotAllowed, NotFound, Rejected):
-            return self.skipped(Words("skipped.sign_in_log"))
+            return self.skipped(NO_LOG)
         return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
 
     async def _rows(self, ctx: Context) -> list[SignIn]:
@@ -74,7 +76,7 @@ class SignIns(Probe):
     def _judged(self, ctx: Context, rows: Sequence[SignIn]) -> Finding:
         newest = next(iter(rows), None)
         if newest is None:
-            return self.skipped(Words("skipped.no_sign_in"))
+            return self.skipped(NO_SIGN_IN)
         if not newest.good:
             return self._failed(newest, list(takewhile(lambda row: not row.good, rows)), known=any(row.good for row in rows))
         expected = ctx.fact("user_id").lower()

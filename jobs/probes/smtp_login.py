@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from jobs.model import Access, Finding, State, Words, verbatim
 from jobs.own_login import Login, last_good, log_in
 from jobs.probe import Probe
 from jobs.probes._reach import facts_of
+from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
 from jobs.step import Context
 
 OWN = {
@@ -24,24 +26,33 @@ OWN = {
     "refresh_token_expired": "sign_ins",
     "request_rejected": "sign_ins",
     "redirect_uri_is_spa": "application",
+    "account_at_risk": "",
     "account_disabled": "",
+    "account_locked": "",
 }
 """What may be wrong with the bot's own login alone, and which findings show that the channel's own is good.
 
-The account, too: for a shared mailbox, whose own account is blocked as a rule, Webex Connect signs in as a delegate. Where the mailbox
-is a user's, the directory says so with certainty (``mailbox_user``).
+An account that is locked has the code of an address that Microsoft holds for malicious, which may be the bot's (facts/microsoft.md 5: 50053).
 """
-OF_THE_USER = frozenset({"session_revoked", "grant_invalid", "refresh_token_expired"})
+GRANT = "grant_invalid"
+"""What Entra says of one token, whatever others the same user has (facts/microsoft.md 4, 5: AADSTS70000)."""
+OF_THE_USER = frozenset({"session_revoked", GRANT, "refresh_token_expired"})
 """What ends the bot's token and Webex Connect's alike, as both are the same user's, of the same app (facts/microsoft.md 4, 9 row 4).
 
 Where the bot's was good about when Webex Connect's was generated, or later, nothing but Generate Token anew disproves it: a renewal that
-went well may be older than that end. One that the bot has not used for 90 days died by that alone.
+went well may be older than that end. ``GRANT`` is disproved by a renewal since. One that the bot has not used for 90 days died by
+that alone.
 """
 SAME = timedelta(days=1)
 """So soon after the rehearsal Generate Token is pressed as a rule, and in between nobody's sign-ins are revoked."""
+OF_THE_ACCOUNT = frozenset({"account_at_risk", "account_disabled"})
+"""What Entra says of the account, from wherever it signs in (facts/microsoft.md 5): of a user's mailbox it is Webex Connect's, too.
+
+For a shared mailbox, whose own account is blocked as a rule (2.1), Webex Connect may sign in as another delegate. Whether the mailbox was
+made a shared one since the setup, only the directory tells (``mailbox_user``).
+"""
 OF_THE_PLACE = frozenset(
     {
-        "account_locked",
         "blocked_by_conditional_access",
         "device_not_accepted",
         "mfa_needed",
@@ -84,8 +95,8 @@ class SmtpLogin(Probe):
         """Log in and leave; nothing is sent.
 
         The bot's own secret and its own sign-in may be dead while Webex Connect's live: that only may be the channel's cause, and is
-        left out where the same is seen to be good. What Exchange refuses, and what Entra says of the app, is true of both; what it says
-        of the user, of a policy or a place is, until Webex Connect is seen to get a token.
+        left out where the same is seen to be good. What Exchange refuses, and what Entra says of the app, is true of both; so is what it
+        says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding (:meth:`doubted`).
         """
         place = ctx.run.place
         try:
@@ -97,19 +108,54 @@ class SmtpLogin(Probe):
         found = self.ok(probe.seen) if probe.ok else self.wrong(probe.seen, cause=probe.cause, **facts_of(probe))
         return replace(found, evidence=probe.evidence)
 
+    def doubted(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
+        """Certain is what a policy for every place asks for, a token where no log can tell of Webex Connect's, the account of a user.
+
+        And whatever keeps the bot out where Webex Connect says that it could not log in either.
+        """
+        sent = findings.get("connect_send")
+        if sent is not None and sent.cause == "connect_login_failed":
+            return False
+        if finding.cause in OF_THE_PLACE:
+            return not _everywhere(findings.get("conditional_access"))
+        if finding.cause == GRANT:
+            return not _silent(findings.get("sign_ins"))
+        return finding.cause in OF_THE_ACCOUNT and _of_another(finding.cause, findings.get("mailbox_user"))
+
+    def disproved(self, finding: Finding) -> Finding:
+        """Left out, as what the bot's own login fails for is no matter of the channel's; Entra's words stay its evidence."""
+        why = "skipped.own_place" if finding.cause in OF_THE_PLACE else "skipped.own_sign_in"
+        return replace(super().disproved(finding), seen=Words(why))
+
     def _without_token(self, ctx: Context, error: CloudError) -> Finding:
         told = verbatim(error.words)
         if error.cause in OF_THE_USER and _speaks_for_both(ctx):
-            facts = {"disproved_by": "sign_ins", "shown_by": "generated_at", "harmless_after": _newest(ctx).isoformat()}
-            found = self.wrong(told, cause=error.cause, **facts)
+            facts = {"disproved_by": "sign_ins", "harmless_after": _newest(ctx).isoformat()}
+            shown = {} if error.cause == GRANT else {"shown_by": "generated_at"}
+            found = self.wrong(told, cause=error.cause, **facts, **shown)
         elif error.cause in OF_THE_PLACE:
             found = self.wrong(told, cause=error.cause, disproved_by="sign_ins answers", as_of="conditional_access")
-        elif error.cause in OWN:
+        elif error.cause in OWN and (error.cause not in OF_THE_ACCOUNT or ctx.run.place.get("shared")):
             later = max(_newest(ctx), now() - RENEWED).isoformat()
             found = self.possible(told, error.cause, disproved_by=OWN[error.cause], harmless_after=later)
         else:
             found = self.wrong(told, cause=error.cause)
         return replace(found, evidence=error.evidence())
+
+
+def _everywhere(policies: Finding | None) -> bool:
+    """Whether the policies were read, and none that touches the sign-in asks for a place."""
+    return policies is not None and policies.state in {State.OK, State.POSSIBLE} and "by_place" not in policies.facts
+
+
+def _silent(log: Finding | None) -> bool:
+    """Whether there is no sign-in log to tell, whoever signs in."""
+    return log is not None and log.state is State.SKIPPED and log.seen in (NO_LOG, NO_SIGN_IN)
+
+
+def _of_another(cause: str, user: Finding | None) -> bool:
+    """Whether the directory knows the account of the mailbox otherwise: as a shared mailbox's, or as one that may sign in."""
+    return user is not None and ("shared" in user.facts or (cause == "account_disabled" and user.state is State.OK))
 
 
 def _speaks_for_both(ctx: Context) -> bool:

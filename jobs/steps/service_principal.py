@@ -39,7 +39,7 @@ class ServicePrincipal(Step):
         """Look it up by the app's client id; who is assigned is read only where that matters."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"))
         if principal is None:
-            return replace(self.wrong(Words("seen.none"), cause="app_not_found"), values=_values(None))
+            return replace(self.wrong(Words("seen.none"), cause="service_principal_missing"), values=_values(None))
         sp_id = promised(principal, "id")
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
         disabled = principal.get(ENABLED) is False

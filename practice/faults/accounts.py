@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -31,6 +32,11 @@ def right(
 ) -> Fault:
     """A variation; ``set_up`` is what the channel was set up with, where that matters."""
     return Fault(f"healthy_{name}", source, what, apply, level=Level.NOTHING, set_up=dict(set_up or {}))
+
+
+def alone(name: str, what: str, apply: Callable[[Ground], None], source: str) -> Fault:
+    """One that is checked with nobody signed in."""
+    return replace(right(name, what, apply, source), alone=True)
 
 
 def shared(ground: Ground) -> None:
@@ -64,6 +70,13 @@ def _own_removed(ground: Ground) -> None:
     put(ground.tenant, log_numbers_itself=True)
     used = ground.connect.fields["client_secret"]
     ground.set_app(passwordCredentials=[item for item in ground.app["passwordCredentials"] if ground.world.secrets[item["keyId"]] == used])
+
+
+def _own_token_dead(ground: Ground) -> None:
+    """Every token of the app but the one that Webex Connect has, and renews with each mail."""
+    tokens, own = ground.cloud.vault.refresh, ground.connect.refresh_token
+    mine = {text: record for text, record in tokens.items() if record.client_id == ground.app["appId"] and text != own}
+    tokens.update({text: replace(record, dead=True) for text, record in mine.items()})
 
 
 def _assigned(ground: Ground, principal: Json) -> None:
@@ -136,6 +149,13 @@ ACCOUNTS: Final = (
         _own_removed,
         "microsoft.md 1.2, 5 (sign-in log)",
     ),
+    right(
+        "own_token_invalid",
+        "Entra does not know the bot's own refresh token any more, and Webex Connect renews its own",
+        _own_token_dead,
+        "microsoft.md 4, 5 (70000)",
+    ),
+    alone("own_token_invalid_alone", "the same, and nobody signs in to the check", _own_token_dead, "microsoft.md 4, 5 (70000)"),
     right(
         "app_without_name",
         "the app has no uniqueName, as one that was made in the portal and adopted",

@@ -78,7 +78,7 @@ FAULTS: Final = (
         "microsoft.md 1.3, 5 (700016)",
         "the enterprise application was deleted",
         lambda ground: ground.tenant.principals.drop(ground.principal["id"]),
-        ("app_not_found",),
+        ("service_principal_missing",),
         "answer",
         "principal",
     ),

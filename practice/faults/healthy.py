@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from practice.faults.access import conditional, controls
-from practice.faults.accounts import ACCOUNTS
+from practice.faults.accounts import ACCOUNTS, alone
 from practice.faults.accounts import right as _right
 from practice.faults.ground import Ground, put
 from practice.faults.policy import applying, higher_rule, rule
@@ -161,6 +161,7 @@ HEALTHY: Final = (
         _by_place,
         "microsoft.md 2.1",
     ),
+    alone("conditional_access_by_place_alone", "the same, and nobody signs in to the check", _by_place, "microsoft.md 2.1"),
     _right("transport_rules", "mail-flow rules that do not stop the copy", _other_rules, "microsoft.md 2.3"),
     _right("remote_domains", "a remote domain forbids forwarding to somebody else", _remote_domains, "microsoft.md 2.3"),
     _right("remote_domain_exact", "only the entry for Webex Connect allows forwarding", _exact_remote, "microsoft.md 2.3"),

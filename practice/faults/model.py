@@ -35,7 +35,8 @@ class Fault:
 
     ``source`` is the place in facts/, ``expects`` the cause codes that are right, the best one first, ``stops`` the station of
     the mail's way where mail ends (empty: it goes on), ``on`` the object that is broken (see :mod:`practice.faults.pairs`),
-    ``set_up`` what was answered on the first card, where the channel has to be another one for this.
+    ``set_up`` what was answered on the first card, where the channel has to be another one for this. ``alone`` says that nobody signs in
+    to the check.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Fault:
     on: str = ""
     level: Level = Level.CAUSE
     set_up: dict[str, str] = field(default_factory=dict)
+    alone: bool = False
 
     def public(self) -> dict[str, Any]:
         """For the control routes and the docs page."""

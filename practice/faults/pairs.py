@@ -45,7 +45,7 @@ READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "sm
 def compatible(one: Fault, other: Fault) -> bool:
     """Whether both are causes that can be seen beside each other."""
     apart = one.on != other.on and TRACED not in {one.on, other.on} and not _hides(one.on, other.on) and not _hides(other.on, one.on)
-    return one.level is other.level is Level.CAUSE and apart
+    return one.level is other.level is Level.CAUSE and apart and not (one.alone or other.alone)
 
 
 def _hides(one: str, other: str) -> bool:

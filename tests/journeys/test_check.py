@@ -106,6 +106,24 @@ def test_root_cause_first(channel: People, broken: Json, mended: Json, first_lin
     assert explained in words(card).partition("Explained by")[2]
 
 
+@pytest.mark.parametrize("roles", [["Cloud Application Administrator"], []])
+def test_somebody_with_the_role_signs_in_after_who_lacks_it(channel: People, roles: list[str]) -> None:
+    """Who may not read Exchange is told that somebody else has to, by the same card; a Global Reader sees the rest, and the cause."""
+    reader = {"roles": ["Global Reader", "Cloud Application Administrator"]}  # the second one consents to the bot's app
+    channel.control("POST", "snapshot")
+    channel.control("PATCH", "tenants/contoso.com", {"users": {ADMIN: {"roles": roles}, "helpdesk@contoso.com": reader}})
+    channel.control("POST", "fault/policy_off")
+    try:
+        card = verdict(channel)
+        assert "Nothing wrong was found" in band(card)
+        assert "Administrator's turn: who signed in may not read everything" in band(card)
+        channel.open_link("helpdesk@contoso.com", links(card)[0])
+        whole = channel.wait_for("the whole check", lambda m: m["id"] == card["id"] and "fix" in does(m), after=card["change"])
+        assert "The outbound spam policy does not let this mailbox forward" in band(whole)
+    finally:
+        channel.control("POST", "restore")
+
+
 def test_fix_by_the_button(channel: People) -> None:
     """The verdict's button plans just what is wrong, asks, applies, and proves it: a login, a mail, and an answer that leaves."""
     channel.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}})

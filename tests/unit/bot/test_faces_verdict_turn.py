@@ -12,7 +12,7 @@ from adaptive_cards.texts import has, keys, text
 from bot.desk import Desk
 from bot.faces.verdict import view
 from bot.faces.verdict_turn import GENERATE, MENDS, whose
-from jobs.model import Channel, Finding, Person, State, Station, Turn
+from jobs.model import Account, Channel, Finding, Person, State, Station, Turn, Words
 from jobs.run import Run
 from jobs.trouble import NEEDS_SIGN_IN
 
@@ -60,7 +60,17 @@ def ok(*steps: str) -> tuple[Finding, ...]:
         ),
         ((wrong("smtp_login", "smtp_auth_off_for_mailbox"), *ok("smtp_auth")), Turn.TIME, None),
         ((wrong("copies", "forwarding_blocked"), *ok("outbound_policy")), Turn.TIME, None),
-        ((wrong("service_principal", "app_not_found"), *ok("application")), Turn.APPROVER, ("fix.service_principal", FIX)),
+        ((wrong("service_principal", "service_principal_missing"), *ok("application")), Turn.APPROVER, ("fix.service_principal", FIX)),
+        (
+            (wrong("smtp_login", "app_not_found"), wrong("service_principal", "service_principal_missing"), *ok("application")),
+            Turn.APPROVER,
+            ("fix.service_principal", FIX),
+        ),
+        ((wrong("smtp_login", "app_not_found"), Finding("application", State.SKIPPED)), Turn.APPROVER, ("fix.application", FIX)),
+        ((wrong("smtp_login", "app_not_found"), *ok("application", "service_principal")), Turn.CONTACT_CENTER, None),
+        ((wrong("smtp_login", "app_disabled"), wrong("service_principal", "app_disabled")), Turn.APPROVER, ("fix.service_principal", FIX)),
+        ((wrong("smtp_login", "app_disabled"), wrong("service_principal", "app_disabled_by_microsoft")), Turn.ADMINISTRATOR, None),
+        ((wrong("smtp_login", "account_at_risk"),), Turn.ADMINISTRATOR, None),
         ((wrong("service_principal", "app_disabled"),), Turn.APPROVER, ("fix.service_principal", FIX)),
         ((wrong("smtp_login", "user_not_assigned"), *ok("service_principal")), Turn.ADMINISTRATOR, None),
         ((wrong("application", "redirect_uri_is_spa"),), Turn.APPROVER, ("fix.application", FIX)),
@@ -106,6 +116,40 @@ def test_a_sign_in_comes_before_the_page(desk: Desk):
     left_out = Finding("conditional_access", State.SKIPPED, seen=NEEDS_SIGN_IN)
     seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), desk)
     assert (seen.fix, bool(seen.sign_in_url), seen.turn) == (None, True, Turn.MAILBOX_USER)
+
+
+@pytest.mark.parametrize("state", [State.SKIPPED, State.UNKNOWN])
+def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(desk: Desk, state: State):
+    """Entra says of an app that Microsoft has disabled what it says of one that is switched off here."""
+    left_out = Finding("service_principal", state, seen=NEEDS_SIGN_IN), Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    seen = view(check_of(wrong("smtp_login", "app_disabled"), *left_out), desk)
+    assert (seen.fix, seen.turn) == (None, Turn.ADMINISTRATOR)
+    assert "Administrator's turn: sign in with the button below" in draw(seen).text
+
+
+NO_ROLE = Finding("copies", State.UNKNOWN, cause="exchange_role_missing", seen=Words("cause.exchange_role_missing"))
+LOST = wrong("arrivals", "mail_not_delivered")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ((NO_ROLE, *ok("smtp_login")), "Administrator's turn: who signed in may not read everything. Somebody with the role"),
+        ((LOST, replace(NO_ROLE, step="transport_rules")), "Administrator's turn: who signed in may not read everything. Somebody"),
+        ((NO_ROLE, wrong("smtp_auth", "smtp_auth_off_for_mailbox")), "Approver's turn: press the button below"),
+    ],
+)
+def test_who_may_not_read_everything_is_followed_by_somebody_who_may(desk: Desk, found: tuple[Finding, ...], told: str):
+    """The card still offers a sign-in, and nobody is told that nobody has to act."""
+    seen = view(replace(check_of(*found), account=Account("t", "o", "anna@contoso.com")), desk)
+    assert (bool(seen.sign_in_url), seen.grant_url) == (True, "")
+    assert told in draw(seen).text
+
+
+def test_the_page_stays_where_a_role_is_lacking(desk: Desk):
+    """What ends the token was seen by a sign-in; that another would show more hides no button."""
+    run = replace(check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE), account=Account("t", "o", "anna@contoso.com"))
+    assert view(run, desk).fix == ("fix.generate_token", CONNECT)
 
 
 @pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])

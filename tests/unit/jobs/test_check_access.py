@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from bot.journeys import JOURNEYS
 from jobs import app_access, check
 from jobs.app_access import AppAccess
 from jobs.clock import now
@@ -167,6 +168,32 @@ def run_with(given: Callable[..., Context], *findings: Finding) -> Run:
 def test_when_a_sign_in_shows_more(given: Callable[..., Context], seen: Words | None, more: bool):  # noqa: FBT001  a column of the table
     """Only where something was left out for want of access."""
     assert check.may_sign_in(run_with(given, Finding("a", State.SKIPPED, seen=seen))) is more
+
+
+UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
+
+
+@pytest.mark.parametrize(
+    ("finding", "more"),
+    [
+        (UNREAD, True),
+        (replace(UNREAD, cause="directory_role_missing"), True),
+        (replace(UNREAD, cause="service_unavailable"), False),
+        (replace(UNREAD, state=State.SKIPPED), False),
+        (Finding("a", State.SKIPPED, seen=NOT_BY_ITSELF), False),
+        (Finding("a", State.OK), False),
+    ],
+)
+def test_somebody_with_more_roles_may_sign_in_after_the_first(given: Callable[..., Context], redis: Redis, finding: Finding, more: bool):  # noqa: FBT001  a column of the table
+    """Once the check is done; then their look is another one, in the same run. Who may sign in is not asked to let the bot read."""
+    ctx = given(kind="check", events=(Event(Kind.FOUND, now(), step="a", finding=finding),))
+    assert (check.may_sign_in(ctx.run), JOURNEYS["signin"].done(ctx.run)) == (False, True)
+    ctx.store.append(ctx.run.id, Event(Kind.CHECKED, now()))
+    run = ctx.store.load(ctx.run.id)
+    assert (check.may_sign_in(run), JOURNEYS["signin"].done(run), check.may_be_granted(redis, run)) == (more, not more, False)
+    ctx.store.append(ctx.run.id, Event(Kind.SIGNED_IN, now(), account=replace(run.account, upn="other@contoso.com")))
+    again = ctx.store.load(ctx.run.id)
+    assert (again.checked, again.findings, JOURNEYS["signin"].done(again)) == (None, {}, True)
 
 
 def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., Context], redis: Redis):

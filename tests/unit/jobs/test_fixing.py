@@ -31,7 +31,7 @@ def checked(store: Store, channel: Channel, asker: Person, *findings: Finding) -
 @pytest.mark.parametrize("cause", sorted(fixing.GENERATE))
 def test_the_cause_of_the_newest_check_is_told(store: Store, channel: Channel, asker: Person, cause: str):
     """By whichever finding has seen it."""
-    checked(store, channel, asker, Finding("smtp_login", State.WRONG, cause=cause))
+    checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
     assert fixing.told(store, channel.mailbox) == {BY_GENERATE: cause}
 
 

@@ -186,6 +186,12 @@ def test_a_message_holds_no_secret():
     assert ("Q~" in error.message, "Q~" in error.words, "keyId" in error.message) == (False, False, True)
 
 
+def test_a_code_that_begins_the_words_is_told_once():
+    """As Entra writes it."""
+    said = Said("entra", 400, "AADSTS700016", "AADSTS700016: Application with identifier 'x' was not found.")
+    assert Rejected("app_not_found", said).evidence() == (Evidence("entra", f"400 {said.message}"),)
+
+
 def test_a_message_is_cut():
     """A page of somebody's HTML does not get into a card."""
     assert len(Rejected("request_rejected", Said("graph", message="x" * 5000)).message) == 600

@@ -28,7 +28,14 @@ async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud:
     words = Words("step.service_principal"), Words("seen.none"), Words("after.service_principal")
     made = Change("service_principal", "E1", *words, Scope.APP, "Graph POST /servicePrincipals")
     assert (found, STEP.plan(ctx, found)) == (
-        Finding("service_principal", State.WRONG, seen=Words("seen.none"), expected=EXPECTED, cause="app_not_found", values=NO_VALUES),
+        Finding(
+            "service_principal",
+            State.WRONG,
+            seen=Words("seen.none"),
+            expected=EXPECTED,
+            cause="service_principal_missing",
+            values=NO_VALUES,
+        ),
         (made,),
     )
     await STEP.apply(ctx, found)

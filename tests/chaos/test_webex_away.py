@@ -80,5 +80,5 @@ def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
         people.until(f"try {number}", lambda n=number: _mistakes(redis, run_id) >= n, 40)
         assert "What the bot does here" in words(walk.type("/help"))
         redis.zadd("runs:due", {run_id: time.time()})
-    assert "REF-" in words(walk.saying("Stopped", 30))
+    walk.saying("REF-", 30)
     assert (redis.zscore("runs:due", run_id), redis.zscore("runs:open", run_id)) == (None, None)

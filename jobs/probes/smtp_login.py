@@ -28,12 +28,11 @@ OWN = {
     "redirect_uri_is_spa": "application",
     "account_at_risk": "",
     "account_disabled": "",
-    "account_locked": "",
 }
-"""What may be wrong with the bot's own login alone, and which findings show that the channel's own is good.
-
-An account that is locked has the code of an address that Microsoft holds for malicious, which may be the bot's (facts/microsoft.md 5: 50053).
-"""
+"""What may be wrong with the bot's own login alone, and which findings show that the channel's own is good."""
+LOCKED = "account_locked"
+"""An account that is locked has the code of an address that Microsoft holds for malicious, which may be the bot's (facts/microsoft.md 5: 50053):
+a sign-in that went well since, or an answer, disproves it."""
 GRANT = "grant_invalid"
 """What Entra says of one token, whatever others the same user has (facts/microsoft.md 4, 5: AADSTS70000)."""
 OF_THE_USER = frozenset({"session_revoked", GRANT, "refresh_token_expired"})
@@ -109,7 +108,7 @@ class SmtpLogin(Probe):
         return replace(found, evidence=probe.evidence)
 
     def doubted(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
-        """Certain is what a policy for every place asks for, a token where no log can tell of Webex Connect's, the account of a user.
+        """Certain is what a policy for every place asks for, a token unless the log could tell of Webex Connect's, the account of a user.
 
         And whatever keeps the bot out where Webex Connect says that it could not log in either.
         """
@@ -119,7 +118,7 @@ class SmtpLogin(Probe):
         if finding.cause in OF_THE_PLACE:
             return not _everywhere(findings.get("conditional_access"))
         if finding.cause == GRANT:
-            return not _silent(findings.get("sign_ins"))
+            return _unread(findings.get("sign_ins"))
         return finding.cause in OF_THE_ACCOUNT and _of_another(finding.cause, findings.get("mailbox_user"))
 
     def disproved(self, finding: Finding) -> Finding:
@@ -135,6 +134,9 @@ class SmtpLogin(Probe):
             found = self.wrong(told, cause=error.cause, **facts, **shown)
         elif error.cause in OF_THE_PLACE:
             found = self.wrong(told, cause=error.cause, disproved_by="sign_ins answers", as_of="conditional_access")
+        elif error.cause == LOCKED:
+            later = max(_newest(ctx), now() - RENEWED).isoformat()
+            found = self.wrong(told, cause=error.cause, disproved_by="sign_ins answers", harmless_after=later)
         elif error.cause in OWN and (error.cause not in OF_THE_ACCOUNT or ctx.run.place.get("shared")):
             later = max(_newest(ctx), now() - RENEWED).isoformat()
             found = self.possible(told, error.cause, disproved_by=OWN[error.cause], harmless_after=later)
@@ -148,9 +150,9 @@ def _everywhere(policies: Finding | None) -> bool:
     return policies is not None and policies.state in {State.OK, State.POSSIBLE} and "by_place" not in policies.facts
 
 
-def _silent(log: Finding | None) -> bool:
-    """Whether there is no sign-in log to tell, whoever signs in."""
-    return log is not None and log.state is State.SKIPPED and log.seen in (NO_LOG, NO_SIGN_IN)
+def _unread(log: Finding | None) -> bool:
+    """Whether there may be a sign-in log, and it was not read."""
+    return log is None or log.state is State.UNKNOWN or (log.state is State.SKIPPED and log.seen not in (NO_LOG, NO_SIGN_IN))
 
 
 def _of_another(cause: str, user: Finding | None) -> bool:

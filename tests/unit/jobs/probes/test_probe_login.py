@@ -58,7 +58,7 @@ async def test_nobody_rehearsed(given: Callable[..., Context]):
         (70000, State.POSSIBLE, "grant_invalid"),
         (50057, State.WRONG, "account_disabled"),
         (53011, State.WRONG, "account_at_risk"),
-        (50053, State.POSSIBLE, "account_locked"),
+        (50053, State.WRONG, "account_locked"),
         (50058, State.POSSIBLE, "sign_in_missing"),
         (53003, State.WRONG, "blocked_by_conditional_access"),
         (7000112, State.WRONG, "app_disabled"),
@@ -160,7 +160,7 @@ OWN, NOTHING = ("smtp_login",), ()
     [
         ((ok("sign_ins", 0.7),), (NOTHING, NOTHING, OWN)),
         ((ok("sign_ins", 0.7), ok("answers", 0.1)), (NOTHING, NOTHING, OWN)),
-        ((ok("sign_ins", 1.1),), (NOTHING, OWN, NOTHING)),
+        ((ok("sign_ins", 1.1),), (OWN, NOTHING, NOTHING)),
         ((THE_SAME,), (("sign_ins",), NOTHING, NOTHING)),
         ((NOT_SIGNED_IN,), (NOTHING, OWN, ("sign_ins",))),
         ((), (NOTHING, OWN, NOTHING)),
@@ -250,8 +250,10 @@ BOTH = ("conditional_access", "smtp_login")
         (53003, (POLICY, BLOCKED_TOO), ("conditional_access",), NOTHING),
         (53003, (UNREAD, BLOCKED_TOO), ("sign_ins",), NOTHING),
         (53003, (UNREAD, SENT_IN_VAIN), OWN, NOTHING),
-        (50053, (FOR_ALL_PLACES,), NOTHING, BOTH),
-        (50053, (ok("sign_ins", 0.4),), NOTHING, OWN),
+        (50053, (), OWN, NOTHING),
+        (50053, (ok("sign_ins", 0.4),), NOTHING, NOTHING),
+        (50053, (ok("sign_ins", 2),), OWN, NOTHING),
+        (50053, (ok("answers", 0.4),), OWN, NOTHING),
     ],
 )
 def test_a_policy_for_the_bots_place_alone(

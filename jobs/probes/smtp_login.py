@@ -32,7 +32,7 @@ OWN = {
 """What may be wrong with the bot's own login alone, and which findings show that the channel's own is good."""
 LOCKED = "account_locked"
 """An account that is locked has the code of an address that Microsoft holds for malicious, which may be the bot's (facts/microsoft.md 5: 50053):
-a sign-in that went well since, or an answer, disproves it."""
+what shows that a policy is for the bot's place alone shows it of this, too. A sign-in from before it was locked shows nothing."""
 GRANT = "grant_invalid"
 """What Entra says of one token, whatever others the same user has (facts/microsoft.md 4, 5: AADSTS70000)."""
 OF_THE_USER = frozenset({"session_revoked", GRANT, "refresh_token_expired"})
@@ -132,11 +132,8 @@ class SmtpLogin(Probe):
             facts = {"disproved_by": "sign_ins", "harmless_after": _newest(ctx).isoformat()}
             shown = {} if error.cause == GRANT else {"shown_by": "generated_at"}
             found = self.wrong(told, cause=error.cause, **facts, **shown)
-        elif error.cause in OF_THE_PLACE:
+        elif error.cause in OF_THE_PLACE or error.cause == LOCKED:
             found = self.wrong(told, cause=error.cause, disproved_by="sign_ins answers", as_of="conditional_access")
-        elif error.cause == LOCKED:
-            later = max(_newest(ctx), now() - RENEWED).isoformat()
-            found = self.wrong(told, cause=error.cause, disproved_by="sign_ins answers", harmless_after=later)
         elif error.cause in OWN and (error.cause not in OF_THE_ACCOUNT or ctx.run.place.get("shared")):
             later = max(_newest(ctx), now() - RENEWED).isoformat()
             found = self.possible(told, error.cause, disproved_by=OWN[error.cause], harmless_after=later)

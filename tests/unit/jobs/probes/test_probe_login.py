@@ -251,7 +251,7 @@ BOTH = ("conditional_access", "smtp_login")
         (53003, (UNREAD, BLOCKED_TOO), ("sign_ins",), NOTHING),
         (53003, (UNREAD, SENT_IN_VAIN), OWN, NOTHING),
         (50053, (), OWN, NOTHING),
-        (50053, (ok("sign_ins", 0.4),), NOTHING, NOTHING),
+        (50053, (ok("sign_ins", 0.4),), OWN, NOTHING),
         (50053, (ok("sign_ins", 2),), OWN, NOTHING),
         (50053, (ok("answers", 0.4),), OWN, NOTHING),
     ],

@@ -8,19 +8,19 @@ from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.consent import consent
 from adaptive_cards.cards.done import done
-from adaptive_cards.cards.help_card import help_card
+from adaptive_cards.cards.help import help_card
 from adaptive_cards.cards.intake import intake
 from adaptive_cards.cards.notice import notice
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
-from adaptive_cards.cards.signin import signin
+from adaptive_cards.cards.sign_in import signin
 from adaptive_cards.cards.status import status
 from adaptive_cards.cards.tac import tac, tac_file
 from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.typed_wrong import typed_wrong
-from adaptive_cards.cards.undone import undone
-from adaptive_cards.cards.verdict import verdict
+from adaptive_cards.cards.undo import undone
+from adaptive_cards.cards.verdict.card import verdict
 
 __all__ = [
     "Card",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from adaptive_cards.components import Band
 from adaptive_cards.elements import Element, read
 from adaptive_cards.escape import clip, mended, no_template, shorten, tame
-from adaptive_cards.parts import Band
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 VERSION = "1.3"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.calls import Call
-from jobs.step import Step
+from jobs.engine.step import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ from redis import Redis
 from bench.calls import Call, Json, read
 from bench.chain import longest
 from bench.table import median, percentile, table, verdict
-from jobs import codec
 from jobs.model import Access, Profile
 from jobs.probes import checks_for
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
+from jobs.storage import codec
+from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError, People, links
+from practice.scenario import Story
 from practice.stack import Stack
-from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
-from practice.story import Story
 from practice.verdicts import catalogue, texts
 
 LATENCY_MS = 200

@@ -13,13 +13,13 @@ from typing import Any
 from redis import Redis
 
 from bench.table import table, verdict
-from jobs import codec
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
+from jobs.storage import codec
+from practice.actors import ADMIN, CHANGING, MAILBOX, REQUESTER
 from practice.client import People
 from practice.processes import session
+from practice.scenario import Story
 from practice.stack import Stack
-from practice.stage import ADMIN, CHANGING, MAILBOX, REQUESTER
-from practice.story import Story
 
 LARGEST_MIB = 80
 TWICE = "outbound_policy is a policy and a rule, smtp_grant a grant for each of two resources, test_mail none"

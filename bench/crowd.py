@@ -7,16 +7,17 @@ from typing import Any
 
 from redis import Redis
 
-from jobs import app_access, codec
-from jobs.app_access import AppAccess
+from jobs.access import app_access
+from jobs.access.app_access import AppAccess
 from jobs.clock import now
-from jobs.microsoft.registration import unique_name
+from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Profile
-from jobs.store import Record
+from jobs.runs.store import Record
+from jobs.storage import codec
+from practice.actors import REQUESTER
 from practice.client import People
 from practice.stack import Stack
-from practice.stage import REQUESTER
 
 FORWARD = "x1@mail.webexconnect.example"
 CALLBACK = "https://uk.webexconnect.example/callback"

@@ -16,12 +16,12 @@ from redis import Redis
 
 from bench.crowd import fill
 from bench.table import table, verdict
-from jobs.rounds import mailboxes
-from jobs.run import Run
-from jobs.store import Store
+from jobs.checks.bulk import mailboxes
+from jobs.runs.run import Run
+from jobs.runs.store import Store
+from practice.actors import REQUESTER
 from practice.client import NotSeenError, People
 from practice.stack import Stack
-from practice.stage import REQUESTER
 
 SIZES = ((50, 5), (250, 10), (500, 20))
 LONGEST_S = 600.0

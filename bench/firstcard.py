@@ -16,9 +16,9 @@ import httpx
 
 from bench.calls import read
 from bench.table import percentile, table, verdict
+from practice.actors import REQUESTER, SPACE
 from practice.client import People
 from practice.stack import Stack
-from practice.stage import REQUESTER, SPACE
 
 SAMPLES, WARM_UP = 30, 5
 WAIT_S = 0.3

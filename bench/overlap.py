@@ -16,12 +16,12 @@ from redis import Redis
 from bench.calls import Call, Json, read
 from bench.chain import Span
 from bench.table import median, table, verdict
-from jobs import codec
 from jobs.model import Profile, State
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for
+from jobs.storage import codec
+from practice.scenario import Story
 from practice.stack import Stack
-from practice.story import Story
 
 LATENCY_MS = 200
 RUNS = 3

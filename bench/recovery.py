@@ -15,13 +15,13 @@ from collections.abc import Callable
 from redis import Redis
 
 from bench.table import table, verdict
-from jobs import codec
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
+from jobs.storage import codec
+from practice.actors import REQUESTER
 from practice.client import NotSeenError
 from practice.processes import grandchildren, parent
+from practice.scenario import Story
 from practice.stack import Stack
-from practice.stage import REQUESTER
-from practice.story import Story
 
 TARGET_S = 30.0
 DEFAULT_S = 808

@@ -33,7 +33,7 @@ from redis import Redis
 from rq import Queue
 from waitress import serve  # type: ignore[import-untyped]  # waitress brings no types
 
-from bot import redis_server
+from bot.processes import redis_server
 from bot.queue import make_queue
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +72,7 @@ def bare() -> None:
         if not hmac.compare_digest(expected, request.headers.get("X-Spark-Signature", "")):
             abort(401)
         event = json.loads(body)["data"]["id"]
-        queue.enqueue_call("bot.inbox.receive", kwargs={"id": event}, job_id=event, unique=True)
+        queue.enqueue_call("bot.events.handler.receive", kwargs={"id": event}, job_id=event, unique=True)
         return Response(status=200)
 
     serve(app, host="127.0.0.1", port=BARE_PORT, threads=8)

@@ -12,14 +12,15 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot import doctor, logs, redis_server
-from bot.desk import Desk
+from bot import doctor, logs
+from bot.processes import redis_server
 from bot.queue import connect, connect_for_web
+from bot.services import Desk
 from bot.settings import BotSettings
-from bot.subscriptions import Subscriptions
-from bot.webex import HURRIED, Webex, WebexError
-from jobs.audit import Trail
-from jobs.microsoft import documents
+from bot.webex.client import HURRIED, Webex, WebexError
+from bot.webex.webhook_registration import Subscriptions
+from jobs.microsoft import discovery_cache
+from jobs.runs.audit import Trail
 from jobs.settings import Settings
 
 BAD_SETTINGS = 2
@@ -42,23 +43,25 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot import browser, handover, receipts, signin  # noqa: PLC0415  the other commands need no Flask
-    from bot.web import create_app, serve  # noqa: PLC0415  same
+    from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  the other commands need no Flask
+    from bot.web.app import create_app, serve  # noqa: PLC0415  same
 
     desk = _desk(settings, work, connect_for_web(settings.redis_url))
-    app = create_app(settings, desk.redis, pages=(signin.pages, handover.pages, receipts.hooks, browser.assets))
+    app = create_app(settings, desk.redis, pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets))
     app.config["DESK"] = desk
     serve(app, settings.port)
     return 0
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot import desk, reminders, worker  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.timers import Timers  # noqa: PLC0415  same
+    from bot import services  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
 
     here = _desk(settings, work, connect(settings.redis_url))  # connects in the process that uses it
-    desk.use(here)
+    services.use(here)
     runtime.use(runtime.Runtime(work, here.store, here.vault, here))
     timers = Timers()
     timers.every(DUE_S, here.wake)
@@ -67,7 +70,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
 
 def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Desk:
     desk = Desk(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
-    documents.share(documents.Documents(desk.vault))
+    discovery_cache.share(discovery_cache.Documents(desk.vault))
     return desk
 
 

@@ -11,16 +11,15 @@ from redis.exceptions import RedisError
 
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
-from bot.subscriptions import Subscriptions
-from bot.webex import Webex, WebexError, WebexUnauthorizedError
-from bot.webhooks import RESOURCES
-from jobs import app_access
-from jobs.app_access import AppAccess
-from jobs.audit import Trail
-from jobs.microsoft.errors import CloudError
-from jobs.microsoft.http import sync_client
-from jobs.organizations import is_known, reduced
+from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
+from bot.webex.webhook_registration import RESOURCES, Subscriptions
+from jobs.access import app_access
+from jobs.access.app_access import AppAccess
+from jobs.clouds.errors import CloudError
+from jobs.clouds.http import sync_client
+from jobs.runs.audit import Trail
 from jobs.settings import Settings, SettingsError
+from jobs.webex_org_id import is_known, reduced
 
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
 

@@ -1,6 +1,6 @@
 """The queues between the web process and the workers: JSON arguments, and only functions that stand on a list.
 
-Events, runs and draws have a queue each: events and draws wait for Webex, and a run never waits for them (:mod:`bot.worker`).
+Events, runs and draws have a queue each: events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`).
 
 JSON alone is no border: who can write to Redis could name ``os.system`` (facts/parts.md B), so a job says what it may be.
 """
@@ -25,7 +25,7 @@ from rq.worker import BaseWorker
 
 from jobs.clock import now
 
-ALLOWED = frozenset({"bot.inbox.receive", "jobs.setup.advance", "bot.progress.draw"})
+ALLOWED = frozenset({"bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"})
 NAME = "email-bot"
 """The queue of events."""
 RUNS = "email-bot-runs"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from jobs.details import TypedWrongError, read_address
+from jobs.channel.form import TypedWrongError, read_address
 from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
 
 WEBEX_API_URL = "https://webexapis.com/v1/"

@@ -1,6 +1,6 @@
 """The words of this product as frozen data: what a channel is, what was found, what would be changed.
 
-Nothing here does anything. Everything here can be written to JSON and read back (see :mod:`jobs.codec`),
+Nothing here does anything. Everything here can be written to JSON and read back (see :mod:`jobs.storage.codec`),
 and nothing here may ever hold a secret: findings and changes are shown in cards and kept in the audit trail.
 """
 
@@ -110,7 +110,7 @@ class Finding:
     """What inspecting one step saw.
 
     ``facts`` are values that later steps need (object ids, the UPN): they are public within the run and never secret.
-    ``cause`` is a cause code (:mod:`jobs.microsoft.errors`); the remedy's text is looked up by it.
+    ``cause`` is a cause code (:mod:`jobs.clouds.errors`); the remedy's text is looked up by it.
     ``until`` is when to look again, for a finding that waits for time. ``access`` is with what a check looked; None where it did not.
     ``values`` are what the step would change, as they were at this look: by them ``/undo`` tells whose a value is, and puts it back.
     """

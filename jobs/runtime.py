@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from jobs.listener import Listener
+from jobs.runs.store import Store
 from jobs.settings import Settings
-from jobs.store import Store
-from jobs.vault import Vault
+from jobs.storage.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,17 @@ def current() -> Runtime:
     if not _current:
         raise RuntimeError("no runtime: jobs run in `python -m bot worker`")
     return _current[0]
+
+
+class Listener(Protocol):
+    """Whoever wants to show a run. Must return at once and never raise: the run does not wait for it."""
+
+    def changed(self, run_id: str) -> None:
+        """Something about the run is new; read it from the store."""
+
+
+class Silent:
+    """Nobody listens: a single channel of a round has no card, the round has it."""
+
+    def changed(self, run_id: str) -> None:
+        """Do nothing."""

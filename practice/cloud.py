@@ -13,11 +13,11 @@ from practice.faults.control import FaultControl
 from practice.hooks import Faults
 from practice.journal import Journal
 from practice.microsoft import Cloud as Microsoft
-from practice.outside import Outside
 from practice.server import Server
 from practice.settings import PracticeSettings
 from practice.shell import Shell
 from practice.webex import Webex
+from practice.webex_services import Outside
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -12,8 +12,8 @@ import httpx
 
 from practice import cardtext
 from practice.client import NotSeenError, People
+from practice.scenario import Story
 from practice.stack import NotStartedError, Stack
-from practice.story import Story
 
 WIDTH = 100
 TAIL_LINES = 30

@@ -13,12 +13,12 @@ from typing import Any, Final
 import httpx
 
 from practice import verdicts
+from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError, does, links
 from practice.faults import FAULTS, HEALTHY, Fault, Level
 from practice.faults.pairs import pairs
+from practice.scenario import Story
 from practice.stack import NotStartedError, Stack
-from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
-from practice.story import Story
 from practice.verdicts import Judgement, Seen
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from typing import Any, Final
 from practice.hooks import Faults as Hooks
 from practice.microsoft import Cloud
 from practice.microsoft.tokens import Refresh
-from practice.outside.world import OutsideWorld
+from practice.webex_services.world import OutsideWorld
 
 FORM: Final = (
     "callback_url",

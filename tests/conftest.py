@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bot import redis_server
-from practice.walk import words
+from bot.processes import redis_server
+from practice.conversation import words
+
+pytest_plugins = ("tests.fixtures.webex_script", "tests.fixtures.openid_provider")
 
 START_S = 10.0
 LAST_MESSAGES, LAST_LINES = 4, 30
-REAL_PROCESSES = {"journeys", "chaos", "browser", "security"}
+REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adaptive_cards.texts import text
+from jobs.engine.step import Step
 from jobs.microsoft.scopes import (
     EXCHANGE_APP_ROLES,
     GRAPH_APP_ROLES,
@@ -17,7 +18,6 @@ from jobs.microsoft.scopes import (
 )
 from jobs.model import Access, Profile
 from jobs.probes import all_probes
-from jobs.step import Step
 from jobs.steps import all_steps
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/permissions.md"

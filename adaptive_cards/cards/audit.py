@@ -1,15 +1,46 @@
-"""The newest entries of the audit trail, and whether it is whole; the file beside the card has all of them."""
+"""What the card of ``/audit`` needs to know."""
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
-from adaptive_cards.parts import Band, aside, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.texts import counted, say, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views_audit import AuditLine, AuditView
 from jobs.model import Turn, Words, verbatim
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One entry of the audit trail: when, what, by whom, about which mailbox and run, and its number."""
+
+    at: datetime
+    what: Words
+    by: str
+    mailbox: str = ""
+    run: str = ""
+    entry: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """What somebody may see of the audit trail, newest first; ``count`` entries, ``filed`` of them in the file called ``name``.
+
+    ``mailbox`` is empty for a whole space; ``broken_at`` is the first entry that was tampered with, 0 where the trail is whole.
+    """
+
+    mailbox: str
+    at: datetime
+    lines: tuple[AuditLine, ...]
+    count: int
+    filed: int
+    name: str
+    broken_at: int = 0
+
 
 _LINES_MOST = 10
 
@@ -25,11 +56,11 @@ def audit(view: AuditView) -> Card:
 def _band(view: AuditView) -> Band:
     if view.broken_at:
         title = Words("audit.broken", {"entry": str(view.broken_at)})
-        return Band("attention", marks.WRONG, said(title, **TITLE), (turn_line(Turn.REQUESTER, Words("audit.broken_next")),))
+        return Band("attention", glyphs.WRONG, said(title, **TITLE), (turn_line(Turn.REQUESTER, Words("audit.broken_next")),))
     if not view.count:
-        return Band("emphasis", marks.NOT_YET, said(Words("audit.none"), **TITLE), (turn_line(Turn.NOBODY, Words("audit.none_next")),))
+        return Band("emphasis", glyphs.NOT_YET, said(Words("audit.none"), **TITLE), (turn_line(Turn.NOBODY, Words("audit.none_next")),))
     return Band(
-        "good", marks.OK, said(verbatim(counted("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Words("audit.next")),)
+        "good", glyphs.OK, said(verbatim(counted("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Words("audit.next")),)
     )
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards.verdict_age import ago
+from adaptive_cards.cards.verdict.age import ago
+from adaptive_cards.components import Band, aside, kicker_of, note, persons_turn, small_print, turn_line
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
-from adaptive_cards.marks import Mark, glyph
-from adaptive_cards.parts import Band, aside, kicker_of, note, persons_turn, small_print, turn_line
+from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import counted, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import ChannelLine, ChannelsView
 from jobs.model import State, Turn, Words, verbatim
 
 _CHANNELS_MOST = 20
+
+
 _WORST_FIRST = (State.WRONG, State.POSSIBLE, State.UNKNOWN, State.WARNING, State.WAITING, State.SKIPPED, None, State.OK)
+
+
 _RIGHT = {State.OK, State.WARNING}
 
 
@@ -35,7 +41,7 @@ def _band(view: ChannelsView) -> Band:
     if wrong:
         return _broken(view, wrong)
     if view.checking:
-        return _calm(_checking(view), Words("channels.turn_checking"), marks.RUNNING)
+        return _calm(_checking(view), Words("channels.turn_checking"), glyphs.RUNNING)
     if not view.channels:
         return persons_turn(Words("channels.none"), turn_line(Turn.REQUESTER, Words("channels.none_next")))
     return _settled(view)
@@ -46,17 +52,17 @@ def _broken(view: ChannelsView, wrong: int) -> Band:
     if view.checking:
         lines.append(said(Words("channels.still_checking", {"left": str(view.checking), "all": _all(view)}), spacing="Small"))
     title = verbatim(counted("channels.wrong", wrong, all=_all(view)))
-    return Band("attention", marks.WRONG, said(title, **TITLE), tuple(lines))
+    return Band("attention", glyphs.WRONG, said(title, **TITLE), tuple(lines))
 
 
 def _settled(view: ChannelsView) -> Band:
     doubtful = [line for line in view.channels if line.state not in _RIGHT]
     if not doubtful:
         title = verbatim(counted("channels.well", len(view.channels)))
-        return _calm(title, Words("channels.turn_well"), marks.OK, "good")
+        return _calm(title, Words("channels.turn_well"), glyphs.OK, "good")
     unchecked = all(line.state is None for line in doubtful)
     title = verbatim(counted("channels.open", len(doubtful), all=_all(view)))
-    return _calm(title, Words("channels.turn_unchecked" if unchecked else "channels.turn_look"), marks.UNKNOWN)
+    return _calm(title, Words("channels.turn_unchecked" if unchecked else "channels.turn_look"), glyphs.UNKNOWN)
 
 
 def _calm(title: Words, told: Words, mark: Mark, style: str = "emphasis") -> Band:
@@ -78,7 +84,7 @@ def _sum(lines: list[ChannelLine]) -> str:
 
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:
-    mark = marks.of_state(line.state) if line.state else marks.NOT_YET
+    mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
     named = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
     age = [column("auto", aside(verbatim(ago(line.at, view.at))), spacing="Default")] if line.at else []
     return columns(glyph(mark), named, *age, spacing="Small")
@@ -88,3 +94,26 @@ def _buttons(view: ChannelsView) -> list[Element]:
     if not view.channels:
         return [submit(text("button.setup"), "setup", main=True)]
     return [] if view.checking else [submit(text("button.check_all"), "check", channel="all")]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLine:
+    """One channel in a list: its newest verdict, if it was ever checked."""
+
+    mailbox: str
+    state: State | None
+    words: Words
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsView:
+    """The channels of a space, worst first; ``checking`` counts those whose check still runs.
+
+    ``withdrawn`` counts the tenants that were seen to let the bot read by itself no more.
+    """
+
+    channels: tuple[ChannelLine, ...]
+    at: datetime
+    checking: int = 0
+    withdrawn: int = 0

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, box, kicker, persons_turn, section, turn_line
 from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, columns, literal, own, rich, run, said, value_line
-from adaptive_cards.marks import marked
-from adaptive_cards.parts import Band, box, kicker, persons_turn, section, turn_line
+from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock
-from adaptive_cards.views import ConnectFormView
-from jobs.model import Turn, Words
+from adaptive_cards.views import Header
+from jobs.model import Channel, Turn, Words
 
 _ERROR_MOST = 2000
 
@@ -31,7 +34,7 @@ def _registers(view: ConnectFormView) -> bool:
 def _band(view: ConnectFormView) -> Band:
     if view.token_saved and (view.registered or not _registers(view)):
         nobody = turn_line(Turn.NOBODY, Words("connect.filled_in_next"))
-        return Band("emphasis", marks.RUNNING, said(Words("connect.filled_in"), **TITLE), (nobody,))
+        return Band("emphasis", glyphs.RUNNING, said(Words("connect.filled_in"), **TITLE), (nobody,))
     told = "connect.turn_register" if view.token_saved else "connect.turn"
     title = "connect.title_token" if view.secret_stays else "connect.title"
     return persons_turn(Words(title), turn_line(Turn.REQUESTER, Words(told), direct=True))
@@ -95,11 +98,11 @@ def _press(view: ConnectFormView) -> list[Element]:
     sign_in = run(other if view.login_id else text("connect.sign_in_as", username=view.username))
     token = rich(run(text("connect.generate"), **BOLD), sign_in, run(text("connect.save"), **BOLD))
     register = rich(run(text("connect.register"), **BOLD), run(text("connect.choose_service")))
-    pressed = marked(marks.OK if view.token_saved else marks.NOT_YET, token)
+    pressed = marked(glyphs.OK if view.token_saved else glyphs.NOT_YET, token)
     page = [buttons(open_url(text("button.open_connect"), view.page_url), spacing="Small")] if view.page_url else []
     if not _registers(view):
         return [section("connect.then_press_token"), pressed, *page]
-    return [section("connect.then_press"), pressed, marked(marks.OK if view.registered else marks.NOT_YET, register), *page]
+    return [section("connect.then_press"), pressed, marked(glyphs.OK if view.registered else glyphs.NOT_YET, register), *page]
 
 
 def _before(view: ConnectFormView) -> Element:
@@ -109,7 +112,7 @@ def _before(view: ConnectFormView) -> Element:
         own("connect.never_delete", spacing="Small"),
         said(to_itself, spacing="Small"),
     ]
-    return box("warning", marks.WARNING, own("connect.before", **BOLD), *warnings)
+    return box("warning", glyphs.WARNING, own("connect.before", **BOLD), *warnings)
 
 
 def _said(view: ConnectFormView) -> list[Element]:
@@ -124,3 +127,32 @@ def _error(view: ConnectFormView) -> Element:
     field: Element = {"type": "Input.Text", "id": "error_text", "label": text("field.error_text"), "isMultiline": True}
     field |= {"maxLength": _ERROR_MOST, "placeholder": text("field.error_text_example")}
     return show_card(text("button.see_error"), [field], submit(text("button.explain"), "explain", reads=True, run=view.header.run))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFormView:
+    """C3 to C7: the form of Webex Connect, field by field. Goes out 1:1 only; the secret stands behind ``secret_url``.
+
+    ``secret_stays`` says that the form keeps the secret that it has; ``page_url`` is where Webex Connect is, or empty.
+    ``login_id`` is who signs in where that is not the mailbox's address; ``login_open`` says that it is words for a user nobody named.
+    """
+
+    header: Header
+    channel: Channel
+    smtp_host: str
+    smtp_port: int
+    username: str
+    client_id: str
+    authorize_url: str
+    token_url: str
+    scope: str
+    secret_url: str
+    secret_until: datetime
+    secret_gone: bool = False
+    secret_making: bool = False
+    token_saved: bool = False
+    registered: bool = False
+    secret_stays: bool = False
+    page_url: str = ""
+    login_id: str = ""
+    login_open: bool = False

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, open_url, submit
-from adaptive_cards.asking import ask_someone
 from adaptive_cards.card import Card, finished
+from adaptive_cards.cards._ask_someone_else import ask_someone
+from adaptive_cards.components import kicker, note, persons_turn, problem_box, section, turn_line
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
-from adaptive_cards.marks import marked
-from adaptive_cards.parts import kicker, note, persons_turn, problem_box, section, turn_line
+from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import text
-from adaptive_cards.views import ConsentView
+from adaptive_cards.views import Asked, Header
 from jobs.model import Turn, Words
 
 
@@ -33,7 +36,7 @@ def consent(view: ConsentView) -> Card:
 def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order of the view's tuple
     kinds = [run(f", {text(kind)}")] if kind else []
     reason = [note(Words(why))] if why else []
-    return marked(marks.WARNING if risky else marks.OK, rich(run(name, **BOLD), *kinds), *reason)
+    return marked(glyphs.WARNING if risky else glyphs.OK, rich(run(name, **BOLD), *kinds), *reason)
 
 
 def _facts(view: ConsentView) -> list[tuple[str, str]]:
@@ -43,3 +46,20 @@ def _facts(view: ConsentView) -> list[tuple[str, str]]:
         (text("label.client_id"), view.client_id),
         (text("consent.who"), text("consent.who_which")),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """Grant admin consent. ``permissions`` are (name, kind key, why key, risky); ``asked`` as in :class:`SignInView`."""
+
+    header: Header
+    url: str
+    app_name: str
+    domain: str
+    client_id: str
+    permissions: tuple[tuple[str, str, str, bool], ...]
+    direct: bool = False
+    problem: Words | None = None
+    problem_code: str = ""
+    problem_at: datetime | None = None
+    asked: Asked | None = None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import show_card, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, aside_time, kicker, row, section, turn_line
 from adaptive_cards.elements import BOLD, MONO, TITLE, Element, container, facts, rich, run, said
-from adaptive_cards.marks import marked
-from adaptive_cards.parts import Band, aside_time, kicker, row, section, turn_line
+from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import say, text
 from adaptive_cards.times import clock, day, lasted
-from adaptive_cards.views import DoneView
-from jobs.model import Turn, Words
+from adaptive_cards.views import Header, Proof
+from jobs.model import Profile, State, Turn, Words
 
 _NO_BREAK = "\u00a0"
 
@@ -22,16 +25,16 @@ def done(view: DoneView) -> Card:
     told = turn_line(Turn.NOBODY, Words("done.finished", {"at": clock(view.at)}))
     body = [*_proofs(view), *_skipped(view), section("done.to_know"), facts(_to_know(view), "Small"), _incident(view)]
     actions = [submit(text("button.check_now"), "check", channel=view.header.mailbox), *_steps(view)]
-    return finished(kicker(view.header), Band("good", marks.OK, said(title, **TITLE), (told,)), body, actions)
+    return finished(kicker(view.header), Band("good", glyphs.OK, said(title, **TITLE), (told,)), body, actions)
 
 
 def _proofs(view: DoneView) -> list[Element]:
-    rows = [row(marks.OK, proof.row, said(proof.words), right=aside_time(proof.at)) for proof in view.proofs]
+    rows = [row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at)) for proof in view.proofs]
     return [section("done.proven"), *rows] if rows else []
 
 
 def _skipped(view: DoneView) -> list[Element]:
-    rows = [marked(marks.SKIPPED, said(words)) for words in view.skipped]
+    rows = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
     return [section("done.skipped"), *rows] if rows else []
 
 
@@ -72,5 +75,23 @@ def _incident(view: DoneView) -> Element:
 
 
 def _steps(view: DoneView) -> list[Element]:
-    rows = [(f"{marks.of_state(state).glyph}{_NO_BREAK}{name}", say(words)) for name, words, state in view.steps]
+    rows = [(f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", say(words)) for name, words, state in view.steps]
     return [show_card(text("button.every_step"), [facts(rows, "")])] if rows else []
+
+
+@dataclass(frozen=True, slots=True)
+class DoneView:
+    """The channel works: every fact with its evidence, when the secret expires, what to type in an incident."""
+
+    header: Header
+    at: datetime
+    started: datetime
+    proofs: tuple[Proof, ...]
+    steps: tuple[tuple[str, Words, State], ...]
+    secret_expires: datetime | None
+    changes: int
+    reversible: int
+    profile: Profile
+    approved_by: str
+    skipped: tuple[Words, ...] = ()
+    already: bool = False

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from adaptive_cards.actions import ADDRESS_MOST, cancel, submit, text_input
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, in_error, kicker, persons_turn, section, small_print, turn_line
 from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain
-from adaptive_cards.parts import Band, in_error, kicker, persons_turn, section, small_print, turn_line
 from adaptive_cards.texts import say, text
-from adaptive_cards.views import IntakeView
+from adaptive_cards.views import Header
 from jobs.model import Turn, Words
 
 _LIFETIMES = ("6", "12", "24")
+
+
 _COPY = ("yes", "no")
+
+
 _PROFILES = ("article", "least")
+
+
 _SWITCHED = {"true": "yes", "false": "no"}
 """What a client's switch sends, in the choice's own words: it is kept when another field has to be corrected."""
 
@@ -89,3 +97,13 @@ def _checked(view: IntakeView, field: Element) -> Element:
     if name not in view.errors:
         return field
     return in_error(field, rich(run(say(view.errors[name]))))
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeView:
+    """The first card: what only Webex Connect knows. ``values`` are the inputs as typed; ``errors`` name a field and why it is wrong."""
+
+    header: Header
+    values: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Words] = field(default_factory=dict)
+    ask_mailbox: bool = False

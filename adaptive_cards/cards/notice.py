@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import press
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, kicker_of
 from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, container, facts, rich, run, said
-from adaptive_cards.parts import Band, kicker_of
 from adaptive_cards.texts import say, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import NoticeView
+from jobs.model import Evidence, Words
 
 _BUTTONS_MOST = 5
+
+
 _EVIDENCE_MOST = 8
 
 
 def notice(view: NoticeView) -> Card:
     """Refusals, receipts and small failures, all of one shape."""
-    mark = marks.of_glyph(view.glyph) if view.glyph else None
+    mark = glyphs.of_glyph(view.glyph) if view.glyph else None
     band = Band(view.tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"),))
     body = [facts((text(label), say(words)) for label, words in view.facts)] if view.facts else []
     body += _evidence(view)
@@ -28,3 +33,21 @@ def notice(view: NoticeView) -> Card:
 def _evidence(view: NoticeView) -> list[Element]:
     lines = [rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO)) for item in view.evidence[:_EVIDENCE_MOST]]
     return [container("", *lines)] if lines else []
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """A short answer: what happened (``title``), whose turn or what next (``words``), facts below it.
+
+    ``facts`` are (label key, value). ``buttons`` are (text key, data); ``tone`` is a container style: emphasis, accent, good, attention.
+    """
+
+    kicker: Words
+    title: Words
+    words: Words
+    tone: str = "emphasis"
+    glyph: str = ""
+    facts: tuple[tuple[str, Words], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    buttons: tuple[tuple[str, dict[str, str]], ...] = ()
+    at: datetime | None = None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.plan_band import band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
+from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
-from adaptive_cards.marks import marked
-from adaptive_cards.parts import box, kicker, section
+from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import counted, say, text
-from adaptive_cards.views import PlanView
 from jobs.model import Change, Profile, Scope, Words
 
 
@@ -34,15 +34,15 @@ def _right(view: PlanView) -> list[Element]:
         return []
     held = ", ".join(say(words) for words in view.right)
     key = "plan.undo_right" if view.header.kind == "undo" else "plan.right"
-    return [marked(marks.OK, rich(run(text(key, held=held))), spacing="Medium")]
+    return [marked(glyphs.OK, rich(run(text(key, held=held))), spacing="Medium")]
 
 
 def _warnings(view: PlanView) -> list[Element]:
-    return [marked(marks.WARNING, said(words)) for words in view.warnings]
+    return [marked(glyphs.WARNING, said(words)) for words in view.warnings]
 
 
 def _marked(title: str, lines: tuple[Words, ...]) -> list[Element]:
-    rows = [marked(marks.WRONG, said(words)) for words in lines]
+    rows = [marked(glyphs.WRONG, said(words)) for words in lines]
     return [section(title), *rows] if rows else []
 
 
@@ -52,11 +52,11 @@ def _tenant(view: PlanView) -> list[Element]:
         return []
     lines = [line for change in changes for line in _tenant_lines(change)]
     if view.approved_tenant:
-        return [box("emphasis", marks.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
+        return [box("emphasis", glyphs.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
     title = "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
     button = submit(text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id)
     approve = [] if view.blocked or view.closed else [buttons(button, spacing="Small")]
-    return [box("warning", marks.WARNING, own(title, weight="Bolder"), *lines, *approve)]
+    return [box("warning", glyphs.WARNING, own(title, weight="Bolder"), *lines, *approve)]
 
 
 def _tenant_lines(change: Change) -> list[Element]:

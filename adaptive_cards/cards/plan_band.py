@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from adaptive_cards import glyphs
 from adaptive_cards.cards.plan_changes import of_scope
+from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.components import Band, persons_turn, turn_line
 from adaptive_cards.elements import TITLE, Element, said
-from adaptive_cards.parts import Band, persons_turn, turn_line
 from adaptive_cards.texts import counted
-from adaptive_cards.views import PlanView
 from jobs.model import Scope, Turn, Words
 
 
@@ -32,7 +32,7 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
     if view.closed == "signed_out":
         return persons_turn(Words("plan.closed_signed_out"), turn_line(Turn.ADMINISTRATOR, Words("turn_words.sign_in")))
     ended = _nothing_left(view, signed_in).title if view.closed == "done" else said(Words(f"plan.closed_{view.closed}"), **TITLE)
-    mark = marks.OK if view.closed == "done" else marks.SKIPPED
+    mark = glyphs.OK if view.closed == "done" else glyphs.SKIPPED
     return Band("emphasis", mark, ended, (turn_line(Turn.NOBODY, Words("plan.closed_next")), *signed_in))
 
 
@@ -65,6 +65,6 @@ def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
     else:
         kind = f"{view.header.kind}_" if view.header.kind in {"fix", "undo"} else ""
         title, told = Words(f"plan.{kind}nothing"), Words(f"plan.{kind}nothing_next")
-        if marks.is_person(view.turn):
+        if glyphs.is_person(view.turn):
             return persons_turn(title, turn_line(view.turn, Words("plan.fix_nothing_named")), *signed_in)
-    return Band("emphasis", marks.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in))
+    return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from adaptive_cards import glyphs
+from adaptive_cards.components import aside, note, section
 from adaptive_cards.elements import BOLD, SUBTLE, Element, column, columns, rich, run, said, sign
 from adaptive_cards.escape import FACT_MOST, tame
-from adaptive_cards.parts import aside, note, section
 from adaptive_cards.texts import say
 from jobs.model import Change, Scope, Words
 
@@ -25,7 +25,7 @@ def group(title: str, changes: tuple[Change, ...]) -> list[Element]:
 
 def changed(change: Change) -> list[Element]:
     """Before, subtle, and after, plain; long values are shortened in the middle, they stand whole under Commands."""
-    return [run(_short(change.before), **SUBTLE), run(marks.ARROW + _short(change.after))]
+    return [run(_short(change.before), **SUBTLE), run(glyphs.ARROW + _short(change.after))]
 
 
 def _line(change: Change, *, whole: bool) -> Element:
@@ -42,7 +42,7 @@ def _note(change: Change) -> list[Element]:
         return []
     if not change.warning:
         return [note(change.note)]
-    return [rich(run(f"{marks.WARNING.glyph} ", **marks.WARNING.look), run(say(change.note)), spacing="None")]
+    return [rich(run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look), run(say(change.note)), spacing="None")]
 
 
 def _short(words: Words) -> str:

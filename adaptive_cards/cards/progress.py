@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import cancel, submit
 from adaptive_cards.card import Card, finished, size
+from adaptive_cards.components import Band, aside, kicker, note, problem_box, row, section, small_print, turn_line
 from adaptive_cards.elements import TITLE, Element, said
-from adaptive_cards.marks import Mark
-from adaptive_cards.parts import Band, aside, kicker, note, problem_box, row, section, small_print, turn_line
+from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock_seconds
-from adaptive_cards.views import ProgressView, Row
+from adaptive_cards.views import Header
 from jobs.model import State, Turn, Words
 
 _DONE = {State.OK, State.WARNING}
+
+
 # Where rows would fill the card, only those that somebody looks for keep their notes.
 _ROWS_MOST_BYTES = 13_000
+
+
 _ASKS = {State.WRONG, State.WAITING}
-_ENDED = {"done": ("good", marks.OK), "failed": ("attention", marks.WRONG), "cancelled": ("emphasis", marks.SKIPPED)}
+
+
+_ENDED = {"done": ("good", glyphs.OK), "failed": ("attention", glyphs.WRONG), "cancelled": ("emphasis", glyphs.SKIPPED)}
 
 
 def progress(view: ProgressView) -> Card:
@@ -39,9 +48,9 @@ def _band(view: ProgressView) -> Band:
 
 
 def _of_turn(turn: Turn) -> tuple[str, Mark]:
-    if marks.is_person(turn):
-        return "accent", marks.PERSON
-    return "emphasis", marks.TIME if turn is Turn.TIME else marks.RUNNING
+    if glyphs.is_person(turn):
+        return "accent", glyphs.PERSON
+    return "emphasis", glyphs.TIME if turn is Turn.TIME else glyphs.RUNNING
 
 
 def _title(view: ProgressView) -> Words:
@@ -65,15 +74,15 @@ def _row(line: Row, *, every_note: bool) -> Element:
 
 def _mark(line: Row) -> Mark:
     if line.running:
-        return marks.RUNNING
-    return marks.NOT_YET if line.state is None else marks.of_state(line.state, line.waiting_for)
+        return glyphs.RUNNING
+    return glyphs.NOT_YET if line.state is None else glyphs.of_state(line.state, line.waiting_for)
 
 
 def _right(line: Row) -> Words | None:
     if line.running:
         return Words("state.running")
     if line.state is State.WAITING:
-        return Words("state.waits_person" if marks.is_person(line.waiting_for) else "state.waits_time")
+        return Words("state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time")
     if line.right or line.state in {None, State.OK}:
         return line.right
     return Words(f"state.{line.state}")
@@ -84,3 +93,37 @@ def _buttons(view: ProgressView) -> list[Element]:
         return []
     on = [submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=view.header.run) for verb in view.buttons]
     return [*on, *([cancel(view.header.run, of_run=True)] if view.can_cancel else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the progress card. ``state`` None means not yet; ``running`` wins over it."""
+
+    row: str
+    title: Words
+    state: State | None = None
+    running: bool = False
+    waiting_for: Turn | None = None
+    note: Words | None = None
+    right: Words | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressView:
+    """The one card that is edited in place. ``groups`` are (title key, rows); ``turn`` and ``turn_words`` fill the band's second line.
+
+    ``buttons`` are the verbs that lead on from here, beside Cancel.
+    """
+
+    header: Header
+    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+    turn: Turn
+    turn_words: Words
+    at: datetime
+    problem: Words | None = None
+    problem_code: str = ""
+    remedy: Words | None = None
+    buttons: tuple[str, ...] = ()
+    can_cancel: bool = True
+    resumed: bool = False
+    ended: str = ""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, kicker, persons_turn, problem_box, turn_line
 from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
-from adaptive_cards.parts import Band, kicker, persons_turn, problem_box, turn_line
 from adaptive_cards.texts import has, remedy_within, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import RehearsalView
+from adaptive_cards.views import Header
 from jobs.model import Turn, Words
 
 _LINES_MOST = 12
+
+
 _REASON_MOST = 500
 
 
@@ -23,10 +28,10 @@ def rehearsal(view: RehearsalView) -> Card:
         if view.shared:
             title = Words("rehearsal.done_shared", {"username": view.username, "login": view.login})
             told = Words("rehearsal.done_next_shared", {"login": view.login})
-        return _ended(view, "good", marks.OK, title, told)
+        return _ended(view, "good", glyphs.OK, title, told)
     if view.skipped:
         return _ended(
-            view, "emphasis", marks.SKIPPED, Words("rehearsal.skipped"), Words("rehearsal.skipped_next", {"reason": view.skipped})
+            view, "emphasis", glyphs.SKIPPED, Words("rehearsal.skipped"), Words("rehearsal.skipped_next", {"reason": view.skipped})
         )
     if view.problem:
         return _failed(view)
@@ -51,7 +56,7 @@ def _failed(view: RehearsalView) -> Card:
     band = persons_turn(Words("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Words("rehearsal.failed_turn")))
     if view.settling:
         waits = turn_line(Turn.TIME, Words("rehearsal.settling_turn"))
-        band = Band("emphasis", marks.TIME, said(Words("rehearsal.settling"), **TITLE), (waits,))
+        band = Band("emphasis", glyphs.TIME, said(Words("rehearsal.settling"), **TITLE), (waits,))
     again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
     body = [*problem_box(view.problem, view.problem_code), *_remedy(view), *_transcript(view)]
     return finished(kicker(view.header), band, body, [again, _skip(view), cancel(view.header.run)])
@@ -65,7 +70,7 @@ def _remedy(view: RehearsalView) -> list[Element]:
     return [own(remedy_within(cause), spacing="Small")] if has(f"remedy.{cause}") and not view.settling else []
 
 
-def _ended(view: RehearsalView, style: str, mark: marks.Mark, title: Words, told: Words) -> Card:
+def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Words, told: Words) -> Card:
     band = Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
     return finished(kicker(view.header), band, _transcript(view))
 
@@ -97,3 +102,25 @@ def _skip(view: RehearsalView) -> Element:
     field: Element = {"type": "Input.Text", "id": "skip_reason", "label": text("field.skip_reason"), "maxLength": _REASON_MOST}
     field |= {"isRequired": True, "errorMessage": text("field.skip_reason_error"), "placeholder": text("field.skip_reason_example")}
     return show_card(text("button.skip"), [field], submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=view.header.run))
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalView:
+    """The mailbox user signs in once at the bot. ``url`` is empty until the rehearsal was chosen and is ready.
+
+    ``settling`` says that the problem may pass by itself, and that the bot tries again. For a ``shared`` mailbox another user signs in:
+    ``login`` is who did.
+    """
+
+    header: Header
+    username: str
+    url: str = ""
+    until: datetime | None = None
+    problem: Words | None = None
+    problem_code: str = ""
+    transcript: tuple[str, ...] = ()
+    settling: bool = False
+    done: bool = False
+    skipped: str = ""
+    shared: bool = False
+    login: str = ""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
 from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said, sign
-from adaptive_cards.marks import Mark, glyph
-from adaptive_cards.parts import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
+from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import counted, say, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import RunLine, StatusView
 from jobs.model import Turn, Words, verbatim
 
 _RUNS_MOST = 10
-_ENDED = {"done": marks.OK, "failed": marks.WRONG, "cancelled": marks.SKIPPED}
+
+
+_ENDED = {"done": glyphs.OK, "failed": glyphs.WRONG, "cancelled": glyphs.SKIPPED}
 
 
 def status(view: StatusView) -> Card:
@@ -29,12 +33,12 @@ def status(view: StatusView) -> Card:
 
 def _band(view: StatusView) -> Band:
     going = [line for line in view.runs if not line.ended]
-    waiting = [line for line in going if marks.is_person(line.turn)]
+    waiting = [line for line in going if glyphs.is_person(line.turn)]
     if waiting:
         first = waiting[0]
         told = Words("status.turn", {"run": first.run, "words": say(first.words)})
         return persons_turn(_title(len(going)), turn_line(first.turn, told))
-    mark = marks.RUNNING if going else marks.SKIPPED
+    mark = glyphs.RUNNING if going else glyphs.SKIPPED
     told = Words("status.nobody" if going else "status.nothing_next")
     return Band("emphasis", mark, said(_title(len(going)), **TITLE), (turn_line(Turn.NOBODY, told),))
 
@@ -76,7 +80,30 @@ def _right(line: RunLine) -> Element:
 
 def _mark(line: RunLine) -> Mark:
     if line.ended:
-        return _ENDED.get(line.ended, marks.SKIPPED)
-    if marks.is_person(line.turn):
-        return marks.PERSON
-    return marks.TIME if line.turn is Turn.TIME else marks.RUNNING
+        return _ENDED.get(line.ended, glyphs.SKIPPED)
+    if glyphs.is_person(line.turn):
+        return glyphs.PERSON
+    return glyphs.TIME if line.turn is Turn.TIME else glyphs.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run in the list of a space; only a setup has stages, of the others the ``kind`` is said."""
+
+    run: str
+    mailbox: str
+    stage: int
+    turn: Turn
+    words: Words
+    started: datetime
+    ended: str = ""
+    kind: str = "setup"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The runs of a space, and how many ``more`` there are."""
+
+    runs: tuple[RunLine, ...]
+    at: datetime
+    more: int = 0

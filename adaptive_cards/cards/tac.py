@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import kicker_of, note, persons_turn, row, section, small_print, turn_line
 from adaptive_cards.elements import Element, column, columns, facts, own, rich, run, said
-from adaptive_cards.marks import glyph
-from adaptive_cards.parts import kicker_of, note, persons_turn, row, section, small_print, turn_line
+from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import has, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import TacFileView, TacView
 from jobs.model import Turn, Words
 
 _ID_MOST = 100
+
+
 _SEEN_MOST = 2000
+
+
 _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
@@ -42,9 +48,9 @@ def _guide(view: TacView) -> list[Element]:
     picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
     return [
         section("tac.console"),
-        row(marks.PERSON, "T1", own("tac.console_t1"), identifier),
-        row(marks.PERSON, "T2", own("tac.console_t2")),
-        row(marks.PERSON, "T3", own(picture)),
+        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
+        row(glyphs.PERSON, "T2", own("tac.console_t2")),
+        row(glyphs.PERSON, "T3", own(picture)),
     ]
 
 
@@ -64,16 +70,39 @@ def _part(name: str) -> Element:
     """A file by its name, and what it is for."""
     stem, _, ending = name.rpartition(".")
     key = f"tac.part.{stem}_{ending}" if has(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
-    return columns(glyph(marks.OK), column("stretch", rich(run(name)), note(Words(key)), spacing="Small"), spacing="Small")
+    return columns(glyph(glyphs.OK), column("stretch", rich(run(name)), note(Words(key)), spacing="Small"), spacing="Small")
 
 
 def _missing(view: TacFileView) -> list[Element]:
     picture = any(name.startswith("screenshot.") for name in view.files)
     keys = [*([] if picture else ["tac.no_picture"]), *([] if view.checked else ["tac.never_checked"])]
-    return [columns(glyph(marks.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small") for key in keys]
+    return [columns(glyph(glyphs.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small") for key in keys]
 
 
 def _case(view: TacFileView) -> list[Element]:
     ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
-    lines = [row(marks.PERSON, "T3", own(key)) for key in _CASE]
+    lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
     return [*lines, facts((text(label), value or text("tac.not_given")) for label, value in ids.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class TacView:
+    """The guide to the debug console, with the fields for a case. ``direct`` is true in a 1:1 message, where nobody mentions the bot."""
+
+    mailbox: str
+    at: datetime
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TacFileView:
+    """The file for Cisco TAC was posted. ``files`` are the names in it; ``checked`` is false where no check ever ran."""
+
+    mailbox: str
+    name: str
+    files: tuple[str, ...]
+    at: datetime
+    resource_id: str = ""
+    transaction_id: str = ""
+    checked: bool = True
+    direct: bool = False

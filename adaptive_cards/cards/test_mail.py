@@ -1,18 +1,44 @@
-"""V1 to V3: one mail goes the whole way, and four stations say how far it is."""
+"""What the card of the test mail needs to know; beside :mod:`adaptive_cards.views`, which is long enough."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import marks
+from adaptive_cards import glyphs
 from adaptive_cards.actions import cancel, submit
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, aside, aside_time, box, kicker, persons_turn, problem_box, row, section, turn_line
 from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, columns, own, rich, run, said, value_line
-from adaptive_cards.marks import Mark
-from adaptive_cards.parts import Band, aside, aside_time, box, kicker, persons_turn, problem_box, row, section, turn_line
+from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import say, text
-from adaptive_cards.views_mail import TestMailView
+from adaptive_cards.views import Header
 from jobs.model import Turn, Words
+
+
+@dataclass(frozen=True, slots=True)
+class TestMailView:
+    """V1 to V3. ``subject`` is unique; ``sent_by_bot`` is false where a person is asked to send it; each time is when it was seen.
+
+    ``problem`` is what keeps the mail, or with ``of_answer`` the answer, and ``turn`` whose it is; ``late`` says that nothing else is known;
+    ``over`` that the run has come to its end.
+    """
+
+    header: Header
+    subject: str
+    sent_by_bot: bool
+    sent_at: datetime | None = None
+    arrived_at: datetime | None = None
+    forwarded_at: datetime | None = None
+    agent_at: datetime | None = None
+    problem: Words | None = None
+    problem_code: str = ""
+    remedy: Words | None = None
+    turn: Turn = Turn.ADMINISTRATOR
+    late: bool = False
+    of_answer: bool = False
+    answered_at: datetime | None = None
+    over: bool = False
 
 
 def test_mail(view: TestMailView) -> Card:
@@ -27,7 +53,7 @@ def test_mail(view: TestMailView) -> Card:
 
 def _band(view: TestMailView) -> Band:
     if view.over:
-        return Band("good", marks.OK, said(Words("mail.over"), **TITLE), (turn_line(Turn.NOBODY, Words("mail.over_next")),))
+        return Band("good", glyphs.OK, said(Words("mail.over"), **TITLE), (turn_line(Turn.NOBODY, Words("mail.over_next")),))
     if _to_be_sent(view):
         told = Words("mail.send_turn", {"mailbox": view.header.mailbox})
         return persons_turn(Words("mail.send"), rich(run(text("turn.anyone"), **BOLD), run(f": {say(told)}"), spacing="Small"))
@@ -46,12 +72,12 @@ def _stopped(view: TestMailView) -> Band:
     if view.of_answer:
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
     else:
-        title, told = "mail.stopped", "mail.stopped_turn" if marks.is_person(view.turn) else "mail.stopped_time"
-    return Band("attention", marks.WRONG, said(Words(title), **TITLE), (turn_line(view.turn, Words(told)),))
+        title, told = "mail.stopped", "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time"
+    return Band("attention", glyphs.WRONG, said(Words(title), **TITLE), (turn_line(view.turn, Words(told)),))
 
 
 def _machine(title: Words, told: Words) -> Band:
-    return Band("emphasis", marks.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+    return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
 
 
 def _to_be_sent(view: TestMailView) -> bool:
@@ -62,7 +88,7 @@ def _from_elsewhere(view: TestMailView) -> list[Element]:
     if view.over or not _to_be_sent(view):
         return []
     warning = said(Words("connect.to_itself", {"mailbox": view.header.mailbox}))
-    return [box("warning", marks.WARNING, own("mail.from_elsewhere", **BOLD), warning)]
+    return [box("warning", glyphs.WARNING, own("mail.from_elsewhere", **BOLD), warning)]
 
 
 def _stations(view: TestMailView) -> list[Element]:
@@ -74,17 +100,17 @@ def _stations(view: TestMailView) -> list[Element]:
 def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> Element:
     title = own(f"station.{name.lower()}")
     if at:
-        return row(marks.OK, name, title, right=aside_time(at))
-    mark, state = _pending(view, name) if ahead == 0 and not view.over else (marks.NOT_YET, "state.not_yet")
+        return row(glyphs.OK, name, title, right=aside_time(at))
+    mark, state = _pending(view, name) if ahead == 0 and not view.over else (glyphs.NOT_YET, "state.not_yet")
     return row(mark, name, title, right=aside(Words(state)))
 
 
 def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:
     if view.problem and not (_to_be_sent(view) or view.late):
-        return marks.WRONG, "state.stops_here"
+        return glyphs.WRONG, "state.stops_here"
     if _to_be_sent(view) or view.late or name == "V2":
-        return marks.PERSON, "state.waits_person"
-    return marks.RUNNING, "state.running"
+        return glyphs.PERSON, "state.waits_person"
+    return glyphs.RUNNING, "state.running"
 
 
 def _buttons(view: TestMailView) -> list[Element]:

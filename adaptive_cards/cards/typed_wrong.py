@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from adaptive_cards import marks
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, fit_title, submit, text_input
 from adaptive_cards.card import Card, finished
+from adaptive_cards.components import kicker_of, persons_turn, turn_line
 from adaptive_cards.elements import BOLD, MONO, SUBTLE, Element, column, columns, container, own, rich, run, said
 from adaptive_cards.escape import plain
-from adaptive_cards.marks import glyph
-from adaptive_cards.parts import kicker_of, persons_turn, turn_line
+from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import TypedWrongView
 from jobs.model import Turn, Words
 
 
@@ -21,7 +23,9 @@ def typed_wrong(view: TypedWrongView) -> Card:
     body = [
         _line("typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"),
         _line("typed.why", said(view.why), "Small"),
-        container("attention", _field(view), columns(glyph(marks.WRONG), column("stretch", _meant(view), spacing="None"), spacing="Small")),
+        container(
+            "attention", _field(view), columns(glyph(glyphs.WRONG), column("stretch", _meant(view), spacing="None"), spacing="Small")
+        ),
     ]
     if view.meant:
         meant = submit(fit_title("button.use", view.meant), "typed", main=True, command=view.command, mailbox_meant=view.meant)
@@ -44,3 +48,14 @@ def _meant(view: TypedWrongView) -> Element:
     if not view.meant:
         return own("field.mailbox_error")
     return rich(run(text("typed.meant")), run(view.meant, **BOLD), run("?"))
+
+
+@dataclass(frozen=True, slots=True)
+class TypedWrongView:
+    """A command's address that cannot be read: which command (no slash), what was typed, why not, the nearest good value or nothing."""
+
+    command: str
+    value: str
+    why: Words
+    meant: str
+    at: datetime

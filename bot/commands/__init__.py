@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from bot.talk import Talk
+from bot.chat.context import Talk
 
 GROUPS = ("setup", "trouble", "runs", "more")
 

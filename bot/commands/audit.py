@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from adaptive_cards import audit
+from adaptive_cards.cards.audit import AuditLine, AuditView
+from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import has, text
-from adaptive_cards.views import NoticeView
-from adaptive_cards.views_audit import AuditLine, AuditView
+from bot.chat.addresses import mailbox_of
+from bot.chat.context import Talk
+from bot.chat.permissions import may_see, of_mailbox, visible
 from bot.commands import Command
-from bot.talk import Talk
-from bot.trail import may_see, of_mailbox, visible
-from bot.typed import mailbox_of
-from jobs.audit import Fact, canonical, read
-from jobs.audit_facts import About, fact
 from jobs.clock import now
 from jobs.model import Words
 from jobs.redact import GONE
+from jobs.runs.audit import Fact, canonical, read
+from jobs.runs.audit_entries import About, fact
 
 FILE_MOST = 20_000
 """So many entries are in the file at most, the newest."""

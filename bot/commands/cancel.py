@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from adaptive_cards.marks import SKIPPED
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.texts import say
-from adaptive_cards.views import NoticeView
+from bot.chat.context import Talk
+from bot.chat.permissions import Gate
 from bot.commands import Command
-from bot.people import Gate
-from bot.talk import Talk
-from jobs import own_login
+from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Words
-from jobs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run
 
 
 def run(talk: Talk, argument: str) -> None:
@@ -34,7 +34,7 @@ def cancel(talk: Talk, run: Run) -> None:
     desk.store.end(run, Event(Kind.CANCELLED, now(), by=talk.person.email))
     for secret in ("session", "secret"):
         desk.vault.drop(f"{secret}:{run.id}")
-    own_login.close(desk.vault, run.id)
+    mailbox_login.close(desk.vault, run.id)
     desk.changed(run.id)
     done = ", ".join(say(change.object) for changed in run.changed.values() if changed.done for change in changed.changes)
     words = Words("notice.cancelled_words", {"done": done or "key:notice.nothing_done"})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from adaptive_cards import channels
-from adaptive_cards.views import ChannelsView, NoticeView
-from bot import board
+from adaptive_cards.cards.channels import ChannelsView
+from adaptive_cards.cards.notice import NoticeView
+from bot.cards import delivery
+from bot.cards.presenters.bulk_check import line_of
+from bot.chat.addresses import mailbox_of
+from bot.chat.context import Talk
+from bot.chat.permissions import known
 from bot.commands import Command
-from bot.faces.rounds import line_of
-from bot.talk import Talk
-from bot.typed import mailbox_of
-from jobs import check
+from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, Words
 
@@ -55,7 +57,7 @@ def everything(talk: Talk) -> None:
     store, key = talk.desk.store, f"space:{talk.room}:round"
     under_way = _under_way(talk, key)
     if under_way:
-        board.forget(talk.desk, under_way, "channels")
+        delivery.forget(talk.desk, under_way, "channels")
         talk.desk.changed(under_way)
         return
     place = {**talk.place, "kind": "round", "mailboxes": " ".join(known(talk))}
@@ -78,11 +80,6 @@ def _under_way(talk: Talk, key: str) -> str:
 def listed(talk: Talk) -> None:
     """The channels of this space with their newest verdicts, in the card's order: worst first."""
     talk.say(channels(ChannelsView(tuple(line_of(mailbox, talk.desk.store.last_check(mailbox)) for mailbox in known(talk)), now())))
-
-
-def known(talk: Talk) -> tuple[str, ...]:
-    """The channels that this person may ask about here: those of the space, and in a 1:1 also the person's own."""
-    return talk.desk.store.channels(talk.room, talk.person.id if talk.direct else "")
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adaptive_cards.views import NoticeView
-from bot.commands import Command, check
+from adaptive_cards.cards.notice import NoticeView
+from bot.cards.presenters.plan import NAMED, NAMED_AT
+from bot.chat import permissions
+from bot.chat.addresses import mailbox_of
+from bot.chat.context import Talk
+from bot.commands import Command
 from bot.commands.setup_email import begin_known
-from bot.faces.plan import NAMED, NAMED_AT
-from bot.faces.verdict_turn import for_people
-from bot.talk import Talk
-from bot.typed import mailbox_of
-from jobs import fixing
+from jobs.checks import fix_context
+from jobs.checks.remedies import for_people
 from jobs.clock import now
 from jobs.model import Words
-from jobs.run import Run
+from jobs.runs.run import Run
 
 RECENT = timedelta(days=1)
 """For so long a fix repeats what a check has found; after that it only points to the command."""
@@ -26,17 +27,17 @@ def run(talk: Talk, argument: str) -> None:
     if not mailbox:
         return
     record = talk.desk.store.record(mailbox)
-    if record is None or mailbox not in check.known(talk):
+    if record is None or mailbox not in permissions.known(talk):
         unknown(talk, mailbox)
         return
-    begin_known(talk, record.channel, "fix", **fixing.told(talk.desk.store, mailbox), **_named(talk.desk.store.last_check(mailbox)))
+    begin_known(talk, record.channel, "fix", **fix_context.told(talk.desk.store, mailbox), **_named(talk.desk.store.last_check(mailbox)))
 
 
 def _named(check: Run | None) -> dict[str, str]:
     """What the newest check, if that is not old, has found and no plan mends: the fix's plan says it, with the time."""
     if check is None or check.checked is None or now() - check.checked > RECENT:
         return {}
-    causes = for_people(fixing.verdict_of(check))
+    causes = for_people(fix_context.verdict_of(check))
     return {NAMED: " ".join(causes), NAMED_AT: check.checked.isoformat()} if causes else {}
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from adaptive_cards import help_card
-from adaptive_cards.views import HelpEntry, HelpView
+from adaptive_cards.cards.help import HelpEntry, HelpView
 from bot import commands
+from bot.chat.context import Talk
 from bot.commands import Command
-from bot.talk import Talk
 
 
 def run(talk: Talk, _argument: str) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from adaptive_cards import intake
+from adaptive_cards.cards.intake import IntakeView
+from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import has
-from adaptive_cards.views import Header, IntakeView, NoticeView
-from bot import board
-from bot.commands import Command, check
-from bot.talk import Talk
-from bot.turns import whose
-from bot.typed import mailbox_of
-from bot.webex import WebexAnswerError
+from adaptive_cards.views import Header
+from bot.cards import delivery
+from bot.chat import permissions
+from bot.chat.addresses import mailbox_of
+from bot.chat.context import Talk
+from bot.commands import Command
+from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, Words
-from jobs.run import Event, Kind, Run
-from jobs.store import AlreadyRunningError, Record
+from jobs.next_action import whose
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.store import AlreadyRunningError, Record
 
 FIRST = "intake"
 """The card that a run begins with: an answer to the command, and never edited."""
@@ -42,7 +45,7 @@ def setup(talk: Talk, mailbox: str) -> None:
 def look(talk: Talk, mailbox: str) -> None:
     """A connected channel, looked at anew with the addresses that are known; nothing of it is used where it is not known."""
     record = talk.desk.store.record(mailbox)
-    if record is None or mailbox not in check.known(talk):
+    if record is None or mailbox not in permissions.known(talk):
         begin(talk, mailbox)
         return
     begin_known(talk, record.channel, "setup")
@@ -71,7 +74,7 @@ def begin(talk: Talk, mailbox: str) -> None:
     if opened is not None:
         card = intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox))
         if talk.say(card, shows=(opened.id, FIRST)).id:
-            board.answered(talk.desk, opened.id, FIRST)
+            delivery.answered(talk.desk, opened.id, FIRST)
 
 
 def _opened(talk: Talk, mailbox: str) -> Run | None:
@@ -83,7 +86,7 @@ def _opened(talk: Talk, mailbox: str) -> Run | None:
         return talk.desk.store.open(Channel(mailbox), talk.asker, talk.place)
     except AlreadyRunningError as busy:
         other = talk.desk.store.load(busy.run)
-    unseen = not board.was_answered(talk.desk, other.id, FIRST)
+    unseen = not delivery.was_answered(talk.desk, other.id, FIRST)
     mine = unseen and other.requester.id == talk.person.id and other.kind == "setup"
     here = other.place.get("message") == talk.place["message"] or (mine and other.place.get("room") == talk.room)
     if other.detailed or not (here or mine):
@@ -127,7 +130,7 @@ def _where(talk: Talk, other: Run) -> Words:
 
 def _known(talk: Talk, mailbox: str) -> dict[str, str]:
     """What an earlier run of the channel was told, so that nobody types it twice; nothing where the channel is not known to this person."""
-    record = talk.desk.store.record(mailbox) if mailbox and mailbox in check.known(talk) else None
+    record = talk.desk.store.record(mailbox) if mailbox and mailbox in permissions.known(talk) else None
     if record is None:
         return {}
     channel = record.channel

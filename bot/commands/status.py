@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from adaptive_cards import status
-from adaptive_cards.views import RunLine, StatusView
+from adaptive_cards.cards.status import RunLine, StatusView
+from bot.chat.context import Talk
 from bot.commands import Command
-from bot.talk import Talk
-from bot.turns import ENDED, stage, whose
 from jobs.clock import now
-from jobs.run import Run
+from jobs.next_action import ENDED, stage, whose
+from jobs.runs.run import Run
 
 
 def run(talk: Talk, _argument: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adaptive_cards import tac
-from adaptive_cards.views import NoticeView, TacView
-from bot.commands import Command, check
-from bot.talk import Talk
-from bot.typed import mailbox_of
-from jobs import codec
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.tac import TacView
+from bot.chat import permissions
+from bot.chat.addresses import mailbox_of
+from bot.chat.context import Talk
+from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Words
+from jobs.storage import codec
 
 KEPT_S = 3600
 """How long a case is open, and its screenshot kept, in seconds."""
@@ -30,7 +32,7 @@ def run(talk: Talk, argument: str) -> None:
     mailbox = mailbox_of(talk, "tac", argument)
     if not mailbox:
         return
-    if mailbox not in check.known(talk):
+    if mailbox not in permissions.known(talk):
         title = Words("notice.unknown_channel_title", {"mailbox": mailbox})
         talk.tell(NoticeView(Words("notice.tac_kicker"), title, Words("notice.unknown_channel_words"), at=now()))
         return

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adaptive_cards.views import NoticeView
-from bot.commands import Command, check
+from adaptive_cards.cards.notice import NoticeView
+from bot.chat import permissions
+from bot.chat.addresses import mailbox_of
+from bot.chat.context import Talk
+from bot.commands import Command
 from bot.commands.fix import unknown
 from bot.commands.setup_email import begin_known
-from bot.talk import Talk
-from bot.typed import mailbox_of
 from jobs.clock import now
+from jobs.engine.undo import known, recall
 from jobs.model import Channel, Words
-from jobs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run
 from jobs.steps import all_steps
-from jobs.undo import known, recall
 
 
 def run(talk: Talk, argument: str) -> None:
@@ -23,7 +24,7 @@ def run(talk: Talk, argument: str) -> None:
     if not mailbox:
         return
     runs = talk.desk.store.of_mailbox(mailbox)
-    if mailbox not in check.known(talk) and not any(_here(talk, each) for each in runs):
+    if mailbox not in permissions.known(talk) and not any(_here(talk, each) for each in runs):
         unknown(talk, mailbox)
         return
     past = recall(runs, all_steps())

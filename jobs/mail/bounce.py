@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from jobs.microsoft.errors import first_cause
+from jobs.clouds.errors import first_cause
 from jobs.model import Station
 
 GONE = "connect_address_gone"

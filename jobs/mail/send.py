@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
-from jobs.mail.replies import enhanced_code, meaning_of
-from jobs.microsoft.causes import Kind, Meaning
-from jobs.microsoft.errors import Rejected, Said, Transient, error_for
-from jobs.microsoft.tls import ssl_context
+from jobs.clouds.causes import Kind, Meaning
+from jobs.clouds.errors import Rejected, Said, Transient, error_for
+from jobs.clouds.tls import ssl_context
+from jobs.mail.smtp_replies import enhanced_code, meaning_of
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}

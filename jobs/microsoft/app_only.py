@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jobs.microsoft.errors import CloudError, NotAllowed, Said, Unreadable
+from jobs.clouds.errors import CloudError, NotAllowed, Said, Unreadable
+from jobs.clouds.http import Call
+from jobs.clouds.token_source import TokenSource
 from jobs.microsoft.exchange import InvokeCommand, Row
 from jobs.microsoft.graph import Graph
-from jobs.microsoft.http import Call
-from jobs.microsoft.renewing import TokenSource
 
 AT_HAND_S = 1200
 """How long a token is used before another is asked for, in seconds; it lives for an hour at least, and keeps its roles for as long."""

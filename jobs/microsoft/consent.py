@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from jobs.microsoft.entra import entra_error
-from jobs.microsoft.errors import AlreadyThere, Rejected, Said
+from jobs.clouds.errors import AlreadyThere, Rejected, Said
+from jobs.microsoft.msal_http import entra_error
 
 
 @dataclass(frozen=True, slots=True)

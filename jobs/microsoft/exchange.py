@@ -15,12 +15,12 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.microsoft.answers import judge_exchange
-from jobs.microsoft.errors import Said, Unreadable
-from jobs.microsoft.http import EXCHANGE_READ_SECONDS, Answer, Call, request
-from jobs.microsoft.pace import Pace, Spacing
-from jobs.microsoft.renewing import TokenSource, with_token
-from jobs.microsoft.shared import SharedReads
+from jobs.clouds.errors import Said, Unreadable
+from jobs.clouds.http import EXCHANGE_READ_SECONDS, Answer, Call, request
+from jobs.clouds.rate_limit import Pace, Spacing
+from jobs.clouds.single_flight import SharedReads
+from jobs.clouds.token_source import TokenSource, with_token
+from jobs.microsoft.responses import judge_exchange
 
 #: No figure is published and no Retry-After was ever seen (facts 3.5); six is what a run reads at the same time, until Exchange objects.
 _AT_ONCE = 6

@@ -1,6 +1,6 @@
 """Microsoft Graph v1.0: each method is one documented request of facts sections 1, 2 and 7.
 
-Nothing is decided here. What a cloud answers with JSON stays JSON; every failure is a :class:`jobs.microsoft.errors.CloudError`.
+Nothing is decided here. What a cloud answers with JSON stays JSON; every failure is a :class:`jobs.clouds.errors.CloudError`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from datetime import datetime
 
 import httpx
 
-from jobs.microsoft.errors import Rejected, Said, Unreadable
-from jobs.microsoft.graph_calls import GraphCalls, Json, as_object, instant, key, segment, text
+from jobs.clouds.errors import Rejected, Said, Unreadable
+from jobs.microsoft.graph_requests import GraphCalls, Json, as_object, instant, key, segment, text
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"

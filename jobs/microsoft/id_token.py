@@ -15,8 +15,8 @@ from typing import Any
 
 import jwt
 
-from jobs.microsoft.entra import EntraHttp
-from jobs.microsoft.errors import Rejected, Said
+from jobs.clouds.errors import Rejected, Said
+from jobs.microsoft.msal_http import EntraHttp
 
 LEEWAY_SECONDS = 300
 SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})

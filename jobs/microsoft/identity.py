@@ -16,10 +16,10 @@ import httpx
 import msal
 import stamina
 
-from jobs.microsoft.entra import EntraHttp, entra_error
-from jobs.microsoft.errors import Rejected, Said, SignInNeeded, Unreadable
+from jobs.clouds.errors import Rejected, Said, SignInNeeded, Unreadable
+from jobs.clouds.retry import Patience
 from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
-from jobs.microsoft.retry import Patience
+from jobs.microsoft.msal_http import EntraHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.clock import moment
-from jobs.microsoft.causes import ENTRA, Kind
+from jobs.clouds.causes import ENTRA, Kind
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)

@@ -57,7 +57,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The tokens of one resource (:func:`jobs.microsoft.renewing.with_token`)."""
+    """The tokens of one resource (:func:`jobs.clouds.token_source.with_token`)."""
 
     tokens: Tokens
     scopes: tuple[str, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from jobs.engine.registry import found_in
+from jobs.engine.step import Step
 from jobs.model import Access, Profile
-from jobs.registry import found_in
-from jobs.step import Step
 from jobs.steps import steps_for
 
 

@@ -1,16 +1,16 @@
 """What the probes of the providers' own health have in common: an open incident may be all that is behind a failure.
 
 Alone it is only possible: there is nearly always an incident somewhere, and mail flows. The verdict makes it the cause where something
-is wrong that it explains (:func:`jobs.verdict.blamed`).
+is wrong that it explains (:func:`jobs.checks.verdict.blamed`).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.contact_center.incidents import Incident
+from jobs.engine.step import Step
 from jobs.model import Evidence, Finding, Words
-from jobs.outside.incidents import Incident
-from jobs.step import Step
 
 
 def finding_of(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:

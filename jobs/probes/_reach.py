@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.mail.smtp import SmtpProbe
+from jobs.mail.smtp_login import SmtpProbe
 
 FRESH = timedelta(hours=1)
 """An answer that left within so long shows that the server can be reached, if no other mail waits for one."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from jobs.clock import now
+from jobs.engine.step import Context, Probe
 from jobs.microsoft.exchange import Row
-from jobs.microsoft.outbound import named
+from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Words
-from jobs.probe import Probe
 from jobs.probes._reach import FRESH
-from jobs.step import Context
 
 
 class AuthenticationPolicy(Probe):

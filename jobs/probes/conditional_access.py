@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from jobs.engine.step import Context, Probe
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, Words
-from jobs.probe import Probe
-from jobs.step import Context
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Kinds of client that sign in as Webex Connect does. A policy for legacy ones alone does not touch OAuth (facts/microsoft.md 2.1)."""

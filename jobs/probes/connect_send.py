@@ -6,12 +6,11 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
-from jobs.microsoft.errors import CloudError
+from jobs.clouds.errors import CloudError
+from jobs.contact_center import delivery_receipts
+from jobs.contact_center.webex_connect import OF_THE_RECIPIENT, SUBMITTED, Mail, Receipt, cause_of, poll, send
+from jobs.engine.step import Context, Probe
 from jobs.model import Access, Evidence, Finding, State, Words, verbatim
-from jobs.outside import receipts
-from jobs.outside.connect import OF_THE_RECIPIENT, SUBMITTED, Mail, Receipt, cause_of, poll, send
-from jobs.probe import Probe
-from jobs.step import Context
 
 PATIENCE_S = 25.0
 PAUSE_S = 1.0
@@ -51,7 +50,7 @@ class ConnectSend(Probe):
             return self.skipped(Words("skipped.no_service_key"))
         if not ctx.run.place.get(ASKED):
             return self.skipped(Words("skipped.send_not_asked"))
-        if token := receipts.begin(ctx.store.redis, ctx.run.id):
+        if token := delivery_receipts.begin(ctx.store.redis, ctx.run.id):
             await self._send(ctx, token)
         receipt = await self._receipt(ctx)
         return self._judge(ctx, receipt) if receipt else Finding(self.name, State.UNKNOWN, seen=Words("seen.no_receipt"))
@@ -60,22 +59,22 @@ class ConnectSend(Probe):
         """A refusal is kept as if it were a receipt, so that a second look tells the same."""
         subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.place[ASKED]
         body = f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}. Nobody has to answer it."
-        notify = f"{ctx.settings.public_url}{receipts.PATH}{token}"
+        notify = f"{ctx.settings.public_url}{delivery_receipts.PATH}{token}"
         try:
             message = await send(ctx.settings, Mail(ctx.channel.mailbox, recipient, subject, body, ctx.run.id, notify))
         except CloudError as error:
             code = error.code or str(error.status or error.cause)
-            receipts.keep(ctx.store.redis, ctx.run.id, Receipt(code, error.message, refused=error.cause))
+            delivery_receipts.keep(ctx.store.redis, ctx.run.id, Receipt(code, error.message, refused=error.cause))
         else:
-            receipts.sent(ctx.store.redis, ctx.run.id, message)
+            delivery_receipts.sent(ctx.store.redis, ctx.run.id, message)
 
     async def _receipt(self, ctx: Context) -> Receipt | None:
         """By the way back to the bot, or by asking, whichever tells first."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + PATIENCE_S
         while clock() < deadline:
-            found = receipts.read(ctx.store.redis, ctx.run.id)
-            if found is None and (message := receipts.message(ctx.store.redis, ctx.run.id)):
+            found = delivery_receipts.read(ctx.store.redis, ctx.run.id)
+            if found is None and (message := delivery_receipts.message(ctx.store.redis, ctx.run.id)):
                 with suppress(CloudError):  # that one question fails says nothing: the receipt may come by itself, or to the next
                     found = await poll(ctx.settings, message)
             if found:
@@ -85,7 +84,7 @@ class ConnectSend(Probe):
 
     def _judge(self, ctx: Context, receipt: Receipt) -> Finding:
         told = " ".join(filter(None, (receipt.code, receipt.words)))
-        transaction = receipt.transaction or receipts.message(ctx.store.redis, ctx.run.id)
+        transaction = receipt.transaction or delivery_receipts.message(ctx.store.redis, ctx.run.id)
         evidence = (Evidence("connect", told), *([Evidence("transaction-id", transaction)] if transaction else []))
         if receipt.code == SUBMITTED:
             return replace(self.ok(Words("seen.connect_submitted", {"recipient": ctx.run.place[ASKED]})), evidence=evidence)

@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from jobs.clock import now
-from jobs.mail.passage import LARGEST
-from jobs.mail.trace import TraceRow
-from jobs.microsoft.errors import CloudError
+from jobs.clouds.errors import CloudError
+from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
+from jobs.engine.step import Context, Probe
+from jobs.mail.flow import LARGEST
+from jobs.mail.message_trace import TraceRow
 from jobs.model import Access, Finding, Station, Words
-from jobs.outside.contact_center import EntryPoint, Task, Tasks, email_entry_points, email_tasks
-from jobs.probe import Probe
 from jobs.probes.traces import BACK
-from jobs.step import Context
 
 SLACK = timedelta(seconds=5)
 """How far the two clouds' clocks may be apart."""

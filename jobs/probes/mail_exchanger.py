@@ -11,9 +11,8 @@ import dns.exception
 import dns.resolver
 
 from jobs.clock import now
+from jobs.engine.step import Context, Probe
 from jobs.model import Access, Finding, State, Station, Words
-from jobs.probe import Probe
-from jobs.step import Context
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
+from jobs.engine.step import Context, Probe
 from jobs.microsoft.exchange import Row
 from jobs.model import Finding, Station, Words
-from jobs.probe import Probe
-from jobs.step import Context
 
 
 class RemoteDomain(Probe):

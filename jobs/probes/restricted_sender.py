@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
+from jobs.clouds.errors import NotAllowed, NotFound, Rejected
+from jobs.engine.step import Context, Probe
 from jobs.model import Evidence, Finding, Station, Words
-from jobs.probe import Probe
-from jobs.step import Context
 
 
 class RestrictedSender(Probe):

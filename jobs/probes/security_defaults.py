@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from jobs.engine.step import Context, Probe
 from jobs.model import Finding, Words
-from jobs.probe import Probe
-from jobs.step import Context
 
 
 class SecurityDefaults(Probe):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
+from jobs.clouds.errors import NotAllowed, NotFound, Rejected
+from jobs.contact_center.incidents import microsoft_incidents
+from jobs.engine.step import Context, Probe
 from jobs.model import Finding, Station, Words
-from jobs.outside.incidents import microsoft_incidents
-from jobs.probe import Probe
 from jobs.probes._health import finding_of
-from jobs.step import Context
 
 
 class _Health(Probe):

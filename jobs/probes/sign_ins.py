@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from jobs import own_sign_ins
+from jobs.access import mailbox_login
 from jobs.clock import now
-from jobs.microsoft.errors import CloudError, NotAllowed, NotFound, Rejected, explain
+from jobs.clouds.errors import CloudError, NotAllowed, NotFound, Rejected, explain
+from jobs.engine.step import Context, Probe
 from jobs.microsoft.sign_in_log import RENEWED, SignIn, read, telling
 from jobs.model import Evidence, Finding, Words
-from jobs.probe import Probe
-from jobs.step import Context
 
 BACK = timedelta(days=7)
 NO_LOG, NO_SIGN_IN = Words("skipped.sign_in_log"), Words("skipped.no_sign_in")
@@ -105,7 +104,7 @@ class SignIns(Probe):
 
 
 def _of_others(ctx: Context, rows: Sequence[dict[str, Any]]) -> list[SignIn]:
-    return own_sign_ins.known(ctx.store.redis, ctx.channel.mailbox).others(read(rows))
+    return mailbox_login.known(ctx.store.redis, ctx.channel.mailbox).others(read(rows))
 
 
 async def _renewals(ctx: Context, client: str, since: datetime) -> list[dict[str, Any]]:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from jobs.access.mailbox_login import Login, last_good, log_in
 from jobs.clock import moment, now
-from jobs.microsoft.errors import CloudError
+from jobs.clouds.errors import CloudError
+from jobs.engine.step import Context, Probe
 from jobs.model import Access, Finding, State, Words, verbatim
-from jobs.own_login import Login, last_good, log_in
-from jobs.probe import Probe
 from jobs.probes._reach import facts_of
 from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
-from jobs.step import Context
 
 OWN = {
     "client_secret_wrong": "client_secret",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.mail.smtp import hello_probe
+from jobs.engine.step import Context, Probe
+from jobs.mail.smtp_login import hello_probe
 from jobs.model import Access, Finding, Words
-from jobs.probe import Probe
 from jobs.probes._reach import facts_of
-from jobs.step import Context
 
 
 class SmtpServer(Probe):

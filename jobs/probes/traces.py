@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from jobs.channel.mailbox import own_addresses
 from jobs.clock import moment, now
-from jobs.mail.automatic import automatic
+from jobs.engine.step import Context, Probe
+from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
-from jobs.mail.passage import ENOUGH, LARGEST, Passage, habit, never_copied, overdue, unanswered, without_copy
-from jobs.mail.trace import TraceRow
-from jobs.mailbox import own_addresses
+from jobs.mail.flow import ENOUGH, LARGEST, Passage, habit, never_copied, overdue, unanswered, without_copy
+from jobs.mail.message_trace import TraceRow
 from jobs.model import Evidence, Finding, State, Station, Words
-from jobs.probe import Probe
-from jobs.probes._rules import BLOCKS
-from jobs.probes._why import Why, why
-from jobs.step import Context
+from jobs.probes._trace_reason import Why, why
+from jobs.probes._transport_rules import BLOCKS
 
 BACK = timedelta(hours=48)
 GRACE = timedelta(hours=4)

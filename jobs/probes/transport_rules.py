@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.engine.step import Context, Probe
 from jobs.mail.bounce import LOST
 from jobs.microsoft.exchange import Row
 from jobs.model import Finding, Station, Words
-from jobs.probe import Probe
-from jobs.probes._rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stops
-from jobs.step import Context
+from jobs.probes._transport_rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stops
 
 
 class TransportRules(Probe):

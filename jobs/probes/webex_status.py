@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from jobs.microsoft.errors import CloudError
+from jobs.clouds.errors import CloudError
+from jobs.contact_center.incidents import webex_incidents
+from jobs.engine.step import Context, Probe
 from jobs.model import Access, Finding, Station, Words
-from jobs.outside.incidents import webex_incidents
-from jobs.probe import Probe
 from jobs.probes._health import finding_of
-from jobs.step import Context
 
 
 class WebexStatus(Probe):

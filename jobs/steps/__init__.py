@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 
+from jobs.engine.registry import found_in
+from jobs.engine.step import Step
+from jobs.engine.undo import reversals
 from jobs.model import Profile, State
-from jobs.registry import found_in
-from jobs.run import Run
-from jobs.step import Step
-from jobs.undo import reversals
+from jobs.runs.run import Run
 
 ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
 """The article's rows in its order; every row from C1 to V3 has at least one step."""
@@ -27,7 +27,7 @@ CONSENT = frozenset({"admin_consent"})
 BY_CONSENT = "consent"
 """In the place of a fix: that the newest check has not seen the administrator's consent, which the consent card asks for."""
 BY_GENERATE = "generate"
-"""In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.fixing`)."""
+"""In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.checks.fix_context`)."""
 
 
 @cache

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from jobs.engine.step import Context, Step
 from jobs.model import Finding, Turn, Words
-from jobs.step import Context, Step
 
 
 class Addresses(Step):
-    """The Call Back URL and the Forwarding Address are known (checked when they were typed, :mod:`jobs.details`)."""
+    """The Call Back URL and the Forwarding Address are known (checked when they were typed, :mod:`jobs.channel.form`)."""
 
     name = "addresses"
     row = "C2"

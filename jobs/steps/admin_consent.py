@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobs.clock import now
+from jobs.engine.step import Context, Step
 from jobs.model import Finding, Profile, Turn, Words
-from jobs.step import Context, Step
 
 SHOWS_WITHIN = timedelta(minutes=5)
 PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.registration import OTHERS, declares, elsewhere, merged, moved_back, redirect_uris, web, without_permission
-from jobs.model import Change, Evidence, Finding, Scope, State, Words
-from jobs.registered_app import (
+from jobs.channel.email_app import (
     ADOPT,
+    OURS,
     app_key,
     by_hand,
+    create,
     email_app,
     foreign,
     gone_client_id,
@@ -22,11 +21,14 @@ from jobs.registered_app import (
     second,
     smtp_send,
     unexposed,
+    update,
     wanted_uris,
 )
-from jobs.registering import OURS, create, update
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.engine.step import Context, Step
+from jobs.microsoft.app_manifest import OTHERS, declares, elsewhere, merged, moved_back, redirect_uris, web, without_permission
+from jobs.microsoft.graph_requests import promised
+from jobs.model import Change, Evidence, Finding, Scope, State, Words
+from jobs.runs.run import Past
 
 BY_HAND = "by_hand"
 ADDRESSES = frozenset({"redirect_uri_mismatch", "reply_address_missing", *OTHERS.values()})

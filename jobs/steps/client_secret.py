@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jobs.channel.email_app import SECRETS, email_app, gone_client_id, its_app
 from jobs.clock import moment, now
-from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
-from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.secret_rules import SecretRules, expiry, rules_for
+from jobs.clouds.errors import NotAllowed, NotFound, Rejected
+from jobs.engine.step import Context, Step
+from jobs.microsoft.graph_requests import promised
+from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
 from jobs.model import Change, Finding, Scope, State, Words
-from jobs.registered_app import SECRETS, email_app, gone_client_id, its_app
-from jobs.run import Kind, Past
-from jobs.step import Context, Step
+from jobs.runs.run import Kind, Past
 
 PREFIX = "Webex Connect "
 LOST = "new_secret"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jobs.engine.step import Context, Step
 from jobs.model import Finding, Turn, Words
-from jobs.step import Context, Step
 
 FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
 """What must be true before the form can be filled in and Generate Token can succeed."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.microsoft.errors import NotAllowed
+from jobs.clouds.errors import NotAllowed
+from jobs.engine.step import DEMANDED, Context, Step
 from jobs.model import Change, Finding, Scope, State, Station, Words
-from jobs.step import DEMANDED, Context, Step
 from jobs.steps.outbound_policy import outbound
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jobs.engine.step import Context, Step
 from jobs.model import Finding, Turn, Words
-from jobs.step import Context, Step
 
 
 class EmailApp(Step):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.mailbox import mailbox_row
+from jobs.channel.mailbox import mailbox_row
+from jobs.engine.step import Context, Step
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, Station, Words
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.runs.run import Past
 
 
 class Forwarding(Step):

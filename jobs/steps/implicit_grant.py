@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.microsoft.registration import issues_access_tokens, merged, redirect_uris, web
+from jobs.channel.email_app import Json, email_app, its_app, present_app, wanted_uris
+from jobs.engine.step import Context, Step
+from jobs.microsoft.app_manifest import issues_access_tokens, merged, redirect_uris, web
 from jobs.model import Change, Finding, Profile, Scope, Words
-from jobs.registered_app import Json, email_app, its_app, present_app, wanted_uris
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.runs.run import Past
 
 
 class ImplicitGrant(Step):

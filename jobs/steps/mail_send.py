@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.channel.email_app import Json, email_app, its_app, present_app, smtp_send
+from jobs.engine.step import Context, Step
+from jobs.microsoft.app_manifest import declares, with_permission, without_permission
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.microsoft.registration import declares, with_permission, without_permission
 from jobs.model import Change, Finding, Profile, Scope, State, Words
-from jobs.registered_app import Json, email_app, its_app, present_app, smtp_send
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.runs.run import Past
 
 
 class MailSend(Step):

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from jobs.mailbox import is_shared, mailbox_row
-from jobs.microsoft.errors import CloudError, NotAllowed, NotFound, SignInNeeded
+from jobs.channel.mailbox import is_shared, mailbox_row
+from jobs.clouds.errors import CloudError, NotAllowed, NotFound, SignInNeeded
+from jobs.engine.failures import finding_of, refused
+from jobs.engine.step import Context, Step
 from jobs.microsoft.exchange import Row
-from jobs.microsoft.graph_calls import promised
+from jobs.microsoft.graph_requests import promised
 from jobs.model import Access, Finding, Station, Words
-from jobs.step import Context, Step
-from jobs.trouble import finding_of, refused
 
 Json = dict[str, Any]
 

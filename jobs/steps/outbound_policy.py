@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from jobs.microsoft.errors import AlreadyThere, CloudError, NotAllowed, NotFound
+from jobs.clouds.errors import AlreadyThere, CloudError, NotAllowed, NotFound
+from jobs.engine.step import Context, Step
 from jobs.microsoft.exchange import Row
-from jobs.microsoft.outbound import (
+from jobs.microsoft.outbound_spam import (
     CARRIED,
     NARROWING,
     Applies,
@@ -31,8 +32,7 @@ from jobs.microsoft.outbound import (
 )
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, State, Station, Turn, Words
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.runs.run import Past
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from jobs.mail.smtp import SmtpProbe
-from jobs.mailbox import login_name
-from jobs.microsoft.errors import Rejected, SignInNeeded
+from jobs.access.mailbox_login import Login, log_in
+from jobs.channel.mailbox import login_name
+from jobs.clouds.errors import Rejected, SignInNeeded
+from jobs.engine.failures import ERRORS_SETTLE_FOR, wrote_within
+from jobs.engine.step import Context, Step
+from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Turn, Words
-from jobs.own_login import Login, log_in
-from jobs.step import Context, Step
 from jobs.steps.rehearsal import PAUSES_S, spreading
-from jobs.trouble import ERRORS_SETTLE_FOR, wrote_within
 
 
 class OwnLogin(Step):

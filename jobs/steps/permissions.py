@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.microsoft.errors import CloudError, NotFound, Rejected
+from jobs.clouds.errors import CloudError, NotFound, Rejected
+from jobs.engine.failures import finding_of
+from jobs.engine.step import Context, Step
+from jobs.microsoft.app_manifest import permission_id
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
-from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.registration import permission_id
+from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Finding, Scope, Words
-from jobs.step import Context, Step
-from jobs.trouble import finding_of
 
 MISSING = "exchange_service_missing"
 

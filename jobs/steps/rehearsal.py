@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from jobs import own_login
+from jobs.access import mailbox_login
+from jobs.channel.mailbox import login_name
 from jobs.clock import now
-from jobs.mail.smtp import BUSY, SmtpProbe, login_probe
-from jobs.mailbox import login_name
+from jobs.engine.step import Context, Step
+from jobs.mail.smtp_login import BUSY, SmtpProbe, login_probe
 from jobs.model import Finding, Turn, Words
-from jobs.step import Context, Step
 
 SPREADS = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
 PASSES = BUSY | {"smtp_unreachable", "timed_out"}
@@ -43,7 +43,7 @@ class Rehearsal(Step):
             return self.waits_for(Turn.MAILBOX_USER, Words("seen.rehearsal_open"))
         probe = await login_probe(ctx.settings.smtp_server, login_name(ctx), token)
         if probe.ok:
-            own_login.keep(ctx.vault, ctx.run)
+            mailbox_login.keep(ctx.vault, ctx.run)
         return replace(self.ok(probe.seen) if probe.ok else self._failed(ctx, probe), evidence=probe.evidence)
 
     def _failed(self, ctx: Context, probe: SmtpProbe) -> Finding:

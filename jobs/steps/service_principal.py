@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.mailbox import may_be_shared
-from jobs.microsoft.graph_calls import promised
-from jobs.microsoft.registration import redirect_uris
+from jobs.channel.email_app import Json, foreign, its_app
+from jobs.channel.mailbox import may_be_shared
+from jobs.engine.step import Context, Step
+from jobs.microsoft.app_manifest import redirect_uris
+from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Finding, Scope, State, Words
-from jobs.registered_app import Json, foreign, its_app
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.runs.run import Past
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}

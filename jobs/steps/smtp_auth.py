@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from jobs.mailbox import mailbox_row
-from jobs.microsoft.errors import CloudError
+from jobs.channel.mailbox import mailbox_row
+from jobs.clouds.errors import CloudError
+from jobs.engine.step import Context, Step
 from jobs.microsoft.exchange import Row
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, Words
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.runs.run import Past
 
 PROPERTY = "SmtpClientAuthenticationDisabled"
 

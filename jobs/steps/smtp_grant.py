@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.microsoft.errors import AlreadyThere
-from jobs.microsoft.graph_calls import promised
+from jobs.clouds.errors import AlreadyThere
+from jobs.engine.step import Context, Step
+from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Finding, Scope, Words
-from jobs.run import Past
-from jobs.step import Context, Step
+from jobs.runs.run import Past
 
 SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
+from jobs.clouds.errors import NotAllowed, NotFound, Rejected
+from jobs.engine.step import Context, Step
 from jobs.model import Finding, Station, Words
-from jobs.step import Context, Step
 
 
 class Tenant(Step):

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobs.channel.mailbox import own_addresses
 from jobs.clock import now
+from jobs.engine.step import Context, Step
 from jobs.mail.bounce import LOST, cause_at, cause_of_copy
+from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import Probe, send_probe
-from jobs.mail.trace import TraceRow, TraceStatus
-from jobs.mailbox import own_addresses
 from jobs.model import Evidence, Finding, Station, Turn, Words
-from jobs.step import Context, Step
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20

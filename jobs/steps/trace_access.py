@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.microsoft.errors import NotAllowed, NotFound, Rejected, SignInNeeded
+from jobs.clouds.errors import NotAllowed, NotFound, Rejected, SignInNeeded
+from jobs.engine.step import Context, Step
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Change, Finding, Scope, Words
-from jobs.step import Context, Step
 
 
 class TraceAccess(Step):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from jobs.microsoft.errors import NotAllowed, NotFound, Rejected
+from jobs.channel.email_app import smtp_send
+from jobs.clouds.errors import NotAllowed, NotFound, Rejected
+from jobs.engine.step import Context, Step
 from jobs.model import Finding, Words
-from jobs.registered_app import smtp_send
-from jobs.step import Context, Step
 
 OWN = "managepermissiongrantsforself."
 RECOMMENDED = "microsoft-user-default-recommended"

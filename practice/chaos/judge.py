@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from practice.client import People
-from practice.walk import Walk
+from practice.conversation import Walk
 
 Json = dict[str, Any]
 MADE_ONCE: Final = frozenset(

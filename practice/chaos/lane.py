@@ -10,14 +10,14 @@ from typing import Any, Final, Self
 import httpx
 from redis import Redis
 
+from practice.actors import MAILBOX
 from practice.chaos import judge
 from practice.chaos.judge import Left
 from practice.chaos.killer import Hit, Killer
 from practice.chaos.kills import Kill
 from practice.client import NotSeenError, People, Wanted
+from practice.conversation import Walk, fresh, space
 from practice.stack import Stack
-from practice.stage import MAILBOX
-from practice.walk import Walk, fresh, space
 
 PATIENCE_S: Final = 90.0
 QUICK: Final = {"trace_delay_s": "0", "replication_s": "0.3", "customization_s": "1"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from practice.faults import access, application, connect, consent, forwarding, mailbox, outside, policy, secret, service, smtp_auth, token
-from practice.faults.ground import Ground
+from practice.faults.fault_context import Ground
 from practice.faults.healthy import HEALTHY
 from practice.faults.model import Fault, Level
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from practice.faults.ground import Ground, Json, put
+from practice.faults.fault_context import Ground, Json, put
 from practice.faults.model import Fault
 from practice.microsoft import ids
 from practice.microsoft.world import new_id, stamp

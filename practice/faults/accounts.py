@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from practice.faults.ground import Ground, Json, put
+from practice.faults.fault_context import Ground, Json, put
 from practice.faults.model import Fault, Level
 from practice.faults.policy import applying
 from practice.microsoft.world import LONG_AGO, new_id, stamp

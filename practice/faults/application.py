@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from practice.faults.ground import Ground, Json
+from practice.faults.fault_context import Ground, Json
 from practice.faults.model import Fault, Level
 from practice.microsoft import ids
 from practice.microsoft.world import new_id

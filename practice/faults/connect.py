@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from practice.faults.ground import Ground, put
+from practice.faults.fault_context import Ground, put
 from practice.faults.model import TRACED, Fault, Level
 from practice.mail.store import Mail
 from practice.microsoft.world import new_id

@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from practice.faults import FAULTS, HEALTHY, Ground, find
 from practice.hooks import Faults as Hooks
 from practice.microsoft import Cloud
-from practice.outside.world import OutsideWorld
 from practice.snapshot import Snapshots
+from practice.webex_services.world import OutsideWorld
 
 
 class FaultControl:

@@ -8,7 +8,7 @@ from typing import Final
 from practice.faults.access import conditional, controls
 from practice.faults.accounts import ACCOUNTS, alone
 from practice.faults.accounts import right as _right
-from practice.faults.ground import Ground, put
+from practice.faults.fault_context import Ground, put
 from practice.faults.policy import applying, higher_rule, rule
 from practice.faults.smtp_auth import no_basic
 from practice.microsoft import ids

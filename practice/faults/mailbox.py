@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from practice.faults.ground import Ground, put
+from practice.faults.fault_context import Ground, put
 from practice.faults.model import NDR, TRACED, Fault
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from practice.faults.ground import Ground
+from practice.faults.fault_context import Ground
 
 TRACED: Final = "trace"
 """The object of what shows by the trace of a mail alone: nearly everything else keeps it from being seen, so it is no half of a pair."""

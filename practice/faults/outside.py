@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from practice.faults.ground import Ground, put
+from practice.faults.fault_context import Ground, put
 from practice.faults.model import Fault, Level
 from practice.faults.smtp_auth import TEMPORARY
 from practice.microsoft.world import stamp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from practice.faults.ground import Ground, Json, put
+from practice.faults.fault_context import Ground, Json, put
 from practice.faults.model import NDR, TRACED, Fault, Level
 from practice.mail import gates
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-from practice.faults.ground import Ground, put
+from practice.faults.fault_context import Ground, put
 from practice.faults.model import Fault, Level
 
 FORBIDDEN: Final = {

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from practice.faults.ground import Ground
+from practice.faults.fault_context import Ground
 from practice.faults.model import Fault, Level
 
 BUSY: Final = json.dumps(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from practice.faults.ground import Ground, put
+from practice.faults.fault_context import Ground, put
 from practice.faults.model import Fault
 from practice.mail import sasl, smtp
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from practice import cardtext
 from practice.client import does
 from practice.page import relay
-from practice.page.places import Json, Places
-from practice.story import FORM, connect_fields
+from practice.page.addresses import Json, Places
+from practice.scenario import FORM, connect_fields
 
 
 def filled(places: Places) -> Json:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from practice.page import relay
-from practice.page.places import Json, Places
+from practice.page.addresses import Json, Places
 from practice.page.server import PageServer
 from practice.page.web import Space
 from practice.stack import Stack

@@ -14,7 +14,7 @@ from pathlib import Path
 import flask
 import httpx
 
-from practice.page.places import Places
+from practice.page.addresses import Places
 
 CLOUD = "/cloud"
 NOT_PASSED = {

@@ -7,7 +7,7 @@ import threading
 import httpx
 
 from practice.page import relay
-from practice.page.places import Json, Places
+from practice.page.addresses import Json, Places
 
 FAIR: Json = {"latency_ms": 0, "throttle_every": 0}
 

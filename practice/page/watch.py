@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from practice.page import relay, way
-from practice.page.places import Host, Json, Places
+from practice.page import mail_path, relay
+from practice.page.addresses import Host, Json, Places
 from practice.page.switchboard import Switchboard
 
 PACE_S = 0.4
@@ -70,7 +70,7 @@ class Watch:
         app, tenant = _get(places, "connect/app"), _get(places, "tenants/contoso.com")
         yield from self._tell("clouds", {"app": app, "tenant": tenant, "journal": self._journal[-60:]})
         mail, log, tasks = (_get(places, path)["items"] for path in ("mail", "connect/log", "agent/tasks"))
-        yield from self._tell("way", way.drawn(mail, log, tasks, str(app["forwarding_address"])))
+        yield from self._tell("way", mail_path.drawn(mail, log, tasks, str(app["forwarding_address"])))
         yield from self._tell("weather", _get(places, "health"))
 
     def _tell(self, name: str, value: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ import flask
 import httpx
 
 from practice.page import commands, form, relay
-from practice.page.places import Host, Json, Places
+from practice.page.addresses import Host, Json, Places
 from practice.page.switchboard import Switchboard
 from practice.page.watch import Watch
 

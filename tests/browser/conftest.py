@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from practice.page import chromium, packages, pictures
-from practice.page.hands import PATIENCE_MS, Mouse
+from practice.page.drivers import PATIENCE_MS, Mouse
 from practice.page.host import PracticeSpace
 from practice.page.machine import Machine, MissingError
 

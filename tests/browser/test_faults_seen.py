@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from practice.page.host import PracticeSpace
-from practice.story import Story
+from practice.scenario import Story
 from practice.verdicts import sentences
 
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"

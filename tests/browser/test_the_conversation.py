@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from practice.page.hands import Keyboard, Mouse, button
+from practice.page.drivers import Keyboard, Mouse, button
 from practice.page.host import PracticeSpace
 
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bot.commands import commands
-from practice.page.hands import PATIENCE_MS, Keyboard
+from practice.page.drivers import PATIENCE_MS, Keyboard
 from practice.page.host import PracticeSpace
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from practice.client import People
+from practice.conversation import Walk, fresh, space
 from practice.stack import Stack
-from practice.walk import Walk, fresh, space
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from bot import redis_server
+from bot.processes import redis_server
 from bot.queue import RUNS, make_queue
 from practice.client import NotSeenError, People, does
+from practice.conversation import Walk, apps, fresh, words
 from practice.stack import Stack
-from practice.walk import Walk, apps, fresh, words
 
 HOLD_S = 2.0
 RECOVERY_S = 30.0
@@ -194,7 +194,7 @@ def test_many_workers_on_one_run(people: People, walk: Walk, redis: Redis) -> No
     _held(people, {"late_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
     run_id, queue = _the_run(redis), make_queue(redis, RUNS)
     for number in range(20):
-        queue.enqueue("jobs.setup.advance", run_id, result_ttl=0)
+        queue.enqueue("jobs.advance.advance", run_id, result_ttl=0)
         if number == 10:
             redis.delete(f"run:{run_id}:lease")
     walk.form(60)

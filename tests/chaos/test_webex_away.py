@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 
 from practice.client import People
+from practice.conversation import Walk, fresh, space, words
 from practice.stack import Stack
-from practice.walk import Walk, fresh, space, words
 
 MANY = 100_000
 NO_APP = {"prefix": "/graph/v1.0/applications", "method": "GET", "status": 200, "headers": {"Content-Type": "application/json"}}

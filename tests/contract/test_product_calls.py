@@ -19,21 +19,21 @@ import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from bot.webex import Webex
+from bot.webex.client import Webex
 from jobs.clock import now
-from jobs.engine import Engine
-from jobs.listener import Silent
-from jobs.mail.trace import open_trace
+from jobs.engine.engine import Engine
+from jobs.engine.step import Context
+from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
+from jobs.runs.store import Store
+from jobs.runtime import Silent
 from jobs.settings import Settings
-from jobs.step import Context
 from jobs.steps import all_steps
-from jobs.store import Store
-from jobs.vault import Vault
+from jobs.storage.vault import Vault
 from practice import tls
 from practice.journal import Journal
 from practice.microsoft import Cloud

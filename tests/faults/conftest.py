@@ -24,28 +24,29 @@ import structlog
 from cryptography.fernet import Fernet
 from redis import Redis
 
+from jobs.advance import _work
 from jobs.clock import now
-from jobs.engine import Engine
-from jobs.listener import Silent
-from jobs.mail.trace import open_trace
-from jobs.microsoft.errors import SignInNeeded
+from jobs.clouds.errors import SignInNeeded
+from jobs.engine.engine import Engine
+from jobs.engine.step import Context
+from jobs.engine.undo import known, recall
+from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
-from jobs.run import Event, Kind, Run
+from jobs.next_action import blocked
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.store import Store
+from jobs.runtime import Silent
 from jobs.settings import Settings
-from jobs.setup import _work, blocked
-from jobs.step import Context
 from jobs.steps import all_steps, steps_of
-from jobs.store import Store
-from jobs.undo import known, recall
-from jobs.vault import Vault
+from jobs.storage.vault import Vault
 from practice import tls
 from practice.journal import Journal
-from practice.jumping import carry_out
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
+from practice.virtual_time import carry_out
 
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")

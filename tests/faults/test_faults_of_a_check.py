@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobs.engine import Engine
-from jobs.listener import Silent
+from jobs.engine.engine import Engine
 from jobs.model import Access, State
 from jobs.probes import checks_for
+from jobs.runtime import Silent
 
 BLIND = {State.UNKNOWN, State.SKIPPED}
 MOST_CALLS = 300

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import stamina
 
-from jobs.microsoft.errors import CloudError, Transient, Unreadable
+from jobs.clouds.errors import CloudError, Transient, Unreadable
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import EXCHANGE_SCOPE
 

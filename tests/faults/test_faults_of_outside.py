@@ -12,19 +12,18 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from jobs.clock import now
-from jobs.engine import Engine
-from jobs.listener import Silent
-from jobs.microsoft.http import async_client
+from jobs.clouds.http import async_client
+from jobs.contact_center import client
+from jobs.engine.engine import Engine
+from jobs.engine.step import Context, Probe
 from jobs.model import Access, Channel, Finding, Person, State
-from jobs.outside import client
-from jobs.probe import Probe
 from jobs.probes.connect_send import ASKED, ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
+from jobs.runs.store import Store
+from jobs.runtime import Silent
 from jobs.settings import Settings
-from jobs.step import Context
-from jobs.store import Store
-from jobs.vault import Vault
+from jobs.storage.vault import Vault
 
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
 ORG, MAIL = "0e0e0e0e-0000-4000-8000-000000000001", "0d0d0d0d-0000-4000-8000-000000000002"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.mail.trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus
-from jobs.microsoft.errors import CloudError
+from jobs.clouds.errors import CloudError
+from jobs.engine.step import Context
+from jobs.mail.message_trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
-from jobs.microsoft.outbound import policy_name
+from jobs.microsoft.outbound_spam import policy_name
 from jobs.probes.authentication_policy import AuthenticationPolicy
-from jobs.step import Context
 from practice.mail.trace import Event as Passed
 from practice.mail.trace import Row
 

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from jobs.clouds.errors import CloudError
 from jobs.mail.send import Probe, send_probe
-from jobs.mail.smtp import hello_probe, login_probe
-from jobs.microsoft.errors import CloudError
+from jobs.mail.smtp_login import hello_probe, login_probe
 
 MAIL = Probe("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
 GOOD = {"": b"220 mail.test ESMTP\r\n", "EHLO": b"250 mail.test\r\n", "DATA": b"354 Go\r\n", "QUIT": b"221 Bye\r\n"}

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.model import Scope, State, Turn, Words
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
 
 SECRET = "POST /applications/*/addPassword"
 FOR_GOOD = 1_000_000

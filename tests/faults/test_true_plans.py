@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine import ANEW
+from jobs.engine.engine import ANEW
+from jobs.engine.readiness import NOT_KNOWN
 from jobs.model import Change, Scope, Turn, Words
-from jobs.ready import NOT_KNOWN
-from jobs.run import Event, Kind
-from jobs.setup import blocked
+from jobs.next_action import blocked
+from jobs.runs.run import Event, Kind
 
 TENANT, NONE = "/practice/tenants/contoso.com", Words("seen.none")
 LOCKED = {"accountEnabled": False, "appRoleAssignmentRequired": True}

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from practice.actors import REQUESTER
 from practice.client import People
+from practice.conversation import Walk, fresh, space
 from practice.environment import ROOT
 from practice.stack import Stack
-from practice.stage import REQUESTER
-from practice.walk import Walk, fresh, space
 
 LISTED = {call for calls in tomllib.loads((ROOT / "tests/faults/calls.toml").read_text(encoding="utf-8")).values() for call in calls}
 OBJECT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)[^/]*@[^/]*|Y2lzY29zcGFyazov\w+")

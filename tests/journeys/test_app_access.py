@@ -10,15 +10,15 @@ import pytest
 from redis import Redis
 
 from bench.crowd import fill
-from jobs.rounds import mailboxes
-from jobs.run import Run
-from jobs.store import Store
+from jobs.checks.bulk import mailboxes
+from jobs.runs.run import Run
+from jobs.runs.store import Store
 from practice import cardtext
+from practice.actors import REQUESTER
 from practice.client import People, actions
+from practice.conversation import band, words
 from practice.environment import CLIENT_ID
 from practice.stack import Stack
-from practice.stage import REQUESTER
-from practice.walk import band, words
 
 MAILBOX, ADMIN, TENANT, SPACE = "box0@one.example", "admin@one.example", "tenants/one.example", "One"
 LET_READ, SEE_MORE = "Let the bot read by itself", "Sign in to see more"

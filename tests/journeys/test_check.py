@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import People, does, has, links
+from practice.conversation import band, words
+from practice.scenario import SECRET, Story
 from practice.stack import Stack
-from practice.stage import ADMIN, MAILBOX, REQUESTER, SPACE
-from practice.story import SECRET, Story
-from practice.walk import band, words
 
 MEASURED = True
 CHANGING = ("graph.", "exchange.")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from practice.client import People, does
-from practice.walk import band, space, words
+from practice.conversation import band, space, words
 
 
 @pytest.mark.parametrize(

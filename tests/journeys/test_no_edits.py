@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from practice.client import People
-from practice.walk import band, words
+from practice.conversation import band, words
 
 FOR_NOBODY = "Nobody has to act"
 IDLE_MOST = len(("the first of the steps", "the test mail's", "the end"))

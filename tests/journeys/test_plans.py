@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from practice.client import People, does
-from practice.walk import apps, band, words
+from practice.conversation import apps, band, words
 
 BOSS = "boss@contoso.com"
 SHUT = {"accountEnabled": False, "appRoleAssignmentRequired": True}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from practice.client import People, does
-from practice.walk import Walk, band, words
+from practice.conversation import Walk, band, words
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from practice.actors import AGENT
 from practice.client import People
-from practice.stage import AGENT
-from practice.walk import words
+from practice.conversation import words
 
 SHARED = "shared@contoso.com"
 TICK = "Tick Use different email address than the asset email ID for generating tokens"

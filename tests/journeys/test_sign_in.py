@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from practice.client import People, does, links
+from practice.conversation import Walk, apps, band, words
 from practice.stack import Stack
-from practice.walk import Walk, apps, band, words
 
 
 def _asked(walk: Walk) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from practice.client import People
-from practice.walk import space, words
+from practice.conversation import space, words
 
 OUTSIDER = "outsider@evil.example"
 

@@ -16,8 +16,8 @@ import pytest
 from redis import Redis
 
 from practice.client import People, does
+from practice.conversation import Walk, words
 from practice.stack import Stack
-from practice.walk import Walk, words
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"not a real picture" * 20_000
 SECRET = "abc8Q~0123456789abcdefghijklmnopqrstuvwx"

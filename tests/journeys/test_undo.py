@@ -6,8 +6,8 @@ import signal
 from typing import Any
 
 from practice.client import People
+from practice.conversation import Walk, band, words
 from practice.stack import Stack
-from practice.walk import Walk, band, words
 
 MAILBOX = "support@contoso.com"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from practice.client import People
-from practice.walk import Walk, apps, words
+from practice.conversation import Walk, apps, words
 
 PLAIN = {"replication_s": 0.5, "customization_s": 2.0}
 CREATES = ("graph.application.create", "exchange.New-HostedOutboundSpamFilterPolicy", "exchange.New-HostedOutboundSpamFilterRule")

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
+from practice.actors import ADMIN, REQUESTER
 from practice.client import People
+from practice.conversation import apps, band, fresh, words
 from practice.stack import Stack
-from practice.stage import ADMIN, REQUESTER
-from practice.walk import apps, band, fresh, words
 
 MEASURED = True
 

@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 
 from practice.client import People
+from practice.conversation import Walk, fresh, space, words
 from practice.stack import Stack
-from practice.walk import Walk, fresh, space, words
 
 Json = dict[str, Any]
 ANSWERS_S = 40.0

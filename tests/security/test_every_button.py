@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.answers import answers
-from jobs import codec
-from jobs.run import Event, Kind
+from bot.actions import answers
+from jobs.runs.run import Event, Kind
+from jobs.storage import codec
 from practice.client import People, actions, does
+from practice.conversation import Walk, apps, fresh
 from practice.stack import Stack
-from practice.walk import Walk, apps, fresh
 
 TAKES_PART = {
     *("approve", "approve_tenant", "least_privilege", "intake", "cancel"),

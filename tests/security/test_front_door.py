@@ -19,8 +19,8 @@ from redis import Redis
 
 from adaptive_cards.texts import text
 from practice.client import People, links
+from practice.conversation import Walk, words
 from practice.stack import Stack
-from practice.walk import Walk, words
 from practice.webex.world import CONTOSO
 
 APPROVER, OUTSIDER = "admin@contoso.com", "outsider@evil.example"

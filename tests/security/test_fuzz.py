@@ -23,25 +23,25 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from bot import flows, handover, signin
-from bot import receipts as posted
-from bot.desk import Desk
-from bot.flows import Flow
+from bot.chat.parsing import nearest, understand
+from bot.services import Desk
 from bot.settings import BotSettings
-from bot.understand import nearest, understand
-from bot.web import create_app
-from bot.webex import Action, Message, Webex, WebexPerson
+from bot.web import delivery_receipts as posted
+from bot.web import oauth_state, secret_page, sign_in
+from bot.web.app import create_app
+from bot.web.oauth_state import Flow
+from bot.webex.client import Action, Message, Webex, WebexPerson
+from jobs.channel.form import TypedWrongError, read_address, read_callback, read_details
 from jobs.clock import now
-from jobs.details import TypedWrongError, read_address, read_callback, read_details
-from jobs.mail.smtp import SmtpProbe, hello_probe, login_probe
+from jobs.clouds.errors import CloudError, explain
+from jobs.clouds.http import async_client
+from jobs.contact_center import delivery_receipts
+from jobs.mail.smtp_login import SmtpProbe, hello_probe, login_probe
 from jobs.microsoft.consent import read_consent_answer
-from jobs.microsoft.entra import entra_error
-from jobs.microsoft.errors import CloudError, explain
 from jobs.microsoft.exchange import InvokeCommand
-from jobs.microsoft.http import async_client
+from jobs.microsoft.msal_http import entra_error
 from jobs.model import Channel, Person
-from jobs.outside import receipts
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 
 SECRET = "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs"
@@ -68,7 +68,7 @@ def desk(redis: Redis) -> Desk:
 @pytest.fixture
 def browser(desk: Desk) -> FlaskClient:
     """Somebody at the doors: the webhook and the pages."""
-    app = create_app(desk.bot, desk.redis, [signin.pages, handover.pages, posted.hooks])
+    app = create_app(desk.bot, desk.redis, [sign_in.pages, secret_page.pages, posted.hooks])
     app.config["DESK"] = desk
     return app.test_client()
 
@@ -117,8 +117,8 @@ def test_callbacks(browser: FlaskClient, desk: Desk, query: dict[str, str]) -> N
     run = desk.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
     query = {name: value.replace("\ud800", "") for name, value in query.items()}  # no address can hold it
     for kind in ("signin", "consent", "rehearsal"):
-        state = flows.new_state()
-        flows.keep(desk, state, Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})))
+        state = oauth_state.new_state()
+        oauth_state.keep(desk, state, Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})))
         known = {name: value for name, value in query.items() if name != "code"} | {"state": state, "error": query.get("error") or "x"}
         assert browser.get("/microsoft/callback", query_string=known).status_code == 200
     unknown = browser.get("/microsoft/callback", query_string=query)
@@ -131,7 +131,7 @@ def test_callbacks(browser: FlaskClient, desk: Desk, query: dict[str, str]) -> N
 @example(b'{"deliveryInfoNotification": {"deliveryInfo": {"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}')
 def test_receipts(browser: FlaskClient, desk: Desk, body: bytes) -> None:
     """What Webex Connect, or somebody in its place, posts about a test mail: taken or forgotten, and unknown without the address."""
-    paths = [f"{receipts.PATH}{receipts.begin(desk.redis, flows.new_state())}", f"{receipts.PATH}guessed"]
+    paths = [f"{delivery_receipts.PATH}{delivery_receipts.begin(desk.redis, oauth_state.new_state())}", f"{delivery_receipts.PATH}guessed"]
     assert [browser.post(path, data=body).status_code // 100 for path in paths] == [2, 4]
 
 
@@ -237,8 +237,8 @@ def test_smtp_replies(words: bytes) -> None:
 
 def test_a_challenge_that_is_nested_without_end() -> None:
     """The JSON in an error challenge is the server's; one that cannot be read says nothing."""
-    from jobs.mail.dialogue import Reply  # noqa: PLC0415  the one place that looks inside
-    from jobs.mail.smtp import _challenge_status  # noqa: PLC0415  same
+    from jobs.mail.smtp_connection import Reply  # noqa: PLC0415  the one place that looks inside
+    from jobs.mail.smtp_login import _challenge_status  # noqa: PLC0415  same
 
     bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
     said = [_challenge_status(Reply(334, (base64.b64encode(each.encode()).decode(),))) for each in bodies]

@@ -29,9 +29,9 @@ from redis import Redis
 from adaptive_cards.texts import text
 from practice.browser import Page
 from practice.client import People, actions, does, has, links
+from practice.conversation import Walk, apps, words
 from practice.processes import session
 from practice.stack import Stack
-from practice.walk import Walk, apps, words
 
 Json = dict[str, Any]
 CONTRACT = ("WEBEX_ACCESS_TOKEN", "WEBEX_WEBHOOK_SECRET", "MICROSOFT_CLIENT_SECRET", "ENCRYPTION_KEYS")

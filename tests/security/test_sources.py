@@ -42,7 +42,7 @@ MADE_UP = re.compile(r"0123456789|made.?up|abcdefgh|planted|example\.(?:com|test
 SECRET = re.compile(r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token|encryption_keys|session)$")
 PUBLIC = {("Settling", "cache")}
 OUTWARD = {"httpx.get", "httpx.post", "httpx.request", "httpx.stream", "urllib.request.urlopen", "requests.get", "requests.post"}
-CLIENTS = {"jobs/microsoft/http.py", "bot/warm.py"}
+CLIENTS = {"jobs/clouds/http.py", "bot/processes/worker.py"}
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -98,7 +98,7 @@ def test_no_secret_shows_in_a_repr() -> None:
 
 
 def test_nothing_leads_out_unguarded() -> None:
-    """HTTP goes through the guarded clients of jobs/microsoft/http.py and through the SDK's confined session, and by no other way."""
+    """HTTP goes through the guarded clients of jobs/clouds/http.py and through the SDK's confined session, and by no other way."""
     calls = [
         (name, ast.unparse(node.func))
         for name, tree in product()

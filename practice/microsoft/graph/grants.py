@@ -6,18 +6,7 @@ from typing import Any, Final
 
 from practice.microsoft import ids
 from practice.microsoft.graph import odata
-from practice.microsoft.graph.call import (
-    APPS_READ,
-    ASSIGN,
-    GRANTS_READ,
-    GRANTS_WRITE,
-    Answer,
-    Call,
-    GraphError,
-    absent,
-    bad,
-    route,
-)
+from practice.microsoft.graph.call import APPS_READ, ASSIGN, GRANTS_READ, GRANTS_WRITE, Answer, Call, GraphError, absent, bad, route
 from practice.microsoft.graph.principals import find
 from practice.microsoft.signin import consent
 from practice.microsoft.world import first, new_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards import views_audit as views
+from adaptive_cards.cards.audit import AuditLine, AuditView
 from jobs.model import Words
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
@@ -27,18 +27,18 @@ def examples() -> dict[str, cards.Card]:
     """By a name that says the state."""
     kinds = ("opened", "signed_in", "approved", "changing", "changed", "handed_over", "finished", "refused", "other")
     lines = tuple(_line(kind, 90 + number) for number, kind in enumerate(kinds))
-    hostile = views.AuditLine(AT, Words("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1)
+    hostile = AuditLine(AT, Words("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1)
     states = {
-        "audit": views.AuditView(MAILBOX, AT, lines, 41, 41, NAME),
-        "audit-space": views.AuditView("", AT, (*lines, *lines), 30_000, 20_000, NAME),
-        "audit-one": views.AuditView("", AT, lines[:1], 1, 1, NAME),
-        "audit-none": views.AuditView("", AT, (), 0, 0, NAME),
-        "audit-broken": views.AuditView(MAILBOX, AT, lines, 41, 41, NAME, 17),
-        "hostile-audit": views.AuditView(HOSTILE, AT, (hostile,) * 12, 12, 12, HOSTILE),
+        "audit": AuditView(MAILBOX, AT, lines, 41, 41, NAME),
+        "audit-space": AuditView("", AT, (*lines, *lines), 30_000, 20_000, NAME),
+        "audit-one": AuditView("", AT, lines[:1], 1, 1, NAME),
+        "audit-none": AuditView("", AT, (), 0, 0, NAME),
+        "audit-broken": AuditView(MAILBOX, AT, lines, 41, 41, NAME, 17),
+        "hostile-audit": AuditView(HOSTILE, AT, (hostile,) * 12, 12, 12, HOSTILE),
     }
     return {name: cards.audit(view) for name, view in states.items()}
 
 
-def _line(kind: str, entry: int) -> views.AuditLine:
+def _line(kind: str, entry: int) -> AuditLine:
     about = (MAILBOX, RUN) if kind != "refused" else ("", "")
-    return views.AuditLine(AT, Words(f"audit.what.{kind}", WHAT), "anna@contoso.com", *about, entry=entry)
+    return AuditLine(AT, Words(f"audit.what.{kind}", WHAT), "anna@contoso.com", *about, entry=entry)

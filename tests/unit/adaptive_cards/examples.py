@@ -7,8 +7,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards import views, views_mail, views_undone
+from adaptive_cards.cards import test_mail, undo
+from adaptive_cards.cards.connect_form import ConnectFormView
+from adaptive_cards.cards.consent import ConsentView
+from adaptive_cards.cards.done import DoneView
+from adaptive_cards.cards.help import HelpEntry, HelpView
+from adaptive_cards.cards.intake import IntakeView
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.cards.progress import ProgressView, Row
+from adaptive_cards.cards.rehearsal import RehearsalView
+from adaptive_cards.cards.sign_in import SignInView
+from adaptive_cards.cards.status import RunLine, StatusView
+from adaptive_cards.cards.typed_wrong import TypedWrongView
 from adaptive_cards.texts import say, text
+from adaptive_cards.views import Asked, Header, Proof
 from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Turn, Words, verbatim
 
 if TYPE_CHECKING:
@@ -29,9 +42,9 @@ def examples() -> dict[str, cards.Card]:
     return {**dict(_details()), **dict(_plans()), **dict(_progresses()), **dict(_webex()), **dict(_ends()), **dict(_answers()), **hostile()}
 
 
-def header(stage: int, mailbox: str = MAILBOX) -> views.Header:
+def header(stage: int, mailbox: str = MAILBOX) -> Header:
     """A run's kicker."""
-    return views.Header("7Q4K", mailbox, stage)
+    return Header("7Q4K", mailbox, stage)
 
 
 def later(**span: float) -> datetime:
@@ -42,23 +55,23 @@ def later(**span: float) -> datetime:
 def _details() -> Iterator[tuple[str, cards.Card]]:
     values = {"callback_url": "https://contoso.us.webexconnect.io", "forwarding_address": FORWARDING, "lifetime": "24"}
     why = verbatim("The path is missing. Copy the whole field; it ends in /callback.")
-    yield "intake", cards.intake(views.IntakeView(header(1)))
-    yield "intake-mailbox", cards.intake(views.IntakeView(header(1, ""), ask_mailbox=True))
-    yield "intake-error", cards.intake(views.IntakeView(header(1), values, {"callback_url": why}))
+    yield "intake", cards.intake(IntakeView(header(1)))
+    yield "intake-mailbox", cards.intake(IntakeView(header(1, ""), ask_mailbox=True))
+    yield "intake-error", cards.intake(IntakeView(header(1), values, {"callback_url": why}))
     two = {"callback_url": why, "lifetime": verbatim("A lifetime of 6, 12 or 24 months is needed.")}
-    yield "intake-errors", cards.intake(views.IntakeView(header(1), {**values, "lifetime": "99"}, two))
+    yield "intake-errors", cards.intake(IntakeView(header(1), {**values, "lifetime": "99"}, two))
     comma = verbatim("A comma stands in the domain, where a dot belongs.")
-    typed = views.TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
+    typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", cards.typed_wrong(typed)
-    yield "typed-wrong-no-guess", cards.typed_wrong(views.TypedWrongView("check", "us", verbatim("There is no @ in it."), "", AT))
-    signin = views.SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
+    yield "typed-wrong-no-guess", cards.typed_wrong(TypedWrongView("check", "us", verbatim("There is no @ in it."), "", AT))
+    signin = SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
     yield "signin", cards.signin(signin)
-    asked = views.Asked("admin@contoso,com", comma)
+    asked = Asked("admin@contoso,com", comma)
     yield "signin-asked-in-vain", cards.signin(replace(signin, asked=asked))
     yield (
         "signin-direct-problem",
         cards.signin(
-            views.SignInView(
+            SignInView(
                 header(2),
                 "contoso.com",
                 f"{BASE}/signin/7Q4K",
@@ -76,11 +89,11 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         ("offline_access", "", "permission.offline_access", False),
     )
     about = (f"{BASE}/consent/7Q4K", f"Webex Connect email ({MAILBOX})", "contoso.com", CLIENT_ID, permissions)
-    yield "consent", cards.consent(views.ConsentView(header(5), *about))
-    yield "consent-asked-in-vain", cards.consent(views.ConsentView(header(5), *about, asked=asked))
+    yield "consent", cards.consent(ConsentView(header(5), *about))
+    yield "consent-asked-in-vain", cards.consent(ConsentView(header(5), *about, asked=asked))
     declined = verbatim("declined at Microsoft. Nothing was changed; the link below works again.")
     code = "AADSTS65004: User declined to consent to access the app."
-    again = views.ConsentView(header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT)
+    again = ConsentView(header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT)
     yield "consent-declined", cards.consent(again)
 
 
@@ -139,10 +152,10 @@ CHANGES = (
 )
 
 
-def planned(changes: tuple[Change, ...] = CHANGES, head: views.Header | None = None, **more: object) -> cards.Card:
+def planned(changes: tuple[Change, ...] = CHANGES, head: Header | None = None, **more: object) -> cards.Card:
     """A plan card."""
     right = (verbatim("M1 mailbox and licence"), verbatim("E7 user consent"))
-    return cards.plan(views.PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.plan(PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more))  # type: ignore[arg-type]  # the view's own names
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
@@ -168,17 +181,17 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-blocked-twice", planned(CHANGES[:2], blocked=(verbatim("M1 No licence."), verbatim("M3 Mail is forwarded elsewhere.")))
 
 
-def _rows() -> tuple[views.Row, ...]:
+def _rows() -> tuple[Row, ...]:
     return (
-        views.Row("E1", verbatim("App registration"), State.OK),
-        views.Row("E3", verbatim("Client secret, expires 24 Nov 2027"), State.WARNING),
-        views.Row("E5", verbatim("Admin consent"), State.WAITING, waiting_for=Turn.ADMINISTRATOR, note=verbatim("Since 14:32 UTC.")),
-        views.Row("E5", verbatim("SMTP.Send"), State.WAITING, waiting_for=Turn.TIME, note=verbatim("Next look 14:33:10 UTC.")),
-        views.Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
-        views.Row("M1", verbatim("Mailbox and Exchange licence"), State.UNKNOWN),
-        views.Row("M2", verbatim("Authenticated SMTP on"), State.WRONG, running=True, note=verbatim("Set. Reading it back.")),
-        views.Row("M3", verbatim("Forwarding, copy kept"), State.WRONG),
-        views.Row("M4", verbatim("Outbound spam policy"), right=verbatim("after M5")),
+        Row("E1", verbatim("App registration"), State.OK),
+        Row("E3", verbatim("Client secret, expires 24 Nov 2027"), State.WARNING),
+        Row("E5", verbatim("Admin consent"), State.WAITING, waiting_for=Turn.ADMINISTRATOR, note=verbatim("Since 14:32 UTC.")),
+        Row("E5", verbatim("SMTP.Send"), State.WAITING, waiting_for=Turn.TIME, note=verbatim("Next look 14:33:10 UTC.")),
+        Row("E7", verbatim("User consent read, not changed"), State.SKIPPED),
+        Row("M1", verbatim("Mailbox and Exchange licence"), State.UNKNOWN),
+        Row("M2", verbatim("Authenticated SMTP on"), State.WRONG, running=True, note=verbatim("Set. Reading it back.")),
+        Row("M3", verbatim("Forwarding, copy kept"), State.WRONG),
+        Row("M4", verbatim("Outbound spam policy"), right=verbatim("after M5")),
     )
 
 
@@ -186,7 +199,7 @@ def progressed(turn: Turn, told: str, **more: object) -> cards.Card:
     """A progress card."""
     rows = _rows()
     groups = (("progress.group.entra", rows[:5]), ("progress.group.microsoft", rows[5:]))
-    return cards.progress(views.ProgressView(header(4), groups, turn, verbatim(told), AT, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.progress(ProgressView(header(4), groups, turn, verbatim(told), AT, **more))  # type: ignore[arg-type]  # the view's own names
 
 
 def _progresses() -> Iterator[tuple[str, cards.Card]]:
@@ -216,7 +229,7 @@ def connected(**more: object) -> cards.Card:
     head = more.pop("head", header(6))
     fields = (Channel(MAILBOX), "smtp.office365.com", 587, MAILBOX, CLIENT_ID, f"{LOGIN}/authorize", f"{LOGIN}/token")
     scope = "offline_access https://outlook.office.com/SMTP.Send"
-    view = views.ConnectFormView(head, *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
+    view = ConnectFormView(head, *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
     return cards.connect_form(view)
 
 
@@ -230,7 +243,7 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     yield "connect-other-login", connected(login_id="s1@contoso.com")
     yield "connect-registered", connected(registered=True)
     yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
-    mends = {"head": views.Header("7Q4K", MAILBOX, 6, "fix"), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}
+    mends = {"head": Header("7Q4K", MAILBOX, 6, "fix"), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}
     yield "connect-new-token", connected(**mends)
     yield "connect-new-token-saved", connected(**mends, token_saved=True)
     url, until = f"{BASE}/rehearsal/7Q4K", later(minutes=10)
@@ -241,15 +254,15 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     )
     failed = verbatim("Phase SMTP log-in: the server refuses the token, since SMTP AUTH is off for this mailbox.")
     rehearsals = {
-        "offer": views.RehearsalView(header(6), MAILBOX),
-        "ready": views.RehearsalView(header(6), MAILBOX, url, until),
-        "problem": views.RehearsalView(header(6), MAILBOX, url, until, failed, transcript[-1], transcript),
-        "done": views.RehearsalView(header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True),
-        "skipped": views.RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
-        "shared-offer": views.RehearsalView(header(6), MAILBOX, shared=True),
-        "shared-ready": views.RehearsalView(header(6), MAILBOX, url, until, shared=True),
-        "shared-refused": views.RehearsalView(header(6), MAILBOX, problem=Words("cause.smtp_token_refused"), shared=True),
-        "shared-done": views.RehearsalView(header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"),
+        "offer": RehearsalView(header(6), MAILBOX),
+        "ready": RehearsalView(header(6), MAILBOX, url, until),
+        "problem": RehearsalView(header(6), MAILBOX, url, until, failed, transcript[-1], transcript),
+        "done": RehearsalView(header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True),
+        "skipped": RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
+        "shared-offer": RehearsalView(header(6), MAILBOX, shared=True),
+        "shared-ready": RehearsalView(header(6), MAILBOX, url, until, shared=True),
+        "shared-refused": RehearsalView(header(6), MAILBOX, problem=Words("cause.smtp_token_refused"), shared=True),
+        "shared-done": RehearsalView(header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"),
     }
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
     subject, by_bot, by_person = "Test 7Q4K of support@contoso.com", True, False
@@ -258,17 +271,17 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
     stopped = {"problem": verbatim("A policy blocks forwarding."), "problem_code": "5.7.520", "remedy": remedy}
     late = {"problem": verbatim("The trace does not show it."), "remedy": remedy, "turn": Turn.REQUESTER, "late": True}
     mails = {
-        "send": views_mail.TestMailView(header(7), subject, by_person),
-        "on-its-way": views_mail.TestMailView(header(7), subject, by_bot, times[0]),
-        "arrived": views_mail.TestMailView(header(7), subject, by_person, *times[:2]),
-        "forwarded": views_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
-        "agent": views_mail.TestMailView(header(7), subject, by_bot, *times),
-        "problem": views_mail.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
-        "problem-time": views_mail.TestMailView(header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped),  # type: ignore[arg-type]  # as above
-        "late": views_mail.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
-        "from-itself": views_mail.TestMailView(header(7), subject, by_person, problem=verbatim("It came from the mailbox."), remedy=remedy),
-        "over": views_mail.TestMailView(header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True),
-        "answer-problem": views_mail.TestMailView(header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped),  # type: ignore[arg-type]  # as above
+        "send": test_mail.TestMailView(header(7), subject, by_person),
+        "on-its-way": test_mail.TestMailView(header(7), subject, by_bot, times[0]),
+        "arrived": test_mail.TestMailView(header(7), subject, by_person, *times[:2]),
+        "forwarded": test_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
+        "agent": test_mail.TestMailView(header(7), subject, by_bot, *times),
+        "problem": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
+        "problem-time": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped),  # type: ignore[arg-type]  # as above
+        "late": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
+        "from-itself": test_mail.TestMailView(header(7), subject, by_person, problem=verbatim("It came from the mailbox."), remedy=remedy),
+        "over": test_mail.TestMailView(header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True),
+        "answer-problem": test_mail.TestMailView(header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped),  # type: ignore[arg-type]  # as above
     }
     yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())
 
@@ -276,7 +289,7 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
 def _undone() -> Iterator[tuple[str, cards.Card]]:
     back = (("E1", verbatim("App registration"), Words("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
     left = (("M2", verbatim("Authenticated SMTP"), verbatim("Changed by somebody else since, now off. It stays")),)
-    whole = views_undone.UndoneView(replace(header(7), kind="undo"), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
+    whole = undo.UndoneView(replace(header(7), kind="undo"), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
     yield "undone", cards.undone(whole)
     yield "undone-hostile", cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
     yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
@@ -285,11 +298,11 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
 def _ends() -> Iterator[tuple[str, cards.Card]]:
     proofs = (("V1", "Test mail arrived in the mailbox"), ("C6", "235 2.7.0 Authentication successful"))
     yield from _undone()
-    done = views.DoneView(
+    done = DoneView(
         header(7),
         later(minutes=58),
         AT,
-        tuple(views.Proof(row, verbatim(words), later(minutes=20)) for row, words in proofs),
+        tuple(Proof(row, verbatim(words), later(minutes=20)) for row, words in proofs),
         (
             ("C1", verbatim("Email app, said by the requester"), State.OK),
             ("E1", verbatim(f"App registration, client ID {CLIENT_ID}"), State.OK),
@@ -302,12 +315,12 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         (verbatim("Conditional access: the signed-in account may not read policies."),),
     )
     yield "done", cards.done(done)
-    yield "done-already", cards.done(views.DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True))
+    yield "done-already", cards.done(DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True))
 
 
 def _answers() -> Iterator[tuple[str, cards.Card]]:
     entries = tuple(
-        views.HelpEntry(name, argument, group)
+        HelpEntry(name, argument, group)
         for name, argument, group in (
             ("setup-email", "ADDRESS", "setup"),
             ("check", "ADDRESS", "trouble"),
@@ -319,32 +332,32 @@ def _answers() -> Iterator[tuple[str, cards.Card]]:
             ("help", "", "more"),
         )
     )
-    yield "help", cards.help_card(views.HelpView(entries))
-    yield "help-left-out", cards.help_card(views.HelpView(entries[:-1], left_out=True))
-    yield "help-nearest", cards.help_card(views.HelpView(entries, direct=True, nearest="/check", typed="/chek"))
+    yield "help", cards.help_card(HelpView(entries))
+    yield "help-left-out", cards.help_card(HelpView(entries[:-1], left_out=True))
+    yield "help-nearest", cards.help_card(HelpView(entries, direct=True, nearest="/check", typed="/chek"))
     yield from _status()
     yield from _notices()
 
 
 def _status() -> Iterator[tuple[str, cards.Card]]:
     lines = (
-        views.RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
-        views.RunLine("8ZW2", "sales@contoso.com", 4, Turn.TIME, verbatim("Microsoft may take up to 24 hours."), AT),
-        views.RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, verbatim("the steps go on."), AT),
+        RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
+        RunLine("8ZW2", "sales@contoso.com", 4, Turn.TIME, verbatim("Microsoft may take up to 24 hours."), AT),
+        RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, verbatim("the steps go on."), AT),
         *(
-            views.RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
+            RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
             for n, end in enumerate(("done", "failed", "cancelled"))
         ),
     )
-    yield "status", cards.status(views.StatusView(lines, AT))
-    yield "status-running", cards.status(views.StatusView(lines[1:2], AT))
-    yield "status-many", cards.status(views.StatusView(lines * 4, AT))
-    yield "status-more", cards.status(views.StatusView(lines[:2], AT, more=1))
-    yield "status-none", cards.status(views.StatusView((), AT))
+    yield "status", cards.status(StatusView(lines, AT))
+    yield "status-running", cards.status(StatusView(lines[1:2], AT))
+    yield "status-many", cards.status(StatusView(lines * 4, AT))
+    yield "status-more", cards.status(StatusView(lines[:2], AT, more=1))
+    yield "status-none", cards.status(StatusView((), AT))
 
 
 def _notices() -> Iterator[tuple[str, cards.Card]]:
-    refused = views.NoticeView(
+    refused = NoticeView(
         verbatim("Not carried out"),
         verbatim("This button is not for you. Nothing was changed."),
         verbatim("The bot serves certain organisations only, and yours is not one of them."),
@@ -357,7 +370,7 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
     yield "notice", cards.notice(refused)
     yield (
         "notice-plain",
-        cards.notice(views.NoticeView(verbatim("Runs"), verbatim("Cancelled"), verbatim("Nothing was changed."), tone="accent")),
+        cards.notice(NoticeView(verbatim("Runs"), verbatim("Cancelled"), verbatim("Nothing was changed."), tone="accent")),
     )
 
 
@@ -366,33 +379,29 @@ def hostile() -> dict[str, cards.Card]:
     bad, words = HOSTILE, verbatim(HOSTILE)
     head = header(3, bad)
     danger = tuple(change(row, bad, (bad, bad), scope, bad, note=words) for row in ("E1", "M3", "M4") for scope in Scope)
-    rows = tuple(views.Row("E1", words, State.OK, note=words, right=words) for _ in range(17))
+    rows = tuple(Row("E1", words, State.OK, note=words, right=words) for _ in range(17))
     fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
-    lines = tuple(views.RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
-    proofs = tuple(views.Proof("V1", words, AT) for _ in range(5))
+    lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
+    proofs = tuple(Proof("V1", words, AT) for _ in range(5))
     steps = tuple(("E1", words, State.OK) for _ in range(18))
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
-        "hostile-intake": cards.intake(
-            views.IntakeView(head, {"callback_url": bad, "profile": bad}, {"callback_url": words}, ask_mailbox=True)
-        ),
-        "hostile-typed": cards.typed_wrong(views.TypedWrongView("check", bad, words, bad, AT)),
-        "hostile-signin": cards.signin(views.SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)),
-        "hostile-plan": cards.plan(views.PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
-        "hostile-plan-open": cards.plan(views.PlanView(head, "p1", bad, danger, (words,), (words,))),
-        "hostile-progress": cards.progress(views.ProgressView(head, (("plan.app", rows),), Turn.AGENT, words, AT, words, bad)),
+        "hostile-intake": cards.intake(IntakeView(head, {"callback_url": bad, "profile": bad}, {"callback_url": words}, ask_mailbox=True)),
+        "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
+        "hostile-signin": cards.signin(SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)),
+        "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
+        "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),
+        "hostile-progress": cards.progress(ProgressView(head, (("plan.app", rows),), Turn.AGENT, words, AT, words, bad)),
         "hostile-consent": cards.consent(
-            views.ConsentView(head, f"{BASE}/c", bad, bad, bad, ((bad, "", "", True),), problem=words, problem_code=bad)
+            ConsentView(head, f"{BASE}/c", bad, bad, bad, ((bad, "", "", True),), problem=words, problem_code=bad)
         ),
-        "hostile-connect": cards.connect_form(views.ConnectFormView(head, *fields)),
-        "hostile-rehearsal": cards.rehearsal(views.RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)),
-        "hostile-skipped": cards.rehearsal(views.RehearsalView(head, bad, skipped=bad)),
-        "hostile-mail": cards.test_mail(views_mail.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)),
-        "hostile-done": cards.done(views.DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))),
-        "hostile-help": cards.help_card(views.HelpView((views.HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)),
-        "hostile-status": cards.status(views.StatusView(lines, AT)),
-        "hostile-notice": cards.notice(
-            views.NoticeView(words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT)
-        ),
+        "hostile-connect": cards.connect_form(ConnectFormView(head, *fields)),
+        "hostile-rehearsal": cards.rehearsal(RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)),
+        "hostile-skipped": cards.rehearsal(RehearsalView(head, bad, skipped=bad)),
+        "hostile-mail": cards.test_mail(test_mail.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)),
+        "hostile-done": cards.done(DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))),
+        "hostile-help": cards.help_card(HelpView((HelpEntry("check", bad, "more"),), nearest=bad, typed=bad)),
+        "hostile-status": cards.status(StatusView(lines, AT)),
+        "hostile-notice": cards.notice(NoticeView(words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT)),
     }

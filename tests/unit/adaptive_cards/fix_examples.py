@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import adaptive_cards as cards
-from adaptive_cards import views
+from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.views import Header
 from jobs.model import Turn, Words, verbatim
 
-HEADER = views.Header("7Q4K", "support@contoso.com", 3, "fix")
+HEADER = Header("7Q4K", "support@contoso.com", 3, "fix")
 FOUND = Words(
     "plan.named_line", {"at": "24 Nov 14:30 UTC", "cause": "key:cause.transport_rule_blocks", "remedy": "key:remedy.transport_rule_blocks"}
 )
@@ -24,4 +25,4 @@ def examples() -> dict[str, cards.Card]:
 
 
 def _plan(*named: Words, turn: Turn = Turn.NOBODY) -> cards.Card:
-    return cards.plan(views.PlanView(HEADER, "p3", "admin@contoso.com", (), (verbatim("M4 outbound spam policy"),), named=named, turn=turn))
+    return cards.plan(PlanView(HEADER, "p3", "admin@contoso.com", (), (verbatim("M4 outbound spam policy"),), named=named, turn=turn))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards import views
+from adaptive_cards.cards.tac import TacFileView, TacView
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
@@ -17,15 +17,13 @@ HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `cod
 def examples() -> dict[str, cards.Card]:
     """By a name that says the state."""
     files = {
-        "tac-file": views.TacFileView(
-            MAILBOX, NAME, (*FILES, "screenshot.png"), AT, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d"
-        ),
-        "tac-file-bare": views.TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),
-        "hostile-tac-file": views.TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
+        "tac-file": TacFileView(MAILBOX, NAME, (*FILES, "screenshot.png"), AT, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d"),
+        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),
+        "hostile-tac-file": TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
     }
     guides = {
-        "tac": views.TacView(MAILBOX, AT),
-        "tac-direct": views.TacView(MAILBOX, AT, direct=True),
-        "hostile-tac": views.TacView(HOSTILE, AT),
+        "tac": TacView(MAILBOX, AT),
+        "tac-direct": TacView(MAILBOX, AT, direct=True),
+        "hostile-tac": TacView(HOSTILE, AT),
     }
     return {name: cards.tac(view) for name, view in guides.items()} | {name: cards.tac_file(view) for name, view in files.items()}

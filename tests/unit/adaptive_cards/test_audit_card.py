@@ -6,8 +6,8 @@ from typing import Any
 
 from adaptive_cards import Card
 from adaptive_cards.texts import has
-from jobs.audit_facts import QUIET
-from jobs.run import Kind
+from jobs.runs.audit_entries import QUIET
+from jobs.runs.run import Kind
 
 
 def shown(card: Card, nodes: Any) -> str:

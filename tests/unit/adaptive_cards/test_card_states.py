@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card, intake
+from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.texts import text
-from adaptive_cards.views import Header, IntakeView
+from adaptive_cards.views import Header
 
 Cards = dict[str, Card]
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]

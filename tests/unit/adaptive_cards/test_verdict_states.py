@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
-from adaptive_cards.cards.verdict_age import ago, ahead
-from adaptive_cards.damage import Damage
+from adaptive_cards.cards.verdict.age import ago, ahead
 from adaptive_cards.texts import keys, text
+from adaptive_cards.views import Damage
 from jobs.model import Access, Evidence, State, Station, Turn, Words
 
 Cards = dict[str, Card]

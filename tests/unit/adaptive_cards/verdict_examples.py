@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards import views
-from adaptive_cards.damage import Damage
+from adaptive_cards.cards.channels import ChannelLine, ChannelsView
+from adaptive_cards.cards.verdict.view import Stop, VerdictView
+from adaptive_cards.views import CheckLine, Damage, Proof
 from jobs.model import Access, Evidence, State, Station, Turn, Words, verbatim
 
 AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
@@ -22,15 +23,15 @@ def ago(**span: float) -> datetime:
     return AT - timedelta(**span)
 
 
-def line(row: str, title: str, state: State = State.OK, access: Access = Access.ADMIN, seen: str = "", **more: object) -> views.CheckLine:
+def line(row: str, title: str, state: State = State.OK, access: Access = Access.ADMIN, seen: str = "", **more: object) -> CheckLine:
     """One finding."""
-    return views.CheckLine(row, verbatim(title), state, access, verbatim(seen) if seen else None, **more)  # type: ignore[arg-type]  # the view's own names
+    return CheckLine(row, verbatim(title), state, access, verbatim(seen) if seen else None, **more)  # type: ignore[arg-type]  # the view's own names
 
 
-def way(passes: str, last: datetime | None = AT) -> tuple[views.Stop, ...]:
+def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
     """The six stations: + passed four minutes ago, - stops, . nobody knows, with the last mail before 08:14 if there was one."""
     signs = {"+": (True, ago(minutes=4)), "-": (False, None), ".": (None, last and ago(hours=2.5))}
-    return tuple(views.Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
+    return tuple(Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
 
 
 REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
@@ -99,21 +100,21 @@ RIGHT = (
     line("TLS", "SMTP server", access=Access.NONE, seen="smtp.office365.com:587 answers, with STARTTLS and a good certificate"),
 )
 PROOFS = (
-    views.Proof("V1", verbatim("Forwarded copy delivered to Webex Connect"), ago(minutes=11)),
-    views.Proof("V3", verbatim("An agent's answer left"), ago(minutes=26)),
-    views.Proof("C6", verbatim("235 2.7.0 Authentication successful"), ago(seconds=4)),
+    Proof("V1", verbatim("Forwarded copy delivered to Webex Connect"), ago(minutes=11)),
+    Proof("V3", verbatim("An agent's answer left"), ago(minutes=26)),
+    Proof("C6", verbatim("235 2.7.0 Authentication successful"), ago(seconds=4)),
 )
 
 
-def checked(looking: int = 0, *causes: tuple[str, views.CheckLine], **more: object) -> cards.Card:
+def checked(looking: int = 0, *causes: tuple[str, CheckLine], **more: object) -> cards.Card:
     """A check's card; each cause is a code and the finding behind it, as the view wants it."""
     roots = tuple(cause(code, found) for code, found in causes)
-    return cards.verdict(views.VerdictView("9M2C", MAILBOX, AT, looking, roots, **more))  # type: ignore[arg-type]  # the view's own names
+    return cards.verdict(VerdictView("9M2C", MAILBOX, AT, looking, roots, **more))  # type: ignore[arg-type]  # the view's own names
 
 
-def cause(code: str, found: views.CheckLine) -> views.CheckLine:
+def cause(code: str, found: CheckLine) -> CheckLine:
     """A finding as a cause: its title is the cause's sentence."""
-    return views.CheckLine(
+    return CheckLine(
         found.row,
         Words(f"cause.{code}"),
         found.state,
@@ -249,24 +250,24 @@ def thirty() -> cards.Card:
 
 
 def _channels() -> dict[str, cards.Card]:
-    def listed(name: str, state: State | None, words: str, at: datetime | None) -> views.ChannelLine:
-        return views.ChannelLine(f"{name}@contoso.com", state, verbatim(words), at)
+    def listed(name: str, state: State | None, words: str, at: datetime | None) -> ChannelLine:
+        return ChannelLine(f"{name}@contoso.com", state, verbatim(words), at)
 
     well = listed("sales", State.OK, "Nothing wrong", ago(minutes=11))
-    unchecked = views.ChannelLine("info@contoso.com", None, Words("channels.never"))
+    unchecked = ChannelLine("info@contoso.com", None, Words("channels.never"))
     broken = listed("support", State.WRONG, "The outbound spam policy does not let this mailbox forward mail.", ago(seconds=9))
     doubtful = listed("claims", State.POSSIBLE, "A rule may stop some mail", ago(hours=5))
     warned = listed("billing", State.WARNING, "The client secret expires in 12 days", ago(days=3))
-    many = tuple(views.ChannelLine(f"box{number}@contoso.com", State.OK, verbatim("Nothing wrong"), AT) for number in range(500))
+    many = tuple(ChannelLine(f"box{number}@contoso.com", State.OK, verbatim("Nothing wrong"), AT) for number in range(500))
     return {
-        "channels": cards.channels(views.ChannelsView((well, unchecked, warned, doubtful, broken), AT)),
-        "channels-checking": cards.channels(views.ChannelsView((well, unchecked, warned), AT, 2)),
-        "channels-early": cards.channels(views.ChannelsView((well, broken), AT, 1)),
-        "channels-well": cards.channels(views.ChannelsView((well, warned), AT)),
-        "channels-unchecked": cards.channels(views.ChannelsView((well, unchecked), AT)),
-        "channels-doubtful": cards.channels(views.ChannelsView((doubtful, unchecked), AT)),
-        "channels-none": cards.channels(views.ChannelsView((), AT)),
-        "channels-many": cards.channels(views.ChannelsView((*many, broken), AT)),
+        "channels": cards.channels(ChannelsView((well, unchecked, warned, doubtful, broken), AT)),
+        "channels-checking": cards.channels(ChannelsView((well, unchecked, warned), AT, 2)),
+        "channels-early": cards.channels(ChannelsView((well, broken), AT, 1)),
+        "channels-well": cards.channels(ChannelsView((well, warned), AT)),
+        "channels-unchecked": cards.channels(ChannelsView((well, unchecked), AT)),
+        "channels-doubtful": cards.channels(ChannelsView((doubtful, unchecked), AT)),
+        "channels-none": cards.channels(ChannelsView((), AT)),
+        "channels-many": cards.channels(ChannelsView((*many, broken), AT)),
     }
 
 
@@ -275,13 +276,13 @@ def hostile() -> dict[str, cards.Card]:
     words = verbatim(HOSTILE)
     evidence = tuple(Evidence(HOSTILE, HOSTILE) for _ in range(9))
 
-    def bad(state: State, **more: object) -> views.CheckLine:
+    def bad(state: State, **more: object) -> CheckLine:
         told = {"expected": words, "evidence": evidence, "remedy": words, "proof": words, "command": HOSTILE, **more}
-        return views.CheckLine("M4", words, state, Access.ADMIN, words, **told)  # type: ignore[arg-type]  # the view's own names
+        return CheckLine("M4", words, state, Access.ADMIN, words, **told)  # type: ignore[arg-type]  # the view's own names
 
     several = {state: tuple(bad(state) for _ in range(9)) for state in State}
     explained = tuple(bad(State.WRONG, explained_by=row) for row in ("M4", "E3", "M4", "E3", "DNS", "TLS"))
-    view = views.VerdictView(
+    view = VerdictView(
         *("9M2C", HOSTILE[:254], AT, 0, several[State.WRONG]),
         symptoms=explained,
         possible=several[State.POSSIBLE],
@@ -294,14 +295,12 @@ def hostile() -> dict[str, cards.Card]:
         fix=FIX,
         sign_in_url=SIGN_IN,
     )
-    proofs = tuple(views.Proof("V1", words, AT) for _ in range(30))
-    healthy = views.VerdictView(
-        "9M2C", HOSTILE[:254], AT, 0, (), lines=view.lines, proofs=proofs, possible=view.possible, skipped=view.skipped
-    )
-    lines = tuple(views.ChannelLine(HOSTILE, state, words, AT) for state in (*State, None) for _ in range(5))
+    proofs = tuple(Proof("V1", words, AT) for _ in range(30))
+    healthy = VerdictView("9M2C", HOSTILE[:254], AT, 0, (), lines=view.lines, proofs=proofs, possible=view.possible, skipped=view.skipped)
+    lines = tuple(ChannelLine(HOSTILE, state, words, AT) for state in (*State, None) for _ in range(5))
     return {
         "hostile-verdict": cards.verdict(view),
         "hostile-healthy": cards.verdict(healthy),
-        "hostile-looking": cards.verdict(views.VerdictView("9M2C", HOSTILE[:254], AT, 3, (), lines=view.lines)),
-        "hostile-channels": cards.channels(views.ChannelsView(lines, AT)),
+        "hostile-looking": cards.verdict(VerdictView("9M2C", HOSTILE[:254], AT, 3, (), lines=view.lines)),
+        "hostile-channels": cards.channels(ChannelsView(lines, AT)),
     }

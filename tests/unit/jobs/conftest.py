@@ -15,17 +15,17 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from jobs.clock import now
-from jobs.mail.trace import open_trace
+from jobs.engine.step import Context
+from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, State
-from jobs.run import Event, Kind
+from jobs.runs.run import Event, Kind
+from jobs.runs.store import Store
 from jobs.runtime import Runtime
 from jobs.settings import Settings
-from jobs.step import Context
-from jobs.store import Store
-from jobs.vault import Vault
-from practice.jumping import carry_out
+from jobs.storage.vault import Vault
+from practice.virtual_time import carry_out
 
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from adaptive_cards import verdict
-from adaptive_cards.views import CheckLine, Proof, Stop, VerdictView
+from adaptive_cards.cards.verdict.view import Stop, VerdictView
+from adaptive_cards.views import CheckLine, Proof
 from jobs.model import Access, State, Station, Turn, Words
 from practice import verdicts
 from practice.diagnose import Case, Chosen, Totals, by_channel, cases

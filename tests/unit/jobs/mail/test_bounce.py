@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.clouds.errors import explain, first_cause
 from jobs.mail.bounce import GONE, LOST, UNANSWERED, cause_at, cause_of_copy
-from jobs.microsoft.errors import explain, first_cause
 from jobs.model import Station
 
 FULL = "554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"

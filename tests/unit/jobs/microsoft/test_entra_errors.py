@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.microsoft.entra import entra_error
-from jobs.microsoft.errors import Rejected, SignInNeeded, Transient
-from jobs.microsoft.http import sync_client
+from jobs.clouds.errors import Rejected, SignInNeeded, Transient
+from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
+from jobs.microsoft.msal_http import entra_error
 from jobs.settings import Settings
 
 EXCHANGE = ["https://outlook.office365.com/.default"]

@@ -12,9 +12,9 @@ import httpx
 import pytest
 import stamina
 
-from jobs.microsoft.errors import NotAllowed, Transient, Unreadable
+from jobs.clouds.errors import NotAllowed, Transient, Unreadable
+from jobs.clouds.http import async_client
 from jobs.microsoft.exchange import InvokeCommand, Row
-from jobs.microsoft.http import async_client
 from jobs.settings import Settings
 
 TENANT = "11111111-2222-3333-4444-555555555555"

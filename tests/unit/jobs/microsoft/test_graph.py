@@ -11,9 +11,9 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from jobs.microsoft.errors import AlreadyThere, NotFound, SignInNeeded, Transient, Unreadable
+from jobs.clouds.errors import AlreadyThere, NotFound, SignInNeeded, Transient, Unreadable
+from jobs.clouds.http import async_client
 from jobs.microsoft.graph import Graph, NewPassword, TraceFilter
-from jobs.microsoft.http import async_client
 from jobs.settings import Settings
 
 BASE = "https://graph.microsoft.com/v1.0"

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from jobs.microsoft.errors import CloudError, Rejected, SignInNeeded, Transient, Unreadable
-from jobs.microsoft.http import sync_client
+from jobs.clouds.errors import CloudError, Rejected, SignInNeeded, Transient, Unreadable
+from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.tokens import Tokens
 from jobs.model import Account

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adaptive_cards.views import Header
+from jobs.model import Change, Profile, Turn, Words
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """The plan: what is ``right`` already or ``blocked``, an app made ``by_hand`` (its client id); ``closed`` says why it takes no approval.
+
+    ``named`` is what a check found a moment ago and no plan mends, and ``turn`` whose that is. Where the run is ``under_way``, some of
+    it was approved or made before.
+    """
+
+    header: Header
+    plan_id: str
+    signed_in: str
+    changes: tuple[Change, ...]
+    right: tuple[Words, ...]
+    warnings: tuple[Words, ...] = ()
+    blocked: tuple[Words, ...] = ()
+    profile: Profile = Profile.ARTICLE
+    approved: bool = False
+    approved_tenant: bool = False
+    by_hand: str = ""
+    closed: str = ""
+    named: tuple[Words, ...] = ()
+    turn: Turn = Turn.NOBODY
+    under_way: bool = False

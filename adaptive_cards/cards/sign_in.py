@@ -1,0 +1,58 @@
+"""Sign in at Microsoft, or pass it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards.actions import buttons, cancel, open_url
+from adaptive_cards.card import Card, finished
+from adaptive_cards.cards._ask_someone_else import ask_someone
+from adaptive_cards.components import kicker, persons_turn, problem_box, turn_line
+from adaptive_cards.elements import facts
+from adaptive_cards.texts import text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import Asked, Header
+from jobs.model import Turn, Words
+
+
+def signin(view: SignInView) -> Card:
+    """Who must sign in, what that allows, when it ends. An earlier attempt that did not count is named above the button."""
+    told = Words("signin.turn_direct" if view.direct else "signin.turn")
+    band = persons_turn(Words("signin.title", {"domain": view.domain}), turn_line(Turn.ADMINISTRATOR, told, direct=view.direct))
+    body = [
+        facts(_facts(view)),
+        *problem_box(view.problem, view.problem_code, view.problem_at),
+        buttons(open_url(text("button.sign_in"), view.url, main=True)),
+    ]
+    title = text("button.ask_other" if view.direct else "button.ask_administrator")
+    field, opens = ask_someone(title, "ask_administrator", view.header.run, view.asked, hint="signin.ask_hint")
+    return finished(kicker(view.header), band, [*body, *field], [*opens, cancel(view.header.run)])
+
+
+def _facts(view: SignInView) -> list[tuple[str, str]]:
+    return [
+        (text("signin.account"), text("signin.account_which", domain=view.domain)),
+        (text("signin.roles"), text("signin.roles_which")),
+        (text("signin.allows"), text("signin.allows_what")),
+        (text("signin.ends"), text("signin.ends_when")),
+        (text("signin.link"), text("signin.link_until", until=day_clock(view.until))),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInView:
+    """Sign in at Microsoft. ``direct`` is true in a 1:1 message; ``problem`` says why an earlier attempt did not count.
+
+    ``asked`` is the last address to pass the card on to, where that was none.
+    """
+
+    header: Header
+    domain: str
+    url: str
+    until: datetime
+    direct: bool = False
+    problem: Words | None = None
+    problem_code: str = ""
+    problem_at: datetime | None = None
+    asked: Asked | None = None

@@ -1,0 +1,61 @@
+"""What the card that ends an undo needs to know; beside :mod:`adaptive_cards.views`, which is long enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import press
+from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Band, kicker, note, row, section, turn_line
+from adaptive_cards.elements import TITLE, Element, facts, said
+from adaptive_cards.glyphs import Mark, marked
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock, lasted
+from adaptive_cards.views import Header
+from jobs.model import Turn, Words
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneView:
+    """An undo has ended. ``back`` and ``left`` are (row, object, what was seen); ``binned`` says that the app lies in the recycle bin."""
+
+    header: Header
+    at: datetime
+    started: datetime
+    back: tuple[tuple[str, Words, Words], ...]
+    left: tuple[tuple[str, Words, Words], ...]
+    approved_by: str
+    binned: bool = False
+
+
+Line = tuple[str, Words, Words]
+
+
+def undone(view: UndoneView) -> Card:
+    """Back, left, and what to know. Where nothing was put back the channel is what it was."""
+    title = Words("undone.title" if view.back else "undone.nothing", {"mailbox": view.header.mailbox})
+    told = turn_line(Turn.NOBODY, Words("undone.finished", {"at": clock(view.at)}))
+    band = Band("good" if view.back else "emphasis", glyphs.OK if view.back else glyphs.SKIPPED, said(title, **TITLE), (told,))
+    body = [
+        *_lines("undone.back", glyphs.OK, view.back),
+        *_lines("undone.left", glyphs.WARNING, view.left),
+        section("done.to_know"),
+        marked(glyphs.SKIPPED, said(Words("plan.undo_asset"))),
+        facts(_to_know(view), "Small"),
+    ]
+    again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": view.header.mailbox})
+    return finished(kicker(view.header), band, body, [again] if view.back else [])
+
+
+def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
+    rows = [row(mark, name, said(what), note(seen)) for name, what, seen in lines]
+    return [section(title), *rows] if rows else []
+
+
+def _to_know(view: UndoneView) -> list[tuple[str, str]]:
+    who = {"run": view.header.run, "span": lasted(view.at - view.started), "who": view.approved_by}
+    told = text("done.run_approved", **who) if view.approved_by else text("done.run_alone", run=who["run"], span=who["span"])
+    binned = [(text("undone.app"), text("undone.binned"))] if view.binned else []
+    return [*binned, (text("done.run"), told)]

@@ -1,0 +1,143 @@
+"""The band of a check: the verdict in one sentence, since when, whose turn."""
+
+from __future__ import annotations
+
+from adaptive_cards import glyphs
+from adaptive_cards.cards.verdict.age import ago
+from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.components import Band, turn_line
+from adaptive_cards.elements import TITLE, Element, rich, run, said
+from adaptive_cards.escape import clip
+from adaptive_cards.texts import counted, say, text
+from adaptive_cards.times import clock, day, day_clock
+from adaptive_cards.views import CheckLine, Damage
+from jobs.model import Station, Turn, Words
+
+SIGN_IN_TELLS = (Words("cause.what_stops_mail_not_read"), Words("cause.app_disabled"))
+"""Where a sign-in tells the cause, or which of several it is."""
+_TITLE_MOST = 200
+_NAMED_MOST = 4
+
+
+def band(view: VerdictView) -> Band:
+    """A certain cause shows at once, also while other findings are still to come."""
+    if view.causes:
+        return _broken(view)
+    if view.looking:
+        title = Words("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
+        return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, Words("verdict.looking_next")),))
+    return _well(view) if _both_ways(view) else _unproven(view)
+
+
+def total(view: VerdictView) -> int:
+    """How many findings there are or will be."""
+    return len(view.lines) + view.looking
+
+
+def sentence(words: Words) -> str:
+    """A sentence as a title: without its period."""
+    return clip(say(words), _TITLE_MOST).removesuffix(".")
+
+
+def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
+    """What these findings are about, the first few by name."""
+    named = ", ".join(say(line.title) for line in lines[:most])
+    left = len(lines) - most
+    return text("verdict.and_more", what=named, count=str(left)) if left > 0 else named
+
+
+def _broken(view: VerdictView) -> Band:
+    title = rich(run(sentence(view.causes[0].title), **TITLE))
+    return Band("attention", glyphs.WRONG, title, (*_line(_when(view), _others(view), _left(view)), turn_line(view.turn, _click(view))))
+
+
+def _when(view: VerdictView) -> str:
+    """Since when, and the damage; where that has the same beginning it is said once."""
+    if view.damage is None:
+        return _since(view)
+    damage = _missed(view, view.damage)
+    return damage if view.since == view.damage.since else " ".join(filter(None, (_since(view), damage)))
+
+
+def _missed(view: VerdictView, damage: Damage) -> str:
+    mails = counted("verdict.mails", damage.mails)
+    if day(damage.since) == day(view.at):
+        told = text("verdict.missed_today", count=mails, clock=clock(damage.since))
+    else:
+        told = text("verdict.missed", count=mails, at=day_clock(damage.since))
+    return f"{told} {text('verdict.kept')}" if damage.kept else told
+
+
+def _since(view: VerdictView) -> str:
+    if view.since is None:
+        return ""
+    if day(view.since) == day(view.at):
+        return text("verdict.since_today", clock=clock(view.since))
+    return text("verdict.since", at=day_clock(view.since))
+
+
+def _others(view: VerdictView) -> str:
+    others = len(view.causes) - 1
+    return counted("verdict.others", others) if others else ""
+
+
+def _left(view: VerdictView) -> str:
+    return text("verdict.still_looking", left=str(view.looking), all=str(total(view))) if view.looking else ""
+
+
+def _click(view: VerdictView) -> Words:
+    if not glyphs.is_person(view.turn):
+        return Words("verdict.turn_wait")
+    if view.fix is None:
+        return _sign_in(view) if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS else Words("verdict.turn_remedy")
+    if "url" in view.fix[1]:
+        return Words("verdict.turn_page")
+    return Words("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
+
+
+def _both_ways(view: VerdictView) -> bool:
+    """Whether mail was seen at both ends of the way: a copy that reached Webex Connect, and an answer that left."""
+    return bool(view.proofs) and {Station.MAILBOX, Station.FORWARD, Station.ANSWER} <= _passed(view)
+
+
+def _passed(view: VerdictView) -> set[Station]:
+    return {stop.station for stop in view.way if stop.passes}
+
+
+def _well(view: VerdictView) -> Band:
+    newest = Words("verdict.newest_proof", {"age": ago(max(proof.at for proof in view.proofs), view.at)})
+    between = "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
+    told = (turn_line(Turn.NOBODY, newest), *_line(between, _possible(view)))
+    return Band("good", glyphs.OK, said(Words("verdict.well"), **TITLE), told)
+
+
+def _unproven(view: VerdictView) -> Band:
+    told = _line(text("verdict.unproven_why"), _possible(view), _left_out(view))
+    turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
+    style = "accent" if glyphs.is_person(turn) else "emphasis"
+    return Band(style, glyphs.UNKNOWN, said(Words("verdict.unproven"), **TITLE), (*told, turn_line(turn, _next(view))))
+
+
+def _left_out(view: VerdictView) -> str:
+    if len(view.skipped) > _NAMED_MOST:
+        return text("verdict.many_not_looked_at", count=str(len(view.skipped)), all=str(total(view)))
+    return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
+
+
+def _next(view: VerdictView) -> Words:
+    if view.sign_in_url:
+        return Words("verdict.turn_grant") if view.grant_url else _sign_in(view)
+    return Words("verdict.turn_again" if glyphs.is_person(view.turn) else "verdict.turn_nothing")
+
+
+def _sign_in(view: VerdictView) -> Words:
+    return Words("verdict.turn_roles" if view.lacks_role else "verdict.turn_sign_in")
+
+
+def _possible(view: VerdictView) -> str:
+    return counted("verdict.possible_below", len(view.possible)) if view.possible else ""
+
+
+def _line(*sentences: str) -> list[Element]:
+    told = " ".join(filter(None, sentences))
+    return [rich(run(told), spacing="Small")] if told else []

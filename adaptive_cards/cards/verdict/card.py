@@ -1,0 +1,83 @@
+"""What is broken, who can mend it and how: while it is looked at, and when it is known."""
+
+from __future__ import annotations
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import ACTIONS_MOST, buttons, in_rows, open_url, press, show_card, submit
+from adaptive_cards.card import MOST_BYTES, Card, finished, size
+from adaptive_cards.cards.verdict.band import band
+from adaptive_cards.cards.verdict.findings import commands, findings, found
+from adaptive_cards.cards.verdict.mail_path import way
+from adaptive_cards.cards.verdict.rows import Room, Told
+from adaptive_cards.cards.verdict.sections import matter
+from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.components import kicker_of, problem_box
+from adaptive_cards.elements import Element
+from adaptive_cards.texts import counted, text
+from adaptive_cards.times import day_clock
+from jobs.model import Words
+
+# In this order things go where room is short: evidence in the list of all findings, the colours of the rows, values in the list, rows.
+_ROOMS = (
+    Room(8, 3, 12, Told.EVIDENCE),
+    Room(8, 3, 12, Told.SEEN),
+    Room(8, 3, 8, Told.SEEN, compact=True),
+    Room(8, 2, 4, Told.NAME, compact=True),
+    Room(4, 1, 2, Told.NAME, compact=True),
+)
+_FRAME_BYTES = 200
+_TOLD_LINES = 2
+
+
+def verdict(view: VerdictView) -> Card:
+    """The cause, its fix, the mail's way, the matter, all findings."""
+    kicker = kicker_of(Words("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    head = band(view)
+    left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
+    drawn = (_drawn(view, room) for room in _ROOMS)
+    body, actions = next((parts for parts in drawn if size({"parts": parts}) <= left), None) or _drawn(view, _ROOMS[-1])
+    return finished(kicker, head, body, actions, told=_TOLD_LINES)
+
+
+def _drawn(view: VerdictView, room: Room) -> tuple[list[Element], list[Element]]:
+    body, again = [*_fix(view), *way(view), *matter(view, room)], _again(view)
+    rows = [*problem_box(view.problem, view.problem_code, view.problem_at), *(buttons(*row) for row in in_rows(again))]
+    if not _has_list(view):
+        return [*body, *found(view, room), *rows], []
+    free = ACTIONS_MOST - len(again) - (1 if view.fix else 0)
+    return [*body, *rows], _lists(view, room, apart=free > 1)
+
+
+def _has_list(view: VerdictView) -> bool:
+    """While nothing is certain yet, the findings are the matter themselves, and nothing has to be opened."""
+    return bool(view.causes) or not view.looking
+
+
+def _fix(view: VerdictView) -> list[Element]:
+    if view.fix is None:
+        return []
+    key, data = view.fix
+    main = glyphs.is_person(view.turn)
+    button = open_url(text(key), data["url"], main=main) if "url" in data else press(text(key), data, main=main)
+    return [buttons(button, spacing="Default")]
+
+
+def _again(view: VerdictView) -> list[Element]:
+    """What leads further, the most useful first; one action is left for the list of findings."""
+    deeper = [open_url(text("button.see_more"), view.sign_in_url)] if view.sign_in_url else []
+    granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
+    if view.looking:
+        return [*deeper, *granted]
+    missing = submit(text("button.bundle" if view.causes else "button.mail_missing"), "missing", channel=view.mailbox)
+    test = [submit(text("button.connect_test"), "connect_test", channel=view.mailbox)] if view.connect_test else []
+    every = [submit(text("button.check_again"), "check", channel=view.mailbox), *deeper, *granted, missing, *test]
+    return every[: ACTIONS_MOST - 1 - (1 if view.fix else 0)]
+
+
+def _lists(view: VerdictView, room: Room, *, apart: bool) -> list[Element]:
+    """All findings, and the commands beside them, or below them in the same part where no button is left."""
+    lists, lines = findings(view, room) if view.lines else [], commands(view, room)
+    title = counted("button.findings", len(view.lines))
+    if lists and not apart:
+        return [show_card(title, [*lists, *lines])]
+    return [*([show_card(title, lists)] if lists else []), *([show_card(text("button.commands"), lines)] if lines else [])]

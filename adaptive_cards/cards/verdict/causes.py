@@ -1,0 +1,73 @@
+"""Root causes, each with what was expected, what was seen, what proves it, and how it is mended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adaptive_cards import glyphs
+from adaptive_cards.cards.verdict.band import sentence
+from adaptive_cards.cards.verdict.rows import Room, more, row
+from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.components import section
+from adaptive_cards.elements import BOLD, Element, facts, rich, run
+from adaptive_cards.escape import plain, shorten
+from adaptive_cards.texts import has, say, text
+from adaptive_cards.views import CheckLine
+from jobs.model import Evidence, Words
+
+_CAUSES_MOST = 6
+_EVIDENCE_MOST = 4
+_TRANSCRIPT = "transcript"
+_TRANSCRIPT_MOST = 2
+_KIND_MOST = 24
+
+
+def causes(view: VerdictView, room: Room) -> list[Element]:
+    """All of them by name, the first ones with their facts."""
+    if not view.causes:
+        return []
+    drawn = [_cause(view, line, whole=place < room.whole) for place, line in enumerate(view.causes[:_CAUSES_MOST])]
+    title = section("verdict.root_cause" if len(view.causes) == 1 else "verdict.root_causes")
+    return [title, *drawn, *more(len(view.causes) - _CAUSES_MOST)]
+
+
+def evidence_of(line: CheckLine) -> str:
+    """What a sceptic can look up, in one line, without what was seen already. Of a transcript only the end: a space gets no whole one."""
+    seen = say(line.seen) if line.seen else ""
+    items = [item for item in line.evidence if item.text and item.text not in seen]
+    replies = [item for item in items if item.kind != _TRANSCRIPT][:_EVIDENCE_MOST]
+    return "; ".join(map(_evidence, replies or items[-_TRANSCRIPT_MOST:]))
+
+
+def _evidence(item: Evidence) -> str:
+    key = f"evidence.{item.kind}"
+    kind = text(key) if has(key) else shorten(plain(item.kind), _KIND_MOST)
+    return text("verdict.evidence_line", kind=kind, text=item.text.removesuffix("."))
+
+
+def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
+    title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
+    told = _told(view, line) if whole else []
+    return row(glyphs.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else []))
+
+
+def _fact(view: VerdictView, cause: CheckLine) -> Words:
+    """The fact that is wrong. A single cause stands in the band already, and a sentence said twice is read twice."""
+    same = (line.title for line in view.lines if (line.row, line.seen, line.evidence) == (cause.row, cause.seen, cause.evidence))
+    return next(same, cause.title)
+
+
+def _proof(view: VerdictView, cause: CheckLine) -> str:
+    """The cause's own evidence, else that of the first finding it explains: a setting has no error text, the mail that it stopped has one."""
+    explained = (replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row)
+    return next(filter(None, map(evidence_of, (cause, *explained))), "")
+
+
+def _told(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
+    values = {
+        "verdict.expected": say(line.expected) if line.expected else "",
+        "verdict.seen": say(line.seen) if line.seen else "",
+        "verdict.evidence": _proof(view, line),
+        "verdict.remedy": say(line.remedy) if line.remedy else "",
+    }
+    return [(text(key), value) for key, value in values.items() if value]

@@ -1,0 +1,77 @@
+"""All findings of a check by what it took to see them, and the commands that do the same by hand."""
+
+from __future__ import annotations
+
+from adaptive_cards import glyphs
+from adaptive_cards.cards.verdict.causes import evidence_of
+from adaptive_cards.cards.verdict.rows import EXPLAINED, Room, Told, label, more
+from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.components import section
+from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import say, text
+from adaptive_cards.views import CheckLine
+from jobs.model import Access, State
+
+_LINES_MOST = 40
+_LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
+
+
+def findings(view: VerdictView, room: Room) -> list[Element]:
+    """The sum, then one list an access."""
+    return [rich(run(_sum(view), **SMALL)), *found(view, room)]
+
+
+def found(view: VerdictView, room: Room) -> list[Element]:
+    """The lists alone: administrator's sign-in, own read access, no sign-in, and apart from all three what was skipped. What is wrong comes first."""
+    lines = sorted((_explained(view, line) for line in view.lines[:_LINES_MOST]), key=lambda line: (line.state is State.OK, line.row))
+    seen = [line for line in lines if line.state not in _LEFT_OUT]
+    groups = [(f"access.{access}", [line for line in seen if line.access is access]) for access in reversed(Access)]
+    groups.append(("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT]))
+    lists = [part for key, group in groups if group for part in (section(key), facts(_pairs(group, room), "Small"))]
+    return [*lists, *more(len(view.lines) - _LINES_MOST)]
+
+
+def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
+    """The finding as a symptom, if it is one: it is never shown as a second cause."""
+    same = (each for each in view.symptoms if (each.row, each.title, each.seen) == (line.row, line.title, line.seen))
+    return next(same, line)
+
+
+def commands(view: VerdictView, room: Room) -> list[Element]:
+    """The equivalents, those of the causes first; empty if there is none."""
+    lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
+    named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
+    drawn = [literal(f"{row}  {command}", size="Small", spacing="Small") for row, command in list(named)[: room.commands]]
+    return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
+
+
+def _commands(line: CheckLine) -> list[str]:
+    return [command for command in map(str.strip, line.command.splitlines()) if command]
+
+
+def _sum(view: VerdictView) -> str:
+    counts = {name: len(getattr(view, name)) for name in ("causes", "symptoms", "warnings", "possible")}
+    counts |= {"ok": sum(line.state is State.OK for line in view.lines), "skipped": len(view.skipped)}
+    told = ", ".join(text(f"verdict.count.{name}", count=str(count)) for name, count in counts.items() if count)
+    return text("verdict.sum_skipped" if view.skipped else "verdict.sum", counts=told)
+
+
+def _pairs(lines: list[CheckLine], room: Room) -> list[tuple[str, str]]:
+    return [(label(_mark(line), line.row), _said(line, room.list)) for line in lines]
+
+
+def _mark(line: CheckLine) -> Mark:
+    return EXPLAINED if line.explained_by else glyphs.of_state(line.state)
+
+
+def _said(line: CheckLine, told: Told) -> str:
+    words = say(line.title).removesuffix(".")
+    if line.seen and told >= Told.SEEN:
+        words = text("verdict.line_seen", title=words, seen=say(line.seen).removesuffix("."))
+    if line.expected and told >= Told.SEEN and line.state is not State.OK:
+        words = text("verdict.line_expected", line=words, expected=say(line.expected))
+    if line.explained_by:
+        words = text("verdict.line_explained", line=words, row=line.explained_by)
+    evidence = evidence_of(line) if told >= Told.EVIDENCE else ""
+    return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words

@@ -1,0 +1,67 @@
+"""The mail's way as six equal columns: a dash where mail went, dots where it did not, the last mail under each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.cards.verdict.view import Stop, VerdictView
+from adaptive_cards.elements import BOLD, SMALL, SUBTLE, Element, Look, column, columns, rich, run
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock, day
+
+_NOBODY_KNOWS = Mark("?")
+_WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
+_CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
+
+
+def way(view: VerdictView) -> list[Element]:
+    """Nothing while nothing is known of any station."""
+    return [columns(*_stations(view), spacing="Medium")] if view.way else []
+
+
+def _stations(view: VerdictView) -> Iterator[Element]:
+    came, stopped = True, False
+    for stop in view.way:
+        goes_on = came and stop.passes is True
+        yield _station(view, stop, _drawn(_mark(view, stop, stopped=stopped), came=came and stop.passes is not None, goes_on=goes_on))
+        came, stopped = goes_on, stopped or stop.passes is False
+
+
+def _drawn(mark: Mark, *, came: bool, goes_on: bool) -> Element:
+    before, after = (_WENT if came else _WENT_NOT)[0], (_WENT if goes_on else _WENT_NOT)[1]
+    return rich(run(before, **SUBTLE), run(mark.glyph, **BOLD, **mark.look), run(after, **SUBTLE), **_CENTRE)
+
+
+def _station(view: VerdictView, stop: Stop, drawn: Element) -> Element:
+    name = rich(run(text(f"station.{stop.station}"), **_look(stop)), spacing="None", **_CENTRE)
+    told = _told(view, stop)
+    below = [rich(run(told, **SMALL), spacing="None", **_CENTRE)] if told else []
+    return column("stretch", drawn, name, *below, spacing="None")
+
+
+def _look(stop: Stop) -> dict[str, Look]:
+    if stop.passes is None:
+        return SMALL
+    return {"size": "Small"} if stop.passes else {"size": "Small", **BOLD}
+
+
+def _mark(view: VerdictView, stop: Stop, *, stopped: bool) -> Mark:
+    if stop.passes is None:
+        return glyphs.NOT_YET if stopped or view.looking else _NOBODY_KNOWS
+    return glyphs.OK if stop.passes else glyphs.WRONG
+
+
+def _told(view: VerdictView, stop: Stop) -> str:
+    if stop.passes is False:
+        return text("verdict.stops")
+    if stop.at is None:
+        return text("verdict.unseen") if stop.passes is None and not view.looking else ""
+    return _short(stop.at, view.at)
+
+
+def _short(at: datetime, now: datetime) -> str:
+    """The clock without its zone, which the kicker names; on another day the day without its year."""
+    return clock(at).split(" ")[0] if day(at) == day(now) else day(at).rpartition(" ")[0]

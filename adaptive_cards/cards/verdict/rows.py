@@ -1,0 +1,84 @@
+"""The rows of a check's card, and how many of them there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from adaptive_cards import glyphs
+from adaptive_cards.components import aside, note, small_print
+from adaptive_cards.elements import SUBTLE, Element, column, columns, facts, rich, run, sign
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import text
+from jobs.model import Words, verbatim
+
+EXPLAINED = Mark("\u2192")
+NO_BREAK = "\u00a0"
+
+
+class Told(IntEnum):
+    """How much a line of the list of all findings tells: its name, what was seen, its evidence, too."""
+
+    NAME = 0
+    SEEN = 1
+    EVIDENCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much fits: rows a section, causes with all their facts, commands, the list's lines, and whether rows are drawn as one FactSet."""
+
+    rows: int
+    whole: int
+    commands: int
+    list: Told
+    compact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row: its mark, its id if it has one, what it is, a small line below, and the word at its right end."""
+
+    mark: Mark
+    name: str
+    title: str
+    note: str = ""
+    right: str = ""
+
+
+def rows(items: Sequence[Item], room: Room) -> list[Element]:
+    """The items that there is room for, and how many are left out."""
+    shown = items[: room.rows]
+    drawn = [facts(map(_pair, shown), "Small")] if room.compact and shown else [_row(item) for item in shown]
+    return [*drawn, *more(len(items) - room.rows)]
+
+
+def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
+    """Glyph, id, what, word: 20 and 36 px on the left, for ids have up to three letters here."""
+    cells = [glyphs.glyph(mark), *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else [])]
+    cells.append(column("stretch", *content, spacing="Small"))
+    if right:
+        cells.append(column("auto", aside(verbatim(right)), spacing="Default"))
+    return columns(*cells, spacing="Small")
+
+
+def label(mark: Mark, name: str) -> str:
+    """Glyph and id as a FactSet takes them."""
+    return f"{mark.glyph}{NO_BREAK}{name}" if name else mark.glyph
+
+
+def more(count: int) -> list[Element]:
+    """How many are left out, if any."""
+    return [small_print(Words("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
+
+
+def _row(item: Item) -> Element:
+    below = [note(verbatim(item.note))] if item.note else []
+    return row(item.mark, item.name, rich(run(item.title)), *below, right=item.right)
+
+
+def _pair(item: Item) -> tuple[str, str]:
+    beside = item.note or item.right
+    told = text("verdict.line_seen", title=item.title, seen=beside) if beside else item.title
+    return label(item.mark, item.name), told

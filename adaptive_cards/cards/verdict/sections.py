@@ -1,0 +1,83 @@
+"""What a check found, by what it means: causes, what they explain, what else was noticed, what is proven, what was not looked at."""
+
+from __future__ import annotations
+
+from adaptive_cards import glyphs
+from adaptive_cards.cards.verdict.age import ago, ahead
+from adaptive_cards.cards.verdict.band import names, sentence
+from adaptive_cards.cards.verdict.causes import causes
+from adaptive_cards.cards.verdict.rows import EXPLAINED, Item, Room, rows
+from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.components import section
+from adaptive_cards.elements import BOLD, Element, said
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import say, text
+from adaptive_cards.times import day
+from adaptive_cards.views import CheckLine
+from jobs.model import State, Words
+
+
+def matter(view: VerdictView, room: Room) -> list[Element]:
+    """The sections in their order; what was not looked at is said when the check has ended."""
+    parts = [*causes(view, room), *_symptoms(view, room), *_noticed(view, room)]
+    if view.looking:
+        return parts
+    return [*parts, *([] if view.causes else _proven(view, room)), *_skipped(view, room), *([] if view.causes else _next_date(view, room))]
+
+
+def _symptoms(view: VerdictView, room: Room) -> list[Element]:
+    by_cause: dict[str, list[Item]] = {}
+    for line in view.symptoms:
+        by_cause.setdefault(line.explained_by, []).append(_item(EXPLAINED, line, _seen(line)))
+    groups = [(Words("verdict.explained", {"row": row}), items) for row, items in by_cause.items()]
+    return [part for title, items in groups for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))]
+
+
+def _noticed(view: VerdictView, room: Room) -> list[Element]:
+    warned = [_item(glyphs.WARNING, line, _seen(line)) for line in view.warnings]
+    possible = [_item(glyphs.UNKNOWN, line, _proof(line)) for line in view.possible]
+    # Without a cause, what may stop mail matters more than what does not.
+    items = [*warned, *possible] if view.causes else [*possible, *warned]
+    return _section("verdict.noticed" if view.causes else "verdict.noticed_alone", items, room)
+
+
+def _proof(line: CheckLine) -> str:
+    possible = text("verdict.possible_seen", seen=_seen(line).removesuffix(".")) if line.seen else text("verdict.possible")
+    return text("verdict.proof", possible=possible, proof=say(line.proof)) if line.proof else possible
+
+
+def _proven(view: VerdictView, room: Room) -> list[Element]:
+    items = [Item(glyphs.OK, proof.row, say(proof.words), right=ago(proof.at, view.at)) for proof in view.proofs]
+    right = sum(line.state is State.OK for line in view.lines)
+    if right:
+        items.append(Item(glyphs.OK, "", text("verdict.as_expected", count=str(right)), right=text("age.now")))
+    return _section("verdict.proven", items, room)
+
+
+def _next_date(view: VerdictView, room: Room) -> list[Element]:
+    """When somebody will have to act, though nobody has to now."""
+    if view.secret_expires is None:
+        return []
+    told = text("verdict.expires", day=day(view.secret_expires))
+    return _section("verdict.next_date", [Item(glyphs.TIME, "E3", told, right=ahead(view.secret_expires, view.at))], room)
+
+
+def _skipped(view: VerdictView, room: Room) -> list[Element]:
+    """One row a reason: after a look without sign-in a dozen findings share theirs."""
+    reasons: dict[tuple[State, str], list[CheckLine]] = {}
+    for line in view.skipped:
+        reasons.setdefault((line.state, _seen(line)), []).append(line)
+    items = [Item(glyphs.of_state(state), "", names(tuple(lines)), why) for (state, why), lines in reasons.items()]
+    return _section("verdict.not_looked", items, room)
+
+
+def _section(title: str, items: list[Item], room: Room) -> list[Element]:
+    return [section(title), *rows(items, room)] if items else []
+
+
+def _item(mark: Mark, line: CheckLine, told: str) -> Item:
+    return Item(mark, line.row, sentence(line.title), told)
+
+
+def _seen(line: CheckLine) -> str:
+    return say(line.seen) if line.seen else ""

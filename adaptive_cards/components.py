@@ -1,0 +1,140 @@
+"""The parts that every card is made of: kicker, band, sections, rows, boxes (sketches, "Anatomy")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.elements import BOLD, MONO, SMALL, SUBTLE, TITLE, Element, column, columns, container, own, rich, run, said, sign
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import say, text
+from adaptive_cards.times import clock, seconds
+from adaptive_cards.views import Header
+from jobs.model import Turn, Words
+
+STAGES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The one tinted band: what happened, then whose turn it is."""
+
+    style: str
+    mark: Mark | None
+    title: Element
+    lines: tuple[Element, ...]
+
+    @property
+    def element(self) -> Element:
+        """The band as drawn."""
+        words = column("stretch", self.title, *self.lines, spacing="None")
+        glyph = [column("24px", sign(self.mark.glyph, **TITLE, **self.mark.look))] if self.mark else []
+        return container(self.style, columns(*glyph, words), spacing="Small")
+
+
+def persons_turn(title: Words, *lines: Element) -> Band:
+    """A person has to act."""
+    return Band("accent", glyphs.PERSON, said(title, **TITLE), lines)
+
+
+def kicker(header: Header) -> Element:
+    """Whose run it is, and the stage."""
+    if header.kind in {"fix", "undo"}:
+        return kicker_of(Words(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
+    about = Words("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Words("kicker.new")
+    return kicker_of(about, stage(header.stage))
+
+
+def kicker_of(left: Words, right: str) -> Element:
+    """What it is about, and where or when; ``right`` is ours and may be empty."""
+    cells = [column("stretch", said(left, **SMALL))]
+    if right:
+        cells.append(column("auto", sign(right, **SMALL, horizontalAlignment="Right")))
+    return columns(*cells)
+
+
+def stage(number: int) -> str:
+    """``3 of 7 · Plan``; the nearest stage if the number is out of range."""
+    known = min(max(number, 1), STAGES)
+    return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
+
+
+def turn_line(turn: Turn, words: Words, *, direct: bool = False) -> Element:
+    """``Approver's turn: ...``; ``Your turn`` in a 1:1; ``Nobody has to act.`` for time and nobody."""
+    told = say(words)
+    if not glyphs.is_person(turn):
+        rest = f" {_capital(told)}" if told else ""
+        return rich(run(text("turn.nobody"), **BOLD), run(f".{rest}"), spacing="Small")
+    who = text("turn.you") if direct else text(f"turn.{turn}")
+    return rich(run(who, **BOLD), run(f": {told}" if told else "."), spacing="Small")
+
+
+def _capital(told: str) -> str:
+    # An address or a command at the beginning keeps its own letters.
+    return told[:1].upper() + told[1:] if told.split(maxsplit=1)[0].isalpha() else told
+
+
+def in_error(field: Element, why: Element) -> Element:
+    """A red box with the field that has to be corrected, and the reason below it."""
+    reason = columns(glyphs.glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small")
+    return container("attention", field, reason, spacing="Default")
+
+
+def section(key: str, right: str = "") -> Element:
+    """A bold title over rows, with a word for all of them on the right if there is one."""
+    if not right:
+        return own(key, **BOLD, spacing="Medium")
+    beside = column("auto", own(right, **SUBTLE, horizontalAlignment="Right"))
+    return columns(column("stretch", own(key, **BOLD)), beside, spacing="Medium")
+
+
+def row(mark: Mark, name: str, title: Element, note: Element | None = None, right: Element | None = None) -> Element:
+    """Glyph, id, what, state: fixed pixels on the left, so that rows of separate ColumnSets align."""
+    cells = [
+        glyphs.glyph(mark),
+        column("28px", sign(name, **SUBTLE), spacing="None"),
+        column("stretch", title, *([note] if note else []), spacing="Small"),
+    ]
+    if right:
+        cells.append(column("auto", right, spacing="Default"))
+    return columns(*cells, spacing="Small")
+
+
+def aside(words: Words) -> Element:
+    """The right end of a row: its state as a word."""
+    return said(words, **SUBTLE, horizontalAlignment="Right")
+
+
+def aside_time(at: datetime) -> Element:
+    """The right end of a row: when it was seen."""
+    return sign(seconds(at), **SUBTLE, horizontalAlignment="Right")
+
+
+def note(words: Words) -> Element:
+    """A small line below what it belongs to."""
+    return said(words, **SMALL, spacing="None")
+
+
+def small_print(words: Words) -> Element:
+    """The last line of the matter."""
+    return said(words, **SMALL, spacing="Medium")
+
+
+def problem_box(words: Words | None, code: str = "", at: datetime | None = None, remedy: Words | None = None) -> list[Element]:
+    """What went wrong earlier: when, in words, the whole code, and what to do. Grey, since nothing is broken. Empty without a problem."""
+    if words is None:
+        return []
+    when = [run(f"{clock(at)}: ", **BOLD)] if at else []
+    lines = [rich(*when, run(say(words), **({} if at else BOLD)))]
+    if code:
+        lines.append(rich(run(code, **MONO), spacing="Small"))
+    if remedy:
+        lines.append(said(remedy, spacing="Small"))
+    return [box("emphasis", glyphs.WRONG, *lines)]
+
+
+def box(style: str, mark: Mark, *lines: Element) -> Element:
+    """A tinted box with a glyph, below the band in rank."""
+    glyph = column("24px", sign(mark.glyph, weight="Bolder", **mark.look))
+    return container(style, columns(glyph, column("stretch", *lines, spacing="None")))

@@ -1,0 +1,138 @@
+"""The plan: what is right already, and each change, to be approved before anything is changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from adaptive_cards import plan as draw
+from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.texts import remedy_within, say
+from adaptive_cards.views import Header
+from bot.cards.delivery import Face, face, read
+from bot.cards.presenters._common import code_of
+from bot.services import Desk
+from jobs.checks import remedies
+from jobs.microsoft.roles import lacks_all
+from jobs.model import Change, Finding, Scope, State, Turn, Words
+from jobs.next_action import ENDED, blocked, whose
+from jobs.runs.plan import word_for
+from jobs.runs.run import Run
+from jobs.steps import steps_of
+from jobs.steps.application import BY_HAND
+
+LEFT = frozenset({State.WARNING, State.SKIPPED})
+"""How an undo finds what it leaves as it is: changed by somebody else since, or nothing that can be put back."""
+NOTED = frozenset({State.WARNING, State.POSSIBLE})
+"""What holds no setup up and is not right either: whoever approves hears of it."""
+NAMED, NAMED_AT = "named", "named_at"
+"""In the place of a fix: the causes that its newest check has found and no plan mends, with spaces between them, and when that was."""
+
+
+def faces(run: Run, desk: Desk) -> list[Face]:
+    """Once there is a plan, and an account that it was made with; without one, what was shown says that it is in force no more.
+
+    In another tenant than the mailbox's there is nothing to plan.
+    """
+    found = view(run)
+    if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and read(desk, run.id, "plan"))):
+        return []
+    turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
+    asks = "" if run.approvals and whose(run).turn is not Turn.APPROVER else run.plan.id
+    return [face("plan", found, draw(found), turn=turn, last=run.ended != "", closes=found.closed != "", asks=asks)]
+
+
+def _elsewhere(run: Run) -> bool:
+    return not run.under_way and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
+
+
+def view(run: Run) -> PlanView:
+    """The plan in force, with what was found when it was made."""
+    open_still, named = not run.under_way, run.place.get(NAMED, "").split()
+    return PlanView(
+        header=Header(run.id, run.channel.mailbox, 3, run.kind),
+        plan_id=run.plan.id if run.plan else "",
+        signed_in=run.account.upn if run.account else "",
+        changes=_changes(run),
+        right=_right(run),
+        warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _noted(run))),
+        blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if open_still else (),
+        profile=run.channel.profile,
+        approved=Scope.MAILBOX in run.approvals,
+        approved_tenant=Scope.TENANT in run.approvals,
+        by_hand=made_by_hand(run) if open_still else "",
+        closed=_closed(run),
+        named=tuple(_named(cause, run.place[NAMED_AT]) for cause in named),
+        turn=remedies.whose(named[0]) if named else Turn.NOBODY,
+        under_way=run.under_way,
+    )
+
+
+def _named(cause: str, at: str) -> Words:
+    values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
+    return Words("plan.named_line", values | {"at": f"{datetime.fromisoformat(at):%d %b %H:%M} UTC"})
+
+
+def _changes(run: Run) -> tuple[Change, ...]:
+    """All of it; where it has to be approved once more, what is left to do."""
+    there = run.plan.changes if run.plan else ()
+    return tuple(change for change in there if word_for(change.scope) in run.approvals or not run.made(change.step))
+
+
+def _right(run: Run) -> tuple[Words, ...]:
+    left = LEFT if run.kind == "undo" else NOTED | {State.SKIPPED}
+    right = [finding.step for finding in _standing(run) if finding.state not in left]
+    return tuple(Words("plan.right_line", {"row": steps_of(run)[name].row, "step": f"key:step.{name}"}) for name in right)
+
+
+def _noted(run: Run) -> tuple[Words, ...]:
+    return _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
+
+
+def _standing(run: Run) -> list[Finding]:
+    """What the plan leaves as it is. What the run has found since is not among it: its own changes may have brought that about."""
+    if run.plan is None:
+        return []
+    planned = {change.step for change in run.plan.changes}
+    automatic = [name for name, step in steps_of(run).items() if step.automatic and name not in planned and run.settled(name)]
+    return [run.findings[name] for name in automatic if run.found_at[name] <= run.plan.at]
+
+
+def _closed(run: Run) -> str:
+    """Why the plan takes no approval any more: the run has ended, or whoever it was made for is signed in no more."""
+    if run.ended:
+        return ENDED[run.ended]
+    return "signed_out" if run.account is None and not run.under_way else ""
+
+
+def made_by_hand(run: Run) -> str:
+    """The client id of an app that somebody made by hand for the same Call Back URL, or the empty string."""
+    found = run.findings.get("application")
+    return next((item.text for item in found.evidence if item.kind == BY_HAND), "") if found else ""
+
+
+def _no_role(run: Run) -> tuple[Words, ...]:
+    """Whoever approves hears before anything is changed that the account looks as if it may not change it (facts/microsoft.md 6.1)."""
+    return (Words("plan.no_role", {"account": run.account.upn}),) if run.account and lacks_all(run.account) else ()
+
+
+def _stays(run: Run) -> tuple[Words, ...]:
+    """What an undo leaves as it is, each with the reason; Webex Connect's asset always."""
+    left = [run.findings[name] for name in steps_of(run) if name in run.findings and run.findings[name].state in LEFT]
+    return (*_stand(run, left), Words("plan.undo_asset"))
+
+
+def _stand(run: Run, found: list[Finding]) -> tuple[Words, ...]:
+    rows = [(steps_of(run)[finding.step].row, finding) for finding in found]
+    return tuple(Words("plan.stands", {"row": row, "step": f"key:step.{f.step}", "seen": _said(f)}) for row, f in rows)
+
+
+def _stop(run: Run, finding: Finding) -> Words:
+    step = steps_of(run)[finding.step]
+    seen = (code_of(finding) if finding.state is State.UNKNOWN else "") or _said(finding)
+    remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
+    return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})
+
+
+def _said(finding: Finding) -> str:
+    """As a part of a sentence, so without the full stop that some texts end with."""
+    return say(finding.seen).rstrip(".") if finding.seen else ""

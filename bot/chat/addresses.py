@@ -1,0 +1,18 @@
+"""The address that was typed after a command, and the card that has it corrected."""
+
+from __future__ import annotations
+
+from adaptive_cards import typed_wrong
+from adaptive_cards.cards.typed_wrong import TypedWrongView
+from bot.chat.context import Talk
+from jobs.channel.form import TypedWrongError, read_address
+from jobs.clock import now
+
+
+def mailbox_of(talk: Talk, command: str, argument: str) -> str:
+    """The address; where it cannot be read, that is said, and there is none. The card's buttons run the same command."""
+    try:
+        return read_address(argument)
+    except TypedWrongError as wrong:
+        talk.say(typed_wrong(TypedWrongView(command, argument, wrong.why, wrong.meant, now())))
+        return ""

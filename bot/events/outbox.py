@@ -1,0 +1,161 @@
+"""What an event is answered, kept until Webex takes it: an event that is tried again carries no command out twice.
+
+Whatever a command posts goes through here. Where Webex is away the command does not notice: it goes on to its end, and the event's
+next try only posts what is left.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+from redis.exceptions import RedisError
+
+from adaptive_cards import notice
+from adaptive_cards.cards.notice import NoticeView
+from bot.cards import delivery
+from bot.chat.context import Talk
+from bot.services import Desk
+from bot.webex import models
+from bot.webex.client import Message, Post, Webex, WebexBadRequestError, WebexError
+from bot.webex.errors import FORBIDDEN, passes
+from jobs.clock import now
+from jobs.model import Words, verbatim
+from jobs.storage import codec
+
+KEPT_S = 1800
+"""How long it is known what was carried out, in seconds: longer than an event is tried again."""
+DOUBT_S = (5.0, 60.0, 300.0)
+"""The pauses before a message that may stand there is posted once more, in seconds. After the last one it is given up."""
+SKEW = timedelta(seconds=10)
+"""How far Webex's clock may be behind ours."""
+Act = Callable[[Talk], None]
+log = structlog.get_logger(__name__)
+
+
+class Outbox(Webex):
+    """The bot's account as a command has it. After the first post that Webex did not take every other waits, too, in order.
+
+    Attributes:
+        unsent: what is still to be posted. A message that may stand there already is posted again, four times in all, since no answer
+            is worse than two; a file is not.
+        trouble: why it was not; None where all was taken.
+    """
+
+    def __init__(self, desk: Desk, one_to_one: str) -> None:
+        """``one_to_one`` is the room where the bot may look what stands there; empty in a space."""
+        vars(self).update(vars(desk.webex))  # the same account, connection and patience
+        self._desk = desk
+        self._one_to_one = one_to_one
+        self.unsent: list[Post] = []
+        self.trouble: WebexError | None = None
+
+    def post(self, post: Post) -> Message:
+        """Post it, or keep it; what is kept has no id yet.
+
+        Raises:
+            WebexError: Webex said no, which it would do again.
+        """
+        if self.trouble is None:
+            began = now()
+            try:
+                return self._found(post) or super().post(post)
+            except WebexError as error:
+                if not passes(error):
+                    raise
+                self.trouble = error
+                self.unsent += _left(post, error, began)
+                return Message.of({})
+        self.unsent.append(post)
+        return Message.of({})
+
+    def post_all(self, posts: Iterable[Post]) -> None:
+        """Post what was kept. A run's card that an asker got meanwhile by asking again is there."""
+        for each in posts:
+            if each.shows and delivery.was_answered(self._desk, *each.shows):
+                continue
+            if self.post(each).id and each.shows:
+                delivery.answered(self._desk, *each.shows)
+
+    def _found(self, post: Post) -> Message | None:
+        """A message that may stand there, where the bot may look and sees it.
+
+        Raises:
+            WebexError: Webex is away, and nothing was posted.
+        """
+        if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
+            return None
+        try:
+            newest = self.newest(self._one_to_one)
+        except WebexError as error:
+            if not passes(error):  # the bot may not look
+                return None
+            error.accepted = False
+            raise
+        return next((each for each in newest if self._is(each, post, post.since)), None)
+
+    def _is(self, message: Message, post: Post, since: datetime) -> bool:
+        mine = message.person_id == self._desk.me.id and message.text.split() == str(post.fields.get("text", "")).split()
+        return mine and not models.aged(message.created, now() - since + SKEW)
+
+
+def _left(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
+    """What is still to be posted after the trouble, and not before its time."""
+    if not error.accepted:
+        return (post,)
+    if post.file or post.doubts >= len(DOUBT_S):
+        log.warning("message given up: it may stand there", posts=post.doubts + 1, tracking_id=error.tracking_id, error=str(error))
+        return ()
+    error.retry_after = max(error.retry_after or 0.0, DOUBT_S[post.doubts])
+    return (replace(post, doubts=post.doubts + 1, since=post.since or began),)
+
+
+def once(talk: Talk, part: str, act: Act) -> None:
+    """Carry out a part of an event (``part`` names both), once however often the event is tried.
+
+    Raises:
+        WebexError: Webex is away: what is missing is done by the event's next try.
+        redis.RedisError: Redis is away.
+    """
+    vault, name = talk.desk.vault, f"answered:{part}"
+    outbox = Outbox(talk.desk, talk.room if talk.direct else "")
+    speaking = replace(talk, desk=replace(talk.desk, webex=outbox))
+    kept = vault.get(name)
+    if kept is None:
+        _carefully(speaking, act)
+    else:
+        _carefully(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
+    vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
+    if outbox.trouble is not None and outbox.unsent:
+        raise outbox.trouble
+
+
+def _carefully(talk: Talk, act: Act) -> None:
+    """Do it. A mistake of ours is said with a reference; a card that Webex does not take (400) is one, as it would be refused again."""
+    try:
+        act(talk)
+    except Exception as error:
+        if isinstance(error, WebexError) and error.status == FORBIDDEN and not talk.direct and talk.person.id != talk.desk.me.id:
+            _say_in_person(talk, error)
+        elif isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
+            raise
+        else:
+            reference = f"REF-{secrets.token_hex(3).upper()}"
+            log.exception("event failed", reference=reference)
+            _say_broken(talk, reference)
+
+
+def _say_broken(talk: Talk, reference: str) -> None:
+    kicker, title, words = (Words(f"notice.broken_{part}") for part in ("kicker", "title", "words"))
+    talk.tell(NoticeView(kicker, title, words, glyph="✗", facts=(("refused.reference", verbatim(reference)),), at=now()))
+
+
+def _say_in_person(talk: Talk, error: WebexError) -> None:
+    """The bot may not write in the space: only moderators may, or nobody. Who asked is told 1:1 that there is no answer, and why."""
+    log.warning("the bot may not write in the space", room=talk.room, tracking_id=error.tracking_id)
+    kicker, title, words = (Words(f"notice.unposted_{part}") for part in ("kicker", "title", "words"))
+    card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
+    talk.desk.webex.send(to_person_id=talk.person.id, text=card.text, card=card.content)

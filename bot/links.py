@@ -1,0 +1,70 @@
+"""Links to the bot's own pages: long random names that say nothing, kept as hashes, each for one purpose of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.services import Desk
+from jobs.clock import now
+from jobs.storage import codec
+
+LIFE = {
+    "signin": timedelta(hours=24),
+    "access": timedelta(hours=24),
+    "consent": timedelta(hours=24),
+    "rehearsal": timedelta(hours=24),
+    "handover": timedelta(minutes=15),
+}
+REMEMBERED = timedelta(hours=25)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a link is for."""
+
+    kind: str
+    run: str
+    until: datetime
+
+    @property
+    def over(self) -> bool:
+        """Whether its time is up."""
+        return now() > self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to give away, and until when it is good."""
+
+    url: str
+    until: datetime
+
+
+def link(desk: Desk, kind: str, run_id: str) -> Link:
+    """The run's link of that kind; the same until its time is up, so that a card that is drawn again stays as it is."""
+    token = desk.vault.get(f"ticket:{kind}:{run_id}")
+    ticket = read(desk, kind, token) if token else None
+    if token is None or ticket is None or ticket.over:
+        token, ticket = secrets.token_urlsafe(32), Ticket(kind, run_id, now() + LIFE[kind])
+        desk.vault.put(f"ticket:{kind}:{run_id}", token, int(LIFE[kind].total_seconds()))
+        desk.redis.set(_key(token), codec.dump(ticket), ex=int(REMEMBERED.total_seconds()))
+    return Link(f"{desk.bot.public_url}/{kind}/{token}", ticket.until)
+
+
+def read(desk: Desk, kind: str, token: str) -> Ticket | None:
+    """What a token is for; None where it was never given out, or for something else."""
+    raw = desk.redis.get(_key(token))
+    ticket = codec.load(raw, Ticket) if isinstance(raw, bytes) else None
+    return ticket if ticket and ticket.kind == kind else None
+
+
+def drop(desk: Desk, kind: str, run_id: str) -> None:
+    """The link is used up."""
+    desk.vault.drop(f"ticket:{kind}:{run_id}")
+
+
+def _key(token: str) -> str:
+    return f"ticket:{hashlib.sha256(token.encode()).hexdigest()}"

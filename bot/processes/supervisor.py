@@ -1,0 +1,102 @@
+"""One process that keeps others alive: a dead child is started again, and SIGTERM lets everybody finish."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.processes.signals import STOPS, blocked, die_with_parent, wait_for
+
+CHILD = frozenset({signal.SIGCHLD})
+PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
+"""After SIGTERM, a second SIGTERM and SIGKILL, in seconds; what is stopped last has less. Together they are less than 30."""
+SHORT_LIFE_S = 5.0
+PAUSE_S = 1.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A child process. ``last`` ones are stopped after the others: the others need them to finish."""
+
+    name: str
+    run: Callable[[], int]
+    last: bool = False
+
+
+class Supervisor:
+    """Runs every role in a process of its own until SIGTERM or Ctrl+C."""
+
+    def __init__(self, roles: tuple[Role, ...]) -> None:
+        self._roles = sorted(roles, key=lambda role: not role.last)  # what is stopped last is started first
+        self._children: dict[int, tuple[Role, float]] = {}
+
+    def run(self) -> int:
+        """Returns 0 when all have ended."""
+        with blocked(STOPS | CHILD):
+            for role in self._roles:
+                self._start(role)
+            while wait_for(STOPS | CHILD) not in STOPS:
+                self._restart()
+            log.info("stopping")
+            self._stop(last=False)
+            self._stop(last=True)
+        return 0
+
+    def _start(self, role: Role) -> None:
+        supervisor = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(_run(role, supervisor))
+        self._children[pid] = (role, time.monotonic())
+
+    def _restart(self) -> None:
+        for role, born in self._reap():
+            log.warning("child died", role=role.name)
+            if time.monotonic() - born < SHORT_LIFE_S:
+                time.sleep(PAUSE_S)  # whatever is broken, it is not broken at full speed
+            self._start(role)
+
+    def _reap(self) -> list[tuple[Role, float]]:
+        """The dead. A process of somebody else (a work horse whose worker was killed) may be among the children; it is no role."""
+        dead = []
+        while self._children and (pid := os.waitpid(-1, os.WNOHANG)[0]):
+            if pid in self._children:
+                dead.append(self._children.pop(pid))
+        return dead
+
+    def _stop(self, *, last: bool) -> None:
+        """Ask, ask again (RQ then ends the job, too), and end. A job that was cut off starts again with the next worker."""
+        for sig, patience in zip((signal.SIGTERM, signal.SIGTERM, signal.SIGKILL), PATIENCE_S[last], strict=True):
+            for pid in self._alive(last=last):
+                os.kill(pid, sig)
+            self._wait(time.monotonic() + patience, last=last)
+
+    def _wait(self, until: float, *, last: bool) -> None:
+        self._reap()
+        while self._alive(last=last) and (left := until - time.monotonic()) > 0:
+            wait_for(CHILD, left)
+            self._reap()
+
+    def _alive(self, *, last: bool) -> list[int]:
+        return [pid for pid, (role, _) in self._children.items() if role.last == last]
+
+
+def _run(role: Role, supervisor: int) -> int:
+    """The child's whole life: its exit code."""
+    try:
+        for sig in STOPS:
+            signal.signal(sig, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        die_with_parent(supervisor, signal.SIGTERM)
+        return role.run()
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    except BaseException:  # nothing may go on in the parent's code
+        log.exception("child failed", role=role.name)
+        return 1

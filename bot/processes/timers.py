@@ -1,0 +1,55 @@
+"""Things to do every so often, in one process, one after the other."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.processes.signals import STOPS, blocked, wait_for
+
+RETRY_S = 30.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Timer:
+    seconds: float
+    function: Callable[[], None]
+    due: float = 0.0
+
+
+class Timers:
+    """The list of what is done every so often. The first time is at once."""
+
+    def __init__(self) -> None:
+        self._timers: list[_Timer] = []
+
+    def every(self, seconds: float, function: Callable[[], None]) -> None:
+        """Add a function. One that fails is logged, and tried again after 30 seconds or its own time, whichever is shorter."""
+        self._timers.append(_Timer(seconds, function))
+
+    def run(self) -> int:
+        """Until SIGTERM, which lets a function finish first. Returns 0."""
+        with blocked(STOPS):
+            while wait_for(STOPS, self.tick()) == signal.SIGALRM:
+                pass
+        return 0
+
+    def tick(self) -> float:
+        """Do what is due and return the seconds until the next is."""
+        for timer in self._timers:
+            if timer.due <= time.monotonic():
+                timer.due = time.monotonic() + self._do(timer)
+        return min((timer.due for timer in self._timers), default=time.monotonic() + RETRY_S) - time.monotonic()
+
+    def _do(self, timer: _Timer) -> float:
+        try:
+            timer.function()
+        except Exception:
+            log.exception("timer failed", timer=getattr(timer.function, "__qualname__", type(timer.function).__name__))
+            return min(timer.seconds, RETRY_S)
+        return timer.seconds

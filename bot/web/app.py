@@ -1,0 +1,116 @@
+"""The web process: a Flask application, and waitress in front of it, which stalled clients cannot hold up (facts/parts.md G)."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from http import HTTPStatus
+from types import FrameType
+from typing import NoReturn
+
+import structlog
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from redis import Redis
+from redis.exceptions import RedisError
+from waitress.server import create_server  # type: ignore[import-untyped]  # waitress brings no types
+from werkzeug.exceptions import HTTPException
+
+from bot.queue import make_queue
+from bot.settings import BotSettings
+from bot.web import webhooks
+from bot.webex.webhook_registration import PATH
+
+THREADS = 8
+CLIENTS = 800
+"""So many may be connected at once: a process has 1024 files, unless it was given more."""
+IDLE_S = 20
+"""So long one that sends nothing is kept; the default, two minutes, lets few take every place."""
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
+    """The application: the webhook, /healthz, and the pages that people open in a browser."""
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=webhooks.LARGEST_BODY,
+        REDIS=redis,
+        QUEUE=make_queue(redis),
+        WEBHOOK_SECRETS=settings.webhook_secrets,
+    )
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.register_blueprint(webhooks.hooks)
+    for blueprint in pages:
+        app.register_blueprint(blueprint)
+    app.register_error_handler(Exception, on_error)
+    app.after_request(add_headers)
+    return app
+
+
+def healthz() -> tuple[Response, int]:
+    """200 while Redis answers, 503 while it does not."""
+    redis: Redis = current_app.config["REDIS"]
+    try:
+        redis.ping()
+    except RedisError:
+        return jsonify(status="unavailable", redis="unreachable"), HTTPStatus.SERVICE_UNAVAILABLE
+    return jsonify(status="ok", redis="ok"), HTTPStatus.OK
+
+
+def on_error(error: Exception) -> Response:
+    """A plain page with HTTP's own words for the status; the cause goes to the log and nowhere else. Webhooks get no body."""
+    if isinstance(error, HTTPException) and error.code and error.code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        response = Response(status=error.code, headers=_without_type(error))
+    else:
+        response = Response(status=_server_error(error))
+    if request.path != PATH:
+        response.data = f"{response.status}\n"
+    response.content_type = "text/plain; charset=utf-8"
+    return response
+
+
+def add_headers(response: Response) -> Response:
+    """Security headers on every answer; a page may set its own, stricter or wider."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  the platform's router stands in front
+    """Serve until SIGTERM or Ctrl+C, then finish what is being answered (5 seconds at most)."""
+    limits = {"connection_limit": CLIENTS, "channel_timeout": IDLE_S, "cleanup_interval": IDLE_S // 4, "asyncore_use_poll": True}
+    largest = 2 * webhooks.LARGEST_BODY
+    server = create_server(app, host=host, port=port, threads=THREADS, ident="", max_request_body_size=largest, **limits)
+    signal.signal(signal.SIGTERM, _stop)
+    log.info("listening", port=port)
+    try:
+        server.run()  # ends by SystemExit, and waits for its threads
+    finally:
+        server.close()
+    log.info("stopped")
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _server_error(error: Exception) -> int:
+    code = error.code if isinstance(error, HTTPException) and error.code else int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    if isinstance(error, RedisError):
+        code = int(HTTPStatus.SERVICE_UNAVAILABLE)
+    log.error("request failed", path=request.path, status=code, exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error)
+    return code
+
+
+def _without_type(error: HTTPException) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]

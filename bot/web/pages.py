@@ -1,0 +1,79 @@
+"""The bot's own pages: one plain template, texts from the catalogue, nothing from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app
+from jinja2 import Environment, Template, select_autoescape
+
+from adaptive_cards.texts import say, text
+from bot.services import Desk
+from jobs.model import Words
+
+FOLDER = Path(__file__).with_name("pages")
+POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+assets = Blueprint("assets", __name__, url_prefix="/pages")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page shows. ``link`` leads elsewhere, ``post`` submits a form without fields; ``fields`` are (label, value) to copy."""
+
+    title: Words
+    words: Words
+    kicker: str = ""
+    code: str = ""
+    button: str = ""
+    link: str = ""
+    post: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    status: int = HTTPStatus.OK
+
+
+def show(page: Page) -> Response:
+    """The page as an answer."""
+    html = _template().render(
+        title=say(page.title),
+        words=say(page.words),
+        kicker=page.kicker or text("page.title"),
+        code=page.code,
+        button=page.button and text(page.button),
+        link=page.link,
+        post=page.post,
+        fields=page.fields,
+        copy=text("page.copy"),
+    )
+    return Response(html, status=page.status, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+
+
+def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
+    """A page that only says something: ``page.KEY_title`` and ``page.KEY_words``."""
+    return show(Page(Words(f"page.{key}_title", values), Words(f"page.{key}_words", values), code=code, status=status))
+
+
+def here() -> Desk:
+    """The web process's desk."""
+    desk: Desk = current_app.config["DESK"]
+    return desk
+
+
+@assets.get("/page.css")
+def style() -> Response:
+    """The one style sheet."""
+    return Response((FOLDER / "page.css").read_text(encoding="utf-8"), mimetype="text/css")
+
+
+@assets.get("/copy.js")
+def script() -> Response:
+    """The one script: it copies a field."""
+    return Response((FOLDER / "copy.js").read_text(encoding="utf-8"), mimetype="text/javascript")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
+    return environment.from_string((FOLDER / "page.html").read_text(encoding="utf-8"))

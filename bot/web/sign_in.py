@@ -1,0 +1,118 @@
+"""Microsoft sign-in, admin consent and the rehearsal's sign-in: the pages that lead there, and the one address that leads back.
+
+Nothing is changed here: an event is appended, a worker goes on. Nothing happens in a tenant before an approver has approved in
+Webex, so a link that travels is worth nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+
+import structlog
+from flask import Blueprint, Response, request
+
+from bot import links
+from bot.links import Ticket
+from bot.web import oauth_state
+from bot.web.oauth import JOURNEYS, Departure
+from bot.web.oauth_state import Flow
+from bot.web.pages import Page, here, plain, show
+from jobs.clock import now
+from jobs.clouds import call_log
+from jobs.clouds.errors import CloudError
+from jobs.model import Words
+from jobs.runs.run import Event, Kind, Run
+
+pages = Blueprint("signin", __name__)
+log = structlog.get_logger(__name__)
+SHARED = "_shared"
+
+
+@pages.get("/<any(signin, access, consent, rehearsal):kind>/<token>")
+def lead(kind: str, token: str) -> Response:
+    """The bot's own page before Microsoft's: for what it is, asked for by whom, and a button. A preview uses nothing up."""
+    desk = here()
+    ticket = links.read(desk, kind, token)
+    if ticket is None:
+        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    run = desk.store.load(ticket.run)
+    if stop := _not_now(ticket, run):
+        return stop
+    try:
+        departure = _depart(kind, run)
+    except CloudError as error:
+        log.warning("no way to Microsoft", run=run.id, error=str(error))
+        return _failed(error, HTTPStatus.BAD_GATEWAY)
+    page = (Words(f"page.{kind}_title", departure.values), Words(f"page.{kind}_words{_for(run, kind)}", departure.values))
+    button = f"page.{kind}_button{SHARED if _for(run, kind) == SHARED else ''}"
+    return show(Page(*page, run.channel.mailbox, button=button, link=departure.url))
+
+
+@pages.route("/microsoft/callback", methods=["HEAD"])
+def look() -> Response:
+    """Whoever scans links looks at the headers: that uses nothing up."""
+    return Response()
+
+
+@pages.get("/microsoft/callback")
+def back() -> Response:
+    """Where Microsoft sends the browser back to, for every journey. A state is used up by its first use."""
+    desk = here()
+    flow = oauth_state.take(desk, request.args.get("state", ""))
+    if flow is None:
+        return plain("over", status=HTTPStatus.BAD_REQUEST)
+    run, journey = desk.store.load(flow.run), JOURNEYS[flow.kind]
+    if run.ended:
+        return plain("over", status=HTTPStatus.GONE)
+    if journey.done(run):  # somebody else was back sooner
+        return plain("done")
+    try:
+        with call_log.noted() as made:
+            arrival = journey.arrive(desk, run, flow, request.args.to_dict())
+        if arrival.event is None:
+            return Response(status=HTTPStatus.FOUND, headers={"Location": _depart(arrival.onward, run).url})
+    except CloudError as error:
+        _problem(run, journey.question, error)
+        return _failed(error, HTTPStatus.OK)
+    links.drop(desk, flow.kind.partition("_")[0], run.id)
+    _go_on(run, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
+    return plain(journey.arrived, account=arrival.account)
+
+
+def _for(run: Run, kind: str) -> str:
+    """A check's sign-in says that it only reads, an undo's what it undoes, a shared mailbox's rehearsal who signs in."""
+    if kind == "rehearsal" and run.fact("shared"):
+        return SHARED
+    return f"_{run.kind}" if kind == "signin" and run.kind in {"check", "undo"} else ""
+
+
+def _depart(kind: str, run: Run) -> Departure:
+    state = oauth_state.new_state()
+    departure = JOURNEYS[kind].depart(here(), run, state)
+    oauth_state.keep(here(), state, Flow(kind, run.id, departure.flow))
+    return departure
+
+
+def _failed(error: CloudError, status: int) -> Response:
+    return plain("failed", status=status, code=error.words, words=f"key:cause.{error.cause}", way_back="key:page.way_back")
+
+
+def _not_now(ticket: Ticket, run: Run) -> Response | None:
+    if run.ended or ticket.over:
+        return plain("over", status=HTTPStatus.GONE)
+    return plain("done") if JOURNEYS[ticket.kind].done(run) else None
+
+
+def _problem(run: Run, question: str, error: CloudError) -> None:
+    log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
+    ids = " ".join(f"{name}={value}" for name, value in error.ids.items())
+    data = {"question": question, "cause": error.cause, "code": error.words} | ({"ids": ids} if ids else {})
+    _go_on(run, Event(Kind.PROBLEM, now(), data=data))
+
+
+def _go_on(run: Run, event: Event) -> None:
+    desk = here()
+    desk.store.append(run.id, event)
+    desk.advance(run.id)
+    desk.changed(run.id)

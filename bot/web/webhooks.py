@@ -1,0 +1,144 @@
+"""POST /webhooks/webex: verify, drop duplicates, enqueue, 200. Nothing else happens here, and nobody but Redis is asked.
+
+Webex switches a webhook off after 100 failures within 5 minutes and does not say how often it delivers (facts/webex.md 1),
+so the answer is quick, and twice the same event is one job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+from redis.exceptions import RedisError
+from rq import Queue, Retry
+from rq.exceptions import DuplicateJobError
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable, Unauthorized, UnsupportedMediaType
+
+from bot.webex.webhook_registration import PATH, RESOURCES
+
+LARGEST_BODY = 65_536
+
+
+RECEIVE = "bot.events.handler.receive"
+
+
+REMEMBER_S = 3600  # longer than the 10 minutes after which the worker calls an event too old
+
+
+RETRIES = (0, 5, 30)
+"""The seconds before each other try after a worker's death, or without Redis; where Webex is away, :mod:`bot.events.retry` says when."""
+
+hooks = Blueprint("webhooks", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The keyword arguments of ``bot.events.handler.receive``: ids and a time, nothing else of what Webex sent."""
+
+    resource: str
+    id: str
+    actor: str
+    room: str
+    created: str
+
+    @property
+    def job_id(self) -> str:
+        """One id for one happening: RQ allows only letters, digits, ``-`` and ``_``, so it is a hash.
+
+        A membership that is made again keeps its id (it is made of the person and the room), so its time counts too.
+        """
+        again = self.created if self.resource == "memberships" else ""
+        return hashlib.sha256(f"{self.resource}\n{self.id}\n{again}".encode()).hexdigest()[:40]
+
+
+@hooks.post(PATH)
+def receive() -> Response:
+    """Take one event. 401, 413, 415, 400 and 503 have empty bodies, too."""
+    body = _body()
+    if not is_signed(body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]):
+        raise Unauthorized
+    if event := read(_parse(body)):
+        _enqueue(current_app.config["QUEUE"], event)
+    return Response(status=200)
+
+
+def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
+    """Whether the signature is the hexadecimal HMAC-SHA1 of the raw body under one of the secrets.
+
+    SHA-1 is what Webex sends (facts/webex.md 1). Every secret is tried, so that the time does not tell which one it was.
+    """
+    given = signature.encode()
+    return any([secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets])  # noqa: C419  see above
+
+
+def read(envelope: Mapping[str, Any]) -> Event | None:
+    """The event in Webex's envelope, or None where the bot does not care: another resource, another event, or its own post.
+
+    Raises:
+        BadRequest: it is one of the bot's resources, but names nothing.
+    """
+    resource = RESOURCES.get(str(envelope.get("resource", "")).lower())
+    if resource is None or str(envelope.get("event", "")).lower() != "created":
+        return None
+    data = envelope.get("data")
+    if not isinstance(data, Mapping) or not _text(data, "id"):
+        raise BadRequest
+    actor = _text(data, "personId") or _text(envelope, "actorId")
+    if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
+        return None  # the webhook's owner is the bot: this is its own post
+    return Event(resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created"))
+
+
+def _body() -> bytes:
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise RequestEntityTooLarge
+    return request.get_data(cache=False)
+
+
+def _sign(body: bytes, secret: str) -> bytes:
+    return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest().encode()
+
+
+def _parse(body: bytes) -> Mapping[str, Any]:
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest from None
+    if not isinstance(envelope, dict):
+        raise BadRequest
+    return envelope
+
+
+def _enqueue(queue: Queue, event: Event) -> None:
+    """One script in Redis looks for the job, saves it and puts it into the queue: all of it or nothing.
+
+    A job id is taken until an hour after the job has ended. A script that was sent twice finds itself, so it may be.
+    """
+    try:
+        queue.enqueue_call(
+            RECEIVE,
+            kwargs=asdict(event),
+            job_id=event.job_id,
+            unique=True,
+            description=f"{event.resource} created",
+            retry=Retry(max=len(RETRIES), interval=list(RETRIES)),
+            result_ttl=REMEMBER_S,
+            failure_ttl=REMEMBER_S,
+        )
+    except DuplicateJobError:
+        return
+    except RedisError:
+        raise ServiceUnavailable from None
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    """A text of the event; half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    value = data.get(key)
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

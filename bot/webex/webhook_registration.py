@@ -1,0 +1,159 @@
+"""The bot's own webhooks: exactly one for each resource, switched on, with the right address and the newest secret.
+
+A webhook that Webex has switched off stays off until somebody asks (facts/webex.md 1), and nobody is told. So somebody asks.
+
+One is ours by its name, which holds our address, or by its id, which Redis remembers: after a change of PUBLIC_URL the name fits no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from redis import Redis
+
+from bot.settings import BotSettings
+from bot.webex.client import Webex, Webhook
+from jobs.storage import locks
+
+PREFIX = "email-bot"
+
+
+EVENT = "created"
+
+
+WATCH_S = 300
+
+
+BACK_OFF_S = 300
+
+
+OURS = "webhooks:ours"
+"""The ids of the webhooks that this installation has made or taken over."""
+
+
+LOCK = "webhooks:lock"
+
+
+LOCK_S = 120
+
+
+BUSY_S = 0.25
+
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done: the resources whose webhook was made or mended, and how many were surplus and are gone."""
+
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    deleted: int = 0
+
+
+class Subscriptions:
+    """Registers and repairs. Instances at other addresses, and other people's webhooks, are left alone.
+
+    Both methods raise :class:`bot.webex.client.WebexError` and redis.RedisError; only one process is at it at a time.
+    """
+
+    def __init__(self, webex: Webex, redis: Redis, settings: BotSettings) -> None:
+        self._webex = webex
+        self._redis = redis
+        self._secret = settings.webhook_secrets[0]
+        self._target = settings.public_url + PATH
+        self._prefix = f"{PREFIX} {hashlib.sha256(settings.public_url.encode()).hexdigest()[:8]} "
+
+    def register(self) -> Outcome:
+        """At start: everything as it should be, and the newest secret in every webhook (Webex does not show which one is there).
+
+        What this installation has made under another address is taken over, or is surplus.
+        """
+        with self._alone():
+            remembered = self._redis.smembers(OURS)
+            mine = tuple(hook for hook in self._webex.webhooks() if self._is_named_ours(hook) or hook.id.encode() in remembered)
+            return self._reconcile(mine, all_of_them=True)
+
+    def watch(self) -> Outcome:
+        """Every 5 minutes: only what is missing, switched off, doubled or wrong.
+
+        One that was switched on again less than 5 minutes ago waits: until then a single failure switches it off (facts/webex.md 1).
+        """
+        with self._alone():
+            return self._reconcile(self.mine(), all_of_them=False)
+
+    def mine(self) -> tuple[Webhook, ...]:
+        """The webhooks of this instance at its address."""
+        return tuple(filter(self._is_named_ours, self._webex.webhooks()))
+
+    def _is_named_ours(self, hook: Webhook) -> bool:
+        return hook.name.startswith(self._prefix)
+
+    def is_good(self, hook: Webhook) -> bool:
+        """Whether a webhook is switched on and calls this instance."""
+        return hook.status.lower() == "active" and hook.target_url == self._target
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for whoever is at it; one that was killed is not waited for for long (:mod:`jobs.storage.locks`)."""
+        while (lock := locks.take(self._redis, LOCK, LOCK_S)) is None:
+            time.sleep(BUSY_S)
+        try:
+            yield
+        finally:
+            locks.give(self._redis, lock)
+
+    def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
+        kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
+        missing = tuple(resource for resource, hook in kept.items() if hook is None)
+        updated = tuple(resource for resource, hook in kept.items() if hook and self._mend(hook, resource, always=all_of_them))
+        for resource in missing:
+            self._create(resource)
+        keep = {hook.id for hook in kept.values() if hook}
+        surplus = [hook for hook in mine if hook.id not in keep]
+        for hook in surplus:
+            self._webex.delete_webhook(hook.id)
+            self._redis.srem(OURS, hook.id)
+        return _logged(Outcome(missing, updated, len(surplus)))
+
+    def _best(self, mine: tuple[Webhook, ...], resource: str) -> Webhook | None:
+        """The one to keep: a good one first. Resource, event and filter cannot be changed, so they must fit."""
+        fitting = [hook for hook in mine if _listens(hook, resource)]
+        return next(iter(sorted(fitting, key=self.is_good, reverse=True)), None)
+
+    def _mend(self, hook: Webhook, resource: str, *, always: bool) -> bool:
+        good, mended = self.is_good(hook), f"webhooks:mended:{hook.id}"
+        if not always and (good or self._redis.exists(mended)):
+            return False
+        self._webex.update_webhook(hook.id, name=self._prefix + resource, target_url=self._target, secret=self._secret)
+        self._redis.sadd(OURS, hook.id)
+        if not good:
+            self._redis.set(mended, "1", ex=BACK_OFF_S)
+        return True
+
+    def _create(self, resource: str) -> None:
+        name = self._prefix + resource
+        made = self._webex.create_webhook(name=name, target_url=self._target, resource=resource, event=EVENT, secret=self._secret)
+        self._redis.sadd(OURS, made.id)
+
+
+def _listens(hook: Webhook, resource: str) -> bool:
+    return hook.resource.lower() == resource.lower() and hook.event.lower() == EVENT and not hook.filter
+
+
+def _logged(outcome: Outcome) -> Outcome:
+    if outcome != Outcome():
+        log.info("webhooks", created=outcome.created, updated=outcome.updated, deleted=outcome.deleted)
+    return outcome
+
+
+PATH = "/webhooks/webex"
+
+
+RESOURCES = {name.lower(): name for name in ("messages", "attachmentActions", "memberships")}

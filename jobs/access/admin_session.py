@@ -1,0 +1,68 @@
+"""An administrator's sign-in while a run lasts: sealed, renewed, and gone with the run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from jobs.clock import now
+from jobs.clouds.errors import Said, SignInNeeded
+from jobs.clouds.http import async_client, sync_client
+from jobs.engine.step import Context
+from jobs.mail.message_trace import open_trace
+from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.graph import Graph
+from jobs.microsoft.identity import Identity
+from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes
+from jobs.microsoft.tokens import Tokens
+from jobs.model import Account
+from jobs.runs.run import Run
+from jobs.runtime import Runtime
+
+SESSION_S = 26 * 3600
+"""How long a sign-in is kept at most, in seconds, however often its tokens are renewed: M5 may need 24 hours."""
+
+
+def keep(runtime: Runtime, run: Run, cache: str) -> None:
+    """Seal the run's sign-in for what is left of its time.
+
+    Raises:
+        SignInNeeded: its time is over.
+    """
+    age = now() - run.signed_in if run.signed_in else timedelta(0)
+    left = SESSION_S - int(age.total_seconds())
+    if left <= 0:
+        raise SignInNeeded("sign_in_missing", Said("entra"))
+    runtime.vault.put(f"session:{run.id}", cache, left)
+
+
+def forget(runtime: Runtime, run_id: str) -> None:
+    """The run has ended, or the sign-in is dead."""
+    runtime.vault.drop(f"session:{run_id}")
+
+
+@asynccontextmanager
+async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[Context]:
+    """The clouds as the signed-in administrator sees them.
+
+    Raises:
+        SignInNeeded: the sign-in is gone.
+    """
+    cache = runtime.vault.get(f"session:{run.id}")
+    if cache is None:
+        raise SignInNeeded("sign_in_missing", Said("entra"))
+    settings = runtime.settings
+    async with async_client(settings) as http:
+        with sync_client(settings) as login:
+            identity = Identity.of_bot(settings, login, account.tenant_id)
+            tokens = Tokens(identity, cache, lambda renewed: keep(runtime, run, renewed))
+            graph = Graph(
+                http,
+                tokens.source(*graph_scopes(settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)),
+                settings.graph_url,
+            )
+            source = tokens.source(exchange_scope(settings.exchange_url))
+            exchange = InvokeCommand(http, source, settings.exchange_url, account.tenant_id, account.upn)
+            trace = open_trace(graph, exchange)
+            yield Context(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace)

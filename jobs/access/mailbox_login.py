@@ -1,0 +1,160 @@
+"""Which rows of Entra's sign-in log are the bot's own: each check renews a token of the email app, as Webex Connect does.
+
+Kept as long as the log is looked back on. A row is known by the number that the request had. Nothing promises that the log tells that
+number: where it tells none, or knows none of ours, a row is known by its second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from jobs.clock import now
+from jobs.clouds import call_log
+from jobs.clouds.http import sync_client
+from jobs.engine.step import Context
+from jobs.mail.smtp_login import SmtpProbe, login_probe
+from jobs.microsoft.identity import Identity
+from jobs.microsoft.scopes import smtp_scope
+from jobs.microsoft.sign_in_log import SignIn
+from jobs.runs.run import Run
+from jobs.storage.vault import Vault
+
+KEPT = timedelta(days=8)
+
+
+NEAR = timedelta(seconds=2)
+"""The log tells seconds, and the two clocks may differ."""
+
+
+_ID = re.compile(r"request-id=(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSignIns:
+    """The numbers of our requests, in lower case, and when they were made."""
+
+    numbers: frozenset[str]
+    moments: tuple[datetime, ...]
+
+    def others(self, rows: Iterable[SignIn]) -> list[SignIn]:
+        """The rows without ours. By the second only what nobody did in person is ours, unless the row has no number at all."""
+        every = list(rows)
+        numbered = any(self._numbers(row) & self.numbers for row in every)
+        return [
+            row for row in every if not (self._numbers(row) & self.numbers or (self._unsure(row, numbered=numbered) and self._near(row)))
+        ]
+
+    def _unsure(self, row: SignIn, *, numbered: bool) -> bool:
+        return not self._numbers(row) or not (numbered or row.interactive)
+
+    def _near(self, row: SignIn) -> bool:
+        return any(abs(row.at - moment) <= NEAR for moment in self.moments)
+
+    def _numbers(self, row: SignIn) -> set[str]:
+        return {number.lower() for number in (row.correlation_id, row.id) if number}
+
+
+def note(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
+    """Remember the calls to Entra, as :func:`jobs.clouds.call_log.noted` tells them."""
+    at = now().timestamp()
+    numbers = {number.lower(): at for line in made if line.startswith("entra ") for number in _ID.findall(line)}
+    if not numbers:
+        return
+    with redis.pipeline() as together:
+        together.zadd(_key(mailbox), numbers)
+        together.zremrangebyscore(_key(mailbox), 0, at - KEPT.total_seconds())
+        together.expire(_key(mailbox), KEPT)
+        together.execute()
+
+
+def known(redis: Redis, mailbox: str) -> OwnSignIns:
+    """What is remembered of the mailbox's checks."""
+    rows: Any = redis.zrange(_key(mailbox), 0, -1, withscores=True)
+    return OwnSignIns(
+        frozenset(number.decode() for number, _ in rows), tuple(datetime.fromtimestamp(float(score), UTC) for _, score in rows)
+    )
+
+
+def _key(mailbox: str) -> str:
+    return f"channel:{mailbox}:own-sign-ins"
+
+
+SIGN_IN_S = 90 * 24 * 3600
+"""How long a refresh token lives unused, in seconds (facts/microsoft.md 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logs in, by which app, in which tenant."""
+
+    tenant: str
+    client_id: str
+    upn: str
+
+
+def keep(vault: Vault, run: Run) -> None:
+    """Keep the secret and the sign-in of a rehearsal that went well for checks: with that sign-in the mailbox user has given their word."""
+    if (cache := vault.get(f"rehearsal-session:{run.id}")) is not None:
+        vault.put(f"check-session:{run.channel.mailbox}", cache, SIGN_IN_S)
+    vault.move(f"rehearsal-secret:{run.id}", f"check-secret:{run.channel.mailbox}")
+
+
+def close(vault: Vault, run_id: str) -> None:
+    """Drop what a run has sealed for a rehearsal and not kept: it has ended, or nobody rehearses."""
+    for name in ("rehearsal", "rehearsal-session", "rehearsal-secret"):
+        vault.drop(f"{name}:{run_id}")
+
+
+def forget(vault: Vault, mailbox: str) -> None:
+    """Drop what was kept: it was undone, or nobody wants it kept."""
+    for name in ("check-session", "check-secret"):
+        vault.drop(f"{name}:{mailbox}")
+
+
+async def log_in(ctx: Context, login: Login) -> SmtpProbe | None:
+    """Log in and leave; nothing is sent. None where nobody rehearsed, so that there is nothing to log in with.
+
+    The renewed refresh token replaces the old one, which would die after 90 days.
+
+    Raises:
+        CloudError: no token can be had.
+    """
+    secret, cache = (ctx.vault.get(f"{name}:{ctx.channel.mailbox}") for name in ("check-secret", "check-session"))
+    if secret is None or cache is None:
+        return None
+    token = await asyncio.to_thread(_token, ctx, login, secret, cache)
+    went_well(ctx.store.redis, ctx.channel.mailbox)
+    return await login_probe(ctx.settings.smtp_server, login.upn or ctx.channel.mailbox, token)
+
+
+def went_well(redis: Redis, mailbox: str) -> None:
+    """The bot has just got a token as the mailbox."""
+    redis.set(_last_success_key(mailbox), now().isoformat(), ex=SIGN_IN_S)
+
+
+def last_good(redis: Redis, mailbox: str) -> datetime | None:
+    """When it last got one; None where that is not known, or so long ago that its sign-in may have died unused."""
+    known: Any = redis.get(_last_success_key(mailbox))
+    return datetime.fromisoformat(known.decode()) if known else None
+
+
+def _last_success_key(mailbox: str) -> str:
+    return f"channel:{mailbox}:own-login"
+
+
+def _token(ctx: Context, login: Login, secret: str, cache: str) -> str:
+    with sync_client(ctx.settings) as http, call_log.noted() as made:
+        try:
+            identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret)
+            token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
+        finally:
+            note(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it beside Webex Connect's
+    ctx.vault.put(f"check-session:{ctx.channel.mailbox}", renewed, SIGN_IN_S)
+    return token

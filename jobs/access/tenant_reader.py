@@ -1,0 +1,118 @@
+"""Which message traces were asked of a tenant lately: a second look within five minutes must not knock where the first has used them up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+
+from jobs.access import app_access
+from jobs.access.app_access import AppAccess
+from jobs.clock import now
+from jobs.clouds.errors import Said, SignInNeeded
+from jobs.clouds.http import async_client
+from jobs.clouds.rate_limit import LIMITS, Pace
+from jobs.clouds.single_flight import SharedReads
+from jobs.clouds.token_source import TokenSource
+from jobs.engine.step import Context
+from jobs.mail.message_trace import Trace, open_trace
+from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
+from jobs.microsoft.scopes import exchange_scope, graph_default
+from jobs.model import Access
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.store import Store, new_id
+from jobs.runtime import Runtime
+
+KEPT_S = 300
+"""How far back Microsoft counts, in seconds (facts/microsoft.md 2.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLedger:
+    """Calls by their time, shared by all workers (:class:`jobs.clouds.rate_limit.Ledger`)."""
+
+    redis: Redis
+    tenant: str
+
+    def ages(self) -> list[float]:
+        """How many seconds ago each call of the last five minutes ended."""
+        now = time.time()
+        rows: Any = self.redis.zrangebyscore(self._key, now - KEPT_S, "+inf", withscores=True)
+        return [now - float(score) for _, score in rows]
+
+    def note(self) -> None:
+        """One more call has ended."""
+        now = time.time()
+        with self.redis.pipeline() as together:
+            together.zadd(self._key, {new_id() + new_id(): now})
+            together.zremrangebyscore(self._key, 0, now - KEPT_S)
+            together.expire(self._key, KEPT_S)
+            together.execute()
+
+    @property
+    def _key(self) -> str:
+        return f"tenant:{self.tenant.lower()}:traces"
+
+
+@dataclass(slots=True)
+class Eyes:
+    """One tenant, to be looked at: every channel that is looked at with the same eyes shares their clients, reads and limits."""
+
+    runtime: Runtime
+    graph: ReadingGraph
+    exchange: ReadingExchange
+    trace: Trace
+    granted: AppAccess | None
+    tokens: AppTokens | None
+    once: SharedReads = field(default_factory=SharedReads)
+
+    @property
+    def allowed(self) -> Collection[Access]:
+        """The accesses that there are."""
+        return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
+
+    def context(self, run: Run, store: Store) -> Context:
+        """What the steps of a run may use; its events go to ``store``."""
+        settings, vault = self.runtime.settings, self.runtime.vault
+        access = Access.APP if self.granted else Access.NONE
+        return Context(run, settings, store, vault, self.graph, self.exchange, lambda: self.trace, access=access, once=self.once)
+
+    def ended(self) -> Event | None:
+        """That the tenant has taken its grant back, if these eyes have seen it; it is forgotten by then."""
+        if self.granted is None or self.tokens is None or self.tokens.ended is None:
+            return None
+        app_access.forget(self.runtime.store.redis, self.granted)
+        data = {"question": "app_access", "cause": "app_access_withdrawn", "code": self.tokens.ended.code}
+        return Event(Kind.PROBLEM, now(), data=data)
+
+
+@asynccontextmanager
+async def opened(runtime: Runtime, tenant: str, reads: tuple[SharedReads, SharedReads, SharedReads] | None = None) -> AsyncIterator[Eyes]:
+    """Eyes for a tenant, which may be unknown (empty).
+
+    ``reads`` keep what Graph, Exchange and the world answered for many channels; one channel shares only what is under way.
+    """
+    settings = runtime.settings
+    granted = app_access.known(runtime.store.redis, tenant)
+    tokens = app_access.tokens_of(settings, tenant) if granted else None
+    at_graph, at_exchange, once = reads or (SharedReads(), SharedReads(), SharedReads())
+    pace = Pace(LIMITS, TraceLedger(runtime.store.redis, tenant))
+    async with async_client(settings) as http:
+        graph = ReadingGraph(http, _source(tokens, graph_default(settings.graph_url)), settings.graph_url, at_graph, pace)
+        source = _source(tokens, exchange_scope(settings.exchange_url))
+        exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", at_exchange, pace)
+        yield Eyes(runtime, graph, exchange, open_trace(graph, exchange), granted, tokens, once)
+
+
+def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
+    if tokens is not None:
+        return tokens.source(scope)
+
+    async def nobody() -> str:
+        raise SignInNeeded("sign_in_missing", Said("entra"))
+
+    return nobody

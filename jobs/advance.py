@@ -1,0 +1,159 @@
+"""RQ entry point: carry a run as far as it goes, then let the worker go."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs.access import admin_session, mailbox_login
+from jobs.checks import bulk, check
+from jobs.clock import now
+from jobs.clouds.errors import Said, SignInNeeded
+from jobs.engine.engine import Engine, LeaseLostError, StoppingError
+from jobs.engine.readiness import due
+from jobs.model import State
+from jobs.next_action import blocked
+from jobs.runs.run import Event, Kind, Run, RunGoneError
+from jobs.runs.store import LEASE_S, Lease
+from jobs.runtime import Runtime, current
+from jobs.steps import steps_of
+
+BUSY_S = 1
+
+
+UNEXPECTED_TRIES = 3
+
+
+UNEXPECTED_S = 15
+
+log = structlog.get_logger(__name__)
+
+
+def advance(run_id: str) -> None:
+    """Do everything about the run that can be done now. May run twice, or die anywhere: nothing happens twice.
+
+    Where another worker has the run, it is looked at again a moment later.
+    """
+    runtime = current()
+    with runtime.store.lease(run_id) as lease:
+        if lease is None:
+            runtime.store.look_at(run_id, now() + timedelta(seconds=BUSY_S))
+            return
+        lease.renew()
+        try:
+            conclude(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
+        except StoppingError:
+            runtime.store.look_at(run_id, now())  # by whichever worker is there next
+        except LeaseLostError:
+            return
+        except RunGoneError:
+            log.warning("no such run", run=run_id)
+            runtime.store.forget_due(run_id)
+        except RedisError:
+            log.warning("Redis is away; the run goes on when it is back", run=run_id)
+            raise  # no mistake of the run's: it stands on the due list
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not hold up the queue
+            _unexpected(runtime, run_id, error)
+
+
+async def _advance(runtime: Runtime, lease: Lease, run_id: str) -> int:
+    """Work on the run, and return the version up to which everything was taken into account."""
+    run = runtime.store.load(run_id)
+    if run.ended or not run.detailed:
+        return run.version
+    if run.running:
+        runtime.store.append(run_id, Event(Kind.RESUMED, now()))
+        run = runtime.store.load(run_id)
+    work = {"check": check.look, "round": bulk.look}.get(run.kind, _carry_on)
+    async with _renewing(lease) as holding:
+        return await work(runtime, run, lambda: holding.held)
+
+
+async def _carry_on(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    if run.account is None:
+        return run.version
+    try:
+        async with admin_session.clouds(runtime, run, run.account) as ctx:
+            await _work(Engine(ctx, steps_of(run), runtime.listener, holds))
+            return ctx.run.version
+    except SignInNeeded as error:
+        admin_session.forget(runtime, run.id)
+        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.words}))
+        return runtime.store.load(run.id).version
+
+
+async def _work(engine: Engine) -> None:
+    if engine.ctx.run.plan is None or _could_see_more(engine.ctx.run):
+        await engine.look()
+    run = engine.ctx.run
+    if not run.under_way and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG:
+        raise SignInNeeded("wrong_tenant", Said("entra", code=run.channel.domain))
+    if run.plan is not None and (run.under_way or not (run.plan.changes or blocked(run))):
+        await engine.make()
+
+
+def _could_see_more(run: Run) -> bool:
+    """Whether something that keeps the plan from being approved is due to be looked at again."""
+    return not run.under_way and any(due(run.findings[name]) for name in blocked(run))
+
+
+def conclude(runtime: Runtime, run_id: str, seen: int) -> None:
+    """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
+    run, store = runtime.store.load(run_id), runtime.store
+    times = [finding.until for finding in run.findings.values() if finding.until and not run.checked]
+    if run.kind != "check" and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
+        store.end(run, Event(Kind.FINISHED, now()))
+        admin_session.forget(runtime, run_id)
+    elif times and run.account and not run.ended:
+        store.look_at(run_id, min(times))
+    else:
+        store.forget_due(run_id)
+    if not run.ended and store.length(run_id) != seen:
+        store.look_at(run_id, now())
+    if run.ended:
+        mailbox_login.close(runtime.vault, run_id)
+    runtime.listener.changed(run_id)
+
+
+def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
+    """Say so with a reference, try again a few times, then end the run so that the queue goes on."""
+    reference, store = f"REF-{secrets.token_hex(3).upper()}", runtime.store
+    log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
+    store.append(run_id, Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}))
+    tries = sum(event.data.get("question") == "run" for event in store.events(run_id) if event.kind is Kind.PROBLEM)
+    if tries < UNEXPECTED_TRIES:
+        store.look_at(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+    else:
+        store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
+        admin_session.forget(runtime, run_id)
+        mailbox_login.close(runtime.vault, run_id)
+    runtime.listener.changed(run_id)
+
+
+@dataclass(slots=True)
+class _Holding:
+    held: bool = True
+
+
+@asynccontextmanager
+async def _renewing(lease: Lease) -> AsyncIterator[_Holding]:
+    """Keep the lease while the work lasts; ``held`` turns false where another worker has taken it."""
+    holding = _Holding()
+
+    async def renew() -> None:
+        while holding.held:
+            await asyncio.sleep(LEASE_S / 3)
+            holding.held = await asyncio.to_thread(lease.renew)
+
+    task = asyncio.create_task(renew())
+    try:
+        yield holding
+    finally:
+        task.cancel()

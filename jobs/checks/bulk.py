@@ -1,0 +1,200 @@
+"""Look at many channels in one go: those of one tenant with the same eyes, so that what a tenant has once is read once.
+
+The round is a run whose findings are the channels' verdicts, so a worker that is killed is followed by one that goes on with the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs.access import tenant_reader
+from jobs.access.tenant_reader import Eyes
+from jobs.checks.check import facts_for, steps_of
+from jobs.checks.verdict import flows, judge
+from jobs.clock import now
+from jobs.clouds.single_flight import KeptReads
+from jobs.engine.engine import Engine, LeaseLostError
+from jobs.engine.failures import GO_WITH_SIGN_IN
+from jobs.engine.step import Step
+from jobs.microsoft.scopes import app_may_read
+from jobs.model import Channel, Finding, Person, State, Words
+from jobs.runs.run import Event, Kind, Run, fold, onto
+from jobs.runs.store import CHECK_KEPT_S, Store, new_id
+from jobs.runtime import Runtime, Silent
+from jobs.storage import codec
+
+TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
+"""How many tenants are looked at at the same time, and how many channels of one tenant."""
+
+
+SLICE_S, LONGEST_S = 300, 600
+"""After so many seconds no other tenant is begun, and after more no other channel: the worker goes on with what else waits, and then
+with the rest. A tenant that is cut in two is read twice, so that is only done before the job's own time is up."""
+
+
+SHOWN = ("room", "thread", "type", "message")
+
+
+NEEDS_OTHER = "skipped.needs_other"
+"""Why a finding was left out that another one has to be seen for first."""
+
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Round:
+    """The work on one round by one worker."""
+
+    runtime: Runtime
+    run: Run
+    holds: Callable[[], bool]
+    began: float
+    once: KeptReads = field(default_factory=KeptReads)
+    tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
+
+    def over(self, seconds: float) -> bool:
+        """Whether the worker has been at it for longer than that."""
+        return time.monotonic() - self.began > seconds
+
+    async def tenant(self, name: str, channels: list[Channel]) -> None:
+        """All channels of one tenant."""
+        async with self.tenants:
+            if self.over(SLICE_S):
+                return
+            async with tenant_reader.opened(self.runtime, name, (KeptReads(), KeptReads(), self.once)) as seen:
+                at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
+                await asyncio.gather(*(self.channel(seen, channel, at_once) for channel in channels))
+            if ended := seen.ended():
+                self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
+
+    async def channel(self, seen: Eyes, channel: Channel, at_once: asyncio.Semaphore) -> None:
+        """One channel, also after the time for new tenants is up."""
+        async with at_once:
+            if not self.over(LONGEST_S):
+                self._tell(Event(Kind.FOUND, now(), step=channel.mailbox, finding=await self._verdict(seen, channel)))
+
+    async def _verdict(self, seen: Eyes, channel: Channel) -> Finding:
+        """One channel; a mistake of ours in one does not keep the others from being looked at."""
+        try:
+            return judged(await self._looked(seen, channel))
+        except (LeaseLostError, RedisError):
+            raise
+        except Exception:
+            reference = f"REF-{secrets.token_hex(3).upper()}"
+            log.exception("check failed", mailbox=channel.mailbox, reference=reference)
+            return Finding(channel.mailbox, State.UNKNOWN, seen=Words("channels.failed", {"reference": reference}))
+
+    async def _looked(self, seen: Eyes, channel: Channel) -> Run:
+        store = self.runtime.store
+        place = {name: self.run.place[name] for name in SHOWN if name in self.run.place}
+        facts = await asyncio.to_thread(facts_for, store, channel.mailbox)
+        draft = Draft(store, channel, self.run.requester, {**place, **facts})
+        run = draft.run
+        await Engine(seen.context(run, draft), steps_of(run), Silent(), self.holds).check(seen.allowed)
+        return draft.keep()
+
+    def _tell(self, event: Event) -> None:
+        if not self.holds():
+            raise LeaseLostError
+        self.runtime.store.append(self.run.id, event)
+        self.runtime.listener.changed(self.run.id)
+
+
+async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    """Every channel that has no verdict yet; the version then, or 0 where some are left for another turn."""
+    if run.checked is not None:
+        return run.version
+    work = Round(runtime, run, holds, time.monotonic())
+    left = [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
+    await asyncio.gather(*(work.tenant(name, channels) for name, channels in by_tenant(runtime, left).items()))
+    if len(runtime.store.load(run.id).findings) < len(mailboxes(run)):
+        return 0
+    runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+    return runtime.store.length(run.id)
+
+
+def mailboxes(run: Run) -> tuple[str, ...]:
+    """The channels that a round is about."""
+    return tuple(run.place.get("mailboxes", "").split())
+
+
+def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel]]:
+    """The channels by their tenant, which is empty where it is not known."""
+    found: dict[str, list[Channel]] = {}
+    for mailbox in wanted:
+        record = runtime.store.record(mailbox)
+        channel = record.channel if record else Channel(mailbox)
+        found.setdefault(channel.tenant_id.lower(), []).append(channel)
+    return found
+
+
+def judged(run: Run) -> Finding:
+    """A check in one line: the first cause, or how much is known.
+
+    What was left out, for want of access or of an answer, is not known to be right; and right is only what mail was seen to prove.
+    """
+    steps = steps_of(run)
+    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    verdict = judge(steps, found)
+    mailbox = run.channel.mailbox
+    if verdict.causes:
+        return Finding(mailbox, State.WRONG, cause=verdict.counted[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
+    if verdict.possible:
+        return Finding(mailbox, State.POSSIBLE, seen=Words("channels.noticed"))
+    if left := [finding for name, finding in found.items() if _left_out(steps[name], finding)]:
+        key = "not_looked_at" if all(finding.seen in GO_WITH_SIGN_IN for finding in left) else "not_read"
+        return Finding(mailbox, State.UNKNOWN, seen=Words(f"channels.{key}", {"count": str(len(left)), "all": str(len(found))}))
+    if verdict.warnings:
+        return Finding(mailbox, State.WARNING, seen=Words("channels.noticed"))
+    if not flows(found):
+        return Finding(mailbox, State.UNKNOWN, seen=Words("channels.not_proven"))
+    return Finding(mailbox, State.OK, seen=Words("channels.nothing_wrong"))
+
+
+def _left_out(step: Step, finding: Finding) -> bool:
+    """Whether it could have been looked at and was not: what nobody configured, or what there is nothing to see of, is no gap."""
+    if finding.state is not State.SKIPPED or finding.seen is None:
+        return finding.state is State.UNKNOWN
+    return finding.seen.key == NEEDS_OTHER or (finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads))
+
+
+class Draft(Store):
+    """The store, except for the one run's own events."""
+
+    def __init__(self, store: Store, channel: Channel, requester: Person, place: dict[str, str]) -> None:
+        super().__init__(store.redis)
+        self.audit = store.audit
+        self._id = new_id()
+        opened = Event(Kind.OPENED, now(), by=requester.email, data={**place, "kind": "check"}, channel=channel, person=requester)
+        self._events = [opened, Event(Kind.DETAILS, now(), channel=channel)]
+
+    @property
+    def run(self) -> Run:
+        """The check as it stands."""
+        return fold(self._id, self._events)
+
+    def append(self, run_id: str, *events: Event) -> None:
+        """Add to the history, in memory."""
+        self._events += events
+
+    def newest(self, run: Run) -> Run:
+        """The check as it stands; only what happened since is folded."""
+        return onto(run, self._events[run.version :])
+
+    def keep(self) -> Run:
+        """The check has ended: keep it, as the channel's newest. Its record of who asked is the round's own."""
+        self.append(self._id, Event(Kind.CHECKED, now()))
+        with self.redis.pipeline() as together:
+            together.rpush(f"run:{self._id}:events", *(codec.dump(event) for event in self._events))
+            together.expire(f"run:{self._id}:events", CHECK_KEPT_S)
+            together.execute()
+        self.remember_check(self.run.channel.mailbox, self._id)
+        return self.run

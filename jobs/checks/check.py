@@ -1,0 +1,95 @@
+"""Look at a channel: everything at once, with whatever access there is, and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from redis import Redis
+
+from jobs.access import admin_session, app_access, tenant_reader
+from jobs.clock import now
+from jobs.clouds.errors import SignInNeeded
+from jobs.engine.engine import Engine
+from jobs.engine.failures import GO_WITH_SIGN_IN, lacks_role
+from jobs.engine.step import Step
+from jobs.model import Access, State
+from jobs.probes import checks_for
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.store import Store
+from jobs.runtime import Runtime
+
+FORWARDS = ("forwarding", "outbound_policy")
+"""Steps whose change decides where copies go."""
+
+
+async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    """Every fact of the channel, once; again when somebody has signed in, or the tenant has let the bot read by itself. The version then."""
+    if run.checked is not None:
+        return run.version
+    if not await _signed_in(runtime, run, holds):
+        await _by_itself(runtime, runtime.store.load(run.id), holds)
+    runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+    runtime.store.remember_check(run.channel.mailbox, run.id)
+    return runtime.store.length(run.id)
+
+
+async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
+    """With an administrator's sign-in; False where nobody is signed in, or not any more."""
+    if run.account is None:
+        return False
+    try:
+        async with admin_session.clouds(runtime, run, run.account) as ctx:
+            await Engine(ctx, steps_of(run), runtime.listener, holds).check({Access.NONE, Access.ADMIN})
+    except SignInNeeded as error:
+        data = {"cause": error.cause, "code": error.words}
+        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
+        return False
+    admin_session.forget(runtime, run.id)
+    return True
+
+
+async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
+    """With what needs no sign-in, and with the bot's own read access where the tenant grants it."""
+    async with tenant_reader.opened(runtime, run.channel.tenant_id) as seen:
+        await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds).check(seen.allowed)
+    if ended := seen.ended():
+        runtime.store.append(run.id, ended)
+
+
+def steps_of(run: Run) -> dict[str, Step]:
+    """What a check looks at."""
+    return checks_for(run.channel.profile)
+
+
+def facts_for(store: Store, mailbox: str) -> dict[str, str]:
+    """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
+
+    Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``client_id`` is what Webex
+    Connect got its token with; ``changed_at`` is when the bot last changed where copies go: what arrived before that says nothing about it.
+    """
+    runs = store.of_mailbox(mailbox)
+    tokens = [run.answers["token_saved"].at for run in runs if "token_saved" in run.answers]
+    changes = [made.done for run in runs for name, made in run.changed.items() if name in FORWARDS and made.done]
+    given = [run for run in runs if "token_saved" in run.answers]
+    shared = _newest(runs, "shared")  # such a mailbox is named by its address, and who signs in for it may be several
+    facts = {"upn": "" if shared else _newest(runs, "upn"), "shared": shared}
+    facts |= {"client_id": _newest(given, "client_id") or _newest(runs, "client_id")}
+    facts |= {"token_at": max(tokens).isoformat() if tokens else "", "changed_at": max(changes).isoformat() if changes else ""}
+    return {name: value for name, value in facts.items() if value}
+
+
+def _newest(runs: Sequence[Run], fact: str) -> str:
+    return next((found for run in reversed(runs) if (found := run.fact(fact))), "")
+
+
+def may_sign_in(run: Run) -> bool:
+    """Whether a sign-in would show more: the first one, or once the check is done that of somebody with more roles."""
+    if run.account is not None:
+        return run.checked is not None and lacks_role(run)
+    return any(f.state is State.SKIPPED and f.seen in GO_WITH_SIGN_IN for f in run.findings.values())
+
+
+def may_be_granted(redis: Redis, run: Run) -> bool:
+    """Whether the tenant, which is known, could let the bot look by itself at what it has to leave out now."""
+    tenant = run.channel.tenant_id
+    return bool(tenant) and run.account is None and may_sign_in(run) and app_access.known(redis, tenant) is None

@@ -1,0 +1,59 @@
+"""What a fix is told before it looks: what the channel's runs know, and what its newest check names that only a new token or a consent mends."""
+
+from __future__ import annotations
+
+from jobs.checks.check import facts_for, steps_of
+from jobs.checks.verdict import Verdict, judge
+from jobs.model import State
+from jobs.runs.run import Run
+from jobs.runs.store import Store
+from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT
+
+GENERATE = frozenset(
+    {
+        "connect_login_failed",
+        "grant_invalid",
+        "mfa_needed",
+        "password_expired",
+        "redirect_uri_is_spa",
+        "refresh_token_expired",
+        "session_revoked",
+        "smtp_token_refused",
+        "wrong_mailbox_user",
+    }
+)
+"""What a new token ends: the mailbox user presses Generate Token in Webex Connect (facts/microsoft.md 4, 9 rows 4 and 10).
+
+A token of a single-page application ends by itself, also after its callback was moved to the platform Web.
+"""
+
+
+def told(store: Store, mailbox: str) -> dict[str, str]:
+    """For the place of a fix: ids and a time, nothing secret, and what the newest check has seen that only a person mends.
+
+    That is the cause that a new token ends, and the administrator's consent where it is missing.
+    """
+    last, facts = store.last_check(mailbox), facts_for(store, mailbox)
+    if last is None:
+        return facts
+    cause = _dead_token(last) if _is_news(last, facts.get("token_at", "")) else ""
+    return facts | ({BY_GENERATE: cause} if cause else {}) | ({BY_CONSENT: "yes"} if _without_consent(last) else {})
+
+
+def _without_consent(check: Run) -> bool:
+    return any(name in check.findings and check.findings[name].state is State.WARNING for name in CONSENT)
+
+
+def verdict_of(check: Run) -> Verdict:
+    """What a check that is done says."""
+    return judge(steps_of(check), {name: found for name, found in check.findings.items() if name in steps_of(check)})
+
+
+def _dead_token(check: Run) -> str:
+    verdict = verdict_of(check)
+    return next((cause for name in verdict.causes if (cause := verdict.counted[name].cause) in GENERATE), "")
+
+
+def _is_news(check: Run, token_at: str) -> bool:
+    """A token that was generated after the check was made has answered it."""
+    return check.checked is not None and check.checked.isoformat() > token_at

@@ -1,0 +1,155 @@
+"""Who can mend the causes of a check, and the one button that leads there: by the cause, whichever finding has seen it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from jobs.checks.fix_context import GENERATE
+from jobs.checks.verdict import Verdict
+from jobs.model import Channel, State, Turn
+from jobs.runs.run import Run
+
+MENDS = {
+    "smtp_auth": ("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
+    "forwarding": ("not_forwarded", "forwarding_address_wins"),
+    "outbound_policy": ("forwarding_blocked",),
+    "smtp_grant": ("consent_missing", "admin_consent_required", "consent_declined"),
+    "application": (
+        "app_not_found",
+        "app_misconfigured",
+        "permission_not_declared",
+        "public_client_with_secret",
+        "redirect_uri_mismatch",
+        "redirect_uri_is_spa",
+        "reply_address_missing",
+    ),
+    "service_principal": ("service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"),
+    "client_secret": ("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
+}
+"""Which steps make a change where one of these is the cause, and they themselves are not known to be right."""
+SEVERAL = frozenset({"app_disabled"})
+"""What Entra says alike where a plan mends it and where none does (facts/microsoft.md 5: 7000112): the step itself has to be seen wrong."""
+_TURNS = {
+    Turn.MAILBOX_USER: GENERATE
+    | {
+        "client_looping",
+        "code_already_used",
+        "code_flow_broken",
+        "mfa_registration_needed",
+        "password_wrong",
+        "sign_in_interrupted",
+        "sign_in_missing",
+    },
+    Turn.CONTACT_CENTER: frozenset(
+        {
+            "app_not_found",
+            "client_secret_missing",
+            "client_secret_wrong",
+            "code_of_other_tenant",
+            "common_endpoint_used",
+            "connect_address_not_allowed",
+            "connect_flow_not_live",
+            "connect_not_reached",
+            "connect_not_registered",
+            "connect_not_saved",
+            "connect_send_failed",
+            "connect_sender_unknown",
+            "connect_service_inactive",
+            "connect_smtp_failed",
+            "entry_point_inactive",
+            "entry_point_missing",
+            "form_field_missing",
+            "no_task",
+            "response_type_disabled",
+            "scope_wrong",
+            "send_as_denied",
+            "smtp_no_oauth",
+            "smtp_no_starttls",
+            "smtp_not_authenticated",
+            "smtp_password_login",
+            "tenant_not_found",
+            "urls_swapped",
+            "user_unknown",
+        }
+    ),
+    Turn.OPERATOR: frozenset(
+        {
+            "connection_lost",
+            "host_not_allowed",
+            "probe_login_refused",
+            "smtp_certificate_invalid",
+            "smtp_tls_failed",
+            "smtp_unreachable",
+            "webex_key_refused",
+            "webex_refused",
+        }
+    ),
+    Turn.REQUESTER: frozenset({"connect_address_gone"}),
+    Turn.TIME: frozenset(
+        {
+            "already_there",
+            "directory_settling",
+            "entra_busy",
+            "entra_incident",
+            "exchange_incident",
+            "forwarding_settling",
+            "service_principal_not_ready",
+            "service_unavailable",
+            "smtp_auth_settling",
+            "smtp_busy",
+            "smtp_too_many_connections",
+            "throttled",
+            "timed_out",
+            "trace_limit",
+            "webex_busy",
+            "webex_incident",
+        }
+    ),
+}
+_WHOSE = {cause: turn for turn, causes in _TURNS.items() for cause in causes}
+
+
+def whose(cause: str) -> Turn:
+    """Whose turn it is where the bot itself cannot mend it: an administrator's, where the cause does not say otherwise."""
+    return _WHOSE.get(cause, Turn.ADMINISTRATOR)
+
+
+def turn(verdict: Verdict) -> Turn:
+    """Whose turn the first cause is; the approver's, where a plan of the bot would mend it."""
+    if not verdict.causes:
+        return Turn.NOBODY
+    return Turn.APPROVER if _mender(verdict, verdict.causes[0]) else whose(verdict.counted[verdict.causes[0]].cause)
+
+
+def for_people(verdict: Verdict) -> tuple[str, ...]:
+    """The causes that no plan of the bot mends, without those that a fix asks a new token for."""
+    causes = (verdict.counted[name].cause for name in verdict.causes if not _mender(verdict, name))
+    return tuple(cause for cause in causes if cause and cause not in GENERATE)
+
+
+def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]] | None:
+    """The button: a plan where one would hold a change for any of the causes, else the page on which a person mends the first, or nothing.
+
+    Where the check is not ``whole`` a sign-in comes first: a token that is refused may have a cause that only that shows.
+    """
+    if not verdict.causes:
+        return None
+    if step := next(filter(None, (_mender(verdict, name) for name in verdict.causes)), ""):
+        return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
+    page = page_of(run.channel) if whole else ""
+    return ("fix.generate_token", {"url": page}) if page and verdict.counted[verdict.causes[0]].cause in GENERATE else None
+
+
+def page_of(channel: Channel) -> str:
+    """Webex Connect of the channel: where its Call Back URL leads; empty where that is not known."""
+    page = urlsplit(channel.callback_url)
+    return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
+
+
+def _mender(verdict: Verdict, name: str) -> str:
+    """The step whose plan would hold a change: one that is wrong itself, or that nobody could look at yet. Empty where there is none."""
+    cause = verdict.counted[name].cause
+    open_states = {State.WRONG} if cause in SEVERAL else {State.WRONG, State.SKIPPED, State.UNKNOWN}
+    able = [step for step, causes in MENDS.items() if cause in causes and step in verdict.counted]
+    wrong = [step for step in able if verdict.counted[step].state is State.WRONG]
+    return next(iter(wrong), "") or next((step for step in able if verdict.counted[step].state in open_states), "")

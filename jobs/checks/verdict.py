@@ -1,0 +1,240 @@
+"""The root cause of a check: the wrong findings that no other wrong finding explains (DESIGN.md, the words)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
+
+from jobs.checks.weighing import counted, moment, to_be_seen
+from jobs.engine.failures import GO_WITH_SIGN_IN
+from jobs.engine.step import Step
+from jobs.model import Finding, State, Station
+
+WAY = tuple(Station)
+PROOFS = ("copies", "answers")
+DOUBTS = frozenset({"unanswered", "unproven"})
+"""The facts that say: mail of since then should have gone on, and has not."""
+NOT_READ = "what_stops_mail_not_read"
+"""The cause of a failure without a code where what may be behind it could not be read."""
+VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Names of findings. ``causes``: the one that stops mail first in front; ``symptoms``: each with the cause that explains it.
+
+    ``since`` is when the first cause began, or what it brings about. ``counted`` are the findings as they count (:mod:`jobs.checks.weighing`).
+    """
+
+    causes: tuple[str, ...]
+    symptoms: dict[str, str]
+    possible: tuple[str, ...]
+    warnings: tuple[str, ...]
+    skipped: tuple[str, ...]
+    stops: Station | None
+    since: datetime | None
+    counted: dict[str, Finding] = field(default_factory=dict)
+
+
+def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True) -> Verdict:
+    """From what was found, and from which fact explains which.
+
+    Before the check is ``done`` a failure is no cause while something that could explain it, or show that it is over, was not looked at.
+    """
+    count = blamed(steps, counted(steps, findings))
+    above = _explained(_wrong(steps, count), steps, count)
+    certain = tuple(name for name in _roots(above) if done or _needed(name, steps, findings) <= findings.keys())
+    causes = _once(certain, count)
+    possible = _explained(_by(count, State.POSSIBLE), steps, count)
+    symptoms = _symptoms(above | possible)
+    return Verdict(
+        causes=causes,
+        symptoms=symptoms,
+        possible=_roots(possible),
+        warnings=_warnings(steps, count),
+        skipped=_by(count, State.SKIPPED, State.UNKNOWN),
+        stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
+        since=_since(causes[0], symptoms, count) if causes else None,
+        counted=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
+    )
+
+
+def flows(findings: Mapping[str, Finding]) -> bool:
+    """Whether mail was seen to flow both ways: copies that reach Webex Connect, and answers that leave."""
+    return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(map(doubted, findings.values()))
+
+
+def proves(finding: Finding) -> bool:
+    """Whether mail was seen to pass, and none is waiting that should have passed by now."""
+    return finding.state is State.OK and not doubted(finding)
+
+
+def doubted(finding: Finding) -> bool:
+    """Whether mail is waiting that should have passed by now."""
+    return not DOUBTS.isdisjoint(finding.facts)
+
+
+def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """What is only possible is the cause where something is wrong that it expressly explains: an incident of the provider's own.
+
+    One that shows elsewhere by its own name is proven by that name alone: a shared mailbox's blocked account by a sign-in that says
+    so. Mail stops then where the first thing that it explains stops it; with the fact ``proven`` it is called what that is called.
+    A failure without a code proves none by name; it is put down to what alone may explain it.
+    """
+    wrong, found = _wrong(steps, findings), dict(findings)
+    for name in _by(findings, State.POSSIBLE):
+        own, explains = findings[name].cause, steps[name].explains
+        proofs = (explains & {own} or explains) - VAGUE
+        able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
+        if able:
+            shown = findings[able[0]].cause if "proven" in findings[name].facts else own
+            found[name] = _blame(able, shown, findings[name], steps, findings)
+    return found | _alone(wrong, steps, found)
+
+
+def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Finding:
+    stops = min((station(steps[each], findings[each]) for each in able), key=WAY.index)
+    return replace(finding, state=State.WRONG, cause=cause, facts=finding.facts | {"station": str(stops)})
+
+
+def _alone(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """What is possible, and alone may explain a failure without a code: nothing that does is certain, unread or still to be looked at."""
+    found: dict[str, Finding] = {}
+    for name, parent in _explained(wrong, steps, findings).items():
+        able = _may_explain(name, steps, findings)
+        maybe = [each for each in able if each in findings and findings[each].state is State.POSSIBLE]
+        read = all(each in findings and not _unread(findings[each]) for each in able)
+        if not parent and read and len(maybe) == 1:
+            found[maybe[0]] = _blame([name], findings[maybe[0]].cause, findings[maybe[0]], steps, findings)
+    return found
+
+
+def _may_explain(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
+    """What may be behind a failure without a code, by what each says that it explains."""
+    code = findings[name].cause
+    return [each for each in ancestors(name, steps) if code in VAGUE & steps[each].explains]
+
+
+def _unread(finding: Finding) -> bool:
+    """Whether somebody who may read more would know it."""
+    return finding.state is State.UNKNOWN or (finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN)
+
+
+def _not_read(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """A failure without a code is none of its own where what may explain it was not read: that is what it says then."""
+    return {
+        name: replace(findings[name], cause=NOT_READ)
+        for name in causes
+        if any(each in findings and _unread(findings[each]) for each in _may_explain(name, steps, findings))
+    }
+
+
+def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """A failure by what is right by now is an older one, or the change has not come everywhere yet: it is told so."""
+    told: dict[str, Finding] = {}
+    for name in causes:
+        code = findings[name].cause
+        mended = (each for each in ancestors(name, steps) if each in findings and findings[each].state is State.OK)
+        if instead := next((steps[each].settling[code] for each in mended if code in steps[each].settling), ""):
+            told[name] = replace(findings[name], cause=instead)
+    return told
+
+
+def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
+    """What is wrong and stops mail, in the order of the mail's way."""
+    wrong = (name for name in _by(findings, State.WRONG) if steps[name].essential)
+    return sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
+
+
+def _warnings(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> tuple[str, ...]:
+    """What is noticed: warnings, and what is wrong and does not stop mail."""
+    return _by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].essential)
+
+
+def _explained(names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, str]:
+    """Each of these with the wrong finding that explains it, or the empty string."""
+    wrong = _wrong(steps, findings)
+    return {name: _nearest(name, wrong, steps, findings) for name in names}
+
+
+def _roots(above: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name, parent in above.items() if not parent)
+
+
+def _symptoms(above: Mapping[str, str]) -> dict[str, str]:
+    return {name: _root(name, above) for name, parent in above.items() if parent}
+
+
+def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
+    return tuple(name for name, finding in findings.items() if finding.state in states)
+
+
+def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
+    """What must be looked at before a failure is certain."""
+    return ancestors(name, steps) | to_be_seen(name, steps, findings)
+
+
+def _since(cause: str, symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
+    theirs = (cause, *(name for name, root in symptoms.items() if root == cause and findings[name].state is State.WRONG))
+    return min(filter(None, (moment(findings[name], "since") for name in theirs)), default=None)
+
+
+def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
+    """The wrong finding that explains this one, the earliest on the mail's way, or the empty string.
+
+    It explains only what it can bring about: its own cause seen from elsewhere, one of its ``explains``, or a failure without a code.
+    What is only possible, or may be disproved, is no second cause where the same is certain from anywhere.
+    """
+    code = findings[name].cause
+    able = {
+        each
+        for each in ancestors(name, steps) & set(wrong)
+        if code in VAGUE or code in {findings[each].cause, *_brings_about(each, steps, findings)}
+    }
+    if findings[name].state is State.POSSIBLE or "disproved_by" in findings[name].facts:
+        able |= {each for each in wrong if findings[each].cause == code and each != name and name not in ancestors(each, steps)}
+    return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
+
+
+def _brings_about(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> frozenset[str]:
+    return steps[name].brings_about(findings[name].cause)
+
+
+def _root(name: str, above: Mapping[str, str]) -> str:
+    while above[name]:
+        name = above[name]
+    return name
+
+
+def ancestors(name: str, steps: Mapping[str, Step]) -> set[str]:
+    """Every fact that explains this one, near or far. What a step merely needs to be looked at explains nothing."""
+    return set(_ancestors(name, tuple((n, s.because) for n, s in steps.items())))
+
+
+@cache
+def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> frozenset[str]:
+    edges, seen, todo = dict(graph), set[str](), [name]
+    while todo:
+        fresh = [each for each in edges.get(todo.pop(), ()) if each in edges and each not in seen]
+        seen.update(fresh)
+        todo += fresh
+    return frozenset(seen - {name})
+
+
+def _once(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
+    """One cause that two probes saw is one cause: the first place is kept."""
+    by_cause: dict[str, str] = {}
+    for name in causes:
+        by_cause.setdefault(findings[name].cause or name, name)
+    return tuple(by_cause.values())
+
+
+def station(step: Step, finding: Finding) -> Station:
+    """Where mail stops: what was found may say so more exactly than the step (a blocked sign-in stops answers, not arrivals)."""
+    return Station(finding.facts["station"]) if "station" in finding.facts else step.station
+
+
+def _order(step: Step, finding: Finding, steps: Mapping[str, Step]) -> tuple[int, int]:
+    return WAY.index(station(step, finding)), list(steps).index(step.name)

@@ -1,0 +1,197 @@
+"""Which code of which service means what: data only, read by :mod:`jobs.clouds.errors`.
+
+The tables are facts/microsoft.md sections 1, 2.4, 3.5, 4.1, 5 and 7, and for bounces Microsoft's page "Email non-delivery reports and
+SMTP errors in Exchange Online" with those that it leads to. Every cause has a sentence and a remedy in
+``adaptive_cards/texts/causes.en.toml``; a test holds the three together.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What a caller can do about an error; each kind is a class in :mod:`jobs.clouds.errors`."""
+
+    TRANSIENT = "transient"
+    SETTLING = "settling"
+    SIGN_IN_NEEDED = "sign_in_needed"
+    NOT_ALLOWED = "not_allowed"
+    NOT_FOUND = "not_found"
+    ALREADY_THERE = "already_there"
+    REJECTED = "rejected"
+    UNREADABLE = "unreadable"
+
+
+class Meaning(NamedTuple):
+    """A cause and its kind."""
+
+    cause: str
+    kind: Kind
+
+
+class Phrase(NamedTuple):
+    """Words by which a service's answer is known when its code says too little, and what they mean."""
+
+    pattern: re.Pattern[str]
+    meaning: Meaning
+
+
+def _phrase(pattern: str, cause: str, kind: Kind = Kind.REJECTED) -> Phrase:
+    return Phrase(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind))
+
+
+def _code(*codes: str) -> str:
+    """A pattern for these enhanced codes; the same numbers within an address (10.5.2.2) are none."""
+    return rf"(?<![\w.])(?:{'|'.join(map(re.escape, codes))})(?!\w|\.\d)"
+
+
+_ENTRA_ROWS: tuple[tuple[str, Kind, tuple[int, ...]], ...] = (
+    ("account_of_other_tenant", Kind.REJECTED, (16000, 50020, 90072)),
+    ("exchange_service_missing", Kind.REJECTED, (500011,)),
+    ("redirect_uri_mismatch", Kind.REJECTED, (50011,)),
+    ("user_unknown", Kind.REJECTED, (50034,)),
+    ("account_at_risk", Kind.REJECTED, (53011,)),
+    ("account_locked", Kind.REJECTED, (50053,)),
+    ("password_expired", Kind.SIGN_IN_NEEDED, (50055, 50144)),
+    ("password_wrong", Kind.SIGN_IN_NEEDED, (50056, 50126)),
+    ("account_disabled", Kind.REJECTED, (50057,)),
+    ("sign_in_missing", Kind.SIGN_IN_NEEDED, (50058,)),
+    ("mfa_needed", Kind.SIGN_IN_NEEDED, (50072, 50074, 50076, 50079)),
+    ("sign_in_interrupted", Kind.SIGN_IN_NEEDED, (50089, 50199)),
+    ("user_not_assigned", Kind.REJECTED, (50105,)),
+    ("session_revoked", Kind.SIGN_IN_NEEDED, (50132, 50133, 50173)),
+    ("common_endpoint_used", Kind.REJECTED, (50194,)),
+    ("client_looping", Kind.REJECTED, (50196,)),
+    ("device_not_accepted", Kind.REJECTED, (53000, 53001, 53002)),
+    ("blocked_by_conditional_access", Kind.REJECTED, (53003, 530032)),
+    ("blocked_by_security_defaults", Kind.REJECTED, (530035,)),
+    ("mfa_registration_needed", Kind.SIGN_IN_NEEDED, (53004, 53010)),
+    ("code_already_used", Kind.SIGN_IN_NEEDED, (54005,)),
+    ("code_of_other_tenant", Kind.REJECTED, (700005,)),
+    ("consent_missing", Kind.REJECTED, (65001,)),
+    ("consent_declined", Kind.REJECTED, (65004,)),
+    ("app_misconfigured", Kind.REJECTED, (65005, 650056)),
+    ("permission_id_unknown", Kind.REJECTED, (65006,)),
+    ("service_principal_not_ready", Kind.SETTLING, (650051,)),
+    ("service_not_subscribed", Kind.REJECTED, (650052, 650054)),
+    ("permission_not_declared", Kind.REJECTED, (650057,)),
+    ("grant_invalid", Kind.SIGN_IN_NEEDED, (70000,)),
+    ("app_disabled", Kind.REJECTED, (70001, 7000112)),
+    ("app_not_found", Kind.REJECTED, (700011, 700016)),
+    ("client_secret_wrong", Kind.REJECTED, (70002, 7000215)),
+    ("client_secret_missing", Kind.REJECTED, (7000218,)),
+    ("client_secret_expired", Kind.REJECTED, (7000222,)),
+    ("response_type_disabled", Kind.REJECTED, (700054, 70005)),
+    ("public_client_with_secret", Kind.REJECTED, (700025,)),
+    ("scope_wrong", Kind.REJECTED, (70007, 70011, 28002, 700022, 700023, 70003)),
+    ("refresh_token_expired", Kind.SIGN_IN_NEEDED, (70008, 700082)),
+    ("redirect_uri_is_spa", Kind.SIGN_IN_NEEDED, (700084,)),
+    ("device_code_failed", Kind.REJECTED, (70016, 70018, 70019)),
+    ("sign_in_frequency", Kind.SIGN_IN_NEEDED, (70043,)),
+    ("tenant_not_found", Kind.REJECTED, (90002, 90019, 50059)),
+    ("form_field_missing", Kind.REJECTED, (90014, 900144, 9002313)),
+    ("urls_swapped", Kind.REJECTED, (900561,)),
+    ("reply_address_missing", Kind.REJECTED, (900971,)),
+    ("code_flow_broken", Kind.REJECTED, (90056, 501481)),
+    ("directory_role_missing", Kind.NOT_ALLOWED, (90093,)),
+    ("admin_consent_required", Kind.NOT_ALLOWED, (90094, 90095)),
+    ("partner_consent_missing", Kind.NOT_ALLOWED, (90099,)),
+    ("entra_busy", Kind.TRANSIENT, (90006, 90024, 90033, 90055, 90090, 50033, 50087, 90012)),
+)
+
+#: AADSTS number -> meaning (facts section 5).
+ENTRA: dict[int, Meaning] = {code: Meaning(cause, kind) for cause, kind, codes in _ENTRA_ROWS for code in codes}
+
+#: OAuth's own ``error`` word, for an answer that carries no AADSTS number.
+OAUTH: dict[str, Meaning] = {
+    "access_denied": Meaning("consent_declined", Kind.REJECTED),
+    "consent_required": Meaning("consent_missing", Kind.REJECTED),
+    "interaction_required": Meaning("sign_in_missing", Kind.SIGN_IN_NEEDED),
+    "login_required": Meaning("sign_in_missing", Kind.SIGN_IN_NEEDED),
+    "invalid_grant": Meaning("grant_invalid", Kind.SIGN_IN_NEEDED),
+    "invalid_client": Meaning("client_secret_wrong", Kind.REJECTED),
+    "unauthorized_client": Meaning("app_not_found", Kind.REJECTED),
+    "invalid_scope": Meaning("scope_wrong", Kind.REJECTED),
+    "server_error": Meaning("entra_busy", Kind.TRANSIENT),
+    "temporarily_unavailable": Meaning("entra_busy", Kind.TRANSIENT),
+}
+
+#: Words in answers of Microsoft Graph, most telling first (facts 1.2 to 1.5 and 7).
+GRAPH_PHRASES: tuple[Phrase, ...] = (
+    _phrase(
+        r"Credential type not allowed|CredentialTypeNotAllowed|CredentialInvalidLifetime|as per assigned policy",
+        "secret_forbidden_by_policy",
+        Kind.NOT_ALLOWED,
+    ),
+    _phrase(r"NoBackingApplicationObject|does not reference a valid application object", "directory_settling", Kind.SETTLING),
+    _phrase(r"Not a valid reference update", "directory_settling", Kind.SETTLING),
+    _phrase(r"Permission being assigned already exists", "already_there", Kind.ALREADY_THERE),
+    _phrase(r"Another object with the same value for property", "already_there", Kind.ALREADY_THERE),
+    _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", Kind.ALREADY_THERE),
+    _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found", "not_found", Kind.NOT_FOUND),
+    _phrase(r"Authorization_RequestDenied", "directory_role_missing", Kind.NOT_ALLOWED),
+    _phrase(r"InvalidAuthenticationToken", "access_token_refused", Kind.SIGN_IN_NEEDED),
+)
+
+#: Words in answers of Exchange, most telling first (facts 2.4 and 3.5).
+EXCHANGE_PHRASES: tuple[Phrase, ...] = (
+    _phrase(r"Organization is already enabled for customization", "already_there", Kind.ALREADY_THERE),
+    _phrase(
+        r"isn.?t currently allowed in your organization|first need to run the command:? *Enable-OrganizationCustomization",
+        "customization_needed",
+    ),
+    _phrase(r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already exists", "already_there", Kind.ALREADY_THERE),
+    _phrase(r"ManagementObjectNotFoundException|couldn.?t be found on", "not_found", Kind.NOT_FOUND),
+    _phrase(r"ParameterTransformationException|AmbiguousParameterSetException|Invalid cmdlet parameters", "exchange_parameter_wrong"),
+    _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
+)
+
+#: Words of SMTP replies and of bounces, most telling first (facts 4.1 and 2.3). 4.3.2 alone is any trouble of a system, 5.7.1 any refusal,
+#: and 5.2.2 is a sender's limit where the words say so.
+SMTP_PHRASES: tuple[Phrase, ...] = (
+    _phrase(r"SmtpClientAuthentication is disabled for the Tenant", "smtp_auth_off_for_tenant"),
+    _phrase(r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled", "smtp_auth_off_for_mailbox"),
+    _phrase(r"security defaults policy", "blocked_by_security_defaults"),
+    _phrase(r"the user credentials were incorrect", "smtp_password_login"),
+    _phrase(r"did not meet the criteria to be authenticated|\b5\.7\.139\b", "smtp_login_blocked"),
+    _phrase(r"\b5\.7\.30\b|Basic authentication is not supported", "smtp_password_login"),
+    _phrase(r"\b5\.7\.57\b", "smtp_not_authenticated"),
+    _phrase(r"\b5\.7\.60\b|\b5\.2\.252\b|SendAsDenied|Client does not have permissions to send as", "send_as_denied"),
+    _phrase(
+        r"concurrent connection|\b4\.3\.2\b.*(?:concurrent|connection limit|(?<!recipient )thread limit|too many)|sender thread limit",
+        "smtp_too_many_connections",
+        Kind.TRANSIENT,
+    ),
+    _phrase(r"\b5\.7\.520\b|does not allow external forwarding", "forwarding_blocked"),
+    _phrase(r"\b5\.1\.8\b", "sender_restricted"),
+    _phrase(rf"{_code('5.7.705', '5.7.708', '5.7.750')}|tenant has exceeded threshold", "tenant_sending_blocked"),
+    _phrase(rf"{_code('5.1.90', '5.7.232', '5.7.233')}|submission ?quota", "sending_limit_reached"),
+    _phrase(rf"{_code('5.2.2')}|QuotaExceededException", "mailbox_full"),
+    _phrase(
+        rf"{_code('5.7.12', '5.7.13', '5.7.133', '5.7.134', '5.7.135', '5.7.136')}|RESOLVER\.RST\.(?:AuthRequired|SenderNotAuthenticated)",
+        "mailbox_internal_only",
+    ),
+    _phrase(rf"{_code('5.7.124', '5.7.129')}|RESOLVER\.RST\.NotAuthorized", "mailbox_senders_listed"),
+    _phrase(rf"{_code('5.4.6', '5.4.14')}|Hop count exceeded", "mail_loop"),
+    _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", Kind.SIGN_IN_NEEDED),
+    _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", Kind.TRANSIENT),
+)
+
+#: What a write of ours can cause for some minutes, and only then: retried inside the window after it, permanent outside (CHECKLIST J7).
+SETTLES: frozenset[str] = frozenset(
+    {
+        "app_not_found",
+        "client_secret_wrong",
+        "consent_missing",
+        "directory_role_missing",
+        "directory_settling",
+        "exchange_consent_missing",
+        "exchange_role_missing",
+        "not_allowed",
+        "not_found",
+        "service_principal_not_ready",
+    }
+)

@@ -1,0 +1,196 @@
+"""One way out: every request to Graph and Exchange goes through :func:`request`, every connection through these clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import uuid4
+
+import httpx
+import stamina
+import structlog
+
+from jobs.clouds import call_log
+from jobs.clouds.errors import CloudError, CutShort, Ids, Rejected, Said, Transient, Unreadable
+from jobs.clouds.retry import PATIENCE, Patience, retry_after
+from jobs.clouds.tls import http_context
+from jobs.settings import Settings
+
+log = structlog.get_logger(__name__)
+#: Seconds between two bytes of an answer.
+READ_SECONDS = 30.0
+EXCHANGE_READ_SECONDS = 90.0
+_CONNECT_SECONDS = 5.0
+_REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
+
+
+def async_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The client for Graph and Exchange: no redirects, the configured hosts only. Close it with ``async with``."""
+    guard = _Guard.of(settings)
+
+    async def check(request: httpx.Request) -> None:
+        guard(request)
+
+    return httpx.AsyncClient(verify=http_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [check]})
+
+
+def sync_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    """The same for msal, which is not asynchronous."""
+    return httpx.Client(
+        verify=http_context(), timeout=_timeout(READ_SECONDS), transport=transport, event_hooks={"request": [_Guard.of(settings)]}
+    )
+
+
+def _timeout(read_seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """Refuses hosts that are not configured (CHECKLIST A7)."""
+
+    hosts: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> _Guard:
+        return cls(settings.hosts)
+
+    def __call__(self, request: httpx.Request) -> None:
+        if request.url.host.lower() not in self.hosts:
+            raise Rejected("host_not_allowed", Said("graph", code=request.url.host), unsent=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``repeatable`` says that sending it twice does what sending it once does; None leaves it to the method."""
+
+    service: str
+    method: str
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Any = field(default=None, repr=False)
+    repeatable: bool | None = None
+    read_seconds: float = READ_SECONDS
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it may be sent again although the first one may have had its effect."""
+        return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
+
+    @property
+    def address(self) -> str:
+        """The URL with its query as the documents write it: a space is ``%20``, and ``$`` stays."""
+        query = urlencode(self.params, quote_via=quote, safe="$'(),:/@")
+        return f"{self.url}?{query}" if query else self.url
+
+    @property
+    def name(self) -> str:
+        """The cmdlet, or the method and the path."""
+        return self.headers.get("X-CmdletName") or f"{self.method} {httpx.URL(self.url).path}"
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something."""
+        return not self.name.lower().startswith(("get ", "get-", "head ", "test-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. ``data`` is its JSON, None if the body is empty; it may hold a secret, so it is not in the repr."""
+
+    status: int
+    data: Any = field(repr=False)
+    ids: Ids
+
+
+#: Turns an answer of 400 and above (or below 200, or 3xx) into an error: each service has its own way to say no.
+Judge = Callable[[httpx.Response, Ids], CloudError]
+#: What every attempt waits for before it is sent, and tells how it ended.
+Turn = Callable[[], AbstractAsyncContextManager[None]]
+
+
+async def request(client: httpx.AsyncClient, call: Call, judge: Judge, patience: Patience = PATIENCE, turn: Turn = nullcontext) -> Answer:
+    """Send, and send again where :class:`Patience` allows it; each time in its ``turn``.
+
+    Raises:
+        CloudError: what came instead of a good answer, after the last attempt.
+    """
+    started = time.monotonic()
+
+    def hook(error: Exception) -> bool | float:
+        return patience.wait(error, repeatable=call.repeats, spent=time.monotonic() - started)
+
+    tries = stamina.retry_context(hook, patience.attempts, patience.total, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5)
+    try:
+        async with asyncio.timeout(patience.total):
+            async for attempt in tries:
+                with attempt:
+                    async with turn():
+                        return await _once(client, call, judge)
+    except TimeoutError as late:
+        raise Transient("timed_out", Said(call.service, message=f"no answer in {patience.total:g} s")) from late
+    raise AssertionError(call)  # stamina raises the last error itself
+
+
+async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Answer:
+    sent = Ids(client_request_id=str(uuid4()))
+    headers = {"Accept": "application/json", **call.headers, "client-request-id": sent.client_request_id}
+    outgoing = client.build_request(call.method, call.address, headers=headers, json=call.body, timeout=_timeout(call.read_seconds))
+    began = time.monotonic()
+    try:
+        response = await _send(client, outgoing, call, sent)
+    except CloudError as lost:
+        _note(call, lost.status, sent)
+        raise
+    log.debug("call", service=call.service, id=sent.client_request_id, status=response.status_code, seconds=time.monotonic() - began)
+    ids = Ids(request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id)
+    _note(call, response.status_code, ids)
+    if not response.is_success:
+        raise _timed(judge(response, ids), response)
+    return Answer(response.status_code, _json(response, call, ids), ids)
+
+
+def _note(call: Call, status: int, ids: Ids) -> None:
+    """A call that may have changed something, also where its answer was lost (status 0)."""
+    if call.changes:
+        call_log.note(call.service, call.name, status, ids)
+
+
+async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: Ids) -> httpx.Response:
+    try:
+        response = await client.send(outgoing, stream=True)
+    except httpx.RequestError as error:
+        unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+        raise Transient(cause, Said(call.service, message=repr(error), ids=ids), unsent=unsent) from error
+    try:
+        await response.aread()
+    except httpx.RequestError as error:
+        raise CutShort("answer_unreadable", Said(call.service, response.status_code, message=repr(error), ids=ids)) from error
+    finally:
+        await response.aclose()
+    return response
+
+
+def _timed(error: CloudError, response: httpx.Response) -> CloudError:
+    """The error with the wait that was asked for. Only 429 says that nothing was done: after a 503 whoever creates looks first."""
+    error.retry_after = retry_after(response.headers.get("retry-after"))
+    error.unsent = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+    return error
+
+
+def _json(response: httpx.Response, call: Call, ids: Ids) -> Any:
+    if not response.content:
+        return None
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        kind = response.headers.get("content-type", "no content type")
+        raise Unreadable("answer_unreadable", Said(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids)) from error

@@ -1,0 +1,60 @@
+"""One request to a service of Webex: short, and tried again once at most, because a check waits for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+from jobs.clouds.causes import Kind, Meaning
+from jobs.clouds.errors import CloudError, Ids, Said, error_for
+from jobs.clouds.http import Call, async_client, request
+from jobs.clouds.retry import Patience
+from jobs.settings import Settings
+
+BRIEF = Patience(attempts=2, total=10.0, longest_wait=2.0)
+_SERVER_ERRORS = 500
+_BY_STATUS = {
+    401: Meaning("webex_key_refused", Kind.NOT_ALLOWED),
+    403: Meaning("webex_key_refused", Kind.NOT_ALLOWED),
+    404: Meaning("not_found", Kind.NOT_FOUND),
+    429: Meaning("webex_busy", Kind.TRANSIENT),
+}
+_REFUSED = Meaning("webex_refused", Kind.REJECTED)
+_AWAY = Meaning("webex_unavailable", Kind.TRANSIENT)
+
+
+async def ask(settings: Settings, call: Call, patience: Patience = BRIEF) -> Any:
+    """The answer's JSON, None if it has no body.
+
+    Raises:
+        CloudError: what came instead; its words are the service's own.
+    """
+    async with async_client(settings) as http:
+        return (await request(http, call, lambda response, ids: judge(call.service, response, ids), patience)).data
+
+
+def judge(service: str, response: httpx.Response, ids: Ids) -> CloudError:
+    """An answer of 400 and above: by its status, with the code and the words that stand in it."""
+    meaning = _BY_STATUS.get(response.status_code) or (_AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED)
+    body = _body(response)
+    words = value(body, "description", "message", "error")
+    return error_for(meaning, Said(service, response.status_code, value(body, "code", "errorCode"), words, ids))
+
+
+def value(body: object, *names: str) -> str:
+    """The first of these values, whatever the case of its name (facts/connect.md 2.2: key case is mixed); empty if there is none."""
+    plain = {str(key).lower(): found for key, found in body.items()} if isinstance(body, dict) else {}
+    found = (plain.get(name.lower()) for name in names)
+    return next((str(each) for each in found if isinstance(each, str | int) and each != ""), "")
+
+
+def _body(response: httpx.Response) -> object:
+    """The object that says what is wrong, also where it stands within ``error``."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    inner = body.get("error") if isinstance(body, dict) else None
+    return inner if isinstance(inner, dict) else body

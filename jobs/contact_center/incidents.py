@@ -1,0 +1,80 @@
+"""What the providers say of themselves: open incidents of Microsoft's service health and of Webex's status page.
+
+Microsoft: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews. Webex: status.webex.com/api.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.clock import moment
+from jobs.clouds.errors import Said, Unreadable
+from jobs.clouds.http import Call
+from jobs.clouds.retry import Patience
+from jobs.contact_center.client import ask, value
+from jobs.settings import Settings
+
+_CLOSED = frozenset({"servicerestored", "postincidentreviewpublished", "falsepositive", "resolved", "mitigated", "completed"})
+_WEBEX_WORDS = ("contact center", "webex connect", "webex engage", "digital channel")
+_QUICK = Patience(attempts=1, total=3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One open incident: its id and title as the provider gives them, and since when, if that is known."""
+
+    id: str
+    title: str
+    since: datetime | None = None
+
+
+def microsoft_incidents(rows: Iterable[Mapping[str, Any]], services: frozenset[str]) -> tuple[Incident, ...]:
+    """The open incidents of these services (names or ids in lower case), newest first. Advisories are left out: they are always there."""
+    issues = [issue for row in rows if _is_of(row, services) for issue in _dicts(row.get("issues"))]
+    return _newest_first([_incident(issue, ("id",), ("title",), "startDateTime") for issue in issues if _open_incident(issue)])
+
+
+async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
+    """The open incidents that concern the contact center or Webex Connect, newest first.
+
+    Raises:
+        CloudError: the status page does not answer, or not with a list of incidents.
+    """
+    body = await ask(settings, Call("webex-status", "GET", f"{settings.status_url}/unresolved-incidents.json", read_seconds=3.0), _QUICK)
+    if not isinstance(body, dict) or not isinstance(body.get("incidents"), list):
+        raise Unreadable("answer_unreadable", Said("webex-status", 200, message="no list of incidents"))
+    found = [row for row in _dicts(body["incidents"]) if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED]
+    return _newest_first([_incident(row, ("publicationId", "incidentNumber", "id"), ("name",), "created_at") for row in found])
+
+
+def _is_of(row: Mapping[str, Any], services: frozenset[str]) -> bool:
+    return bool({str(row.get(name) or "").lower() for name in ("service", "id")} & services)
+
+
+def _open_incident(issue: Mapping[str, Any]) -> bool:
+    if issue.get("isResolved") is True or str(issue.get("status", "")).lower() in _CLOSED:
+        return False
+    return str(issue.get("classification", "")).lower() == "incident"
+
+
+def _concerns_mail(row: Mapping[str, Any]) -> bool:
+    """By the incident's own title, and by the names of the components that it touches; a government-only one is nobody's here."""
+    names = [row.get("name"), *(part.get("name") for part in _dicts(row.get("components")))]
+    words = " ".join(str(name or "").lower() for name in names)
+    return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
+
+
+def _incident(row: Mapping[str, Any], ids: Sequence[str], titles: Sequence[str], since: str) -> Incident:
+    return Incident(value(row, *ids), value(row, *titles), moment(row.get(since)))
+
+
+def _newest_first(found: list[Incident]) -> tuple[Incident, ...]:
+    never = datetime.min.replace(tzinfo=UTC)
+    return tuple(sorted(found, key=lambda each: each.since or never, reverse=True))
+
+
+def _dicts(rows: object) -> list[dict[str, Any]]:
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

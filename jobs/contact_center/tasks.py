@@ -1,0 +1,145 @@
+"""Webex Contact Center: email tasks and email entry points (facts/connect.md 3.1 and 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from jobs.clock import now
+from jobs.clouds.errors import Said, Unreadable
+from jobs.clouds.http import Call
+from jobs.contact_center.client import ask, value
+from jobs.settings import Settings
+
+_MOST = 1000
+_MOST_PAGES = 5
+_SHORTEST = timedelta(minutes=1)
+_ASSET = "a_"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An email task. ``destination`` is the mailbox, or the id of the app in Webex Connect: the documents do not agree.
+
+    Where it is an app, of which nobody knows whose it is, a task is known by who wrote and when (facts/connect.md 3.1).
+    """
+
+    id: str
+    origin: str
+    destination: str
+    status: str
+    created: datetime
+
+    def is_for(self, mailbox: str, app: str = "") -> bool:
+        """Whether it names this mailbox, or the app that is known to be its own."""
+        return self.destination.lower() == mailbox or (bool(app) and self.destination.lower() == app.lower())
+
+    def came_of(self, sender: str, at: datetime) -> bool:
+        """Whether it may have come of a mail of this sender at that moment: no other mailbox is named in it."""
+        return self.names_nobody and self.created >= at and sender.lower() in self.origin.lower()
+
+    @property
+    def names_nobody(self) -> bool:
+        """Whether it says no mailbox."""
+        return not self.destination or self.destination.lower().startswith(_ASSET)
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Tasks, newest first, and since when all of them are here."""
+
+    rows: tuple[Task, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """An entry point of type Email, with the app of Webex Connect that it takes mail from: empty where it has none, None where that is not told."""
+
+    name: str
+    asset: str | None
+    active: bool
+
+
+async def email_tasks(settings: Settings, since: datetime) -> Tasks:
+    """The email tasks that were created since then; of very many the newest, from a later moment on.
+
+    Raises:
+        CloudError: the contact center does not answer, or not with tasks.
+    """
+    rows, whole = await _pages(settings, since)
+    while not whole and now() - rows[0].created > _SHORTEST:
+        since = rows[0].created + (now() - rows[0].created) / 2
+        rows, whole = await _pages(settings, since)
+    return Tasks(rows, since)
+
+
+async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...], bool]:
+    """The tasks of five pages, newest first, and whether these are all: they come oldest first, so it is the newest that are cut off."""
+    found: dict[str, Task] = {}
+    whole = False
+    for _ in range(_MOST_PAGES):
+        page = await _page(settings, since)
+        found |= {task.id: task for task in page}
+        whole = len(page) < _MOST
+        if whole:
+            break
+        since = max(task.created for task in page)
+    return tuple(sorted(found.values(), key=lambda task: task.created, reverse=True)), whole
+
+
+async def _page(settings: Settings, since: datetime) -> list[Task]:
+    span = {"from": _milliseconds(since), "to": _milliseconds(now()), "channelTypes": "email", "pageSize": str(_MOST)}
+    org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
+    rows = await _rows(settings, "/v1/tasks", span | org)
+    tasks = [_task(row) for row in rows if isinstance(row.get("attributes"), dict)]
+    return [task for task in tasks if task is not None]
+
+
+async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
+    """The entry points of type Email.
+
+    Raises:
+        CloudError: as for :func:`email_tasks`.
+    """
+    path = f"/organization/{quote(settings.contact_center_org, safe='')}/v2/entry-point"
+    rows = await _rows(settings, path, {"filter": 'channelType=="EMAIL"', "page": "0", "pageSize": "100"})
+    mine = [row for row in rows if value(row, "channelType").upper() in {"EMAIL", ""}]
+    return tuple(EntryPoint(value(row, "name"), _asset(row), value(row, "active").lower() != "false") for row in mine)
+
+
+def _asset(row: dict[str, Any]) -> str | None:
+    """Whether it is told is not sure (facts/connect.md 3.2: marks are unreliable in practice)."""
+    return value(row, "assetId") if "assetid" in {name.lower() for name in row} else None
+
+
+async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
+    headers = {"Authorization": f"Bearer {settings.contact_center_token}"}
+    body = await ask(settings, Call("contact-center", "GET", settings.contact_center_url + path, params, headers))
+    rows = body.get("data") if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        raise Unreadable("answer_unreadable", Said("contact-center", 200, message="no list"))
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _task(row: dict[str, Any]) -> Task | None:
+    """A task of the email channel, or None for one of another channel or without a time."""
+    values = row["attributes"]
+    created = _moment(values.get("createdTime"))
+    if value(values, "channelType").lower() not in {"email", ""} or created is None:
+        return None
+    origin, destination, status = (value(values, name) for name in ("origin", "destination", "status"))
+    return Task(value(row, "id"), origin, destination, status, created)
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _milliseconds(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 1000))

@@ -1,0 +1,105 @@
+"""Undoing a channel: what its runs changed, each as a fact of its own, "it is as it was before", in reverse order.
+
+So an undo is a run like any other: looked at, planned, approved, changed, read back, resumed after a death.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from jobs.clouds.errors import NotFound
+from jobs.engine.step import Context, Step
+from jobs.model import Change, Finding, State, Words
+from jobs.runs.run import Changed, Past, Run
+
+IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
+PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
+
+
+class Reversal(Step):
+    """What a step's runs changed is back as it was; what somebody else has changed since stays."""
+
+    def __init__(self, step: Step, past: Past, after: tuple[str, ...]) -> None:
+        self.step, self.past = step, past
+        same = {name: getattr(step, name) for name in ("name", "row", "group", "reads", "writes")}
+        for name, value in (same | {"after": after}).items():
+            setattr(self, name, value)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Ask the step. An object that is gone (a mailbox, say) has nothing left to put back."""
+        try:
+            return await self.step.undone(ctx, self.past)
+        except NotFound:
+            return self.left_alone(Words("seen.undo_gone"))
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """The last run's line, from after to before."""
+        line = self.past.change
+        command = self.step.undo_command(ctx, self.past)
+        note = Words(f"note.undo_{self.name}") if self.step.noted else None
+        now, then = finding.seen or line.after, self.past.before
+        return (replace(line, before=now, after=then, command=command, note=note, warning=False, reversible=not self.step.final),)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Put it back."""
+        await self.step.undo(ctx, self.past)
+
+
+def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
+    """An undo's steps: each waits until everything that was built on it is undone or left as it is."""
+    on_top = {name: {other for other in run.past if name in _below(other, steps)} for name in run.past}
+    return {name: Reversal(steps[name], past, tuple(sorted(on_top[name]))) for name, past in run.past.items() if name in steps}
+
+
+def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
+    """Every step that this one needs or comes after, near or far."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        step = steps.get(todo.pop())
+        fresh = {*step.needs, *step.after} - found if step else set()
+        found |= fresh
+        todo += fresh
+    return found
+
+
+def recall(runs: Sequence[Run], names: Iterable[str]) -> tuple[Past, ...]:
+    """What the runs of a channel, oldest first, changed and no undo has put back; ``names`` are the steps in their order."""
+    return tuple(past for name in names if (past := _past(name, runs)) is not None)
+
+
+def known(runs: Sequence[Run]) -> dict[str, str]:
+    """The ids and names that an undo needs, each as the newest run that knew it has it."""
+    found = ((name, run.fact(name)) for run in runs for name in (*IDS, *PERMISSIONS))
+    return {name: value for name, value in found if value}
+
+
+def _past(name: str, runs: Sequence[Run]) -> Past | None:
+    """From the newest run back, as long as each found what the one before it had left: what somebody else set between two is kept."""
+    past: Past | None = None
+    for run in reversed(runs):
+        changed = run.changed.get(name)
+        if run.kind == "undo":
+            if _was_put_back(run, name):
+                break
+            continue
+        if changed is None or not changed.changes or not changed.before.values:
+            continue
+        if past is not None and changed.left and changed.left != past.was:
+            break
+        past = _before(past, run, changed)
+    return past
+
+
+def _was_put_back(run: Run, name: str) -> bool:
+    """Whether an undo made the change, or found that it was made: by itself before it was killed, or by somebody else."""
+    changed, found = run.changed.get(name), run.findings.get(name)
+    return (changed is not None and changed.done is not None) or (found is not None and found.state is State.OK)
+
+
+def _before(later: Past | None, run: Run, changed: Changed) -> Past:
+    first, was = changed.changes[0], changed.before.values
+    if later is None:
+        return Past(first.step, first, first.before, was, changed.left, (run.id,))
+    return replace(later, before=first.before, was=was, runs=(run.id, *later.runs))

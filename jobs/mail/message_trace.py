@@ -1,0 +1,241 @@
+"""Where did a mail go? Message trace, by Graph or by cmdlet (facts 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from jobs.clock import moment, now
+from jobs.clouds.errors import CloudError, Said, Unreadable
+from jobs.microsoft.exchange import CmdletRunner, Row
+from jobs.microsoft.graph import Graph, TraceFilter
+from jobs.microsoft.graph_requests import instant
+
+#: Both backends look at 10 days at most in one request; the minute is for rounding to seconds.
+_LONGEST_INTERVAL = timedelta(days=10) - timedelta(minutes=1)
+_PAGE, _MOST_PAGES = 1000, 10
+_SHORTEST = timedelta(minutes=10)
+#: Answers by which Graph says that it does not trace here: not consented, no role, no service principal, not this cloud.
+_GRAPH_CANNOT = frozenset({400, 401, 403, 404})
+_GRAPH_NAMES = {
+    "id": "id",
+    "sender": "senderAddress",
+    "recipient": "recipientAddress",
+    "message_id": "messageId",
+    "received": "receivedDateTime",
+    "subject": "subject",
+    "status": "status",
+    "size": "size",
+}
+_CMDLET_NAMES = {
+    "id": "MessageTraceId",
+    "sender": "SenderAddress",
+    "recipient": "RecipientAddress",
+    "message_id": "MessageId",
+    "received": "Received",
+    "subject": "Subject",
+    "status": "Status",
+    "size": "Size",
+}
+
+
+class TraceStatus(StrEnum):
+    """What became of a message. The words are Microsoft's, in lower case and without spaces."""
+
+    DELIVERED = "delivered"
+    EXPANDED = "expanded"
+    FAILED = "failed"
+    FILTERED_AS_SPAM = "filteredasspam"
+    GETTING_STATUS = "gettingstatus"
+    PENDING = "pending"
+    QUARANTINED = "quarantined"
+    RECALLED = "recalled"
+    RESOLVED = "resolved"
+    UNKNOWN = "unknown"
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the message reached this recipient, or whoever the address stands for: a group, or another address (facts 2.5)."""
+        return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
+
+    @classmethod
+    def _missing_(cls, value: object) -> TraceStatus:
+        plain = str(value).replace(" ", "").lower()
+        return next((each for each in cls if each.value == plain), cls.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """One message for one recipient, ``size`` in bytes. A forwarded copy is a second row, whose recipient is the forwarding address."""
+
+    id: str
+    sender: str
+    recipient: str
+    message_id: str
+    received: datetime
+    subject: str
+    status: TraceStatus
+    size: int = 0
+
+
+class Trace(Protocol):
+    """Finds messages and tells what happened to them."""
+
+    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+        """The rows since then (10 days at most), newest first. ``subject`` is a part of it; empty parts do not filter."""
+        ...
+
+    async def details(self, row: TraceRow) -> tuple[str, ...]:
+        """What happened to it, a line an event: words to show, and to find codes in (5.7.520)."""
+        ...
+
+
+class GraphTrace:
+    """By Graph v1.0, which is the documented way."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+        """See :meth:`Trace.find`."""
+        wanted = TraceFilter(*_interval(since), recipient, sender, subject)
+        rows = await self._graph.message_traces(wanted)
+        return _tidy(_GRAPH_NAMES, rows, subject)
+
+    async def details(self, row: TraceRow) -> tuple[str, ...]:
+        """See :meth:`Trace.details`."""
+        events = await self._graph.message_trace_details(row.id, row.recipient)
+        return tuple(_line(event, ("dateTime", "event", "action", "description", "data")) for event in events)
+
+
+class CmdletTrace:
+    """By Get-MessageTraceV2, which has no pages: it gives a thousand rows, and goes on from the last one's address and time (facts 2.5)."""
+
+    def __init__(self, runner: CmdletRunner) -> None:
+        self._runner = runner
+
+    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+        """See :meth:`Trace.find`."""
+        start, end = _interval(since)
+        wanted = {"RecipientAddress": recipient, "SenderAddress": sender}
+        return _tidy(_CMDLET_NAMES, await self._all({name: value for name, value in wanted.items() if value}, start, end), subject)
+
+    async def _all(self, wanted: dict[str, str], start: datetime, end: datetime) -> list[Row]:
+        """Every row of the interval, some of them twice: what comes next begins with the last row itself.
+
+        Where Exchange warns that rows are missing instead of giving the first thousand, each half is asked for by itself.
+        """
+        found: list[Row] = []
+        asked = {**wanted, "StartDate": instant(start), "EndDate": instant(end)}
+        for _ in range(_MOST_PAGES):
+            try:
+                rows = await self._runner.run("Get-MessageTraceV2", asked)
+            except Unreadable as cut:
+                if cut.cause != "exchange_answer_cut" or end - start < _SHORTEST:
+                    raise
+                middle = start + (end - start) / 2
+                return [*await self._all(wanted, middle, end), *await self._all(wanted, start, middle)]
+            found += rows
+            if len(rows) < _PAGE or (following := _following(rows[-1])).items() <= asked.items():
+                break
+            asked |= following
+        return found
+
+    async def details(self, row: TraceRow) -> tuple[str, ...]:
+        """See :meth:`Trace.details`."""
+        events = await self._runner.run("Get-MessageTraceDetailV2", {"MessageTraceId": row.id, "RecipientAddress": row.recipient})
+        return tuple(_line(event, ("Date", "Event", "Action", "Detail", "Data")) for event in events)
+
+
+class FirstThatCan:
+    """Graph, and the cmdlet from the moment that Graph says it does not trace here. If neither does, Graph's words are raised."""
+
+    def __init__(self, first: Trace, second: Trace) -> None:
+        self._first: Trace | None = first
+        self._second = second
+
+    async def find(self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = "") -> tuple[TraceRow, ...]:
+        """See :meth:`Trace.find`."""
+        if self._first is None:
+            return await self._second.find(since, recipient=recipient, sender=sender, subject=subject)
+        try:
+            return await self._first.find(since, recipient=recipient, sender=sender, subject=subject)
+        except CloudError as cannot:
+            if cannot.status not in _GRAPH_CANNOT:
+                raise
+            rows = await self._instead(cannot, since, recipient=recipient, sender=sender, subject=subject)
+        self._first = None
+        return rows
+
+    async def details(self, row: TraceRow) -> tuple[str, ...]:
+        """See :meth:`Trace.details`; asked where the row was found. Where details are not given out the row says enough."""
+        try:
+            return await (self._first or self._second).details(row)
+        except CloudError as cannot:
+            if cannot.status not in _GRAPH_CANNOT:
+                raise
+            return ()
+
+    async def _instead(self, cannot: CloudError, since: datetime, **wanted: str) -> tuple[TraceRow, ...]:
+        try:
+            return await self._second.find(since, **wanted)
+        except CloudError:
+            raise cannot from None
+
+
+def open_trace(graph: Graph, runner: CmdletRunner) -> Trace:
+    """Message trace by whichever way this tenant and this person have."""
+    return FirstThatCan(GraphTrace(graph), CmdletTrace(runner))
+
+
+def _interval(since: datetime) -> tuple[datetime, datetime]:
+    """From then, or from 10 days ago, until now and the second that has begun."""
+    until = now() + timedelta(seconds=1)
+    return max(since, until - _LONGEST_INTERVAL), until
+
+
+def _tidy(names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject: str) -> tuple[TraceRow, ...]:
+    """Each row once, with that subject, newest first. A row without a time is no use; if none has one, nothing can be said."""
+    rows: list[TraceRow] = []
+    for each in found:
+        try:
+            rows.append(_row(names, each))
+        except Unreadable:
+            if each is found[-1] and not rows:
+                raise
+    once = {(row.id, row.recipient.lower()): row for row in rows if subject.lower() in row.subject.lower()}
+    return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
+
+
+def _following(last: Row) -> dict[str, str]:
+    """Where the next thousand begin: at this row's time, and at its address among those of the same time."""
+    return {"StartingRecipientAddress": str(last.get("RecipientAddress") or ""), "EndDate": instant(_moment(last.get("Received")))}
+
+
+def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
+    value = {ours: row.get(theirs) or "" for ours, theirs in names.items()}
+    return TraceRow(
+        id=str(value["id"]),
+        sender=str(value["sender"]),
+        recipient=str(value["recipient"]),
+        message_id=str(value["message_id"]),
+        received=_moment(value["received"]),
+        subject=str(value["subject"]),
+        status=TraceStatus(value["status"]),
+        size=value["size"] if isinstance(value["size"], int) else 0,
+    )
+
+
+def _moment(text: object) -> datetime:
+    """A moment, in UTC: the cmdlet leaves the zone out."""
+    found = moment(text)
+    if found is None:
+        raise Unreadable("answer_unreadable", Said("exchange", message=f"{text!r} is not a time"))
+    return found
+
+
+def _line(event: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return " | ".join(str(event.get(name)) for name in names if event.get(name))

@@ -1,0 +1,48 @@
+"""What an SMTP reply means (facts 4.1)."""
+
+from __future__ import annotations
+
+import re
+
+from jobs.clouds.causes import SMTP_PHRASES, Kind, Meaning
+from jobs.microsoft.responses import said
+
+_ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+_TOKEN_REFUSED = Meaning("smtp_token_refused", Kind.SIGN_IN_NEEDED)
+_BUSY = Meaning("smtp_busy", Kind.TRANSIENT)
+_SCOPE = Meaning("scope_wrong", Kind.REJECTED)
+_REFUSED = Meaning("smtp_refused", Kind.REJECTED)
+_NO_LOGIN = Meaning("smtp_not_authenticated", Kind.REJECTED)
+_BY_CODE = {530: _NO_LOGIN, 535: _TOKEN_REFUSED}
+_PERMANENT = 500
+
+
+def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
+    """The meaning of a reply that is not good news.
+
+    ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does not send. It tells a provider that
+    is down (5xx) and a token without the scope (403) from a token that is refused (facts parts.md E), where the words tell no more.
+    """
+    known = said(SMTP_PHRASES, f"{status} {_once(text)}")
+    if known is not None and known != _TOKEN_REFUSED:
+        return known
+    if challenge_status.startswith("5"):
+        return _BUSY
+    if challenge_status == "403":
+        return _SCOPE
+    return known or (_BUSY if status < _PERMANENT else _BY_CODE.get(status, _REFUSED))
+
+
+def _once(text: str) -> str:
+    """The words of a reply of several lines: each of these repeats the enhanced code, in the middle of a sentence as it may be."""
+    code = enhanced_code(text)
+    if not code:
+        return text
+    first, _, rest = text.partition(code)
+    return first + code + re.sub(rf"\s*{re.escape(code)}(?![\d.])", "", rest)
+
+
+def enhanced_code(text: str) -> str:
+    """The enhanced status code in a reply (``5.7.139``), or nothing."""
+    found = _ENHANCED.search(text)
+    return found[0] if found else ""

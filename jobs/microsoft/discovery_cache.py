@@ -1,0 +1,55 @@
+"""Discovery documents and signing keys, kept for an hour: in this process, and sealed in Redis for the others.
+
+Every job is a new process (facts/parts.md B), so without the second place each would ask anew. They are sealed because a client
+secret is sent where a discovery document says: whoever can write to Redis must not be able to change one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from jobs.storage.vault import Vault
+
+Json = dict[str, Any]
+LIFE_S = 3600
+
+
+class Documents:
+    """JSON documents by their URL. Without a vault they stay in this process."""
+
+    def __init__(self, vault: Vault | None = None) -> None:
+        self._vault = vault
+        self._here: dict[str, tuple[float, Json]] = {}
+
+    def get(self, url: str) -> Json | None:
+        """The document, or None where it has to be asked for."""
+        kept = self._here.get(url)
+        if kept is not None and time.monotonic() - kept[0] < LIFE_S:
+            return kept[1]
+        sealed = self._vault.get(_name(url)) if self._vault else None
+        return json.loads(sealed) if sealed else None
+
+    def put(self, url: str, document: Json) -> None:
+        """Keep it for :data:`LIFE_S` seconds."""
+        self._here[url] = (time.monotonic(), document)
+        if self._vault:
+            self._vault.put(_name(url), json.dumps(document), LIFE_S)
+
+
+_shared: list[Documents] = []
+
+
+def share(documents: Documents) -> None:
+    """Make these the process's documents."""
+    _shared[:] = [documents]
+
+
+def current() -> Documents:
+    """The process's documents; new, empty ones where none are shared."""
+    return _shared[0] if _shared else Documents()
+
+
+def _name(url: str) -> str:
+    return f"document:{url}"

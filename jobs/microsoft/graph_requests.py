@@ -1,0 +1,139 @@
+"""How requests to Microsoft Graph are made and addressed: OData literals, keys, pages, the token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from jobs.clouds.errors import NotFound, Said, Unreadable
+from jobs.clouds.http import Call, request
+from jobs.clouds.rate_limit import Pace
+from jobs.clouds.single_flight import SharedReads
+from jobs.clouds.token_source import TokenSource, with_token
+from jobs.microsoft.responses import judge_graph
+
+Json = dict[str, Any]
+
+_MOST_PAGES = 20
+
+
+def text(value: str) -> str:
+    """An OData string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def key(value: str) -> str:
+    """An OData key in a path: a string literal, percent-encoded."""
+    return f"'{segment(value.replace(chr(39), chr(39) * 2))}'"
+
+
+def segment(value: str) -> str:
+    """A path segment, percent-encoded (``#`` of a guest's UPN included)."""
+    return quote(value, safe="@")
+
+
+def instant(moment: datetime) -> str:
+    """A moment as OData writes it, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class GraphCalls:
+    """Requests below ``/v1.0`` of one Graph, and below ``/beta`` for what only that lists."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, token_source: TokenSource, base_url: str, reads: SharedReads | None = None, pace: Pace | None = None
+    ) -> None:
+        self._http = http
+        self._token_source = token_source
+        self._root = base_url.rstrip("/")
+        self._base = f"{self._root}/v1.0"
+        self._reads = reads or SharedReads()
+        self._pace = pace or Pace(())
+
+    async def find(self, path: str, params: Mapping[str, str] | None = None) -> Json | None:
+        """The object at a path, or None where Graph answers 404."""
+        try:
+            return await self.get(path, params)
+        except NotFound:
+            return None
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
+        """The object at a path."""
+        return as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
+
+    async def collection(
+        self, path: str, params: Mapping[str, str] | None = None, *, pages: int = _MOST_PAGES, version: str = "v1.0"
+    ) -> list[Json]:
+        """The objects of a collection, over all its pages (20 at most)."""
+        rows: list[Json] = []
+        call = Call("graph", "GET", f"{self._root}/{version}{path}", params or {})
+        for _ in range(pages):
+            page = as_object(await self._call(call))
+            rows += rows_of(page)
+            if not (following := self._following(page, version)):
+                break
+            call = Call("graph", "GET", following)
+        return rows
+
+    def _following(self, page: Json, version: str) -> str:
+        """The next page, at this Graph by whatever name it calls itself: a token goes nowhere else. Empty after the last one.
+
+        Raises:
+            Unreadable: the link leads elsewhere. Without the rows behind it nothing can be said to be missing.
+        """
+        link = str(page.get("@odata.nextLink") or "")
+        _, found, rest = link.partition(f"/{version}/")
+        if link and not found:
+            raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="a next page that is no page of Graph's"))
+        return f"{self._root}/{version}/{rest}" if link else ""
+
+    async def send(
+        self, method: str, path: str, body: Json | None = None, *, headers: Mapping[str, str] | None = None, repeatable: bool | None = None
+    ) -> Any:
+        """Write something; the answer's JSON, or None if it has no body."""
+        return await self._call(Call("graph", method, self._base + path, headers=headers or {}, body=body, repeatable=repeatable))
+
+    async def remove(self, path: str) -> None:
+        """Delete something. What is gone already is success: the answer to an earlier attempt may have been lost."""
+        with suppress(NotFound):
+            await self.send("DELETE", path)
+
+    async def _call(self, call: Call) -> Any:
+        if call.method == "GET":
+            return await self._reads.read(f"GET {call.url}?{sorted(call.params.items())}", lambda: self._sent(call))
+        async with self._reads.writing():
+            return await self._sent(call)
+
+    async def _sent(self, call: Call) -> Any:
+        async def send(token: str) -> Any:
+            headers = {**call.headers, "Authorization": f"Bearer {token}"}
+            async with self._pace.turn(call.url):
+                return (await request(self._http, replace(call, headers=headers), judge_graph)).data
+
+        return await with_token(self._token_source, send)
+
+
+def as_object(data: Any) -> Json:
+    """The answer as a JSON object; :class:`Unreadable` if it is something else."""
+    if not isinstance(data, dict):
+        raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="not a JSON object"))
+    return data
+
+
+def promised(row: Json, name: str) -> str:
+    """A value that the documents promise; :class:`Unreadable` where it is not there, which says nothing about the tenant."""
+    if row.get(name) in (None, ""):
+        raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message=f"an object without {name}"))
+    return str(row[name])
+
+
+def rows_of(page: Json) -> list[Json]:
+    """The objects in a page of a collection."""
+    value = page.get("value", [])
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

@@ -1,0 +1,236 @@
+"""msal's way to the network: our httpx client, and errors told as :class:`CloudError` before msal can garble them.
+
+msal runs with plain ``get`` and ``post``. 429 and 5xx are raised here, because msal would play them back from memory (6.4).
+msal insists on https. Where ``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal is told https and this is put right here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import structlog
+
+from jobs.clouds import call_log
+from jobs.clouds.causes import ENTRA, OAUTH, Kind, Meaning
+from jobs.clouds.errors import CloudError, Ids, Said, Transient, Unreadable, error_for
+from jobs.clouds.retry import retry_after
+from jobs.microsoft import discovery_cache
+from jobs.microsoft.responses import by_status
+from jobs.settings import is_loopback
+
+log = structlog.get_logger(__name__)
+_UNDESCRIBED = Meaning("request_rejected", Kind.REJECTED)
+_PRESENT = Meaning("already_there", Kind.ALREADY_THERE)
+"""AADSTS650051 has two senses, which only its words tell apart: not there yet, and there already (facts 1.6)."""
+_CANCELLED = Meaning("consent_cancelled", Kind.REJECTED)
+"""``access_denied`` has two senses, too: without AADSTS65004 it may be that the page was left (facts 1.6)."""
+_AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+_ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
+_IN_DESCRIPTION = re.compile(
+    r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
+)
+
+
+def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
+    """The error in a token endpoint's body or in a redirect's query: by AADSTS number first, then by OAuth's word (section 5).
+
+    OAuth's word says what kind of trouble it is. Beside a number that nobody described to us it says no more than that: the number is
+    shown whole then, with the address at which Microsoft tells of it, and is no other's cause.
+    """
+    description, word = str(answer.get("error_description") or ""), str(answer.get("error") or "")
+    numbers = _numbers(answer, description)
+    known = next((number for number in numbers if int(number) in ENTRA), "")
+    code = f"AADSTS{known or numbers[0]}" if numbers else word
+    told = (description or word, "" if known else _read_on(answer))
+    said = Said("entra", status, code, " ".join(filter(None, told)), _ids(answer, description))
+    return error_for(_meaning(answer, known, numbered=bool(numbers)), said)
+
+
+def _meaning(answer: Mapping[str, Any], known: str, *, numbered: bool) -> Meaning:
+    meaning = ENTRA[int(known)] if known else _by_word(answer) or _UNDESCRIBED
+    if "already present" in str(answer.get("error_description") or ""):
+        meaning = _PRESENT
+    strange = numbered and not known and meaning.kind is not Kind.TRANSIENT
+    return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
+
+
+def _by_word(answer: Mapping[str, Any]) -> Meaning | None:
+    if _cancelled(answer):
+        return _CANCELLED
+    return OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(str(answer.get("error") or ""))
+
+
+def _read_on(answer: Mapping[str, Any]) -> str:
+    """Where to read about a code; a redirect is anybody's word, so that nothing but an address of that form is taken from it."""
+    found = _ERROR_URI.fullmatch(str(answer.get("error_uri") or ""))
+    return found[0] if found else ""
+
+
+def _cancelled(answer: Mapping[str, Any]) -> bool:
+    told = f"{answer.get('error_subcode') or ''} {answer.get('error_description') or ''}"
+    return answer.get("error") == "access_denied" and re.search(r"\bcancel", told, re.IGNORECASE) is not None
+
+
+def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
+    """The AADSTS numbers: from ``error_codes``, else from the words, else from ``error_uri``, wherever a cloud puts them."""
+    codes = answer.get("error_codes")
+    listed = re.findall(r"\d+", str(codes or ""))
+    return listed or _AADSTS.findall(description) or re.findall(r"[?&]code=(\d+)", str(answer.get("error_uri") or ""))
+
+
+def _ids(answer: Mapping[str, Any], description: str) -> Ids:
+    words = {name: value.strip() for name, value in _IN_DESCRIPTION.findall(description)}
+    return Ids(
+        correlation_id=str(answer.get("correlation_id") or words.get("Correlation ID", "")),
+        trace_id=str(answer.get("trace_id") or words.get("Trace ID", "")),
+        timestamp=str(answer.get("timestamp") or words.get("Timestamp", "")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as msal wants it."""
+
+    status_code: int
+    text: str = field(repr=False)
+    headers: dict[str, str]
+
+    def raise_for_status(self) -> None:
+        """Nothing: what should raise has raised already."""
+
+
+class EntraHttp:
+    """``http_client`` for msal, and the reader of discovery documents and signing keys, which are kept for an hour."""
+
+    def __init__(self, http: httpx.Client, login_url: str) -> None:
+        address = urlsplit(login_url)
+        self._plain = address.scheme == "http"
+        if self._plain and not is_loopback(address.hostname or ""):
+            raise ValueError("MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)")
+        self._http = http
+        self._documents = discovery_cache.current()
+
+    def outside(self, url: str) -> str:
+        """The URL as the world knows it: http again where the login URL is http."""
+        ours = self._plain and is_loopback(urlsplit(url).hostname or "")
+        return "http" + url.removeprefix("https") if ours and url.startswith("https://") else url
+
+    def document(self, url: str, *, fresh: bool = False) -> dict[str, Any]:
+        """A JSON document, as it is served."""
+        kept = None if fresh else self._documents.get(url)
+        if kept is not None:
+            return kept
+        reply = self._exchange("GET", url)
+        if reply.status_code != httpx.codes.OK:
+            raise entra_error(json.loads(reply.text), reply.status_code)
+        found: dict[str, Any] = json.loads(reply.text)
+        self._documents.put(url, found)
+        return found
+
+    def get(self, url: str, **_: object) -> Reply:
+        """Msal reads nothing but discovery documents; their endpoints must look like https to it."""
+        text = json.dumps(self.document(url))
+        return Reply(httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {})
+
+    def post(
+        self, url: str, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
+    ) -> Reply:
+        """A token request."""
+        form = {name: value for name, value in (data or {}).items() if value is not None}
+        reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
+        answer: dict[str, Any] = json.loads(reply.text)
+        if reply.status_code == httpx.codes.OK and not _is_token(answer):
+            raise Unreadable("answer_unreadable", Said("entra", reply.status_code, message="a token answer without a token"))
+        told = {name: value for name, value in answer.items() if value is not None}
+        return Reply(reply.status_code, json.dumps(_with_asked(told, str(form.get("scope", "")))), reply.headers)
+
+    def close(self) -> None:
+        """Nothing: the client belongs to whoever made it."""
+
+    def _exchange(self, method: str, url: str, **options: Any) -> Reply:
+        headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
+        try:
+            response = self._http.request(method, self.outside(url), headers=headers, **options)
+        except httpx.RequestError as error:
+            cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+            raise Transient(cause, Said("entra", message=repr(error))) from error
+        log.debug("call", service="entra", id=headers["client-request-id"], status=response.status_code)
+        if method == "POST":
+            ids = Ids(response.headers.get("x-ms-request-id", ""), headers["client-request-id"])
+            call_log.note("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
+        meaning = by_status(response.status_code)
+        if response.is_error and meaning.kind is Kind.TRANSIENT:
+            raise _busy(meaning, response, headers["client-request-id"])
+        return Reply(response.status_code, _json_text(response), dict(response.headers))
+
+
+def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
+    """An answer of 429 or 5xx: what it says is kept, with the ids that support asks for."""
+    told = _told(response)
+    ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
+    said = Said("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
+    cause = told.cause if isinstance(told, Transient) else meaning.cause
+    return Transient(cause, said, retry_after=retry_after(response.headers.get("retry-after")))
+
+
+def _told(response: httpx.Response) -> CloudError:
+    """The error of an answer that may be JSON or a page; of a page only Microsoft's own code and ids are words."""
+    try:
+        body = json.loads(response.text)
+    except (ValueError, RecursionError):
+        body = None
+    return entra_error(body if isinstance(body, dict) else {"error_description": _of_page(response.text)}, response.status_code)
+
+
+def _of_page(page: str) -> str:
+    """Microsoft's words of an HTML page from its code on; empty where it names none."""
+    text = unescape(re.sub(r"<[^>]+>", " ", page))
+    found = _AADSTS.search(text)
+    return " ".join(text[found.start() :].split()) if found else ""
+
+
+def _is_token(answer: Mapping[str, Any]) -> bool:
+    """Whether msal can make sense of it: a token, and texts and numbers where it takes them for such. A refusal is left to :func:`entra_error`."""
+    if "error" in answer:
+        return True
+    token, lives = answer.get("access_token"), [answer[name] for name in ("expires_in", "refresh_in") if name in answer]
+    texts = all(isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope"))
+    return isinstance(token, str) and bool(token) and texts and all(_is_number(value) for value in lives)
+
+
+def _is_number(value: object) -> bool:
+    """In Entra's older answers the numbers are texts."""
+    return not isinstance(value, bool) and re.fullmatch(r"\d{1,9}", str(value)) is not None
+
+
+def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
+    """The answer with ``.default`` among its scopes, if that was asked for.
+
+    Entra names what it stands for instead, and msal finds a token again only by the scope that was asked for.
+    """
+    missing = [scope for scope in asked.split() if scope.endswith("/.default")]
+    if not missing or "scope" not in answer:
+        return answer
+    scopes = str(answer["scope"]).split()
+    return {**answer, "scope": " ".join([*scopes, *(scope for scope in missing if scope not in scopes)])}
+
+
+def _json_text(response: httpx.Response) -> str:
+    """The body, which must be a JSON object whatever the status is; Microsoft's code is taken from an error page, too."""
+    try:
+        whole = isinstance(json.loads(response.text), dict)
+    except (ValueError, RecursionError):
+        whole = False
+    if not whole and response.is_error and (words := _of_page(response.text)):
+        return json.dumps({"error": "", "error_description": words})
+    if not whole:
+        raise Unreadable("answer_unreadable", Said("entra", response.status_code, message="not a JSON object"))
+    return response.text

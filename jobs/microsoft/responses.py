@@ -1,0 +1,100 @@
+"""How Microsoft's services say no: an HTTP answer becomes a :class:`CloudError` (facts 3.5 and 7)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, Kind, Meaning, Phrase
+from jobs.clouds.errors import CloudError, Ids, Said, error_for
+
+_BY_STATUS: dict[int, Meaning] = {
+    401: Meaning("access_token_refused", Kind.SIGN_IN_NEEDED),
+    403: Meaning("not_allowed", Kind.NOT_ALLOWED),
+    404: Meaning("not_found", Kind.NOT_FOUND),
+    409: Meaning("already_there", Kind.ALREADY_THERE),
+    408: Meaning("timed_out", Kind.TRANSIENT),
+    429: Meaning("throttled", Kind.TRANSIENT),
+}
+_REJECTED = Meaning("request_rejected", Kind.REJECTED)
+_UNAVAILABLE = Meaning("service_unavailable", Kind.TRANSIENT)
+#: Exchange's own reading of two of them: neither grant is 401, the app's grant without a role is 403 (facts 3.3, live).
+_EXCHANGE_BY_STATUS: dict[int, Meaning] = {
+    401: Meaning("exchange_consent_missing", Kind.SIGN_IN_NEEDED),
+    403: Meaning("exchange_role_missing", Kind.NOT_ALLOWED),
+}
+_SERVER_ERRORS = 500
+
+
+def by_status(status: int) -> Meaning:
+    """What a status means when the body says nothing."""
+    return _BY_STATUS.get(status, _UNAVAILABLE if status >= _SERVER_ERRORS else _REJECTED)
+
+
+def error_body(response: httpx.Response) -> dict[str, Any]:
+    """The ``error`` object of an answer; empty if the body is HTML, NUL bytes, or anything else."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    error = body.get("error") or body.get("odata.error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return {}
+    words = error.get("message")  # OData's older form has the words in an object of their own
+    return error | {"message": words.get("value")} if isinstance(words, dict) else error
+
+
+def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
+    """The meaning of the first phrase that one of the texts contains."""
+    return next((phrase.meaning for phrase in phrases if any(phrase.pattern.search(text) for text in texts)), None)
+
+
+def judge_graph(response: httpx.Response, ids: Ids) -> CloudError:
+    """An error answer of Microsoft Graph. A code or words that we know count before the status, except at 429 and 5xx."""
+    error = error_body(response)
+    code, message = str(error.get("code") or ""), str(error.get("message") or "")
+    meaning = by_status(response.status_code)
+    if meaning.kind is not Kind.TRANSIENT:
+        meaning = said(GRAPH_PHRASES, code, message) or meaning
+    return error_for(meaning, Said("graph", response.status_code, code, message, _graph_ids(error, ids)))
+
+
+def _graph_ids(error: dict[str, Any], ids: Ids) -> Ids:
+    inner = error.get("innerError") or error.get("innererror")
+    if not isinstance(inner, dict):
+        return ids
+    request_id = ids.request_id or str(inner.get("request-id", ""))
+    return replace(ids, request_id=request_id, timestamp=str(inner.get("date", "")))
+
+
+_EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
+
+
+def judge_exchange(response: httpx.Response, ids: Ids) -> CloudError:
+    """An error answer of InvokeCommand. Its ``message`` is always generic: the words are in ``internalexception`` or ``details``.
+
+    A cmdlet's own exception counts before the status, because "not found" was captured under a 500's code. A 403 has a body
+    of NUL bytes, for a missing role and for an unknown cmdlet alike.
+    """
+    error = error_body(response)
+    kind, message = _exchange_words(error)
+    meaning = None if response.status_code == httpx.codes.TOO_MANY_REQUESTS else said(EXCHANGE_PHRASES, kind, message)
+    meaning = meaning or _EXCHANGE_BY_STATUS.get(response.status_code) or by_status(response.status_code)
+    code = kind.rpartition(".")[2] or str(error.get("code", ""))
+    return error_for(meaning, Said("exchange", response.status_code, code, message, ids))
+
+
+def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
+    """The exception's type and words, wherever they stand."""
+    inner = error.get("innererror")
+    internal = inner.get("internalexception") if isinstance(inner, dict) else None
+    if isinstance(internal, dict) and internal.get("message"):
+        return str(internal.get("type", "")), str(internal["message"])
+    details = error.get("details")
+    text = str(details[0].get("message") or "") if isinstance(details, list) and details and isinstance(details[0], dict) else ""
+    found = _EXCEPTION.match(text)
+    return (found["type"] if found else ""), _EXCEPTION.sub("", text) or str(error.get("message") or "")

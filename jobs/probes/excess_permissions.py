@@ -1,0 +1,50 @@
+"""Nothing is granted to the email app beyond what the channel needs (CHECKLIST A6): more is no fault of the mail flow, but a risk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from jobs.engine.step import Context, Probe
+from jobs.model import Finding, Profile, State, Words
+
+NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
+"""Delegated: the form's scope, what a sign-in takes, and what the portal gives every new app."""
+DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
+MOST_NAMES = 6
+
+
+class Surplus(Probe):
+    """Delegated grants and application permissions, against those of the profile."""
+
+    name = "surplus"
+    row = "E4"
+    needs = ("service_principal", "permissions")
+    reads = ("Application.Read.All", "Directory.Read.All")
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Read what is granted, not what is declared: only that can be used."""
+        sp_id = ctx.fact("sp_id")
+        grants, assignments = await asyncio.gather(ctx.graph.grants(sp_id), ctx.graph.app_role_assignments(sp_id))
+        allowed = {DEFAULT_ACCESS} | ({ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set())
+        more = sorted({*_scopes(grants), *_roles(assignments, allowed)})
+        if not more:
+            return self.ok(Words("seen.no_surplus"))
+        seen = Words("seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))})
+        return replace(self.wrong(seen), state=State.WARNING)
+
+
+def _scopes(grants: Iterable[dict[str, Any]]) -> set[str]:
+    scopes = {scope for grant in grants for scope in str(grant.get("scope") or "").split()}
+    return {scope for scope in scopes if scope.lower() not in NEEDED}
+
+
+def _roles(assignments: Iterable[dict[str, Any]], allowed: set[str]) -> set[str]:
+    """Application permissions by the API that they are for, and their id: names are not told here."""
+    return {
+        f"{each.get('resourceDisplayName') or 'API'} {each.get('appRoleId')}"
+        for each in assignments
+        if str(each.get("appRoleId", "")).lower() not in allowed
+    }

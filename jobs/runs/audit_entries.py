@@ -1,0 +1,72 @@
+"""What of a run goes into the audit trail: every event that somebody could be asked about, whatever kind of run it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from jobs.clock import now
+from jobs.model import Change
+from jobs.redact import Redactor
+from jobs.runs.audit import Fact
+from jobs.runs.run import Event, Kind
+
+QUIET = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED})
+"""What only looks. Every other kind of event is recorded, one that is new among them."""
+BOT = "bot"
+_CHANGE = ("object", "before", "after", "scope", "command", "reversible")
+_REDACTOR = Redactor()
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What each entry of a run says about the run; it grows while the run learns it."""
+
+    run: str
+    kind: str = ""
+    mailbox: str = ""
+    room: str = ""
+    asked_by: str = ""
+    tenant: str = ""
+    account: str = ""
+
+
+def loud(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events that are recorded."""
+    return tuple(event for event in events if event.kind not in QUIET)
+
+
+def grown(about: About, event: Event) -> About:
+    """What is known of the run after the event."""
+    if event.kind is Kind.OPENED:
+        place = event.data
+        about = replace(about, kind=place.get("kind", "setup"), room=place.get("room", ""), asked_by=event.by)
+    if event.channel is not None:
+        about = replace(about, mailbox=event.channel.mailbox or about.mailbox, tenant=event.channel.tenant_id or about.tenant)
+    if event.account is not None:
+        about = replace(about, tenant=event.account.tenant_id, account=event.account.upn)
+    return about
+
+
+def facts_of(about: About, events: Iterable[Event]) -> Iterator[tuple[Fact, About]]:
+    """An entry for each event, and what is known of the run by then."""
+    for event in events:
+        about = grown(about, event)
+        own = {"step": event.step, "data": event.data, "changes": [_change(each) for each in event.changes]}
+        known = {"facts": event.finding.facts if event.finding else {}, "channel": event.channel, "account_ids": event.account}
+        yield fact(str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known), about
+
+
+def fact(what: str, about: About | None = None, **more: Any) -> Fact:
+    """One entry: what happened, to what, and more; without what is empty, and without anything that looks like a secret."""
+    whole = {"at": now().isoformat(), "by": BOT, "what": what, **(msgspec.to_builtins(about) if about else {}), **msgspec.to_builtins(more)}
+    clean: Fact = _REDACTOR.data({name: value for name, value in whole.items() if value not in ("", None, [], {})})
+    return clean
+
+
+def _change(change: Change) -> Fact:
+    found: Fact = msgspec.to_builtins(change)
+    return {name: found[name] for name in _CHANGE}

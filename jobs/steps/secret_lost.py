@@ -1,0 +1,39 @@
+"""E3: a client secret that was shown and then lost is removed, once its successor was shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.channel.email_app import email_app
+from jobs.engine.step import Context, Step
+from jobs.model import Finding, Turn, Words
+from jobs.steps.client_secret import lost, remove, secrets_of
+
+
+class LostSecret(Step):
+    """Part of a run only where somebody pressed New secret; what it removes nobody has, so it needs no approval of its own."""
+
+    name = "lost_secret"
+    row = "E3"
+    group = "entra"
+    line = "client_secret"
+    needs = ("client_secret",)
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    automatic = False
+    free = True
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """It waits for the one-time page: the old secret may turn up again until the new one was seen."""
+        if not await self._left(ctx):
+            return self.ok(Words("seen.lost_secret_removed"))
+        if not ctx.store.handed_over(ctx.fact("key_id")):
+            return self.waits_for(Turn.NOBODY, Words("seen.lost_secret_stays"))
+        return self.wrong(Words("seen.lost_secret_there"))
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Remove what is still there."""
+        await remove(ctx, await self._left(ctx))
+
+    async def _left(self, ctx: Context) -> list[dict[str, Any]]:
+        return [secret for secret in secrets_of(await email_app(ctx)) if str(secret.get("keyId") or "") in lost(ctx)]

@@ -1,0 +1,71 @@
+"""The one file for Cisco TAC (T3): what is known about a channel, without secrets, as a ZIP archive.
+
+Texts are keys like everywhere in the work: whoever calls brings ``say``, which gives a text or, for an unknown key, nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from jobs.redact import Redactor
+from jobs.tac import pages
+from jobs.tac.case import Matter, Say
+from jobs.tac.summary import summary
+
+TYPE = "application/zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The archive, and the names of what is in it."""
+
+    name: str
+    files: tuple[str, ...]
+    content: bytes = field(repr=False)
+
+
+def bundle(matter: Matter, say: Say, redactor: Redactor) -> Bundle:
+    """Write it. Every text passes the redactor; the screenshot goes in as it is."""
+    files = {name: text.encode() for name, text in _texts(matter, say, redactor).items()}
+    if matter.picture is not None:
+        files[f"screenshot.{matter.picture.ending}"] = matter.picture.content
+    mailbox = re.sub(r"[^a-z0-9]+", "-", matter.channel.mailbox.lower()).strip("-")
+    return Bundle(f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip", tuple(files), _zipped(files, matter.at))
+
+
+def _texts(matter: Matter, say: Say, redactor: Redactor) -> dict[str, str]:
+    runs = {"check": matter.check, "setup": matter.setup}
+    findings = {name: past and pages.found(past.run, say) for name, past in runs.items()}
+    history = {name: past and {"run": past.run.id, "events": msgspec.to_builtins(past.events)} for name, past in runs.items()}
+    written = {
+        "summary.md": summary(matter, say),
+        "findings.md": pages.findings(matter, say),
+        "smtp-transcript.txt": pages.transcripts(matter, say),
+    }
+    return {
+        **{name: redactor.text(text) for name, text in written.items()},
+        "findings.json": _json(redactor.data(findings)),
+        "history.json": _json(redactor.data(history)),
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _zipped(files: dict[str, bytes], at: datetime) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, at.timetuple()[:6])
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            opened.writestr(entry, content)
+    return archive.getvalue()

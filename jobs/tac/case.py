@@ -1,0 +1,51 @@
+"""What a case for Cisco TAC is about: the channel, what a person said, and what the bot saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs.model import Channel, Person, Words
+from jobs.runs.run import Event, Run
+
+Say = Callable[[Words], str]
+"""Gives a text of the catalogue; nothing for a key that it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A screenshot as it was posted; ``ending`` is png, jpg or gif."""
+
+    ending: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the requester said: ids as Webex Connect shows them, and what was seen there."""
+
+    by: Person
+    resource_id: str = ""
+    transaction_id: str = ""
+    seen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A run with its history."""
+
+    run: Run
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Everything that goes in. ``check`` is the newest one, ``setup`` the run that connected the mailbox; None where there is none."""
+
+    channel: Channel
+    told: Told
+    at: datetime
+    setup: Past | None = None
+    check: Past | None = None
+    picture: Picture | None = None

@@ -1,0 +1,79 @@
+"""The first page of the file for Cisco TAC: who, which channel, when, what was seen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs.checks import check
+from jobs.checks.verdict import judge
+from jobs.model import Words
+from jobs.tac.case import Matter, Past, Say
+from jobs.tac.pages import line, moment, row, title
+from jobs.webex_org_id import reduced
+
+
+def summary(matter: Matter, say: Say) -> str:
+    """Who, which channel, when, what was seen: what TAC asks first."""
+    told, channel = matter.told, matter.channel
+    values = {
+        "mailbox": channel.mailbox,
+        "resource_id": told.resource_id,
+        "transaction_id": told.transaction_id,
+        "org_id": _organization(told.by.org_id),
+        "tenant_id": _fact(matter, "tenant_id") or channel.tenant_id,
+        "client_id": _fact(matter, "client_id"),
+        "app_name": _fact(matter, "app_name"),
+        "forwarding_address": channel.forwarding_address,
+        "callback_url": channel.callback_url,
+        "asked_by": told.by.email,
+        "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
+    }
+    none = say(Words("tac.file.none"))
+    lines = [f"- {say(Words(f'tac.file.{name}'))}: {line(value) or none}" for name, value in values.items()]
+    seen = [f"> {each}" for each in told.seen.strip().splitlines()] or [none]
+    parts = [
+        f"# {say(Words('tac.file.title', {'mailbox': channel.mailbox}))}",
+        "\n".join(lines),
+        f"## {say(Words('tac.file.said'))}",
+        "\n".join(seen),
+        f"## {say(Words('tac.file.verdict'))}",
+        "\n".join(_verdict(matter.check, say)),
+        f"## {say(Words('tac.file.times'))}",
+        "\n".join(f"- {say(Words(f'tac.file.{name}'))}: {moment(at) if at else none}" for name, at in _times(matter).items()),
+        say(Words("tac.file.redacted")),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _verdict(past: Past | None, say: Say) -> list[str]:
+    """The causes of the newest check, or why there are none."""
+    if past is None or past.run.checked is None:
+        return [say(Words("tac.file.no_check"))]
+    known = {name: finding for name, finding in past.run.findings.items() if name in check.steps_of(past.run)}
+    named = [known[name] for name in judge(check.steps_of(past.run), known).causes]
+    lines = [
+        f"- {row(past.run, each)} {say(Words(f'cause.{each.cause}')) or title(each, say)} ({each.cause or each.step})" for each in named
+    ]
+    return lines or [say(Words("tac.file.no_cause"))]
+
+
+def _times(matter: Matter) -> dict[str, datetime | None]:
+    setup = matter.setup.run if matter.setup else None
+    token = setup.answers.get("token_saved") if setup else None
+    return {
+        "made": matter.at,
+        "checked": matter.check.run.checked if matter.check else None,
+        "connected": setup.ended_at if setup else None,
+        "token_saved": token.at if token else None,
+    }
+
+
+def _fact(matter: Matter, name: str) -> str:
+    runs = [past.run for past in (matter.setup, matter.check) if past is not None]
+    return next((value for run in runs if (value := run.fact(name) or run.place.get(name, ""))), "")
+
+
+def _organization(org_id: str) -> str:
+    """Webex's own id, and the UUID in it, by which Control Hub and TAC know the organization."""
+    found = reduced(org_id)
+    return org_id if found == org_id else f"{found} ({org_id})"

@@ -1,0 +1,207 @@
+"""One mailbox's way through the conversation, step by step, so that a test can leave the road wherever it likes."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from practice import cardtext
+from practice.actors import ADMIN, AGENT, CHANGING, REQUESTER, SECRET
+from practice.browser import Page
+from practice.client import NotSeenError, People, Wanted, does, has, links
+from practice.scenario import FORM, connect_fields
+
+MEMBERS = (REQUESTER, ADMIN, "helpdesk@contoso.com", AGENT, "colleague@contoso.com")
+DIRECT = "direct"
+
+Json = dict[str, Any]
+_numbers = itertools.count(1)
+
+
+def words(message: Json) -> str:
+    """Everything that a message shows, as a person reads it."""
+    return "\n".join(cardtext.lines(message["card"])) if message["card"] else str(message["text"])
+
+
+def band(message: Json) -> str:
+    """The band of a card: its first coloured box, which says what is the matter and whose turn it is."""
+    shown = itertools.dropwhile(lambda line: not line.startswith("▌"), words(message).splitlines())
+    return "\n".join(line.removeprefix("▌").strip() for line in itertools.takewhile(lambda line: line.startswith("▌"), shown))
+
+
+@dataclass(slots=True)
+class Walk:
+    """Acts for the people of one run. ``room`` is a space's name or ``direct``; cards from before the walk are not seen."""
+
+    people: People
+    mailbox: str
+    room: str = DIRECT
+    requester: str = REQUESTER
+    admin: str = ADMIN
+    since: int = 0
+    written: int = 0
+    revealed: bool = False
+    worked: int = 0
+    said: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Nothing that was there before is seen."""
+        self.people.look()
+        self.since = self.people.change
+        self.written = len(self.people.control("GET", "journal")["items"])
+        self.worked = len(self._tasks())
+
+    def card(self, expected: str, *verbs: str, seconds: float = 20, after: int = 0, **more: Any) -> Json:
+        """The newest card of this walk with these buttons (see :func:`practice.client.has`)."""
+        return self.wait(expected, has(*verbs, **more), seconds, after)
+
+    def wait(self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0) -> Json:
+        """The newest message of this walk's space, or of a 1:1, that is wanted."""
+        mine: Wanted = lambda each: each["room"] in {self.room, DIRECT} and wanted(each)  # noqa: E731  a predicate of two others
+        return self.people.wait_for(expected, mine, seconds, max(after, self.since))
+
+    def saying(self, text: str, seconds: float = 20, after: int = 0) -> Json:
+        """The newest message that says this somewhere."""
+        return self.wait(f"a card that says {text!r}", lambda each: text in words(each), seconds, after)
+
+    def type(self, text: str, who: str = "", room: str = "", **more: Any) -> Json:
+        """Somebody writes to the bot, and the bot answers in the thread; returns the answer."""
+        self.people.look()
+        before, here = self.people.change, room or self.room
+        self.said = self.people.say(who or self.requester, text, here, **more)
+        return self.people.wait_for(f"an answer to {text}", lambda each: each["parentId"] == self.said["id"], 20, before)
+
+    def press(self, card: Json, do: str, inputs: Json | None = None, who: str = "", **more: Any) -> Json:
+        """Somebody presses a button, and the card changes or something appears in its thread; returns it."""
+        self.people.look()
+        before = self.people.change
+        self.people.press(who or self.requester, card, do, inputs, **more)
+        thread = {card["id"], card["parentId"]} - {""}
+        return self.people.wait_for(f"something after {do}", lambda each: bool(thread & {each["id"], each["parentId"]}), 20, before)
+
+    def open(self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept") -> Page:
+        """Somebody opens the card's link."""
+        return self.people.open_link(who or self.admin, links(card)[0], decision)
+
+    def ask(self) -> Json:
+        """/setup-email with the address; returns the first card."""
+        return self.type(f"/setup-email {self.mailbox}")
+
+    def right(self, **more: str) -> Json:
+        """What the first card asks for, as Webex Connect shows it."""
+        app = self.people.control("GET", "connect/app")
+        return {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"], **more}
+
+    def details(self, **more: str) -> Json:
+        """The first card, filled in; returns the sign-in card."""
+        self.people.press(self.requester, self.card("the first card", "intake"), "intake", self.right(**more))
+        return self.card("a sign-in card", "ask_administrator", link=True)
+
+    def plan(self, who: str = "", **more: str) -> Json:
+        """From the command to the plan."""
+        self.ask()
+        self.open(self.details(**more), who)
+        return self.card("a plan card", "approve")
+
+    def approve(self, plan: Json | None = None) -> None:
+        """Both approvals, where both are asked for."""
+        card = plan or self.card("a plan card", "approve")
+        for verb in ("approve", "approve_tenant"):
+            if verb in does(card):
+                self.people.press(self.requester, card, verb)
+
+    def consent(self, seconds: float = 40) -> Page:
+        """The administrator grants consent."""
+        return self.open(self.card("a consent card", "look_again", link=True, seconds=seconds))
+
+    def form(self, seconds: float = 40) -> Json:
+        """The card with Webex Connect's form."""
+        link = not self.revealed  # without its link it could be another run's card, which was edited in the same 1:1
+        return self.card("the form for Webex Connect", "token_saved", link=link, member=self.requester, seconds=seconds)
+
+    def secret(self, card: Json) -> str:
+        """The client secret of the one-time page; raises :class:`practice.client.NotSeenError`."""
+        page = self.open(card, self.requester)
+        self.revealed = True
+        found = SECRET.search(page.text)
+        if found is None:
+            raise NotSeenError(f"the client secret on the one-time page, which says: {page.text}", card)
+        return found.group()
+
+    def fill_in(self, who: str = "") -> None:
+        """Fill in the form, Generate Token as the mailbox or as ``who``, Save, Register, and say so."""
+        card = self.form()
+        secret = self.secret(card)
+        fields = {key: cardtext.value(card["card"], label) for label, key in FORM.items()}
+        control = self.people.control
+        control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
+        control("POST", "connect/generate_token", {"as": who or self.mailbox})
+        control("POST", "connect/save", {})
+        self.people.press(self.requester, card, "token_saved")
+        control("POST", "connect/register", {"service": "Email service"})
+        self.people.press(self.requester, self.card("the button Registered", "registered"), "registered")
+
+    def offer(self, seconds: float = 20) -> Json:
+        """The card that offers the rehearsal."""
+        return self.card("an offer to rehearse", "rehearse", seconds=seconds)
+
+    def rehearse(self, who: str = "") -> Page:
+        """Somebody signs in as the mailbox."""
+        self.people.press(self.requester, self.offer(), "rehearse")
+        return self.open(self.card("a link for the mailbox user", "skip_rehearsal", link=True), who or self.mailbox)
+
+    def skip(self, reason: str = "The mailbox user is away") -> None:
+        """Leave the rehearsal out."""
+        self.people.press(self.requester, self.offer(), "skip_rehearsal", {"skip_reason": reason})
+
+    def task(self, seconds: float = 40) -> Json:
+        """The newest task of the contact center about this mailbox."""
+        found: Json = self.people.until("the test mail as a task", lambda: self._tasks()[self.worked :], seconds)[-1]
+        return found
+
+    def _tasks(self) -> list[Json]:
+        """The tasks about this mailbox; those from before the walk are another's."""
+        return [each for each in self.people.control("GET", "agent/tasks")["items"] if self.mailbox in str(each)]
+
+    def answer(self) -> None:
+        """The agent says that the mail is there, and answers it."""
+        subject = str(self.task()["subject"])
+        card = self.card("the agent's turn", "agent_has_it", seconds=40)
+        self.people.press(AGENT if card["roomType"] == "group" else self.requester, card, "agent_has_it")
+        self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
+
+    def done(self, seconds: float = 60) -> Json:
+        """The done card."""
+        return self.wait("the done card", lambda each: does(each) == {"check"}, seconds)
+
+    def writes(self) -> list[str]:
+        """What was changed at Microsoft since the walk began, in order."""
+        entries = self.people.control("GET", "journal", after=self.written)["items"]
+        return [name for entry in entries if (name := f"{entry['service']}.{entry['action']}").startswith(CHANGING)]
+
+
+def space(people: People, *more: str) -> str:
+    """A new space with the people of contoso and the bot, and ``more`` people; returns its name."""
+    name = f"Space {next(_numbers)}"
+    people.control("POST", "webex/space", {"name": name, "members": [*MEMBERS, *more]})
+    return name
+
+
+def fresh(people: People, *, dehydrated: bool = False) -> None:
+    """Contoso as it was at the start; with ``dehydrated`` it needs the change to the whole tenant too."""
+    tenant = people.control("GET", "tenants/contoso.com")
+    box = {"smtp_auth_disabled": None, "forwarding_address": None, "forwarding_smtp_address": None, "deliver_and_forward": False}
+    users = {upn: {"mailbox": box} for upn, user in tenant["users"].items() if user["mailbox"]}
+    policies = [policy for policy in tenant["outbound_policies"] if policy["IsDefault"]]
+    state = {"users": users, "outbound_policies": policies, "outbound_rules": [], "dehydrated": dehydrated}
+    for app in tenant["applications"]:
+        people.control("PATCH", "tenants/contoso.com", {"delete_application": app["appId"]})
+    people.control("PATCH", "tenants/contoso.com", state)
+    people.control("DELETE", "faults")
+
+
+def apps(people: People) -> list[Json]:
+    """The apps of contoso, as an administrator sees them in the portal."""
+    found: list[Json] = people.control("GET", "tenants/contoso.com")["applications"]
+    return found

@@ -1,0 +1,166 @@
+"""The conversation of a whole setup, scene by scene: who acts, what they press, and what must be seen then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from practice import cardtext
+from practice.actors import ADMIN, AGENT, MAILBOX, REQUESTER, SECRET, Stage
+from practice.client import NotSeenError, does, has, links
+
+FORM = {
+    "Email ID": "email_id",
+    "Authentication Type": "authentication_type",
+    "SMTP Server": "smtp_server",
+    "Username": "username",
+    "Port / Security": "port_security",
+    "Client ID": "client_id",
+    "Authorization URL": "authorization_url",
+    "Scope": "scope",
+    "Access Token URL": "access_token_url",
+    "Refresh Token URL": "refresh_token_url",
+}
+
+Json = dict[str, Any]
+
+
+class Story(Stage):
+    """Plays the scenes one after the other; a scene raises :class:`practice.client.NotSeenError` where something is missing.
+
+    ``details`` is answered on the first card beside the two addresses.
+    """
+
+    details: Json = {}  # noqa: RUF012  replaced whole, never written into
+
+    def scenes(self) -> list[tuple[str, Callable[[], None]]]:
+        """The scenes with their titles."""
+        return [
+            ("The requester asks for the channel in the space", self.ask),
+            ("The callback URL is wrong first, then right", self.intake),
+            ("The requester hands the sign-in to the administrator", self.hand_over),
+            ("The administrator signs in at Microsoft", self.sign_in),
+            ("The requester approves the plan", self.approve),
+            ("The administrator declines, then grants consent", self.consent),
+            ("The requester opens the one-time page and fills in Webex Connect", self.fill_in),
+            ("Webex Connect generates its token and registers", self.connect),
+            ("The mailbox user rehearses the sign-in", self.rehearse),
+            ("The test mail goes to the agent, and the agent answers", self.answer),
+            ("The channel is proven", self.done),
+            ("Somebody asks for the status", self.status),
+            ("Somebody asks for the same channel again", self.again),
+        ]
+
+    def ask(self) -> None:
+        """/setup-email in the space, answered in the thread by the intake card."""
+        said = self.say(f"/setup-email {MAILBOX}")
+        card = self.people.wait_for("an intake card in the thread", has("intake"))
+        if card["parentId"] != said["id"]:
+            raise NotSeenError("the intake card as a reply to the command", card)
+
+    def intake(self) -> None:
+        """A callback URL without a path comes back with the values kept; the right one leads to the sign-in card."""
+        app = self.people.control("GET", "connect/app")
+        right = {"callback_url": app["callback_url"], "forwarding_address": app["forwarding_address"], **self.details}
+        wrong = right | {"callback_url": right["callback_url"].rpartition("/")[0]}
+        before = self.people.change
+        self.press(REQUESTER, self.card("an intake card", "intake"), "intake", wrong)
+        card = self.people.wait_for("the same card with the wrong field named", has("intake"), after=before)
+        if right["forwarding_address"] not in str(card["card"]):
+            raise NotSeenError("the forwarding address kept in the card", card)
+        self.press(REQUESTER, card, "intake", right)
+        self.card("a sign-in card", "ask_administrator", link=True)
+
+    def hand_over(self) -> None:
+        """The administrator gets the sign-in card 1:1."""
+        self.press(REQUESTER, self.card("a sign-in card", "ask_administrator"), "ask_administrator", {"administrator": ADMIN})
+        self.card("the sign-in card 1:1 to the administrator", link=True, member=ADMIN)
+
+    def sign_in(self) -> None:
+        """Signing in leads to the plan; nothing has been changed yet."""
+        self.open(ADMIN, self.card("the sign-in card", link=True, member=ADMIN))
+        self.card("a plan card", "approve")
+        if writes := self.writes():
+            raise NotSeenError(f"nothing changed before Approve, but: {writes}", None)
+
+    def approve(self) -> None:
+        """Approve, and the tenant-wide change by a button of its own where there is one."""
+        card = self.card("a plan card", "approve")
+        self.press(REQUESTER, card, "approve")
+        if "approve_tenant" in does(card):
+            self.press(REQUESTER, card, "approve_tenant")
+        self.card("a consent card", "look_again", link=True, seconds=40)
+
+    def consent(self) -> None:
+        """Declined has its own words and a way on; granted counts when the grants are there."""
+        before = self.people.change
+        self.open(ADMIN, self.card("a consent card", "look_again", link=True), "decline")
+        card = self.people.wait_for("what a declined consent means, and a way on", _way_on, after=before)
+        if not links(card):
+            self.press(ADMIN, card, "consent_again")
+            card = self.people.wait_for("a new consent link", has("look_again", link=True), after=card["change"])
+        self.open(ADMIN, card)
+        self.card("the form for Webex Connect, 1:1 to the requester", "token_saved", member=REQUESTER, link=True, seconds=40)
+
+    def fill_in(self) -> None:
+        """The fields of the card and the secret of the page go into Webex Connect's form."""
+        card = self.card("the form for Webex Connect", "token_saved", member=REQUESTER)
+        page = self.open(REQUESTER, card)
+        secret = SECRET.search(page)
+        if not secret:
+            raise NotSeenError("the client secret on the one-time page", card)
+        fields = {key: cardtext.value(card["card"], label) for label, key in FORM.items()}
+        self.people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret.group()})
+        if SECRET.search(self.open(REQUESTER, card, gone=True)):
+            raise NotSeenError("the secret gone from the one-time page", card)
+
+    def connect(self) -> None:
+        """Generate Token, Save, Register, each said with a button."""
+        self.tell(f"{MAILBOX} generates the token in Webex Connect and signs in; the requester saves")
+        self.people.control("POST", "connect/generate_token", {"as": MAILBOX})
+        self.people.control("POST", "connect/save", {})
+        self.press(REQUESTER, self.card("the form for Webex Connect", "token_saved"), "token_saved")
+        self.tell("The requester registers the app to Webex Engage")
+        self.people.control("POST", "connect/register", {"service": "Email service"})
+        self.press(REQUESTER, self.card("the button Registered", "registered"), "registered")
+
+    def rehearse(self) -> None:
+        """The mailbox user signs in at the bot, which logs in by SMTP."""
+        card = self.card("an offer to rehearse", "rehearse")
+        self.press(REQUESTER, card, "rehearse")
+        self.open(MAILBOX, self.card("a link for the mailbox user", "skip_rehearsal", link=True))
+
+    def answer(self) -> None:
+        """The test mail arrives as a task of an agent, who says so and answers."""
+        tasks = self.people.until("the test mail as a task in the contact center", self.tasks, 40)
+        subject = str(tasks[-1]["subject"])
+        card = self.card("the agent's turn", "agent_has_it", seconds=40)
+        self.press(AGENT if card["roomType"] == "group" else REQUESTER, card, "agent_has_it")
+        self.tell(f"The agent answers {subject!r}")
+        self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
+
+    def done(self) -> None:
+        """The done card, with its evidence."""
+        self.people.wait_for("the done card", lambda message: does(message) == {"check"}, 60)
+
+    def status(self) -> None:
+        """/status answers in the space."""
+        self.answered("/status")
+
+    def again(self) -> None:
+        """The second /setup-email changes nothing, and says so; so does the closer look that its button offers."""
+        self.people.control("POST", "calls/reset")
+        self.answered(f"/setup-email {MAILBOX}")
+        self.card("that it is connected already", "setup_again")
+        if writes := self.writes():
+            raise NotSeenError(f"nothing changed by the second /setup-email, but: {writes}", None)
+
+
+def _way_on(message: Json) -> bool:
+    return "consent_again" in does(message) or ("ask_consent" in does(message) and bool(links(message)))
+
+
+def connect_fields(fields: dict[str, str]) -> Json:
+    """Split the fields that stand together on the card."""
+    port, _, security = fields.pop("port_security").partition("/")
+    return {**fields, "port": port.strip(), "security": security.strip()}

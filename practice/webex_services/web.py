@@ -1,0 +1,154 @@
+"""The three services over HTTP (status.webex.com/api; facts/connect.md 2.2, 3.1 and 3.2)."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from practice.mail.connect import Connect, Task
+from practice.microsoft.world import World, new_id
+from practice.settings import PracticeSettings
+from practice.webex_services.world import OutsideWorld, Sent, entry_point_json
+
+Json = dict[str, Any]
+REFUSALS: Final = {
+    "7001": (401, "Authentication failed"),
+    "7002": (401, "Service key is missing"),
+    "7007": (400, "Service is inactive"),
+    "7010": (403, "Source IP is not allow-listed"),
+    "7020": (429, "Transaction limit reached"),
+    "7104": (400, "Invalid app id"),
+}
+
+
+class Outside:
+    """The pages of the three services, and the control routes that break them."""
+
+    def __init__(self, world: World, connect: Connect, settings: PracticeSettings) -> None:
+        self.state = OutsideWorld()
+        self._world, self._connect, self._settings = world, connect, settings
+
+    def blueprints(self) -> list[Blueprint]:
+        """The services."""
+        pages = Blueprint("outside", __name__)
+        pages.add_url_rule("/status/unresolved-incidents.json", view_func=self.incidents)
+        pages.add_url_rule("/connect/v2/messages", view_func=self.send, methods=["POST"])
+        pages.add_url_rule("/connect/v2/messages/<number>", view_func=self.message)
+        pages.add_url_rule("/contact-center/v1/tasks", view_func=self.tasks)
+        pages.add_url_rule("/contact-center/organization/<org>/v2/entry-point", view_func=self.entry_points)
+        return [pages]
+
+    def control(self) -> Blueprint:
+        """``PATCH /practice/outside``: ``incidents``, ``refusal``, ``polling``."""
+        pages = Blueprint("outside_control", __name__, url_prefix="/practice")
+        pages.add_url_rule("/outside", view_func=self.change, methods=["GET", "PATCH"])
+        return pages
+
+    def change(self) -> ResponseReturnValue:
+        """Set what is named; 400 for a word that is unknown."""
+        values = request.get_json(silent=True, force=True) if request.method == "PATCH" else {}
+        known = {"incidents", "refusal", "polling"}
+        if not isinstance(values, dict) or set(values) - known:
+            return jsonify({"error": f"the words are {', '.join(sorted(known))}"}), 400
+        for name, value in values.items():
+            setattr(self.state, name, value)
+        sent = [{"id": each.id, "to": each.recipient, "code": each.code} for each in self.state.sent.values()]
+        return jsonify({"incidents": self.state.incidents, "refusal": self.state.refusal, "polling": self.state.polling, "sent": sent})
+
+    def incidents(self) -> ResponseReturnValue:
+        """Open to everybody."""
+        return jsonify({"incidents": self.state.incidents})
+
+    def send(self) -> ResponseReturnValue:
+        """Take a mail; its receipt is posted when the mail server has answered."""
+        body = request.get_json(silent=True, force=True) or {}
+        if code := self._refused(str(body.get("from", ""))):
+            return self._no(code)
+        to = body["to"][0]
+        sent = Sent(new_id(), str(to.get("correlationId", "")), to["email"][0], str(body.get("notifyUrl", "")), self._world.now())
+        self.state.sent[sent.id] = sent
+        threading.Thread(target=self._deliver, args=(sent, body["content"]), daemon=True).start()
+        answer = {"requestTimestamp": sent.at.isoformat(), "messageId": sent.id, "correlationId": sent.reference, "status": "queued"}
+        return jsonify(answer), 201
+
+    def message(self, number: str) -> ResponseReturnValue:
+        """The status; only select clients have it."""
+        if code := self._key():
+            return self._no(code)
+        sent = self.state.sent.get(number)
+        if not self.state.polling or sent is None:
+            return jsonify({"code": "403", "description": "Not enabled"}), 403
+        status = {"": "queued", "7501": "submitted"}.get(sent.code, "failed")
+        return jsonify({"messageId": sent.id, "channel": "email", "direction": "outbound", "status": status, "code": sent.code})
+
+    def tasks(self) -> ResponseReturnValue:
+        """Email tasks, the oldest first."""
+        if (refused := self._unauthorized()) is not None:
+            return refused
+        first, last = (_moment(request.args.get(name, "0")) for name in ("from", "to"))
+        mine = [task for task in list(self._connect.tasks) if first <= task.at <= last]
+        return jsonify({"meta": {"orgId": self._settings.contact_center_org}, "data": [_task(task) for task in mine]})
+
+    def entry_points(self, org: str) -> ResponseReturnValue:
+        """Those of type Email; another organisation's are nobody's business."""
+        if (refused := self._unauthorized()) is not None:
+            return refused
+        if org != self._settings.contact_center_org:
+            return jsonify({"error": {"key": "404", "message": [{"description": "Organization not found"}]}}), 404
+        points = [entry_point_json(number, point, self._connect.app.app_id) for number, point in enumerate(self._connect.entry_points)]
+        return jsonify({"meta": {"page": 0, "totalRecords": len(points)}, "data": points})
+
+    def _deliver(self, sent: Sent, content: Json) -> None:
+        sent.code, sent.words = self._connect.send(sent.recipient, str(content.get("subject", "")), str(content.get("text", "")))
+        if sent.notify:
+            httpx.post(sent.notify, json=_receipt(sent), timeout=10, trust_env=False)
+
+    def _refused(self, sender: str) -> str:
+        """Why a mail is not taken, or the empty string."""
+        own = self._connect.app.fields.get("email_id", "").lower()
+        return self._key() or ("" if own and sender.lower() == own and self._connect.app.saved else "7104")
+
+    def _key(self) -> str:
+        given = request.headers.get("key", "")
+        if not given:
+            return "7002"
+        right = hmac.compare_digest(given.encode(), self._settings.connect_key.encode())
+        return self.state.refusal if right else "7001"
+
+    def _no(self, code: str) -> ResponseReturnValue:
+        status, words = REFUSALS.get(code, (400, "Refused"))
+        return jsonify({"code": code, "description": words, "transid": new_id()}), status
+
+    def _unauthorized(self) -> Response | None:
+        right = f"Bearer {self._settings.contact_center_token}"
+        if hmac.compare_digest(request.headers.get("Authorization", "").encode(), right.encode()):
+            return None
+        answer = jsonify({"trackingId": new_id(), "error": {"key": "401", "message": [{"description": "Unauthorized"}]}})
+        answer.status_code = 401
+        return answer
+
+
+def _receipt(sent: Sent) -> Json:
+    """As the documents show one, with their mixed case."""
+    status = "Submitted" if sent.code == "7501" else "Failed"
+    info = {"deliveryChannel": "email", "Description": sent.words, "destinationType": "email", "code": sent.code}
+    info |= {"timeStamp": datetime.now(UTC).isoformat(), "deliveryStatus": status, "destination": sent.recipient, "additionalInfo": ""}
+    return {"deliveryInfoNotification": {"deliveryInfo": info, "correlationid": sent.reference, "callbackData": "", "transid": sent.id}}
+
+
+def _task(task: Task) -> Json:
+    """As SPEC has it: milliseconds, and the address that was written to."""
+    at = int(task.at.timestamp() * 1000)
+    values = {"channelType": "email", "status": task.status, "createdTime": at, "lastUpdatedTime": at, "owner": None}
+    values |= {"queue": {"id": "q1", "name": "Email"}, "origin": task.customer, "destination": task.mailbox, "direction": "inbound"}
+    return {"id": task.id, "attributes": values | {"captureRequested": None, "reasonCode": ""}}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromtimestamp((int(text) if text.isdecimal() else 0) / 1000, UTC)

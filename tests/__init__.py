@@ -1,0 +1,1 @@
+"""The tests: `unit` starts no process, `processes` and the folders beside it do."""

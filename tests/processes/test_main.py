@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from jobs.runs.audit import ENTRIES, Trail
+
+MICROSOFT = {
+    "MICROSOFT_CLIENT_ID": "client",
+    "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
+    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+}
+HOOK = {
+    "name": "email-bot 1ad8b61b messages",
+    "targetUrl": "https://bot.example.test/webhooks/webex",
+    "event": "created",
+    "status": "active",
+}
+
+
+@pytest.fixture
+def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
+    """A whole environment, for the scripted clouds."""
+    return {
+        "WEBEX_ACCESS_TOKEN": "a-made-up-token",
+        "WEBEX_WEBHOOK_SECRET": "Yw3k0Vd81nHb4xQz",
+        "WEBEX_API_URL": webex_script.url,
+        "PUBLIC_URL": "https://bot.example.test",
+        "ALLOWED_EMAIL_DOMAINS": "example.test",
+        "REDIS_URL": redis_url,
+        "MICROSOFT_LOGIN_URL": webex_script.url.rstrip("/"),
+    } | MICROSOFT
+
+
+def run(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """``python -m bot command`` in a process of its own, with this environment and no other."""
+    line = [sys.executable, "-m", "bot", command]
+    return subprocess.run(line, env=env, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  our own
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks"])
+def test_bad_settings_are_explained(command: str):
+    """Exit code 2, every problem once on stderr, and no traceback."""
+    done = run(command, {"PUBLIC_URL": "bot"})
+    variables = [line.split()[0] for line in done.stderr.splitlines()[1:-1]]
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+    assert variables == [
+        "WEBEX_ACCESS_TOKEN",
+        "WEBEX_WEBHOOK_SECRET",
+        "PUBLIC_URL",
+        "ALLOWED_EMAIL_DOMAINS",
+        "MICROSOFT_CLIENT_ID",
+        "MICROSOFT_CLIENT_SECRET",
+        "ENCRYPTION_KEYS",
+    ]
+
+
+def test_an_unknown_command_is_an_error():
+    """The usage and exit code 2."""
+    done = run("dance", {})
+    assert (done.returncode, "usage: python -m bot" in done.stderr) == (2, True)
+
+
+def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any, reply: Any):
+    """``webhooks`` makes the three, and lists them."""
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}), reply(200, {"items": [HOOK | {"resource": "messages", "id": "w"}]}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    done = run("webhooks", env)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
+
+
+def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any):
+    """A line for each part, all ok, exit code 0."""
+    prefix = _prefix(env, webex_script, reply)
+    hooks = [HOOK | {"id": name, "resource": name, "name": prefix + name} for name in ("messages", "attachmentActions", "memberships")]
+    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "displayName": "Email", "type": "bot"}))
+    webex_script.on("GET", "/webhooks", reply(200, {"items": hooks}))
+    webex_script.on("GET", "/organizations/v2.0/.well-known/openid-configuration", reply(200, {"issuer": "x"}))
+    done = run("doctor", env)
+    assert done.returncode == 0
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        "ok     settings",
+        "ok     Redis",
+        "ok     Webex",
+        "ok     webhooks",
+        "ok     Microsoft",
+        "ok     test mail",
+        "ok     audit trail",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({}, "ok     test mail: a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"),
+        ({"PROBE_SMTP_URL": "smtp://m.x", "PROBE_FROM": "p@x.example"}, "ok     test mail: the bot sends it, as p@x.example"),
+        ({"PROBE_FROM": "p@x.example"}, "PROBE_SMTP_URL is not set although PROBE_FROM is: set both or none"),
+        ({"PROBE_SMTP_URL": "smtp://m.x"}, "PROBE_FROM is not set although PROBE_SMTP_URL is: set both or none"),
+    ],
+)
+def test_the_doctor_says_who_sends_the_test_mail(env: dict[str, str], more: dict[str, str], line: str):
+    """Half of the pair sends nothing, and the bot runs all the same: that is said here."""
+    assert line in run("doctor", env | more).stdout
+
+
+UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
+OTHER = "11111111-2222-3333-4444-555555555555"
+NO_ID = (
+    "WRONG  organizations: ALLOWED_ORG_IDS holds 'contoso', which is no organization's id: write the Organization ID that Control Hub"
+    " shows under Account, or the orgId that the Webex API gives for a person"
+)
+
+
+@pytest.mark.parametrize(
+    ("listed", "line"),
+    [
+        (UUID.upper(), f"ok     organizations: {UUID}; the bot's own account is of {UUID}, which is one of them"),
+        (OTHER, f"ok     organizations: {OTHER}; the bot's own account is of {UUID}, which is not listed"),
+        (f"{UUID},contoso", NO_ID),
+    ],
+)
+def test_the_doctor_reads_the_organizations(env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str):
+    """As UUIDs, whatever form they were written in, beside that of the bot's own account."""
+    org = base64.urlsafe_b64encode(f"ciscospark://us/ORGANIZATION/{UUID}".encode()).decode()
+    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "orgId": org, "type": "bot"}))
+    assert line in run("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
+
+
+def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis: Redis):
+    """Every entry on stdout as it lies there; the doctor and the exit code say where it was tampered with."""
+    trail = Trail(redis, (env["ENCRYPTION_KEYS"],))
+    trail.add({"at": "2026-11-25T09:00:00+00:00", "what": "opened"}, {"what": "approved"})
+    whole = run("audit", env)
+    assert (whole.returncode, whole.stdout.encode().splitlines()) == (0, list(trail.entries()))
+    assert "ok     audit trail: whole, 2 entries since 2026-11-25T09:00Z, sealed with the newest key" in run("doctor", env).stdout
+    redis.rpop(ENTRIES)
+    broken = run("audit", env)
+    assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (1, "The trail is broken at entry 2")
+    assert "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end" in run("doctor", env).stdout
+
+
+def test_the_doctor_says_what_to_do(env: dict[str, str], webex_script: Any, reply: Any, free_port: int):
+    """Everything that can be wrong is, each line names a remedy, nothing secret is printed, and the exit code is 1."""
+    webex_script.on("GET", "/people/me", reply(401, {"message": "no"}))
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    half = {"PROBE_SMTP_URL": "smtp://probe:probe-password@m.x"}
+    printed = run("doctor", env | half | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"})
+    assert printed.returncode == 1
+    told = (
+        ("ok     settings", "example.test"),
+        ("WRONG  Redis", "python -m bot redis"),
+        ("WRONG  Webex", "regenerate"),
+        ("WRONG  webhooks", "python -m bot webhooks"),
+        ("WRONG  Microsoft", "MICROSOFT_LOGIN_URL"),
+        ("WRONG  test mail", "set both or none"),
+        ("WRONG  audit trail", "cannot be read"),
+    )
+    lines = printed.stdout.splitlines()
+    assert [line.startswith(start) and remedy in line for line, (start, remedy) in zip(lines, told, strict=True)] == [True] * len(told)
+    secrets = ("a-made-up-token", "Yw3k0Vd81nHb4xQz", "redis-password", "secret-of-the-app", "probe-password")
+    assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
+
+
+def _prefix(env: dict[str, str], webex_script: Any, reply: Any) -> str:
+    """The name that the bot gives its webhooks, as it tells Webex."""
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    run("webhooks", env)
+    names = [body["name"] for method, _, body in webex_script.asked if method == "POST"]
+    return str(names[0]).removesuffix("messages")

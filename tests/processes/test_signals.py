@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.processes.supervisor import PATIENCE_S
+from bot.processes.timers import Timers
+
+SUPERVISED = """
+import signal, sys, time
+from pathlib import Path
+from bot.processes.supervisor import Role, Supervisor
+
+folder = Path(sys.argv[1])
+
+def note(name):
+    with (folder / name).open("a") as file:
+        file.write(f"{__import__('os').getpid()}\\n")
+
+def patient():
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+    note("patient")
+    while not stopped:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    note("order"); (folder / "finished").write_text("patient")
+    return 0
+
+def last():
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+    note("last")
+    while not stopped:
+        time.sleep(0.02)
+    (folder / "last-saw").write_text((folder / "finished").read_text() if (folder / "finished").exists() else "nothing")
+    return 0
+
+def failing():
+    note("failing")
+    raise RuntimeError("on purpose")
+
+roles = {"patient": Role("patient", patient), "last": Role("last", last, last=True), "failing": Role("failing", failing)}
+sys.exit(Supervisor(tuple(roles[name] for name in sys.argv[2:])).run())
+"""
+TIMED = """
+import sys, time
+from pathlib import Path
+from bot.processes.timers import Timers
+
+def slow():
+    Path(sys.argv[1]).write_text("began")
+    time.sleep(0.6)
+    Path(sys.argv[1]).write_text("ended")
+
+timers = Timers()
+timers.every(3600, slow)
+sys.exit(timers.run())
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts a script in a process of its own."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(source: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", source, *arguments]
+        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))  # noqa: S603  our own
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def pids(file: Path, count: int) -> list[int]:
+    """The process ids in a file, when there are so many."""
+    for _ in range(500):
+        found = [int(line) for line in file.read_text().splitlines()] if file.exists() else []
+        if len(found) >= count:
+            return found
+        time.sleep(0.02)
+    pytest.fail(f"{file.name} did not get {count} lines")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_killed_child_is_started_again(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+    """SIGKILL is answered by a new child."""
+    run(SUPERVISED, str(tmp_path), "patient")
+    first = pids(tmp_path / "patient", 1)[0]
+    os.kill(first, signal.SIGKILL)
+    second = pids(tmp_path / "patient", 2)[1]
+    assert (first != second, is_alive(first), is_alive(second)) == (True, False, True)
+
+
+def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+    """Workers put their job away while Redis is still there; the supervisor ends with 0 and leaves nobody behind."""
+    supervisor = run(SUPERVISED, str(tmp_path), "patient", "last")
+    children = pids(tmp_path / "patient", 1) + pids(tmp_path / "last", 1)
+    supervisor.terminate()
+    assert (supervisor.wait(10), (tmp_path / "last-saw").read_text()) == (0, "patient")
+    assert [pid for pid in children if is_alive(pid)] == []
+
+
+def test_everybody_is_out_within_thirty_seconds():
+    """Whoever does not hear of it, Redis at last, which the others need until then."""
+    assert (sum(map(sum, PATIENCE_S.values())) < 30, set(PATIENCE_S)) == (True, {False, True})
+
+
+def test_children_die_with_the_supervisor(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+    """A killed supervisor leaves no orphans: they get SIGTERM from the kernel and finish."""
+    supervisor = run(SUPERVISED, str(tmp_path), "patient")
+    child = pids(tmp_path / "patient", 1)[0]
+    supervisor.kill()
+    for _ in range(150):
+        if not is_alive(child):
+            break
+        time.sleep(0.02)
+    assert (is_alive(child), (tmp_path / "finished").exists()) == (False, True)
+
+
+def test_a_child_that_fails_at_once_is_not_started_at_full_speed(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+    """One start a second, and the supervisor still hears SIGTERM."""
+    supervisor = run(SUPERVISED, str(tmp_path), "failing")
+    pids(tmp_path / "failing", 2)
+    time.sleep(0.5)
+    supervisor.terminate()
+    assert (supervisor.wait(5), len(pids(tmp_path / "failing", 2)) <= 3) == (0, True)
+
+
+def test_a_timer_is_not_cut_off(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+    """SIGTERM waits for the function that runs."""
+    file = tmp_path / "timer"
+    process = run(TIMED, str(file))
+    while not file.exists() or not file.read_text():
+        time.sleep(0.02)
+    process.terminate()
+    assert (process.wait(5), file.read_text()) == (0, "ended")
+
+
+def test_a_timer_that_fails_does_not_stop_the_others():
+    """The others run, and it is tried again within 30 seconds although its own time is longer."""
+    done = []
+    timers = Timers()
+    timers.every(3600, lambda: done.append(1 / 0))
+    timers.every(3600, lambda: done.append(1))
+    left = timers.tick()
+    assert (done, 29 < left <= 30) == ([1], True)
+
+
+def test_timers_keep_their_time():
+    """The first time is at once, and then not before its seconds are over."""
+    done = []
+    timers = Timers()
+    timers.every(0.05, lambda: done.append("often"))
+    timers.every(60, lambda: done.append("rarely"))
+    timers.tick()
+    timers.tick()
+    time.sleep(0.06)
+    timers.tick()
+    assert done == ["often", "rarely", "often"]
+
+
+def test_without_timers_there_is_nothing_to_do():
+    """An empty list waits instead of turning in circles."""
+    assert Timers().tick() > 20

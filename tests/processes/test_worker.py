@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+from rq import Worker
+from rq.job import Job
+
+from bot.events import retry
+from bot.processes.worker import WORKERS, wait_for_redis
+from bot.queue import CARDS, NAME, RUNS, make_queue
+from bot.settings import BotSettings
+from bot.web.webhooks import Event, _enqueue
+from jobs.clock import now
+
+MICROSOFT = {
+    "MICROSOFT_CLIENT_ID": "client",
+    "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
+    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+}
+
+
+@pytest.fixture
+def worker(settings: BotSettings, redis: Redis, webex_script: Any, reply: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """The real ``python -m bot worker``, with a Webex that knows the bot and no webhook yet."""
+    webex_script.on("GET", "/people/me", reply(200, {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}))
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    env = MICROSOFT | {
+        "WEBEX_ACCESS_TOKEN": settings.webex_access_token,
+        "WEBEX_WEBHOOK_SECRET": "kx7Pq2mZ9vLwTn4RbYc8",
+        "WEBEX_API_URL": settings.webex_api_url,
+        "PUBLIC_URL": settings.public_url,
+        "ALLOWED_EMAIL_DOMAINS": "example.test",
+        "REDIS_URL": settings.redis_url,
+    }
+    process = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=subprocess.DEVNULL)
+    yield process
+    process.terminate()
+    process.wait(40)
+
+
+def a_while_ago() -> str:
+    """When something happened that Webex would show by now."""
+    return (now() - retry.LAG).isoformat()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something, 15 seconds at most."""
+    for _ in range(300):
+        if true():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen")
+
+
+def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any):
+    """Four workers come up, the three webhooks are registered, an event is fetched from Webex, and SIGTERM ends it all with 0."""
+    until(lambda: len(Worker.all(connection=redis)) == 4)
+    until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
+    _enqueue(make_queue(redis), Event("messages", "gone", "ann", "room", a_while_ago()))
+    until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
+    until(lambda: make_queue(redis).finished_job_registry.count == 1)
+    worker.terminate()
+    assert (worker.wait(20), Worker.all(connection=redis)) == (0, [])
+
+
+def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
+    """More events and draws than there are workers wait for Webex, and a run is carried on at once."""
+    until(lambda: len(Worker.all(connection=redis)) == 4)
+    for number in range(9):
+        webex_script.on("GET", f"/messages/m{number}", reply(404, {}, delay_s=5.0))
+        _enqueue(make_queue(redis), Event("messages", f"m{number}", "ann", "room", ""))
+    until(lambda: make_queue(redis).started_job_registry.count == 3)
+    began = time.monotonic()
+    run = make_queue(redis, RUNS).enqueue("jobs.advance.advance", "no-such-run", result_ttl=0)
+    until(lambda: not Job.exists(run.id, connection=redis))
+    assert time.monotonic() - began < 3
+
+
+def test_an_event_comes_again_by_itself(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
+    """The worker's own scheduler brings it back when Webex said, not before, and as the same job."""
+    webex_script.on("GET", "/messages/late", reply(429, {}, {"Retry-After": "4"}), reply(404, {}))
+    arrived = Event("messages", "late", "ann", "", a_while_ago())
+    _enqueue(make_queue(redis), arrived)
+    until(lambda: ("GET", "/messages/late", None) in webex_script.asked)
+    began = time.monotonic()
+    until(lambda: make_queue(redis).finished_job_registry.get_job_ids() == [arrived.job_id])
+    assert time.monotonic() - began > 4
+
+
+def test_who_takes_what():
+    """One worker takes runs alone, one takes no run, two draw no cards, and every queue has more than one."""
+    assert [queues == (RUNS,) for queues in WORKERS].count(True) == 1
+    assert [RUNS in queues for queues in WORKERS].count(False) == 1
+    assert [CARDS in queues for queues in WORKERS].count(False) == 2
+    assert {queue: sum(queue in queues for queues in WORKERS) > 1 for queue in (NAME, RUNS, CARDS)} == dict.fromkeys(
+        (NAME, RUNS, CARDS), True
+    )
+
+
+def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):
+    """Its process hears of it at once, ends by itself long before it would be killed, and its job counts as done."""
+    (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
+    worker = subprocess.Popen([sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)], stderr=subprocess.DEVNULL)  # noqa: S603  our own
+    job = make_queue(redis, RUNS).enqueue("probe.job", str(tmp_path))
+    until((tmp_path / "began").exists)
+    worker.terminate()
+    assert (worker.wait(10), (tmp_path / "told").exists(), job.get_status(refresh=True)) == (0, True, "finished")
+
+
+PROBE = """
+import time
+from pathlib import Path
+from jobs import shutdown
+
+def job(folder):
+    (Path(folder) / "began").touch()
+    for _ in range(400):
+        time.sleep(0.05)
+        if shutdown.asked():
+            (Path(folder) / "told").touch()
+            return
+"""
+PROBING = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from bot import queue
+from bot.processes import worker
+queue.ALLOWED = frozenset({"probe.job"})
+sys.exit(worker.work(sys.argv[1], (queue.RUNS,)))
+"""
+
+
+def test_a_worker_waits_for_redis(free_port: int):
+    """A worker that starts first does not give up: it gets its connection when Redis comes (facts/parts.md H)."""
+    server = subprocess.Popen([sys.executable, "-c", LATE.format(port=free_port)])  # noqa: S603  our own
+    assert wait_for_redis(f"redis://127.0.0.1:{free_port}/0").ping()
+    server.terminate()
+    server.wait()
+
+
+LATE = """
+import tempfile, time
+from pathlib import Path
+from bot import redis_server
+time.sleep(1)
+redis_server.main({port}, Path(tempfile.mkdtemp()))
+"""

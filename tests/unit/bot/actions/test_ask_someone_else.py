@@ -1,0 +1,196 @@
+"""Asking somebody else 1:1: who can be reached, who may be, and what the card says where nobody is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from adaptive_cards.views import Asked
+from bot.actions import answers
+from bot.cards.delivery import read
+from bot.cards.draw import draw
+from bot.cards.presenters import consent, sign_in
+from bot.cards.presenters._common import asked_in_vain
+from bot.chat.context import Talk
+from bot.webex.client import WebexError
+from jobs.clock import now
+from jobs.model import Account, Finding, State, Turn, Words
+from jobs.runs.run import Event, Kind, Run
+
+Begin = Callable[..., Run]
+Said = Callable[[], list[tuple[str, str]]]
+CARL = "carl@contoso.com"
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
+WAITS = Event(Kind.FOUND, now(), step="admin_consent", finding=Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR))
+ASKS: dict[str, tuple[str, list[Event]]] = {
+    "ask_administrator": ("administrator", []),
+    "ask_consent": ("consent_administrator", [SIGNED_IN, WAITS]),
+}
+BOTH = pytest.mark.parametrize("do", ASKS)
+
+
+@pytest.fixture
+def talk(anna: Talk) -> Talk:
+    """Anna, where people of contoso.com are served."""
+    bot = replace(anna.desk.bot, allowed_email_domains=("contoso.com", "example.test"), allowed_org_ids=("org-1",))
+    return replace(anna, desk=replace(anna.desk, bot=bot))
+
+
+@pytest.fixture
+def directory(webex_script: Any, reply: Any) -> Callable[..., None]:
+    """Scripts whom Webex finds by an address."""
+
+    def script(*found: dict[str, Any], status: int = 200) -> None:
+        webex_script.on("GET", "/people", reply(status, {"items": found}))
+
+    return script
+
+
+@pytest.fixture
+def direct(webex_script: Any, reply: Any) -> Callable[..., None]:
+    """Scripts what becomes of a 1:1 message, and who is at its other end."""
+
+    def script(status: int = 200, org: str = "org-1", lags: int = 0) -> None:
+        body = {"id": "hello-1", "roomId": "room-carl"}
+        webex_script.on("POST", "/messages", reply(status, body if status == 200 else {"message": "no"}), reply(body={"id": "posted-1"}))
+        people = (("carl", CARL, org), ("bot-1", "emailbot@webex.bot", "org-0"))
+        items = [{"id": each, "personId": each, "personEmail": email, "personOrgId": of} for each, email, of in people]
+        webex_script.on("GET", "/memberships", *[reply(404, {"message": "not found"})] * lags, reply(body={"items": items}))
+
+    return script
+
+
+def carl(**more: Any) -> dict[str, Any]:
+    """Somebody as the People API tells it."""
+    return {"id": "carl", "emails": [CARL], "orgId": "org-1", "type": "person", "displayName": "Carl"} | more
+
+
+def asked(talk: Talk, begin: Begin, do: str, address: str) -> tuple[Run, str]:
+    """Asks; returns the run after it and what was asked for."""
+    question, events = ASKS[do]
+    run = begin(*events)
+    answers()[do](talk, {"do": do, "run": run.id, "administrator": address})
+    return talk.desk.store.load(run.id), question
+
+
+@BOTH
+@pytest.mark.parametrize("typed", [CARL, " Carl@contoso.com ", "c.second@contoso.com"])
+def test_somebody_who_is_found_is_asked(talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str):
+    """By the address that Webex knows them by, so that they are known when they press; nothing but the receipt is posted here."""
+    directory(carl())
+    run, question = asked(talk, begin, do, typed)
+    assert (run.answer(question), run.problems, [text("notice.asked_title", address=CARL) in words for _, words in said()]) == (
+        CARL,
+        {},
+        [True],
+    )
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("typed", "found", "why"),
+    [
+        ("carl", carl(), "no_at"),
+        ("", carl(), "no_address"),
+        ("a@contoso.com b@contoso.com", carl(), "two_addresses"),
+        ("carl@fabrikam.com", carl(), "outside"),
+        (CARL, carl(orgId="org-2"), "outside"),
+        (CARL, carl(emails=["carl@fabrikam.com", CARL]), "outside"),
+        (CARL, carl(type="bot"), "not_a_person"),
+        (CARL, carl(type="appuser"), "not_a_person"),
+    ],
+)
+def test_who_is_not_served_is_not_asked(
+    talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str, found: dict[str, Any], why: str
+):
+    """Nothing is posted to anybody; the card keeps what was typed, and says why not."""
+    directory(found)
+    run, question = asked(talk, begin, do, typed)
+    assert (run.answer(question), asked_in_vain(run, question), said()) == ("", Asked(typed, Words(f"typed.{why}")), [])
+
+
+@BOTH
+@pytest.mark.parametrize("status", [200, 400, 403, 404])
+def test_somebody_who_is_not_found_may_be_reached(
+    talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int
+):
+    """A bot finds nobody beyond its own organization: a line without details goes first, and then the card."""
+    directory(status=status)
+    direct()
+    run, question = asked(talk, begin, do, CARL)
+    assert (run.answer(question), said()[0][1], len(said())) == (CARL, text("notice.asked_hello"), 2)
+
+
+def test_a_conversation_that_webex_does_not_show_yet(
+    talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None]
+):
+    """It was made a moment ago, by the line that went first: that is said once."""
+    directory()
+    direct(lags=1)
+    run, question = asked(talk, begin, "ask_administrator", CARL)
+    assert (run.answer(question), len(said())) == (CARL, 2)
+
+
+@BOTH
+@pytest.mark.parametrize(("status", "org", "why"), [(404, "", "nobody_in_webex"), (400, "", "nobody_in_webex"), (200, "org-2", "outside")])
+def test_somebody_who_cannot_be_reached(
+    talk: Talk, begin: Begin, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int, org: str, why: str
+):
+    """Nobody has the address, or somebody of another organization: no card ever goes there."""
+    directory()
+    direct(status, org)
+    run, question = asked(talk, begin, do, CARL)
+    assert (run.answer(question), asked_in_vain(run, question)) == ("", Asked(CARL, Words(f"typed.{why}")))
+
+
+@BOTH
+@pytest.mark.usefixtures("hasty_retries")
+@pytest.mark.parametrize("away", ["look-up", "message", "held"])
+def test_while_webex_is_away_nothing_is_begun(
+    talk: Talk, begin: Begin, directory: Callable[..., None], webex_script: Any, reply: Any, do: str, away: str
+):
+    """The press is tried again as a whole."""
+    directory(status=500 if away == "look-up" else 200)
+    webex_script.on("POST", "/messages", reply(503 if away == "message" else 200, {}))
+    run = begin(*ASKS[do][1])
+    with pytest.raises(WebexError):
+        answers()[do](talk, {"do": do, "run": run.id, "administrator": CARL})
+    assert talk.desk.store.load(run.id) == run
+
+
+@BOTH
+def test_an_old_card_asks_nobody(talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], do: str):
+    """Once somebody has signed in, or before consent is waited for."""
+    directory(carl())
+    run = begin(*([SIGNED_IN] if do == "ask_administrator" else []))
+    answers()[do](talk, {"do": do, "run": run.id, "administrator": CARL})
+    assert (text("refused.old") in said()[0][1], talk.desk.store.load(run.id)) == (True, run)
+
+
+@BOTH
+def test_the_field_is_open_until_somebody_is_asked(talk: Talk, begin: Begin, directory: Callable[..., None], webex_script: Any, do: str):
+    """The same card is edited in place: in red with what was typed, and closed again after a right address."""
+    directory(carl())
+    question, events = ASKS[do]
+    run = begin(*events)
+    slot = {"administrator": "signin", "consent_administrator": "consent"}[question]
+    draw(run.id)
+    for address in ("carl", CARL):
+        answers()[do](talk, {"do": do, "run": run.id, "administrator": address})
+        draw(run.id)
+    shown = read(talk.desk, run.id, slot)
+    assert shown is not None
+    edits = [str(body) for method, path, body in webex_script.asked if method == "PUT" and path == f"/messages/{shown.message}"]
+    opened = [(text("typed.no_at") in each, "'value': 'carl'" in each, text("button.send_direct") in each) for each in edits]
+    assert opened == [(True, True, True), (False, False, True)]
+
+
+@pytest.mark.parametrize(("events", "asks"), [([], (True, False)), ([SIGNED_IN], (False, False)), ([SIGNED_IN, WAITS], (False, True))])
+def test_each_card_asks_while_it_is_its_turn(begin: Begin, events: list[Event], asks: tuple[bool, bool]):
+    """For a sign-in, for nothing, for consent."""
+    run = begin(*events)
+    assert (sign_in.asks(run), consent.asks(run)) == asks

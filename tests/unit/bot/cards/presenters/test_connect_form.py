@@ -1,0 +1,108 @@
+"""The form of Webex Connect: who signs in for which mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.cards.presenters import connect_form, rehearsal
+from bot.services import Desk
+from jobs.clock import now
+from jobs.model import Account, Change, Finding, Scope, State, Turn, Words
+from jobs.runs.run import Event, Kind, Run
+
+MAILBOX = "support@example.test"
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
+FORM = Event(Kind.FOUND, now(), step="mailbox_fields", finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER))
+REHEARSED = Event(Kind.ANSWERED, now(), by="delegate@example.test", data={"question": "mailbox_sign_in", "value": "yes"})
+TICK = "Tick Use different email address than the asset email ID for generating tokens"
+EMPTY = text("connect.tick_boxes")
+ANY_USER = text("connect.login_of_user")
+
+
+def user(**facts: str) -> Event:
+    """What was found of the mailbox's user."""
+    return Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts={"upn": MAILBOX, **facts}))
+
+
+@pytest.mark.parametrize(
+    ("events", "username", "login", "said", "left_out"),
+    [
+        ([user()], MAILBOX, "", (EMPTY, f"sign in as {MAILBOX}"), (TICK, "Login ID")),
+        ([user(upn="S1@example.test")], "S1@example.test", "S1@example.test", (TICK, "sign in as S1@example.test"), (EMPTY,)),
+        ([user(upn=MAILBOX.upper())], MAILBOX.upper(), "", (EMPTY,), (TICK,)),
+        ([user(shared="blocked")], MAILBOX, ANY_USER, (TICK, "Send As", "sign in as that user"), (EMPTY, f"sign in as {MAILBOX}")),
+        ([user(shared="blocked", upn="s2@example.test")], MAILBOX, ANY_USER, (TICK,), (EMPTY, "s2@example.test")),
+        ([user(shared="blocked"), REHEARSED], MAILBOX, "delegate@example.test", (TICK, "sign in as delegate@example.test"), (EMPTY,)),
+        ([user(shared="yes")], MAILBOX, ANY_USER, (TICK, "sign in as that user"), (EMPTY,)),
+    ],
+)
+def test_the_login_for_generating_tokens(
+    desk: Desk, begin: Callable[..., Run], events: list[Event], username: str, login: str, said: tuple[str, ...], left_out: tuple[str, ...]
+):
+    """Where it is not the asset's address the box is ticked and Login ID named; Username is the mailbox that mail is sent as."""
+    run = begin(SIGNED_IN, FORM, *events)
+    (face,) = connect_form.faces(run, desk)
+    told = face.card.text + str(face.card.content)
+    assert (connect_form.form(run, desk).username, connect_form.form(run, desk).login_id) == (username, login)
+    assert [words for words in said if words not in told] == []
+    assert [words for words in left_out if words in told] == []
+
+
+SECRET = Change("client_secret", "E3", Words("step.client_secret"), Words("seen.none"), Words("seen.on"), Scope.APP, "Graph")
+PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(SECRET,))
+MADE = Event(Kind.CHANGING, now(), step="client_secret", changes=(SECRET,), finding=Finding("client_secret", State.WRONG))
+
+
+@pytest.mark.parametrize(
+    ("events", "said", "left_out"),
+    [
+        ([PLANNED], ("Press Generate Token in Webex Connect", "The one in the form stays."), ("Fill in the email app", "New secret")),
+        ([PLANNED, MADE], ("Fill in the email app", "New secret"), ("The one in the form stays.",)),
+    ],
+    ids=["planned", "made"],
+)
+def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
+    desk: Desk, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+):
+    """Where the app was wrong its plan holds a secret, as nobody could look at the one that is there; nobody rehearses in a fix."""
+    run = begin(SIGNED_IN, FORM, *events, user(), kind="fix")
+    (face,) = connect_form.faces(run, desk)
+    told = (face.card.text + str(face.card.content)).replace("\u00a0", " ")
+    assert [words for words in said if words not in told] == []
+    assert [words for words in left_out if words in told] == []
+    assert rehearsal.faces(run, desk) == []
+
+
+OPEN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER))
+REFUSED = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, cause="smtp_token_refused"))
+LOGGED_IN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.OK))
+PRESSED = Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": "rehearse", "value": "yes"})
+
+
+@pytest.mark.parametrize(
+    ("events", "said", "left_out"),
+    [
+        ([PRESSED, OPEN], ("a user who may send as support@example.test",), ("mailbox's own account",)),
+        (
+            [PRESSED, REHEARSED, REFUSED],
+            ("an Exchange administrator gives this user rights to the mailbox", "Send As"),
+            ("signed in as the mailbox itself",),
+        ),
+        (
+            [PRESSED, REHEARSED, LOGGED_IN],
+            (f"delegate@example.test can log in by SMTP for {MAILBOX}", "Send As"),
+            (f"{MAILBOX} can sign in",),
+        ),
+    ],
+)
+def test_a_delegate_is_asked_to_rehearse(
+    desk: Desk, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+):
+    """By what each stage needs of a user who signs in for a shared mailbox."""
+    (face,) = rehearsal.faces(begin(SIGNED_IN, FORM, user(shared="blocked"), *events), desk)
+    told = (face.card.text + str(face.card.content)).replace("\u00a0", " ")
+    assert [words for words in said if words.lower() not in told.lower()] == []
+    assert [words for words in left_out if words in told] == []

@@ -1,0 +1,383 @@
+"""Which cards a run shows, to whom, at each of its stages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import remedy_within, text
+from bot.cards import delivery, draw
+from bot.cards.delivery import Shown
+from bot.cards.presenters import plan as plan_face
+from bot.cards.presenters import progress as progress_face
+from bot.cards.presenters import proof, rehearsal, verdict
+from bot.services import DRAWS_DUE, Desk
+from bot.webex.client import WebexError
+from jobs.clock import now
+from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Turn, Words
+from jobs.runs.run import Event, Kind, Run
+from jobs.steps import steps_for, steps_of
+from jobs.storage import codec, locks
+
+ADMIN = "admin@example.test"
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
+LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
+PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
+APPROVED = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
+SIGNED_OUT = Event(Kind.SIGNED_OUT, now(), data={"cause": "sign_in_missing", "code": "AADSTS700082"})
+Begin = Callable[..., Run]
+
+
+def found(step: str, state: State = State.OK, **more: Any) -> Event:
+    """Something was found."""
+    return Event(Kind.FOUND, now(), step=step, finding=Finding(step, state, **more))
+
+
+def answered(question: str, value: str = "yes") -> Event:
+    """Somebody said something."""
+    return Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": question, "value": value})
+
+
+def faces(desk: Desk, run: Run) -> list[delivery.Face]:
+    """Every face of the run, in the order of drawing."""
+    return [face for of in draw.FACES for face in of(run, desk)]
+
+
+def shown(desk: Desk, run: Run, *slots: str) -> None:
+    """These cards stand in Webex already."""
+    for slot in slots:
+        desk.redis.hset(f"cards:{run.id}", slot, codec.dump(Shown("m", "r", "x", "", now())))
+
+
+CONSENT = found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
+FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
+ON_THE_WAY = found("test_mail", State.WAITING, waiting_for=Turn.TIME, seen=Words("seen.on_its_way"))
+TO_HER = "anna@example.test"
+STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
+    ("details are in", [], [("signin", "thread")]),
+    ("somebody else is asked", [answered("administrator", ADMIN)], [("signin", "thread"), (f"signin-direct:{ADMIN}", ADMIN)]),
+    ("signed in", [SIGNED_IN], []),
+    ("planned", [SIGNED_IN, PLANNED], [("plan", "thread")]),
+    ("approved", [SIGNED_IN, PLANNED, APPROVED], [("plan", "thread"), ("progress", "thread")]),
+    ("signed out", [SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT], [("signin", "thread"), ("progress", "thread")]),
+    ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], [("plan", "thread"), ("progress", "thread"), ("consent", "thread")]),
+    ("consent, somebody asked", [SIGNED_IN, PLANNED, APPROVED, CONSENT, answered("consent_administrator", ADMIN)],
+     [("plan", "thread"), ("progress", "thread"), ("consent", "thread"), (f"consent-direct:{ADMIN}", ADMIN)]),
+    ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread")]),
+    ("proof", [SIGNED_IN, PLANNED, APPROVED, FORM, ON_THE_WAY],
+     [("plan", "thread"), ("progress", "thread"), ("connect", TO_HER), ("rehearsal", "thread"), ("mail", "thread")]),
+    ("cancelled before a plan", [Event(Kind.CANCELLED, now())], []),
+    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, CONSENT, FORM, ON_THE_WAY, Event(Kind.CANCELLED, now())], [("plan", "thread"), ("progress", "thread")]),
+    ("failed", [SIGNED_IN, PLANNED, Event(Kind.FAILED, now())], [("plan", "thread"), ("progress", "thread")]),
+]  # fmt: skip
+
+
+def test_the_progress_card_says_where_the_form_cannot_go(desk: Desk, begin: Begin, webex_script: Any, reply: Any):
+    """Webex lets nobody write 1:1 to whoever asked: nobody else would tell them that a form waits; that it has gone is shown, too."""
+    run = begin(SIGNED_IN, PLANNED, APPROVED, FORM)
+    says = text("progress.form_unsent", who=TO_HER)
+
+    def told() -> bool:
+        return says in next(
+            face.card.text + json.dumps(face.card.content, ensure_ascii=False) for face in faces(desk, run) if face.slot == "progress"
+        )
+
+    def form() -> delivery.Face:
+        return next(face for face in faces(desk, run) if face.slot == "connect")
+
+    webex_script.on("POST", "/messages", reply(403, {"message": "no"}), reply(403, {"message": "no"}), reply(body={"id": "posted-1"}))
+    turns = [next(face.turn for face in faces(desk, run) if face.slot == "progress")]
+    drawn = []
+    assert not told()
+    for _ in range(2):
+        desk.redis.delete(DRAWS_DUE)
+        with pytest.raises(WebexError):
+            delivery.show(desk, run, form())
+        drawn.append(desk.draw_due(run.id) > 0)
+        turns.append(next(face.turn for face in faces(desk, run) if face.slot == "progress"))
+        assert told()
+    delivery.show(desk, run, form())
+    assert (drawn, desk.draw_due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
+
+
+SEEN: list[tuple[str, list[Event], set[str]]] = [
+    ("details are in", [], {"signin"}),
+    ("planned", [SIGNED_IN, PLANNED], {"plan"}),
+    ("running", [SIGNED_IN, PLANNED, APPROVED], set()),
+    ("waits", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.WAITING, waiting_for=Turn.TIME, until=now())], set()),
+    ("look", [SIGNED_IN, PLANNED, APPROVED, found("ids", State.UNKNOWN)], {"progress"}),
+    ("consent", [SIGNED_IN, PLANNED, APPROVED, CONSENT], {"progress", "consent"}),
+    ("granted", [SIGNED_IN, PLANNED, APPROVED, found("admin_consent")], set()),
+    ("form", [SIGNED_IN, PLANNED, APPROVED, FORM], {"progress", "connect", "rehearsal"}),
+    ("filled in", [SIGNED_IN, PLANNED, APPROVED, found("mailbox_fields"), answered("token_saved"), answered("registered"),
+     answered("rehearse", "skip:away"), ON_THE_WAY], set()),
+    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, Event(Kind.CANCELLED, now())], {"progress"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "slots"), [stage[1:] for stage in SEEN], ids=[stage[0] for stage in SEEN])
+def test_what_a_person_has_to_see(desk: Desk, begin: Begin, events: list[Event], slots: set[str]):
+    """Where Webex takes no edits only these are posted anew: somebody's turn, a problem, the end."""
+    assert {face.slot for face in faces(desk, begin(*events)) if face.asks != ""} == slots
+
+
+@pytest.mark.parametrize(("events", "cards"), [stage[1:] for stage in STAGES], ids=[stage[0] for stage in STAGES])
+def test_the_cards_of_a_stage(desk: Desk, begin: Begin, events: list[Event], cards: list[tuple[str, str]]):
+    """Slot and place, in the order of drawing; a second look at the same run draws the same."""
+    run = begin(*events)
+    first, second = faces(desk, run), faces(desk, run)
+    assert [(face.slot, face.to) for face in first] == cards
+    assert [(face.slot, face.mark, face.turn) for face in first] == [(face.slot, face.mark, face.turn) for face in second]
+
+
+@pytest.mark.parametrize("state", [State.WARNING, State.POSSIBLE])
+def test_what_may_stop_mail_is_a_warning_on_the_plan(desk: Desk, begin: Begin, state: State):
+    """It holds nothing up, and it is not called right."""
+    blocked = found("mailbox_user", state, seen=Words("seen.shared_blocked", {"upn": "support@example.test"}), cause="account_disabled")
+    view = plan_face.view(begin(SIGNED_IN, blocked, found("permissions", seen=Words("seen.permissions")), replace(PLANNED, at=now())))
+    words = {"row": "M1", "step": "key:step.mailbox_user"}
+    said = "support@example.test may not sign in. That is usual for a shared mailbox: a user with rights to it signs in"
+    assert Words("plan.stands", words | {"seen": said}) in view.warnings
+    assert [line.values["step"] for line in view.right] == ["key:step.permissions"]
+
+
+def test_before_the_details_there_is_only_the_first_card(desk: Desk, begin: Begin):
+    """Which the command has posted."""
+    assert faces(desk, begin(detailed=False)) == []
+
+
+def test_a_finished_run(desk: Desk, begin: Begin):
+    """The done card, and it is the last."""
+    everything = [found(name, seen=Words("seen.on")) for name in steps_for(Profile.ARTICLE)]
+    run = begin(SIGNED_IN, PLANNED, APPROVED, *everything, Event(Kind.FINISHED, now()))
+    assert [(face.slot, face.last) for face in faces(desk, run)] == [("plan", True), ("progress", True), ("done", True)]
+
+
+def test_a_sign_in_card_says_who_came(desk: Desk, begin: Begin):
+    """Only where it was shown; nobody who had no card gets one."""
+    run = begin(SIGNED_IN)
+    shown(desk, run, "signin")
+    (face,) = faces(desk, run)
+    assert (face.slot, face.turn, ADMIN in json.dumps(face.card.content)) == ("signin", "signed in", True)
+
+
+def test_a_consent_card_says_that_it_was_granted(desk: Desk, begin: Begin):
+    """Only where it was shown."""
+    run = begin(SIGNED_IN, PLANNED, APPROVED, found("admin_consent"))
+    shown(desk, run, "consent")
+    assert [(face.slot, face.turn) for face in faces(desk, run)][-1] == ("consent", "granted")
+
+
+@pytest.mark.parametrize(("question", "slot", "events"), [("sign_in", "signin", []), ("consent", "consent", [SIGNED_IN, CONSENT])])
+def test_a_problem_is_news(desk: Desk, begin: Begin, question: str, slot: str, events: list[Event]):
+    """It is told on the card where somebody tried, with the cloud's code, at once."""
+    run = begin(*events)
+    before = next(face for face in faces(desk, run) if face.slot == slot)
+    desk.store.append(run.id, Event(Kind.PROBLEM, now(), data={"question": question, "cause": "consent_declined", "code": "AADSTS65004"}))
+    after = next(face for face in faces(desk, desk.store.load(run.id)) if face.slot == slot)
+    assert (before.turn != after.turn, before.mark != after.mark, "AADSTS65004" in json.dumps(after.card.content)) == (True, True, True)
+
+
+def test_the_plan_names_what_is_right_and_what_stops_it(desk: Desk, begin: Begin):
+    """Skipped is neither; after an approval nothing stops it any more."""
+    wrong = found("mailbox_user", State.WRONG, seen=Words("seen.nobody", {"mailbox": "m"}), cause="mailbox_not_found")
+    run = begin(SIGNED_IN, found("tenant"), found("user_consent", State.SKIPPED), wrong, replace(PLANNED, at=now()))
+    view = plan_face.view(run)
+    assert [words.values["step"] for words in view.right] == ["key:step.tenant"]
+    assert [words.values["step"] for words in view.blocked] == ["key:step.mailbox_user"]
+    assert (view.changes, view.approved, view.signed_in) == ((LINE,), False, ADMIN)
+    desk.store.append(run.id, APPROVED, found("ids"))
+    approved = plan_face.view(desk.store.load(run.id))
+    assert (approved.blocked, approved.approved, approved.approved_tenant) == ((), True, False)
+    assert approved.right == view.right  # what the run brings about was not right already
+
+
+def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(desk: Desk, begin: Begin):
+    """What is made stands on it again once all of it is approved; no sign-in, and no smaller plan, makes another one of it."""
+    other, shut = replace(LINE, step="forwarding"), replace(LINE, step="forwarding", before=Words("seen.on"))
+    made = [Event(kind, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG)) for kind in (Kind.CHANGING, Kind.CHANGED)]
+    differs = Event(Kind.DIFFERS, now(), step="forwarding", data={"plan": "plan-2"}, changes=(shut,))
+    events = (SIGNED_IN, replace(PLANNED, changes=(LINE, other)), APPROVED, *made, differs)
+    run = begin(*events)
+    view = plan_face.view(run)
+    assert (view.changes, view.approved, view.under_way, view.plan_id) == ((shut,), False, True, "plan-2")
+    desk.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
+    again = plan_face.view(desk.store.load(run.id))
+    assert (again.changes, again.approved) == ((LINE, shut), True)
+
+
+def test_what_stops_the_plan_reads_as_two_sentences(desk: Desk, begin: Begin):
+    """Where the text itself ends with a full stop, there is one and not two."""
+    waits = found("mailbox_user", State.WAITING, seen=Words("seen.let_in"), cause="exchange_role_missing")
+    (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocked
+    assert stop.values["seen"].endswith("so it is asked again")
+
+
+def test_the_secret_stands_on_no_card(desk: Desk, begin: Begin):
+    """Whatever stage, whoever the card is for."""
+    run = begin(
+        SIGNED_IN,
+        PLANNED,
+        APPROVED,
+        CONSENT,
+        FORM,
+        ON_THE_WAY,
+        answered("rehearse"),
+        found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
+    )
+    for name in (f"secret:{run.id}", "check-secret:support@example.test", f"session:{run.id}", f"rehearsal:{run.id}"):
+        desk.vault.put(name, "canary-s3cret", 60)
+    drawn = json.dumps([[face.card.content, face.card.text] for face in faces(desk, run)])
+    assert ("canary" in drawn, len(drawn) > 1000) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("events", "part"),
+    [
+        ([], {"url": "", "done": False, "skipped": ""}),
+        ([answered("rehearse"), found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)], {"done": False, "skipped": ""}),
+        ([answered("rehearse", "skip:on leave")], {"url": "", "skipped": "on leave"}),
+        ([found("rehearsal", evidence=(Evidence("transcript", "235 OK"),))], {"url": "", "done": True, "transcript": ("235 OK",)}),
+        ([answered("rehearse"), found("rehearsal", State.WAITING, cause="smtp_token_refused", evidence=(Evidence("smtp", "535 no"),))],
+         {"url": "", "problem": Words("cause.smtp_token_refused"), "problem_code": "535 no"}),
+        ([answered("rehearse"), Event(Kind.PROBLEM, now(), data={"question": "mailbox_sign_in", "cause": "wrong_mailbox_user", "code": "x@y.z"})],
+         {"url": "", "problem": Words("cause.wrong_mailbox_user"), "problem_code": "x@y.z"}),
+    ],
+)  # fmt: skip
+def test_the_rehearsals_card(desk: Desk, begin: Begin, events: list[Event], part: dict[str, Any]):
+    """Offer, sign-in, skipped, done, refused by the server, refused at the sign-in."""
+    view = rehearsal.view(begin(SIGNED_IN, FORM, *events), desk)
+    assert {name: getattr(view, name) for name in part} == part
+    assert bool(view.url) is ("url" not in part)
+
+
+def test_the_progress_card_stands_for_every_step(desk: Desk, begin: Begin):
+    """Each step has a line, or stands in another's, and a line that runs says so."""
+    run = begin(SIGNED_IN, PLANNED, APPROVED, Event(Kind.RUNNING, now(), step="application"), found("tenant"))
+    view = progress_face.view(run)
+    rows = {str(row.title.key): row for _, rows in view.groups for row in rows}
+    steps = steps_of(run)
+    assert set(rows) == {f"line.{step.name}" for step in steps.values() if step.line not in steps}
+    assert (rows["line.application"].running, view.turn, view.can_cancel, view.ended) == (True, Turn.NOBODY, True, "")
+
+
+def test_a_test_mail_is_followed(desk: Desk, begin: Begin):
+    """Sent by the bot or by a person, arrived, forwarded, with an agent; a failure with its cause."""
+    at = "2026-11-25T09:00:00+00:00"
+    failed = found("agent_answer", State.WAITING, cause="forwarding_blocked", evidence=(Evidence("trace", "5.7.520"),))
+    run = begin(
+        SIGNED_IN,
+        found("test_mail", facts={"subject": "S", "arrived_at": at, "forwarded_at": at}),
+        answered("test_sent"),
+        answered("agent_has_it"),
+        failed,
+    )
+    view = proof.mail_view(run, desk)
+    assert (view.subject, view.sent_by_bot, view.arrived_at, view.forwarded_at) == (
+        "S",
+        False,
+        datetime.fromisoformat(at),
+        datetime.fromisoformat(at),
+    )
+    assert (view.problem, view.problem_code, view.agent_at is not None) == (Words("cause.forwarding_blocked"), "5.7.520", True)
+
+
+@pytest.mark.parametrize(
+    ("cause", "turn", "sent", "part"),
+    [
+        ("mail_not_delivered", Turn.ADMINISTRATOR, True, {"late": False, "sent_by_bot": False}),
+        ("forwarding_blocked", Turn.TIME, True, {"late": False, "sent_by_bot": False}),
+        ("test_mail_late", Turn.REQUESTER, True, {"late": True, "sent_by_bot": False}),
+        ("test_mail_from_itself", Turn.REQUESTER, False, {"late": False, "sent_by_bot": False}),
+    ],
+)
+def test_a_test_mail_that_stops(desk: Desk, begin: Begin, cause: str, turn: Turn, sent: bool, part: dict[str, bool]):  # noqa: FBT001  a column of the table
+    """With what to do, and whose turn it is: the same as on the progress card. What has to be sent once more counts as not sent."""
+    run = begin(SIGNED_IN, PLANNED, APPROVED, answered("test_sent"), found("test_mail", State.WAITING, cause=cause, waiting_for=turn))
+    view = proof.mail_view(run, desk)
+    assert (view.problem, view.remedy, view.turn) == (Words(f"cause.{cause}"), Words(remedy_within(cause)), turn)
+    assert (view.sent_at is not None, view.of_answer, {name: getattr(view, name) for name in part}) == (sent, False, part)
+    assert progress_face.view(run).turn in {turn, Turn.NOBODY}
+
+
+def test_an_answer_that_stops(desk: Desk, begin: Begin):
+    """Whoever answered has had the mail, whether or not somebody said so, and it is the agent's turn on both cards."""
+    at = "2026-11-25T09:00:00+00:00"
+    facts = {"arrived_at": at, "forwarded_at": at}
+    stopped = {"cause": "sender_restricted", "waiting_for": Turn.AGENT, "facts": {"answer_failed_at": at}}
+    run = begin(SIGNED_IN, PLANNED, APPROVED, found("test_mail", facts=facts), found("agent_answer", State.WAITING, **stopped))
+    view = proof.mail_view(run, desk)
+    assert (view.of_answer, view.turn, view.agent_at) == (True, Turn.AGENT, datetime.fromisoformat(at))
+    assert progress_face.view(run).turn is Turn.AGENT
+
+
+def test_a_check_is_one_card(desk: Desk, begin: Begin):
+    """From the first moment; the last one when it has ended, with a way to sign in where that would show more."""
+    setup = begin()
+    check = desk.store.check(setup.channel, setup.requester, {"room": "room-1", "thread": "t"})
+    (looking,) = verdict.faces(check, desk)
+    desk.store.append(check.id, Event(Kind.CHECKED, now()))
+    (done,) = verdict.faces(desk.store.load(check.id), desk)
+    assert (looking.slot, looking.last, done.last, looking.mark != done.mark) == ("verdict", False, True, True)
+
+
+def test_drawing_posts_each_card_once(desk: Desk, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
+    """A second draw of the same run does nothing; a queued mark is taken off first."""
+    run = begin(SIGNED_IN, PLANNED, APPROVED)
+    desk.changed(run.id)
+    desk.changed(run.id)
+    assert len(desk.cards.jobs) == 1
+    draw.draw(run.id)
+    draw.draw(run.id)
+    assert [method for method, _ in said()] == ["POST", "POST"]
+    desk.changed(run.id)
+    assert len(desk.cards.jobs) == 2
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        ((), False),
+        (("b79fbf4d-3ef9-4689-8143-76b194e85509",), True),
+        (("b79fbf4d-3ef9-4689-8143-76b194e85509", "29232CDF-9323-42FD-ADE2-1D097AF3E4DE"), False),
+        (("62e90394-69f5-4237-9190-012177145e10",), False),
+    ],
+)
+def test_the_plan_warns_of_an_account_without_a_role(desk: Desk, begin: Begin, roles: tuple[str, ...], told: bool):  # noqa: FBT001  a column of the table
+    """Where the sign-in tells the roles, and none of them can do anything; one that tells none is believed."""
+    run = begin(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN, roles)), PLANNED)
+    assert plan_face.view(run).warnings == ((Words("plan.no_role", {"account": ADMIN}),) if told else ())
+
+
+def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(desk: Desk, begin: Begin):
+    """With the reference by which the log knows it; a run that was only cancelled has no such card."""
+    mistake = Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": "REF-1A2B3C"})
+    failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
+    (shown,) = progress_face.faces(failed, desk)
+    assert (shown.last, "REF-1A2B3C" in json.dumps(shown.card.content)) == (True, True)
+    assert progress_face.faces(replace(failed, ended="cancelled"), desk) == []
+
+
+def test_a_draw_does_not_wait_for_another(desk: Desk, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
+    """Which may wait for Webex: it comes again, and draws then."""
+    run = begin(SIGNED_IN, PLANNED)
+    other = locks.take(desk.redis, f"draw:{run.id}", 20)
+    assert other is not None
+    draw.draw(run.id)
+    assert (said(), 0 < desk.draw_due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
+    locks.give(desk.redis, other)
+    draw.draw(run.id)
+    assert [method for method, _ in said()] == ["POST"]
+
+
+def test_what_webex_does_not_take_is_drawn_later(desk: Desk, begin: Begin, webex_script: Any, reply: Any, hasty_retries: None):
+    """Nothing is lost: the run stands on the list of draws."""
+    webex_script.on("POST", "/messages", reply(503))
+    run = begin()
+    draw.draw(run.id)
+    assert desk.redis.zscore("draws:due", run.id) is not None

@@ -1,0 +1,131 @@
+"""A code that nobody has described: the card shows it whole, with what the service's support asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from adaptive_cards import plan as draw_plan
+from adaptive_cards import progress as draw_progress
+from adaptive_cards import rehearsal as draw_rehearsal
+from adaptive_cards import verdict as draw_verdict
+from bot.cards.presenters import plan, progress, rehearsal, sign_in, verdict
+from bot.services import Desk
+from jobs.clock import now
+from jobs.clouds.errors import CloudError, Ids
+from jobs.engine.failures import finding_of
+from jobs.mail.smtp_login import hello_probe
+from jobs.microsoft.msal_http import entra_error
+from jobs.microsoft.responses import judge_exchange, judge_graph
+from jobs.model import Account, Evidence, Finding, State, Turn, Words
+from jobs.runs.run import Event, Kind, Run
+from jobs.steps.smtp_auth import SmtpAuth
+
+IDS = Ids("req-7f1c", "cli-09ab")
+WORDS = "Something that was new in November."
+READ_ON = "https://login.microsoftonline.com/error?code=9999999"
+"""A card shortens so long a word in its middle; the code is its end."""
+REPLY = "554 5.9.99 Something new [AM0PR01.eurprd.example 2026-11-25T09:00:00.000Z 08DE2C]"
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
+PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"})
+Begin = Callable[..., Run]
+
+
+def entra() -> CloudError:
+    """The body of the token endpoint, as Entra writes it."""
+    told = f"AADSTS9999999: {WORDS} Trace ID: trc-1 Correlation ID: cor-2 Timestamp: 2026-11-25 09:00:00Z"
+    body = {"error": "brand_new", "error_description": told, "error_codes": [9999999], "trace_id": "trc-1", "correlation_id": "cor-2"}
+    return entra_error(body | {"error_uri": READ_ON}, 400)
+
+
+def graph() -> CloudError:
+    """Graph's form of an error."""
+    return judge_graph(httpx.Response(400, json={"error": {"code": "Request_BrandNew", "message": WORDS}}), IDS)
+
+
+def exchange() -> CloudError:
+    """InvokeCommand's form of an error."""
+    details = [{"code": "Client", "message": f"Ex6F9304|Microsoft.Exchange.BrandNewException|{WORDS}"}]
+    return judge_exchange(
+        httpx.Response(400, json={"error": {"code": "BadRequest", "message": "Invalid Operation", "details": details}}), IDS
+    )
+
+
+UNKNOWN = {
+    "entra": (entra, ("AADSTS9999999", WORDS, "r?code=9999999", "trc-1", "cor-2")),
+    "graph": (graph, ("400 Request_BrandNew", WORDS, "req-7f1c", "cli-09ab")),
+    "exchange": (exchange, ("400 BrandNewException", WORDS, "req-7f1c", "cli-09ab")),
+}
+
+
+def missing(card: Any, told: tuple[str, ...]) -> list[str]:
+    """What does not stand on the card; it escapes what a renderer would read."""
+    shown = re.sub(r"\\+", "", json.dumps(card.content, ensure_ascii=False))
+    return [each for each in told if each not in shown]
+
+
+def refused(desk: Desk, run: Run, error: CloudError, *more: Event) -> Run:
+    """The run after a step that could not be looked at."""
+    desk.store.append(run.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=finding_of(SmtpAuth(), error, run)), *more)
+    return desk.store.load(run.id)
+
+
+@pytest.mark.parametrize("service", UNKNOWN)
+def test_on_the_cards_of_a_setup(desk: Desk, begin: Begin, service: str):
+    """On the plan that it stops, and on the card of the work."""
+    error, told = UNKNOWN[service]
+    run = refused(desk, begin(SIGNED_IN, PLANNED), error())
+    cards = [draw_plan(plan.view(run)), draw_progress(progress.view(run))]
+    assert [missing(card, told) for card in cards] == [[], []]
+
+
+@pytest.mark.parametrize("service", UNKNOWN)
+def test_on_the_card_of_a_check(desk: Desk, begin: Begin, service: str):
+    """In the list of all findings."""
+    error, told = UNKNOWN[service]
+    run = refused(desk, begin(SIGNED_IN, kind="check"), error(), Event(Kind.CHECKED, now()))
+    assert missing(draw_verdict(verdict.view(run, desk)), told) == []
+
+
+def test_on_the_card_of_a_sign_in(desk: Desk, begin: Begin):
+    """Of one that did not count."""
+    error, told = entra(), UNKNOWN["entra"][1]
+    run = begin(Event(Kind.PROBLEM, now(), data={"question": "sign_in", "cause": error.cause, "code": error.words}))
+    assert [missing(face.card, told) for face in sign_in.faces(run, desk)] == [[]]
+
+
+async def test_on_the_card_of_a_rehearsal(desk: Desk, begin: Begin):
+    """An SMTP server's reply, word by word with its own trace, has an explanation of its own."""
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{REPLY}\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        probe = await hello_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", 5)
+    seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
+    evidence = (Evidence("smtp", probe.reply),)
+    finding = Finding("rehearsal", State.WAITING, seen=seen, cause=probe.cause, evidence=evidence, waiting_for=Turn.MAILBOX_USER)
+    asked = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+    run = begin(SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding))
+    assert probe.cause == "smtp_refused"
+    assert missing(draw_rehearsal(rehearsal.view(run, desk)), (REPLY,)) == []
+
+
+def test_a_known_code_is_told_without_what_only_support_reads():
+    """On a sign-in card; the ids stay in the run's history."""
+    told = "AADSTS50105: Not assigned. Trace ID: trc-1 Correlation ID: cor-2"
+    assert entra_error({"error": "interaction_required", "error_description": told}).words == "AADSTS50105: Not assigned."
+
+
+def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(desk: Desk, begin: Begin):
+    """Each try has new ones, and a card that takes ten edits is not edited for them."""
+    error = judge_graph(httpx.Response(503, json={"error": {"code": "ServiceUnavailable", "message": "Later"}}), IDS)
+    assert progress.view(refused(desk, begin(SIGNED_IN), error)).problem_code == "503 ServiceUnavailable Later"

@@ -1,0 +1,116 @@
+"""The damage, the providers' incidents and the offer of a mail through Webex Connect, from what a check found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from adaptive_cards.views import Damage
+from bot.cards.presenters import verdict_extras as extras
+from bot.cards.presenters.verdict import view
+from bot.services import Desk
+from jobs.checks import check
+from jobs.checks.verdict import Verdict, judge
+from jobs.model import Channel, Finding, Person, State, Station, Turn, Words
+from jobs.runs.run import Run
+
+AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
+MISSED = {"missed": "14", "missed_since": SINCE.isoformat()}
+
+
+def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, **place: str) -> Run:
+    """A check that found this."""
+    channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
+    findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
+    run = Run(
+        "R1", channel, Person("p", "anna@contoso.com"), AT, {"kind": "check", **place}, detailed=True, findings=findings, found_at=times
+    )
+    return replace(run, checked=AT if ended else None)
+
+
+def verdict_of(run: Run) -> Verdict:
+    """As the product judges it."""
+    return judge(check.steps_of(run), run.findings)
+
+
+COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", facts=MISSED)
+POLICY = Finding("outbound_policy", State.WRONG, cause="forwarding_blocked")
+KEPT = Finding("forwarding", State.OK)
+FULL = Finding("arrivals", State.WRONG, cause="mailbox_full", facts={"failed": "3", "since": SINCE.isoformat()})
+RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arrivals", facts={"station": str(Station.MAILBOX)})
+
+
+@pytest.mark.parametrize(
+    ("found", "keep_copy", "damage"),
+    [
+        ((POLICY, COPIES, KEPT), True, Damage(14, SINCE, kept=True)),
+        ((POLICY, COPIES), True, Damage(14, SINCE)),
+        ((POLICY, COPIES, KEPT), False, Damage(14, SINCE)),
+        ((POLICY,), True, None),
+        ((FULL, KEPT), True, Damage(3, SINCE)),
+        ((replace(FULL, facts={"failed": "3"}), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, facts={"at": AT.isoformat()}), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, facts={"at": "2026-11-25T08:00:00+00:00"}), KEPT), True, Damage(3, SINCE)),
+        ((RULE, COPIES, KEPT), True, Damage(14, SINCE)),
+        ((POLICY, COPIES, KEPT, replace(FULL, state=State.WARNING)), True, Damage(14, SINCE, kept=True)),
+        ((Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"), replace(COPIES, state=State.OK)), True, None),
+        ((replace(COPIES, state=State.OK),), True, None),
+        (
+            (Finding("mail_to_task", State.WRONG, cause="no_task", facts={"missed": "2", "since": SINCE.isoformat()}), KEPT),
+            True,
+            Damage(2, SINCE, kept=True),
+        ),
+    ],
+)
+def test_damage_only_where_mail_stops_and_the_trace_was_read(found: tuple[Finding, ...], keep_copy: bool, damage: Damage | None):  # noqa: FBT001  a row of the table
+    """A number is told where it is known and where mail stops before an agent; kept only where the copy is known to stay."""
+    run = run_of(*found, keep_copy=keep_copy)
+    assert extras.damage(run, verdict_of(run), run.findings) == damage
+
+
+def test_no_incident_is_a_line_where_all_three_were_read():
+    """Skipped is not read."""
+    three = [Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")]
+    run = run_of(*three)
+    assert [proof.words for proof in extras.no_incident(run, run.findings)] == [Words("verdict.no_incident")]
+    partly = run_of(*three[:2], Finding("webex_status", State.SKIPPED))
+    assert extras.no_incident(partly, partly.findings) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "ended", "place", "offered"),
+    [
+        ("https://c", True, {}, True),
+        ("", True, {}, False),
+        ("https://c", False, {}, False),
+        ("https://c", True, {"connect_test": "a@b.c"}, False),
+    ],
+)
+def test_a_mail_through_webex_connect_is_offered_once(desk: Desk, url: str, ended: bool, place: dict[str, str], offered: bool):  # noqa: FBT001  a row of the table
+    """Where a key is configured, when the check has ended, and not where this check has sent one."""
+    assert extras.may_send(run_of(ended=ended, **place), replace(desk.settings, connect_url=url)) is offered
+
+
+def test_the_cause_is_drawn_as_one(desk: Desk):
+    """An incident that explains something is wrong in the list of all findings, too, and stops the way where it does."""
+    found = view(
+        run_of(
+            Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), Finding("smtp_server", State.WRONG, cause="smtp_busy")
+        ),
+        desk,
+    )
+    assert [(line.row, line.state) for line in found.lines if line.row == "MS"] == [("MS", State.WRONG)]
+    assert ([line.title for line in found.causes], found.possible, found.turn) == ([Words("cause.exchange_incident")], (), Turn.TIME)
+    assert [stop.station for stop in found.way if stop.passes is False] == [Station.ANSWER]
+
+
+def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
+    """A setting that is right has its date; one that warns or was not read has none here."""
+    day = {"expires": "2027-11-24T00:00:00+00:00"}
+    found = [Finding("client_secret", state, facts=facts) for state, facts in ((State.OK, day), (State.WARNING, day), (State.OK, {}))]
+    expected = [datetime(2027, 11, 24, tzinfo=UTC), None, None]
+    assert [extras.secret_expires({"client_secret": each}) for each in found] == expected
+    assert extras.secret_expires({}) is None

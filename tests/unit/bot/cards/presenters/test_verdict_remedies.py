@@ -1,0 +1,219 @@
+"""Whose turn a cause is, which button leads there, and how far the mail's way is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from adaptive_cards import verdict as draw
+from adaptive_cards.texts import has, keys, text
+from bot.cards.presenters.verdict import view
+from bot.services import Desk
+from jobs.checks.remedies import GENERATE, MENDS, whose
+from jobs.engine.failures import NEEDS_SIGN_IN
+from jobs.model import Account, Channel, Finding, Person, State, Station, Turn, Words
+from jobs.runs.run import Run
+
+AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", "x@y.example")
+FIX = {"do": "fix", "channel": "support@contoso.com"}
+CONNECT = {"url": "https://uk.webexconnect.io"}
+BEGINS = {
+    "The mailbox user ": Turn.MAILBOX_USER,
+    "The contact-center administrator ": Turn.CONTACT_CENTER,
+    "The bot's operator ": Turn.OPERATOR,
+    "Nobody ": Turn.TIME,
+    "A Microsoft 365 administrator ": Turn.ADMINISTRATOR,
+}
+
+
+def check_of(*found: Finding, channel: Channel = CHANNEL) -> Run:
+    """A check that ended with this."""
+    findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
+    run = Run("R1", channel, Person("p", "anna@contoso.com"), AT, {"kind": "check"}, detailed=True, findings=findings, found_at=times)
+    return replace(run, checked=AT)
+
+
+def wrong(step: str, cause: str) -> Finding:
+    """A wrong finding."""
+    return Finding(step, State.WRONG, cause=cause)
+
+
+REMOTE_DOMAIN = wrong("remote_domain", "remote_domain_blocks_forwarding")
+
+
+def ok(*steps: str) -> tuple[Finding, ...]:
+    """Findings that hold."""
+    return tuple(Finding(step, State.OK) for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("found", "turn", "fix"),
+    [
+        ((wrong("smtp_auth", "smtp_auth_off_for_mailbox"),), Turn.APPROVER, ("fix.smtp_auth", FIX)),
+        (
+            (wrong("smtp_login", "smtp_auth_off_for_mailbox"), Finding("smtp_auth", State.SKIPPED)),
+            Turn.APPROVER,
+            ("fix.smtp_auth", FIX),
+        ),
+        ((wrong("smtp_login", "smtp_auth_off_for_mailbox"), *ok("smtp_auth")), Turn.TIME, None),
+        ((wrong("copies", "forwarding_blocked"), *ok("outbound_policy")), Turn.TIME, None),
+        ((wrong("service_principal", "service_principal_missing"), *ok("application")), Turn.APPROVER, ("fix.service_principal", FIX)),
+        (
+            (wrong("smtp_login", "app_not_found"), wrong("service_principal", "service_principal_missing"), *ok("application")),
+            Turn.APPROVER,
+            ("fix.service_principal", FIX),
+        ),
+        ((wrong("smtp_login", "app_not_found"), Finding("application", State.SKIPPED)), Turn.APPROVER, ("fix.application", FIX)),
+        ((wrong("smtp_login", "app_not_found"), *ok("application", "service_principal")), Turn.CONTACT_CENTER, None),
+        ((wrong("smtp_login", "app_disabled"), wrong("service_principal", "app_disabled")), Turn.APPROVER, ("fix.service_principal", FIX)),
+        ((wrong("smtp_login", "app_disabled"), wrong("service_principal", "app_disabled_by_microsoft")), Turn.ADMINISTRATOR, None),
+        ((wrong("smtp_login", "account_at_risk"),), Turn.ADMINISTRATOR, None),
+        ((wrong("service_principal", "app_disabled"),), Turn.APPROVER, ("fix.service_principal", FIX)),
+        ((wrong("smtp_login", "user_not_assigned"), *ok("service_principal")), Turn.ADMINISTRATOR, None),
+        ((wrong("application", "redirect_uri_is_spa"),), Turn.APPROVER, ("fix.application", FIX)),
+        ((wrong("application", "public_client_with_secret"),), Turn.APPROVER, ("fix.application", FIX)),
+        ((wrong("sign_ins", "redirect_uri_is_spa"), *ok("application")), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        ((wrong("client_secret", "secret_forbidden_by_policy"),), Turn.ADMINISTRATOR, None),
+        ((wrong("client_secret", "client_secret_expired"),), Turn.APPROVER, ("fix.client_secret", FIX)),
+        ((wrong("sign_ins", "client_secret_wrong"), *ok("client_secret")), Turn.CONTACT_CENTER, None),
+        ((wrong("sign_ins", "refresh_token_expired"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        ((wrong("sessions", "session_revoked"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        ((wrong("sign_ins", "grant_invalid"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
+        ((wrong("mail_to_task", "no_task"),), Turn.CONTACT_CENTER, None),
+        ((wrong("entry_point", "entry_point_missing"),), Turn.CONTACT_CENTER, None),
+        ((wrong("connect_send", "connect_smtp_failed"),), Turn.CONTACT_CENTER, None),
+        ((REMOTE_DOMAIN,), Turn.ADMINISTRATOR, None),
+        ((REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), Turn.ADMINISTRATOR, ("fix.outbound_policy", FIX)),
+        ((REMOTE_DOMAIN, wrong("copies", "forwarding_blocked"), *ok("outbound_policy")), Turn.ADMINISTRATOR, None),
+        (
+            (wrong("sign_ins", "grant_invalid"), wrong("smtp_auth", "smtp_auth_off_for_mailbox")),
+            Turn.MAILBOX_USER,
+            ("fix.smtp_auth", FIX),
+        ),
+        ((Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), wrong("smtp_server", "smtp_busy")), Turn.TIME, None),
+        ((), Turn.NOBODY, None),
+    ],
+)
+def test_who_can_mend_it_and_by_which_button(desk: Desk, found: tuple[Finding, ...], turn: Turn, fix: object):
+    """By the cause: a plan where it would hold a change, for any of the causes, Webex Connect's own page where a new token ends the first."""
+    seen = view(check_of(*found), desk)
+    assert (seen.turn, seen.fix) == (turn, fix)
+    assert has(f"turn.{turn}")
+
+
+def test_a_button_for_another_cause_says_so(desk: Desk):
+    """The first one is a person's all the same, and the button is there."""
+    drawn = draw(view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), desk))
+    told = "Administrator's turn: do what Remedy says below. The button mends another of the causes, and shows its plan first."
+    assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
+
+
+def test_a_sign_in_comes_before_the_page(desk: Desk):
+    """What the bot's own login has seen may have a cause that only an administrator's sign-in shows."""
+    left_out = Finding("conditional_access", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), desk)
+    assert (seen.fix, bool(seen.sign_in_url), seen.turn) == (None, True, Turn.MAILBOX_USER)
+
+
+@pytest.mark.parametrize("state", [State.SKIPPED, State.UNKNOWN])
+def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(desk: Desk, state: State):
+    """Entra says of an app that Microsoft has disabled what it says of one that is switched off here."""
+    left_out = Finding("service_principal", state, seen=NEEDS_SIGN_IN), Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    seen = view(check_of(wrong("smtp_login", "app_disabled"), *left_out), desk)
+    assert (seen.fix, seen.turn) == (None, Turn.ADMINISTRATOR)
+    assert "Administrator's turn: sign in with the button below" in draw(seen).text
+
+
+NO_ROLE = Finding("copies", State.UNKNOWN, cause="exchange_role_missing", seen=Words("cause.exchange_role_missing"))
+LOST = wrong("arrivals", "mail_not_delivered")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ((NO_ROLE, *ok("smtp_login")), "Administrator's turn: who signed in may not read everything. Somebody with the role"),
+        ((LOST, replace(NO_ROLE, step="transport_rules")), "Administrator's turn: who signed in may not read everything. Somebody"),
+        ((NO_ROLE, wrong("smtp_auth", "smtp_auth_off_for_mailbox")), "Approver's turn: press the button below"),
+    ],
+)
+def test_who_may_not_read_everything_is_followed_by_somebody_who_may(desk: Desk, found: tuple[Finding, ...], told: str):
+    """The card still offers a sign-in, and nobody is told that nobody has to act."""
+    seen = view(replace(check_of(*found), account=Account("t", "o", "anna@contoso.com")), desk)
+    assert (bool(seen.sign_in_url), seen.grant_url) == (True, "")
+    assert told in draw(seen).text
+
+
+def test_the_page_stays_where_a_role_is_lacking(desk: Desk):
+    """What ends the token was seen by a sign-in; that another would show more hides no button."""
+    run = replace(check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE), account=Account("t", "o", "anna@contoso.com"))
+    assert view(run, desk).fix == ("fix.generate_token", CONNECT)
+
+
+@pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])
+def test_no_page_without_its_address(desk: Desk, url: str):
+    """An address that is not known, or not safe, is no button."""
+    assert view(check_of(wrong("sign_ins", "grant_invalid"), channel=replace(CHANNEL, callback_url=url)), desk).fix is None
+
+
+def test_the_page_of_webex_connect_is_a_button(desk: Desk):
+    """The card says whose turn it is and opens Webex Connect."""
+    drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), desk))
+    assert "Mailbox user's turn: open the page with the button below" in drawn.text
+    assert "Open Webex Connect: press Generate Token" in str(drawn.content)
+    assert CONNECT["url"] in str(drawn.content)
+
+
+@pytest.mark.parametrize("begins", BEGINS)
+def test_the_turn_is_whom_the_remedy_names(begins: str):
+    """A remedy that begins with who acts, and the turn of its cause, are the same person; codes that a check never names are left out."""
+    shown = {key.partition(".")[2] for key in keys() if key.startswith("remedy.")} - {"already_there", "request_rejected"}
+    shown = {cause for cause in shown if not cause.startswith("id_token")}
+    named = {cause: whose(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)}
+    others = {cause: turn for cause, turn in named.items() if turn is not BEGINS[begins]}
+    assert named
+    assert others == {}
+
+
+def test_every_cause_in_the_tables_is_known():
+    """None is misspelt."""
+    named = {cause for causes in MENDS.values() for cause in causes} | GENERATE
+    assert {cause for cause in named if not has(f"cause.{cause}")} == set()
+
+
+@pytest.mark.parametrize(
+    ("found", "passes"),
+    [
+        (ok("answers"), (None, None, None, None, None, True)),
+        (ok("copies"), (True, True, True, None, None, None)),
+        (ok("agent_tasks", "answers"), (True, True, None, True, True, True)),
+        ((*ok("copies"), Finding("answers", State.OK, facts={"unanswered": "yes"})), (True, True, True, None, None, None)),
+        ((*ok("answers"), wrong("copies", "mail_not_delivered")), (None, None, False, None, None, True)),
+    ],
+)
+def test_the_way_claims_what_was_seen(desk: Desk, found: tuple[Finding, ...], passes: tuple[bool | None, ...]):
+    """An answer that left says nothing of the stations before it, and a task nothing of today's copies."""
+    seen = view(check_of(*found), desk)
+    assert tuple(stop.passes for stop in seen.way) == passes
+    assert [stop.station for stop in seen.way] == list(Station)
+
+
+def test_what_a_fix_enables_again_names_it():
+    """A person would have to look for it in a portal; what Microsoft has disabled only Microsoft enables."""
+    assert ["/fix" in text(f"remedy.{cause}") for cause in ("app_disabled", "app_disabled_by_microsoft")] == [True, False]
+
+
+def test_both_ways_is_said_of_both_ends_alone(desk: Desk):
+    """The first line of a check whose copies nobody could see claims nothing."""
+    lines = [draw(view(check_of(*found), desk)).text for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))]
+    assert [line.startswith("Nothing wrong: mail flows both ways") for line in lines] == [False, False, True]
+
+
+def test_what_has_gone_well_since_is_no_cross(desk: Desk):
+    """A sign-in that failed before the newest answers stays in the list, and is neither a cause nor drawn as one."""
+    failed = Finding("sign_ins", State.WRONG, cause="grant_invalid", facts={"since": "2026-11-24T09:00:00+00:00"})
+    answers = Finding("answers", State.OK, facts={"at": "2026-11-25T08:00:00+00:00"})
+    seen = view(check_of(failed, answers), desk)
+    assert ([line.state for line in seen.lines if line.row == "LOG"], seen.causes, seen.warnings) == ([State.WARNING], (), ())

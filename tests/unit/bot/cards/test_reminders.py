@@ -1,0 +1,156 @@
+"""The end of a client secret is told of in the channel's space: through the real store, with a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import say
+from bot.cards import reminders
+from bot.cards.reminders import Ending
+from bot.chat.audience import looked_at
+from bot.services import Desk
+from jobs.clock import now
+from jobs.model import Finding, State
+from jobs.runs.run import Event, Kind, Run
+
+MADE = now()
+END = MADE.replace(hour=9) + timedelta(days=365)
+MAILBOX = "support@example.test"
+Begin = Callable[..., Run]
+Said = Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def proven(desk: Desk, begin: Begin) -> Callable[..., Run]:
+    """Ends a run of the channel as finished, which knows when the secret ends."""
+
+    def made(end: datetime = END, kind: str = "setup") -> Run:
+        secret = Finding("client_secret", State.OK, facts={"expires": end.isoformat()})
+        run = begin(Event(Kind.FOUND, MADE, step="client_secret", finding=secret), kind=kind)
+        desk.store.end(run, Event(Kind.FINISHED, MADE))
+        return desk.store.load(run.id)
+
+    return made
+
+
+def on(desk: Desk, *days_before: float) -> None:
+    """The worker looks so many days before the end, and once more, as after a restart."""
+    for days in days_before:
+        looked_at(desk, "room-1")
+        for _ in range(2):
+            reminders.remind(desk, lambda: END - timedelta(days=days))  # noqa: B023  called at once
+
+
+def ends(said: Said) -> list[str]:
+    """When the secret ends, as each message said it."""
+    return [text.partition(". ")[0].rpartition(" ends ")[2] for _, text in said()]
+
+
+def test_each_is_told_once(desk: Desk, proven: Callable[..., Run], said: Said):
+    """On every day of the last quarter, and five times in all: in the space, not in the setup's old thread."""
+    proven()
+    on(desk, *range(90, -2, -1))
+    assert ends(said) == ["in 60 days", "in 30 days", "in 14 days", "in 7 days", "tomorrow"]
+
+
+def test_the_next_click_is_the_fix(desk: Desk, proven: Callable[..., Run], webex_script: Any):
+    """As soon as a fix would renew it; before that the card says from when on."""
+    proven()
+    on(desk, 60, 29)
+    early, soon = [body for method, path, body in webex_script.asked if (method, path) == ("POST", "/messages")]
+    assert ({early["roomId"], soon["roomId"]}, "parentId" in early) == ({"room-1"}, False)
+    assert ("/fix" in early["text"], f"{END - timedelta(days=30):%d %b %Y}" in early["text"], '"fix"' in str(early).replace("'", '"')) == (
+        True,
+        True,
+        False,
+    )
+    assert {"do": "fix", "channel": MAILBOX}.items() <= _data(soon).items()
+
+
+def _data(message: dict[str, Any]) -> dict[str, str]:
+    (card,) = message["attachments"]
+    found: list[dict[str, str]] = [each["data"] for each in _nodes(card["content"]) if each.get("type") == "Action.Submit"]
+    return found[0]
+
+
+def _nodes(part: Any) -> list[dict[str, Any]]:
+    inner = list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+    return ([part] if isinstance(part, dict) else []) + [node for each in inner for node in _nodes(each)]
+
+
+def test_who_looks_late_is_told_what_is_left(desk: Desk, proven: Callable[..., Run], said: Said):
+    """Five days before, after a long silence, it is one message and not three."""
+    proven()
+    on(desk, 5)
+    assert ends(said) == ["in 5 days"]
+
+
+def test_the_newest_proven_run_counts(desk: Desk, proven: Callable[..., Run], begin: Begin, said: Said):
+    """A fix that renewed the secret moves the days; one that has not come to its end moves nothing."""
+    proven()
+    begin(
+        Event(
+            Kind.FOUND,
+            MADE,
+            step="client_secret",
+            finding=Finding("client_secret", State.OK, facts={"expires": "2099-01-01T00:00:00+00:00"}),
+        )
+    )
+    assert reminders.ending_of(desk.store, MAILBOX) == Ending(reminders.ending_of(desk.store, MAILBOX).made, END)  # type: ignore[union-attr]  # it is there
+    desk.redis.delete(f"channel:{MAILBOX}:run")
+    proven(END + timedelta(days=365), kind="fix")
+    on(desk, 60, 30, 1)
+    assert said() == []
+
+
+def test_an_undone_channel_is_told_of_nothing(desk: Desk, proven: Callable[..., Run], said: Said):
+    """It is no channel any more."""
+    proven()
+    desk.redis.delete(f"channel:{MAILBOX}")
+    on(desk, 7)
+    assert said() == []
+
+
+def test_where_webex_is_away_it_is_told_at_the_next_look(
+    desk: Desk, proven: Callable[..., Run], said: Said, webex_script: Any, reply: Any, hasty_retries: None
+):
+    """The same day, and still once."""
+    proven()
+    webex_script.on("POST", "/messages", reply(503))
+    on(desk, 7)
+    failed = len(said())
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    on(desk, 7)
+    assert (failed > 0, len(said()) - failed) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "due"),
+    [
+        (365, 61, 0),
+        (365, 60, 60),
+        (365, 59, 60),
+        (365, 1, 1),
+        (365, 0, 0),
+        (365, -1, 0),
+        (30, 30, 0),
+        (30, 14, 14),
+        (60, 60, 0),
+        (60, 30, 30),
+    ],
+)
+def test_when_it_is_due(life: int, left: int, due: int):
+    """The least that has come; what is as long as the whole life is no news, and what has ended is a check's matter."""
+    assert Ending(END - timedelta(days=life), END).due(END - timedelta(days=left)) == due
+
+
+@pytest.mark.parametrize(("left", "told"), [(40.0, "reminder.early"), (30, "reminder.renew"), (0.1, "reminder.renew")])
+def test_the_words_fit_what_a_fix_would_do(left: float, told: str):
+    """Thirty days before the end of a year's secret it is renewed."""
+    view = reminders.card_of(MAILBOX, Ending(MADE, END), END - timedelta(days=left))
+    assert (view.words.key, bool(view.buttons)) == (told, told == "reminder.renew")
+    assert MAILBOX in say(view.title)

@@ -1,0 +1,165 @@
+"""What was typed becomes a command, or not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from bot.chat.parsing import LONGEST, Typed, nearest, understand
+from bot.commands import commands
+from bot.webex.client import Message, WebexPerson
+
+ME = WebexPerson("bot-1", "emailbot@webex.bot", "org-1", "bot", "Email Bot", ("second@webex.bot",))
+ANNA = "<spark-mention data-object-type='person' data-object-id='anna'>Anna</spark-mention>"
+MENTION = '<spark-mention data-object-type="person" data-object-id="bot-1">Email</spark-mention>'
+
+
+def message(text: str = "", html: str = "", room_type: str = "group") -> Message:
+    """A message of a person's."""
+    return Message("m1", "room-1", room_type, "anna", text, html, "", (), "")
+
+
+@pytest.mark.parametrize(
+    ("html", "name", "argument"),
+    [
+        (f"<p>{MENTION} /setup-email support@contoso.com</p>", "setup-email", "support@contoso.com"),
+        (f"{MENTION}: /help", "help", ""),
+        (f"{MENTION}, /HELP", "help", ""),
+        (f"<p>{MENTION}</p><p>/status</p>", "status", ""),
+        (f"{MENTION}<br/>/status", "status", ""),
+        (f"{MENTION}\u00a0/setup-email\u00a0a@b.com", "setup-email", "a@b.com"),
+        (f"{MENTION}&nbsp;/setup-email&nbsp;&nbsp;a@b.com", "setup-email", "a@b.com"),
+        (f'{MENTION} /setup-email <a href="mailto:a@b.com">a@b.com</a>', "setup-email", "a@b.com"),
+        (f"{MENTION} <b>/cancel</b>", "cancel", ""),
+        (f"{MENTION} /check a&amp;b@c.com", "check", "a&b@c.com"),
+        (f"{MENTION} {MENTION} /help", "help", ""),
+        (f"{MENTION} /checkout", "checkout", ""),
+        (f"{MENTION} please do not /setup-email yet", "", ""),
+        (f"/help {MENTION}", "help", ""),
+        (f"<p>/check support@contoso.com {MENTION}</p>", "check", "support@contoso.com"),
+        (f"{MENTION} /check support@contoso.com{MENTION}", "check", "support@contoso.com"),
+        (f"/check {MENTION} support@contoso.com", "check", "support@contoso.com"),
+        (f"/check{MENTION}support@contoso.com", "check", "support@contoso.com"),
+        (f"/check {ANNA} support@contoso.com", "check", "Anna support@contoso.com"),
+        (f"{ANNA} {MENTION} /help {ANNA}", "help", "Anna"),
+        (f"please {MENTION} /help", "", ""),
+        (f"please do not /setup-email yet {MENTION}", "", ""),
+        (f"{MENTION} /setup-emails", "setup-emails", ""),
+        (f"\u200b{MENTION}\u2060 /help", "help", ""),
+        (f"&#8203;{ANNA}&zwnj; /help", "help", ""),
+        ("<p>\u200bEmail\u200e Bot\u200b /help</p>", "help", ""),
+        (f"{MENTION}", "", ""),
+        (f"{MENTION} hello", "", ""),
+        ("</spark-mention>/help", "help", ""),
+        ("<p>Email Bot /help</p>", "help", ""),
+        ("<p>@Email /check a@b.com</p>", "check", "a@b.com"),
+        ("<SPARK-MENTION data-object-type='person'>Email</SPARK-MENTION> \u200b/help", "help", ""),
+        (f"{MENTION} {ANNA} /help", "help", ""),
+        (f"{MENTION} /check a@b.com\u200b", "check", "a@b.com"),
+        (f"{MENTION} /check a&b@c.com", "check", "a&b@c.com"),
+        ("<p>emailbot@webex.bot /check a@b.com</p>", "check", "a@b.com"),
+        ("<p>second@webex.bot /check a@b.com</p>", "check", "a@b.com"),
+        (f"@{MENTION} /check a@b.com", "check", "a@b.com"),
+        ("<p>Email B. /check a@b.com</p>", "check", "a@b.com"),
+        (f"@{MENTION} please do not /setup-email yet", "", ""),
+    ],
+)
+def test_markup(html: str, name: str, argument: str):
+    """Only what begins with a slash, after the mentions, is a command; a mention of the bot is never part of it."""
+    typed = understand(message("ignored", html), ME)
+    assert (typed.name, typed.argument) == (name, argument)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "argument"),
+    [
+        ("Email Bot /help", "help", ""),
+        ("Email /setup-email a@b.com", "setup-email", "a@b.com"),
+        ("@Email Bot: /help", "help", ""),
+        ("emailbot /help", "help", ""),
+        ("Email\u00a0Bot /help", "help", ""),
+        ("/help", "help", ""),
+        ("\u200bEmail\u200b Bot \u200b/help", "help", ""),
+        ("\ufeffemailbot\u2060 /check a@b.com\u200e", "check", "a@b.com"),
+        ("emailbot@webex.bot /check a@b.com", "check", "a@b.com"),
+        ("@EmailBot@Webex.bot: /check a@b.com", "check", "a@b.com"),
+        ("emailbot@webex.bot.evil.test /check a@b.com", "", ""),
+        ("@ Email /check a@b.com", "check", "a@b.com"),
+        ("Email B. /check a@b.com", "check", "a@b.com"),
+        ("Email \u00d6.: /check a@b.com", "check", "a@b.com"),
+        ("Email B./check a@b.com", "check", "a@b.com"),
+        ("Email B.", "", ""),
+        ("Email B /check", "", ""),
+        ("Email Bo. /check", "", ""),
+        ("Email 1. /check", "", ""),
+        ("Email B. please do not /setup-email yet", "", ""),
+        ("emailbot@webex.bot please do not /setup-email yet", "", ""),
+        ("Emails are late", "", ""),
+        ("Emails /help", "", ""),
+        ("Email please do not /setup-email yet", "", ""),
+        ("Email /setup-emails", "setup-emails", ""),
+        ("Email /checkout", "checkout", ""),
+    ],
+)
+def test_plain_text_of_a_space(text: str, name: str, argument: str):
+    """There the mention is the bot's name, or its first word."""
+    typed = understand(message(text), ME)
+    assert (typed.name, typed.argument) == (name, argument)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("/help", "help"),
+        (" /help ", "help"),
+        ("\u00a0/help", "help"),
+        ("Email Bot /help", "help"),
+        ("Email /help", "help"),
+        ("\u200bEmail, /help", "help"),
+        ("please do not /setup-email yet", ""),
+        ("Email me /help", ""),
+        ("/setup-emails", "setup-emails"),
+        ("/checkout", "checkout"),
+    ],
+)
+def test_a_direct_message_needs_no_mention(text: str, name: str):
+    """Who types the bot's name all the same is understood."""
+    assert understand(message(text, room_type="direct"), ME).name == name
+    assert understand(message("ignored", f"<p>{text}</p>", room_type="direct"), ME).name == name
+
+
+def test_a_long_text_is_cut():
+    """Nobody needs more."""
+    typed = understand(message("/help " + "x" * 9000, room_type="direct"), ME)
+    assert typed == Typed("help", "x" * (LONGEST - len("/help ")))
+
+
+@drawn(st.text(), st.text() | st.text(alphabet="<>/&;spark-mention \u00a0").map(MENTION.__add__), st.sampled_from(["group", "direct", ""]))
+def test_it_never_raises(text: str, html: str, room_type: str):
+    """Whatever was typed; and only what has a slash in it can be a command."""
+    typed = understand(message(text, html, room_type), ME)
+    assert "/" in text + html or typed == Typed("", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        ("setup-emial", "setup-email"),
+        ("setupemail", "setup-email"),
+        ("checkout", "check"),
+        ("hlep", "help"),
+        ("cancle", "cancel"),
+        ("xyzzy", ""),
+        ("", ""),
+    ],
+)
+def test_the_nearest_command(typed: str, near: str):
+    """A slip is recognised, a stranger's word is not."""
+    assert nearest(typed, commands()) == near
+
+
+@drawn(st.text(max_size=50))
+def test_the_nearest_is_a_command_or_nothing(typed: str):
+    """Whatever was typed."""
+    assert nearest(typed, commands()) in {"", *commands()}

@@ -1,0 +1,112 @@
+"""Who is served, who approves, and who takes part."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.chat.permissions import Gate
+from bot.services import Desk
+from bot.webex.client import Membership, WebexPerson
+from jobs.clock import now
+from jobs.model import Words
+from jobs.runs.run import Event, Kind, Run
+
+ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
+BEN = replace(ANNA, id="ben", email="ben@example.test")
+
+
+def gate(desk: Desk, **more: tuple[str, ...]) -> Gate:
+    """The gate, with other settings."""
+    return Gate(replace(desk.bot, **more), desk.webex)  # type: ignore[arg-type]  # only tuples are changed
+
+
+@pytest.mark.parametrize(
+    ("person", "why"),
+    [
+        (ANNA, None),
+        (replace(ANNA, email="Anna@Example.TEST"), None),
+        (replace(ANNA, type="bot"), "refused.not_a_person"),
+        (replace(ANNA, type="appuser"), "refused.not_a_person"),
+        (replace(ANNA, type="machine"), "refused.not_a_person"),
+        (replace(ANNA, type=""), None),
+        (replace(ANNA, email="other@webex.bot"), "refused.not_a_person"),
+        (replace(ANNA, email="other@sparkbot.io"), "refused.not_a_person"),
+        (replace(ANNA, email="anna@example.test.evil.com"), "refused.organisation"),
+        (replace(ANNA, email="anna@sub.example.test"), "refused.organisation"),
+        (replace(ANNA, email="example.test"), "refused.organisation"),
+        (replace(ANNA, email=""), "refused.organisation"),
+        (replace(ANNA, others=("anna@example.com",)), None),
+        (replace(ANNA, email="anna@example.com", others=("anna@example.test",)), "refused.organisation"),
+        (replace(ANNA, others=("other@webex.bot",)), "refused.not_a_person"),
+    ],
+)
+def test_the_allow_list(desk: Desk, person: WebexPerson, why: str | None):
+    """Deny by default, compared exactly."""
+    assert gate(desk).refusal(person) == (Words(why) if why else None)
+
+
+@pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
+def test_an_organization_must_be_listed_too(desk: Desk, orgs: tuple[str, ...], served: bool):  # noqa: FBT001  a column of the table
+    """Where organizations are listed, a right address of another one is none."""
+    assert (gate(desk, allowed_org_ids=orgs).refusal(ANNA) is None) is served
+
+
+UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
+US, EU = (base64.urlsafe_b64encode(f"ciscospark://{region}/ORGANIZATION/{UUID}".encode()).decode() for region in ("us", "eu"))
+BARE = base64.b64encode(UUID.encode()).decode()
+OTHER = base64.urlsafe_b64encode(f"ciscospark://us/PEOPLE/{UUID}".encode()).decode()
+
+
+@pytest.mark.parametrize("listed", [UUID, UUID.upper(), US, US.rstrip("="), EU, BARE, BARE.rstrip("=")])
+@pytest.mark.parametrize("told", [US, US.rstrip("="), EU, BARE, UUID])
+def test_an_organization_in_every_form(desk: Desk, listed: str, told: str):
+    """As Control Hub shows it, and as the API's objects and webhooks give it."""
+    assert gate(desk, allowed_org_ids=(listed,)).refusal(replace(ANNA, org_id=told)) is None
+
+
+@pytest.mark.parametrize("told", ["", "org-1", OTHER, UUID[:-1] + "b", UUID[:-1], US[:-4], "=", "\u00e9"])
+def test_what_is_another_organization_or_none(desk: Desk, told: str):
+    """Compared as it is where there is no organization's UUID in it."""
+    assert gate(desk, allowed_org_ids=(US,)).refusal(replace(ANNA, org_id=told)) == Words("refused.organisation")
+
+
+def test_outsiders_in_a_space(desk: Desk):
+    """Everybody whom the bot would not answer; bots apart, itself too."""
+    emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "emailbot@webex.bot"]
+    members = [Membership(f"m-{email}", email, email, "org-1") for email in emails]
+    assert gate(desk).outsiders(members, "emailbot@webex.bot") == (members[1],)
+
+
+@pytest.mark.parametrize(
+    ("approvers", "person", "may"),
+    [
+        ((), ANNA, True),
+        ((), BEN, False),
+        (("ben@example.test",), BEN, True),
+        (("ben@example.test",), ANNA, False),
+        (("ben@example.test",), replace(BEN, email="b.second@example.test", others=("ben@example.test",)), True),
+        (("ben@example.test",), replace(ANNA, others=("anna@example.com",)), False),
+    ],
+)
+def test_who_approves(desk: Desk, begin: Callable[..., Run], approvers: tuple[str, ...], person: WebexPerson, may: bool):  # noqa: FBT001  a column of the table
+    """Those who are named; where nobody is, who asked."""
+    assert gate(desk, approvers=approvers).may_approve(person, begin()) is may
+
+
+def test_who_takes_part(desk: Desk, begin: Callable[..., Run]):
+    """Who asked, an approver, and the administrators who were asked to sign in and to consent."""
+    asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
+    run = begin(*(Event(Kind.ANSWERED, now(), data={"question": question, "value": value}) for question, value in asked.items()))
+    second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
+    people = [ANNA, BEN, second, *(replace(BEN, id=value, email=value) for value in (*asked.values(), "", "eve@example.test"))]
+    takes_part = [gate(desk, approvers=("ben@example.test",)).takes_part(person, run) for person in people]
+    assert takes_part == [True, True, True, True, True, False, False]
+
+
+def test_nobody_without_an_address_takes_part(desk: Desk, begin: Callable[..., Run]):
+    """An empty address is not the administrator whom nobody asked."""
+    assert not gate(desk).takes_part(replace(BEN, email=""), begin())

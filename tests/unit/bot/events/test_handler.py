@@ -1,0 +1,270 @@
+"""What becomes of an event: who is answered, who is refused, and what is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.events import handler
+from bot.services import Desk
+from bot.webex import models
+from jobs.clock import now
+from jobs.runs.run import Run
+
+Said = Callable[[], list[tuple[str, str]]]
+MEMBERS = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
+
+
+@pytest.fixture
+def space(desk: Desk, webex_script: Any, reply: Any) -> Callable[..., None]:
+    """Scripts a message, who wrote it, and who is in the space."""
+
+    def script(
+        words: str = "/help", *, who: str = "anna", kind: str = "group", members: list[tuple[str, str]] = MEMBERS, **more: Any
+    ) -> None:
+        message = {"id": "m1", "roomId": "room-1", "roomType": kind, "personId": who, "personEmail": f"{who}@example.test", "text": words}
+        webex_script.on("GET", "/messages/m1", reply(body=message | more))
+        items = [
+            {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind}
+            for i, e in members
+        ]
+        webex_script.on("GET", "/memberships", reply(body={"items": items}))
+
+    return script
+
+
+def person(webex_script: Any, reply: Any, **more: Any) -> None:
+    """Somebody else than Anna writes."""
+    body = {"id": "eve", "emails": ["eve@example.test"], "orgId": "org-1", "type": "person", "displayName": "Eve"}
+    webex_script.on("GET", "/people/eve", reply(body=body | more))
+
+
+def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
+    """In the thread."""
+    space("/help")
+    handler.receive("messages", "m1", "anna", "room-1")
+    assert [method for method, _ in said()] == ["POST"]
+
+
+@pytest.mark.parametrize(("words", "near"), [("/setup-emial", "/setup-email"), ("hello", "")])
+def test_what_is_no_command_gets_help(space: Callable[..., None], said: Said, words: str, near: str):
+    """With the nearest command, where one was meant."""
+    space(words, kind="direct")
+    handler.receive("messages", "m1", "anna", "room-1")
+    assert near in said()[0][1]
+
+
+@pytest.mark.parametrize("kind", ["direct", "group"])
+@pytest.mark.parametrize("event", ["message", "press"])
+def test_a_message_that_does_not_say_in_what_room_it_is(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, event: str, kind: str
+):
+    """Webex is asked, once: in a 1:1 nobody reads along."""
+    space(kind="", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "type": kind}))
+    if event == "press":
+        press(webex_script, reply, {"do": "help"}, kind="")
+    else:
+        handler.receive("messages", "m1", "anna", "room-1")
+    assert [text("refused.space") in words for _, words in said()] == [kind == "group"]
+    assert [path for _, path, _ in webex_script.asked].count("/rooms/room-1") == 1
+
+
+@pytest.mark.parametrize("who", ["anna", "bot-1"])
+def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Said, who: str):
+    """By the event's word, or by the message's own."""
+    space(who="bot-1")
+    handler.receive("messages", "m1", "bot-1" if who == "bot-1" else "anna", "room-1")
+    assert said() == []
+
+
+@pytest.mark.parametrize("created", ["2020-01-01T00:00:00Z", "eleven minutes ago"])
+def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, created: str):
+    """Nothing is even fetched."""
+    space()
+    handler.receive("messages", "m1", "anna", "room-1", created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()))
+    assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
+
+
+@pytest.mark.parametrize("event", ["", "now"])
+def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, event: str):
+    """Whatever the event says, or leaves away: what was written eleven minutes ago is a replay."""
+    space("/help", created=(now() - timedelta(minutes=11)).isoformat())
+    handler.receive("messages", "m1", "anna", "room-1", event and now().isoformat())
+    assert said() == []
+
+
+@pytest.mark.parametrize(
+    ("created", "stale"),
+    [("", False), ("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True), ("now", False)],
+)
+def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the table
+    """An age that cannot be read is none: the event was signed all the same."""
+    assert models.stale(created.replace("now", now().isoformat())) is stale
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ({"type": "appuser"}, "refused.not_a_person"),
+        ({"emails": ["eve@fabrikam.test"]}, "refused.organisation"),
+        ({"emails": []}, "refused.organisation"),
+    ],
+)
+def test_guests_and_strangers_are_refused(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any], key: str
+):
+    """Politely, and without a word about any channel."""
+    person(webex_script, reply, **more)
+    space("/status", who="eve", kind="direct")
+    handler.receive("messages", "m1", "eve", "room-1")
+    assert text(key) in said()[0][1]
+    assert "support@example.test" not in str(said())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"type": "bot", "emails": ["other@webex.bot"]},
+        {"type": None, "emails": ["Other@Webex.bot"]},
+        {"type": "person", "emails": ["other@sparkbot.io"]},
+        {"type": "bot", "emails": None},
+    ],
+)
+def test_another_bot_gets_no_answer(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any]):
+    """Two bots would talk for ever. One is known by its type or, where Webex does not tell that, by its address."""
+    person(webex_script, reply, **more)
+    space(who="eve")
+    handler.receive("messages", "m1", "eve", "room-1")
+    assert said() == []
+
+
+def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(space: Callable[..., None], said: Said, begin: Callable[..., Run]):
+    """Anna may ask, but not where a stranger reads along."""
+    begin()
+    space("/status", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
+    handler.receive("messages", "m1", "anna", "room-1")
+    assert (text("refused.space") in said()[0][1], "support@example.test" in str(said())) == (True, False)
+
+
+def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_script: Any):
+    """So nobody asks who is in it."""
+    space("/help", kind="direct")
+    handler.receive("messages", "m1", "anna", "")
+    assert [path for _, path, _ in webex_script.asked if "membership" in path] == []
+
+
+def test_the_events_word_is_not_believed(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """An event that names Anna for Eve's message asks Webex who Eve is."""
+    person(webex_script, reply, emails=["eve@fabrikam.test"])
+    space("/status", who="eve", kind="direct")
+    handler.receive("messages", "m1", "anna", "room-1")
+    assert text("refused.organisation") in said()[0][1]
+
+
+def test_a_message_that_is_gone(space: Callable[..., None], said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+    """Somebody deleted it."""
+    space()
+    webex_script.on("GET", "/messages/m1", reply(404, {"message": "gone"}))
+    handler.receive("messages", "m1", "anna", "room-1")
+    assert said() == []
+
+
+def press(
+    webex_script: Any,
+    reply: Any,
+    inputs: dict[str, Any],
+    card_of: str = "bot-1",
+    who: str = "anna",
+    *,
+    created: str = "",
+    lags: int = 0,
+    kind: str = "group",
+) -> None:
+    """Scripts a card answer; the card is not there yet for so many looks."""
+    action = {"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1", "inputs": inputs, "created": created}
+    webex_script.on("GET", "/attachment/actions/a1", reply(body=action))
+    card = reply(body={"id": "card-9", "roomId": "room-1", "roomType": kind, "personId": card_of})
+    webex_script.on("GET", "/messages/card-9", *[reply(404, {"message": "no"})] * lags, card)
+    handler.receive("attachmentActions", "a1", who, "room-1")
+
+
+def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """Like a command."""
+    space()
+    press(webex_script, reply, {"do": "help"})
+    assert [method for method, _ in said()] == ["POST"]
+
+
+def test_a_card_that_webex_does_not_know_yet(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """The API may lag behind the press: it is not lost."""
+    space()
+    press(webex_script, reply, {"do": "help"}, lags=1)
+    assert [method for method, _ in said()] == ["POST"]
+
+
+def test_an_old_press_is_left_alone(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """By the press's own time."""
+    space()
+    press(webex_script, reply, {"do": "help"}, created=(now() - timedelta(minutes=11)).isoformat())
+    assert said() == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "card_of"), [({"do": "help"}, "other-bot"), ({"do": "no_such"}, "bot-1"), ({}, "bot-1"), ({"do": ["help"]}, "bot-1")]
+)
+def test_a_forged_press_does_nothing(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, inputs: dict[str, Any], card_of: str
+):
+    """Another's card, or a verb that there is not."""
+    space()
+    press(webex_script, reply, inputs, card_of)
+    assert said() == []
+
+
+def test_an_outsider_in_the_space_stops_buttons_too(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """The refusal speaks of the button."""
+    space(members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
+    press(webex_script, reply, {"do": "status"})
+    assert text("refused.space") in said()[0][1]
+
+
+def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
+    """The person is not left without an answer: here Webex does not take the card, and would not take it again."""
+    space()
+    bad = reply(400, {"message": "invalid card"})
+    webex_script.on("POST", "/messages", bad, bad, reply(body={"id": "posted-1"}))
+    press(webex_script, reply, {"do": "help"})
+    assert [text("notice.broken_words") in said()[-1][1], "REF-" in str(webex_script.asked[-1])] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("members", "membership", "kind", "room", "answers"),
+    [
+        (MEMBERS, "ms-bot-1", "group", "", 1),
+        (MEMBERS, "ms-anna", "group", "", 0),
+        (MEMBERS, "ms-bot-1", "direct", "", 0),
+        (MEMBERS, "ms-bot-1", "", "group", 1),
+        (MEMBERS, "ms-bot-1", "", "direct", 0),
+        ([*MEMBERS, ("eve", "eve@fabrikam.test")], "ms-bot-1", "group", "", 0),
+    ],
+)
+def test_joining_a_space(
+    desk: Desk, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, room: str, answers: int
+):
+    """The bot greets where it was added and everybody may know what it does; others' joining is not its business.
+
+    Where the membership does not say in what kind of room it is, Webex is asked.
+    """
+    rows = [
+        {"id": f"ms-{i}", "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1", "roomType": kind} for i, e in members
+    ]
+    mine = [row for row in rows if row["personId"] == "bot-1"]
+    webex_script.on("GET", "/memberships", reply(body={"items": mine}), reply(body={"items": rows}))
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "type": room}))
+    handler.receive("memberships", membership, "bot-1", "room-1")
+    assert len(said()) == answers

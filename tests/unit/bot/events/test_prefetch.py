@@ -1,0 +1,44 @@
+"""What an event will need is asked for ahead; what it really needs is what is used."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from bot.events.prefetch import ahead
+from bot.webex.client import Webex
+
+MEMBER = {"id": "m1", "personId": "ann-id", "personEmail": "ann@example.test", "personOrgId": "org", "roomId": "room"}
+ANN = {"id": "ann-id", "emails": ["ann@example.test"], "orgId": "org", "type": "person"}
+BOB = {"id": "bob-id", "emails": ["bob@example.test"], "orgId": "org", "type": "person"}
+
+
+def test_the_two_questions_are_asked_before_they_are_needed(webex: Webex, webex_script: Any, reply: Any):
+    """The answers are there, and nothing is asked a second time."""
+    webex_script.on("GET", "/people/ann-id", reply(200, ANN))
+    webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
+    with ahead(webex, "ann-id", "room") as asked:
+        until = time.monotonic() + 5
+        while len(webex_script.asked) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        person, members = asked.person("ann-id"), asked.members("room")
+    assert (person.email, [member.person_id for member in members], len(webex_script.asked)) == ("ann@example.test", ["ann-id"], 2)
+
+
+def test_an_event_that_names_somebody_else_is_not_believed(webex: Webex, webex_script: Any, reply: Any):
+    """The person and the room of the message itself are asked for."""
+    webex_script.on("GET", "/people/ann-id", reply(200, ANN))
+    webex_script.on("GET", "/people/bob-id", reply(200, BOB))
+    webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []}))
+    with ahead(webex, "ann-id", "room") as asked:
+        asked.members("room")
+        assert (asked.person("bob-id").email, asked.members("another")) == ("bob@example.test", ())
+
+
+def test_an_event_that_names_nobody_asks_when_it_knows(webex: Webex, webex_script: Any, reply: Any):
+    """Nothing is asked ahead, and everything is answered."""
+    webex_script.on("GET", "/people/bob-id", reply(200, BOB))
+    with ahead(webex, "", "") as asked:
+        assert asked.person("bob-id").email == "bob@example.test"
+    assert len(webex_script.asked) == 1

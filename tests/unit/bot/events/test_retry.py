@@ -1,0 +1,339 @@
+"""An event that Webex does not let through: tried again when Webex says, given up in time, and carried out once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+from rq import Retry, SimpleWorker
+from rq.exceptions import DuplicateJobError
+from structlog.testing import capture_logs
+
+from adaptive_cards.texts import text
+from bot.cards import delivery
+from bot.commands.setup_email import FIRST
+from bot.events import handler
+from bot.queue import SafeJob, SafeQueue, make_queue
+from bot.services import Desk, use
+from bot.web.webhooks import Event, _enqueue
+from bot.webex.client import Webex
+from jobs.clock import now
+from jobs.runs.run import Kind, Run
+
+Said = Callable[[], list[tuple[str, str]]]
+AWAY = {"429": (429, {"Retry-After": "40"}), "503": (503, {}), "no answer": (0, {}), "502": (502, {}), "401": (401, {})}
+
+
+@pytest.fixture
+def busy(desk: Desk, hurried: Webex) -> Desk:
+    """The desk as a worker has it."""
+    made = replace(desk, webex=hurried)
+    use(made)
+    return made
+
+
+@pytest.fixture
+def typed(busy: Desk, webex_script: Any, reply: Any) -> Callable[..., Retry | None]:
+    """Anna types something 1:1, and the event arrives, as often as it is called."""
+
+    def receive(words: str, **more: Any) -> Retry | None:
+        body = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna", "text": words, "created": now().isoformat()}
+        message = body | more
+        webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))
+        return handler.receive("messages", str(message["id"]), "anna", "room-1")
+
+    return receive
+
+
+def work(redis: Redis) -> None:
+    """What is in the queue of events, by a real worker in this process."""
+    queue = make_queue(redis)
+    SimpleWorker([queue], connection=redis, serializer="json", job_class=SafeJob, queue_class=SafeQueue).work(burst=True)
+
+
+def event(**more: Any) -> Event:
+    """A message that was written just now."""
+    return replace(Event("messages", "m1", "anna", "", now().isoformat()), **more)
+
+
+def test_the_same_job_comes_again_when_webex_says(busy: Desk, redis: Redis, webex_script: Any, reply: Any):
+    """Not sooner than Retry-After, under its own id, so the event stays one job however often it is delivered meanwhile."""
+    webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
+    queue, arrived = make_queue(redis), event()
+    _enqueue(queue, arrived)
+    work(redis)
+    when = queue.scheduled_job_registry.get_scheduled_time(arrived.job_id).timestamp() - time.time()
+    assert (39 < when <= 41, queue.job_ids) == (True, [])
+    with pytest.raises(DuplicateJobError):
+        queue.enqueue_call("bot.events.handler.receive", job_id=arrived.job_id, unique=True)
+
+
+def test_its_own_pauses_grow(busy: Desk, redis: Redis, webex_script: Any, reply: Any):
+    """Two seconds, then five, up to a minute, where Webex names none."""
+    webex_script.on("GET", "/messages/m1", reply(0))
+    queue, arrived = make_queue(redis), event()
+    _enqueue(queue, arrived)
+    with capture_logs() as logged:
+        for _ in range(3):
+            work(redis)
+            queue.scheduled_job_registry.remove(arrived.job_id)
+            queue.push_job_id(arrived.job_id)
+    assert [(line["tries"], line["seconds"]) for line in logged if line["event"] == "event is tried again"] == [(1, 2), (2, 5), (3, 10)]
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_what_may_pass_is_tried_again(busy: Desk, webex_script: Any, reply: Any, away: str):
+    """Whatever Webex has, also a token that is being exchanged."""
+    status, headers = AWAY[away]
+    webex_script.on("GET", "/messages/m1", reply(status, {}, headers))
+    again = handler.receive("messages", "m1", "anna", "", now().isoformat())
+    assert again is not None
+    assert again.intervals == [int(headers.get("Retry-After", "2")) + 1]
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(timedelta(minutes=9, seconds=30), "40"), (timedelta(0), "3600"), (timedelta(0), "99999999999999999999")]
+)
+def test_what_comes_too_late_is_given_up(busy: Desk, webex_script: Any, reply: Any, age: timedelta, wait: str):
+    """Ten minutes after it happened nobody waits for the answer any more; that is in the log."""
+    webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": wait}))
+    with capture_logs() as logged:
+        assert handler.receive("messages", "m1", "anna", "", (now() - age).isoformat()) is None
+    assert [line["event"] for line in logged] == ["event given up"]
+
+
+def missing(webex_script: Any, reply: Any) -> None:
+    """Webex knows nothing of a message, a press and a membership, although it has told of them."""
+    for path in ("/messages/m1", "/attachment/actions/m1", "/messages/card-9"):
+        webex_script.on("GET", path, reply(404, {"message": "not found"}))
+    webex_script.on("GET", "/memberships", reply(body={"items": []}))
+
+
+@pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
+@pytest.mark.parametrize(("age", "interval"), [(0, 3), (57, 3), (59, None), (120, None)])
+def test_what_is_not_there_yet_is_looked_for_for_a_minute(
+    busy: Desk, webex_script: Any, reply: Any, hasty_retries: None, resource: str, age: int, interval: int | None
+):
+    """An event may come before what it is about; after that time it is gone."""
+    missing(webex_script, reply)
+    with capture_logs() as logged:
+        again = handler.receive(resource, "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
+    assert (again and again.intervals) == (interval and [interval])
+    said = [line["event"] for line in logged if line["event"].startswith("event")]
+    assert said == ["event is tried again" if interval else "event about something that is gone"]
+
+
+def test_a_press_whose_card_is_not_there_yet(busy: Desk, webex_script: Any, reply: Any, hasty_retries: None):
+    """The card belongs to it."""
+    missing(webex_script, reply)
+    action = {"id": "m1", "messageId": "card-9", "personId": "anna", "roomId": "room-1", "inputs": {"do": "help"}}
+    webex_script.on("GET", "/attachment/actions/m1", reply(body=action))
+    assert handler.receive("attachmentActions", "m1", "anna", "room-1", now().isoformat()) is not None
+
+
+def test_what_is_late_is_answered(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+    """By the next try, once."""
+    missing(webex_script, reply)
+    first = handler.receive("messages", "m1", "anna", "room-1", now().isoformat())
+    assert (first is not None, said()) == (True, [])
+    assert [typed("/help"), typed("/help"), len(said())] == [None, None, 1]
+
+
+@pytest.mark.parametrize(("age", "event"), [(0, "event is tried again"), (120, "event given up")])
+def test_something_else_that_is_missing_is_not_the_event(
+    typed: Any, webex_script: Any, reply: Any, hasty_retries: None, age: int, event: str
+):
+    """The person, say: that is tried again, too, and then it is in the log as what it is."""
+    webex_script.on("GET", "/people/anna", reply(404, {"message": "not found"}))
+    typed("/help")
+    with capture_logs() as logged:
+        handler.receive("messages", "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
+    assert [line["event"] for line in logged if line["event"].startswith("event")] == [event]
+
+
+def test_an_event_without_a_time_has_its_jobs(busy: Desk, redis: Redis, webex_script: Any, reply: Any):
+    """It is given up ten minutes after it arrived."""
+    webex_script.on("GET", "/messages/m1", reply(503))
+    queue, arrived = make_queue(redis), event(created="")
+    _enqueue(queue, arrived)
+    job = queue.fetch_job(arrived.job_id)
+    assert job is not None
+    job.created_at = now() - timedelta(minutes=11)
+    job.save()
+    work(redis)
+    assert (queue.scheduled_job_registry.get_job_ids(), queue.finished_job_registry.get_job_ids()) == ([], [arrived.job_id])
+
+
+@pytest.mark.parametrize("how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"])
+def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Desk, said: Said, webex_script: Any, reply: Any, how: Any):
+    """Its answer is posted by the next try; nobody reads that there is nothing to cancel."""
+    run: Run = begin()
+    status, headers = how
+    webex_script.on("POST", "/messages", reply(status, {}, headers), reply(body={"id": "posted-1"}))
+    tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
+    ended = [each for each in busy.store.events(run.id) if each.kind is Kind.CANCELLED]
+    assert ([each is not None for each in tries], len(ended)) == ([True, False, False], 1)
+    assert [text("notice.cancelled_title", run=run.id) in words for _, words in said()] == [True, True]
+
+
+@pytest.mark.parametrize("doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"])
+def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any):
+    """After 5 seconds, a minute and five more, within the event's ten; not one for every try, and the last is in the log."""
+    webex_script.on("POST", "/messages", reply(*doubt))
+    with capture_logs() as logged:
+        tries = [typed("/help") for _ in range(5)]
+    assert ([each and each.intervals for each in tries], len(said())) == ([[6], [61], [301], None, None], 4)
+    assert [line["posts"] for line in logged if line["event"].startswith("message given up")] == [4]
+
+
+def test_two_doubtful_answers_lose_nothing(typed: Any, said: Said, webex_script: Any, reply: Any):
+    """The third post is taken, and no other follows."""
+    webex_script.on("POST", "/messages", reply(502), reply(502), reply(body={"id": "posted-1"}))
+    assert ([typed("/help") is not None for _ in range(4)], len(said())) == ([True, True, False, False], 3)
+
+
+LOOKS = {
+    "it stands there": ({}, 1),
+    "somebody else wrote it": ({"personId": "anna"}, 2),
+    "another answer": ({"text": "Something else"}, 2),
+    "an older one": ({"created": (now() - timedelta(hours=1)).isoformat()}, 2),
+}
+
+
+@pytest.mark.parametrize("seen", LOOKS)
+def test_in_a_1_1_the_bot_looks_first(typed: Any, said: Said, webex_script: Any, reply: Any, seen: str):
+    """What it may list it does not post twice."""
+    more, posts = LOOKS[seen]
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    typed("/help")
+    ((_, words),) = said()
+    answer = {"id": "posted-0", "personId": "bot-1", "text": f"{words} ", "created": now().isoformat()}
+    webex_script.on("GET", "/messages", reply(body={"items": [answer | more]}))
+    assert (typed("/help"), len(said())) == (None, posts)
+
+
+@pytest.mark.parametrize(("status", "posts"), [(503, 1), (403, 2)], ids=["Webex is away", "it may not look"])
+def test_where_it_cannot_look(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None, status: int, posts: int):
+    """Later where Webex is away; where it may not, it posts."""
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    typed("/help")
+    webex_script.on("GET", "/messages", reply(status))
+    assert (typed("/help") is not None, len(said())) == (posts == 1, posts)
+
+
+def first_cards(webex_script: Any) -> int:
+    """How often the first card was posted."""
+    return sum('"do": "intake"' in json.dumps(body) for method, _, body in webex_script.asked if method == "POST")
+
+
+@pytest.mark.parametrize("doubts", [2, 4])
+def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Desk, webex_script: Any, reply: Any, doubts: int):
+    """Not before; and who asks again gets one that was given up."""
+    webex_script.on("POST", "/messages", *[reply(502)] * doubts, reply(body={"id": "posted-1"}))
+    there = []
+    for message in ["m1"] * 4 + ["m2"] * 2:
+        typed("/setup-email support@example.test", id=message)
+        (run,) = busy.store.of_space("room-1")
+        there.append(delivery.was_answered(busy, run.id, FIRST))
+    assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
+
+
+def test_who_asks_again_gets_the_first_card_once(typed: Any, busy: Desk, webex_script: Any, reply: Any):
+    """What was kept of the first asking is not posted after that."""
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    again = [typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")]
+    assert ([each is not None for each in again], first_cards(webex_script)) == ([True, False, False], 2)
+    assert len(busy.store.of_space("room-1")) == 1
+
+
+def test_a_check_is_opened_once(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any):
+    """However often the event is read; so a worker that dies after it does no harm either."""
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    for _ in range(2):
+        typed("/check support@example.test")
+    assert len(busy.redis.keys("run:*:events")) == 1
+
+
+@pytest.mark.parametrize(("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"])
+def test_the_trail_is_taken_out_once(
+    typed: Any, begin: Any, busy: Desk, webex_script: Any, reply: Any, status: int, files: int, monkeypatch: Any
+):
+    """A file that may stand in the space is not posted again, one that surely does not is; then comes the card, and one entry tells of it."""
+    use(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
+    begin()
+    taken = {"id": "posted-1"}
+    answers = [reply(status, {}, {"Retry-After": "9"}), reply(body=taken)]
+    webex_script.on("POST", "/messages", *answers)
+    assert [typed("/audit") is not None for _ in range(3)] == [True, False, False]
+    posts = [body for method, _, body in webex_script.asked if method == "POST"]
+    assert [("files" in body, "attachments" in body) for body in posts] == [(True, False)] * files + [(False, True)]
+    assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
+
+
+def test_what_waits_is_sealed(typed: Any, busy: Desk, webex_script: Any, reply: Any):
+    """An answer that waits for Webex stands in Redis, for half an hour at most, and nobody reads it there."""
+    webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
+    typed("/nonsense")
+    (key,) = busy.redis.keys("sealed:answered:*")
+    assert (b"nonsense" in busy.redis.get(key), 0 < busy.redis.ttl(key) <= 1800) == (False, True)
+
+
+def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
+    """A space where the bot may not write."""
+    rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
+    items = [{"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"} for i, e in rows]
+    webex_script.on("GET", "/memberships", reply(body={"items": items}))
+    webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), *more)
+
+
+def test_where_the_bot_may_not_write_it_says_so_in_person(typed: Any, webex_script: Any, reply: Any):
+    """Once, 1:1 to who asked; nothing is tried again."""
+    read_only(webex_script, reply, reply(body={"id": "posted-1"}))
+    assert [typed("/status", roomType="group") for _ in range(2)] == [None, None]
+    posts = [body for method, _, body in webex_script.asked if method == "POST"]
+    assert [(body.get("roomId"), body.get("toPersonId")) for body in posts] == [("room-1", None), (None, "anna")]
+    assert text("notice.unposted_title") in posts[1]["text"]
+
+
+def test_where_it_may_write_nowhere_nothing_is_tried_again(typed: Any, said: Said, webex_script: Any, reply: Any):
+    """Neither in the space nor 1:1."""
+    read_only(webex_script, reply)
+    assert (typed("/status", roomType="group"), len(said())) == (None, 2)
+
+
+def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Desk, said: Said, webex_script: Any, reply: Any):
+    """Nobody has asked."""
+    read_only(webex_script, reply)
+    mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1", "personEmail": "emailbot@webex.bot"}
+    webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
+    assert (handler.receive("memberships", "ms-1", "bot-1", "room-1"), len(said())) == (None, 1)
+
+
+def shot(**more: Any) -> dict[str, Any]:
+    """What makes a message one with a screenshot."""
+    return {"files": ["/v1/contents/1"]} | more
+
+
+def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any):
+    """The guide is shown once, and the picture is taken when Webex hands it out."""
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
+    webex_script.on("GET", "/contents/1", reply(423, {}, {"Retry-After": "9"}), picture)
+    again = [typed("/tac support@example.test", **shot()) for _ in range(2)]
+    assert [each and each.intervals for each in again] == [[10], None]
+    assert [key in words for (_, words), key in zip(said(), (text("tac.title"), "The screenshot is taken"), strict=True)] == [True, True]
+
+
+def test_a_scan_that_does_not_end(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+    """After a minute the person is told to send it again, and the event is done."""
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    webex_script.on("GET", "/contents/1", reply(423))
+    old = (now() - timedelta(seconds=61)).isoformat()
+    assert typed("/tac support@example.test", **shot(created=old)) is None
+    assert [text("tac.refused.scanned") in words for _, words in said()] == [False, True]

@@ -1,0 +1,40 @@
+"""The bot's own account is asked for once an hour, whatever number of jobs there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from bot.services import ME_S, Desk
+from bot.settings import BotSettings
+from bot.webex.client import Webex
+from jobs.settings import Settings
+
+BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "orgId": "org", "type": "bot", "displayName": "Email"}
+
+
+def make(bot: BotSettings, redis: Redis, webex: Webex) -> Desk:
+    """A desk as a new process makes it."""
+    work = Settings("https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),))
+    return Desk(bot, work, redis, webex)
+
+
+def test_the_next_process_knows_who_the_bot_is(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+    """Two processes, one question; the answer is kept for an hour."""
+    webex_script.on("GET", "/people/me", reply(200, BOT))
+    first, second = (make(settings, redis, webex).me for _ in range(2))
+    keys = list(redis.scan_iter("bot:me:*"))
+    assert (first, second.id, len(webex_script.asked), len(keys)) == (second, "bot-id", 1, 1)
+    assert 0 < redis.ttl(keys[0]) <= ME_S
+
+
+def test_another_token_is_another_account(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+    """After the bot's token was changed Webex is asked again, and the token itself is nowhere in Redis."""
+    webex_script.on("GET", "/people/me", reply(200, BOT), reply(200, {**BOT, "id": "other-id"}))
+    first = make(settings, redis, webex).me
+    second = make(replace(settings, webex_access_token="another-token"), redis, webex).me
+    assert (first.id, second.id) == ("bot-id", "other-id")
+    assert not [key for key in redis.keys("*") if b"token" in key]

@@ -1,0 +1,166 @@
+"""The one-time page for the client secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot import links
+from bot.cards import delivery
+from bot.cards.delivery import Shown
+from bot.services import Desk
+from bot.web import secret_page
+from bot.web.app import create_app
+from bot.web.pages import assets
+from jobs.clock import now
+from jobs.model import Account, Finding, State
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage import codec
+
+SECRET = "s3cret~Value.<b>"
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
+MADE = Event(
+    Kind.FOUND, now(), step="client_secret", finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"})
+)
+
+
+@pytest.fixture
+def browser(desk: Desk) -> FlaskClient:
+    """Somebody's browser."""
+    app = create_app(desk.bot, desk.redis, [secret_page.pages, assets])
+    app.config["DESK"] = desk
+    return app.test_client()
+
+
+@pytest.fixture
+def run(desk: Desk, begin: Callable[..., Run]) -> Run:
+    """A run with a secret to show."""
+    made = begin(SIGNED_IN, MADE)
+    desk.vault.put(f"secret:{made.id}", SECRET, 60)
+    return made
+
+
+@pytest.fixture
+def address(desk: Desk, run: Run) -> str:
+    """The link's path."""
+    return urlsplit(links.link(desk, "handover", run.id).url).path
+
+
+def end(desk: Desk) -> None:
+    """The link's fifteen minutes are over."""
+    key = next(key for key in desk.redis.scan_iter("ticket:*"))
+    ticket = codec.load(desk.redis.get(key), links.Ticket)  # type: ignore[arg-type]  # bytes
+    desk.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
+
+
+def test_looking_burns_nothing(desk: Desk, browser: FlaskClient, run: Run, address: str):
+    """Previews and scanners see a button, and no secret."""
+    pages = [browser.get(address), browser.head(address), browser.get(address)]
+    assert ([page.status_code for page in pages], any(SECRET in page.text for page in pages)) == ([200] * 3, False)
+    assert desk.vault.holds(f"secret:{run.id}")
+
+
+def test_a_press_shows_it_once(desk: Desk, browser: FlaskClient, run: Run, address: str):
+    """Escaped, with every other field of the form; afterwards it is gone here, and known to be handed over."""
+    shown = browser.post(address)
+    assert shown.status_code == 200
+    assert ["s3cret~Value.&lt;b&gt;" in shown.text, "client-1" in shown.text, "support@example.test" in shown.text] == [True] * 3
+    assert (desk.vault.holds(f"secret:{run.id}"), desk.store.handed_over("key-1")) == (False, True)
+    assert [browser.post(address).status_code, browser.get(address).status_code] == [410, 410]
+
+
+def test_without_an_administrator_the_addresses_are_whole(desk: Desk, browser: FlaskClient, run: Run, address: str):
+    """The tenant is known although the administrator's sign-in has ended."""
+    desk.store.append(run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    shown = browser.post(address).text
+    assert ["/tenant-1/oauth2/v2.0/authorize" in shown, "/tenant-1/oauth2/v2.0/token" in shown] == [True, True]
+
+
+@pytest.mark.parametrize(("upn", "login"), [("S1@contoso.test", "S1@contoso.test"), ("support@example.test", "")])
+def test_a_login_of_its_own_can_be_copied(desk: Desk, browser: FlaskClient, run: Run, address: str, upn: str, login: str):
+    """Only where who signs in is another address than the mailbox's."""
+    user = Finding("mailbox_user", State.OK, facts={"upn": upn})
+    desk.store.append(run.id, Event(Kind.FOUND, now(), step="mailbox_user", finding=user))
+    page = browser.post(address).text
+    assert (("Login ID For Generating Token" in page), page.count(login) > 1 if login else True) == (bool(login), True)
+
+
+def test_of_fifty_readers_one_sees_it(desk: Desk, browser: FlaskClient, run: Run, address: str):
+    """At the same moment."""
+    with ThreadPoolExecutor(50) as pool:
+        pages = list(pool.map(lambda _: browser.application.test_client().post(address), range(50)))
+    assert sorted(page.status_code for page in pages) == [200] + [410] * 49
+    assert sum("s3cret~Value" in page.text for page in pages) == 1
+
+
+@pytest.mark.parametrize("method", ["get", "post", "head"])
+def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
+    """No cache, no referrer, nothing from elsewhere."""
+    page = getattr(browser, method)(address)
+    assert (page.headers["Cache-Control"], page.headers["Referrer-Policy"], page.headers["X-Robots-Tag"]) == (
+        "no-store",
+        "no-referrer",
+        "noindex",
+    )
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(("method", "status"), [("put", 405), ("delete", 405), ("patch", 405)])
+def test_no_other_method(desk: Desk, browser: FlaskClient, run: Run, address: str, method: str, status: int):
+    """Nothing is burnt by them."""
+    assert (getattr(browser, method)(address).status_code, desk.vault.holds(f"secret:{run.id}")) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("get", "/handover/none", 404), ("post", "/handover/none", 410), ("post", "/handover/none/renew", 404)]
+)
+def test_an_unknown_link(browser: FlaskClient, method: str, path: str, status: int):
+    """Shows nothing."""
+    assert getattr(browser, method)(path).status_code == status
+
+
+def test_another_kinds_link(desk: Desk, browser: FlaskClient, run: Run):
+    """A sign-in link does not open this page."""
+    path = urlsplit(links.link(desk, "signin", run.id).url).path.replace("/signin/", "/handover/")
+    assert (browser.get(path).status_code, browser.post(path).status_code) == (404, 410)
+    assert desk.vault.holds(f"secret:{run.id}")
+
+
+def test_a_late_link_shows_nothing_but_a_way_on(desk: Desk, browser: FlaskClient, run: Run, address: str):
+    """A new link comes 1:1 to who asked, and never on the page."""
+    end(desk)
+    desk.redis.hset(f"cards:{run.id}", "connect", codec.dump(Shown("m", "r", "x", "", now())))
+    pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
+    assert ([page.status_code for page in pages], any(SECRET[:6] in page.text for page in pages)) == ([410, 410, 200], False)
+    assert (desk.vault.holds(f"secret:{run.id}"), delivery.read(desk, run.id, "connect")) == (True, None)
+    assert [job.func_name for job in desk.cards.jobs] == ["bot.cards.draw.draw"]
+
+
+def test_a_cancelled_run_shows_nothing(desk: Desk, browser: FlaskClient, run: Run, address: str):
+    """Its secret was dropped with it."""
+    desk.vault.drop(f"secret:{run.id}")
+    assert (browser.get(address).status_code, browser.post(address).status_code) == (410, 410)
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/pages/page.css", "text/css"), ("/pages/copy.js", "text/javascript")])
+def test_the_pages_own_files(browser: FlaskClient, path: str, kind: str):
+    """One style sheet and one script, of the bot's own."""
+    page = browser.get(path)
+    assert (page.status_code, page.mimetype, bool(page.text)) == (200, kind, True)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_after_a_loss_the_run_goes_on(desk: Desk, browser: FlaskClient, run: Run, address: str, lost: bool):  # noqa: FBT001  a column of the table
+    """Once the new secret was shown a worker removes the lost one; the key id is that of the secret that was shown."""
+    desk.vault.put(f"secret-key:{run.id}", "key-2", 60)
+    if lost:
+        desk.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"}))
+    assert SECRET.partition("<")[0] in browser.post(address).text
+    assert [desk.store.handed_over(key) for key in ("key-1", "key-2")] == [False, True]
+    assert (f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in desk.queue.jobs}) is lost

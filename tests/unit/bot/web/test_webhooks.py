@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import ast
+import hashlib
+import hmac
+import inspect
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from redis import Redis
+from werkzeug.test import TestResponse
+
+from bot.queue import connect_for_web, make_queue
+from bot.settings import BotSettings
+from bot.web import webhooks
+from bot.web.app import create_app
+
+NEW, OLD = "new-secret-0123456789", "old-secret-0123456789"
+
+
+@pytest.fixture
+def app(settings: BotSettings, redis: Redis) -> Flask:
+    """The web application."""
+    return create_app(settings, redis)
+
+
+def envelope(resource: str = "messages", event: str = "created", **data: Any) -> dict[str, Any]:
+    """What Webex sends (facts/webex.md 1)."""
+    return {
+        "id": "webhook",
+        "resource": resource,
+        "event": event,
+        "createdBy": "the-bot",
+        "actorId": "a-person",
+        "data": {
+            "id": "event-1",
+            "roomId": "room-1",
+            "personId": "a-person",
+            "personEmail": "ann@example.test",
+            "created": "2026-11-25T08:00:00.000Z",
+        }
+        | data,
+    }
+
+
+def sign(body: bytes, secret: str = NEW) -> str:
+    """The value of X-Spark-Signature."""
+    return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
+
+
+def post(app: Flask, body: bytes, signature: str | None = None, content_type: str = "application/json") -> TestResponse:
+    """The answer to one delivery."""
+    headers = {} if signature is None else {"X-Spark-Signature": signature}
+    return app.test_client().post("/webhooks/webex", data=body, headers=headers, content_type=content_type)
+
+
+def deliver(app: Flask, event: dict[str, Any]) -> int:
+    """The status of the answer to a well-signed event."""
+    body = json.dumps(event).encode()
+    return post(app, body, sign(body)).status_code
+
+
+def queued(redis: Redis) -> list[tuple[str | None, dict[str, Any]]]:
+    """The jobs that wait: function and keyword arguments."""
+    return [(job.func_name, job.kwargs) for job in make_queue(redis).get_jobs()]
+
+
+def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
+    """The worker gets the resource, ids and the time; the address of the person stays out of Redis."""
+    body = json.dumps(envelope()).encode()
+    answer = post(app, body, sign(body))
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert queued(redis) == [
+        (
+            "bot.events.handler.receive",
+            {"resource": "messages", "id": "event-1", "actor": "a-person", "room": "room-1", "created": "2026-11-25T08:00:00.000Z"},
+        )
+    ]
+    assert [key for key in redis.scan_iter() if b"ann@example.test" in (redis.dump(key) or b"")] == []
+
+
+def test_nobody_but_redis_is_asked_for_the_answer(settings: BotSettings, redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    """Every connection of a process that has just started and takes one event of each kind, good or bad, leads to Redis."""
+    places: set[object] = set()
+    connect = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", lambda self, place: (places.add(place), connect(self, place))[1])
+    app = create_app(settings, connect_for_web(settings.redis_url))
+    taken = [deliver(app, envelope(resource)) for resource in ("messages", "attachmentActions", "memberships", "rooms")]
+    refused = [post(app, b"{}", signature).status_code for signature in ("", sign(b"{}", "a-secret-of-somebody-else"))]
+    assert (taken, refused, len(queued(redis))) == ([200] * 4, [401] * 2, 3)
+    assert places == {("127.0.0.1", urlsplit(settings.redis_url).port)}
+
+
+@pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
+def test_the_three_resources_are_taken(app: Flask, redis: Redis, resource: str):
+    """Messages, card answers and memberships that were created reach the worker, however their name is written."""
+    assert deliver(app, envelope(resource.upper())) == 200
+    assert [arguments["resource"] for _, arguments in queued(redis)] == [resource]
+
+
+def test_both_secrets_are_taken_while_rotating(app: Flask, redis: Redis):
+    """Webhooks that still have the old secret work until the next start has given them the new one."""
+    first, second = (json.dumps(envelope(id=name)).encode() for name in ("a", "b"))
+    assert [post(app, first, sign(first, NEW)).status_code, post(app, second, sign(second, OLD)).status_code] == [200, 200]
+    assert len(queued(redis)) == 2
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda _body: None,
+        lambda _body: "",
+        lambda body: sign(body).upper(),
+        lambda body: sign(body)[:-1] + ("0" if sign(body)[-1] != "0" else "1"),
+        lambda body: sign(body + b" "),
+        lambda body: sign(body, ""),
+        lambda body: sign(body, "a-secret-of-somebody-else"),
+        lambda body: "sha1=" + sign(body),
+        lambda body: hmac.new(NEW.encode(), body, hashlib.sha256).hexdigest(),
+        lambda _body: "\u00fc",
+    ],
+)
+def test_a_wrong_signature_gets_401_and_nothing_else(app: Flask, redis: Redis, forge: Any):
+    """Missing, empty, in capitals, one digit off, over other bytes, under no or another secret: 401, no body, nothing enqueued."""
+    body = json.dumps(envelope()).encode()
+    answer = post(app, body, forge(body))
+    assert (answer.status_code, answer.data, queued(redis)) == (401, b"", [])
+
+
+def test_one_flipped_byte_breaks_the_signature(app: Flask, redis: Redis):
+    """The signature is over the raw bytes: each single changed byte of a body is noticed."""
+    body = json.dumps(envelope()).encode()
+    signature = sign(body)
+    flipped = (body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :] for place in range(0, len(body), 7))
+    assert {post(app, other, signature).status_code for other in flipped} == {401}
+    assert queued(redis) == []
+
+
+def test_white_space_belongs_to_the_signature(app: Flask, redis: Redis):
+    """The body is not parsed and written again before it is checked: odd spacing, signed as it is, is fine."""
+    body = json.dumps(envelope(), indent=7).encode() + b"\n"
+    assert post(app, body, sign(body)).status_code == 200
+    assert len(queued(redis)) == 1
+
+
+def test_an_unset_secret_never_fits():
+    """A signature under the empty secret is refused even where the empty secret is configured."""
+    assert not webhooks.is_signed(b"{}", sign(b"{}", ""), ("",))
+
+
+def test_signatures_are_compared_in_constant_time():
+    """No comparison with == or != stands in the function that checks the signature."""
+    compared = [
+        type(operator).__name__
+        for node in ast.walk(ast.parse(inspect.getsource(webhooks.is_signed)))
+        if isinstance(node, ast.Compare) and "secret" not in ast.unparse(node.left)
+        for operator in node.ops
+    ]
+    assert compared == []
+    assert "compare_digest" in inspect.getsource(webhooks.is_signed)
+
+
+def test_fifty_deliveries_at_once_are_one_job(settings: BotSettings, redis: Redis, redis_url: str):
+    """However often and however parallel Webex delivers one event, it is enqueued once, and every delivery gets 200."""
+    app = create_app(settings, connect_for_web(redis_url))
+    with ThreadPoolExecutor(16) as threads:
+        statuses = list(threads.map(lambda _: deliver(app, envelope()), range(50)))
+    assert (statuses, len(queued(redis))) == ([200] * 50, 1)
+
+
+def test_an_event_is_remembered_after_its_job_has_ended(app: Flask, redis: Redis):
+    """A delivery that comes when the job is long done is no new job."""
+    deliver(app, envelope())
+    queue = make_queue(redis)
+    job = queue.get_jobs()[0]
+    queue.remove(job)
+    job.cleanup(job.result_ttl)
+    assert deliver(app, envelope()) == 200
+    assert (queued(redis), redis.ttl(job.key) > 3000) == ([], True)
+
+
+def test_different_events_are_different_jobs(app: Flask, redis: Redis):
+    """Another id or another resource is another event; a membership made again is one, too, though its id stays."""
+    events = [
+        envelope(),
+        envelope(id="event-2"),
+        envelope("attachmentActions"),
+        envelope("memberships"),
+        envelope("memberships", created="2026-11-25T09:00:00.000Z"),
+    ]
+    assert [deliver(app, event) for event in events] == [200] * 5
+    assert len(queued(redis)) == 5
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        envelope("rooms"),
+        envelope(event="deleted"),
+        envelope("memberships", event="updated"),
+        envelope(personId="the-bot"),
+        envelope("attachmentActions", personId="the-bot"),
+        {"resource": "telephony_calls", "event": "created"},
+        {},
+    ],
+)
+def test_what_the_bot_does_not_care_for_is_dropped(app: Flask, redis: Redis, event: dict[str, Any]):
+    """Other resources, other events and the bot's own posts get 200, so that Webex keeps the webhook, and no job."""
+    assert (deliver(app, event), queued(redis)) == (200, [])
+
+
+def test_the_bots_own_membership_is_taken(app: Flask, redis: Redis):
+    """That the bot itself joined a space is what the greeting waits for."""
+    deliver(app, envelope("memberships", personId="the-bot"))
+    assert [arguments["actor"] for _, arguments in queued(redis)] == ["the-bot"]
+
+
+def test_unknown_keys_and_missing_ones_are_fine(app: Flask, redis: Redis):
+    """An envelope with the bare minimum is enough, and the actor comes from the envelope where the data has none."""
+    event = {"resource": "messages", "event": "created", "actorId": "someone", "new": [1], "data": {"id": "m", "more": {}}}
+    assert deliver(app, event) == 200
+    assert [arguments for _, arguments in queued(redis)] == [
+        {"resource": "messages", "id": "m", "actor": "someone", "room": "", "created": ""}
+    ]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"resource": "messages", "event": "created"}'])
+def test_a_signed_body_that_makes_no_sense_gets_400(app: Flask, redis: Redis, body: bytes):
+    """Not JSON, not an object, or an event that names nothing: 400 with an empty body, nothing enqueued."""
+    answer = post(app, body, sign(body))
+    assert (answer.status_code, answer.data, queued(redis)) == (400, b"", [])
+
+
+def test_a_large_body_gets_413(app: Flask, redis: Redis):
+    """64 KiB are taken, one byte more is not, whatever its signature."""
+    fits = json.dumps(envelope()).encode().ljust(65_536)
+    assert [post(app, body, sign(body)).status_code for body in (fits, fits + b" ")] == [200, 413]
+    assert len(queued(redis)) == 1
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_another_content_type_gets_415(app: Flask, content_type: str):
+    """Webex sends JSON; nothing else is read."""
+    body = json.dumps(envelope()).encode()
+    assert post(app, body, sign(body), content_type).status_code == 415
+
+
+def test_a_character_set_is_no_other_content_type(app: Flask):
+    """``application/json; charset=utf-8`` is JSON."""
+    body = json.dumps(envelope()).encode()
+    assert post(app, body, sign(body), "Application/JSON; charset=UTF-8").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
+def test_other_methods_get_405(app: Flask, method: str):
+    """The webhook is for POST, and says so."""
+    answer = app.test_client().open("/webhooks/webex", method=method)
+    assert (answer.status_code, "POST" in answer.headers["Allow"]) == (405, True)
+
+
+def test_without_redis_the_answer_is_503_within_a_second(settings: BotSettings, free_port: int):
+    """An event is never acknowledged that was not enqueued, and Webex does not wait for the answer."""
+    app = create_app(settings, connect_for_web(f"redis://127.0.0.1:{free_port}/0"))
+    body = json.dumps(envelope()).encode()
+    began = time.monotonic()
+    answer = post(app, body, sign(body))
+    assert (answer.status_code, answer.data, time.monotonic() - began < 1) == (503, b"", True)
+
+
+def test_a_connection_that_went_stale_is_mended(settings: BotSettings, redis: Redis, redis_url: str):
+    """After a restart of Redis the first event is not lost: the dead connection is replaced at once."""
+    app = create_app(settings, connect_for_web(redis_url))
+    deliver(app, envelope(id="before"))
+    redis.client_kill_filter(_type="normal", skipme=True)
+    assert deliver(app, envelope(id="after")) == 200
+    assert len(queued(redis)) == 2

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from bot.webex.client import Action, File, FileTooLargeError, Membership, Message, Webex, WebexBadRequestError, WebexPerson, Webhook
+
+MEMBER = {
+    "id": "member-1",
+    "roomId": "room-1",
+    "personId": "ann",
+    "personEmail": "Ann@Example.test",
+    "personOrgId": "org-1",
+    "personDisplayName": "Ann",
+    "isModerator": False,
+}
+ANN = Membership("member-1", "ann", "ann@example.test", "org-1")
+CARD = {"type": "AdaptiveCard", "version": "1.3", "body": []}
+
+
+def test_who_the_bot_is(webex: Webex, webex_script: Any, reply: Any):
+    """me() and person() give the same fields, with the first address in lower case."""
+    person = {"id": "bot-id", "emails": ["Email@Webex.bot"], "orgId": "org-1", "type": "bot", "displayName": "Email", "new": 1}
+    webex_script.on("GET", "/people/me", reply(200, person))
+    webex_script.on("GET", "/people/bot-id", reply(200, person))
+    assert {webex.me(), webex.person("bot-id")} == {WebexPerson("bot-id", "email@webex.bot", "org-1", "bot", "Email")}
+
+
+def test_a_message_is_read(webex: Webex, webex_script: Any, reply: Any):
+    """Every field that the bot uses is there; a reply in a thread is answered at the thread's root."""
+    webex_script.on(
+        "GET",
+        "/messages/m-1",
+        reply(
+            200,
+            {
+                "id": "m-1",
+                "roomId": "room-1",
+                "roomType": "group",
+                "personId": "ann",
+                "personEmail": "Ann@example.test",
+                "text": "Bot /check",
+                "html": "<p>Bot /check</p>",
+                "parentId": "root",
+                "files": ["https://example.test/f"],
+                "created": "2026-11-25T08:00:00.000Z",
+                "mentionedPeople": ["bot"],
+            },
+        ),
+    )
+    message = webex.message("m-1")
+    assert message == Message(
+        "m-1",
+        "room-1",
+        "group",
+        "ann",
+        "Bot /check",
+        "<p>Bot /check</p>",
+        "root",
+        ("https://example.test/f",),
+        "2026-11-25T08:00:00.000Z",
+    )
+    assert (message.thread, message.is_direct) == ("root", False)
+
+
+def test_a_message_without_text_is_read(webex: Webex, webex_script: Any, reply: Any):
+    """A card or a file alone has no text, and a missing field is empty instead of an error."""
+    webex_script.on("GET", "/messages/m-2", reply(200, {"id": "m-2", "roomType": "direct", "text": None}))
+    message = webex.message("m-2")
+    assert (message.text, message.files, message.thread, message.is_direct) == ("", (), "m-2", True)
+
+
+def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any, reply: Any):
+    """Whatever JSON somebody sends as an input arrives as text (facts/webex.md 3)."""
+    inputs = {"a": "x", "b": 12, "c": True, "d": None, "e": ["1"], "f": {"g": 1.5}}
+    answer = {"id": "a-1", "type": "submit", "messageId": "m-1", "personId": "ann", "roomId": "room-1", "inputs": inputs, "created": "then"}
+    webex_script.on("GET", "/attachment/actions/a-1", reply(200, answer))
+    expected = {"a": "x", "b": "12", "c": "true", "d": "", "e": '["1"]', "f": '{"g": 1.5}'}
+    assert webex.action("a-1") == Action("a-1", "m-1", "ann", expected, "then")
+
+
+def test_card_answers_keep_their_inputs_out_of_logs(webex: Webex, webex_script: Any, reply: Any):
+    """What a person typed into a form does not show in a repr."""
+    webex_script.on("GET", "/attachment/actions/a-1", reply(200, {"id": "a-1", "inputs": {"note": "private words"}}))
+    assert "private words" not in repr(webex.action("a-1"))
+
+
+def test_members_of_all_pages(webex: Webex, webex_script: Any, reply: Any):
+    """The list goes on while Webex names a next page."""
+    link = {"Link": f'<{webex_script.url}memberships/more?cursor=2>; rel="next"'}
+    webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}, link))
+    webex_script.on("GET", "/memberships/more", reply(200, {"items": [MEMBER | {"personId": "bob"}]}))
+    assert [member.person_id for member in webex.members("room-1")] == ["ann", "bob"]
+
+
+def test_one_membership(webex: Webex, webex_script: Any, reply: Any):
+    """Asked for with the space and the person, and None where somebody has left."""
+    webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []}))
+    assert [webex.membership("room-1", "ann"), webex.membership("room-1", "ann")] == [ANN, None]
+    assert webex_script.asked[0][1] == "/memberships?roomId=room-1&personId=ann"
+
+
+def test_a_card_is_sent(webex: Webex, webex_script: Any, reply: Any):
+    """The card goes along with its text, in the thread, and nothing is sent that was not given."""
+    webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
+    assert webex.send(room_id="room-1", text="Hello", card=CARD, parent_id="m-1").id == "m-9"
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
+    body = {"roomId": "room-1", "parentId": "m-1", "text": "Hello", "attachments": [attachment]}
+    assert webex_script.asked == [("POST", "/messages", body)]
+
+
+def test_a_person_is_written_to(webex: Webex, webex_script: Any, reply: Any):
+    """By id or by address, in the 1:1 space that Webex then makes."""
+    webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
+    webex.send(to_person_id="ann", text="Hello")
+    webex.send(to_email="ann@example.test", text="Hello", parent_id="")
+    assert [body for _, _, body in webex_script.asked] == [
+        {"toPersonId": "ann", "text": "Hello"},
+        {"toPersonEmail": "ann@example.test", "text": "Hello"},
+    ]
+
+
+def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any):
+    """The room of a 1:1 message is known by nothing else."""
+    webex_script.on("POST", "/messages", reply(200, {"id": "m-9", "roomId": "direct-1", "roomType": "direct"}))
+    posted = webex.send(to_email="ann@example.test", text="Hello")
+    assert (posted.id, posted.room_id, posted.is_direct) == ("m-9", "direct-1", True)
+
+
+@pytest.mark.parametrize(("body", "kind"), [({"type": "group"}, "group"), ({"type": "direct"}, "direct"), ({}, "")])
+def test_the_kind_of_a_room(webex: Webex, webex_script: Any, reply: Any, body: dict[str, str], kind: str):
+    """As Webex says it; nothing where it says none."""
+    webex_script.on("GET", "/rooms/room-1", reply(200, {"id": "room-1"} | body))
+    assert webex.room_type("room-1") == kind
+
+
+def test_a_space_has_a_name(webex: Webex, webex_script: Any, reply: Any):
+    """As people call it."""
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Mail team"}))
+    assert webex.room_title("room-1") == "Mail team"
+
+
+def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
+    """The whole card goes again, with the space and the text (facts/webex.md 2)."""
+    webex_script.on("PUT", "/messages/m-1", reply(200, {"id": "m-1"}))
+    webex.edit("m-1", "room-1", "3 of 7", CARD)
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
+    body = {"roomId": "room-1", "text": "3 of 7", "attachments": [attachment]}
+    assert webex_script.asked == [("PUT", "/messages/m-1", body)]
+
+
+def test_an_edit_that_webex_refuses_is_told_apart(webex: Webex, webex_script: Any, reply: Any):
+    """A 400 has a class of its own, is not tried again, and carries what Webex support asks for."""
+    webex_script.on("PUT", "/messages/m-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_1"}))
+    with pytest.raises(WebexBadRequestError) as caught:
+        webex.edit("m-1", "room-1", "3 of 7", CARD)
+    assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (400, "ROUTER_1", 1)
+    assert str(caught.value) == "Webex answered 400: Unable to edit (tracking id ROUTER_1)"
+
+
+def test_deleting_twice_is_fine(webex: Webex, webex_script: Any, reply: Any):
+    """A webhook that is gone already was to be gone anyway."""
+    webex_script.on("DELETE", "/webhooks/w-1", reply(204), reply(404, {"message": "gone"}))
+    webex.delete_webhook("w-1")
+    webex.delete_webhook("w-1")
+    assert [method for method, _, _ in webex_script.asked] == ["DELETE"] * 2
+
+
+def test_webhooks_are_listed_made_and_changed(webex: Webex, webex_script: Any, reply: Any):
+    """The secret is written and never read back."""
+    hook = {
+        "id": "w-1",
+        "name": "n",
+        "targetUrl": "https://t",
+        "resource": "messages",
+        "event": "created",
+        "status": "inactive",
+        "secret": "s",
+    }
+    webex_script.on("GET", "/webhooks", reply(200, {"items": [hook]}))
+    webex_script.on("POST", "/webhooks", reply(200, hook))
+    webex_script.on("PUT", "/webhooks/w-1", reply(200, hook))
+    read = Webhook("w-1", "n", "https://t", "messages", "created", "", "inactive")
+    assert webex.webhooks() == (read,)
+    assert webex.create_webhook(name="n", target_url="https://t", resource="messages", event="created", secret="a-secret") == read
+    webex.update_webhook("w-1", name="n", target_url="https://u", secret="a-secret")
+    assert [body for _, _, body in webex_script.asked] == [
+        None,
+        {"name": "n", "targetUrl": "https://t", "resource": "messages", "event": "created", "secret": "a-secret"},
+        {"name": "n", "targetUrl": "https://u", "secret": "a-secret", "status": "active"},
+    ]
+
+
+def test_a_file_is_downloaded(webex: Webex, webex_script: Any, reply: Any):
+    """With its name and type."""
+    headers = {"Content-Type": "text/plain", "Content-Disposition": 'attachment; filename="headers.txt"'}
+    webex_script.on("GET", "/contents/1", reply(200, b"Received: from", headers))
+    assert webex.download(webex_script.url + "contents/1") == File("headers.txt", "text/plain", b"Received: from")
+
+
+def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
+    """One byte more than wanted is an error of its own, and no rate limit."""
+    webex_script.on("GET", "/contents/1", reply(200, b"12345"))
+    with pytest.raises(FileTooLargeError):
+        webex.download(webex_script.url + "contents/1", largest=4)
+
+
+@pytest.mark.parametrize("elsewhere", ["http://localhost:{port}/v1/contents/1", "http://[::1]:{port}/v1/contents/1", "/v1/contents/1"])
+def test_a_file_at_another_name_of_this_machine(webex: Webex, webex_script: Any, reply: Any, elsewhere: str):
+    """A Webex on this machine may call itself by another name than the settings do; it is asked at the one that they have."""
+    webex_script.on("GET", "/contents/1", reply(200, b"Received: from"))
+    port = webex_script.url.split(":")[2].partition("/")[0]
+    assert webex.download(elsewhere.format(port=port)).content == b"Received: from"
+
+
+@pytest.mark.parametrize("elsewhere", ["http://localhost:1/v1/contents/1", "http://localhost:{port}/v2/x", "http://[/v1/", "x:y"])
+def test_another_port_or_path_is_another_place(webex: Webex, webex_script: Any, elsewhere: str):
+    """Nothing is sent."""
+    port = webex_script.url.split(":")[2].partition("/")[0]
+    with pytest.raises(ValueError, match="does not lie at the Webex API"):
+        webex.download(elsewhere.format(port=port))
+    assert webex_script.asked == []
+
+
+def test_the_token_goes_nowhere_else(webex: Webex, webex_script: Any):
+    """A file at another address is refused before anything is sent."""
+    with pytest.raises(ValueError, match="does not lie at the Webex API"):
+        webex.download("http://files.example.test/v1/contents/1")
+    assert webex_script.asked == []
+
+
+def test_an_id_stays_one_part_of_the_path(webex: Webex, webex_script: Any):
+    """An id with slashes, dots or a question mark cannot name another resource."""
+    webex.delete_webhook("../people/me?x=1")
+    assert webex_script.asked == [("DELETE", "/webhooks/..%2Fpeople%2Fme%3Fx%3D1", None)]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # the child only asks and leaves
+def test_a_fork_gets_a_session_of_its_own(webex: Webex, webex_script: Any, reply: Any):
+    """Parent and child do not share a connection: the child's answer is its own."""
+    webex_script.on("GET", "/people/me", reply(200, {"id": "bot-id"}))
+    before = webex._api  # noqa: SLF001  what is tested is that this differs
+    assert webex._api is before  # noqa: SLF001
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if webex._api is not before and webex.me().id == "bot-id" else 1)  # noqa: SLF001
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.mark.parametrize("refusal", [400, 404])
+def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: Any, refusal: int):
+    """Where Webex does not take the parent, the message is posted in the space instead of nowhere."""
+    webex_script.on("POST", "/messages", reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"}))
+    assert webex.send(room_id="room-1", text="hello", parent_id="gone").id == "posted"
+    bodies = [body for _, _, body in webex_script.asked]
+    assert bodies == [{"roomId": "room-1", "text": "hello", "parentId": "gone"}, {"roomId": "room-1", "text": "hello"}]
+
+
+def test_a_refused_message_without_a_thread_is_not_posted_again(webex: Webex, webex_script: Any, reply: Any):
+    """There is nothing to leave away."""
+    webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
+    with pytest.raises(WebexBadRequestError):
+        webex.send(room_id="room-1", text="hello")
+    assert len(webex_script.asked) == 1

@@ -1,0 +1,108 @@
+"""A Webex that answers a byte at a time, and never long enough apart for a time-out between two."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from bot.webex import deadline
+from bot.webex.client import Webex, WebexUnreachableError
+from bot.webex.retry import Patience
+
+ME = b'{"id": "bot-1", "emails": ["bot@webex.bot"]}'
+LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ME), ME)
+ONCE = Patience(0.0, 0.1)
+# What comes at once, and what drips after it.
+DRIPS = {
+    "headers": (b"", b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 4000),
+    "a body": (LENGTH, b" " * 4000),
+    "a body that looks whole": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ME, b" " * 4000),
+}
+CALLS: dict[str, Callable[[Webex, str], Any]] = {
+    "a call": lambda webex, _: webex.me(),
+    "a download": lambda webex, url: webex.download(f"{url}contents/1"),
+    "a post": lambda webex, _: webex.send(room_id="r", text="t"),
+}
+
+
+class Dripping:
+    """It answers each request with what comes at once, and then a byte every 20 milliseconds."""
+
+    def __init__(self, wrap: Callable[[socket.socket], socket.socket]) -> None:
+        self.at_once, self.drips = b"", b""
+        self.connections = 0
+        self._wrap = wrap
+        self.ends = threading.Event()
+        self.listens = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listens.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                came, _ = self.listens.accept()
+                self.connections += 1
+                self._threads.append(threading.Thread(target=self._serve, args=(came,)))
+                self._threads[-1].start()
+
+    def _serve(self, came: socket.socket) -> None:
+        with suppress(OSError), self._wrap(came) as connection:
+            while connection.recv(65536):
+                connection.sendall(self.at_once)
+                for each in self.drips:
+                    if self.ends.wait(0.02):
+                        return
+                    connection.sendall(bytes([each]))
+
+    def stop(self) -> None:
+        """In the middle of whatever it answers."""
+        self.ends.set()
+        self.listens.shutdown(socket.SHUT_RDWR)
+        self.listens.close()
+        for each in self._threads:
+            each.join(5)
+
+
+@pytest.fixture(params=["http", "https"])
+def dripping(request: pytest.FixtureRequest, certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Dripping, Webex, str]]:
+    """It listens, in plain and over TLS; a call has a second."""
+    monkeypatch.setattr(deadline, "TOTAL_S", 1.0)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
+    context = certificate.server_context()
+    server = Dripping((lambda came: context.wrap_socket(came, server_side=True)) if request.param == "https" else lambda came: came)
+    url = f"{request.param}://127.0.0.1:{server.port}/v1/"
+    webex = Webex("a-made-up-token", url, ONCE)
+    yield server, webex, url
+    webex._api._session._req_session.close()  # noqa: SLF001  a process of the bot keeps it until its end
+    server.stop()
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("drip", DRIPS)
+def test_an_answer_that_drips_ends_in_time(dripping: tuple[Dripping, Webex, str], drip: str, call: str):
+    """As one that does not come: a message may stand there. Cut in the middle, none is taken for whole."""
+    server, webex, url = dripping
+    server.at_once, server.drips = DRIPS[drip]
+    began = time.monotonic()
+    with pytest.raises(WebexUnreachableError, match="ReadTimeout") as caught:
+        CALLS[call](webex, url)
+    assert (time.monotonic() - began < 4, caught.value.accepted) == (True, True)
+
+
+def test_a_call_that_is_over_is_not_cut(dripping: tuple[Dripping, Webex, str]):
+    """Its connection serves the next one, however much later."""
+    server, webex, _ = dripping
+    server.at_once = WHOLE
+    names = [webex.me().id]
+    time.sleep(1.3)
+    assert ([*names, webex.me().id], server.connections) == (["bot-1", "bot-1"], 1)

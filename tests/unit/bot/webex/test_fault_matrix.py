@@ -1,0 +1,127 @@
+"""The fault matrix of Webex (CHECKLIST J6): every call of the bot's client, and every kind of trouble."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from bot.webex.client import (
+    File,
+    Post,
+    Webex,
+    WebexError,
+    WebexNotFoundError,
+    WebexRateLimitError,
+    WebexUnauthorizedError,
+    WebexUnreachableError,
+)
+
+CARD = {"type": "AdaptiveCard", "version": "1.3"}
+HOOK = {"name": "n", "target_url": "https://b.test/x", "secret": "s" * 20}
+FILE = {"name": "a.zip", "content_type": "application/zip", "content": b"PK"}
+CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
+    "me": ("GET", "/people/me", lambda webex, _: webex.me()),
+    "person": ("GET", "/people/p1", lambda webex, _: webex.person("p1")),
+    "people": ("GET", "/people", lambda webex, _: webex.people("a@b.c")),
+    "message": ("GET", "/messages/m1", lambda webex, _: webex.message("m1")),
+    "action": ("GET", "/attachment/actions/a1", lambda webex, _: webex.action("a1")),
+    "membership": ("GET", "/memberships", lambda webex, _: webex.membership("r1", "p1")),
+    "members": ("GET", "/memberships", lambda webex, _: webex.members("r1")),
+    "newest": ("GET", "/messages", lambda webex, _: webex.newest("r1")),
+    "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
+    "room_title": ("GET", "/rooms/r1", lambda webex, _: webex.room_title("r1")),
+    "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),
+    "send": ("POST", "/messages", lambda webex, _: webex.send(room_id="r1", text="t", card=CARD, parent_id="m1")),
+    "send_file": ("POST", "/messages", lambda webex, _: webex.send_file(room_id="r1", text="t", parent_id="m1", **FILE)),
+    "edit": ("PUT", "/messages/m1", lambda webex, _: webex.edit("m1", "r1", "t", CARD)),
+    "webhooks": ("GET", "/webhooks", lambda webex, _: webex.webhooks()),
+    "create_webhook": ("POST", "/webhooks", lambda webex, _: webex.create_webhook(resource="messages", event="created", **HOOK)),
+    "update_webhook": ("PUT", "/webhooks/w1", lambda webex, _: webex.update_webhook("w1", **HOOK)),
+    "delete_webhook": ("DELETE", "/webhooks/w1", lambda webex, _: webex.delete_webhook("w1")),
+    "download": ("GET", "/contents/c1", lambda webex, url: webex.download(f"{url}contents/c1")),
+}
+DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
+JSON, WEB = {"Content-Type": "application/json"}, {"Content-Type": "text/html"}
+# What Webex answers; the error; how often a call that changes something is sent.
+FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int]] = {
+    "429 with Retry-After": ((429, b"{}", {"Retry-After": "1"}), WebexRateLimitError, 2),
+    "429 without": ((429, b"{}", {}), WebexRateLimitError, 2),
+    "429 with a negative one": ((429, b"{}", {"Retry-After": "-5"}), WebexRateLimitError, 2),
+    "429 with a huge one": ((429, b"{}", {"Retry-After": "99999999"}), WebexRateLimitError, 1),
+    "429 with infinity": ((429, b"{}", {"Retry-After": "inf"}), WebexRateLimitError, 2),
+    "429 with a date": ((429, b"{}", {"Retry-After": DATE}), WebexRateLimitError, 2),
+    "429 with words": ((429, b"<html>", {"Retry-After": "rand(30),add(30)", **WEB}), WebexRateLimitError, 2),
+    "500": ((500, b'{"message": "x"}', {}), WebexError, 1),
+    "503": ((503, b"<html>", WEB), WebexError, 2),
+    "504": ((504, b"\0" * 512, WEB), WebexError, 1),
+    "302": ((302, b"", {"Location": "http://127.0.0.2:9/login", **WEB}), WebexUnreachableError, 2),
+    "reset": ((0, b"", {}), WebexUnreachableError, 1),
+    "half a body": ((200, b'{"id": "', {"Content-Length": "4000"}), WebexError, 1),
+    "wrong JSON": ((200, b'{"items": [', {}), WebexError, 1),
+    "HTML": ((200, b"<html>", WEB), WebexError, 1),
+    "NUL bytes": ((200, b"\0" * 512, {}), WebexError, 1),
+    "JSON of another shape": ((200, b"42", {}), WebexError, 1),
+    "401": ((401, b'{"message": "no"}', {}), WebexUnauthorizedError, 1),
+    "403": ((403, b'{"message": "no"}', {}), WebexError, 1),
+    "403 of NUL bytes": ((403, b"\0" * 512, {}), WebexError, 1),
+}
+MOST_GETS = 2  # the tests' own limit; four in the wild (test_webex_retries.py)
+
+
+SAY_NOTHING = {"delete", "delete_webhook", "download", "edit", "update_webhook"}
+"""Calls whose good answer says nothing that is needed, or whatever a file says."""
+
+
+def test_every_call_is_in_the_matrix():
+    """A new call of the client is a new line here."""
+    public = {name for name, _ in inspect.getmembers(Webex, inspect.isfunction) if not name.startswith("_")}
+    assert public == set(CALLS)
+
+
+def _outcome(ask: Callable[[], Any]) -> tuple[WebexError | None, Any]:
+    try:
+        return None, ask()
+    except WebexError as error:
+        return error, None
+
+
+@pytest.mark.usefixtures("hasty_retries")
+@pytest.mark.parametrize("call", CALLS)
+def test_trouble_that_stays(webex: Webex, webex_script: Any, reply: Any, call: str):
+    """A WebexError and nothing else, after a bounded number of tries; what may have been posted is never sent again."""
+    method, path, ask = CALLS[call]
+    for fault, (answer, error, sent) in FAULTS.items():
+        status, body, headers = answer
+        webex_script.on(method, path, reply(status, body, {**JSON, **headers}))
+        webex_script.asked.clear()
+        raised, found = _outcome(lambda: ask(webex, webex_script.url))
+        assert raised is not None or (status == 200 and call in SAY_NOTHING), (fault, found)
+        assert raised is None or isinstance(raised, error), fault
+        assert raised is None or raised.retry_after is None or 0 <= raised.retry_after <= 99_999_999, fault
+        assert not isinstance(found, File) or found.content == body, fault
+        assert 1 <= len(webex_script.asked) <= MOST_GETS, fault
+        assert method != "POST" or len(webex_script.asked) == sent, fault
+
+
+@pytest.mark.parametrize("call", [name for name, (method, _, _) in CALLS.items() if method == "DELETE"])
+def test_what_is_gone_is_deleted(webex: Webex, webex_script: Any, reply: Any, call: str):
+    """Asked for once."""
+    method, path, ask = CALLS[call]
+    webex_script.on(method, path, reply(404, {"message": "no"}))
+    ask(webex, webex_script.url)
+    assert len(webex_script.asked) == 1
+
+
+@pytest.mark.usefixtures("hasty_retries")
+@pytest.mark.parametrize("call", [name for name, (method, _, _) in CALLS.items() if method != "DELETE"])
+def test_not_found_is_said_of_everything_else(webex: Webex, webex_script: Any, reply: Any, call: str):
+    """By a kind of its own, which callers can tell from trouble."""
+    method, path, ask = CALLS[call]
+    webex_script.on(method, path, reply(404, {"message": "no"}))
+    with pytest.raises(WebexNotFoundError):
+        ask(webex, webex_script.url)

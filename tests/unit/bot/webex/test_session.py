@@ -1,0 +1,63 @@
+"""The bot's token goes to the Webex API and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.webex.client import Webex, WebexError
+from bot.webex.errors import WebexUnreachableError
+from bot.webex.session import at_home
+
+ELSEWHERE = "http://127.0.0.2:9/v1/people/eve"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None, status: int):
+    """Not even to another path of the same host."""
+    webex_script.on("GET", "/people/anna", reply(status, {}, {"Location": f"{webex_script.url}people/eve"}))
+    webex_script.on("GET", "/people/eve", reply(body={"id": "eve"}))
+    with pytest.raises(WebexError):
+        webex.person("anna")
+    assert {path for _, path, _ in webex_script.asked} == {"/people/anna"}
+
+
+def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None):
+    """A list that says that it goes on at another host ends there, with an error."""
+    page = reply(body={"items": []}, headers={"Link": f'<{ELSEWHERE}>; rel="next"'})
+    webex_script.on("GET", "/memberships", page)
+    with pytest.raises(WebexUnreachableError, match="InvalidURL"):
+        webex.members("room-1")
+
+
+@pytest.mark.parametrize(
+    "following", ["{url}memberships/more", "http://localhost:{port}/v1/memberships/more", "memberships/more", "/v1/memberships/more"]
+)
+def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any, following: str):
+    """Webex may name itself by another loopback name, or give no name at all: the page is fetched where the settings say."""
+    link = following.format(url=webex_script.url, port=webex_script.url.split(":")[2].partition("/")[0])
+    webex_script.on("GET", "/memberships", reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'}))
+    webex_script.on("GET", "/memberships/more", reply(body={"items": [{"personId": "ann"}]}))
+    assert [member.person_id for member in webex.members("room-1")] == ["ann"]
+
+
+@pytest.mark.parametrize(
+    ("url", "api", "home"),
+    [
+        ("https://webexapis.com:443/v1/x?a=1&b=2#c", "https://webexapis.com/v1/", "https://webexapis.com/v1/x?a=1&b=2"),
+        ("https://WebexAPIs.com/v1/x", "https://webexapis.com:443/v1/", "https://webexapis.com:443/v1/x"),
+        ("https://eve@webexapis.com/v1/x", "https://webexapis.com/v1/", "https://webexapis.com/v1/x"),
+        ("http://[::1]:8801/v1/x", "http://localhost:8801/v1/", "http://localhost:8801/v1/x"),
+        ("http://webexapis.com/v1/x", "https://webexapis.com/v1/", ""),
+        ("https://webexapis.com:444/v1/x", "https://webexapis.com/v1/", ""),
+        ("https://webexapis.com.eve.test/v1/x", "https://webexapis.com/v1/", ""),
+        ("http://127.0.0.2:8801/v1/x", "http://127.0.0.1:8801/v1/", ""),
+        ("http://localhost:99999/v1/x", "http://localhost:8801/v1/", ""),
+        ("http://[", "http://localhost:8801/v1/", ""),
+        ("contents/1", "http://localhost:8801/v1/", "http://localhost:8801/v1/contents/1"),
+    ],
+)
+def test_what_counts_as_the_same_place(url: str, api: str, home: str):
+    """The same host by name, by loopback or with its default port written out; everything else is elsewhere."""
+    assert at_home(url, api) == home

@@ -1,0 +1,50 @@
+"""Webex behind an authority of the company's own: trusted as the other clouds are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from bot.webex.client import Webex, WebexUnreachableError
+
+
+class _Me(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        content = b'{"id": "bot-1", "emails": ["bot@webex.bot"]}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def address(certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Webex over TLS, with a certificate that nobody trusts yet."""
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Me)
+    server.socket = certificate.server_context().wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}/v1/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_an_authority_of_the_companys_own(address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch, name: str):
+    """Either variable is enough, as for Microsoft's clouds."""
+    monkeypatch.setenv(name, str(certificate.cert))
+    assert Webex("token", address).me().id == "bot-1"
+
+
+def test_nobody_else_is_trusted(address: str, hasty_retries: None):
+    """Without them the certificate does not hold."""
+    with pytest.raises(WebexUnreachableError):
+        Webex("token", address).me()

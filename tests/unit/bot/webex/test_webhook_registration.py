@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.settings import BotSettings
+from bot.webex.client import Webex, WebexBadRequestError, Webhook
+from bot.webex.webhook_registration import OURS, Outcome, Subscriptions
+
+TARGET = "https://bot.example.test/webhooks/webex"
+PREFIX = f"email-bot {hashlib.sha256(b'https://bot.example.test').hexdigest()[:8]} "
+RESOURCES = ("messages", "attachmentActions", "memberships")
+
+
+class WebhookShelf(Webex):
+    """Webex's webhooks kept in a list, with the secrets that were written and a count of writes."""
+
+    def __init__(self, *hooks: Webhook) -> None:
+        super().__init__("unused", "http://127.0.0.1/")
+        self.hooks = {hook.id: hook for hook in hooks}
+        self.secrets: dict[str, str] = {}
+        self.writes = 0
+        self._ids = itertools.count(1)
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """All of them."""
+        return tuple(self.hooks.values())
+
+    def create_webhook(self, *, name: str, target_url: str, resource: str, event: str, secret: str) -> Webhook:
+        """Put one onto the shelf."""
+        hook = Webhook(f"new-{next(self._ids)}", name, target_url, resource, event, "", "active")
+        self.hooks[hook.id], self.secrets[hook.id] = hook, secret
+        self.writes += 1
+        return hook
+
+    def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
+        """What Webex lets a PUT change."""
+        self.hooks[webhook_id] = replace(self.hooks[webhook_id], name=name, target_url=target_url, status="active")
+        self.secrets[webhook_id] = secret
+        self.writes += 1
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Take one off the shelf."""
+        del self.hooks[webhook_id]
+        self.writes += 1
+
+
+def hook(resource: str = "messages", **changes: Any) -> Webhook:
+    """A good webhook of this bot, or one with something different."""
+    return replace(Webhook(f"old-{resource}", PREFIX + resource, TARGET, resource, "created", "", "active"), **changes)
+
+
+def good() -> tuple[Webhook, ...]:
+    """All three, as they should be."""
+    return tuple(hook(resource) for resource in RESOURCES)
+
+
+def shelf_state(shelf: WebhookShelf) -> list[tuple[str, ...]]:
+    """What matters of every webhook."""
+    return sorted((each.name, each.target_url, each.resource, each.event, each.filter, each.status) for each in shelf.webhooks())
+
+
+WELL = sorted((PREFIX + resource, TARGET, resource, "created", "", "active") for resource in RESOURCES)
+
+
+def test_the_first_start_registers_three(settings: BotSettings, redis: Redis):
+    """Messages, card answers (which no firehose covers) and memberships, with the newest secret."""
+    shelf = WebhookShelf()
+    assert Subscriptions(shelf, redis, settings).register() == Outcome(created=RESOURCES)
+    assert (shelf_state(shelf), set(shelf.secrets.values())) == (WELL, {"new-secret-0123456789"})
+
+
+def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, redis: Redis):
+    """No webhook is made again, so no event is lost in between; every one gets the newest secret, which Webex does not show."""
+    shelf = WebhookShelf(*good())
+    assert Subscriptions(shelf, redis, settings).register() == Outcome(updated=RESOURCES)
+    assert (shelf_state(shelf), sorted(shelf.secrets)) == (WELL, sorted(each.id for each in good()))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        (*good()[1:], hook(status="inactive")),
+        (*good()[1:], hook(status="disabled")),
+        (*good()[1:], hook(target_url="https://bot.example.test/old")),
+        (*good(), hook(id="twin")),
+        (*good(), hook(id="firehose", resource="all", event="all")),
+        (*good()[1:], hook(filter="roomType=direct")),
+        (*good()[1:], hook(event="all")),
+        good()[1:],
+        (),
+    ],
+)
+@pytest.mark.parametrize("how", ["register", "watch"])
+def test_what_is_broken_is_mended(settings: BotSettings, redis: Redis, broken: tuple[Webhook, ...], how: str):
+    """Switched off, at a wrong address, doubled, filtered, of another kind, or missing: afterwards there is exactly one of each."""
+    shelf = WebhookShelf(*broken)
+    getattr(Subscriptions(shelf, redis, settings), how)()
+    assert shelf_state(shelf) == WELL
+
+
+def test_of_two_the_good_one_stays(settings: BotSettings, redis: Redis):
+    """The one that works is kept, whichever comes first."""
+    shelf = WebhookShelf(hook(id="off", status="inactive"), *good())
+    Subscriptions(shelf, redis, settings).watch()
+    assert sorted(shelf.hooks) == sorted(each.id for each in good())
+
+
+def test_other_webhooks_are_left_alone(settings: BotSettings, redis: Redis):
+    """Another instance of this bot and other people's webhooks stay as they are, even broken ones."""
+    others = (
+        hook(id="1", name="email-bot 00000000 messages", status="inactive", target_url="https://other.example.test/webhooks/webex"),
+        hook(id="2", name="somebody else", status="inactive"),
+        hook(id="3", name="email-bot", status="inactive"),
+    )
+    shelf = WebhookShelf(*others)
+    subscriptions = Subscriptions(shelf, redis, settings)
+    subscriptions.register()
+    subscriptions.watch()
+    assert [shelf.hooks[each.id] for each in others] == list(others)
+
+
+def moved(settings: BotSettings) -> BotSettings:
+    """The same installation at another address."""
+    return replace(settings, public_url="https://moved.example.test")
+
+
+def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettings, redis: Redis):
+    """Those that were made under the old address are taken over: none is made, none is left behind, and no event is lost in between."""
+    shelf = WebhookShelf()
+    Subscriptions(shelf, redis, settings).register()
+    ids = sorted(shelf.hooks)
+    assert Subscriptions(shelf, redis, moved(settings)).register() == Outcome(updated=RESOURCES)
+    assert (sorted(shelf.hooks), {each.target_url for each in shelf.webhooks()}) == (ids, {"https://moved.example.test/webhooks/webex"})
+    assert Subscriptions(shelf, redis, moved(settings)).watch() == Outcome()
+
+
+def test_webhooks_of_an_older_version_move_too(settings: BotSettings, redis: Redis):
+    """It has not remembered them; a start at the old address by this version has."""
+    shelf = WebhookShelf(*good())
+    Subscriptions(shelf, redis, settings).register()
+    Subscriptions(shelf, redis, moved(settings)).register()
+    assert {each.target_url for each in shelf.webhooks()} == {"https://moved.example.test/webhooks/webex"}
+
+
+def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
+    """Where the new address has its own already, the old ones go, and are forgotten."""
+    shelf = WebhookShelf()
+    here, there = (Subscriptions(shelf, redis, each) for each in (settings, moved(settings)))
+    here.register()
+    there.watch()
+    assert (len(shelf.hooks), there.register()) == (6, Outcome(updated=RESOURCES, deleted=3))
+    assert redis.smembers(OURS) == {each.id.encode() for each in shelf.webhooks()}
+
+
+def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis: Redis, redis_url: str):
+    """It has another address and another Redis, so neither name nor id is known here, before and after a move."""
+    shelf = WebhookShelf()
+    with Redis.from_url(redis_url.removesuffix("/0") + "/1") as elsewhere:
+        elsewhere.flushdb()
+        other = Subscriptions(shelf, elsewhere, replace(settings, public_url="https://other.example.test"))
+        other.register()
+        before = other.mine()
+        for each in (settings, moved(settings)):
+            Subscriptions(shelf, redis, each).register()
+            Subscriptions(shelf, redis, each).watch()
+        assert (other.mine(), len(shelf.hooks)) == (before, 6)
+
+
+def test_a_repair_that_failed_is_tried_at_once(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+    """Only one that was switched on waits its five minutes."""
+    off = {"id": "w", "name": PREFIX + "messages", "targetUrl": TARGET, "resource": "messages", "event": "created", "status": "inactive"}
+    rest = [{**off, "id": each, "name": PREFIX + each, "resource": each, "status": "active"} for each in RESOURCES[1:]]
+    webex_script.on("GET", "/webhooks", reply(200, {"items": [off, *rest]}))
+    webex_script.on("PUT", "/webhooks/w", reply(400, {"message": "not now"}), reply(200, off))
+    subscriptions = Subscriptions(webex, redis, settings)
+    with pytest.raises(WebexBadRequestError):
+        subscriptions.watch()
+    assert [subscriptions.watch(), subscriptions.watch()] == [Outcome(updated=("messages",)), Outcome()]
+
+
+def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redis):
+    """A look every 5 minutes costs one GET."""
+    shelf = WebhookShelf(*good())
+    assert (Subscriptions(shelf, redis, settings).watch(), shelf.writes) == (Outcome(), 0)
+
+
+def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redis: Redis):
+    """Switched on again, it has 5 minutes: before, a single failure switches it off (facts/webex.md 1). Then it is tried again."""
+    shelf = WebhookShelf(*good()[1:], hook(status="inactive"))
+    subscriptions = Subscriptions(shelf, redis, settings)
+    outcomes = [subscriptions.watch()]
+    shelf.hooks["old-messages"] = hook(status="inactive")
+    outcomes.append(subscriptions.watch())
+    assert 0 < redis.ttl("webhooks:mended:old-messages") <= 300
+    redis.delete("webhooks:mended:old-messages")
+    outcomes.append(subscriptions.watch())
+    assert outcomes == [Outcome(updated=("messages",)), Outcome(), Outcome(updated=("messages",))]
+
+
+def test_the_real_client_and_the_shelf_agree(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
+    """Over HTTP the same is sent as the tests above assume: three POST with the newest secret."""
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    Subscriptions(webex, redis, settings).register()
+    assert [body for method, _, body in webex_script.asked if method == "POST"] == [
+        {"name": PREFIX + resource, "targetUrl": TARGET, "resource": resource, "event": "created", "secret": "new-secret-0123456789"}
+        for resource in RESOURCES
+    ]

@@ -1,0 +1,269 @@
+"""Read access that a tenant grants to the bot's own app: proven by tokens, kept without a secret, never good for a write."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from redis import Redis
+
+import jobs
+from jobs.access import app_access, tenant_reader
+from jobs.access.app_access import AppAccess
+from jobs.clouds.errors import CloudError, NotAllowed, Rejected, Said, Transient, Unreadable
+from jobs.microsoft import scopes
+from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph, WriteRefusedError, missing_in, roles_in
+from jobs.microsoft.graph import Graph
+from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
+from jobs.model import Access, Person
+from jobs.runtime import Runtime
+from jobs.settings import Settings
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+SECRET = "s3cr~t.Value"
+ALL = {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
+WRITES = ("upsert", "update", "delete", "add", "remove", "create")
+KEY = "a key of thirty-two bytes at least"
+
+
+@pytest.fixture
+def here(provider: Any, work_settings: Settings) -> Settings:
+    """Settings whose Entra is the small provider on loopback, where all roles are granted."""
+    provider.app_roles.update(ALL)
+    return replace(work_settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret=SECRET)
+
+
+def token(**claims: object) -> str:
+    """An access token with these claims."""
+    return jwt.encode(claims, KEY)
+
+
+def test_roles_of_a_token():
+    """They are read without regard to case; a token without any has none."""
+    assert roles_in(token(roles=["A.Read", "B.Read"])) == {"A.Read", "B.Read"}
+    assert [roles_in(token()), roles_in(token(roles="A.Read"))] == [frozenset(), frozenset()]
+    assert missing_in(token(roles=["a.read"]), ["A.Read", "B.Read"]) == ("B.Read",)
+
+
+@pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "a.!!.c", "a.bnVsbA.c"])
+def test_what_is_no_token(text: str):
+    """It says nothing about roles, so nothing is known."""
+    with pytest.raises(Unreadable):
+        roles_in(text)
+
+
+def test_proven_by_both_tokens(here: Settings, provider: Any):
+    """Graph's and Exchange's, both of the tenant's own endpoint; optional roles are noted, too."""
+    provider.app_roles[GRAPH_SCOPE].append("AuditLog.Read.All")
+    proven = app_access.prove(here, TENANT, "anna@contoso.com")
+    assert replace(proven, at=datetime.min.replace(tzinfo=UTC)) == AppAccess(
+        TENANT,
+        datetime.min.replace(tzinfo=UTC),
+        "anna@contoso.com",
+        tuple(sorted([*GRAPH_APP_ROLES, "AuditLog.Read.All", *EXCHANGE_APP_ROLES])),
+    )
+    asked = {(path, form["scope"]) for path, form in provider.requests if form}
+    assert asked == {(f"/{TENANT}/oauth2/v2.0/token", scope) for scope in ALL}
+
+
+def test_missing_roles_are_named(here: Settings, provider: Any):
+    """All of them, by their names, whichever token lacks them."""
+    provider.app_roles.update({GRAPH_SCOPE: ["User.Read.All", "Application.Read.All", "Directory.Read.All"], EXCHANGE_SCOPE: []})
+    with pytest.raises(NotAllowed) as told:
+        app_access.prove(here, TENANT, "anna@contoso.com")
+    assert (told.value.cause, told.value.code) == (
+        "app_roles_missing",
+        "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
+    )
+
+
+def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
+    """What is in Redis is what was granted, and neither the token nor the bot's secret."""
+    access = app_access.prove(here, TENANT, "anna@contoso.com")
+    app_access.remember(redis, access)
+    assert (app_access.known(redis, TENANT), app_access.known(redis, TENANT.upper())) == (access, access)
+    assert [app_access.known(redis, tenant) for tenant in ("", "another")] == [None, None]
+    kept = b"".join(redis.hvals(app_access.KEY))
+    assert (SECRET.encode() in kept, b"eyJ" in kept) == (False, False)
+
+
+def test_one_that_was_granted_anew_is_not_forgotten(redis: Redis):
+    """A check that began before may end after the administrator has granted it again."""
+    old = AppAccess(TENANT, datetime(2026, 1, 1, tzinfo=UTC), "a@b.c", ())
+    new = replace(old, at=datetime(2026, 1, 2, tzinfo=UTC))
+    app_access.remember(redis, new)
+    app_access.forget(redis, old)
+    assert app_access.known(redis, TENANT) == new
+    app_access.forget(redis, new)
+    assert app_access.known(redis, TENANT) is None
+
+
+def asking(*answers: str | CloudError) -> tuple[Callable[[str], str], list[str]]:
+    """Gives the answers in their order, and writes down what was asked for."""
+    left, asked = list(answers), list[str]()
+
+    def ask(scope: str) -> str:
+        asked.append(scope)
+        answer = left.pop(0)
+        if isinstance(answer, CloudError):
+            raise answer
+        return answer
+
+    return ask, asked
+
+
+async def test_one_token_for_all_that_ask():
+    """It is asked for once, and then used."""
+    ask, asked = asking(token(roles=["A"]))
+    source = AppTokens(ask, {"s": ["A"]}).source("s")
+    assert {await source() for _ in range(3)} == {token(roles=["A"])}
+    assert asked == ["s"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended", "cause"),
+    [
+        (token(roles=[]), True, "app_access_withdrawn"),
+        (Rejected("app_not_found", Said("entra", 400, "AADSTS700016", "No such app.")), True, "app_access_withdrawn"),
+        (Rejected("app_disabled", Said("entra", 400, "AADSTS7000112")), True, "app_access_withdrawn"),
+        (Rejected("consent_missing", Said("entra", 400, "AADSTS65001")), True, "app_access_withdrawn"),
+        (Rejected("blocked_by_conditional_access", Said("entra", 400, "AADSTS53003")), False, "blocked_by_conditional_access"),
+        (Rejected("tenant_not_found", Said("entra", 400, "AADSTS90002")), False, "tenant_not_found"),
+        (Rejected("request_rejected", Said("entra", 400)), False, "request_rejected"),
+        (Rejected("client_secret_expired", Said("entra", 401, "AADSTS7000222")), False, "client_secret_expired"),
+        (Transient("entra_busy", Said("entra", 503)), False, "entra_busy"),
+        (Unreadable("answer_unreadable", Said("entra", 200)), False, "answer_unreadable"),
+    ],
+)
+async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: str):  # noqa: FBT001  a column of the table
+    """Withdrawn is what the tenant did; a busy Entra, a policy or our own secret is not. Whoever asks after it hears the same, without a call."""
+    ask, asked = asking(answer)
+    tokens = AppTokens(ask, {"s": ["A"]})
+    for _ in range(2):
+        with pytest.raises(CloudError) as told:
+            await tokens.source("s")()
+        assert told.value.cause == cause
+    assert (tokens.ended is not None, asked) == (ended, ["s"])
+
+
+async def test_the_eyes_of_a_tenant(here: Settings, provider: Any, runtime_of: Callable[[Settings], Runtime], asker: Person):
+    """Nothing while it is not granted, the app afterwards; once taken back it is said with the reason, and forgotten."""
+    runtime = runtime_of(here)
+    async with tenant_reader.opened(runtime, TENANT) as seen:
+        assert (set(seen.allowed), seen.ended()) == ({Access.NONE}, None)
+    app_access.remember(runtime.store.redis, app_access.prove(here, TENANT, asker.email))
+    provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
+    async with tenant_reader.opened(runtime, TENANT) as seen:
+        assert set(seen.allowed) == {Access.NONE, Access.APP}
+        with pytest.raises(NotAllowed):
+            await seen.graph.organization()
+    event = seen.ended()
+    assert event is not None
+    lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
+    assert event.data == {"question": "app_access", "cause": "app_access_withdrawn", "code": lacking}
+    assert app_access.known(runtime.store.redis, TENANT) is None
+
+
+def writing() -> list[str]:
+    """The methods of Graph that change something, by their names."""
+    return [name for name, _ in inspect.getmembers(Graph, inspect.iscoroutinefunction) if name.startswith(WRITES)]
+
+
+@pytest.mark.parametrize("name", writing())
+async def test_graph_is_never_written_to(name: str):
+    """Every method that changes something is refused before anything is sent."""
+    sent: list[httpx.Request] = []
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda request: sent.append(request) or httpx.Response(200, json={}))
+    ) as http:
+        method = getattr(ReadingGraph(http, _token, "https://graph.test"), name)
+        given = {each: {"datetime": datetime.now(UTC), "Json": {}}.get(str(kind.annotation), "x") for each, kind in _parameters(method)}
+        with pytest.raises(WriteRefusedError):
+            await method(**given)
+    assert (sent, len(writing()) >= 10) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "cmdlet", ["Set-CASMailbox", "New-HostedOutboundSpamFilterRule", "Remove-Mailbox", "Enable-OrganizationCustomization"]
+)
+async def test_exchange_is_never_written_to(cmdlet: str):
+    """Only cmdlets that read are sent."""
+    sent: list[httpx.Request] = []
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda r: sent.append(r) or httpx.Response(200, json={"value": []}))
+    ) as http:
+        exchange = ReadingExchange(http, _token, "https://exchange.test", TENANT, "")
+        with pytest.raises(WriteRefusedError):
+            await exchange.run(cmdlet, {})
+        await exchange.run("Get-Mailbox", {})
+    assert [request.headers["X-AnchorMailbox"] for request in sent] == [
+        f"APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{TENANT}"
+    ]
+
+
+def test_only_checks_use_it():
+    """No module that sets up, mends or undoes anything opens these eyes, and those that do never make a change."""
+    users = {path.name: path.read_text(encoding="utf-8") for path in Path(jobs.__file__).parent.rglob("*.py") if _opens(path)}
+    assert users.keys() <= {"check.py", "rounds.py"}
+    assert [name for name, text in users.items() if ".make(" in text or ".look()" in text or "apply(" in text] == []
+
+
+def test_its_permissions_only_read():
+    """Exactly those of facts 6.2 b; what lets the app in at Exchange gets its rights from a role that reads."""
+    names = {*GRAPH_APP_ROLES, *scopes.OPTIONAL_APP_ROLES}
+    assert names == {
+        *("Application.Read.All", "Directory.Read.All", "Policy.Read.All", "User.Read.All"),
+        *("AuditLog.Read.All", "ExchangeMessageTrace.Read.All"),
+    }
+    assert EXCHANGE_APP_ROLES == ("Exchange.ManageAsApp",)
+
+
+@pytest.mark.parametrize(
+    ("reads", "may"),
+    [((), True), (("User.Read.All", "View-Only Recipients"), True), (("ServiceHealth.Read.All",), False), (("Mail.ReadWrite",), False)],
+)
+def test_what_the_app_may_read(reads: tuple[str, ...], may: bool):  # noqa: FBT001  a column of the table
+    """What it has no permission for is left to a sign-in, without a call."""
+    assert scopes.app_may_read(reads) is may
+
+
+@pytest.mark.parametrize(
+    ("url", "scope"),
+    [
+        ("https://graph.microsoft.com", GRAPH_SCOPE),
+        ("https://graph.microsoft.us", "https://graph.microsoft.us/.default"),
+        ("https://microsoftgraph.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn/.default"),
+        ("https://localhost:1/graph", GRAPH_SCOPE),
+    ],
+)
+def test_the_scope_of_a_cloud(url: str, scope: str):
+    """A national cloud has its own; a loopback stands for the public one."""
+    assert scopes.graph_default(url) == scope
+
+
+def _opens(path: Path) -> bool:
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return any(isinstance(node, ast.ImportFrom) and node.module == "jobs" and any(a.name == "eyes" for a in node.names) for node in tree)
+
+
+def _parameters(method: Callable[..., Any]) -> list[tuple[str, inspect.Parameter]]:
+    return list(inspect.signature(method).parameters.items())
+
+
+async def _token() -> str:
+    return "token"
+
+
+@pytest.mark.parametrize(("host", "traces"), [("graph.microsoft.com", True), ("graph.microsoft.us", False), ("127.0.0.1:9", True)])
+def test_what_a_cloud_does_not_have_is_not_needed_there(make_settings: Callable[..., Settings], host: str, traces: bool):  # noqa: FBT001  a column of the table
+    """Graph traces messages in the public cloud only, so no national token can carry that role."""
+    graph, _ = app_access.needed(make_settings(graph_url=f"https://{host}")).values()
+    assert set(GRAPH_APP_ROLES) - set(graph) == (set() if traces else {"ExchangeMessageTrace.Read.All"})

@@ -1,0 +1,171 @@
+"""What a person types about a channel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from jobs.channel.form import LONGEST, LONGEST_URL, Details, TypedWrongError, read_address, read_callback, read_details
+from jobs.model import Channel, Profile, Words
+
+MAILBOX = "support@contoso.com"
+RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}
+
+
+@pytest.mark.parametrize("typed", [MAILBOX, " Support@Contoso.com ", "<support@contoso.com>", "mailto:support@contoso.com"])
+def test_an_address(typed: str):
+    """As Webex, mail programs and people write it."""
+    assert read_address(typed) == MAILBOX
+
+
+@pytest.mark.parametrize(
+    ("typed", "why", "meant"),
+    [
+        ("", "no_address", ""),
+        ("   ", "no_address", ""),
+        ("support@contoso,com", "comma_in_domain", MAILBOX),
+        ("support@contoso;com", "comma_in_domain", MAILBOX),
+        ("support(at)contoso.com", "no_at", MAILBOX),
+        ("support contoso.com", "no_at", ""),
+        ("support@contoso..com", "malformed", MAILBOX),
+        ("support @contoso.com", "malformed", MAILBOX),
+        ("support@ contoso .com", "malformed", MAILBOX),
+        ("support (at) contoso.com", "no_at", MAILBOX),
+        ("support@contoso.com thanks", "malformed", MAILBOX),
+        ("please <Support@contoso.com>, thanks", "comma_in_domain", MAILBOX),
+        ("support@contoso,com thanks", "comma_in_domain", MAILBOX),
+        ("support@contoso. com thanks", "malformed", MAILBOX),
+        ("sales@contoso com", "malformed", ""),
+        ("a@b.com, c@d.com", "two_addresses", ""),
+        ("x" * LONGEST + "@contoso.com", "too_long", ""),
+    ],
+)
+def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
+    """Why not, and what was probably meant."""
+    with pytest.raises(TypedWrongError) as wrong:
+        read_address(typed)
+    assert (wrong.value.why, wrong.value.meant) == (Words(f"typed.{why}"), meant)
+
+
+@drawn(st.text(max_size=300))
+def test_any_text_is_an_address_or_a_reason(typed: str):
+    """Whatever it is; and what is read, or meant, reads as itself."""
+    try:
+        read = read_address(typed)
+        why = ""
+    except TypedWrongError as wrong:
+        read, why = wrong.meant, wrong.why.key
+    assert not read or read_address(read) == read
+    assert not why or why.startswith("typed.")
+
+
+@pytest.mark.parametrize("typed", ["support@contoso.test", "x1@mail.connect.localhost", "o'neil+x@corp.local"])
+def test_an_address_of_a_closed_network(typed: str):
+    """Its domain need not be one that the world knows."""
+    assert read_address(typed) == typed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        RIGHT["callback_url"],
+        "https://eu.webexconnect.io:8443/a/b/callback",
+        "http://127.0.0.1:9002/callback",
+        "http://localhost:9002/callback",
+        "https://localhost/callback",
+    ],
+)
+def test_a_callback_stays_as_it_was_typed(typed: str):
+    """To the byte: Entra compares it so."""
+    assert read_callback(f" {typed} ") == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("", "callback_missing"),
+        ("http://uk.webexconnect.io/callback", "callback_https"),
+        ("uk.webexconnect.io/callback", "callback_https"),
+        ("https://intranet/callback", "callback_no_url"),
+        ("ftp://localhost/callback", "callback_https"),
+        ("https://user@uk.webexconnect.io/callback", "callback_no_url"),
+        ("https://uk.webexconnect.io/callback?x=1", "callback_no_url"),
+        ("https://uk.webexconnect.io/callback#x", "callback_no_url"),
+        ("https://uk.webexconnect.io/call back", "callback_no_url"),
+        ("https://[::1/callback", "callback_no_url"),
+        ("https://uk.webexconnect.io/" + "x" * LONGEST_URL + "/callback", "callback_no_url"),
+        ("https://uk.webexconnect.io/callback/", "callback_path"),
+        ("https://uk.webexconnect.io/", "callback_path"),
+    ],
+)
+def test_what_is_no_callback(typed: str, why: str):
+    """Each with its reason."""
+    with pytest.raises(TypedWrongError) as wrong:
+        read_callback(typed)
+    assert wrong.value.why == Words(f"typed.{why}")
+
+
+@drawn(st.text(max_size=220).map("https://{}".format) | st.text(max_size=220))
+def test_any_text_is_a_callback_or_a_reason(typed: str):
+    """It never raises anything else."""
+    try:
+        answer = read_callback(typed)
+    except TypedWrongError as wrong:
+        answer = wrong.why.key
+    assert answer == typed.strip() or answer.startswith("typed.callback")
+
+
+def test_the_first_card_with_defaults():
+    """A year, a copy, the article's profile."""
+    asked = Channel(MAILBOX, **RIGHT, keep_copy=True, lifetime_months=12, profile=Profile.ARTICLE)
+    assert read_details(Channel(MAILBOX), RIGHT) == Details(asked, {})
+
+
+def test_the_first_card_with_everything():
+    """The mailbox too, where the command did not name it; unknown inputs are left alone."""
+    values = RIGHT | {"mailbox": "Support@contoso.com", "lifetime": "6", "keep_copy": "no", "profile": "least", "x": "y"}
+    asked = Channel(MAILBOX, **RIGHT, keep_copy=False, lifetime_months=6, profile=Profile.LEAST)
+    assert read_details(Channel(""), values) == Details(asked, {})
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("yes", True), ("true", True), ("no", False), ("false", False)])
+def test_whether_a_copy_stays(typed: str, kept: bool):  # noqa: FBT001  a column of the table
+    """In the card's words, and in those of a client that sends true or false."""
+    found = read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed})
+    assert found == Details(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
+
+
+@pytest.mark.parametrize("typed", ["", "maybe", "No", "0", "null", "['no']"])
+def test_a_copy_that_is_neither(typed: str):
+    """Nothing is taken for a yes."""
+    assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == Details(None, {"keep_copy": Words("typed.keep_copy")})
+
+
+def test_a_mailbox_that_was_named_cannot_be_changed():
+    """The command's address counts, whatever a forged input says."""
+    found = read_details(Channel(MAILBOX), RIGHT | {"mailbox": "ceo@contoso.com"}).channel
+    assert found == replace(Channel(MAILBOX), **RIGHT)
+
+
+def test_every_wrong_field_is_named_at_once():
+    """So that nobody corrects one after the other."""
+    values = {
+        "lifetime": "99",
+        "profile": "all",
+        "keep_copy": "maybe",
+        "forwarding_address": MAILBOX,
+        "callback_url": "http://x.y/callback",
+    }
+    same = {name: name for name in ("lifetime", "profile", "keep_copy")}
+    keys = {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox", **same}
+    assert read_details(Channel(MAILBOX), values) == Details(None, {name: Words(f"typed.{key}") for name, key in keys.items()})
+
+
+@drawn(st.dictionaries(st.sampled_from(["mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"]), st.text()))
+def test_any_inputs_are_details_or_errors(values: dict[str, str]):
+    """Never both, never neither."""
+    found = read_details(Channel(""), values)
+    assert (found.channel is None) is bool(found.errors)

@@ -1,0 +1,335 @@
+"""The verdict, on small graphs of facts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from jobs.checks.verdict import flows, judge
+from jobs.engine.step import Context, Probe
+from jobs.model import Finding, Profile, State, Station, Words
+from jobs.probes import checks_for
+
+
+def fact(
+    name: str, station: Station = Station.ANSWER, because: tuple[str, ...] = (), explains: tuple[str, ...] = (), **more: object
+) -> Probe:
+    """A fact of that name in the graph."""
+
+    async def inspect(self: Probe, ctx: Context) -> Finding:
+        raise NotImplementedError
+
+    members = {
+        "name": name,
+        "row": name,
+        "station": station,
+        "because": because,
+        "explains": frozenset(explains),
+        "inspect": inspect,
+        **more,
+    }
+    return type(name, (Probe,), members)()
+
+
+def graph(*facts: Probe) -> dict[str, Probe]:
+    """The facts by name."""
+    return {each.name: each for each in facts}
+
+
+def wrong(name: str, cause: str = "", **facts: str) -> Finding:
+    """A wrong finding."""
+    return Finding(name, State.WRONG, cause=cause, facts=facts)
+
+
+STEPS = graph(
+    fact("policy", Station.FORWARD, explains=("blocked",)),
+    fact("auth", explains=("auth_off",)),
+    fact("copies", Station.FORWARD, because=("policy",)),
+    fact("login", because=("auth",)),
+)
+
+
+def test_symptom_is_explained():
+    """A wrong finding that another one brings about is a symptom of it, and no cause."""
+    found = {"policy": wrong("policy", "blocked"), "copies": wrong("copies", "blocked"), "auth": Finding("auth", State.OK)}
+    verdict = judge(STEPS, found)
+    assert (verdict.causes, verdict.symptoms, verdict.stops) == (("policy",), {"copies": "policy"}, Station.FORWARD)
+
+
+def test_other_code_is_a_cause_of_its_own():
+    """What an ancestor cannot bring about is not explained by it."""
+    verdict = judge(STEPS, {"auth": wrong("auth", "auth_off"), "login": wrong("login", "mfa_needed")})
+    assert verdict.causes == ("auth", "login")
+
+
+def test_first_that_stops_mail_comes_first():
+    """Independent causes are all named, the one earliest on the mail's way in front."""
+    found = {"auth": wrong("auth", "auth_off"), "policy": wrong("policy", "blocked")}
+    assert judge(STEPS, found).causes == ("policy", "auth")
+
+
+def test_not_certain_before_all_was_seen():
+    """A failure is no cause while what could explain it was not looked at."""
+    assert judge(STEPS, {"copies": wrong("copies", "blocked")}, done=False).causes == ()
+    seen = {"copies": wrong("copies", "blocked"), "policy": Finding("policy", State.OK)}
+    assert judge(STEPS, seen, done=False).causes == ("copies",)
+
+
+def test_one_cause_seen_twice_is_one():
+    """Two findings with the same cause name it once."""
+    steps = graph(fact("a"), fact("b"))
+    assert judge(steps, {"a": wrong("a", "same"), "b": wrong("b", "same")}).causes == ("a",)
+
+
+def test_what_went_well_since_is_history():
+    """A failure from before a success that heals it is left out."""
+    steps = graph(fact("answers"), fact("log", healed_by=("answers",)))
+    found = {
+        "log": wrong("log", "x", since="2026-01-01T10:00:00+00:00"),
+        "answers": Finding("answers", State.OK, facts={"at": "2026-01-01T11:00:00+00:00"}),
+    }
+    assert (judge(steps, found).causes, judge(steps, found).warnings) == ((), ())
+
+
+def test_not_essential_only_warns():
+    """A fact that the mail flow does not need is noticed, never a cause."""
+    steps = graph(fact("extra", essential=False))
+    verdict = judge(steps, {"extra": wrong("extra", "x")})
+    assert (verdict.causes, verdict.warnings) == ((), ("extra",))
+
+
+def test_skipped_and_unknown_are_not_passed():
+    """What could not be looked at is listed, and what only may be the cause is possible."""
+    steps = graph(fact("a"), fact("b"), fact("c"))
+    found = {"a": Finding("a", State.SKIPPED), "b": Finding("b", State.UNKNOWN), "c": Finding("c", State.POSSIBLE)}
+    verdict = judge(steps, found)
+    assert (verdict.skipped, verdict.possible, verdict.causes) == (("a", "b"), ("c",), ())
+
+
+OUTSIDE = graph(
+    fact("health", Station.MAILBOX, explains=("busy",)),
+    fact("defaults"),
+    fact("login", because=("health", "defaults")),
+)
+MAYBE = Finding("health", State.POSSIBLE, cause="incident", facts={"since": "2026-01-01T10:00:00+00:00"})
+
+
+def test_an_incident_is_the_cause_where_it_explains_something():
+    """What is only possible becomes the cause of what it expressly explains, from its own beginning on, and that is a symptom then."""
+    verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "busy")})
+    assert (verdict.causes, verdict.symptoms, verdict.possible, verdict.stops) == (("health",), {"login": "health"}, (), Station.ANSWER)
+    assert str(verdict.since) == "2026-01-01 10:00:00+00:00"
+
+
+def test_an_incident_alone_is_no_cause():
+    """Where nothing is wrong, or something else, it stays possible."""
+    assert (judge(OUTSIDE, {"health": MAYBE}).causes, judge(OUTSIDE, {"health": MAYBE}).possible) == ((), ("health",))
+    verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "secret_gone")})
+    assert (verdict.causes, verdict.possible) == (("login",), ("health",))
+
+
+def test_what_explains_nothing_by_name_is_never_promoted():
+    """A policy that may match is no cause of a failure whose code it does not name."""
+    verdict = judge(OUTSIDE, {"defaults": Finding("defaults", State.POSSIBLE, cause="x"), "login": wrong("login", "busy")})
+    assert (verdict.causes, verdict.possible) == (("login",), ("defaults",))
+
+
+def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
+    """A blocked account that is only possible is the cause of a sign-in that says so, and of nothing else that such a step may explain."""
+    steps = graph(fact("user", Station.MAILBOX, explains=("disabled", "refused")), fact("login", because=("user",)))
+    maybe = Finding("user", State.POSSIBLE, cause="disabled")
+    said = judge(steps, {"user": maybe, "login": wrong("login", "disabled")})
+    other = judge(steps, {"user": maybe, "login": wrong("login", "refused")})
+    assert (said.causes, said.symptoms, said.stops) == (("user",), {"login": "user"}, Station.ANSWER)
+    assert (other.causes, other.possible) == (("login",), ("user",))
+
+
+def at(hour: float, state: State = State.OK) -> Finding:
+    """Mail that went well at that hour."""
+    return Finding("answers", state, facts={"at": f"2026-01-01T{int(hour):02}:{int(hour % 1 * 60):02}:00+00:00"})
+
+
+LASTS = graph(
+    fact("answers", lags=timedelta(minutes=90)),
+    fact("probe"),
+    fact("log", healed_by=("answers", "probe")),
+    fact("policy", disproved_by=("answers", "probe"), explains=("blocked",)),
+    fact("login", because=("policy",), once_disproved=State.SKIPPED),
+)
+DEAD = wrong("log", "x", since="2026-01-01T10:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("later", "causes"),
+    [
+        (at(11), ("log",)),
+        (at(11.75), ()),
+        (at(11.75, State.WARNING), ("log",)),
+        (Finding("probe", State.OK), ()),
+        (Finding("probe", State.OK, facts={"at": "2026-01-01T10:01:00+00:00"}), ()),
+        (Finding("probe", State.OK, facts={"at": "2026-01-01T09:59:00+00:00"}), ("log",)),
+    ],
+)
+def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
+    """An answer heals a dead sign-in only once no access token of before it can have sent it; what tries anew heals it at once."""
+    assert judge(LASTS, {"log": DEAD, later.step: later}).causes == causes
+
+
+def test_a_persons_own_attempt_leaves_the_token_alone():
+    """After a failed Generate Token an answer proves at once that the old token is good."""
+    failed = wrong("log", "x", since="2026-01-01T10:00:00+00:00", token_lives="yes")
+    assert judge(LASTS, {"log": failed, "answers": at(10.1)}).causes == ()
+
+
+def test_nothing_is_certain_before_its_healer_was_seen():
+    """A failure may be history: before that was looked at it is no cause."""
+    found = {"log": DEAD, "answers": at(9)}
+    assert (judge(LASTS, found, done=False).causes, judge(LASTS, found).causes) == ((), ("log",))
+    assert judge(LASTS, found | {"probe": Finding("probe", State.WARNING)}, done=False).causes == ("log",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "found", "state"),
+    [
+        ({}, Finding("probe", State.OK), State.OK),
+        ({}, Finding("probe", State.WARNING), State.POSSIBLE),
+        ({}, at(12), State.POSSIBLE),
+        ({"harmless_after": "2026-01-01T10:00:00"}, at(12), State.OK),
+        ({"harmless_after": "2026-01-01T10:00:00"}, at(11), State.POSSIBLE),
+        ({"disproved_by": ""}, Finding("probe", State.OK), State.POSSIBLE),
+        ({"disproved_by": "log"}, Finding("log", State.OK), State.OK),
+    ],
+)
+def test_what_may_be_the_cause_is_tried(facts: dict[str, str], found: Finding, state: State):
+    """What holds all the same, and late enough, takes it away; a finding may name what does."""
+    verdict = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked", facts=facts), found.step: found})
+    assert (verdict.counted["policy"].state, verdict.possible) == (state, ("policy",) if state is State.POSSIBLE else ())
+
+
+def test_what_was_disproved_may_count_as_left_out():
+    """The bot's own login proves nothing where its own secret is the trouble."""
+    own = Finding("login", State.POSSIBLE, cause="own", facts={"disproved_by": "probe"})
+    assert judge(LASTS, {"login": own, "probe": Finding("probe", State.OK)}).skipped == ("login",)
+
+
+def test_what_is_possible_is_no_second_cause():
+    """The same, certain from anywhere, explains it; a policy that a login names is the cause, and the login its symptom."""
+    verdict = judge(LASTS, {"login": Finding("login", State.POSSIBLE, cause="x"), "log": DEAD})
+    assert (verdict.causes, verdict.symptoms, verdict.possible) == (("log",), {"login": "log"}, ())
+    named = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked"), "login": wrong("login", "blocked")})
+    assert (named.causes, named.symptoms, named.possible) == (("policy",), {"login": "policy"}, ())
+
+
+def test_since_is_that_of_the_first_cause():
+    """Another cause's beginning is its own; a symptom of the first may know more than that itself."""
+    early, late = "2026-01-01T08:00:00+00:00", "2026-01-01T09:00:00+00:00"
+    found = {
+        "policy": wrong("policy", "blocked"),
+        "copies": wrong("copies", "blocked", since=late),
+        "auth": wrong("auth", "x", since=early),
+    }
+    assert str(judge(STEPS, found).since) == "2026-01-01 09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("found", "both"),
+    [
+        ((Finding("copies", State.OK), Finding("answers", State.OK)), True),
+        ((Finding("copies", State.SKIPPED), Finding("answers", State.OK)), False),
+        ((Finding("answers", State.OK),), False),
+        ((Finding("copies", State.OK), Finding("answers", State.OK, facts={"unanswered": "yes"})), False),
+    ],
+)
+def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # noqa: FBT001  a row of the table
+    """An answer says nothing about the copies, and a mail that waits too long says nothing good about the answers."""
+    assert flows({each.step: each for each in found}) is both
+
+
+@pytest.mark.parametrize(
+    ("cause", "said", "causes"),
+    [
+        ("app_not_found", "client_secret_wrong", ("application",)),
+        ("redirect_uri_mismatch", "client_secret_wrong", ("sign_ins", "application")),
+        ("redirect_uri_mismatch", "redirect_uri_mismatch", ("application",)),
+    ],
+)
+def test_an_app_explains_what_its_own_fault_brings_about(cause: str, said: str, causes: tuple[str, ...]):
+    """One that is gone refuses everybody; a missing address refuses nobody's secret."""
+    assert (
+        judge(checks_for(Profile.ARTICLE), {"application": wrong("application", cause), "sign_ins": wrong("sign_ins", said)}).causes
+        == causes
+    )
+
+
+LOST = "mail_not_delivered"
+ON_THE_WAY = graph(
+    fact("rules", Station.FORWARD, explains=("rule_blocks", LOST)),
+    fact("policy", Station.FORWARD, explains=("blocked", LOST)),
+    fact("account", Station.MAILBOX, explains=("disabled",)),
+    fact("copies", Station.FORWARD, because=("rules", "policy", "account")),
+)
+RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", facts={"proven": "rule_blocks"})
+POLICY = Finding("policy", State.POSSIBLE, cause="blocked")
+BLOCKED_ACCOUNT = Finding("account", State.POSSIBLE, cause="disabled")
+UNREAD = Finding("policy", State.SKIPPED, seen=Words("skipped.needs_sign_in"))
+NO_ROLE = Finding("policy", State.UNKNOWN, cause="exchange_role_missing")
+NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Words("skipped.restricted_sender"))
+
+
+@pytest.mark.parametrize(
+    ("beside", "causes", "code", "symptoms"),
+    [
+        ((RULE,), ("rules",), "rule_may_block", {"copies": "rules"}),
+        ((POLICY, BLOCKED_ACCOUNT), ("policy",), "blocked", {"copies": "policy"}),
+        ((RULE, NONE_OF_OURS), ("rules",), "rule_may_block", {"copies": "rules"}),
+        ((RULE, POLICY), ("copies",), LOST, {}),
+        ((BLOCKED_ACCOUNT,), ("copies",), LOST, {}),
+        ((RULE, wrong("policy", "blocked")), ("policy",), "blocked", {"copies": "policy"}),
+        ((UNREAD,), ("copies",), "what_stops_mail_not_read", {}),
+        ((NO_ROLE, RULE), ("copies",), "what_stops_mail_not_read", {}),
+        ((Finding("account", State.UNKNOWN),), ("copies",), LOST, {}),
+        ((), ("copies",), LOST, {}),
+    ],
+)
+def test_a_failure_without_a_code(beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]):
+    """What alone may explain it is the cause; where that could not be read it says so; never does it end without a first line."""
+    found = {each.step: each for each in (*beside, wrong("copies", LOST))}
+    looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}
+    verdict = judge(ON_THE_WAY, looked_at)
+    assert (verdict.causes, verdict.counted[causes[0]].cause, verdict.symptoms) == (causes, code, symptoms)
+
+
+def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
+    """Another one may come that explains it as well, or with certainty."""
+    assert judge(ON_THE_WAY, {"copies": wrong("copies", LOST), "rules": RULE}, done=False).causes == ()
+
+
+def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
+    """What it names is something else."""
+    found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
+    verdict = judge(ON_THE_WAY, found)
+    assert (verdict.causes, verdict.counted["copies"].cause, verdict.possible) == (("copies",), "connect_address_gone", ("rules",))
+
+
+def test_what_is_set_right_by_now_is_told_so():
+    """A failure by what holds meanwhile is older, or the change has not come everywhere yet; what is still wrong is the cause."""
+    steps = graph(
+        fact("policy", Station.FORWARD, explains=("blocked",), settling={"blocked": "settling"}),
+        fact("copies", Station.FORWARD, because=("policy",)),
+    )
+    failed = wrong("copies", "blocked")
+    told = {
+        state: judge(steps, {"policy": Finding("policy", state), "copies": failed}).counted["copies"].cause
+        for state in (State.OK, State.UNKNOWN)
+    }
+    assert told == {State.OK: "settling", State.UNKNOWN: "blocked"}
+    assert judge(steps, {"policy": wrong("policy", "blocked"), "copies": failed}).causes == ("policy",)
+
+
+def test_newer_mail_that_has_not_gone_on_is_no_proof():
+    """Also where it has not even arrived."""
+    well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
+    late = {name: replace(well[name], state=State.WARNING, facts={"unproven": "2026-01-01T10:00:00+00:00"}) for name in well}
+    assert [flows(well), *(flows(well | {name: late[name]}) for name in well)] == [True, False, False, False]

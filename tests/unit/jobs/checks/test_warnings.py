@@ -1,0 +1,72 @@
+"""What does not stop mail is a warning in a check, whatever else is broken, and still something to mend for a fix."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from jobs.checks.verdict import judge
+from jobs.engine.engine import Engine, planned
+from jobs.engine.step import Context, Probe, Step
+from jobs.model import Access, Finding, State, Station, Words
+from jobs.steps.forwarding import Forwarding
+from jobs.steps.implicit_grant import ImplicitGrant
+
+COPY_OFF = {"ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io", "ForwardingAddress": None, "DeliverToMailboxAndForward": False}
+
+
+class Silent:
+    """Nobody listens."""
+
+    def changed(self, run_id: str) -> None:
+        """Nothing."""
+
+
+class Copies(Probe):
+    """The forwarded copies failed, and nobody says why."""
+
+    name = "copies"
+    row = "X"
+    station = Station.FORWARD
+    because: ClassVar[tuple[str, ...]] = ("forwarding",)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """As the trace shows it."""
+        return self.wrong(Words("seen.copies_failed"), cause="mail_not_delivered")
+
+
+def checked(ctx: Context, *steps: Step) -> dict[str, Finding]:
+    """What a check with an administrator's sign-in finds."""
+    asyncio.run(Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check({Access.NONE, Access.ADMIN}))
+    return {step.name: ctx.run.findings[step.name] for step in steps}
+
+
+def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., Context], cloud: Any):
+    """Mail flows all the same: it is noticed, and a failure of the copies keeps its own place as the cause."""
+    cloud.on("Get-Mailbox", [COPY_OFF])
+    steps = (Forwarding(), Copies())
+    found = checked(given(kind="check"), *steps)
+    verdict = judge({step.name: step for step in steps}, found)
+    assert (verdict.causes, verdict.symptoms, verdict.warnings) == (("copies",), {}, ("forwarding",))
+    copy = found["forwarding"]
+    assert (copy.state, copy.seen, copy.expected, copy.cause) == (
+        State.WARNING,
+        Words("seen.keeps_none"),
+        Words("expected.forwarding"),
+        "copy_differs",
+    )
+
+
+def test_a_fix_mends_it_all_the_same(given: Callable[..., Context], cloud: Any):
+    """What a check only warns of is in the plan of a fix."""
+    cloud.on("Get-Mailbox", [COPY_OFF])
+    ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
+    asyncio.run(Engine(ctx, steps, Silent(), lambda: True).look())
+    assert [change.step for change in planned(steps, ctx)] == ["forwarding"]
+
+
+def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., Context]):
+    """A step that is not essential only warns, by the same rule."""
+    found = checked(given(kind="check"), ImplicitGrant())
+    assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (State.WARNING, Words("seen.implicit_off"))

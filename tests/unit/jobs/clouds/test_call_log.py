@@ -1,0 +1,47 @@
+"""The changing calls of a piece of work, by the ids that Microsoft's support asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from jobs.clouds import call_log
+from jobs.clouds.errors import Ids, Transient
+from jobs.clouds.http import Call, async_client, request
+from jobs.microsoft.responses import judge_graph
+from jobs.settings import Settings
+
+URL = "https://graph.microsoft.com/v1.0/applications/o-1"
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., Settings]):
+    """With both ids where the answer came, with ours where it was lost; a cmdlet by its name."""
+
+    def cloud(asked: httpx.Request) -> httpx.Response:
+        if asked.method == "POST":
+            raise httpx.ReadTimeout("slow")
+        return httpx.Response(204, headers={"request-id": "r-1"})
+
+    async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
+        with call_log.noted() as made:
+            await request(client, Call("graph", "GET", URL), judge_graph)
+            await request(client, Call("graph", "PATCH", URL), judge_graph)
+            await request(client, Call("exchange", "PUT", URL, headers={"X-CmdletName": "Get-Mailbox"}), judge_graph)
+            with pytest.raises(Transient):
+                await request(client, Call("exchange", "POST", URL, headers={"X-CmdletName": "Set-Mailbox"}), judge_graph)
+    assert [ID.sub("*", line) for line in made] == [
+        "graph PATCH /v1.0/applications/o-1 204 request-id=r-1 client-request-id=*",
+        "exchange Set-Mailbox 0 client-request-id=*",
+    ]
+
+
+def test_outside_nobody_keeps_them():
+    """A call that nobody asked about is not kept."""
+    call_log.note("graph", "PATCH /x", 200, Ids("r"))
+    with call_log.noted() as made:
+        pass
+    assert made == []

@@ -1,0 +1,132 @@
+"""Every code that Microsoft's services are known to refuse with has a cause, and every cause a remedy (codes.toml)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jobs.clouds.causes import ENTRA
+from jobs.clouds.errors import Ids, explain
+from jobs.microsoft.responses import judge_exchange, judge_graph
+from practice.shared import ABSENT, FACTS
+
+ROOT = Path(__file__).parents[4]
+TOLD = FACTS / "microsoft.md"
+CODES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("codes.toml").read_text(encoding="utf-8"))
+REMEDIES = tomllib.loads((ROOT / "adaptive_cards" / "texts" / "causes.en.toml").read_text(encoding="utf-8"))["remedy"]
+GRAPH_SECTIONS = ("### 1.2", "### 1.3", "### 1.5", "### 1.6", "## 7")
+GRAPH_CODE = re.compile(r"\b(?:Request|Authorization|Directory)_\w+|\bNoBacking\w+")
+EXCHANGE_CODE = re.compile(r"\b(?!ODataService)\w+Exception\b")
+"""ODataServiceException stands around each of the others and says nothing."""
+SMTP_CODE = re.compile(r"\b[45]\.\d\.\d{1,3}\b")
+
+needs_facts = pytest.mark.skipif(not TOLD.exists(), reason=ABSENT)
+
+
+def section(heading: str) -> str:
+    """What stands below a heading of the facts, as one line without code marks."""
+    text = TOLD.read_text(encoding="utf-8").split(f"\n{heading}", 1)[1]
+    body = re.split(r"\n##+ ", text, maxsplit=1)[0]
+    return " ".join(body.replace("`", "").split())
+
+
+def rows(service: str) -> list[Any]:
+    """The rows of one service, each under the words that it is known by."""
+    return [pytest.param(row, id=row["facts"][:40]) for row in CODES[service]]
+
+
+def exchange_body(row: dict[str, Any]) -> bytes:
+    """An answer of InvokeCommand as it was captured, with the words in the part that the row names."""
+    kind, message = row.get("type", ""), row["message"]
+    parts: dict[str, dict[str, Any]] = {
+        "details": {
+            "message": "Error executing cmdlet",
+            "details": [{"code": "Client", "message": f"Ex6F9304|{kind}|{message}" if kind else message}],
+        },
+        "internalexception": {"message": "Invalid Operation", "innererror": {"internalexception": {"message": message, "type": kind}}},
+        "error": {"message": message},
+    }
+    if row["part"] == "nothing":
+        return b"\0" * 4096
+    return httpx.Response(200, json={"error": {"code": "BadRequest", **parts[row["part"]]}}).content
+
+
+def test_every_aadsts_code_has_a_cause_with_a_remedy():
+    """None of the codes that a person can run into is unknown here, and none is known that is not on the list."""
+    assert set(CODES["entra"]) == ENTRA.keys()
+    assert {meaning.cause for meaning in ENTRA.values()} - REMEDIES.keys() == set()
+
+
+@pytest.mark.parametrize("row", rows("graph"))
+def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
+    """By code or words, whatever the status is."""
+    body = {"error": {"code": row["code"], "message": row["message"]}}
+    error = judge_graph(httpx.Response(row["status"], json=body), Ids())
+    assert (error.cause, error.code, error.message) == (row["cause"], row["code"], row["message"])
+    assert row["cause"] in REMEDIES
+
+
+@pytest.mark.parametrize("row", rows("exchange"))
+def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
+    """By the exception and its words, in whichever part of the body they stand."""
+    error = judge_exchange(httpx.Response(row["status"], content=exchange_body(row)), Ids())
+    assert (error.cause, error.message) == (row["cause"], row["message"])
+    assert row["cause"] in REMEDIES
+
+
+@pytest.mark.parametrize("row", rows("smtp"))
+def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
+    """Pasted or read from a trace, it is one finding."""
+    assert [found.cause for found in explain(row["facts"])] == [row["cause"]]
+    assert row["cause"] in REMEDIES
+
+
+def test_every_cause_of_the_list_is_one_of_the_products():
+    """A cause that is spelt wrongly would hold nothing."""
+    assert {row["cause"] for service in ("graph", "exchange", "smtp") for row in CODES[service]} - REMEDIES.keys() == set()
+
+
+@needs_facts
+@pytest.mark.parametrize("service", ["graph", "exchange", "smtp"])
+def test_the_list_says_what_the_facts_say(service: str):
+    """Each row's words stand in its section."""
+    assert [row["facts"] for row in CODES[service] if row["facts"] not in section(row["section"])] == []
+
+
+@needs_facts
+def test_no_aadsts_code_of_the_facts_is_left_out():
+    """Section 5 is the list; whatever is named elsewhere is on it."""
+    listed = {
+        int(code) for row in re.findall(r"\n\| ([\d /]+) \|", TOLD.read_text(encoding="utf-8")) for code in re.findall(r"\d{5,}", row)
+    }
+    transient = {int(code) for code in re.findall(r"\d{5,}", section("## 5.").split("| 90099 ")[1].split("| transient")[0])}
+    named = {int(code) for code in re.findall(r"AADSTS(\d+)", TOLD.read_text(encoding="utf-8"))}
+    assert (listed | transient, named - listed - transient) == (set(CODES["entra"]), set())
+
+
+@needs_facts
+def test_every_reply_in_the_table_of_the_facts_is_explained():
+    """Section 4.1 lists the replies; several of them share a code, so the words count."""
+    table = TOLD.read_text(encoding="utf-8").split("\n### 4.1", 1)[1].split("\n### ", 1)[0]
+    replies = [line.split(" | ")[0].strip("| ").replace("`", "") for line in table.splitlines() if line.startswith("| ")][1:]
+    unexplained = [reply for reply in replies if not reply.startswith("235") and not explain(reply)]
+    assert (len(replies), unexplained) == (14, [])
+
+
+@needs_facts
+def test_no_code_of_graph_exchange_and_smtp_in_the_facts_is_left_out():
+    """Whatever looks like a code in their sections stands in a row."""
+    rows_text = {service: " ".join(str(row) for row in CODES[service]) for service in ("graph", "exchange", "smtp")}
+    named = {
+        "graph": {code for heading in GRAPH_SECTIONS for code in GRAPH_CODE.findall(section(heading))},
+        "exchange": set(EXCHANGE_CODE.findall(section("### 3.5"))),
+        "smtp": {code for heading in ("### 2.3", "### 4.1") for code in SMTP_CODE.findall(section(heading))},
+    }
+    left_out = {service: {code for code in codes if code not in rows_text[service]} for service, codes in named.items()}
+    assert all(named.values())
+    assert left_out == {"graph": set(), "exchange": set(), "smtp": set()}

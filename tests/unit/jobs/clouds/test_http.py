@@ -1,0 +1,363 @@
+"""The fault matrix of a request: whatever a cloud does has a defined outcome, and the number of tries is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
+from jobs.clouds.errors import (
+    AlreadyThere,
+    CloudError,
+    CutShort,
+    Ids,
+    NotAllowed,
+    NotFound,
+    Rejected,
+    Said,
+    Settling,
+    SignInNeeded,
+    Transient,
+    Unreadable,
+)
+from jobs.clouds.http import Answer, Call, async_client, request, sync_client
+from jobs.clouds.retry import Patience, retry_after
+from jobs.microsoft.responses import judge_exchange, judge_graph
+from jobs.settings import Settings
+
+URL = "https://graph.microsoft.com/v1.0/organization"
+OK = httpx.Response(200, json={"value": []})
+Script = list[httpx.Response | Exception]
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Stamina's own test mode: the waits are asked for, but not slept."""
+    stamina.set_testing(True, attempts=5, cap=True)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.fixture
+def waits() -> Iterator[list[RetryDetails]]:
+    """What stamina was told to wait."""
+    seen: list[RetryDetails] = []
+    set_on_retry_hooks([seen.append])
+    yield seen
+    set_on_retry_hooks(None)
+
+
+class Cloud:
+    """Plays a script of answers, the last one for ever, and counts."""
+
+    def __init__(self, *script: httpx.Response | Exception) -> None:
+        self.script: Script = list(script)
+        self.seen: list[httpx.Request] = []
+
+    def __call__(self, asked: httpx.Request) -> httpx.Response:
+        """Be a transport's handler."""
+        self.seen.append(asked)
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(step, Exception):
+            raise step
+        return httpx.Response(step.status_code, headers=step.headers, content=step.content)
+
+
+async def ask(settings: Settings, cloud: Any, method: str = "GET", patience: Patience | None = None, **options: Any) -> Answer:
+    """Send one request to a cloud."""
+    async with async_client(settings, httpx.MockTransport(cloud)) as client:
+        return await request(client, Call("graph", method, URL, **options), judge_graph, patience or Patience())
+
+
+MATRIX = [
+    # what comes first, the outcome of a GET and its tries, the outcome of a POST and its tries
+    ("429 with Retry-After", httpx.Response(429, headers={"Retry-After": "1"}), None, 2, None, 2),
+    ("429 without", httpx.Response(429), None, 2, None, 2),
+    ("429 senseless", httpx.Response(429, headers={"Retry-After": "soon"}), None, 2, None, 2),
+    ("429 negative", httpx.Response(429, headers={"Retry-After": "-5"}), None, 2, None, 2),
+    ("429 for an hour", httpx.Response(429, headers={"Retry-After": "3600"}), Transient, 1, Transient, 1),
+    ("500", httpx.Response(500), None, 2, Transient, 1),
+    ("502", httpx.Response(502, html="<html>"), None, 2, Transient, 1),
+    ("503", httpx.Response(503), None, 2, Transient, 1),
+    ("503 with Retry-After", httpx.Response(503, headers={"Retry-After": "2"}), None, 2, Transient, 1),
+    ("504", httpx.Response(504), None, 2, Transient, 1),
+    ("timeout", httpx.ReadTimeout("slow"), None, 2, Transient, 1),
+    ("reset", httpx.ReadError("reset"), None, 2, Transient, 1),
+    ("not connected", httpx.ConnectError("refused"), None, 2, None, 2),
+    ("wrong JSON", httpx.Response(200, content=b'{"value": ['), Unreadable, 1, Unreadable, 1),
+    ("HTML", httpx.Response(200, html="<html>"), Unreadable, 1, Unreadable, 1),
+    ("NUL bytes", httpx.Response(200, content=b"\0" * 4096), Unreadable, 1, Unreadable, 1),
+    ("redirect", httpx.Response(302, headers={"Location": "https://evil.test/"}), Rejected, 1, Rejected, 1),
+    ("400", httpx.Response(400, json={"error": {"code": "BadRequest"}}), Rejected, 1, Rejected, 1),
+    ("401", httpx.Response(401), SignInNeeded, 1, SignInNeeded, 1),
+    ("403", httpx.Response(403), NotAllowed, 1, NotAllowed, 1),
+    ("403 of NUL bytes", httpx.Response(403, content=b"\0" * 4096), NotAllowed, 1, NotAllowed, 1),
+    ("404", httpx.Response(404), NotFound, 1, NotFound, 1),
+]
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("row", MATRIX, ids=[row[0] for row in MATRIX])
+async def test_fault_matrix(make_settings: Callable[..., Settings], row: tuple[Any, ...], method: str):
+    """Each fault, then a good answer: a defined outcome after a defined number of tries."""
+    _, fault, *expected = row
+    outcome, tries = expected[:2] if method == "GET" else expected[2:]
+    cloud = Cloud(fault, OK)
+    if outcome is None:
+        assert (await ask(make_settings(), cloud, method)).data == {"value": []}
+    else:
+        with pytest.raises(outcome) as failed:
+            await ask(make_settings(), cloud, method)
+        assert failed.type is outcome
+    assert len(cloud.seen) == tries
+
+
+@pytest.mark.usefixtures("no_waiting")
+async def test_a_fault_that_stays_ends_after_five_tries(make_settings: Callable[..., Settings]):
+    """The last error goes up, with its status."""
+    cloud = Cloud(httpx.Response(503))
+    with pytest.raises(Transient) as failed:
+        await ask(make_settings(), cloud)
+    assert (len(cloud.seen), failed.value.status, failed.value.cause) == (5, 503, "service_unavailable")
+
+
+@pytest.mark.usefixtures("no_waiting")
+async def test_a_post_that_may_be_repeated_is(make_settings: Callable[..., Settings]):
+    """The caller knows that sending it twice does no harm."""
+    cloud = Cloud(httpx.ReadTimeout("slow"), OK)
+    await ask(make_settings(), cloud, "POST", repeatable=True)
+    assert len(cloud.seen) == 2
+
+
+async def test_retry_after_is_a_minimum(make_settings: Callable[..., Settings], waits: list[RetryDetails]):
+    """The wait that is really slept is the one that was asked for."""
+    await ask(make_settings(), Cloud(httpx.Response(429, headers={"Retry-After": "1"}), OK))
+    assert [wait.wait_for for wait in waits] == [1.0]
+
+
+async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Settings]):
+    """A server that never answers costs no more than the total, whatever the read time-out is."""
+
+    async def never(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(30)
+        return OK
+
+    with pytest.raises(Transient) as failed:
+        await ask(make_settings(), never, patience=Patience(total=0.05))
+    assert failed.value.cause == "timed_out"
+
+
+@pytest.mark.parametrize(
+    ("error", "repeatable", "spent", "expected"),
+    [
+        (Transient, True, 0.0, True),
+        (Transient, False, 0.0, False),
+        (CutShort, True, 0.0, True),
+        (CutShort, False, 0.0, False),
+        (Unreadable, True, 0.0, False),
+        (Rejected, True, 0.0, False),
+    ],
+)
+def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float, expected: bool):  # noqa: FBT001  parameters of the test
+    """Without a Retry-After the kind and the request decide, and stamina's own back-off is used."""
+    assert Patience().wait(error("throttled", Said("graph")), repeatable=repeatable, spent=spent) is expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "spent", "expected"), [(10, 0, 10), (0, 0, 0.5), (60, 0, 60), (61, 0, False), (60, 31, False), (29, 60, 29)]
+)
+def test_how_long_is_patient(asked: float, spent: float, expected: float):
+    """A wait is never shorter than asked for, one sleep is 60 s at most and the whole 90 s; beyond that the job parks itself."""
+    error = Transient("throttled", Said("graph"), retry_after=asked)
+    assert Patience().wait(error, repeatable=True, spent=spent) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [(None, None), ("", None), ("7", 7.0), ("1.5", 1.5), ("-1", None), ("nan", None), ("inf", None), ("soon", None)]
+)
+def test_retry_after_in_seconds(header: str | None, seconds: float | None):
+    """What makes no sense counts as not there."""
+    assert retry_after(header) == seconds
+
+
+def test_retry_after_as_a_date():
+    """HTTP's other form is understood, and a date that has gone by means now."""
+    soon = retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True))
+    assert soon is not None
+    assert 18 < soon <= 20
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert retry_after("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
+
+
+async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
+    """A real server that promises 100 bytes and sends 10: tried again for a GET, told as CutShort for a POST."""
+    answers = [b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"value": ', b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"value": []}']
+    tries: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tries.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers[min(len(tries), len(answers)) - 1])
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with async_client(make_settings(graph_url=base)) as client:
+            assert (await request(client, Call("graph", "GET", base), judge_graph)).data == {"value": []}
+            tries.clear()
+            with pytest.raises(CutShort):
+                await request(client, Call("graph", "POST", base, body={}), judge_graph)
+    assert len(tries) == 1
+
+
+@pytest.mark.usefixtures("no_waiting")
+async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(make_settings: Callable[..., Settings]):
+    """client-request-id is new for each attempt, and the error holds both ids."""
+    cloud = Cloud(httpx.Response(500), httpx.Response(403, headers={"request-id": "r-1"}))
+    with pytest.raises(NotAllowed) as failed:
+        await ask(make_settings(), cloud)
+    sent = [asked.headers["client-request-id"] for asked in cloud.seen]
+    assert len(set(sent)) == 2
+    assert all(re.fullmatch(r"[0-9a-f-]{36}", each) for each in sent)
+    assert (failed.value.ids.request_id, failed.value.ids.client_request_id) == ("r-1", sent[-1])
+
+
+async def test_no_other_host_is_spoken_to(make_settings: Callable[..., Settings]):
+    """A URL that came from an answer cannot take a token elsewhere, in either client."""
+    cloud = Cloud(OK)
+    async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
+        with pytest.raises(Rejected) as refused:
+            await request(client, Call("graph", "GET", "https://graph.microsoft.com.evil.test/"), judge_graph)
+    with sync_client(make_settings(), httpx.MockTransport(cloud)) as client, pytest.raises(Rejected):
+        client.get("https://evil.test/")
+    assert (refused.value.cause, cloud.seen) == ("host_not_allowed", [])
+
+
+def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
+    """An error of Graph's."""
+    return httpx.Response(status, json={"error": {"code": code, "message": message, "innerError": {"date": "d", "request-id": "r-9"}}})
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "cause"),
+    [
+        (graph_no(404, "Request_ResourceNotFound"), NotFound, "not_found"),
+        (graph_no(403, "Authorization_RequestDenied"), NotAllowed, "directory_role_missing"),
+        (graph_no(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists."), AlreadyThere, "already_there"),
+        (graph_no(400, "Request_BadRequest", "Permission being assigned already exists on the object"), AlreadyThere, "already_there"),
+        (
+            graph_no(400, "Request_BadRequest", "The appId 'x' ... does not reference a valid application object."),
+            Settling,
+            "directory_settling",
+        ),
+        (graph_no(400, "Request_BadRequest", "Not a valid reference update"), Settling, "directory_settling"),
+        (graph_no(400, "x", "Credential type not allowed as per assigned policy"), NotAllowed, "secret_forbidden_by_policy"),
+        (
+            graph_no(
+                400, "CredentialInvalidLifetimeAsPerAppPolicy", "Credential lifetime exceeds the max value allowed as per assigned policy"
+            ),
+            NotAllowed,
+            "secret_forbidden_by_policy",
+        ),
+        (
+            graph_no(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists."),
+            AlreadyThere,
+            "already_there",
+        ),
+        (graph_no(401, "InvalidAuthenticationToken"), SignInNeeded, "access_token_refused"),
+        (graph_no(400, "Request_BadRequest", "Something else"), Rejected, "request_rejected"),
+        (graph_no(400, "Request_BadRequest", "No password credential found with keyId 'x'."), NotFound, "not_found"),
+        (graph_no(409, "Conflict"), AlreadyThere, "already_there"),
+        (httpx.Response(400, json={"error": {"code": None, "message": None}}), Rejected, "request_rejected"),
+        (
+            httpx.Response(400, json={"odata.error": {"code": "x", "message": {"lang": "en", "value": "Not a valid reference update"}}}),
+            Settling,
+            "directory_settling",
+        ),
+        (httpx.Response(400, json=["not", "an", "object"]), Rejected, "request_rejected"),
+    ],
+)
+async def test_graphs_errors_are_told_by_code_and_words(
+    make_settings: Callable[..., Settings], answer: httpx.Response, kind: type, cause: str
+):
+    """Section 7's errors, each with its kind."""
+    with pytest.raises(kind) as failed:
+        await ask(make_settings(), Cloud(answer))
+    assert (failed.type, failed.value.cause) == (kind, cause)
+
+
+def exchange_no(message: str, kind: str) -> httpx.Response:
+    """An error of Exchange's, with its words in internalexception."""
+    inner = {"message": "Invalid Operation", "internalexception": {"message": message, "type": kind}}
+    return httpx.Response(400, json={"error": {"code": "BadRequest", "message": "Invalid Operation", "innererror": inner}})
+
+
+def exchange_details(status: int, message: str) -> httpx.Response:
+    """An error of Exchange's, with its words in details."""
+    return httpx.Response(
+        status, json={"error": {"code": "InternalServerError", "message": "Error executing cmdlet", "details": [{"message": message}]}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "cause", "code", "message"),
+    [
+        (
+            exchange_no("Cannot process argument transformation on parameter 'X'.", "Microsoft.Exchange.ParameterTransformationException"),
+            Rejected,
+            "exchange_parameter_wrong",
+            "ParameterTransformationException",
+            "Cannot process argument transformation on parameter 'X'.",
+        ),
+        (
+            exchange_details(
+                500, "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|It couldn't be found on 'X'."
+            ),
+            NotFound,
+            "not_found",
+            "ManagementObjectNotFoundException",
+            "It couldn't be found on 'X'.",
+        ),
+        (
+            exchange_details(400, "|Microsoft.Exchange.ADObjectAlreadyExistsException|Taken."),
+            AlreadyThere,
+            "already_there",
+            "ADObjectAlreadyExistsException",
+            "Taken.",
+        ),
+        (
+            exchange_no(
+                "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...", ""
+            ),
+            Rejected,
+            "customization_needed",
+            "BadRequest",
+            "The command you tried to run isn't currently allowed in your organization. To run this command, you first need ...",
+        ),
+        (
+            exchange_no("This operation is not required. Organization is already enabled for customization.", ""),
+            AlreadyThere,
+            "already_there",
+            "BadRequest",
+            "This operation is not required. Organization is already enabled for customization.",
+        ),
+        (httpx.Response(403, content=b"\0" * 4096), NotAllowed, "exchange_role_missing", "", ""),
+        (httpx.Response(401), SignInNeeded, "exchange_consent_missing", "", ""),
+        (httpx.Response(429), Transient, "throttled", "", ""),
+        (httpx.Response(503, html="<html>"), Transient, "service_unavailable", "", ""),
+    ],
+)
+def test_exchanges_errors_are_told_by_the_exception(answer: httpx.Response, kind: type, cause: str, code: str, message: str):
+    """The captured bodies of section 3.5, and the words to show."""
+    error = judge_exchange(answer, Ids())
+    assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)

@@ -1,0 +1,70 @@
+"""Reads that are wanted at the same moment are made once, and never hide a write."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jobs.clouds.errors import Rejected, Said
+from jobs.clouds.single_flight import SharedReads
+
+
+class Cloud:
+    """Something to read, which counts how often it is."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.value = "before"
+
+    async def look(self) -> str:
+        """A read that sees what is there when it begins."""
+        self.asked += 1
+        seen = self.value
+        await asyncio.sleep(0.02)
+        return seen
+
+
+async def test_the_same_read_at_the_same_time_is_made_once():
+    """Three that ask together get one answer; another key, and one who asks afterwards, is another read."""
+    reads, cloud = SharedReads(), Cloud()
+    together = await asyncio.gather(*(reads.read("a", cloud.look) for _ in range(3)), reads.read("b", cloud.look))
+    await reads.read("a", cloud.look)
+    assert (together, cloud.asked) == (["before"] * 4, 3)
+
+
+async def test_a_read_that_began_before_a_write_is_not_shared_after_it():
+    """Whoever asks while something is written, or when it is written, reads anew."""
+    reads, cloud = SharedReads(), Cloud()
+    early = asyncio.create_task(reads.read("a", cloud.look))
+    await asyncio.sleep(0.005)
+    async with reads.writing():
+        during = asyncio.create_task(reads.read("a", cloud.look))
+        await asyncio.sleep(0.005)
+        cloud.value = "after"
+    late = await reads.read("a", cloud.look)
+    assert (await early, await during, late, cloud.asked) == ("before", "before", "after", 3)
+
+
+async def test_an_error_reaches_everybody_who_waits():
+    """The read is not repeated for the others, and the next one is a new one."""
+    reads = SharedReads()
+
+    async def refuse() -> str:
+        await asyncio.sleep(0.01)
+        raise Rejected("request_rejected", Said("graph"))
+
+    answers = await asyncio.gather(reads.read("a", refuse), reads.read("a", refuse), return_exceptions=True)
+    assert [getattr(answer, "cause", "") for answer in answers] == ["request_rejected"] * 2
+    with pytest.raises(Rejected):
+        await reads.read("a", refuse)
+
+
+async def test_one_who_gives_up_takes_nothing_from_the_others():
+    """A step that is cancelled does not cancel the read that another step waits for."""
+    reads, cloud = SharedReads(), Cloud()
+    first = asyncio.create_task(reads.read("a", cloud.look))
+    second = asyncio.create_task(reads.read("a", cloud.look))
+    await asyncio.sleep(0.005)
+    first.cancel()
+    assert (await second, cloud.asked) == ("before", 1)

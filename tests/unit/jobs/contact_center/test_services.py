@@ -1,0 +1,205 @@
+"""Webex's own services, each behind the real client and a server that answers as the documents show."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from redis import Redis
+
+from jobs.clock import now
+from jobs.clouds.errors import Ids
+from jobs.contact_center import delivery_receipts
+from jobs.contact_center.client import judge, value
+from jobs.contact_center.incidents import Incident, microsoft_incidents
+from jobs.contact_center.tasks import Task, email_tasks
+from jobs.contact_center.webex_connect import Receipt, cause_of, receipt_of
+from jobs.settings import Settings
+
+SINCE = datetime(2026, 11, 24, 8, 14, tzinfo=UTC)
+EXCHANGE = frozenset({"exchange online", "exchange"})
+POSTED = {
+    "deliveryInfoNotification": {
+        "deliveryInfo": {"deliveryChannel": "email", "Description": "Submitted", "code": "7501", "deliveryStatus": "Submitted"},
+        "correlationid": "R1",
+        "transid": "t-1",
+    }
+}
+
+
+def issue(**more: Any) -> dict[str, Any]:
+    """An open incident of Exchange Online."""
+    usual = {"id": "EX1", "title": "SMTP", "classification": "incident", "status": "serviceDegradation", "isResolved": False}
+    return usual | {"startDateTime": "2026-11-24T08:14:00Z"} | more
+
+
+def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[str, Any]:
+    """A service with its issues."""
+    return {"service": service, "id": "Exchange", "status": "ServiceDegradation", "issues": list(issues)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([overview(issue())], (Incident("EX1", "SMTP", SINCE),)),
+        ([overview(issue(classification="Incident", status="ServiceInterruption"))], (Incident("EX1", "SMTP", SINCE),)),
+        ([overview(issue(classification="advisory"))], ()),
+        ([overview(issue(isResolved=True))], ()),
+        ([overview(issue(status="serviceRestored"))], ()),
+        ([overview(issue(), service="Microsoft Teams") | {"id": "TeamsforBusiness"}], ()),
+        ([{"service": "Exchange Online", "id": "Exchange"}], ()),
+        ([overview(issue(startDateTime=None, title=None))], (Incident("EX1", "", None),)),
+    ],
+)
+def test_open_incidents_of_microsoft(rows: list[dict[str, Any]], found: tuple[Incident, ...]):
+    """Incidents that are open, of the service that is asked for; advisories and what is over are left out."""
+    assert microsoft_incidents(rows, EXCHANGE) == found
+
+
+def test_the_newest_incident_comes_first():
+    """By when it began."""
+    rows = [overview(issue(), issue(id="EX2", startDateTime="2026-11-24T09:00:00Z"))]
+    assert [each.id for each in microsoft_incidents(rows, EXCHANGE)] == ["EX2", "EX1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (POSTED, Receipt("7501", "Submitted", "t-1")),
+        ({"DeliveryInfoNotification": {"DeliveryInfo": {"Code": 7553, "description": "No"}}}, Receipt("7553", "No", "")),
+        ({"messageId": "t-2", "status": "submitted"}, Receipt("7501", "submitted", "t-2")),
+        ({"messageId": "t-2", "status": "failed", "code": "7554"}, Receipt("7554", "failed", "t-2")),
+        ({"messageId": "t-2", "status": "Failed"}, Receipt("failed", "Failed", "t-2")),
+        ({"messageId": "t-2", "status": "queued"}, None),
+        ({}, None),
+        (["7501"], None),
+        (None, None),
+    ],
+)
+def test_receipts_in_every_shape(body: object, found: Receipt | None):
+    """Mixed case, numbers as numbers, a polled status, and what is no receipt."""
+    assert receipt_of(body) == found
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("7553", "connect_login_failed"),
+        ("7554", "connect_smtp_failed"),
+        ("7010", "connect_address_not_allowed"),
+        ("7999", "connect_send_failed"),
+    ],
+)
+def test_codes_of_webex_connect(code: str, cause: str):
+    """The documented ones by their cause; any other one is shown whole."""
+    assert cause_of(code) == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, {"code": "7001", "description": "Authentication failed"}, ("webex_key_refused", "7001", "Authentication failed")),
+        (404, {"error": {"key": "404", "message": [{"description": "no"}]}}, ("not_found", "", "")),
+        (429, "slow down", ("webex_busy", "", "")),
+        (503, "<html>", ("webex_unavailable", "", "")),
+        (400, {"Code": 7000, "Description": "invalid JSON"}, ("webex_refused", "7000", "invalid JSON")),
+    ],
+)
+def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]):
+    """The status decides, and the service's own code and words are kept."""
+    content = json.dumps(body) if isinstance(body, dict) else str(body)
+    error = judge("connect", httpx.Response(status, text=content), Ids())
+    assert (error.cause, error.code, error.message) == told
+
+
+def test_values_by_any_case():
+    """The first that is there; nothing of what is no object."""
+    assert (value({"Code": 1}, "code"), value({"b": "x"}, "a", "B"), value([], "a"), value({"a": None}, "a")) == ("1", "x", "", "")
+
+
+def test_a_mail_is_begun_once(redis: Redis):
+    """The second look of a run gets no address, so it sends nothing; the receipt is there for both."""
+    token = delivery_receipts.begin(redis, "R1")
+    assert (bool(token), delivery_receipts.begin(redis, "R1"), delivery_receipts.read(redis, "R1")) == (True, "", None)
+    delivery_receipts.sent(redis, "R1", "t-1")
+    assert delivery_receipts.take(redis, token, POSTED) is True
+    assert (delivery_receipts.message(redis, "R1"), delivery_receipts.read(redis, "R1")) == ("t-1", Receipt("7501", "Submitted", "t-1"))
+
+
+def test_an_unknown_address_takes_nothing(redis: Redis):
+    """Nobody guesses where receipts go, and what is no receipt changes nothing."""
+    token = delivery_receipts.begin(redis, "R1")
+    assert delivery_receipts.take(redis, f"{token}x", POSTED) is False
+    assert delivery_receipts.take(redis, token, {"hello": "there"}) is True
+    assert delivery_receipts.read(redis, "R1") is None
+
+
+@pytest.mark.parametrize(
+    ("destination", "app", "mine"),
+    [
+        ("support@contoso.com", "", True),
+        ("Support@Contoso.com", "", True),
+        ("a_38412723414", "", False),
+        ("a_38412723414", "A_38412723414", True),
+        ("a_1", "a_2", False),
+        ("", "", False),
+        ("sales@contoso.com", "", False),
+    ],
+)
+def test_whose_task_it_is(destination: str, app: str, mine: bool):  # noqa: FBT001  a row of the table
+    """The mailbox's, or that of an app that is known to be its own: the documents do not agree which it names (facts/connect.md 3.1)."""
+    assert Task("t", "kim@customer.example", destination, "created", now()).is_for("support@contoso.com", app) is mine
+
+
+@pytest.mark.parametrize(
+    ("origin", "destination", "minutes", "came"),
+    [
+        ("kim@customer.example", "a_1", 1, True),
+        ("Kim <Kim@customer.example>", "", 1, True),
+        ("jo@customer.example", "a_1", 1, False),
+        ("kim@customer.example", "a_1", -1, False),
+        ("kim@customer.example", "sales@contoso.com", 1, False),
+    ],
+)
+def test_what_a_task_came_of(origin: str, destination: str, minutes: int, came: bool):  # noqa: FBT001  a row of the table
+    """Who wrote, and when, where no other mailbox is named."""
+    at = now()
+    assert Task("t", origin, destination, "created", at + timedelta(minutes=minutes)).came_of("kim@customer.example", at) is came
+
+
+async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
+    """They come oldest first: where five pages do not reach to the newest, a later window does, and says from when on it is whole."""
+    began = now() - timedelta(hours=48)
+    times = [began + timedelta(seconds=20 * number) for number in range(8000)]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = parse_qs(urlsplit(self.path).query)
+            first = int(asked["from"][0])
+            later = [at for at in times if at.timestamp() * 1000 >= first][: int(asked["pageSize"][0])]
+            rows = [{"id": f"{at:%s}", "attributes": {"channelType": "email", "createdTime": int(at.timestamp() * 1000)}} for at in later]
+            data = json.dumps({"data": rows}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    settings = replace(work_settings, contact_center_url=f"http://127.0.0.1:{server.server_address[1]}", contact_center_token="token")
+    found = await email_tasks(settings, began)
+    server.shutdown()
+    server.server_close()
+    assert int(found.rows[0].created.timestamp()) == int(times[-1].timestamp())
+    assert found.since > began
+    assert min(row.created for row in found.rows) >= found.since - timedelta(seconds=1)

@@ -1,0 +1,76 @@
+"""A check reads once more what the directory may not show yet: what a run of the channel has written a moment ago."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.clouds.single_flight import KeptReads
+from jobs.engine.engine import STALE_S, Engine
+from jobs.engine.step import Context, Step
+from jobs.model import Access, Finding, State, Words
+from jobs.runs.run import Event, Kind
+
+CarryOut = Callable[[Coroutine[Any, Any, None]], float]
+SHOWN, NOT_SHOWN = State.OK, State.WRONG
+
+
+class Silent:
+    """Nobody listens."""
+
+    def changed(self, run_id: str) -> None:
+        """Nothing."""
+
+
+class Grant(Step):
+    """A fact that shows at the looks that are listed."""
+
+    name, row, access = "grant", "E2", Access.NONE
+
+    def __init__(self, group: str, *looks: State) -> None:
+        self.__dict__.update(group=group)
+        self.looks = list(looks)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """What this look shows; the last one again and again."""
+        state = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return self.ok() if state is State.OK else self.wrong(Words("seen.none"), cause="consent_missing")
+
+
+def written(given: Callable[..., Context], minutes: float) -> None:
+    """A setup of the channel that wrote so many minutes ago, and is over."""
+    ctx = given(changed={"smtp_grant": now() - timedelta(minutes=minutes)})
+    ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "group", "looks", "state", "waited"),
+    [
+        (1, "entra", (NOT_SHOWN, SHOWN), State.OK, STALE_S),
+        (1, "entra", (NOT_SHOWN, NOT_SHOWN, SHOWN), State.WRONG, STALE_S),
+        (1, "entra", (SHOWN, NOT_SHOWN), State.OK, 0),
+        (6, "entra", (NOT_SHOWN, SHOWN), State.WRONG, 0),
+        (1, "microsoft", (NOT_SHOWN, SHOWN), State.WRONG, 0),
+    ],
+)
+def test_what_was_written_a_moment_ago_is_read_once_more(
+    given: Callable[..., Context], carry_out: CarryOut, minutes: float, group: str, looks: tuple[State, ...], state: State, waited: float
+):
+    """Once, after a pause, and only then; Exchange does not replicate that way (facts/microsoft.md 7)."""
+    written(given, minutes)
+    ctx = given(kind="check")
+    seconds = carry_out(Engine(ctx, {"grant": Grant(group, *looks)}, Silent(), lambda: True).check({Access.NONE}))
+    assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
+
+
+def test_of_many_channels_all_is_read_once(given: Callable[..., Context], carry_out: CarryOut):
+    """A second read would be answered from memory."""
+    written(given, 1)
+    ctx = given(kind="check")
+    ctx.once = KeptReads()
+    assert carry_out(Engine(ctx, {"grant": Grant("entra", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check({Access.NONE})) < STALE_S
+    assert ctx.run.findings["grant"].state is State.WRONG

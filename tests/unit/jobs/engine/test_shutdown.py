@@ -1,0 +1,123 @@
+"""A process that is to end: what is under way is ended and saved, nothing more is begun, and the run is the next worker's at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pytest
+
+from jobs import advance, shutdown
+from jobs.clock import now
+from jobs.engine.engine import Engine, StoppingError
+from jobs.engine.step import Context, Step
+from jobs.model import Account, Change, Finding, Scope, State, Words
+from jobs.runs.run import Event, Kind
+from jobs.runs.store import DUE, Store
+from jobs.runtime import Runtime, Silent, use
+from jobs.settings import Settings
+
+
+class Given(Protocol):
+    """Makes the context of a run."""
+
+    def __call__(self, **more: Any) -> Context:
+        """With what a test needs."""
+        ...
+
+
+class Made(Step):
+    """A step that holds once it was applied, which takes so many seconds; ``meanwhile`` is called as it begins."""
+
+    row, group = "E1", "entra"
+
+    def __init__(self, name: str, seconds: float = 0, meanwhile: Callable[[], None] = lambda: None, **more: Any) -> None:
+        self.name, self.seconds, self.meanwhile, self.log = name, seconds, meanwhile, list[str]()
+        for key, value in more.items():
+            setattr(self, key, value)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Whether it was."""
+        return self.ok(Words("seen.ok")) if "applied" in self.log else self.wrong(Words("seen.none"))
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """One line."""
+        return (self.change(Words("seen.none"), Words("seen.ok"), Scope.MAILBOX, "x"),)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Take the time."""
+        self.log.append("begun")
+        self.meanwhile()
+        await asyncio.sleep(self.seconds)
+        self.log.append("applied")
+
+
+@pytest.fixture(autouse=True)
+def _unasked() -> Iterator[None]:
+    yield
+    shutdown.forget()
+
+
+def approved(ctx: Context, *steps: Step) -> Engine:
+    """The engine of these steps, all approved."""
+    changes = tuple(change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG)))
+    word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
+    ctx.store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes), word)
+    return Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True)
+
+
+def kinds(ctx: Context, step: str) -> list[str]:
+    """What is on record of a step."""
+    return [str(event.kind) for event in ctx.store.events(ctx.run.id) if event.step == step]
+
+
+async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given):
+    """Two changes at the same time: both end and are saved, and the one that needs them is not begun."""
+    first, slow = Made("a", meanwhile=shutdown.ask), Made("b", seconds=0.3)
+    then, ctx = Made("c", needs=("a",)), given()
+    with pytest.raises(StoppingError):
+        await approved(ctx, slow, first, then).make()
+    assert (first.log, slow.log, then.log) == (["begun", "applied"], ["begun", "applied"], [])
+    assert [kinds(ctx, name)[-2:] for name in "ab"] == [["changed", "found"], ["changed", "found"]]
+
+
+async def test_a_wait_for_the_directory_is_left(given: Given):
+    """The change is on record as made; what it became is looked at by whoever goes on. Another's call is not cut off by that."""
+
+    class Late(Made):
+        async def inspect(self, ctx: Context) -> Finding:
+            return self.wrong(Words("seen.none"))
+
+    late, slow, ctx = Late("a", meanwhile=shutdown.ask), Made("b", seconds=0.3), given()
+    with pytest.raises(StoppingError):
+        await approved(ctx, slow, late).make()
+    assert (kinds(ctx, "a"), ctx.run.running) == (["running", "changing", "changed"], {"a"})
+    assert (slow.log, kinds(ctx, "b")[-1]) == (["begun", "applied"], "found")
+
+
+async def test_another_process_goes_on(given: Given):
+    """It makes what was not begun, and nothing a second time."""
+    first, then, ctx = Made("a", meanwhile=shutdown.ask), Made("b", needs=("a",)), given()
+    work = approved(ctx, first, then)
+    with pytest.raises(StoppingError):
+        await work.make()
+    shutdown.forget()
+    await work.make()
+    assert (first.log, then.log) == (["begun", "applied"], ["begun", "applied"])
+
+
+def test_the_run_is_due_at_once(
+    given: Given, runtime_of: Callable[[Settings], Runtime], work_settings: Settings, store: Store, monkeypatch: Any
+):
+    """Whichever worker is there next takes it up; the lease is free for it."""
+    run = given(events=(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),)).run
+
+    async def stopped(*_: object) -> int:
+        raise StoppingError
+
+    monkeypatch.setattr(advance, "_carry_on", stopped)
+    use(runtime_of(work_settings))
+    advance.advance(run.id)
+    with store.lease(run.id) as lease:
+        assert (float(store.redis.zscore(DUE, run.id) or 0) <= now().timestamp(), lease is not None) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers

@@ -1,0 +1,134 @@
+"""What an undo remembers of the runs before it, and in which order it goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from jobs.engine.step import Context
+from jobs.engine.undo import known, recall
+from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
+from jobs.runs.run import Changed, Event, Kind, Past, Run, undid
+from jobs.steps import all_steps, steps_of
+
+AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+OFF, ON, UNSET = ({"disabled": value} for value in ("true", "false", ""))
+STEP = "smtp_auth"
+
+
+def line(before: str) -> Change:
+    """A change of SMTP AUTH."""
+    return Change(STEP, "M2", Words("step.smtp_auth"), Words(before), Words("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
+
+
+def run(name: str, was: dict[str, str], left: dict[str, str], kind: str = "setup", *, done: bool = True, before: str = "b") -> Run:
+    """A run that has changed SMTP AUTH."""
+    changed = Changed((line(before),), Finding(STEP, State.WRONG, values=was), AT, AT if done else None, left)
+    place = {"kind": kind}
+    return Run(name, Channel("support@contoso.com"), Person("p", "a@contoso.com"), AT, place=place, changed={STEP: changed})
+
+
+def past(*runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str) -> tuple[Past, ...]:
+    """What is remembered."""
+    return (Past(STEP, line(change), Words(before), was, left, runs),)
+
+
+RECALLED: list[tuple[str, list[Run], tuple[Past, ...]]] = [
+    ("nothing", [], ()),
+    ("one run", [run("A", UNSET, ON)], past("A", was=UNSET, left=ON, before="b", change="b")),
+    (
+        "two runs that follow each other go back to before the first",
+        [run("A", UNSET, OFF, before="first"), run("B", OFF, ON, "fix", before="second")],
+        past("A", "B", was=UNSET, left=ON, before="first", change="second"),
+    ),
+    (
+        "what somebody else set between two runs is kept",
+        [run("A", UNSET, ON, before="first"), run("B", OFF, ON, "fix", before="second")],
+        past("B", was=OFF, left=ON, before="second", change="second"),
+    ),
+    ("an undo has put it back", [run("A", UNSET, ON), run("U", {}, UNSET, "undo")], ()),
+    (
+        "an undo that was killed after the change has seen that it is back",
+        [run("A", UNSET, ON), replace(run("U", {}, {}, "undo", done=False), findings={STEP: Finding(STEP, State.OK)})],
+        (),
+    ),
+    (
+        "an undo that was killed before it was sure counts for nothing",
+        [run("A", UNSET, ON), run("U", {}, {}, "undo", done=False)],
+        past("A", was=UNSET, left=ON, before="b", change="b"),
+    ),
+    (
+        "a setup after an undo goes back to before itself",
+        [run("A", OFF, ON), run("U", {}, OFF, "undo"), run("B", UNSET, ON)],
+        past("B", was=UNSET, left=ON, before="b", change="b"),
+    ),
+    (
+        "a run that read nothing back is part of the row",
+        [run("A", UNSET, {}, before="first"), run("B", OFF, ON, before="second")],
+        past("A", "B", was=UNSET, left=ON, before="first", change="second"),
+    ),
+    ("without values nothing can be put back", [run("A", {}, {})], ()),
+]
+
+
+@pytest.mark.parametrize(("runs", "wanted"), [row[1:] for row in RECALLED], ids=[row[0] for row in RECALLED])
+def test_what_is_remembered(runs: list[Run], wanted: tuple[Past, ...]):
+    """Back, as long as each run found what the one before it had left."""
+    assert recall(runs, all_steps()) == wanted
+
+
+def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., Context]):
+    """And nothing else of a run is taken along."""
+    first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
+    second = Run("B", first.channel, first.requester, AT, findings={"x": Finding("x", State.OK, facts={"object_id": "new"})})
+    assert known([first, second]) == {"object_id": "new", "sp_id": "sp"}
+
+
+def undo(given: Callable[..., Context], *names: str, **found: State) -> Run:
+    """An undo of these steps, with what was found."""
+    pasts = tuple(Past(name, line("b"), Words("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names)
+    recalled = Event(Kind.RECALLED, AT, data={"sp_id": "sp-1"}, past=pasts)
+    events = [Event(Kind.FOUND, AT, step=name, finding=Finding(name, state)) for name, state in found.items()]
+    return given(kind="undo", events=(recalled, *events)).run
+
+
+def test_the_way_back_is_the_other_way_round(given: Callable[..., Context]):
+    """Each reversal waits for what was built on it, near or far; what was not changed is not gone through."""
+    names = (
+        "application",
+        "service_principal",
+        "client_secret",
+        "mail_send",
+        "smtp_grant",
+        "check_secret",
+        "outbound_policy",
+        "customization",
+    )
+    steps = steps_of(undo(given, *names))
+    assert {name: set(step.after) for name, step in steps.items()} == {
+        "application": {"service_principal", "client_secret", "mail_send", "smtp_grant", "check_secret"},
+        "service_principal": {"smtp_grant"},
+        "mail_send": {"client_secret", "check_secret"},
+        "client_secret": {"check_secret"},
+        "smtp_grant": set(),
+        "check_secret": set(),
+        "outbound_policy": set(),
+        "customization": {"outbound_policy"},
+    }
+
+
+def test_what_was_found_out_is_known_again(given: Callable[..., Context]):
+    """An undo asks for ids as every step does."""
+    assert undo(given, STEP).fact("sp_id") == "sp-1"
+
+
+@pytest.mark.parametrize(
+    ("found", "is_undone"),
+    [({STEP: State.WARNING, "forwarding": State.OK}, True), ({STEP: State.WARNING, "forwarding": State.SKIPPED}, False), ({}, False)],
+)
+def test_whether_anything_is_back(given: Callable[..., Context], found: dict[str, State], is_undone: bool):  # noqa: FBT001  a column of the table
+    """Where everything stays, the channel is what it was."""
+    assert undid(undo(given, STEP, "forwarding", **found)) is is_undone

@@ -1,0 +1,209 @@
+"""What the engine waits for, how long, and what it asks for while the run is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.clouds.errors import CloudError, NotAllowed, Rejected, Said, Settling, SignInNeeded
+from jobs.engine.engine import LET_IN, MOST_UNSEEN, Engine, digest
+from jobs.engine.step import DEMANDED, Context, Step
+from jobs.model import Access, Account, Change, Finding, Scope, State, Turn, Words, verbatim
+from jobs.runs.run import Event, Kind
+
+NO_ROLE = NotAllowed("exchange_role_missing", Said("exchange", 403))
+NO_CONSENT = SignInNeeded("exchange_consent_missing", Said("exchange", 401))
+NOT_READY = Settling("directory_settling", Said("graph", 400, "Request_BadRequest", "NoBackingApplicationObject"))
+DEHYDRATED = Rejected("customization_needed", Said("exchange", 400))
+ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
+GONE, THERE = Words("seen.none"), Words("seen.on")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was begun before is not waited for: here it has always ended."""
+    monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
+
+
+@dataclass
+class Heard:
+    """A listener that is told nothing here."""
+
+    runs: list[str] = field(default_factory=list)
+
+    def changed(self, run_id: str) -> None:
+        """Something is new."""
+
+
+class Fact(Step):
+    """True once it was changed, or asked for by nobody; ``refusals`` are what its look or its change meets first."""
+
+    row, group = "E1", "entra"
+
+    def __init__(self, name: str, *refusals: CloudError, where: str = "apply", holds: bool = False, **more: Any) -> None:
+        self.name, self.refusals, self.where, self.holds = name, list(refusals), where, holds
+        self.log: list[str] = []
+        for key, value in {"scope": Scope.MAILBOX, **more}.items():
+            setattr(self, key, value)
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """As the cloud says."""
+        self._meet("inspect")
+        open_again = self.name in ctx.run.demanded and not ctx.run.made(self.name)
+        return self.ok(THERE) if self.holds and not open_again else self.wrong(GONE)
+
+    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+        """One line."""
+        return (self.change(finding.seen or GONE, THERE, self.scope, "x"),)
+
+    async def apply(self, ctx: Context, finding: Finding) -> None:
+        """Done, unless the cloud refuses."""
+        self._meet("apply")
+        self.holds = True
+
+    def _meet(self, what: str) -> None:
+        self.log.append(what)
+        if self.where == what and self.refusals:
+            raise self.refusals.pop(0)
+
+
+def seconds_ago(seconds: float) -> datetime:
+    """That moment."""
+    return now() - timedelta(seconds=seconds)
+
+
+def signed_in(seconds: float) -> Event:
+    """An administrator signed in so many seconds ago."""
+    return Event(Kind.SIGNED_IN, seconds_ago(seconds), account=ACCOUNT)
+
+
+def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
+    """A plan with everything in it, and a word for it."""
+    lines = tuple(step.change(GONE, THERE, step.scope, "x") for step in steps)
+    return Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), Event(Kind.APPROVED, now(), data={"plan": "p", "scope": scope})
+
+
+def engine(ctx: Context, *steps: Fact) -> Engine:
+    """The engine of these steps."""
+    return Engine(ctx, {step.name: step for step in steps}, Heard(), lambda: True)
+
+
+@pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
+async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Callable[..., Context], error: CloudError):
+    """Right after the sign-in nobody is sent away: the card says what is waited for, what is missing, and in whose words."""
+    step, ctx = Fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
+    await engine(ctx, step).look()
+    found = ctx.run.findings["a"]
+    assert found.until is not None
+    assert found == Finding(
+        "a", State.WAITING, LET_IN, cause=error.cause, evidence=error.evidence(), waiting_for=Turn.TIME, until=found.until
+    )
+    assert (step.log, timedelta() < found.until - now() <= timedelta(seconds=8)) == (["inspect"], True)
+
+
+async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., Context]):
+    """Nobody has to press anything."""
+    step, ctx = Fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
+    ctx.store.append(ctx.run.id, *approved(step))
+    for _ in range(3):
+        await engine(ctx, step).make()
+    assert (step.log, ctx.run.settled("a")) == (["inspect", "apply"] * 3 + ["inspect"], True)
+
+
+@pytest.mark.parametrize("where", ["inspect", "apply"])
+async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Callable[..., Context], where: str):
+    """Then it is the administrator's turn."""
+    step, ctx = Fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
+    ctx.store.append(ctx.run.id, *approved(step))
+    await engine(ctx, step).make()
+    found = ctx.run.findings["a"]
+    assert (found.state, found.waiting_for, found.cause) == (State.UNKNOWN, Turn.ADMINISTRATOR, "exchange_role_missing")
+
+
+@pytest.mark.parametrize("where", ["inspect", "apply"])
+async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(given: Callable[..., Context], where: str):
+    """Not before: the consent may be minutes old."""
+    step, ctx = Fact("a", NO_CONSENT, where=where), given(events=(signed_in(121),))
+    ctx.store.append(ctx.run.id, *approved(step))
+    with pytest.raises(SignInNeeded):
+        await engine(ctx, step).make()
+
+
+@pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
+async def test_a_check_never_waits(given: Callable[..., Context], error: CloudError):
+    """It says at once what it could not see."""
+    step, ctx = Fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
+    await engine(ctx, step).check({Access.ADMIN})
+    found = ctx.run.findings["a"]
+    assert (found.state, found.waiting_for, found.until, step.log) == (State.UNKNOWN, Turn.ADMINISTRATOR, None, ["inspect"])
+
+
+async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable[..., Context]):
+    """Five minutes after its first try it is said, in the directory's words, and tried again only when somebody asks."""
+    step = Fact("a", *[NOT_READY] * 3)
+    tries = [Event(Kind.CHANGING, seconds_ago(ago), step="a", finding=step.wrong(GONE)) for ago in (301, 60, 30)]
+    ctx = given(events=(*approved(step), *tries))
+    for _ in range(2):
+        await engine(ctx, step).make()
+    found = ctx.run.findings["a"]
+    assert (found.state, found.waiting_for, found.seen) == (State.UNKNOWN, Turn.ADMINISTRATOR, verbatim("NoBackingApplicationObject"))
+    assert step.log.count("apply") == 2
+
+
+async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[..., Context]):
+    """After three writes that the cloud took and does not show, a person looks; when they have, it is made once more."""
+    step = Fact("a")
+    wrong = step.wrong(GONE)
+    made = [Event(kind, seconds_ago(400), step="a", finding=wrong) for _ in range(MOST_UNSEEN) for kind in (Kind.CHANGING, Kind.CHANGED)]
+    ctx = given(events=(*approved(step), *made))
+    await engine(ctx, step).make()
+    stopped = Finding("a", State.UNKNOWN, Words("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)
+    assert (step.log, ctx.run.findings["a"]) == (["inspect"], stopped)
+    ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
+    await engine(ctx, step).make()
+    assert (step.log, ctx.run.settled("a")) == (["inspect", "inspect", "apply", "inspect"], True)
+
+
+class Wanting(Fact):
+    """A step that a cloud refuses until ``base`` is changed, and that waits where that was not enough."""
+
+    demands = {"customization_needed": "base"}  # noqa: RUF012  as in jobs.engine.step
+
+    def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
+        """Wait."""
+        return self.waits_for(Turn.TIME, THERE, again_s=5)
+
+
+async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[..., Context]):
+    """Although its look found nothing to do: it is open again, for an approval of its own, and what asked for it waits."""
+    base, top = Fact("base", holds=True, scope=Scope.TENANT), Wanting("top", *[DEHYDRATED] * 3, after=("base",))
+    ctx = given(events=approved(top))
+    await engine(ctx, base, top).make()
+    lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(DEMANDED)))
+    assert ctx.run.plan is not None
+    assert (ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)) == (lines, digest(lines), {Scope.MAILBOX})
+    assert (ctx.run.findings["base"], ctx.run.findings["top"]) == (
+        base.waits_for(Turn.APPROVER, Words("seen.not_approved")),
+        top.waits_for(Turn.NOBODY, Words("seen.after", {"step": "key:step.base"})),
+    )
+    assert "apply" not in base.log
+    word = Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": "tenant"})
+    ctx.store.append(ctx.run.id, word)
+    await engine(ctx, base, top).make()
+    assert (base.log.count("apply"), ctx.run.settled("base"), ctx.run.findings["top"].waiting_for) == (1, True, Turn.TIME)
+    await engine(ctx, base, top).make()
+    assert (base.log.count("apply"), ctx.run.settled("top")) == (1, True)
+
+
+async def test_a_change_that_was_approved_already_is_made_at_once(given: Callable[..., Context]):
+    """Where it stood in the plan, and somebody else seemed to have made it meanwhile."""
+    base, top = Fact("base", holds=True), Wanting("top", DEHYDRATED, after=("base",))
+    ctx = given(events=approved(base, top))
+    await engine(ctx, base, top).make()
+    assert ctx.run.plan is not None
+    assert (base.log.count("apply"), ctx.run.settled("base"), ctx.run.settled("top"), len(ctx.run.plan.changes)) == (1, True, True, 2)

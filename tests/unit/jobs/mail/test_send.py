@@ -1,0 +1,117 @@
+"""The test mail, sent through a real SMTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.clouds.errors import CloudError, Rejected, Transient
+from jobs.mail.send import Probe, send_probe
+
+MAIL = Probe("probe@fabrikam.com", "support@contoso.com", "Test of the channel #1", "Nothing to do.", "<test.1@fabrikam.com>")
+
+
+@pytest.mark.parametrize(
+    ("server", "url"),
+    [
+        ({"tls": False}, "smtp://127.0.0.1:{}"),
+        ({"tls": True}, "smtp://127.0.0.1:{}?starttls=always"),
+        ({"tls": True}, "smtp://127.0.0.1:{}"),
+        ({"tls": True}, "smtp://127.0.0.1:{}?starttls=never"),
+        ({"secure": True}, "smtps://127.0.0.1:{}"),
+        ({"tls": False}, "smtp://bot%40contoso.com:p%40ss%20word@127.0.0.1:{}"),
+    ],
+)
+async def test_the_mail_arrives_as_it_was_sent(start: Callable[..., Any], server: dict[str, bool], url: str):
+    """In the clear, by STARTTLS, by TLS, and with a user: sender, recipient, subject, text and Message-ID."""
+    mailbox = start(**server)
+    await send_probe(url.format(mailbox.port), MAIL)
+    (mail,) = mailbox.received
+    assert Probe(mail["From"], mail["To"], mail["Subject"], mail.get_payload().strip(), mail["Message-ID"]) == MAIL
+
+
+async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., Any]):
+    """Where STARTTLS is insisted on and not offered, nothing is sent."""
+    mailbox = start(tls=False)
+    with pytest.raises(CloudError):
+        await send_probe(f"smtp://127.0.0.1:{mailbox.port}?starttls=always", MAIL)
+    assert mailbox.received == []
+
+
+async def test_a_refused_recipient_has_its_cause_and_code(start: Callable[..., Any]):
+    """The server's own words go up."""
+    mailbox = start(tls=False)
+    mailbox.refuse_recipient = "550 5.1.8 Access denied, bad outbound sender"
+    with pytest.raises(Rejected) as refused:
+        await send_probe(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
+    error = refused.value
+    assert (error.cause, error.status, error.code, error.message) == (
+        "sender_restricted",
+        550,
+        "5.1.8",
+        "5.1.8 Access denied, bad outbound sender",
+    )
+
+
+async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
+    """The password stands in no part of the error, which is the operator's: no sign-in at Microsoft would mend it."""
+    mailbox = start(tls=False)
+    with pytest.raises(Rejected) as refused:
+        await send_probe(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
+    assert (refused.value.cause, refused.value.status) == ("probe_login_refused", 535)
+    assert "wr0ng" not in str(refused.value)
+    assert refused.value.__context__ is None or "wr0ng" not in str(refused.value.__context__)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "cause"),
+    [
+        ("530 5.7.57 Client not authenticated to send mail", Rejected, "probe_login_refused"),
+        ("550 5.7.3 Requested action aborted; user not authenticated", Rejected, "probe_login_refused"),
+        ("530 Authentication required", Rejected, "probe_login_refused"),
+        ("451 4.7.0 Temporary server error", Transient, "smtp_busy"),
+        ("550 5.7.60 Client does not have permissions to send as this sender", Rejected, "send_as_denied"),
+    ],
+)
+async def test_a_server_that_wants_a_login(start: Callable[..., Any], reply: str, kind: type[CloudError], cause: str):
+    """Without one it takes no recipient; what it says of anything else is what it says."""
+    mailbox = start(tls=False)
+    mailbox.refuse_recipient = reply
+    with pytest.raises(kind) as refused:
+        await send_probe(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
+    assert refused.value.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind", "cause"),
+    [
+        ("535 5.7.8 Bad credentials", Rejected, "probe_login_refused"),
+        ("535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox.", Rejected, "probe_login_refused"),
+        ("534 5.7.9 Please log in with your web browser", Rejected, "probe_login_refused"),
+        ("454 4.7.0 Temporary authentication failure", Transient, "smtp_busy"),
+    ],
+)
+async def test_a_login_that_is_refused(start: Callable[..., Any], refusal: str, kind: type[CloudError], cause: str):
+    """Whatever the server's words, they are about its own user; one that is only busy may take it later."""
+    mailbox = start(tls=False)
+    mailbox.password_refusal = refusal
+    with pytest.raises(kind) as refused:
+        await send_probe(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
+    assert refused.value.cause == cause
+
+
+async def test_a_server_that_is_not_there_may_be_there_later():
+    """A refused connection is transient, and nothing was sent."""
+    with pytest.raises(Transient) as failed:
+        await send_probe("smtp://127.0.0.1:9", MAIL)
+    assert (failed.value.cause, failed.value.unsent) == ("smtp_unreachable", True)
+
+
+@pytest.mark.parametrize("url", ["", "https://mail.test", "smtp://", "smtp://user:hidden@"])
+async def test_an_address_that_is_none_is_refused_without_being_shown(url: str):
+    """It may hold a password, so it is not in the error."""
+    with pytest.raises(Rejected) as refused:
+        await send_probe(url, MAIL)
+    assert "hidden" not in str(refused.value)

@@ -1,0 +1,195 @@
+"""Which outbound spam policy applies to a sender."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from jobs.microsoft.exchange import Row
+from jobs.microsoft.outbound_spam import CARRIED, Applies, addresses_of, applies_to, named, narrowed, needs_addresses, policy_name
+
+SENDER = "support@contoso.com"
+DEFAULT = Row({"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"})
+ON, OFF = Row({"Name": "P-on", "AutoForwardingMode": "On"}), Row({"Name": "P-off", "AutoForwardingMode": "Off"})
+POLICIES = [DEFAULT, ON, OFF]
+
+
+def rule(policy: str, priority: object = 0, **conditions: object) -> Row:
+    """An enabled rule."""
+    return Row({"Name": f"R-{policy}", "HostedOutboundSpamFilterPolicy": policy, "Priority": priority, "State": "Enabled", **conditions})
+
+
+@pytest.mark.parametrize(
+    ("rules", "policy"),
+    [
+        ([], "Default"),
+        ([rule("P-on", From=[SENDER])], "P-on"),
+        ([rule("P-on", From=SENDER.upper())], "P-on"),
+        ([rule("P-on", From=["a@contoso.com", SENDER])], "P-on"),
+        ([rule("P-on", SenderDomainIs=["fabrikam.com", "Contoso.com"])], "P-on"),
+        ([rule("P-on", SenderDomainIs=["sub.contoso.com", "toso.com"])], "Default"),
+        ([rule("P-on", From=[SENDER], SenderDomainIs=["contoso.com"])], "P-on"),
+        ([rule("P-on", From=[SENDER], SenderDomainIs=["fabrikam.com"])], "Default"),
+        ([rule("P-on", From=["a@contoso.com"], SenderDomainIs=["contoso.com"])], "Default"),
+        ([rule("P-on", From=[SENDER], ExceptIfFrom=[SENDER])], "Default"),
+        ([rule("P-on", From=[SENDER], ExceptIfSenderDomainIs="contoso.com")], "Default"),
+        ([rule("P-on", 1, From=[SENDER]), rule("P-off", 0, From=[SENDER])], "P-off"),
+        ([rule("P-on", "10", From=[SENDER]), rule("P-off", "9", From=[SENDER])], "P-off"),
+        ([rule("P-off", 0, From=["a@contoso.com"]), rule("P-on", 1, From=[SENDER])], "P-on"),
+        ([rule("P-on", From=[SENDER], State="Disabled")], "Default"),
+        ([rule("P-on", "?", From=[SENDER])], "P-on"),
+        ([rule("P-on")], "Default"),
+        ([rule("P-on", From=[f"SMTP:{SENDER}"])], "P-on"),
+    ],
+)
+def test_the_first_rule_that_matches(rules: list[Row], policy: str):
+    """By priority, enabled ones only; kinds are AND, values of one kind are OR, exceptions win."""
+    assert applies_to([SENDER], POLICIES, rules).name == policy
+
+
+def test_a_group_cannot_be_judged_here():
+    """Such a rule is passed over, and named."""
+    group = rule("P-off", 0, FromMemberOf=["Sales"])
+    both = rule("P-off", 1, From=["a@contoso.com"], FromMemberOf=["Sales"])
+    ours = rule("P-on", 2, From=[SENDER])
+    assert applies_to([SENDER], POLICIES, [group, both, ours]) == Applies(ON, ours, (group,))
+
+
+def test_an_exception_for_a_group_cannot_be_judged_either():
+    """The rule may or may not match; one that would change nothing is no matter."""
+    stops = rule("P-off", 0, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
+    lets = rule("P-on", 1, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
+    on = rule("P-on", 2, From=[SENDER])
+    assert applies_to([SENDER], POLICIES, [stops, lets]).unsure == (lets,)
+    assert applies_to([SENDER], POLICIES, [stops, lets, on]).unsure == (stops,)
+
+
+def test_a_default_policy_that_does_not_say_so():
+    """It is known by its name."""
+    assert applies_to([SENDER], [Row({"Name": "Default", "AutoForwardingMode": "On"})], []).forwards
+
+
+@pytest.mark.parametrize(
+    ("mode", "forwards"), [("On", True), ("on", True), ("Off", False), ("Automatic", False), (None, False), ("", False)]
+)
+def test_only_on_forwards(mode: str | None, forwards: bool):  # noqa: FBT001  a column of the table
+    """Automatic counts as off."""
+    assert applies_to([SENDER], [Row(DEFAULT | {"AutoForwardingMode": mode})], []).forwards is forwards
+
+
+def test_no_policies_at_all():
+    """An answer without a default forwards nothing and carries nothing."""
+    applies = applies_to([SENDER], [], [])
+    assert (applies.forwards, applies.mode, applies.name, applies.limits()) == (False, "Automatic", "", {})
+
+
+def test_a_rule_whose_policy_is_gone():
+    """Applies, with nothing behind it."""
+    applies = applies_to([SENDER], [DEFAULT], [rule("P-gone", From=[SENDER])])
+    assert (applies.policy, applies.forwards) == (None, False)
+
+
+def test_limits_are_carried_along():
+    """All eight, in whatever case; empty ones are left out, false and zero are not."""
+    row = Row({"isdefault": True, **{name.lower(): 7 for name in CARRIED}, "Color": "red"})
+    assert applies_to([SENDER], [row], []).limits() == dict.fromkeys(CARRIED, 7)
+    row = Row({"IsDefault": True, CARRIED[0]: 0, CARRIED[1]: None, CARRIED[2]: "", CARRIED[4]: False, CARRIED[5]: []})
+    assert applies_to([SENDER], [row], []).limits() == {CARRIED[0]: 0, CARRIED[4]: False}
+
+
+def test_a_row_is_found_by_any_of_its_names():
+    """Name, Identity or Id, in any case."""
+    rows = [Row({"Name": "A"}), Row({"Identity": "B"}), Row({"Id": "C"})]
+    assert [named(rows, each) for each in ("a", "b", "c", "d")] == [*rows, None]
+
+
+@drawn(st.emails())
+def test_a_policys_name_is_one_that_exchange_takes(mailbox: str):
+    """At most 64 characters, none that is refused, and none that is a space at the end."""
+    name = policy_name(mailbox)
+    assert len(name) <= 64
+    assert name == name.rstrip()
+    assert not set(name) & set('\\%&*+/=?{}|<>();:[],"')
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "name"),
+    [
+        ("support@contoso.com", "Webex Connect forwarding - support@contoso.com"),
+        ("a/b@contoso.com", "Webex Connect forwarding - a-b@contoso.com-"),
+        ("a+b@contoso.com", "Webex Connect forwarding - a-b@contoso.com-"),
+        (f"{'x' * 40}1@contoso.com", f"Webex Connect forwarding - {'x' * 30}-"),
+        (f"{'x' * 40}2@contoso.com", f"Webex Connect forwarding - {'x' * 30}-"),
+    ],
+)
+def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
+    """A name that Exchange takes as it is stays as it always was; any other ends with six signs of the address's hash."""
+    assert (policy_name(mailbox)[: len(name)], len(policy_name(mailbox)) - len(name)) == (name, 6 if name.endswith("-") else 0)
+
+
+@drawn(st.lists(st.emails(), min_size=2, max_size=2, unique=True))
+def test_two_mailboxes_never_share_a_policy(mailboxes: list[str]):
+    """However alike their addresses are."""
+    assert len({policy_name(mailbox) for mailbox in mailboxes}) == 2
+
+
+ALIASES = ["svc@fabrikam.com", "support@contoso.com", "help@contoso.com"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "policy"),
+    [
+        ({"From": ["help@contoso.com"]}, "P-on"),
+        ({"From": ["smtp:SVC@fabrikam.com"]}, "P-on"),
+        ({"From": ["sales@contoso.com"]}, "Default"),
+        ({"From": [SENDER], "ExceptIfFrom": ["help@contoso.com"]}, "Default"),
+        ({"SenderDomainIs": ["fabrikam.com"]}, "P-on"),
+        ({"SenderDomainIs": ["contoso.com"]}, "Default"),
+    ],
+)
+def test_a_mailbox_is_known_by_all_of_its_addresses(conditions: dict[str, object], policy: str):
+    """Whichever a rule names; its domain is that of the address which it sends from."""
+    assert applies_to(ALIASES, POLICIES, [rule("P-on", **conditions)]).name == policy
+
+
+def test_nobody_sends():
+    """Without an address only the default policy is left."""
+    assert applies_to([], POLICIES, [rule("P-on", SenderDomainIs=["contoso.com"]), rule("P-off", From=[SENDER])]).name == "Default"
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "addresses"),
+    [
+        ({}, ()),
+        ({"EmailAddresses": ["smtp:a@x.io", "SMTP:b@x.io", "SIP:a@x.io", "X500:/o=x"]}, ("b@x.io", "a@x.io")),
+        ({"PrimarySmtpAddress": "C@x.io", "EmailAddresses": "SMTP:c@x.io"}, ("c@x.io",)),
+        ({"EmailAddresses": ["plain@x.io"]}, ("plain@x.io",)),
+    ],
+)
+def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple[str, ...]):
+    """The primary one first, once each, and mail addresses only."""
+    assert addresses_of(Row(mailbox)) == addresses
+
+
+@pytest.mark.parametrize(
+    ("conditions", "others"),
+    [
+        ({}, False),
+        ({"From": [f"smtp:{SENDER}"]}, False),
+        ({"From": SENDER.upper(), "ExceptIfFrom": []}, False),
+        ({"From": [SENDER, "b@contoso.com"]}, True),
+        ({"ExceptIfFrom": ["b@contoso.com"]}, True),
+        ({"SenderDomainIs": ["contoso.com"]}, True),
+        ({"ExceptIfSenderDomainIs": "contoso.com"}, True),
+    ],
+)
+def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: bool):  # noqa: FBT001  a column of the table
+    """Only where it names somebody else, or a domain, is it worth asking which addresses the mailbox has."""
+    assert needs_addresses([rule("P-on", **conditions)], [SENDER]) is others
+
+
+def test_what_narrows_a_rule():
+    """Every condition but its senders, where it has a value."""
+    found = rule("P-on", From=[SENDER], ExceptIfFrom=[], ExceptIfSenderDomainIs=["x.io"], SenderDomainIs="contoso.com", FromMemberOf=None)
+    assert narrowed(found) == ("SenderDomainIs", "ExceptIfSenderDomainIs")

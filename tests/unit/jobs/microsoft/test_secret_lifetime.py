@@ -1,0 +1,98 @@
+"""The tenant's app-management policy, and the end of a secret that follows from it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
+
+MADE = datetime(2026, 6, 1, tzinfo=UTC)
+LIFETIME, ADDITION = {"restrictionType": "passwordLifetime"}, {"restrictionType": "passwordAddition"}
+NINETY = LIFETIME | {"maxLifetime": "P90D"}
+
+
+def policy(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """As Graph shows it."""
+    return {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": list(rules)}} | more
+
+
+def days(number: float) -> SecretRules:
+    """As long as this, and not forbidden."""
+    return SecretRules(longest=timedelta(days=number))
+
+
+@pytest.mark.parametrize(
+    ("found", "rules"),
+    [
+        ({}, SecretRules()),
+        (policy(), SecretRules()),
+        ({"applicationRestrictions": None}, SecretRules()),
+        (policy(ADDITION), SecretRules(forbidden=True)),
+        (policy({"restrictionType": "PASSWORDADDITION"}), SecretRules(forbidden=True)),
+        (policy({"restrictionType": "customPasswordAddition"}), SecretRules()),
+        (policy({"restrictionType": None}), SecretRules()),
+        (policy(ADDITION | {"state": None}), SecretRules(forbidden=True)),
+        (policy(ADDITION | {"state": "Disabled"}), SecretRules()),
+        (policy(ADDITION, isEnabled=False), SecretRules()),
+        (policy(ADDITION, isEnabled=None), SecretRules(forbidden=True)),
+        (policy(NINETY, LIFETIME | {"maxLifetime": "P30D"}), days(30)),
+        (policy(NINETY | {"state": "disabled"}), SecretRules()),
+        (policy({"restrictionType": "PasswordLifetime", "maxLifetime": "P1Y"}), days(365)),
+        (policy(LIFETIME | {"maxLifetime": "P6M5DT24H"}), days(186)),
+        (policy(LIFETIME | {"maxLifetime": "for ever"}), SecretRules()),
+        (policy(LIFETIME | {"maxLifetime": None}), SecretRules()),
+        (policy(LIFETIME | {"maxLifetime": f"P{'9' * 30}Y"}), SecretRules()),
+        (policy(LIFETIME | {"maxLifetime": f"P{'9' * 5000}Y"}), SecretRules()),
+        (policy(LIFETIME | {"maxLifetime": f"P{'9' * 30}D"}), SecretRules()),
+    ],
+)
+def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
+    """The shortest of the limits; what is off, or cannot be read, limits nothing, and null is not off."""
+    assert rules_for(found, MADE) == rules
+
+
+@pytest.mark.parametrize(
+    ("since", "reaches"),
+    [
+        ("2026-05-31T23:59:59Z", True),
+        ("2026-06-01T00:00:00Z", True),
+        ("2026-06-01T00:00:01Z", False),
+        ("0001-01-01T00:00:00Z", True),
+        ("9999-12-31T23:59:59-14:00", True),
+        (None, True),
+        ("", True),
+    ],
+)
+def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):  # noqa: FBT001  a column of the table
+    """It counts from its date on; one without a date that can be read counts for all."""
+    rules = [rule | {"restrictForAppsCreatedAfterDateTime": since} for rule in (ADDITION, NINETY)]
+    assert rules_for(policy(*rules), MADE) == (SecretRules(forbidden=True, longest=timedelta(days=90)) if reaches else SecretRules())
+
+
+@pytest.mark.parametrize(
+    ("start", "months", "end"),
+    [
+        (datetime(2027, 8, 31, tzinfo=UTC), 6, datetime(2028, 2, 29, tzinfo=UTC)),
+        (datetime(2026, 12, 15, tzinfo=UTC), 12, datetime(2027, 12, 15, tzinfo=UTC)),
+        (datetime(2024, 2, 29, tzinfo=UTC), 24, datetime(2026, 2, 28, tzinfo=UTC)),
+    ],
+)
+def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, end: datetime):
+    """As a calendar counts."""
+    assert expiry(start, months, None) == end
+
+
+@pytest.mark.parametrize(
+    ("limit", "end"),
+    [
+        (timedelta(days=30), datetime(2026, 6, 30, 23, 55, tzinfo=UTC)),
+        (timedelta(days=365 * 9000), datetime(2027, 6, 1, tzinfo=UTC)),
+        (timedelta.max, datetime(2027, 6, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_limit_cuts_it(limit: timedelta, end: datetime):
+    """Less five minutes; one beyond the calendar's last year cuts nothing."""
+    assert expiry(MADE, 12, limit) == end

@@ -1,0 +1,126 @@
+"""Where on the way a mail-flow rule or a bounce stops mail: before the mailbox, as a copy, or as an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.checks.verdict import judge
+from jobs.clock import now
+from jobs.microsoft.exchange import Row
+from jobs.model import Finding, State, Station
+from jobs.probes import all_probes
+from jobs.probes.transport_rules import TransportRules
+
+TRACES = "GET /admin/exchange/tracing/messageTraces"
+MAILBOX, FORWARD, CUSTOMER = "support@contoso.com", "x1@mail.webexconnect.io", "kim@customer.example"
+BEFORE, COPY, ANSWER = "transport_rule_blocks_arrivals", "transport_rule_blocks", "transport_rule_blocks_answers"
+IN = {"Name": "In", "State": "Enabled", "RedirectMessageTo": ["boss@contoso.com"], "SentTo": [MAILBOX]}
+OUT = {"Name": "Out", "State": "Enabled", "DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"]}
+SOME = {"Name": "Some mail", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["order"]}
+BY_RULE = "Fail | Transport rule: 'Some mail', ID: (x)"
+
+
+def traced(cloud: Any, recipient: str, words: str) -> None:
+    """The newest mail for that recipient failed with these words, whoever is asked about."""
+    sender = MAILBOX if recipient == CUSTOMER else CUSTOMER
+    at = (now() - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    row = {"id": "m1", "messageId": "<1>", "senderAddress": sender, "recipientAddress": recipient, "receivedDateTime": at}
+    failed = [row | {"subject": "Hello", "status": "failed", "size": 900}]
+    cloud.on(TRACES, *([[], failed] if recipient == FORWARD else [failed, []]))
+    cloud.on(f"{TRACES}/m1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": words}])
+
+
+def found_by(name: str, ctx: Any) -> dict[str, Finding]:
+    """What the trace and the rules say."""
+    probes = all_probes()
+    return {each: asyncio.run(probes[each].inspect(ctx)) for each in (name, "transport_rules")}
+
+
+def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
+    """The first cause, and where mail stops."""
+    verdict = judge(all_probes(), found)
+    return verdict.counted[verdict.causes[0]].cause, verdict.stops
+
+
+@pytest.mark.parametrize(
+    ("rules", "cause", "stops"),
+    [([IN], BEFORE, Station.MAILBOX), ([OUT], COPY, Station.FORWARD), ([OUT, IN], BEFORE, Station.MAILBOX)],
+)
+def test_a_rule_that_certainly_matches_has_its_place(cloud: Any, given: Any, rules: list[Any], cause: str, stops: Station):
+    """The one that stops mail first is told first."""
+    cloud.on("Get-TransportRule", [Row(rule) for rule in rules])
+    found = asyncio.run(TransportRules().inspect(given()))
+    assert judged({"transport_rules": found}) == (cause, stops)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipient", "cause", "stops"),
+    [
+        ("arrivals", MAILBOX, BEFORE, Station.MAILBOX),
+        ("copies", FORWARD, COPY, Station.FORWARD),
+        ("answers", CUSTOMER, ANSWER, Station.ANSWER),
+    ],
+)
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_rule_that_a_trace_names_has_its_place(
+    cloud: Any, given: Any, name: str, recipient: str, cause: str, stops: Station, *, readable: bool
+):
+    """Whether the rules can be read, or the trace alone says that one did it."""
+    traced(cloud, recipient, BY_RULE if readable else "Deleted by the transport rule 'Some mail'.")
+    if readable:
+        cloud.on("Get-TransportRule", [Row(SOME)])
+    found = found_by(name, given())
+    assert judged(found if readable else {name: found[name]}) == (cause, stops)
+
+
+def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, given: Any):
+    """Another one stops that, earlier on the way; an answer that a rule stops is put down to the one that is known."""
+    cloud.on("Get-TransportRule", [Row(OUT)])
+    rule = asyncio.run(TransportRules().inspect(given()))
+    before, answers = Finding("arrivals", State.WRONG, cause=BEFORE), Finding("answers", State.WRONG, cause=ANSWER)
+    assert judge(all_probes(), {"transport_rules": rule, "arrivals": before}).causes == ("arrivals", "transport_rules")
+    assert judge(all_probes(), {"transport_rules": rule, "answers": answers}).symptoms == {"answers": "transport_rules"}
+
+
+@pytest.mark.parametrize(
+    ("name", "recipient", "words", "cause", "stops"),
+    [
+        ("arrivals", MAILBOX, "554 5.2.2 mailbox full", "mailbox_full", Station.MAILBOX),
+        ("arrivals", MAILBOX, "550 5.7.134 Sender was not authenticated for mailbox", "mailbox_internal_only", Station.MAILBOX),
+        ("copies", FORWARD, "550 5.7.705 Access denied, tenant has exceeded threshold", "tenant_sending_blocked", Station.FORWARD),
+        ("copies", FORWARD, "550 5.4.300 Message expired", "connect_not_reached", Station.CONNECT),
+        ("answers", CUSTOMER, "550 5.1.90 daily limit", "sending_limit_reached", Station.ANSWER),
+    ],
+)
+def test_a_bounce_has_its_place(cloud: Any, given: Any, name: str, recipient: str, words: str, cause: str, stops: Station):
+    """One mail is enough where its code is known."""
+    traced(cloud, recipient, words)
+    assert judged(found_by(name, given())) == (cause, stops)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipient", "words"),
+    [
+        ("arrivals", MAILBOX, "550 5.1.90 daily limit"),
+        ("arrivals", MAILBOX, "550 5.1.8 Access denied, bad outbound sender"),
+        ("answers", CUSTOMER, "554 5.2.2 mailbox full"),
+        ("answers", CUSTOMER, "550 5.7.134 Sender was not authenticated for mailbox"),
+    ],
+)
+def test_what_a_bounce_says_of_others_is_no_cause(cloud: Any, given: Any, name: str, recipient: str, words: str):
+    """A colleague's limit and a customer's full mailbox are one mail's own matter."""
+    traced(cloud, recipient, words)
+    found = found_by(name, given())[name]
+    assert (found.state, found.cause) == (State.WARNING, "mail_not_delivered")
+
+
+def test_an_incident_of_webex_explains_a_copy_that_nobody_took():
+    """It is the cause then, and mail stops at Webex Connect."""
+    late = Finding("copies", State.WRONG, cause="connect_not_reached", facts={"station": str(Station.CONNECT)})
+    incident = Finding("webex_status", State.POSSIBLE, cause="webex_incident")
+    assert judged({"copies": late, "webex_status": incident}) == ("webex_incident", Station.CONNECT)

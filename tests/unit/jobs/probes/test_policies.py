@@ -1,0 +1,270 @@
+"""Conditional access, mail-flow rules and revoked sessions: what touches the channel, and what only looks so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.checks.verdict import judge
+from jobs.clock import now
+from jobs.engine.step import Context
+from jobs.microsoft.exchange import Row
+from jobs.microsoft.graph import EXCHANGE_APP_ID
+from jobs.model import Evidence, Finding, State, Words
+from jobs.probes import all_probes
+from jobs.probes.conditional_access import touches
+from jobs.probes.revoked_sessions import Sessions
+from jobs.probes.transport_rules import TransportRules
+
+USER = "aaaaaaaa-0000-4000-8000-00000000000a"
+CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
+BLOCKS = {"state": "enabled", "conditions": CONDITIONS, "grantControls": {"builtInControls": ["block"]}}
+FILTER = {"mode": "include", "rule": 'CustomSecurityAttribute.Apps_Kind -eq "mail"'}
+OFTEN = {"signInFrequency": {"isEnabled": True, "type": "hours", "value": 1}}
+
+
+def conditions(**more: Any) -> dict[str, Any]:
+    """That policy with other conditions."""
+    return BLOCKS | {"conditions": CONDITIONS | more}
+
+
+@pytest.mark.parametrize(
+    ("policy", "touched"),
+    [
+        (BLOCKS, True),
+        (BLOCKS | {"state": "enabledForReportingButNotEnforced"}, False),
+        (BLOCKS | {"grantControls": None}, False),
+        (BLOCKS | {"grantControls": None, "sessionControls": OFTEN}, True),
+        (BLOCKS | {"grantControls": None, "sessionControls": {"signInFrequency": {"isEnabled": False}}}, False),
+        (conditions(clientAppTypes=["all"]), True),
+        (conditions(clientAppTypes=["browser", "mobileAppsAndDesktopClients"]), True),
+        (conditions(clientAppTypes=["exchangeActiveSync", "other"]), False),
+        (conditions(clientAppTypes=None), True),
+        (conditions(users={"includeUsers": ["All"], "excludeUsers": [USER.upper()]}), False),
+        (conditions(users={"includeUsers": [USER.upper()]}), True),
+        (conditions(applications={"includeApplications": ["Office365"]}), True),
+        (conditions(applications={"includeApplications": ["another-app"]}), False),
+        (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow"}), False),
+        (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow, authenticationTransfer"}), False),
+        (conditions(authenticationFlows={"transferMethods": "none"}), True),
+        (conditions(authenticationFlows={"transferMethods": None}), True),
+        (conditions(authenticationFlows=None), True),
+        (conditions(applications={"includeApplications": [], "applicationFilter": FILTER}), True),
+        (conditions(applications={"includeApplications": [], "applicationFilter": FILTER, "excludeApplications": ["Office365"]}), False),
+        (conditions(applications={"includeApplications": ["another-app"], "applicationFilter": None}), False),
+        (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["Office365"]}), False),
+        (conditions(applications={"includeApplications": ["All"], "excludeApplications": [EXCHANGE_APP_ID.upper()]}), False),
+        (conditions(applications={"includeApplications": ["All"], "excludeApplications": ["another-app"]}), True),
+        ({}, False),
+    ],
+)
+def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):  # noqa: FBT001  a column of the table
+    """OAuth is no legacy client, ids have no case, and a new sign-in after some time is a demand too."""
+    assert touches(policy, USER.upper()) is touches(policy, USER) is touched
+
+
+def rules(cloud: Any, given: Callable[..., Context], rule: dict[str, Any]) -> State:
+    """What the probe makes of one mail-flow rule."""
+    cloud.on("Get-TransportRule", [Row({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)])
+    return asyncio.run(TransportRules().inspect(given())).state
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"),
+    [
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"]}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SentToScope": "NotInOrganization"}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SenderIpRanges": ["10.0.0.0/8"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SubjectMatchesPatterns": ["x"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ExceptIfFrom": ["a@b.c"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["connect"]}, State.POSSIBLE),
+        ({"ModerateMessageByUser": ["boss@contoso.com"], "SentToScope": "NotInOrganization"}, State.POSSIBLE),
+        ({"RejectMessageReasonText": "no", "SentToScope": "InOrganization"}, State.OK),
+        ({"RedirectMessageTo": ["boss@contoso.com"], "SentTo": ["Support@contoso.com"], "SentToScope": "InOrganization"}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["contoso.com"], "SubjectContainsWords": ["spam"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "SentTo": ["sales@contoso.com"]}, State.OK),
+        ({"DeleteMessage": "false", "RecipientDomainIs": ["mail.webexconnect.io"]}, State.OK),
+        ({"DeleteMessage": True, "MessageTypeMatches": "AutoForward"}, State.OK),
+        ({"DeleteMessage": True, "State": "Disabled"}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SomeNewCondition": ["x"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "WhenChanged": "2026-01-01", "Size": 9}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ExpiryDate": "2026-01-01T00:00:00"}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ActivationDate": "2999-01-01T00:00:00Z"}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "ActivationDate": "2026-01-01T00:00:00Z"}, State.WRONG),
+        ({"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["webexconnect"]}, State.WRONG),
+        ({"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["partner.example"]}, State.OK),
+        ({"DeleteMessage": True, "AnyOfRecipientAddressMatchesPatterns": ["webexconnect\\.io$"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["partner\\.example$"]}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"], "SentTo": ["other@mail.webexconnect.io"]}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["connect.io"]}, State.OK),
+        ({"DeleteMessage": True, "Mode": "AuditAndNotify"}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": "mail.webexconnect.io"}, State.WRONG),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "MessageTypeMatches": ["AutoForward"]}, State.OK),
+        ({"DeleteMessage": True, "MessageTypeMatches": "OOF"}, State.POSSIBLE),
+        ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["Mail.webexconnect.io"]}, State.OK),
+        ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["webexconnect.io"]}, State.POSSIBLE),
+        ({"DeleteMessage": True, "ExceptIfSentTo": ["x1@mail.webexconnect.io"]}, State.OK),
+        ({"DeleteMessage": True, "RecipientDomainIs": ["contoso.com"], "ExceptIfSentTo": ["support@contoso.com"]}, State.OK),
+    ],
+)
+def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., Context], rule: dict[str, Any], state: State):
+    """Certain where nothing but the recipient is asked for, today; mail inside the organization is another matter."""
+    assert rules(cloud, given, rule) is state
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "state"),
+    [
+        ("2026-11-20T10:00:00", State.OK),
+        ("2026-11-24T10:00:00.0000000Z", State.WRONG),
+        ("0001-01-01T00:00:00+01:00", State.SKIPPED),
+        (None, State.SKIPPED),
+    ],
+)
+async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., Context], valid_from: str | None, state: State):
+    """Without one it is UTC; one outside of the calendar is none."""
+    cloud.on("GET /users/support@contoso.com", {"id": USER, "signInSessionsValidFromDateTime": valid_from})
+    ctx = given()
+    ctx.run.place["token_at"] = "2026-11-22T10:00:00+00:00"
+    assert (await Sessions().inspect(ctx)).state is state
+
+
+@pytest.mark.parametrize("shared", ["yes", "unknown"])
+async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given: Callable[..., Context], cloud: Any, shared: str):
+    """Another user got the token, so this one is not even asked about."""
+    found = await Sessions().inspect(given(facts={"user_id": USER, "shared": shared}))
+    assert (found.state, found.seen, cloud.asked) == (State.SKIPPED, Words("skipped.delegate_unknown"), [])
+
+
+async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[..., Context], cloud: Any):
+    """By the object id: the directory may not know the mailbox by its address."""
+    cloud.on(f"GET /users/{USER}", {"id": USER})
+    await Sessions().inspect(given(facts={"user_id": USER}))
+    assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [f"GET /users/{USER}"]
+
+
+CHANGED = {"modifiedDateTime": "2026-11-25T08:00:00Z", "createdDateTime": "2026-01-01T00:00:00Z", "displayName": "P"}
+LOGGED_IN = Finding("smtp_login", State.OK)
+
+
+def answered(hour: int) -> Finding:
+    """An answer that left at that hour."""
+    return Finding("answers", State.OK, facts={"at": f"2026-11-25T{hour:02}:00:00+00:00"})
+
+
+def signed(cause: str) -> Finding:
+    """A sign-in that failed for that."""
+    return Finding("sign_ins", State.WRONG, cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("policy", "other", "possible", "causes"),
+    [
+        (BLOCKS | CHANGED, LOGGED_IN, (), ()),
+        (BLOCKS | CHANGED, answered(10), (), ()),
+        (BLOCKS | CHANGED, answered(9), ("conditional_access",), ()),
+        (BLOCKS, answered(10), ("conditional_access",), ()),
+        (conditions(locations={"includeLocations": ["All"]}) | CHANGED, LOGGED_IN, ("conditional_access",), ()),
+        (conditions(locations={"includeLocations": ["All"]}) | CHANGED, answered(10), (), ()),
+        (BLOCKS | CHANGED, signed("blocked_by_conditional_access"), (), ("conditional_access",)),
+        (BLOCKS | CHANGED, signed("client_secret_expired"), ("conditional_access",), ("sign_ins",)),
+    ],
+)
+async def test_a_policy_is_tried(
+    cloud: Any, given: Callable[..., Context], policy: dict[str, Any], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
+):
+    """A login, or an answer from after its change, shows it harmless; a sign-in that names it makes it the cause."""
+    cloud.on("GET /identity/conditionalAccess/policies", [policy])
+    found = await all_probes()["conditional_access"].inspect(given(facts={"user_id": USER}))
+    verdict = judge(all_probes(), {"conditional_access": found, other.step: other})
+    assert (verdict.possible, verdict.causes) == (possible, causes)
+
+
+@pytest.mark.parametrize(
+    ("other", "possible", "causes"),
+    [
+        (LOGGED_IN, (), ()),
+        (Finding("smtp_login", State.WRONG, cause="blocked_by_security_defaults"), (), ("security_defaults",)),
+        (signed("blocked_by_security_defaults"), (), ("security_defaults",)),
+        (Finding("smtp_login", State.WRONG, cause="smtp_auth_off_for_mailbox"), ("security_defaults",), ("smtp_login",)),
+    ],
+)
+async def test_security_defaults_are_tried(
+    cloud: Any, given: Callable[..., Context], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
+):
+    """The documents do not say whether they stop this login: the login does, either way."""
+    cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
+    found = await all_probes()["security_defaults"].inspect(given())
+    verdict = judge(all_probes(), {"security_defaults": found, other.step: other})
+    assert (verdict.possible, verdict.causes) == (possible, causes)
+
+
+def left(minutes: float, **more: str) -> Finding:
+    """An answer that left so many minutes ago."""
+    return Finding("answers", State.OK, facts={"at": (now() - timedelta(minutes=minutes)).isoformat()} | more)
+
+
+def refused(cause: str) -> Finding:
+    """A login as the mailbox that Exchange refuses for that."""
+    return Finding("smtp_login", State.WRONG, cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("other", "possible", "causes"),
+    [
+        (lambda: LOGGED_IN, (), ()),
+        (lambda: left(20), (), ()),
+        (lambda: left(20, unanswered="yes"), ("authentication_policy",), ()),
+        (lambda: left(90), ("authentication_policy",), ()),
+        (lambda: Finding("smtp_login", State.SKIPPED), ("authentication_policy",), ()),
+        (lambda: refused("smtp_login_blocked"), (), ("authentication_policy",)),
+        (lambda: refused("smtp_auth_off_for_mailbox"), ("authentication_policy",), ("smtp_login",)),
+    ],
+)
+async def test_an_authentication_policy_is_tried(
+    cloud: Any, given: Callable[..., Context], other: Callable[[], Finding], possible: tuple[str, ...], causes: tuple[str, ...]
+):
+    """A login decides, either way, or an answer that left just now; where neither is known it stays possible."""
+    cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
+    cloud.on("Get-AuthenticationPolicy", [{"Name": "Strict", "AllowBasicAuthSmtp": False}])
+    found = await all_probes()["authentication_policy"].inspect(given())
+    verdict = judge(all_probes(), {"authentication_policy": found, other().step: other()})
+    assert (verdict.possible, verdict.causes) == (possible, causes)
+
+
+@pytest.mark.parametrize(("cause", "causes"), [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")])
+async def test_a_rule_is_the_cause_where_a_trace_names_it(cloud: Any, given: Callable[..., Context], cause: str, causes: str):
+    """What only may match does match then."""
+    cloud.on("Get-TransportRule", [Row({"Name": "R", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["x"]})])
+    found = {"transport_rules": await TransportRules().inspect(given()), "copies": Finding("copies", State.WRONG, cause=cause)}
+    verdict = judge(all_probes(), found)
+    assert (verdict.causes, verdict.counted[causes].cause) == ((causes,), cause)
+
+
+HELD = [Row({"SenderAddress": "other@contoso.com"}), Row({"SenderAddress": "Support@Contoso.com", "Reason": "OutboundSpam"})]
+
+
+@pytest.mark.parametrize(
+    ("rows", "state", "evidence"),
+    [(HELD, State.WRONG, (Evidence("exchange", "OutboundSpam"),)), (HELD[:1], State.OK, ()), ([], State.OK, ())],
+)
+async def test_a_sender_that_exchange_holds(
+    cloud: Any, given: Callable[..., Context], rows: list[Row], state: State, evidence: tuple[Evidence, ...]
+):
+    """By the mailbox's address, in any case, with the reason; another sender is no matter of this channel."""
+    cloud.on("Get-BlockedSenderAddress", rows)
+    found = await all_probes()["restricted_sender"].inspect(given())
+    assert (found.state, found.evidence) == (state, evidence)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_who_may_not_read_them_is_told_so(cloud: Any, given: Callable[..., Context], status: int):
+    """Skipped, and never an alarm."""
+    cloud.refuse("Get-BlockedSenderAddress", status)
+    found = await all_probes()["restricted_sender"].inspect(given())
+    assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.restricted_sender"))

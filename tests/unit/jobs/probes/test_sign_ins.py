@@ -1,0 +1,232 @@
+"""The sign-in log: which of its rows say something about the token that Webex Connect uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.access import mailbox_login
+from jobs.checks.verdict import judge
+from jobs.clock import now
+from jobs.clouds.single_flight import KeptReads
+from jobs.engine.step import Context
+from jobs.model import Evidence, Finding, State, Words
+from jobs.probes.revoked_sessions import Sessions
+from jobs.probes.sign_ins import SignIns
+
+USER, OTHER = "aaaaaaaa-0000-4000-8000-00000000000a", "bbbbbbbb-0000-4000-8000-00000000000b"
+LOG, RENEWALS = "GET /auditLogs/signIns", "GET /beta/auditLogs/signIns"
+FACTS = {"client_id": "client-1", "user_id": USER}
+
+
+def ago(minutes: float) -> Callable[[], str]:
+    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def row(minutes: float, code: int = 0, user: str = USER, *, interactive: bool = False, **more: Any) -> dict[str, Any]:
+    """A row of so many minutes ago."""
+    plain = {
+        "id": f"r{minutes}",
+        "createdDateTime": ago(minutes),
+        "userId": user,
+        "userPrincipalName": f"{user[:4]}@contoso.com",
+        "appId": "client-1",
+    }
+    status = {"errorCode": code, "failureReason": "No." if code else ""}
+    return plain | {"isInteractive": interactive, "correlationId": f"c{minutes}", "status": status} | more
+
+
+def person(minutes: float, code: int = 0, user: str = USER, **more: Any) -> dict[str, Any]:
+    """A row of somebody who signs in in person."""
+    return row(minutes, code, user, interactive=True, **more)
+
+
+async def look(cloud: Any, ctx: Context, *rows: dict[str, Any]) -> Finding:
+    """What the probe finds in a log with these rows, oldest first: the order is nobody's promise."""
+    ordered = list(reversed(rows))
+    cloud.on(LOG, [each for each in ordered if each["isInteractive"]]).on(RENEWALS, [each for each in ordered if not each["isInteractive"]])
+    return await SignIns().inspect(ctx)
+
+
+@pytest.fixture
+def ctx(given: Callable[..., Context]) -> Context:
+    """A check that has found the app and its user."""
+    return given(facts=FACTS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "state", "cause"),
+    [
+        ((row(5), row(65)), State.OK, ""),
+        ((row(5, 700082), row(65)), State.WRONG, "refresh_token_expired"),
+        ((person(3), row(5, 700082)), State.OK, ""),
+        ((row(5, 700082), person(65)), State.WRONG, "refresh_token_expired"),
+        ((row(5, 90033), row(65)), State.OK, ""),
+        ((row(5, 9999999), row(65)), State.WRONG, "sign_in_failed"),
+        ((row(5, 700082, OTHER), row(65)), State.OK, ""),
+        ((person(3, 0, OTHER, resourceDisplayName="Microsoft Graph"), row(65)), State.OK, ""),
+        ((person(3, 0, OTHER, resourceId="00000003-0000-0000-c000-000000000000"), row(65)), State.OK, ""),
+        ((person(3, 0, OTHER, resourceDisplayName="Office 365 Exchange Online"), row(65)), State.WRONG, "wrong_mailbox_user"),
+        ((person(3, 0, OTHER, resourceId="00000002-0000-0FF1-CE00-000000000000"), row(65)), State.WRONG, "wrong_mailbox_user"),
+        ((row(5, 700082, resourceDisplayName="Microsoft Graph"), row(65)), State.WRONG, "refresh_token_expired"),
+        ((person(5, 53003, OTHER), person(65)), State.OK, ""),
+        ((person(5, 50058), person(65)), State.OK, ""),
+        ((person(5, 65004), person(65)), State.OK, ""),
+        ((person(5, 50199),), State.SKIPPED, ""),
+        ((person(5, 90094), row(30)), State.OK, ""),
+        ((person(5, 90094), person(300)), State.WRONG, "admin_consent_required"),
+        ((person(5, 50011), row(30)), State.OK, ""),
+        ((person(5, 70011), row(30)), State.WRONG, "scope_wrong"),
+        ((row(3), person(5, 70011)), State.OK, ""),
+        ((row(5, user=OTHER), person(6, user=OTHER), row(30)), State.WRONG, "wrong_mailbox_user"),
+        ((person(5, user=OTHER), person(300)), State.WRONG, "wrong_mailbox_user"),
+        ((person(5, user=OTHER), row(30)), State.WRONG, "wrong_mailbox_user"),
+        ((row(3), person(5, user=OTHER), row(30)), State.OK, ""),
+        ((row(5, 50173, OTHER), row(65, user=OTHER)), State.WRONG, "session_revoked"),
+        ((person(4 * 24 * 60),), State.OK, ""),
+        ((row(5), person(5, 70011, id="same second")), State.WRONG, "scope_wrong"),
+        ((row(5), person(5, user=OTHER, id="same second")), State.WRONG, "wrong_mailbox_user"),
+        ((), State.SKIPPED, ""),
+    ],
+)
+async def test_which_rows_tell(cloud: Any, ctx: Context, rows: tuple[Any, ...], state: State, cause: str):
+    """A refused renewal is the token's end; what a person did not finish, what failed for others, and a busy service say nothing."""
+    found = await look(cloud, ctx, *rows)
+    assert (found.state, found.cause) == (state, cause)
+
+
+async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud: Any, given: Callable[..., Context]):
+    """Everybody's rows count there, and nobody is the wrong user."""
+    ctx = given(facts=FACTS | {"shared": "yes"})
+    assert (await look(cloud, ctx, row(5, user=OTHER))).state is State.OK
+    assert (await look(cloud, ctx, row(5, 50057, OTHER), row(65, user=OTHER))).cause == "account_disabled"
+
+
+async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: Any, ctx: Context):
+    """Since the first of its kind after a success, and proven wrong only by what is later than the last; with code and correlation id."""
+    found = await look(cloud, ctx, row(5, 700082), row(65, 700082), row(125))
+    ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "harmless_after")]
+    assert (ages, "token_lives" in found.facts) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
+    assert found.evidence == (Evidence("entra", "AADSTS700082: No."), Evidence("correlation-id", "c5"))
+    nothing_before = await look(cloud, ctx, row(5, 700082))
+    assert nothing_before.facts.keys() == {"harmless_after"}
+    in_person = await look(cloud, ctx, person(5, 90094), person(300))
+    assert in_person.facts["token_lives"] == "yes"
+
+
+POLICIES = [
+    {"id": "p1", "displayName": "Block legacy", "result": "failure"},
+    {"id": "p2", "displayName": "MFA", "result": "success"},
+    {"id": "p3", "displayName": None, "result": "failure"},
+    {"id": "p4", "displayName": "Later", "result": "reportOnlyFailure"},
+]
+
+
+@pytest.mark.parametrize(
+    ("applied", "told"),
+    [(POLICIES, ("Block legacy, p3",)), (POLICIES[1:2], ()), ([], ()), (None, ()), ("hidden", ()), (["hidden", None], ())],
+)
+async def test_which_policy_refused_is_told(cloud: Any, ctx: Context, applied: object, told: tuple[str, ...]):
+    """As the log names it, between the code and the number to look it up by (facts/microsoft.md 5)."""
+    found = await look(cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65))
+    named = tuple(Evidence("conditional-access", each) for each in told)
+    assert found.evidence == (Evidence("entra", "AADSTS53003: No."), *named, Evidence("correlation-id", "c5"))
+
+
+async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: Context, redis: Any):
+    """By the number of the request, by the row's own, or where the log tells neither by its second; they neither hide a failure nor are one."""
+    made = ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C1", "graph POST /x 200 request-id=r65"]
+    mailbox_login.note(redis, "support@contoso.com", made)
+    rows = (row(1, correlationId="c1"), row(2, id="r2", correlationId="x"), row(0, id="", correlationId=""), row(5, 700082), row(65))
+    assert (await look(cloud, ctx, *rows)).cause == "refresh_token_expired"
+    assert (await look(cloud, ctx, row(1, 7000215, correlationId="c1"), row(5))).state is State.OK
+    assert (await look(cloud, ctx, row(1, 700082, id="", correlationId=""), row(65))).state is State.WRONG
+    assert redis.ttl("channel:support@contoso.com:own-sign-ins") > 7 * 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("rows", "cause"),
+    [
+        ((row(0), row(5, 7000215), row(65)), "client_secret_wrong"),
+        ((row(0, 7000215), row(5)), ""),
+        ((row(1, 700082), row(65)), "refresh_token_expired"),
+        ((person(0, 70011), row(5)), "scope_wrong"),
+        ((row(0), row(0, id="r2"), row(0, 7000215, id="theirs"), row(5)), "client_secret_wrong"),
+    ],
+)
+async def test_a_log_with_numbers_of_its_own(cloud: Any, ctx: Context, redis: Any, rows: tuple[Any, ...], cause: str):
+    """No row has a number of ours: then its second tells, of what nobody did in person. Where one has, the others are somebody else's."""
+    mailbox_login.note(redis, "support@contoso.com", ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"])
+    assert (await look(cloud, ctx, *rows)).cause == cause
+
+
+async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: Context):
+    """Whether a row says so or not: a second factor that a renewal cannot give is no attempt that somebody gave up."""
+    cloud.on(LOG, []).on(RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}])
+    assert (await SignIns().inspect(ctx)).cause == "mfa_needed"
+
+
+async def test_what_is_asked(cloud: Any, ctx: Context):
+    """The interactive ones of v1.0 and the others of beta, once each."""
+    await look(cloud, ctx, row(5))
+    assert [what for what, _ in cloud.asked] == [LOG, RENEWALS]
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(30, [RENEWALS]), (300, [RENEWALS, LOG, RENEWALS])])
+async def test_of_many_channels_less_is_asked(cloud: Any, ctx: Context, minutes: int, asked: list[str]):
+    """Where a renewal has just gone well nobody's attempt would say more. In a round the second question is answered from memory."""
+    ctx.once = KeptReads()
+    assert (await look(cloud, ctx, row(minutes), person(400))).state is State.OK
+    assert sorted(what for what, _ in cloud.asked) == sorted(asked)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 503])
+async def test_without_beta_the_interactive_ones_tell(cloud: Any, given: Callable[..., Context], status: int):
+    """Not every cloud serves it."""
+    cloud.on(LOG, [person(5, 50173), person(65)]).refuse(RENEWALS, status)
+    assert (await SignIns().inspect(given(facts=FACTS))).cause == "session_revoked"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., Context], status: int):
+    """It takes a licence, and not every cloud has it: left out, never wrong."""
+    cloud.refuse(LOG, status)
+    found = await SignIns().inspect(given(facts=FACTS))
+    assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.sign_in_log"))
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({"errorCode": 0}, State.OK),
+        ({"errorCode": "0"}, State.OK),
+        ({}, State.OK),
+        (None, State.OK),
+        ("success", State.OK),
+        ({"errorCode": 50173, "failureReason": "revoked"}, State.WRONG),
+        ({"errorCode": "50173"}, State.WRONG),
+    ],
+)
+async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., Context], status: object, state: State):
+    """Numbers may be texts, and parts may be missing."""
+    cloud.on(LOG, [{"createdDateTime": "2026-11-25T08:00:00Z", "status": status}, {"createdDateTime": "yesterday"}])
+    found = await SignIns().inspect(given(facts=FACTS))
+    assert (found.state, found.cause) == (state, "session_revoked" if state is State.WRONG else "")
+
+
+async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., Context]):
+    """Who was revoked and signed in again has a token again; the time of the press in the bot's card is not all that counts."""
+    cloud.on(f"GET /users/{USER}", {"id": USER, "signInSessionsValidFromDateTime": (now() - timedelta(minutes=60)).isoformat()})
+    ctx = given(facts=FACTS)
+    ctx.run.place["token_at"] = (now() - timedelta(days=9)).isoformat()
+    revoked = await Sessions().inspect(ctx)
+    assert (revoked.state, revoked.cause) == (State.WRONG, "session_revoked")
+    steps = {"sessions": Sessions(), "sign_ins": SignIns()}
+    for minutes, causes in ((30, ()), (90, ("sessions",))):
+        cloud.on(LOG, [person(minutes)])
+        signed_in = await SignIns().inspect(ctx)
+        assert judge(steps, {"sessions": revoked, "sign_ins": signed_in}).causes == causes  # type: ignore[arg-type]  # a dict of both

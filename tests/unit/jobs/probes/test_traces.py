@@ -1,0 +1,358 @@
+"""What the message traces say: the newest mail, since when it fails, how often, and what was left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.checks.verdict import proves
+from jobs.clock import now
+from jobs.mail.flow import without_copy
+from jobs.mail.message_trace import TraceRow, TraceStatus
+from jobs.microsoft.exchange import Row
+from jobs.model import Evidence, Finding, State
+from jobs.probes import all_probes
+
+TRACES = "GET /admin/exchange/tracing/messageTraces"
+MAILBOX, FORWARD, CUSTOMER = "support@contoso.com", "x1@mail.webexconnect.io", "kim@customer.example"
+MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+BLOCKED = "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
+
+
+def ago(minutes: float) -> Callable[[], str]:
+    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def row(minutes: int, recipient: str = MAILBOX, status: str = "delivered", **more: Any) -> dict[str, Any]:
+    """A mail of so many minutes ago, for one recipient."""
+    plain = {"id": f"m{minutes}", "messageId": f"<{minutes}>", "senderAddress": CUSTOMER, "recipientAddress": recipient}
+    return plain | {"receivedDateTime": ago(minutes), "subject": f"Hello {minutes}", "status": status, "size": 900} | more
+
+
+def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]:
+    """The copy to Webex Connect."""
+    return row(minutes, FORWARD, status, **more)
+
+
+def look(name: str, ctx: Any) -> Finding:
+    """What the probe finds."""
+    return asyncio.run(all_probes()[name].inspect(ctx))
+
+
+def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:
+    """What the trace tells of that mail."""
+    events = [{"event": "Fail", "description": line} for line in lines]
+    cloud.on(f"{TRACES}/m{minutes}/getDetailsByRecipient(recipientAddress='{recipient}')", events)
+
+
+@pytest.mark.parametrize(
+    ("rows", "state", "cause"),
+    [
+        ([], State.SKIPPED, ""),
+        ([row(5, status="pending")], State.SKIPPED, ""),
+        ([row(5), row(60, status="failed")], State.OK, ""),
+        ([row(5, status="failed"), row(60)], State.WARNING, "mail_not_delivered"),
+        ([row(5, status="failed")], State.WARNING, "mail_not_delivered"),
+        ([row(5, status="failed"), row(6, status="failed"), row(60)], State.WRONG, "mail_not_delivered"),
+        ([row(5, status="failed"), row(5, id="other")], State.WARNING, "mail_not_delivered"),
+        ([row(3, status="gettingStatus"), row(5)], State.OK, ""),
+        ([row(5, status="quarantined"), row(6, status="filteredAsSpam"), row(60)], State.OK, ""),
+        ([row(5, status="filteredAsSpam"), row(6, status="filteredAsSpam")], State.WARNING, "mail_not_delivered"),
+        ([row(90, status="pending"), row(95, status="pending"), row(200)], State.WRONG, "mail_not_delivered"),
+    ],
+)
+def test_what_arrives(cloud: Any, given: Any, rows: list[Any], state: State, cause: str):
+    """Spam is no failure, one mail that fails for a reason of its own only a warning; what is under way for an hour is not delivered."""
+    cloud.on(TRACES, rows)
+    found = look("arrivals", given())
+    assert (found.state, found.cause) == (state, cause)
+
+
+def test_a_code_that_is_known_needs_no_second_mail(cloud: Any, given: Any):
+    """What the trace's own words name is certain."""
+    cloud.on(TRACES, [row(5, status="failed")])
+    details(cloud, 5, MAILBOX, "550 5.7.520 Access denied")
+    found = look("arrivals", given())
+    assert (found.state, found.cause) == (State.WRONG, "forwarding_blocked")
+
+
+@pytest.mark.parametrize(("last", "cause"), [(BLOCKED, "forwarding_blocked"), ("550 5.7.1 Not from you", "mail_not_delivered")])
+def test_what_put_it_off_is_not_why_it_failed(cloud: Any, given: Any, last: str, cause: str):
+    """A server that was busy for a while stands in the trace as well."""
+    cloud.on(TRACES, [copy(5, "failed"), copy(30)])
+    details(cloud, 5, FORWARD, "421 4.4.2 Connection dropped", last)
+    assert look("copies", given()).cause == cause
+
+
+def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
+    """From the first one after the last good mail, with the trace's words as evidence and the cause that they name."""
+    cloud.on(TRACES, [copy(5, "failed"), copy(20, "failed"), copy(30), copy(90, "failed")])
+    details(cloud, 5, FORWARD, BLOCKED)
+    found = look("copies", given())
+    assert (found.state, found.cause, found.facts["failed"]) == (State.WRONG, "forwarding_blocked", "2")
+    ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "at")]
+    assert ages == [pytest.approx(20, abs=2), pytest.approx(30, abs=2)]
+    assert found.evidence == (Evidence("trace", f"Fail | {BLOCKED}"),)
+
+
+def test_the_edge_of_the_window_is_no_beginning(cloud: Any, given: Any):
+    """Where nothing went through within two days, nobody knows since when it fails."""
+    cloud.on(TRACES, [copy(5, "failed"), copy(2000, "failed")])
+    assert {"since", "at"} & look("copies", given()).facts.keys() == set()
+
+
+@pytest.mark.parametrize("refuse", [404, 429, 503])
+def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
+    """Details that cannot be read, and rules that cannot, take nothing back."""
+    cloud.on(TRACES, [copy(5, "failed"), copy(30)])
+    cloud.refuse(f"{TRACES}/m5/getDetailsByRecipient(recipientAddress='{FORWARD}')", refuse).refuse("Get-TransportRule", refuse)
+    found = look("copies", given())
+    assert (found.state, found.cause, found.evidence) == (State.WRONG, "mail_not_delivered", ())
+
+
+def sides(cloud: Any, arrived: list[Any], copies: list[Any]) -> None:
+    """What the trace has for the mailbox and for the forwarding address, which are asked for in this order."""
+    cloud.on(TRACES, arrived, copies)
+
+
+HOUR = 60
+
+
+@pytest.mark.parametrize(
+    ("arrived", "copies", "state", "seen"),
+    [
+        ([], [], State.SKIPPED, "skipped.no_mail"),
+        ([5], [], State.SKIPPED, "skipped.copy_due"),
+        ([4, 300], [300], State.OK, "seen.traced"),
+        ([6, 300], [300], State.WARNING, "seen.copies_late"),
+        ([0, 2, 300], [300], State.OK, "seen.traced"),
+        ([2, 3, 300], [300], State.WARNING, "seen.copies_late"),
+        ([45, 300], [300], State.POSSIBLE, "seen.no_copy"),
+        ([45, 50, 60], [], State.WRONG, "seen.no_copy"),
+        ([*range(60, 480, 60), 33 * HOUR], [33 * HOUR], State.WRONG, "seen.no_copy"),
+        ([40, 50, 60], [45], State.POSSIBLE, "seen.no_copy"),
+    ],
+)
+def test_copies_that_never_come(cloud: Any, given: Any, arrived: list[int], copies: list[int], state: State, seen: str):
+    """What arrives has a copy within half an hour, or copies do not come; a single mail is little to go by."""
+    sides(cloud, [row(minutes) for minutes in arrived], [copy(minutes) for minutes in copies])
+    found = look("copies", given())
+    assert (found.state, found.seen and found.seen.key) == (state, seen)
+    assert found.cause == ("mail_not_delivered" if seen == "seen.no_copy" else "")
+
+
+@pytest.mark.parametrize(
+    ("words", "ages", "state", "cause"),
+    [
+        ("", [2, 3], State.WARNING, ""),
+        ("Transport rule: 'Nothing to Webex', ID: (x)", [2, 3], State.WRONG, "transport_rule_blocks"),
+        ("Transport rule: 'Nothing to Webex', ID: (x)", [20], State.OK, ""),
+    ],
+)
+def test_copies_that_are_held_back(cloud: Any, given: Any, words: str, ages: list[int], state: State, cause: str):
+    """A single one may be put off for once; several prove nothing any more, and the newest one's trace says why where it can."""
+    rule = {"Name": "Nothing to Webex", "State": "Enabled", "ModerateMessageByUser": ["boss@contoso.com"], "DeleteMessage": True}
+    sides(cloud, [row(age) for age in (*ages, 300)], [*(copy(age, "pending") for age in ages), copy(300)])
+    details(cloud, ages[0], FORWARD, words)
+    cloud.on("Get-TransportRule", [rule])
+    found = look("copies", given())
+    assert (found.state, found.cause, proves(found)) == (state, cause, state is State.OK)
+
+
+@pytest.mark.parametrize(
+    ("senders", "words", "state", "cause"),
+    [
+        (["a", "b", "c"], "", State.WARNING, ""),
+        (["a", "b"], "", State.OK, ""),
+        (["a", "a", "a"], "", State.OK, ""),
+        (["a", "b"], "quarantined by the mail flow rule 'All'", State.WRONG, "transport_rule_blocks_arrivals"),
+    ],
+)
+def test_what_a_filter_takes(cloud: Any, given: Any, senders: list[str], words: str, state: State, cause: str):
+    """Spam is spam; what is taken from several in a row proves nothing any more, and a rule that their traces name is the cause."""
+    held = [row(age, status="quarantined", senderAddress=f"{who}@customer.test") for age, who in enumerate(senders, 1)]
+    cloud.on(TRACES, [*held, row(300)])
+    for age in range(1, len(senders) + 1):
+        details(cloud, age, MAILBOX, words)
+    found = look("arrivals", given())
+    assert (found.state, found.cause, proves(found)) == (state, cause, state is State.OK)
+
+
+def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):
+    """Nor do a delivery report, and a mail of the mailbox itself."""
+    sides(cloud, [row(40, senderAddress="postmaster@contoso.com"), row(45, senderAddress=MAILBOX), row(60), row(70)], [])
+    ctx = given()
+    ctx.run.place["changed_at"] = (now() - timedelta(minutes=55)).isoformat()
+    assert (look("copies", ctx).state, look("copies", ctx).facts) == (State.SKIPPED, {})
+
+
+@pytest.mark.parametrize(
+    ("copies", "state"),
+    [
+        ([copy(8 * HOUR, "pending"), copy(9 * HOUR)], State.WRONG),
+        ([copy(8 * HOUR, "gettingStatus")], State.WRONG),
+        ([copy(20, "pending"), copy(9 * HOUR)], State.OK),
+        ([copy(5, "failed", size=26 * 1024 * 1024), copy(HOUR)], State.OK),
+        ([copy(5, "quarantined"), copy(HOUR)], State.WARNING),
+    ],
+)
+def test_copies_that_do_not_go_on(cloud: Any, given: Any, copies: list[Any], state: State):
+    """Under way for an hour is not delivered; too large, or taken for spam, is one mail's own matter."""
+    sides(cloud, [row(8 * HOUR, messageId=copies[0]["messageId"])], copies)
+    assert look("copies", given()).state is state
+
+
+RULE = {"Name": "Nothing to Webex", "Guid": "11112222-3333", "State": "Enabled", "DeleteMessage": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "rules", "cause"),
+    [
+        ("Deleted by the transport rule 'Anything'.", [], "transport_rule_blocks"),
+        ("550 5.7.1 TRANSPORT.RULES.RejectMessage; the message was rejected by organization policy", [], "transport_rule_blocks"),
+        ("Transport rule: 'Nothing to Webex', ID: (x)", [RULE], "transport_rule_blocks"),
+        ("Dropped by ID: (11112222-3333)", [RULE], "transport_rule_blocks"),
+        ("550 5.7.1 Ask the helpdesk", [RULE | {"RejectMessageReasonText": "Ask the helpdesk"}], "transport_rule_blocks"),
+        ("550 5.7.912 No", [RULE | {"RejectMessageEnhancedStatusCode": "5.7.912"}], "transport_rule_blocks"),
+        ("550 5.7.1 No", [RULE | {"RejectMessageEnhancedStatusCode": "5.7.1"}], "mail_not_delivered"),
+        ("Transport rule: 'Nothing to Webex', ID: (x)", [RULE | {"DeleteMessage": False, "SetSCL": 1}], "mail_not_delivered"),
+        ("Transport rule: 'Disclaimer', ID: (x)", [RULE], "mail_not_delivered"),
+        (f"Transport rule: 'Nothing to Webex'; {BLOCKED}", [RULE], "forwarding_blocked"),
+    ],
+)
+def test_a_trace_that_names_the_rule(cloud: Any, given: Any, words: str, rules: list[Any], cause: str):
+    """By its name, its id or its reason, where it is one that takes mail away; a code that is known says more."""
+    sides(cloud, [], [copy(5, "failed")])
+    details(cloud, 5, FORWARD, words)
+    cloud.on("Get-TransportRule", [Row(rule) for rule in rules])
+    assert look("copies", given()).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("words", "cause", "station"),
+    [
+        ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", "connect_address_gone", "connect"),
+        ("550 5.1.1 The email account that you tried to reach does not exist.", "connect_address_gone", "connect"),
+        ("550 5.4.1 Recipient address rejected: Access denied", "connect_address_gone", "connect"),
+        ("550 5.1.100 Something else", "mail_not_delivered", None),
+        (f"550 5.1.1; {BLOCKED}", "forwarding_blocked", None),
+    ],
+)
+def test_a_forwarding_address_that_nobody_has(cloud: Any, given: Any, words: str, cause: str, station: str | None):
+    """Webex Connect's own mail server refuses it: the app was deleted, and mail stops there."""
+    sides(cloud, [], [copy(5, "failed")])
+    details(cloud, 5, FORWARD, words)
+    found = look("copies", given())
+    assert (found.state, found.cause, found.facts.get("station")) == (State.WRONG, cause, station)
+
+
+def answer(minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: Any) -> dict[str, Any]:
+    """A mail of the mailbox."""
+    return row(minutes, to, status, senderAddress=MAILBOX, **more)
+
+
+@pytest.mark.parametrize(
+    ("sent", "words", "state", "cause"),
+    [
+        ([answer(5, status="failed"), answer(30)], "550 5.1.10 RESOLVER.ADR.RecipientNotFound", State.WARNING, "mail_not_delivered"),
+        ([answer(5, status="failed"), answer(30)], "451 4.7.1 Greylisted, try again", State.WARNING, "mail_not_delivered"),
+        ([answer(5, status="failed"), answer(30)], "554 5.2.252 SendAsDenied", State.WRONG, "send_as_denied"),
+        ([answer(5, status="failed")], "550 5.1.8 Access denied, bad outbound sender", State.WRONG, "sender_restricted"),
+        ([answer(5, status="failed"), answer(6, "jo@x.example", "failed"), answer(30)], "550 5.7.1", State.WRONG, "mail_not_delivered"),
+        ([answer(5, status="failed"), answer(6, status="failed"), answer(30)], "550 5.1.10", State.WARNING, "mail_not_delivered"),
+        ([answer(5), answer(30, status="failed")], "", State.OK, ""),
+    ],
+)
+def test_an_answer_that_bounces(cloud: Any, given: Any, sent: list[Any], words: str, state: State, cause: str):
+    """One recipient's trouble is no fault of the channel; the mailbox's own is, and so are several recipients in a row."""
+    sides(cloud, sent, [])
+    details(cloud, 5, CUSTOMER, words)
+    found = look("answers", given())
+    assert (found.state, found.cause) == (state, cause)
+
+
+@pytest.mark.parametrize("recipient", [MAILBOX, "Support@contoso.com", "upn@contoso.com", FORWARD])
+def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
+    """A mail of the mailbox to itself is none, nor is the copy."""
+    sides(cloud, [answer(5, to=recipient)], [])
+    assert look("answers", given(facts={"upn": "upn@contoso.com"})).state is State.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        (("550 5.1.10 RecipientNotFound", "550 5.1.1 User unknown"), State.WARNING),
+        (("550 5.1.10 RecipientNotFound", "550 5.7.1 No"), State.WARNING),
+        (("550 5.7.1 No", "550 5.7.1 No"), State.WRONG),
+    ],
+)
+def test_customers_who_do_not_exist_say_nothing_of_the_channel(cloud: Any, given: Any, told: tuple[str, str], state: State):
+    """Two addresses with a typing error in a row are none of the mailbox's fault."""
+    sides(cloud, [answer(5, status="failed"), answer(6, "jo@x.example", "failed"), answer(30)], [])
+    details(cloud, 5, CUSTOMER, told[0])
+    details(cloud, 6, "jo@x.example", told[1])
+    assert look("answers", given()).state is state
+
+
+BUSY = [answer(minutes, subject=f"RE: Hello {minutes + 30}") for minutes in (5, 60, 120)]
+HANDED = [copy(minutes) for minutes in (35, 90, 150)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "copies", "state", "seen", "waits"),
+    [
+        ([answer(3)], [copy(5)], State.OK, "seen.traced", False),
+        ([answer(30)], [copy(1), copy(40)], State.OK, "seen.unanswered", True),
+        ([answer(30)], [copy(1), copy(29)], State.OK, "seen.unanswered", True),
+        ([answer(400)], [copy(1), copy(300)], State.WARNING, "seen.unanswered", True),
+        (BUSY, [copy(1, subject="Another order"), *HANDED], State.OK, "seen.unanswered", False),
+        ([answer(45), *BUSY[1:]], [copy(40), *HANDED[1:]], State.OK, "seen.unanswered", True),
+    ],
+)
+def test_a_mail_that_waits_for_its_answer(cloud: Any, given: Any, sent: list[Any], copies: list[Any], state: State, seen: str, waits: bool):  # noqa: FBT001  a row of the table
+    """It waits as long as others did, or proves nothing for some hours, or is noticed: never is it a failure."""
+    sides(cloud, sent, copies)
+    found = look("answers", given())
+    assert (found.state, found.seen and found.seen.key, "unanswered" in found.facts) == (state, seen, waits)
+
+
+@pytest.mark.parametrize(
+    ("subject", "state"),
+    [
+        ("Automatic reply: Hello 5", State.SKIPPED),
+        ("Automatische Antwort: Hello 5", State.SKIPPED),
+        ("We have your mail", State.OK),
+        ("Re: Hello 5", State.OK),
+        ("AW: Hello 5", State.OK),
+    ],
+)
+def test_what_nobody_wrote_is_no_answer(cloud: Any, given: Any, subject: str, state: State):
+    """An automatic reply leaves without Webex Connect; only its subject tells."""
+    sides(cloud, [answer(5, subject=subject)], [copy(5)])
+    assert look("answers", given()).state is state
+
+
+def traced(minutes: int, sender: str = CUSTOMER, status: TraceStatus = TraceStatus.DELIVERED) -> TraceRow:
+    """A row as the trace gives it; a copy has its original's message id."""
+    return TraceRow(f"m{minutes}", sender, "", f"<{minutes}>", MOMENT - timedelta(minutes=minutes), "Hello", status)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "copies", "left"),
+    [
+        ([traced(5), traced(20), traced(30), traced(90)], [traced(30)], ["m5", "m20"]),
+        ([traced(5), traced(30)], [traced(5, status=TraceStatus.FAILED), traced(30)], ["m5"]),
+        ([traced(5, MAILBOX), traced(30)], [traced(30)], []),
+        ([traced(5), traced(6)], [], ["m5", "m6"]),
+        ([traced(5, status=TraceStatus.QUARANTINED)], [], []),
+        ([traced(5)], [traced(5)], []),
+    ],
+)
+def test_what_was_left_behind(arrived: list[TraceRow], copies: list[TraceRow], left: list[str]):
+    """Mails of others that arrived after the last good copy and have none; the mailbox's own do not count."""
+    assert [each.id for each in without_copy(arrived, copies, MAILBOX, None)] == left

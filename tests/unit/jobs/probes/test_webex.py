@@ -1,0 +1,253 @@
+"""Webex Connect and the contact center: skipped where nothing is configured, and what they say where it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.checks.verdict import judge
+from jobs.clock import now
+from jobs.clouds.errors import CloudError
+from jobs.contact_center import delivery_receipts
+from jobs.contact_center.webex_connect import Receipt
+from jobs.model import Evidence, Finding, State, Words
+from jobs.probes import all_probes
+
+PROBES = all_probes()
+POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
+POINTS = "GET /cc/organization/org-1/v2/entry-point"
+TRACES = "GET /admin/exchange/tracing/messageTraces"
+
+
+def look(name: str, ctx: Any) -> Finding:
+    """What the probe finds."""
+    return asyncio.run(PROBES[name].inspect(ctx))
+
+
+def told(finding: Finding) -> tuple[State, str, str]:
+    """State, what was seen, cause."""
+    return finding.state, finding.seen.key if finding.seen else "", finding.cause
+
+
+def asked_for(ctx: Any, address: str = "anna@contoso.com") -> Any:
+    """The same check, for somebody who pressed the button."""
+    ctx.run = replace(ctx.run, place={**ctx.run.place, "connect_test": address})
+    return ctx
+
+
+def ago(minutes: float) -> Callable[[], str]:
+    """So many minutes before it is asked for, which is minutes after the tests were gathered."""
+    return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def task(minutes: float, destination: str = "support@contoso.com", **more: Any) -> dict[str, Any]:
+    """A task of so many minutes ago."""
+    values = {
+        "channelType": "email",
+        "status": "queued",
+        "createdTime": lambda: int((now() - timedelta(minutes=minutes)).timestamp() * 1000),
+        "origin": "kim@customer.example",
+        "destination": destination,
+    }
+    return {"id": f"t{minutes}", "attributes": values | more}
+
+
+def copy(minutes: float, **more: Any) -> dict[str, Any]:
+    """A copy that was handed to Webex Connect so many minutes ago."""
+    row = {
+        "id": f"m{minutes}",
+        "messageId": f"<{minutes}>",
+        "senderAddress": "kim@customer.example",
+        "recipientAddress": "x1@mail.webexconnect.io",
+    }
+    return row | {"receivedDateTime": ago(minutes), "subject": "Hello", "status": "delivered", "size": 900} | more
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("connect_send", "skipped.no_service_key"),
+        ("agent_tasks", "skipped.no_contact_center"),
+        ("mail_to_task", "skipped.no_contact_center"),
+        ("entry_point", "skipped.no_contact_center_org"),
+    ],
+)
+def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
+    """Skipped, each with its reason."""
+    assert told(look(name, given())) == (State.SKIPPED, why, "")
+
+
+def test_a_check_sends_nothing_by_itself(given: Any, configured: Any, outside: Any):
+    """A service key alone sends no mail."""
+    assert told(look("connect_send", given(settings=configured()))) == (State.SKIPPED, "skipped.send_not_asked", "")
+    assert outside.asked == []
+
+
+def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any, redis: Any):
+    """Sent once, from the mailbox to who asked, with the way back for the receipt; the second look sends nothing."""
+    outside.on("POST /connect/v2/messages", {"messageId": "t-1", "status": "queued"}, 201)
+    outside.on("GET /connect/v2/messages/t-1", {"messageId": "t-1", "status": "submitted"})
+    ctx = asked_for(given(settings=configured()))
+    found = look("connect_send", ctx)
+    assert (found.state, found.seen) == (State.OK, Words("seen.connect_submitted", {"recipient": "anna@contoso.com"}))
+    assert found.evidence == (Evidence("connect", "7501 submitted"), Evidence("transaction-id", "t-1"))
+    [(_, _, headers, body)] = [each for each in outside.asked if each[0].startswith("POST")]
+    notify = body.pop("notifyUrl")
+    assert (headers["key"], body["from"], body["to"]) == (
+        "key-1",
+        "support@contoso.com",
+        [{"email": ["anna@contoso.com"], "correlationId": ctx.run.id}],
+    )
+    assert notify.startswith("https://bot.test/connect/receipt/")
+    look("connect_send", ctx)
+    assert sum(what.startswith("POST") for what, *_ in outside.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "cause"),
+    [
+        ("7553", State.WRONG, "connect_login_failed"),
+        ("7554", State.WRONG, "connect_smtp_failed"),
+        ("failed", State.WRONG, "connect_send_failed"),
+        ("7535", State.UNKNOWN, "connect_send_failed"),
+        ("7241", State.UNKNOWN, "connect_send_failed"),
+    ],
+)
+def test_a_receipt_that_is_no_good(given: Any, configured: Any, outside: Any, redis: Any, code: str, state: State, cause: str):
+    """The code is shown whole, and by what is behind it; what it says of the tester's own address is nothing about the channel."""
+    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 403)
+    ctx = asked_for(given(settings=configured()))
+    delivery_receipts.keep(redis, ctx.run.id, Receipt(code, "Failed", "t-1"))
+    found = look("connect_send", ctx)
+    assert (told(found), found.evidence[0]) == ((state, "verbatim", cause), Evidence("connect", f"{code} Failed"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (403, {"code": "7010", "description": "Source IP is not allow-listed"}, "connect_address_not_allowed"),
+        (401, {"code": "7001", "description": "Authentication failed"}, "webex_key_refused"),
+        (400, {"code": "7007", "description": "Service inactive"}, "connect_service_inactive"),
+        (403, {}, "webex_key_refused"),
+        (429, {"code": "7020"}, "webex_busy"),
+        (500, {}, "webex_unavailable"),
+    ],
+)
+def test_what_the_bot_is_refused_is_not_the_channels(given: Any, configured: Any, outside: Any, status: int, body: Any, cause: str):
+    """Not known, in Webex Connect's own words, also at the second look, which sends nothing."""
+    outside.on("POST /connect/v2/messages", body, status)
+    ctx = asked_for(given(settings=configured()))
+    first, asked = look("connect_send", ctx), len(outside.asked)
+    assert told(first) == told(look("connect_send", ctx)) == (State.UNKNOWN, "verbatim", cause)
+    assert first.evidence[0].text.startswith(str(body.get("code", status)))
+    assert len(outside.asked) == asked
+
+
+def test_a_question_that_fails_is_asked_again(given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch):
+    """Whatever Webex Connect answers to it, the receipt may still come by itself."""
+    monkeypatch.setattr("jobs.probes.connect_send.PATIENCE_S", 0.2)
+    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 418)
+    assert told(look("connect_send", asked_for(given(settings=configured())))) == (State.UNKNOWN, "seen.no_receipt", "")
+
+
+def test_one_cause_is_told_where_a_login_fails_too():
+    """What Webex Connect cannot log in for is seen elsewhere by its name: the vague word of Webex Connect is its symptom."""
+    for name, cause in (("smtp_login", "smtp_token_refused"), ("sign_ins", "refresh_token_expired"), ("answers", "send_as_denied")):
+        found = {
+            "connect_send": Finding("connect_send", State.WRONG, cause="connect_login_failed"),
+            name: Finding(name, State.WRONG, cause=cause),
+        }
+        verdict = judge(PROBES, found)
+        assert (verdict.causes, verdict.symptoms) == ((name,), {"connect_send": name})
+
+
+@pytest.mark.parametrize(
+    ("tasks", "found"),
+    [
+        ([], (State.SKIPPED, "skipped.no_task", "")),
+        ([task(5, "sales@contoso.com")], (State.SKIPPED, "skipped.no_task", "")),
+        ([task(5, channelType="telephony")], (State.SKIPPED, "skipped.no_task", "")),
+        ([task(5, createdTime="yesterday"), task(5, createdTime=None)], (State.SKIPPED, "skipped.no_task", "")),
+        ([task(5, createdTime=lambda: f"{now().timestamp() * 1000:.0f}")], (State.OK, "seen.task", "")),
+        ([task(9), task(5)], (State.OK, "seen.task", "")),
+        ([task(5, "a_38412723414")], (State.SKIPPED, "skipped.task_of_whom", "")),
+        ([task(5, "a_1")], (State.OK, "seen.task", "")),
+    ],
+)
+def test_tasks_of_the_mailbox(given: Any, configured: Any, outside: Any, tasks: list[Any], found: tuple[State, str, str]):
+    """Email tasks for the mailbox, or for the one app of Webex Connect that there is; without one nothing is known."""
+    outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
+    assert told(look("agent_tasks", given(settings=configured()))) == found
+    assert (outside.asked[0][1]["channelTypes"], outside.asked[0][2]["authorization"]) == (["email"], "Bearer token-1")
+
+
+@pytest.mark.parametrize(
+    ("copies", "tasks", "found"),
+    [
+        ([], [], (State.SKIPPED, "skipped.no_mail", "")),
+        ([copy(60)], [task(59)], (State.OK, "seen.mail_to_task", "")),
+        ([copy(60)], [task(600)], (State.WRONG, "seen.no_task", "no_task")),
+        ([copy(60)], [], (State.WRONG, "seen.no_task", "no_task")),
+        ([copy(60)], [task(59, "a_2")], (State.OK, "seen.mail_to_task", "")),
+        ([copy(60)], [task(59, "a_2", origin="jo@x.example")], (State.WRONG, "seen.no_task", "no_task")),
+        ([copy(60)], [task(59, "sales@contoso.com")], (State.WRONG, "seen.no_task", "no_task")),
+        ([copy(60)], [task(59, origin="jo@x.example")], (State.OK, "seen.mail_to_task", "")),
+        ([copy(1)], [task(600)], (State.SKIPPED, "skipped.too_fresh", "")),
+        ([copy(60, senderAddress="support@contoso.com")], [], (State.SKIPPED, "skipped.no_mail", "")),
+        ([copy(60, size=26 * 1024 * 1024)], [], (State.SKIPPED, "skipped.no_mail", "")),
+        ([copy(60, status="failed")], [], (State.SKIPPED, "skipped.no_mail", "")),
+    ],
+)
+def test_mail_becomes_a_task(
+    cloud: Any, given: Any, configured: Any, outside: Any, copies: list[Any], tasks: list[Any], found: tuple[State, str, str]
+):
+    """What was handed over has a task from then on; what makes none by rule, and what is fresh, says nothing."""
+    cloud.on(TRACES, copies)
+    outside.on("GET /cc/v1/tasks", {"data": tasks})
+    assert told(look("mail_to_task", given(settings=configured()))) == found
+
+
+def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: Any):
+    """Every mail since the newest task, and when the first of them came."""
+    cloud.on(TRACES, [copy(10), copy(60), copy(200)])
+    outside.on("GET /cc/v1/tasks", {"data": [task(199)]})
+    facts = look("mail_to_task", given(settings=configured())).facts
+    assert (facts["missed"], facts["since"][:16]) == ("2", (now() - timedelta(minutes=60)).isoformat()[:16])
+
+
+@pytest.mark.parametrize(
+    ("points", "found"),
+    [
+        ([], (State.WRONG, "seen.no_entry_point", "entry_point_missing")),
+        ([POINT | {"assetId": ""}], (State.WRONG, "seen.no_entry_point", "entry_point_missing")),
+        ([POINT | {"active": False}], (State.WRONG, "seen.entry_points_off", "entry_point_inactive")),
+        ([POINT | {"active": "false"}], (State.WRONG, "seen.entry_points_off", "entry_point_inactive")),
+        ([{"name": "Email", "channelType": "EMAIL"}], (State.OK, "seen.entry_points", "")),
+        ([POINT], (State.OK, "seen.entry_points", "")),
+        ([POINT | {"active": False}, POINT | {"assetId": "a_2"}], (State.OK, "seen.entry_points", "")),
+    ],
+)
+def test_entry_points(given: Any, configured: Any, outside: Any, points: list[Any], found: tuple[State, str, str]):
+    """One that is active and takes mail from an app of Webex Connect is enough."""
+    outside.on(POINTS, {"data": points})
+    assert told(look("entry_point", given(settings=configured()))) == found
+    assert outside.asked[0][1]["filter"] == ['channelType=="EMAIL"']
+
+
+def test_the_resource_id_where_there_is_no_doubt(given: Any, configured: Any, outside: Any):
+    """What Cisco TAC asks for is the asset of the one entry point."""
+    outside.on(POINTS, {"data": [POINT]})
+    assert look("entry_point", given(settings=configured())).facts == {"asset_id": "a_1"}
+
+
+def test_a_refused_token_is_no_finding_about_the_channel(given: Any, configured: Any, outside: Any):
+    """The error goes up, and the engine makes it unknown."""
+    outside.on("GET /cc/v1/tasks", {"error": {"message": "Unauthorized"}}, 401)
+    with pytest.raises(CloudError) as caught:
+        look("agent_tasks", given(settings=configured()))
+    assert (caught.value.cause, caught.value.message) == ("webex_key_refused", "Unauthorized")

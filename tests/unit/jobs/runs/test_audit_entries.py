@@ -1,0 +1,126 @@
+"""What of a run is recorded: who asked, approved and signed in, what was changed, and nothing secret."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
+from jobs.runs.audit import Verified, read
+from jobs.runs.audit_entries import QUIET, About, fact, facts_of
+from jobs.runs.run import Event, Kind
+from jobs.runs.store import AlreadyRunningError, Store
+
+AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+STAMP = "2026-11-25T09:00:00+00:00"
+PLACE = {"room": "room-1", "message": "m-1"}
+LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("after.on"), Scope.MAILBOX, "Set-CASMailbox")
+SHOWN = {
+    "object": {"key": "step.smtp_auth", "values": {}},
+    "before": {"key": "seen.off", "values": {}},
+    "after": {"key": "after.on", "values": {}},
+    "scope": "mailbox",
+    "command": "Set-CASMailbox",
+    "reversible": True,
+}
+
+
+def recorded(store: Store) -> list[dict[str, Any]]:
+    """The trail, without what only makes the chain."""
+    return [{name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}} for line in store.audit.entries()]
+
+
+def test_a_run_is_told_from_its_beginning_to_its_end(store: Store, asker: Person, channel: Channel):
+    """Each entry says of itself when, who, which run, mailbox, space, tenant and account, and what was changed from what to what."""
+    run = store.open(Channel(channel.mailbox), asker, PLACE)
+    account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
+    plan = {"plan": "p-1", "scope": "mailbox"}
+    finding = Finding("smtp_auth", State.WRONG, facts={"user_id": "u-1"})
+    store.append(run.id, Event(Kind.SIGNED_IN, AT, by=account.upn, account=account, data={"calls": "entra POST /token 200 id=1"}))
+    store.append(run.id, Event(Kind.PLANNED, AT, data={"plan": "p-1"}, changes=(LINE,)))
+    store.append(run.id, Event(Kind.APPROVED, AT, by="boss@contoso.com", data=plan))
+    store.append(run.id, Event(Kind.RUNNING, AT, step="smtp_auth"))
+    store.append(run.id, Event(Kind.CHANGING, AT, step="smtp_auth", finding=finding, changes=(LINE,)))
+    store.append(run.id, Event(Kind.CHANGED, AT, step="smtp_auth", data={"calls": "exchange Set-CASMailbox 200 request-id=r"}))
+    store.append(run.id, Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK)))
+    store.end(store.load(run.id), Event(Kind.CANCELLED, AT, by="anna@contoso.com"))
+    about = {"run": run.id, "kind": "setup", "mailbox": "support@contoso.com", "room": "room-1", "asked_by": "anna@contoso.com"}
+    signed = about | {"tenant": "tenant-9", "account": "admin@contoso.com", "at": STAMP}
+    ids = {"tenant_id": "tenant-9", "object_id": "oid-1", "upn": "admin@contoso.com", "roles": ["role-1"]}
+    opened, *rest = recorded(store)
+    assert opened.items() >= (about | {"what": "opened", "by": "anna@contoso.com"}).items()
+    assert rest == [
+        signed | {"what": "signed_in", "by": account.upn, "account_ids": ids, "data": {"calls": "entra POST /token 200 id=1"}},
+        signed | {"what": "planned", "by": "bot", "data": {"plan": "p-1"}, "changes": [SHOWN]},
+        signed | {"what": "approved", "by": "boss@contoso.com", "data": plan},
+        signed | {"what": "changing", "by": "bot", "step": "smtp_auth", "changes": [SHOWN], "facts": {"user_id": "u-1"}},
+        signed | {"what": "changed", "by": "bot", "step": "smtp_auth", "data": {"calls": "exchange Set-CASMailbox 200 request-id=r"}},
+        signed | {"what": "cancelled", "by": "anna@contoso.com"},
+    ]
+    assert store.audit.verify().broken_at == 0
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_only_looking_is_left_out(kind: Kind, store: Store, asker: Person, channel: Channel):
+    """Every kind of event is recorded, with the event or not at all, but for those that only look."""
+    run = store.open(channel, asker, PLACE)
+    before = len(store.audit.entries())
+    store.append(run.id, Event(kind, AT, channel=channel, person=asker))
+    assert len(store.audit.entries()) - before == (kind not in QUIET)
+    assert len(store.events(run.id)) == 2
+
+
+def test_a_run_that_learns_its_mailbox(channel: Channel):
+    """Entries name it from then on, and the kind of run and the space from the first on."""
+    opened = Event(Kind.OPENED, AT, by="a@b.c", data=PLACE | {"kind": "undo"}, channel=Channel(""))
+    details = Event(Kind.DETAILS, AT, by="a@b.c", channel=channel)
+    told = [about for _, about in facts_of(About("r-1"), (opened, details))]
+    first = About("r-1", "undo", "", "room-1", "a@b.c")
+    assert told == [first, About("r-1", "undo", channel.mailbox, "room-1", "a@b.c", channel.tenant_id)]
+
+
+def test_who_came_second_is_recorded(store: Store, asker: Person, channel: Channel):
+    """Somebody asked while another run was going on: that, too, is part of the trail, though the run never was."""
+    first = store.open(channel, asker, PLACE)
+    with pytest.raises(AlreadyRunningError):
+        store.open(channel, Person("p-2", "eve@contoso.com"), PLACE | {"message": "m-2"})
+    opened, refused = recorded(store)[1:]
+    assert (opened["by"], opened["run"] == refused["run"]) == ("eve@contoso.com", True)
+    assert (refused["what"], refused["running"]) == ("not_opened", first.id)
+
+
+def test_a_secret_that_was_shown(store: Store, asker: Person, channel: Channel):
+    """By the id of its key, together with the note that it was: never by its value."""
+    run = store.open(channel, asker, PLACE)
+    store.hand_over("key-7", run.id)
+    last = recorded(store)[-1]
+    assert (last["what"], last["key_id"], last["run"], last["mailbox"]) == ("handed_over", "key-7", run.id, channel.mailbox)
+    assert store.handed_over("key-7")
+
+
+@pytest.mark.parametrize(
+    "secret", ["qWg8Q~fakeSecretValue0123456789abcdefghij", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "Bearer abcdefgh12345678"]
+)
+def test_what_looks_like_a_secret_is_never_written(secret: str):
+    """Wherever somebody put it: in a reason, in an answer, under a name of its own."""
+    found = fact("answered", data={"value": f"because {secret} was seen"}, client_secret="whatever-it-is")
+    assert secret not in str(found)
+    assert found["client_secret"] == "[removed]"
+
+
+def test_a_large_run_stays_whole(store: Store, asker: Person, channel: Channel):
+    """A hundred thousand characters in an answer are one line, and the chain holds."""
+    run = store.open(channel, asker, PLACE)
+    store.append(run.id, Event(Kind.ANSWERED, AT, data={"question": "q", "value": "x y" * 33_000}))
+    assert store.audit.verify() == Verified(2, recorded(store)[0]["at"])
+
+
+def test_a_change_that_did_not_end_well(store: Store, asker: Person, channel: Channel):
+    """It is on record with its cause and with the calls that may have had an effect."""
+    run = store.open(channel, asker, PLACE)
+    store.not_changed(run.id, "smtp_auth", {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"})
+    last = recorded(store)[-1]
+    assert (last["what"], last["step"], last["run"]) == ("not_changed", "smtp_auth", run.id)
+    assert last["data"] == {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"}

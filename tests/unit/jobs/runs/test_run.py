@@ -1,0 +1,208 @@
+"""A run is what follows from its events: every kind, and what it does not touch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
+from jobs.runs.plan import Plan
+from jobs.runs.run import Answer, Changed, Event, Kind, Past, Problem, Run, fold, onto
+
+T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
+T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
+CHANNEL = Channel("support@contoso.com")
+ASKER = Person("p1", "anna@contoso.com")
+ACCOUNT, ELSEWHERE = Account("t1", "o1", "admin@contoso.com"), Account("t2", "o2", "admin@fabrikam.com")
+OPENED = Event(Kind.OPENED, T0, by=ASKER.email, data={"room": "r1"}, channel=CHANNEL, person=ASKER)
+BASE = Run("R1", CHANNEL, ASKER, T0, {"room": "r1"})
+CHANGE = Change("forwarding", "M3", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "Set-Mailbox")
+WRONG, OK = Finding("forwarding", State.WRONG), Finding("forwarding", State.OK, facts={"upn": "u"})
+LEFT = Finding("forwarding", State.OK, values={"smtp": "x"})
+CHANGING = Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG)
+PAST = Past("forwarding", CHANGE, Words("a"), {"smtp": ""}, {"smtp": "x"}, ("R0",))
+UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING, until=T2)
+SIGNED_IN, SIGNED_OUT = Event(Kind.SIGNED_IN, T0, account=ACCOUNT), Event(Kind.SIGNED_OUT, T1)
+PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
+APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"})
+TENANT_WIDE = replace(CHANGE, step="customization", scope=Scope.TENANT)
+DEMANDED = Event(Kind.DEMANDED, T2, step="forwarding", data={"plan": "plan-2"}, changes=(TENANT_WIDE,))
+OTHER, SHUT = replace(CHANGE, step="ids"), replace(CHANGE, before=Words("shut"), after=Words("open"), scope=Scope.APP)
+DIFFERS = Event(Kind.DIFFERS, T2, step="forwarding", data={"plan": "plan-2"}, changes=(SHUT,))
+PLAN = Plan("plan-1", (CHANGE,), T0)
+FORWARDING = frozenset({"forwarding"})
+APPROVAL = Answer("plan-1", "anna@contoso.com", T1)
+
+
+def found(finding: Finding) -> Event:
+    """The engine's word about a step."""
+    return Event(Kind.FOUND, T1, step=finding.step, finding=finding)
+
+
+def problem(question: str) -> Event:
+    """Something went wrong where a person was asked."""
+    return Event(Kind.PROBLEM, T1, data={"question": question, "cause": "wrong_tenant", "code": "AADSTS1"})
+
+
+DETAILED = replace(BASE, channel=replace(CHANNEL, callback_url="u"), detailed=True)
+TABLE: list[tuple[str, list[Event], Run]] = [
+    ("opened", [], BASE),
+    ("opened again", [OPENED], BASE),
+    ("details", [Event(Kind.DETAILS, T1, channel=replace(CHANNEL, callback_url="u"))], DETAILED),
+    ("details without a channel", [Event(Kind.DETAILS, T1)], replace(BASE, detailed=True)),
+    ("details drop the plan", [PLANNED, APPROVED, Event(Kind.DETAILS, T1)], replace(BASE, detailed=True)),
+    ("signed in", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T1)),
+    ("another account sees anew", [found(OK), PLANNED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T2, found_at={"forwarding": T1})),
+    ("after an approval what was found stays", [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
+     replace(BASE, account=ACCOUNT, signed_in=T2, plan=PLAN, planned_in="t1", approvals={Scope.MAILBOX: APPROVAL}, findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("an approval does not count in another tenant", [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ELSEWHERE)],
+     replace(BASE, account=ELSEWHERE, signed_in=T2, planned_in="t1", found_at={"forwarding": T1})),
+    ("a sign-in solves its problem", [problem("sign_in"), problem("consent"), Event(Kind.SIGNED_IN, T1, account=ACCOUNT)], replace(BASE, account=ACCOUNT, signed_in=T1, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
+    ("signed out by a person", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.SIGNED_OUT, T2)], replace(BASE, signed_in=T1)),
+    ("signed out by a cloud", [Event(Kind.SIGNED_OUT, T2, data={"cause": "c", "code": "x"})], replace(BASE, problems={"sign_in": Problem("c", "x", T2)})),
+    ("readable", [problem("app_access"), found(OK), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2, by="b@x.y")],
+     replace(BASE, answers={"app_access": Answer("granted", "b@x.y", T2)}, found_at={"forwarding": T1})),
+    ("readable though somebody is signed in", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2)],
+     replace(BASE, account=ACCOUNT, signed_in=T1, checked=T1, answers={"app_access": Answer("granted", "", T2)})),
+    ("planned", [PLANNED], replace(BASE, plan=PLAN)),
+    ("demanded", [found(OK), PLANNED, APPROVED, DEMANDED],
+     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T0), approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("what is demanded has an approval of its own", [PLANNED, replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"}), DEMANDED],
+     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T0), demanded=FORWARDING)),
+    ("demanded though it was planned", [PLANNED, APPROVED, replace(DEMANDED, changes=())],
+     replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING)),
+    ("what differs takes the place of what was approved", [replace(PLANNED, changes=(OTHER, CHANGE, TENANT_WIDE)), APPROVED, replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"}), DIFFERS],
+     replace(BASE, plan=Plan("plan-2", (OTHER, SHUT, TENANT_WIDE), T0), approvals={Scope.TENANT: APPROVAL})),
+    ("without a plan nothing differs", [DIFFERS], BASE),
+    ("after a change what was found stays", [SIGNED_IN, found(OK), PLANNED, APPROVED, CHANGING, DIFFERS, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
+     replace(BASE, account=ACCOUNT, signed_in=T2, plan=Plan("plan-2", (SHUT,), T0), planned_in="t1", findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0}, changed={"forwarding": Changed((), WRONG, T1)}, running=FORWARDING)),
+    ("approved", [PLANNED, APPROVED], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
+    ("another plan is not approved", [PLANNED, replace(APPROVED, data={"plan": "old", "scope": "mailbox"})], replace(BASE, plan=PLAN)),
+    ("no plan is not approved", [APPROVED], BASE),
+    ("a new plan has no approvals", [PLANNED, APPROVED, PLANNED], replace(BASE, plan=PLAN)),
+    ("running", [Event(Kind.RUNNING, T1, step="ids")], replace(BASE, running=frozenset({"ids"}))),
+    ("found", [Event(Kind.RUNNING, T1, step="forwarding"), found(OK)], replace(BASE, findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("waits are counted", [found(WAITING), found(WAITING)], replace(BASE, findings={"token": WAITING}, found_at={"token": T1}, waits={"token": 2})),
+    ("nothing found", [Event(Kind.FOUND, T1, step="ids")], BASE),
+    ("changing", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG, changes=(CHANGE,))], replace(BASE, changed={"forwarding": Changed((CHANGE,), WRONG, T1)}, running=FORWARDING)),
+    ("changed", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGED, T2, step="forwarding")], replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, unseen=1)}, running=FORWARDING)),
+    ("what was before the first try is kept", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG), Event(Kind.CHANGING, T2, step="forwarding", finding=UNKNOWN)],
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T2, since=T1)}, running=FORWARDING)),
+    ("a change that was made begins anew", [CHANGING, Event(Kind.CHANGED, T1, step="forwarding"), replace(CHANGING, at=T2)],
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T2, unseen=1)}, running=FORWARDING)),
+    ("what a change left is read back", [CHANGING, Event(Kind.CHANGED, T2, step="forwarding"), found(LEFT), found(replace(LEFT, values={"smtp": "other"}))],
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, {"smtp": "x"})}, findings={"forwarding": replace(LEFT, values={"smtp": "other"})}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("recalled", [Event(Kind.RECALLED, T1, data={"sp_id": "s"}, past=(PAST,))], replace(BASE, past={"forwarding": PAST}, known={"sp_id": "s"})),
+    ("nothing changing", [Event(Kind.CHANGING, T1, step="forwarding")], BASE),
+    ("answered", [problem("consent"), Event(Kind.ANSWERED, T2, by="b@x.y", data={"question": "consent", "value": "granted"})], replace(BASE, answers={"consent": Answer("granted", "b@x.y", T2)})),
+    ("problem", [problem("consent")], replace(BASE, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
+    ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, findings={"token": WAITING}, found_at={"forwarding": T1, "ids": T1, "token": T1})),
+    ("look again after an approval", [PLANNED, APPROVED, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
+    ("look again gives what was tried in vain its time", [CHANGING, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, changed={"forwarding": Changed((), WRONG, T1, since=T2)}, running=FORWARDING)),
+    ("look again at what was made", [CHANGING, Event(Kind.CHANGED, T1, step="forwarding"), Event(Kind.LOOK_AGAIN, T2)],
+     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T1)}, running=FORWARDING)),
+    ("resumed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.RESUMED, T2)], replace(BASE, resumed=1)),
+    ("cancelled", [Event(Kind.CANCELLED, T2)], replace(BASE, ended="cancelled", ended_at=T2)),
+    ("failed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.FAILED, T2)], replace(BASE, ended="failed", ended_at=T2)),
+    ("finished", [Event(Kind.FINISHED, T2)], replace(BASE, ended="finished", ended_at=T2)),
+    ("the first end counts", [Event(Kind.CANCELLED, T1), Event(Kind.FINISHED, T2)], replace(BASE, ended="cancelled", ended_at=T1)),
+    ("what a newer version wrote", [Event(Kind.UNKNOWN, T1)], BASE),
+    ("checked", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "run"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_what_follows(events: list[Event], run: Run):
+    """The whole run, compared."""
+    assert fold("R1", [OPENED, *events]) == replace(run, version=len(events) + 1)
+
+
+def test_every_kind_is_in_the_table():
+    """No event was forgotten."""
+    assert {OPENED.kind} | {event.kind for _, events, _ in TABLE for event in events} == set(Kind)
+
+
+@pytest.mark.parametrize("events", [[], [Event(Kind.DETAILS, T0)], [replace(OPENED, person=None)]])
+def test_no_opening_no_run(events: list[Event]):
+    """A list that does not begin with an opening is no run."""
+    with pytest.raises(LookupError):
+        fold("R1", events)
+
+
+def test_folding_goes_on_anywhere():
+    """Reading only what is new gives the same run as reading it all."""
+    events = [OPENED, PLANNED, APPROVED, found(OK), Event(Kind.FINISHED, T2)]
+    whole = fold("R1", events)
+    assert [onto(fold("R1", events[:cut]), events[cut:]) for cut in range(1, len(events) + 1)] == [whole] * len(events)
+
+
+@pytest.mark.parametrize(
+    ("approvals", "change", "approved"),
+    [
+        ({Scope.MAILBOX}, CHANGE, True),
+        ({Scope.MAILBOX}, replace(CHANGE, scope=Scope.APP), True),
+        ({*Scope}, replace(CHANGE, scope=Scope.TENANT), False),
+        ({Scope.TENANT}, CHANGE, False),
+        ({Scope.MAILBOX}, TENANT_WIDE, False),
+        ({Scope.TENANT}, TENANT_WIDE, True),
+        ({Scope.MAILBOX}, replace(CHANGE, step="other"), False),
+        ({Scope.MAILBOX}, replace(CHANGE, after=Words("d")), False),
+        ({Scope.MAILBOX}, replace(CHANGE, after=Words("c", {"expires": "26 Nov 2027"}), command="PATCH /applications/o-1"), True),
+        ({Scope.MAILBOX}, replace(CHANGE, before=Words("other")), True),
+        ({Scope.MAILBOX}, replace(CHANGE, before=Words("other"), overwrites=True), False),
+        ({Scope.MAILBOX}, replace(CHANGE, overwrites=True), True),
+        (set(), CHANGE, False),
+    ],
+)
+def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, approved: bool):  # noqa: FBT001  a column of the table
+    """The plan must show the change, as far as it matters, and its scope must be approved."""
+    plan = replace(PLAN, changes=(CHANGE, TENANT_WIDE))
+    assert replace(BASE, plan=plan, approvals=dict.fromkeys(approvals, APPROVAL)).approved(change) is approved
+
+
+@pytest.mark.parametrize(
+    ("state", "settled"), [(state, state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}) for state in State]
+)
+def test_settled(state: State, settled: bool):  # noqa: FBT001  a column of the table
+    """Skipped is settled, and so is what only may be wrong; unknown never is."""
+    assert replace(BASE, findings={"ids": Finding("ids", state)}).settled("ids") is settled
+
+
+@pytest.mark.parametrize(
+    ("events", "tenant", "bound_to"),
+    [
+        ([], "", ""),
+        ([SIGNED_IN], "t1", ""),
+        ([SIGNED_IN, PLANNED, SIGNED_OUT], "t1", ""),
+        ([SIGNED_IN, PLANNED, APPROVED, SIGNED_OUT], "t1", "t1"),
+        ([SIGNED_IN, PLANNED, APPROVED, CHANGING, Event(Kind.DETAILS, T1), SIGNED_OUT], "t1", "t1"),
+        ([Event(Kind.DETAILS, T1, channel=replace(CHANNEL, tenant_id="t0"))], "t0", "t0"),
+    ],
+)
+def test_the_tenant_of_a_run(events: list[Event], tenant: str, bound_to: str):
+    """It is known while nobody is signed in, too; from the first approval on no sign-in of another one counts."""
+    run = fold("R1", [OPENED, *events])
+    assert (run.tenant, run.bound_to) == (tenant, bound_to)
+
+
+def test_facts_and_answers():
+    """A value that some step found, what a person said, and empty strings for what nobody did."""
+    run = replace(BASE, findings={"a": Finding("a", State.OK, facts={"upn": ""}), "b": OK}, answers={"q": Answer("yes", "", T0)})
+    assert (run.fact("upn"), run.fact("none"), run.answer("q"), run.answer("none"), run.kind) == ("u", "", "yes", "", "setup")
+
+
+@pytest.mark.parametrize(
+    ("changed", "written"),
+    [(Changed((), WRONG, T1), T1), (Changed((), WRONG, T2, since=T1), T1), (Changed((), WRONG, T1, T2), T2)],
+)
+def test_when_a_change_was_written(changed: Changed, written: datetime):
+    """When it was made; of one that never got to its end, the first try."""
+    assert changed.written == written
+
+
+def test_only_what_got_to_its_end_was_made():
+    """A change that was begun may have had no effect."""
+    run = replace(BASE, changed={"a": Changed((), WRONG, T1), "b": Changed((), WRONG, T1, T2)})
+    assert [run.made(step) for step in ("a", "b", "c")] == [False, True, False]

@@ -1,0 +1,57 @@
+"""E2: the box "Access tokens"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import say
+from jobs.engine.step import Context
+from jobs.microsoft.app_manifest import unique_name
+from jobs.model import Change, Scope, State, Words
+from jobs.steps.implicit_grant import ImplicitGrant
+
+STEP = ImplicitGrant()
+READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
+
+
+@pytest.mark.parametrize(
+    ("app", "state", "seen"),
+    [
+        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}}, State.OK, "seen.implicit_on"),
+        ({"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": False}}}, State.WRONG, "seen.implicit_off"),
+        ({"web": {"implicitGrantSettings": None}}, State.WRONG, "seen.implicit_off"),
+        ({}, State.WRONG, "seen.implicit_off"),
+    ],
+)
+async def test_the_box(given: Callable[..., Context], cloud: Any, app: dict[str, object], state: State, seen: str):
+    """Ticked, or not, or never touched."""
+    cloud.on(READ, app)
+    found = await STEP.inspect(given())
+    assert (found.state, found.seen) == (state, Words(seen))
+
+
+async def test_ticking_it_keeps_the_rest(given: Callable[..., Context], cloud: Any):
+    """``web`` is written whole, with the redirect addresses that are there, and those of the app's own that a stale read may lack."""
+    cloud.on(READ, {"web": {"redirectUris": ["https://a.test/callback"]}})
+    ctx = given(facts={"object_id": "object-1"})
+    found = await STEP.inspect(ctx)
+    command = "web.implicitGrantSettings.enableAccessTokenIssuance = true"
+    line = Change("implicit_grant", "E2", Words("step.implicit_grant"), Words("seen.off"), Words("seen.on"), Scope.APP, command)
+    assert STEP.plan(ctx, found) == (line,)
+    await STEP.apply(ctx, found)
+    settings = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}
+    uris = ["https://a.test/callback", "https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+    web = {"redirectUris": uris, "implicitGrantSettings": settings}
+    assert cloud.writes == [("PATCH /applications/object-1", {"web": web})]
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_a_check_says_that_nothing_needs_it(given: Callable[..., Context], cloud: Any, on: bool):  # noqa: FBT001  a column of the table
+    """Whether it is ticked or not: it is the article's, and no token comes to be by it (CHECKLIST O10)."""
+    cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
+    found = STEP.weighed(await STEP.inspect(given(kind="check")))
+    assert found.seen is not None
+    assert (found.state, "code flow" in say(found.seen)) == (State.OK if on else State.WARNING, True)

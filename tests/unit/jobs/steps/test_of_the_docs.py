@@ -1,0 +1,52 @@
+"""The step of docs/adding-a-step.md does what the page says, as it stands there."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.engine.step import Context, Step
+from jobs.model import State, Words
+from jobs.runs.run import Past
+
+PAGE = Path(__file__).parents[4] / "docs" / "adding-a-step.md"
+COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
+
+
+@pytest.fixture
+def step(monkeypatch: pytest.MonkeyPatch) -> Step:
+    """The page's first block of Python, as a module."""
+    (source,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    module = types.ModuleType("litigation_hold")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(source, str(PAGE), "exec"), vars(module))  # noqa: S102  a page of ours
+    made: Step = module.LitigationHold()
+    return made
+
+
+async def test_it_looks_plans_and_changes(step: Step, given: Callable[..., Context], cloud: Any):
+    """It is wrong where there is a hold, and one cmdlet takes it off."""
+    cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": True}])
+    ctx = given()
+    found = await step.inspect(ctx)
+    (line,) = step.plan(ctx, found)
+    await step.apply(ctx, found)
+    assert (found.state, found.values, line.command) == (State.WRONG, {"held": "true"}, COMMAND.format("false"))
+    assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": False})]
+
+
+@pytest.mark.parametrize(("now", "state"), [(True, State.OK), (False, State.WRONG)])
+async def test_it_is_undone(step: Step, given: Callable[..., Context], cloud: Any, now: bool, state: State):  # noqa: FBT001
+    """Back where there is a hold again; else there is something to put back."""
+    cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
+    ctx = given(kind="undo")
+    past = Past(step.name, step.plan(ctx, step.ok())[0], Words("seen.on_hold"), {"held": "true"}, {"held": "false"}, ("run-1",))
+    assert ((await step.undone(ctx, past)).state, step.undo_command(ctx, past)) == (state, COMMAND.format("true"))
+    await step.undo(ctx, past)
+    assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": True})]

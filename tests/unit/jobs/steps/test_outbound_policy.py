@@ -1,0 +1,297 @@
+"""M4: automatic forwarding to the outside, allowed for this one sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs.access.admin_session import SESSION_S
+from jobs.checks.verdict import judge
+from jobs.clouds.errors import Rejected, Said
+from jobs.engine.step import Context
+from jobs.microsoft.outbound_spam import policy_name
+from jobs.model import Change, Channel, Finding, Profile, Scope, State, Turn, Words
+from jobs.probes import checks_for
+from jobs.runs.run import Past
+from jobs.runs.store import LONGEST_PAUSE_S
+from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE, OutboundPolicy
+
+STEP = OutboundPolicy()
+MAILBOX = "support@contoso.com"
+NAME = policy_name(MAILBOX)
+DEFAULT = {
+    "Name": "Default",
+    "IsDefault": True,
+    "AutoForwardingMode": "Automatic",
+    "RecipientLimitPerDay": 500,
+    "NotifyOutboundSpam": False,
+}
+OURS = {"Name": NAME, "AutoForwardingMode": "On"}
+RULE_OF_OURS = {"Name": NAME, POLICY: NAME, "From": [MAILBOX], "Priority": 0, "State": "Enabled"}
+WRONG = Finding("outbound_policy", State.WRONG)
+
+
+@pytest.mark.parametrize("mode", ["Automatic", "Off", None])
+async def test_the_default_policy_does_not_forward(given: Callable[..., Context], cloud: Any, mode: str | None):
+    """Automatic counts as off."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": mode}])
+    found = await STEP.inspect(given())
+    seen = Words("seen.outbound", {"mode": mode or "Automatic", "policy": "Default"})
+    assert (found.state, found.seen, found.cause) == (State.WRONG, seen, "forwarding_blocked")
+
+
+async def test_a_policy_that_is_on_holds(given: Callable[..., Context], cloud: Any):
+    """The policy that applies says On, whoever made it."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS])
+    seen = Words("seen.outbound", {"mode": "On", "policy": NAME})
+    found = await STEP.inspect(given())
+    assert (replace(found, values={}), set(found.values)) == (Finding("outbound_policy", State.OK, seen=seen), {"policy", "rule"})
+
+
+@pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("check", State.POSSIBLE)])
+@pytest.mark.parametrize(("default", "above"), [("On", "Off"), ("Automatic", "On")])
+@pytest.mark.parametrize("who", [{"FromMemberOf": ["Sales"]}, {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}])
+async def test_a_rule_for_a_group_leaves_a_doubt(
+    given: Callable[..., Context], cloud: Any, kind: str, state: State, default: str, above: str, who: dict[str, object]
+):
+    """Whether it would stop the copy or let it through: a check says what may be; a setup does not take the chance."""
+    policies = [DEFAULT | {"AutoForwardingMode": default}, {"Name": "Sales", "AutoForwardingMode": above}]
+    rule = {"Name": "Sales only", POLICY: "Sales", "Priority": 0, "State": "Enabled"} | who
+    cloud.on(f"Get-{POLICY}", policies).on(f"Get-{RULE}", [rule])
+    found = await STEP.inspect(given(kind=kind))
+    seen = Words("seen.outbound_unsure", {"policy": "Default", "mode": default, "rule": "Sales only"})
+    assert (found.state, found.seen, found.cause) == (state, seen, "forwarding_blocked")
+
+
+@pytest.mark.parametrize(("cause", "causes"), [("forwarding_blocked", ("outbound_policy",)), ("", ())])
+async def test_a_trace_takes_the_doubt_away(given: Callable[..., Context], cloud: Any, cause: str, causes: tuple[str, ...]):
+    """A rule for a group may let the copy through: what the trace says decides whether it does."""
+    rule = {"Name": "Sales", POLICY: "Sales", "FromMemberOf": ["Sales"], "Priority": 0, "State": "Enabled"}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]).on(f"Get-{RULE}", [rule])
+    copies = Finding("copies", State.WRONG if cause else State.OK, cause=cause)
+    found = {"outbound_policy": await STEP.inspect(given(kind="check")), "copies": copies}
+    assert judge(checks_for(Profile.LEAST), found).causes == causes
+
+
+async def test_a_policy_and_a_rule_are_made(given: Callable[..., Context], cloud: Any):
+    """Both with their own name; the limits that applied so far are carried along."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT])
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    limits = "-RecipientLimitPerDay 500 -NotifyOutboundSpam $false"
+    command = f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} '{NAME}' -From {MAILBOX} -Priority 0"
+    before = Words("seen.outbound", {"mode": "Automatic", "policy": "Default"})
+    words = Words("step.outbound_policy"), before, Words("after.outbound_policy")
+    assert STEP.plan(ctx, found) == (Change("outbound_policy", "M4", *words, Scope.MAILBOX, command),)
+    await STEP.apply(ctx, found)
+    assert cloud.writes == [
+        (f"New-{POLICY}", {"RecipientLimitPerDay": 500, "NotifyOutboundSpam": False, "Name": NAME, "AutoForwardingMode": "On"}),
+        (f"New-{RULE}", {"Name": NAME, POLICY: NAME, "From": [MAILBOX], "Priority": 0}),
+    ]
+
+
+ABOVE = [{"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], "Priority": number} for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "note"),
+    [
+        ([], None),
+        (ABOVE[:1], Words("note.rules_move.one")),
+        (ABOVE, Words("note.rules_move.many", {"count": "3"})),
+        ([ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2]], Words("note.rules_move.one")),
+        ([RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1]], None),
+    ],
+)
+async def test_the_plan_says_which_rules_move_down(given: Callable[..., Context], cloud: Any, rules: list[Any], note: Words | None):
+    """A rule on top shifts the others by one; one of ours that is there already only those above it."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", rules)
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    assert (found.state, STEP.plan(ctx, found)[0].note) == (State.WRONG, note)
+
+
+async def test_a_second_try_completes_the_first(given: Callable[..., Context], cloud: Any):
+    """A policy without its rule gets the rule."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS | {"AutoForwardingMode": "Off"}])
+    await STEP.apply(given(), WRONG)
+    assert cloud.writes == [
+        (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
+        (f"New-{RULE}", {"Name": NAME, POLICY: NAME, "From": [MAILBOX], "Priority": 0}),
+    ]
+
+
+async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., Context], cloud: Any):
+    """Nothing is made twice."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | {"Priority": 3}])
+    await STEP.apply(given(), WRONG)
+    assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0})]
+
+
+SALES, ALIAS = "sales@contoso.com", "svc@contoso.com"
+OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Words]] = [
+    (
+        {"From": [MAILBOX, SALES]},
+        {},
+        "",
+        Words("after.outbound_policy_shared", {"senders": f"{MAILBOX}, {SALES}"}),
+    ),
+    (
+        {"From": [SALES]},
+        {"From": [SALES, MAILBOX]},
+        f" -From {SALES}, {MAILBOX}",
+        Words("after.outbound_policy_shared", {"senders": f"{SALES}, {MAILBOX}"}),
+    ),
+    (
+        {"From": [MAILBOX, SALES], "ExceptIfFrom": ["b@contoso.com", ALIAS.upper()]},
+        {"ExceptIfFrom": ["b@contoso.com"]},
+        " -ExceptIfFrom b@contoso.com",
+        Words("after.outbound_policy_cleared", {"senders": f"{MAILBOX}, {SALES}", "cleared": f"ExceptIfFrom {ALIAS.upper()}"}),
+    ),
+    (
+        {"From": [], "SenderDomainIs": "contoso.com", "ExceptIfSenderDomainIs": ["contoso.com"]},
+        {"ExceptIfSenderDomainIs": None},
+        " -ExceptIfSenderDomainIs $null",
+        Words("after.outbound_policy_cleared", {"senders": "contoso.com", "cleared": "ExceptIfSenderDomainIs contoso.com"}),
+    ),
+    (
+        {"From": MAILBOX, "FromMemberOf": ["Sales"], "ExceptIfFromMemberOf": ["Desk", "Field"]},
+        {"FromMemberOf": None, "ExceptIfFromMemberOf": None},
+        " -FromMemberOf $null -ExceptIfFromMemberOf $null",
+        Words("after.outbound_policy_cleared", {"senders": MAILBOX, "cleared": "FromMemberOf Sales; ExceptIfFromMemberOf Desk, Field"}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("who", "sent", "shown", "after"), OTHERS)
+async def test_whom_somebody_else_put_into_our_rule_stays(
+    given: Callable[..., Context], cloud: Any, who: dict[str, Any], sent: dict[str, Any], shown: str, after: Words
+):
+    """The plan names who is covered and what goes, the commands are what is sent; a rule above is why it is wrong at all."""
+    above = {"Name": "Baseline", POLICY: "Default", "SenderDomainIs": ["contoso.com"], "Priority": 0, "State": "Enabled"}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [above, RULE_OF_OURS | who | {"Priority": 1}])
+    cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
+    ctx = given(kind="fix")
+    found = await STEP.inspect(ctx)
+    (line,) = STEP.plan(ctx, found)
+    assert (line.after, line.note) == (after, Words("note.rules_move.one"))
+    assert line.command == f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}'{shown} -Priority 0"
+    await STEP.apply(ctx, found)
+    assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0, **sent})]
+
+
+@pytest.mark.parametrize("who", [row[0] for row in OTHERS])
+async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., Context], cloud: Any, who: dict[str, Any]):
+    """Also where the fix was killed before it had read back: what it makes of such a rule is known, and is nobody else's."""
+    bent = RULE_OF_OURS | who | {"State": "Disabled"}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
+    cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
+    ctx = given(kind="fix")
+    found = await STEP.inspect(ctx)
+    await STEP.apply(ctx, found)
+    sent = next(values for what, values in cloud.writes if what == f"Set-{RULE}")
+    cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled"}])
+    (line,) = STEP.plan(ctx, found)
+    past = Past("outbound_policy", line, line.before, found.values, {}, (ctx.run.id,))
+    assert (await STEP.undone(ctx, past)).state is State.WRONG
+    cloud.asked.clear()
+    await STEP.undo(ctx, past)
+    back = {name: [value] if isinstance(value, str) and name == "From" else value or None for name, value in who.items()}
+    assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": NAME, POLICY: NAME, **back})
+    cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled", "From": ["else@contoso.com"]}])
+    assert (await STEP.undone(ctx, past)).state is State.WARNING
+
+
+async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Callable[..., Context], cloud: Any):
+    """An earlier try has made it, and the list is stale: without the rule it would apply to nobody."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT])
+    cloud.refuse(f"New-{POLICY}", 400, "", "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists.")
+    await STEP.apply(given(), WRONG)
+    assert [what for what, _ in cloud.writes] == [f"New-{POLICY}", f"New-{RULE}"]
+
+
+BENT = {"State": "Disabled", "ExceptIfFrom": [MAILBOX], "SenderDomainIs": "fabrikam.com", "ExceptIfFromMemberOf": [], POLICY: "Other"}
+
+
+async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..., Context], cloud: Any):
+    """Switched off, narrowed, or with another policy: the plan says what is done, and all of it is."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT])
+    ctx = given()
+    found = await STEP.inspect(ctx)
+    put_right = f"-SenderDomainIs $null -ExceptIfFrom $null -{POLICY} '{NAME}' -Priority 0"
+    commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; Enable-{RULE} '{NAME}'"
+    gone = {"senders": MAILBOX, "cleared": f"SenderDomainIs fabrikam.com; ExceptIfFrom {MAILBOX}"}
+    (line,) = STEP.plan(ctx, found)
+    assert (found.state, line.command, line.after) == (State.WRONG, commands, Words("after.outbound_policy_cleared", gone))
+    await STEP.apply(ctx, found)
+    cleared = {"SenderDomainIs": None, "ExceptIfFrom": None}
+    assert cloud.writes == [
+        (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
+        (f"Set-{RULE}", {"Identity": NAME, "Priority": 0, POLICY: NAME, **cleared}),
+        (f"Enable-{RULE}", {"Identity": NAME}),
+    ]
+
+
+async def test_an_undo_bends_it_back(given: Callable[..., Context], cloud: Any):
+    """As somebody had left it: off, with its exceptions and its policy."""
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS])
+    ctx = given(kind="undo")
+    was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
+    line = Change("outbound_policy", "M4", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+    past = Past("outbound_policy", line, Words("b"), was, left, ("R1",))
+    bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
+    assert STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0] == f"Set-{RULE} '{NAME}' {bends}; Disable-{RULE} '{NAME}'"
+    await STEP.undo(ctx, past)
+    bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}
+    assert cloud.writes == [
+        (f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], **bent}),
+        (f"Disable-{RULE}", {"Identity": NAME}),
+        (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
+    ]
+
+
+@pytest.mark.parametrize(("answer", "state"), [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), ([], State.WRONG)])
+async def test_a_rule_may_name_the_mailbox_otherwise(given: Callable[..., Context], cloud: Any, answer: list[object], state: State):
+    """By an alias, which only Exchange can tell; it is asked where a rule names somebody who is not known."""
+    rule = RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).on("Get-Mailbox", answer)
+    assert (await STEP.inspect(given())).state is state
+
+
+async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Callable[..., Context], cloud: Any):
+    """And by its UPN; nothing else is asked where no rule names anybody else."""
+    rule = RULE_OF_OURS | {"From": ["upn@contoso.com"]}
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).refuse("Get-Mailbox", 403)
+    ctx = given(facts={"upn": "upn@contoso.com"})
+    assert ((await STEP.inspect(ctx)).state, "Get-Mailbox" in [what for what, _ in cloud.asked]) == (State.OK, False)
+    cloud.on(f"Get-{RULE}", [rule | {"From": ["upn@contoso.com", "b@contoso.com"]}])
+    assert ((await STEP.inspect(ctx)).state, "Get-Mailbox" in [what for what, _ in cloud.asked]) == (State.OK, True)
+
+
+def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., Context]):
+    """Up to a day; after that it is an error like others."""
+    error = Rejected("customization_needed", Said("exchange"))
+    found = STEP.trouble(given(), error)
+    assert found is not None
+    assert (found.waiting_for, found.seen) == (Turn.TIME, Words("seen.customization_takes"))
+
+
+def test_the_pauses_make_a_day_and_end_before_the_sign_in():
+    """24 hours at least, as Microsoft says; the sign-in is kept longer than that, and no pause is longer than anything may be put off."""
+    pauses = [CUSTOMIZATION_S[min(number, len(CUSTOMIZATION_S) - 1)] for number in range(DAY_TRIES + 1)]
+    assert 24 * 3600 <= sum(pauses) < SESSION_S
+    assert max(pauses) <= LONGEST_PAUSE_S
+
+
+def test_a_day_is_enough(given: Callable[..., Context], channel: Channel):
+    """After a day of tries a person has to look."""
+    ctx = given(waits={"outbound_policy": DAY_TRIES + 1})
+    assert STEP.trouble(ctx, Rejected("customization_needed", Said("exchange"))) is None
+
+
+def test_other_errors_are_not_its_business(given: Callable[..., Context]):
+    """The engine knows what they mean."""
+    assert STEP.trouble(given(), Rejected("request_rejected", Said("exchange"))) is None

@@ -1,0 +1,135 @@
+"""C6, rehearsed: the mailbox user's token logs in at the SMTP server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from jobs.clock import now
+from jobs.engine.step import Context
+from jobs.mail.smtp_login import SmtpProbe
+from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.settings import Settings
+from jobs.steps.rehearsal import Rehearsal
+from jobs.storage.vault import Vault
+
+STEP = Rehearsal()
+REFUSAL = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+
+
+@pytest.fixture
+def refuses() -> Iterator[str]:
+    """An SMTP server that says no in its banner; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(f"{REFUSAL}\r\n".encode())
+                connection.recv(100)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        thread.join(2)
+
+
+def rehearsing(vault: Vault, ctx: Context) -> None:
+    """The mailbox user has just signed in."""
+    for name, value in (("rehearsal", "the-token"), ("rehearsal-session", "the-sign-in"), ("rehearsal-secret", "the-secret")):
+        vault.put(f"{name}:{ctx.run.id}", value, 60)
+
+
+def kept(vault: Vault, ctx: Context) -> tuple[str | None, str | None, bool, bool]:
+    """What a check has, and whether the run has it still."""
+    session, secret = (vault.get(f"{name}:support@contoso.com") for name in ("check-session", "check-secret"))
+    return session, secret, vault.holds(f"rehearsal-session:{ctx.run.id}"), vault.holds(f"rehearsal-secret:{ctx.run.id}")
+
+
+async def test_a_reason_skips_it(given: Callable[..., Context]):
+    """The reason is on record."""
+    found = await STEP.inspect(given(answers={"rehearse": "skip:on leave"}))
+    assert found == Finding("rehearsal", State.SKIPPED, seen=Words("skipped.rehearsal_because", {"reason": "on leave"}))
+
+
+async def test_the_mailbox_user_is_waited_for(given: Callable[..., Context]):
+    """Without a sign-in there is no token to log in with."""
+    found = await STEP.inspect(given(answers={"rehearse": "yes"}))
+    assert found == Finding("rehearsal", State.WAITING, seen=Words("seen.rehearsal_open"), waiting_for=Turn.MAILBOX_USER)
+
+
+async def test_a_refusal_shows_its_phase_and_its_words(given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str):
+    """With the server's own words as evidence, and the token nowhere."""
+    ctx = given(facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses))
+    rehearsing(vault, ctx)
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.waiting_for, found.cause, found.until) == (
+        State.WAITING,
+        Turn.MAILBOX_USER,
+        "smtp_auth_off_for_mailbox",
+        None,
+    )
+    assert found.seen is not None
+    assert (found.seen.key, found.seen.values["phase"]) == ("seen.smtp_failed", "key:phase.banner")
+    assert found.evidence[0] == Evidence("smtp", found.seen.values["reply"])
+    assert "the-token" not in repr(found)
+    assert kept(vault, ctx) == (None, None, True, True)
+
+
+async def test_what_has_logged_in_is_kept(given: Callable[..., Context], vault: Vault, monkeypatch: pytest.MonkeyPatch):
+    """The mailbox user's word: the sign-in and the secret are a check's from then on, also where it is looked at twice."""
+
+    async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
+        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the record's fields in their order
+
+    monkeypatch.setattr("jobs.steps.rehearsal.login_probe", login_probe)
+    ctx = given(facts={"upn": "support@contoso.com"})
+    rehearsing(vault, ctx)
+    assert [(await STEP.inspect(ctx)).state for _ in range(2)] == [State.OK, State.OK]
+    assert kept(vault, ctx) == ("the-sign-in", "the-secret", True, False)
+
+
+@pytest.mark.parametrize(("shared", "user"), [("", "s1@contoso.com"), ("blocked", "support@contoso.com"), ("yes", "support@contoso.com")])
+async def test_whose_mailbox_the_login_opens(
+    given: Callable[..., Context], vault: Vault, monkeypatch: pytest.MonkeyPatch, shared: str, user: str
+):
+    """A shared mailbox is named by its address; the token is a delegate's."""
+    asked: list[str] = []
+
+    async def probe(server: str, username: str, token: str) -> SmtpProbe:
+        asked.extend((username, token))
+        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  the probe's own order
+
+    monkeypatch.setattr("jobs.steps.rehearsal.login_probe", probe)
+    ctx = given(facts={"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {}))
+    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    assert ((await STEP.inspect(ctx)).state, asked) == (State.OK, [user, "the-token"])
+
+
+@pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)])
+async def test_a_fresh_switch_takes_time_to_spread(
+    given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str, ago: timedelta, turn: Turn
+):
+    """Within an hour of our own switch, a login that is still blocked is tried again by itself."""
+    settings = replace(work_settings, smtp_server=refuses)
+    ctx = given(facts={"upn": "support@contoso.com"}, changed={"smtp_auth": now() - ago}, settings=settings)
+    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    found = await STEP.inspect(ctx)
+    assert (found.waiting_for, found.until is not None) == (turn, turn is Turn.TIME)
+
+
+@pytest.mark.parametrize(("waited", "turn"), [(0, Turn.TIME), (8, Turn.MAILBOX_USER)])
+async def test_a_server_that_is_away_is_tried_again(
+    given: Callable[..., Context], vault: Vault, work_settings: Settings, free_port: int, waited: int, turn: Turn
+):
+    """It says nothing about the login; after some tries somebody is asked."""
+    settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")
+    ctx = given(facts={"upn": "support@contoso.com"}, waits={"rehearsal": waited}, settings=settings)
+    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    found = await STEP.inspect(ctx)
+    assert (found.cause, found.waiting_for, found.until is not None) == ("smtp_unreachable", turn, turn is Turn.TIME)

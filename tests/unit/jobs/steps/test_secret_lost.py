@@ -1,0 +1,91 @@
+"""E3: a client secret that was shown and lost, and its successor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from jobs.clock import now
+from jobs.engine.step import Context
+from jobs.model import Channel, State, Turn, Words
+from jobs.runs.run import Event, Kind
+from jobs.runs.store import Store
+from jobs.steps import steps_of
+from jobs.steps.client_secret import ClientSecret
+from jobs.steps.secret_lost import LostSecret
+from jobs.storage.vault import Vault
+
+OLD, NEW = ClientSecret(), LostSecret()
+APP = "GET /applications(uniqueName='webexconnect-support-contoso-com-eb962f')"
+REMOVE = "POST /applications/obj-1/removePassword"
+FACTS = {"object_id": "obj-1", "key_id": "k2"}
+LOST = {"new_secret": "k1"}
+Given = Callable[..., Context]
+
+
+def secret(key_id: str, run_id: str) -> dict[str, str]:
+    """A client secret of a run."""
+    return {"keyId": key_id, "displayName": f"Webex Connect {run_id}", "endDateTime": (now() + timedelta(days=300)).isoformat()}
+
+
+def test_a_run_without_a_loss_has_no_such_step(given: Given):
+    """Nothing was lost, so there is nothing to wait for."""
+    runs = [given(channel=Channel(f"{name}@contoso.com"), answers=answers).run for name, answers in (("a", {}), ("b", LOST))]
+    assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
+
+
+async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: Store):
+    """Although it was handed over, and nobody has to wait for the directory to make another."""
+    ctx = given(facts={"object_id": "obj-1", "key_id": "k1"}, answers=LOST, changed={"client_secret": now() - timedelta(minutes=1)})
+    store.hand_over("k1")
+    cloud.on(APP, {"passwordCredentials": [secret("k1", ctx.run.id)]})
+    found = await OLD.inspect(ctx)
+    assert (found.state, found.seen) == (State.WRONG, Words("seen.none"))
+
+
+async def test_it_is_no_orphan(given: Given, cloud: Any):
+    """After a death the half-made successor is removed, and the lost one stays until the new one was shown."""
+    trying = Event(Kind.CHANGING, now() + timedelta(seconds=1), step="client_secret", finding=OLD.wrong(Words("seen.none")))
+    ctx = given(facts={"object_id": "obj-1"}, answers=LOST, events=(trying, trying))
+    left = {"passwordCredentials": [secret("k1", ctx.run.id), secret("k3", ctx.run.id)]}
+    cloud.on(APP, left, {"passwordCredentials": left["passwordCredentials"][:1]}).on(
+        "POST /applications/obj-1/addPassword", {"keyId": "k4", "secretText": "s", "endDateTime": ""}
+    )
+    end = (now() + timedelta(days=300)).isoformat()
+    await OLD.apply(ctx, OLD.wrong(Words("seen.none"), renew_until=end))
+    assert [body["keyId"] for what, body in cloud.writes if what == REMOVE] == ["k3"]
+
+
+async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: Store):
+    """Then it is removed, and nothing else."""
+    ctx = given(facts=FACTS, answers=LOST)
+    both = [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]
+    cloud.on(APP, {"passwordCredentials": both})
+    assert await NEW.inspect(ctx) == NEW.waits_for(Turn.NOBODY, Words("seen.lost_secret_stays"))
+    store.hand_over("k2")
+    found = await NEW.inspect(ctx)
+    assert found.state is State.WRONG
+    await NEW.apply(ctx, found)
+    assert cloud.writes == [(REMOVE, {"keyId": "k1"})]
+    cloud.on(APP, {"passwordCredentials": both[1:]})
+    assert await NEW.inspect(ctx) == NEW.ok(Words("seen.lost_secret_removed"))
+
+
+async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
+    """It can be shown once, as the first could."""
+    ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
+    vault.put(f"secret:{ctx.run.id}", "value", 60)
+    vault.put(f"secret-key:{ctx.run.id}", "k2", 60)
+    cloud.on(APP, {"passwordCredentials": [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]})
+    found = await OLD.inspect(ctx)
+    assert (found.state, found.facts["key_id"]) == (State.OK, "k2")
+
+
+async def test_one_that_was_shown_before_it_was_read_back_holds(given: Given, cloud: Any, store: Store, vault: Vault):
+    """Somebody was faster than the directory: the secret is known by what the run sealed, and no other one is made."""
+    ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
+    vault.put(f"secret-key:{ctx.run.id}", "k2", 60)
+    store.hand_over("k2")
+    cloud.on(APP, {"passwordCredentials": [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]})
+    assert (await OLD.inspect(ctx)).state is State.OK

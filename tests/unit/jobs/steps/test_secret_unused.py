@@ -1,0 +1,64 @@
+"""C6: the bot's own client secret, where somebody skips the rehearsal that it was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.clouds.errors import CloudError, NotAllowed, Said, Transient
+from jobs.engine.step import Context
+from jobs.microsoft.app_manifest import unique_name
+from jobs.model import Channel, Finding, State, Words
+from jobs.runs.run import Event, Kind
+from jobs.steps import steps_of
+from jobs.steps.secret_for_checks import LABEL
+from jobs.steps.secret_unused import UnusedSecret
+
+STEP = UnusedSecret()
+BY_ID, BY_NAME = "GET /applications/object-1", f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
+REMOVE = "POST /applications/object-1/removePassword"
+FACTS = {"object_id": "object-1"}
+OWN, THEIRS = {"displayName": LABEL, "keyId": "own"}, {"displayName": "Webex Connect X", "keyId": "theirs"}
+MADE = Event(Kind.FOUND, now(), step="check_secret", finding=Finding("check_secret", State.OK))
+TRIED = Event(Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG))
+Given = Callable[..., Context]
+
+
+@pytest.mark.parametrize(
+    ("answer", "events", "there"),
+    [("skip:away", (MADE,), True), ("skip:away", (TRIED,), True), ("skip:away", (), False), ("yes", (MADE,), False)],
+)
+def test_where_it_is_part_of_a_run(given: Given, answer: str, events: tuple[Event, ...], there: bool):  # noqa: FBT001  a column of the table
+    """Only where there may be one that nobody rehearses with."""
+    ctx = given(channel=Channel("a@contoso.com"), answers={"rehearse": answer}, events=events)
+    assert ("unused_secret" in steps_of(ctx.run)) is there
+
+
+async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
+    """By its name, Webex Connect's own stays; one that is not listed yet is looked for first."""
+    cloud.on(BY_ID, {"passwordCredentials": [THEIRS]}).on(BY_NAME, {"passwordCredentials": [OWN, THEIRS]})
+    ctx = given(facts=FACTS)
+    assert (await STEP.inspect(ctx)).state is State.WRONG
+    await STEP.apply(ctx, STEP.wrong(Words("seen.unused_secret_there")))
+    assert cloud.writes == [(REMOVE, {"keyId": "own"})]
+    after = given(channel=Channel("a@contoso.com"), facts=FACTS, changed={"unused_secret": now()})
+    assert await STEP.inspect(after) == STEP.ok(Words("seen.undo_removed"))
+
+
+async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
+    """Only a look says that it is gone."""
+    cloud.on(BY_ID, {"passwordCredentials": [OWN]})
+    assert (await STEP.inspect(given(facts=FACTS, changed={"unused_secret": now()}))).state is State.WRONG
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(NotAllowed("request_rejected", Said("graph")), State.WARNING), (Transient("service_unavailable", Said("graph")), None)],
+)
+def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, state: State | None):
+    """It holds up no run, for nobody knows its value; what may pass is tried again."""
+    found = STEP.trouble(given(), error)
+    assert (found and found.state, found and found.seen and found.seen.values) == (state, state and {"name": LABEL})

@@ -1,0 +1,165 @@
+"""E1, second half: the enterprise application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.checks.verdict import judge
+from jobs.engine.step import Context
+from jobs.model import Change, Finding, Profile, Scope, State, Words
+from jobs.probes import checks_for
+from jobs.steps.service_principal import ServicePrincipal
+
+STEP = ServicePrincipal()
+READ = "GET /servicePrincipals(appId='client-1')"
+FACTS = {"client_id": "client-1"}
+EXPECTED = Words("expected.service_principal")
+NO_VALUES = {"sp_id": "", "accountEnabled": "", "appRoleAssignmentRequired": ""}
+VALUES = {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "false"}
+
+
+async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud: Any):
+    """Graph does not make it with the app, as the portal does."""
+    ctx = given(facts=FACTS)
+    found = await STEP.inspect(ctx)
+    words = Words("step.service_principal"), Words("seen.none"), Words("after.service_principal")
+    made = Change("service_principal", "E1", *words, Scope.APP, "Graph POST /servicePrincipals")
+    assert (found, STEP.plan(ctx, found)) == (
+        Finding(
+            "service_principal",
+            State.WRONG,
+            seen=Words("seen.none"),
+            expected=EXPECTED,
+            cause="service_principal_missing",
+            values=NO_VALUES,
+        ),
+        (made,),
+    )
+    await STEP.apply(ctx, found)
+    assert cloud.writes == [("POST /servicePrincipals", {"appId": "client-1"})]
+
+
+async def test_one_that_is_there_holds(given: Callable[..., Context], cloud: Any):
+    """Enabled by default, and open to everybody by default."""
+    cloud.on(READ, {"id": "sp-1"})
+    found = await STEP.inspect(given(facts=FACTS))
+    assert found == Finding("service_principal", State.OK, seen=Words("seen.service_principal"), facts={"sp_id": "sp-1"}, values=VALUES)
+
+
+SHUT = {"id": "sp-1", "appRoleAssignmentRequired": True}
+ASSIGNED = "GET /servicePrincipals/sp-1/appRoleAssignedTo"
+PATH = "PATCH /servicePrincipals/sp-1"
+MINE = {"principalId": "USER-1", "principalType": "User"}
+OTHERS = {"principalId": "user-2", "principalType": "User"}
+A_GROUP = {"principalId": "group-1", "principalType": "Group"}
+WITH_USER = FACTS | {"user_id": "user-1"}
+
+
+def line(before: str, after: str, command: str) -> Change:
+    """One line of the plan."""
+    return Change(
+        "service_principal", "E1", Words("step.service_principal"), Words(before), Words(after), Scope.APP, f"Graph {PATH}, {command}"
+    )
+
+
+ENABLE = line("seen.sp_disabled", "after.sp_enabled", "accountEnabled true")
+LET_IN = line("seen.sp_assignment", "after.sp_open", "appRoleAssignmentRequired false")
+
+
+@pytest.mark.parametrize(
+    ("principal", "cause", "lines", "body"),
+    [
+        ({"id": "sp-1", "accountEnabled": False}, "app_disabled", (ENABLE,), {"accountEnabled": True}),
+        (SHUT, "user_not_assigned", (LET_IN,), {"appRoleAssignmentRequired": False}),
+        (
+            SHUT | {"accountEnabled": False},
+            "app_disabled",
+            (ENABLE, LET_IN),
+            {"accountEnabled": True, "appRoleAssignmentRequired": False},
+        ),
+    ],
+)
+async def test_what_somebody_has_shut_is_opened(
+    given: Callable[..., Context], cloud: Any, principal: Any, cause: str, lines: tuple[Change, ...], body: dict[str, bool]
+):
+    """A line of the plan for each property, and one request for all of them."""
+    cloud.on(READ, principal).on(ASSIGNED, [])
+    ctx = given(facts=WITH_USER)
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.cause, STEP.plan(ctx, found)) == (State.WRONG, cause, lines)
+    await STEP.apply(ctx, found)
+    assert cloud.writes == [(PATH, body)]
+
+
+BANNED = "DisabledDueToViolationOfServicesAgreement"
+BY_MICROSOFT = Words("seen.app_by_microsoft", {"status": BANNED})
+
+
+@pytest.mark.parametrize(
+    ("principal", "state", "cause", "seen", "lines"),
+    [
+        ({"disabledByMicrosoftStatus": BANNED}, State.WRONG, "app_disabled_by_microsoft", BY_MICROSOFT, ()),
+        ({"isDisabled": True}, State.WRONG, "app_deactivated", Words("seen.app_deactivated"), ()),
+        (
+            {"isDisabled": True, "disabledByMicrosoftStatus": BANNED, "accountEnabled": False},
+            State.WRONG,
+            "app_disabled_by_microsoft",
+            BY_MICROSOFT,
+            (ENABLE,),
+        ),
+        ({"isDisabled": False, "disabledByMicrosoftStatus": "NotDisabled"}, State.OK, "", Words("seen.service_principal"), ()),
+        ({"isDisabled": None, "disabledByMicrosoftStatus": None}, State.OK, "", Words("seen.service_principal"), ()),
+    ],
+)
+async def test_an_app_that_no_plan_can_open(
+    given: Callable[..., Context], cloud: Any, principal: Any, state: State, cause: str, seen: Words, lines: tuple[Change, ...]
+):
+    """Deactivated, or disabled by Microsoft: a person has to act elsewhere; what else is shut is in the plan (facts/microsoft.md 5)."""
+    cloud.on(READ, {"id": "sp-1", **principal})
+    ctx = given(facts=WITH_USER)
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.cause, found.seen, STEP.plan(ctx, found)) == (state, cause, seen, lines)
+    assert found.facts["sp_id"] == "sp-1"
+
+
+@pytest.mark.parametrize("cause", ["app_disabled_by_microsoft", "app_deactivated"])
+def test_a_refused_sign_in_is_explained_by_it(cause: str):
+    """AADSTS7000112 says the same of each."""
+    own = Finding("service_principal", State.WRONG, cause=cause)
+    refused = Finding("sign_ins", State.WRONG, cause="app_disabled")
+    assert judge(checks_for(Profile.LEAST), {"service_principal": own, "sign_ins": refused}).causes == ("service_principal",)
+
+
+async def test_what_it_was_is_written_down(given: Callable[..., Context], cloud: Any):
+    """Both properties and the id, for an undo."""
+    cloud.on(READ, SHUT | {"accountEnabled": False}).on(ASSIGNED, [MINE])
+    values = {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"}
+    assert (await STEP.inspect(given(facts=WITH_USER))).values == values
+
+
+@pytest.mark.parametrize(
+    ("assigned", "mailbox", "state"),
+    [
+        ([OTHERS, MINE], "UserMailbox", State.OK),
+        ([A_GROUP], "UserMailbox", State.POSSIBLE),
+        ([OTHERS], "UserMailbox", State.WRONG),
+        ([OTHERS], "SharedMailbox", State.POSSIBLE),
+        ([], "SharedMailbox", State.WRONG),
+    ],
+)
+async def test_who_is_assigned_decides(given: Callable[..., Context], cloud: Any, assigned: list[Any], mailbox: str, state: State):
+    """The user's own assignment is enough; a group may hold the user, and for a shared mailbox a delegate signs in."""
+    cloud.on(READ, SHUT).on(ASSIGNED, assigned).on("Get-Mailbox", [{"RecipientTypeDetails": mailbox}])
+    ctx = given(facts=WITH_USER)
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.cause) == (state, "" if state is State.OK else "user_not_assigned")
+    assert bool(STEP.plan(ctx, found)) is (state is State.WRONG)
+
+
+async def test_the_user_is_looked_up_where_nobody_has_yet(given: Callable[..., Context], cloud: Any):
+    """The mailbox's user may be found at the same time, so this step does not wait for it."""
+    cloud.on(READ, SHUT).on(ASSIGNED, [MINE]).on("GET /users/support@contoso.com", {"id": "user-1"})
+    assert (await STEP.inspect(given(facts=FACTS))).state is State.OK

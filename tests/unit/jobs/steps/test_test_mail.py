@@ -1,0 +1,283 @@
+"""V1: the test mail arrives, and its copy is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.engine.step import Context
+from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.runs.run import Event, Kind
+from jobs.settings import Settings
+from jobs.steps import test_mail
+
+STEP = test_mail.TestMail()
+MAILBOX, COPY = "support@contoso.com", "x1@mail.webexconnect.io"
+TRACE = "GET /admin/exchange/tracing/messageTraces"
+AT = "2026-11-25T09:00:00Z"
+
+
+def row(ctx: Any, recipient: str, status: str = "delivered", **more: str) -> dict[str, str]:
+    """A trace row of the run's test mail."""
+    subject = f"Webex email test {ctx.run.id}"
+    return {
+        "id": "t1",
+        "senderAddress": "probe@else.test",
+        "recipientAddress": recipient,
+        "receivedDateTime": AT,
+        "subject": subject,
+        "status": status,
+    } | more
+
+
+def minutes(count: float) -> str:
+    """A moment in a trace, so many minutes ago."""
+    return (now() - timedelta(minutes=count)).isoformat()
+
+
+def said(question: str, ago: float, value: str = "yes") -> Event:
+    """Somebody pressed a button so many minutes ago."""
+    return Event(Kind.ANSWERED, now() - timedelta(minutes=ago), data={"question": question, "value": value})
+
+
+@pytest.fixture
+def sends(work_settings: Settings) -> Settings:
+    """Settings with which the bot sends the test mail itself."""
+    return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
+
+
+async def test_a_delivered_copy_is_the_proof(given: Callable[..., Context], cloud: Any):
+    """Both rows: for the mailbox, and for the forwarding address."""
+    ctx = given()
+    cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
+    moment = "2026-11-25T09:00:00+00:00"
+    facts = {"subject": f"Webex email test {ctx.run.id}", "arrived_at": moment, "forwarded_at": moment}
+    assert await STEP.inspect(ctx) == Finding("test_mail", State.OK, seen=Words("seen.copy_delivered"), facts=facts)
+
+
+async def test_the_bot_sends_it_where_it_can(given: Callable[..., Context], cloud: Any, sends: Settings):
+    """Nothing is on its way yet, so the fact is wrong, and can be mended by sending."""
+    cloud.on(TRACE, [])
+    found = await STEP.inspect(given(settings=sends))
+    assert (found.state, found.seen) == (State.WRONG, Words("seen.not_sent"))
+
+
+@pytest.mark.parametrize(("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)])
+async def test_a_sending_that_was_cut_off(given: Callable[..., Context], cloud: Any, sends: Settings, ago: timedelta, state: State):
+    """Its worker was killed: the mail is looked for first, and sent again when it does not show within 20 seconds."""
+    cloud.on(TRACE, [])
+    begun = Event(Kind.CHANGING, now() - ago, step="test_mail", finding=Finding("test_mail", State.WRONG))
+    assert (await STEP.inspect(given(settings=sends, events=(begun,)))).state is state
+
+
+@pytest.mark.parametrize("sender", ["", MAILBOX])
+async def test_a_person_sends_it_otherwise(given: Callable[..., Context], cloud: Any, sends: Settings, sender: str):
+    """Without a sender of its own the bot asks; Webex Connect ignores a mail from the mailbox to itself."""
+    cloud.on(TRACE, [])
+    found = await STEP.inspect(given(settings=replace(sends, probe_from=sender)))
+    assert (found.waiting_for, found.seen) == (Turn.REQUESTER, Words("seen.send_it"))
+    assert found.until is not None
+
+
+@pytest.mark.parametrize(
+    ("rows", "waits", "sent", "turn", "seen"),
+    [
+        (False, 0, 30, Turn.TIME, "seen.on_its_way"),
+        (True, 0, 30, Turn.TIME, "seen.arrived"),
+        (False, test_mail.LATE + 1, 30, Turn.REQUESTER, "seen.on_its_way"),
+        (True, test_mail.LATE + 1, 30, Turn.REQUESTER, "seen.arrived"),
+        (False, test_mail.LATE + 1, 1, Turn.TIME, "seen.on_its_way"),
+    ],
+)
+async def test_underway(given: Callable[..., Context], cloud: Any, rows: bool, waits: int, sent: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
+    """The clock is waited for; a mail that is late is somebody's business, and not one that was sent a moment ago after a long wait."""
+    ctx = given(events=(said("test_sent", sent),), waits={"test_mail": waits})
+    cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, turn, Words(seen))
+    assert found.cause == ("test_mail_late" if turn is Turn.REQUESTER else "")
+
+
+@pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)])
+async def test_a_blocked_copy_is_explained(given: Callable[..., Context], cloud: Any, ago: timedelta, turn: Turn):
+    """The trace's words say why; within an hour of our own policy it may be the old one still."""
+    ctx = given(changed={"outbound_policy": now() - ago}, answers={"test_sent": "yes"})
+    words = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
+    cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
+    events = [{"event": "Defer", "description": "421 4.4.2 Connection dropped"}, {"event": "Fail", "description": words}]
+    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", events)
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, turn, "forwarding_blocked")
+    assert found.evidence[1:] == (Evidence("trace", f"Fail | {words}"),)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "copies", "cause"),
+    [("delivered", "failed", "connect_address_gone"), ("failed", None, "mail_not_delivered")],
+)
+async def test_a_forwarding_address_that_nobody_has(
+    given: Callable[..., Context], cloud: Any, arrived: str, copies: str | None, cause: str
+):
+    """Webex Connect's own mail server refuses the copy; the same words about the mailbox are not about Webex Connect."""
+    ctx = given(answers={"test_sent": "yes"})
+    cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
+    for recipient in (MAILBOX, COPY):
+        cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": "550 5.1.1 User unknown"}])
+    assert (await STEP.inspect(ctx)).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("arrived", "copies", "words", "cause"),
+    [
+        ("failed", None, "554 5.2.2 mailbox full", "mailbox_full"),
+        ("delivered", "failed", "554 5.2.2 mailbox full", "mail_not_delivered"),
+        ("delivered", "failed", "550 4.4.7 QUEUE.Expired; message expired", "connect_not_reached"),
+    ],
+)
+async def test_a_bounce_is_told_by_its_code(
+    given: Callable[..., Context], cloud: Any, arrived: str, copies: str | None, words: str, cause: str
+):
+    """For the mail that it is about: a copy says nothing of the mailbox."""
+    ctx = given(answers={"test_sent": "yes"})
+    cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
+    for recipient in (MAILBOX, COPY):
+        cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')", [{"description": words}])
+    found = await STEP.inspect(ctx)
+    assert (found.waiting_for, found.cause) == (Turn.ADMINISTRATOR, cause)
+
+
+async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[..., Context], cloud: Any, sends: Settings):
+    """A minute after the first one failed, another one is worth it."""
+    ctx = given(changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)}, waits={"test_mail": 1}, settings=sends)
+    cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
+    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", [{"description": "5.7.520 Access denied"}])
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.seen, found.cause) == (State.WRONG, Words("seen.not_sent"), "forwarding_blocked")
+
+
+def happens(ctx: Context, event: Event) -> None:
+    """The run goes on."""
+    ctx.store.append(ctx.run.id, event)
+    ctx.run = ctx.store.load(ctx.run.id)
+
+
+LATE = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, cause=test_mail.OVERDUE)
+AGAIN = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, seen=test_mail.SEND_AGAIN)
+REFUSED = "550 5.7.1 TRANSPORT.RULES.RejectMessage"
+
+
+def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
+    """A mail of ten minutes ago whose copy was refused, and what came after it."""
+    failed = row(ctx, COPY, "failed", id="t1", receivedDateTime=minutes(10))
+    cloud.on(TRACE, [row(ctx, MAILBOX, id="t1", receivedDateTime=minutes(10)), *more], [failed])
+    for each in ("t1", "t2"):
+        cloud.on(f"{TRACE}/{each}/getDetailsByRecipient(recipientAddress='{COPY}')", [{"description": REFUSED}])
+
+
+@pytest.mark.parametrize("by_bot", [True, False])
+async def test_a_refused_copy_is_sent_again_after_look_again(given: Callable[..., Context], cloud: Any, sends: Settings, by_bot: bool):  # noqa: FBT001  who sends it
+    """Nobody can mend a mail that was refused already: whoever mended the reason presses Look again, and the old rows count no more."""
+    sent: dict[str, Any]
+    sent = {"changed": {"test_mail": now() - timedelta(minutes=11)}, "settings": sends} if by_bot else {"events": (said("test_sent", 11),)}
+    ctx = given(**sent)
+    refused(ctx, cloud)
+    assert (await STEP.inspect(ctx)).waiting_for is Turn.ADMINISTRATOR
+    happens(ctx, said("look_again", 1))
+    refused(ctx, cloud)
+    found = await STEP.inspect(ctx)
+    expected = (State.WRONG, Words("seen.not_sent"), None) if by_bot else (State.WAITING, test_mail.SEND_AGAIN, Turn.REQUESTER)
+    assert (found.state, found.seen, found.waiting_for, found.cause) == (*expected, "")
+    assert "arrived_at" not in found.facts
+
+
+async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., Context], cloud: Any):
+    """What the first one left in the trace says nothing about it; if it fails, too, that is told."""
+    ctx = given(events=(said("test_sent", 11), said("look_again", 3), said("test_sent", 2)))
+    refused(ctx, cloud)
+    assert (await STEP.inspect(ctx)).seen == Words("seen.on_its_way")
+    both = [row(ctx, COPY, "failed", id=each, receivedDateTime=minutes(ago)) for each, ago in (("t2", 1), ("t1", 10))]
+    cloud.on(TRACE, [row(ctx, MAILBOX, id="t2", receivedDateTime=minutes(1))], both)
+    found = await STEP.inspect(ctx)
+    assert (found.waiting_for, found.cause, found.evidence) == (Turn.ADMINISTRATOR, "mail_not_delivered", (Evidence("trace", REFUSED),))
+
+
+@pytest.mark.parametrize(
+    ("last", "state"),
+    [
+        (LATE, State.WRONG),
+        (AGAIN, State.WRONG),
+        (Finding("test_mail", State.WAITING, waiting_for=Turn.TIME), State.WAITING),
+        (None, State.WAITING),
+    ],
+)
+async def test_a_lost_mail_is_sent_again_after_look_again(
+    given: Callable[..., Context], cloud: Any, sends: Settings, last: Finding | None, state: State
+):
+    """Where the last look said that it is late. One that is on its way stays the only one, whatever else Look again was pressed for."""
+    cloud.on(TRACE, [])
+    known = (Event(Kind.FOUND, now(), step="test_mail", finding=last),) if last else ()
+    ctx = given(changed={"test_mail": now() - timedelta(minutes=20)}, settings=sends, events=(*known, said("look_again", 1)))
+    assert (await STEP.inspect(ctx)).state is state
+
+
+async def test_a_mail_sent_anew_has_another_id(given: Callable[..., Context], monkeypatch: pytest.MonkeyPatch, sends: Settings):
+    """A mailbox drops what it has had already; a sending that was cut off goes on under its own id."""
+    ids = []
+
+    async def send(_: str, mail: Any) -> None:
+        ids.append(mail.message_id)
+
+    monkeypatch.setattr(test_mail, "send_probe", send)
+    wrong = Finding("test_mail", State.WRONG)
+    first, second, third = (Event(Kind.CHANGING, now() - timedelta(minutes=ago), step="test_mail", finding=wrong) for ago in (9, 8, 1))
+    done = Event(Kind.CHANGED, now() - timedelta(minutes=7), step="test_mail")
+    ctx = given(settings=sends)
+    for event in (first, second, done, third):
+        happens(ctx, event)
+        if event is not done:
+            await STEP.apply(ctx, wrong)
+    assert (ids[0] == ids[1], ids[1] == ids[2]) == (True, False)
+
+
+OWN = {"senderAddress": MAILBOX, "messageId": "<own>"}
+OTHER = {"messageId": "<other>"}
+
+
+@pytest.mark.parametrize("own", [MAILBOX, "UPN@contoso.com"])
+async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[..., Context], cloud: Any, own: str):
+    """Webex Connect drops it, although the trace shows that it arrived and that its copy was delivered."""
+    ctx = given(facts={"upn": "upn@contoso.com"}, events=(said("test_sent", 1),))
+    from_own = OWN | {"senderAddress": own}
+    cloud.on(TRACE, [row(ctx, MAILBOX, **from_own)], [row(ctx, COPY, **from_own)])
+    found = await STEP.inspect(ctx)
+    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "test_mail_from_itself")
+    assert (found.seen, "arrived_at" in found.facts, found.until is not None) == (Words("seen.from_itself"), False, True)
+
+
+@pytest.mark.parametrize(
+    ("beside", "copy", "state"),
+    [
+        (True, "<other>", State.OK),
+        (True, "<own>", State.WAITING),
+        (False, "<other>", State.OK),
+        (False, "<anew>", State.OK),
+        (None, "<own>", State.WAITING),
+    ],
+)
+async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
+    given: Callable[..., Context],
+    cloud: Any,
+    beside: bool | None,  # noqa: FBT001  a column of the table: one of its own lies beside, or nothing has arrived
+    copy: str,
+    state: State,
+):
+    """A forwarding mailbox may stand as the sender of the copy: where it wrote to itself, the message id says whose it is."""
+    ctx = given(events=(said("test_sent", 1),))
+    arrived = [row(ctx, MAILBOX, id="t2", **OWN)] * bool(beside) + [row(ctx, MAILBOX, **OTHER)] * (beside is not None)
+    cloud.on(TRACE, arrived, [row(ctx, COPY, messageId=copy, senderAddress=MAILBOX)])
+    assert (await STEP.inspect(ctx)).state is state

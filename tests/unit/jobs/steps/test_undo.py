@@ -1,0 +1,382 @@
+"""Undoing each step: back, changed by somebody else since, and the very calls that put it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import say
+from jobs.clouds.errors import NotFound, Said
+from jobs.engine.step import Context, Step
+from jobs.engine.undo import Reversal
+from jobs.microsoft.graph import EXCHANGE_APP_ID
+from jobs.microsoft.outbound_spam import policy_name
+from jobs.model import Change, Finding, Scope, State, Words
+from jobs.runs.run import Past
+from jobs.steps import all_steps
+from jobs.steps.outbound_policy import POLICY, RULE
+from jobs.storage.vault import Vault
+
+MAILBOX = "support@contoso.com"
+NAME = policy_name(MAILBOX)
+OURS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role"}
+SECRET = {"displayName": "Webex Connect R1", "keyId": "k1"}
+MADE: dict[str, Any] = {
+    "id": "obj-1",
+    "appId": "client-1",
+    "signInAudience": "AzureADMyOrg",
+    "web": {"redirectUris": OURS, "implicitGrantSettings": {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}},
+    "requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP, MAIL]}],
+    "passwordCredentials": [SECRET, {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"}],
+}
+FACTS = {
+    "object_id": "obj-1",
+    "client_id": "client-1",
+    "sp_id": "sp-1",
+    "exchange_sp_id": "exchange-sp",
+    "graph_sp_id": "graph-sp",
+    "user_id": "user-1",
+    "exchange_smtp_send": "smtp-id",
+    "mail_send": "mail-id",
+}
+APP, PRINCIPAL, GRANTS = "GET /applications/obj-1", "GET /servicePrincipals(appId='client-1')", "GET /oauth2PermissionGrants"
+REMOVE = "POST /applications/obj-1/removePassword"
+POLICY_ROW, RULE_ROW = {"Name": NAME, "AutoForwardingMode": "On"}, {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME}
+GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
+SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": "offline_access openid profile"}
+
+Given = Callable[..., Context]
+
+
+def said(row: dict[str, Any], *names: str) -> str:
+    """A policy or a rule, as the step writes it down."""
+    return json.dumps({name: row.get(name) for name in names})
+
+
+def policy_said(mode: str) -> str:
+    """The channel's policy with that mode and no limits."""
+    carried = ("RecipientLimitExternalPerHour", "RecipientLimitInternalPerHour", "RecipientLimitPerDay", "ActionWhenThresholdReached")
+    more = ("NotifyOutboundSpam", "NotifyOutboundSpamRecipients", "BccSuspiciousOutboundMail", "BccSuspiciousOutboundAdditionalRecipients")
+    return said({"AutoForwardingMode": mode}, "AutoForwardingMode", *carried, *more)
+
+
+def app_values(**more: str) -> dict[str, str]:
+    """What E1 writes down of the app."""
+    return {"object_id": "obj-1", "uris": json.dumps(OURS), "audience": "AzureADMyOrg", "declared": "yes"} | more
+
+
+NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
+RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
+#: Step, how it was, how the runs left it, the scripted cloud as the runs left it, and the calls that put it back.
+TABLE: list[tuple[str, dict[str, str], dict[str, str], dict[str, Any], list[tuple[str, Any]]]] = [
+    (
+        "smtp_auth",
+        {"disabled": ""},
+        {"disabled": "false"},
+        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]},
+        [("Set-CASMailbox", {"Identity": MAILBOX, "SmtpClientAuthenticationDisabled": None})],
+    ),
+    (
+        "smtp_auth",
+        {"disabled": "true"},
+        {"disabled": "false"},
+        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]},
+        [("Set-CASMailbox", {"Identity": MAILBOX, "SmtpClientAuthenticationDisabled": True})],
+    ),
+    (
+        "forwarding",
+        {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"},
+        {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"},
+        {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io", "DeliverToMailboxAndForward": True}]},
+        [
+            (
+                "Set-Mailbox",
+                {
+                    "Identity": MAILBOX,
+                    "ForwardingAddress": "Sales",
+                    "ForwardingSmtpAddress": "smtp:old@x.io",
+                    "DeliverToMailboxAndForward": False,
+                },
+            )
+        ],
+    ),
+    (
+        "outbound_policy",
+        {"policy": "", "rule": ""},
+        {"policy": policy_said("On"), "rule": RULE_SAID},
+        {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
+        [(f"Remove-{RULE}", {"Identity": NAME, "Confirm": False}), (f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})],
+    ),
+    (
+        "outbound_policy",
+        {"policy": policy_said("Off"), "rule": RULE_SAID},
+        {"policy": policy_said("On"), "rule": RULE_SAID},
+        {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
+        [(f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX]}), (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "Off"})],
+    ),
+    (
+        "smtp_grant",
+        {"exchange": "", "graph": ""},
+        {"exchange": "SMTP.Send", "graph": "offline_access openid profile"},
+        {GRANTS: [GRANT, SIGN_IN]},
+        [("DELETE /oauth2PermissionGrants/g1", None), ("DELETE /oauth2PermissionGrants/g2", None)],
+    ),
+    (
+        "smtp_grant",
+        {"exchange": "IMAP.AccessAsUser.All", "graph": "offline_access openid profile"},
+        {"exchange": "IMAP.AccessAsUser.All SMTP.Send", "graph": "offline_access openid profile"},
+        {GRANTS: [GRANT | {"scope": "SMTP.Send IMAP.AccessAsUser.All"}, SIGN_IN]},
+        [("PATCH /oauth2PermissionGrants/g1", {"scope": "IMAP.AccessAsUser.All"})],
+    ),
+    ("application", NO_APP, app_values(), {APP: MADE}, [("DELETE /applications/obj-1", None)]),
+    (
+        "application",
+        app_values(uris='["https://old/callback"]', audience="AzureADMultipleOrgs", declared=""),
+        app_values(),
+        {APP: MADE},
+        [
+            (
+                "PATCH /applications/obj-1",
+                {
+                    "signInAudience": "AzureADMultipleOrgs",
+                    "web": MADE["web"] | {"redirectUris": ["https://old/callback"]},
+                    "requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [MAIL]}],
+                },
+            )
+        ],
+    ),
+    (
+        "service_principal",
+        {"sp_id": ""},
+        {"sp_id": "sp-1"},
+        {APP: MADE, PRINCIPAL: {"id": "sp-1"}},
+        [("DELETE /servicePrincipals/sp-1", None)],
+    ),
+    (
+        "service_principal",
+        {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"},
+        {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "true"},
+        {APP: MADE, PRINCIPAL: {"id": "sp-1", "accountEnabled": True, "appRoleAssignmentRequired": True}},
+        [("PATCH /servicePrincipals/sp-1", {"accountEnabled": False, "appRoleAssignmentRequired": True})],
+    ),
+    (
+        "implicit_grant",
+        {"access_tokens": "off"},
+        {"access_tokens": "on"},
+        {APP: MADE},
+        [
+            (
+                "PATCH /applications/obj-1",
+                {"web": MADE["web"] | {"implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False}}},
+            )
+        ],
+    ),
+    (
+        "mail_send",
+        {"declared": ""},
+        {"declared": "yes"},
+        {APP: MADE},
+        [
+            (
+                "PATCH /applications/obj-1",
+                {"requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP]}]},
+            )
+        ],
+    ),
+    ("client_secret", {"key_id": ""}, {"key_id": "k1"}, {APP: MADE}, [(REMOVE, {"keyId": "k1"})]),
+    ("check_secret", {"made": ""}, {"made": "yes"}, {APP: MADE}, [(REMOVE, {"keyId": "k2"})]),
+]
+IDS = [f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
+#: Step, how the runs left it, and the cloud after somebody else has been there.
+TOUCHED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
+    ("smtp_auth", {"disabled": "false"}, {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}),
+    ("forwarding", TABLE[2][2], {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}]}),
+    ("forwarding", TABLE[2][2], {"Get-Mailbox": [TABLE[2][3]["Get-Mailbox"][0] | {"DeliverToMailboxAndForward": False}]}),
+    ("outbound_policy", TABLE[3][2], {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]}),
+    ("outbound_policy", TABLE[3][2], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}]}),
+    ("smtp_grant", TABLE[5][2], {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}),
+    ("application", app_values(), {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}}),
+    ("application", app_values(), {APP: MADE | {"passwordCredentials": [SECRET, {"displayName": "theirs", "keyId": "k9"}]}}),
+    ("application", app_values(), {APP: MADE | {"passwordCredentials": [{"displayName": None, "keyId": "k9"}]}}),
+    ("application", app_values(), {APP: MADE | {"keyCredentials": [{"keyId": "c1"}]}}),
+    ("application", app_values(), {APP: MADE | {"requiredResourceAccess": [{"resourceAppId": "g", "resourceAccess": [{"id": "more"}]}]}}),
+    ("service_principal", {"sp_id": "sp-1"}, {APP: MADE, PRINCIPAL: {"id": "sp-2"}}),
+    ("service_principal", {"sp_id": "sp-1"}, {APP: MADE | {"keyCredentials": [{"keyId": "c1"}]}, PRINCIPAL: {"id": "sp-1"}}),
+]
+
+
+def past(name: str, was: dict[str, str], left: dict[str, str]) -> Past:
+    """What a run has changed."""
+    change = Change(name, "E1", Words(f"step.{name}"), Words("seen.none"), Words("seen.on"), Scope.APP, "x")
+    return Past(name, change, Words("seen.off"), was, left, ("R1",))
+
+
+def scripted(cloud: Any, script: dict[str, Any]) -> None:
+    """The cloud's answers."""
+    for what, answer in script.items():
+        cloud.on(what, answer)
+
+
+@pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
+async def test_what_the_runs_left_is_put_back(given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any):
+    """By exactly these calls, and the plan goes from now to before with a command of its own."""
+    scripted(cloud, script)
+    ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
+    reversal = Reversal(all_steps()[name], what, ())
+    found = await reversal.inspect(ctx)
+    (line,) = reversal.plan(ctx, found)
+    assert (found.state, line.step, line.after) == (State.WRONG, name, what.before)
+    assert line.command not in {"", what.change.command}
+    await reversal.apply(ctx, found)
+    assert cloud.writes == calls
+
+
+@pytest.mark.parametrize(("name", "was", "left"), [row[:3] for row in TABLE if not any(row[1].values())], ids=lambda value: str(value)[:16])
+async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: Any, left: Any):
+    """What was made and is not there any more needs nothing, and a second try finds nothing to remove."""
+    cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": None}]).on(GRANTS, [])
+    ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
+    assert (await all_steps()[name].undone(ctx, what)).state is State.OK
+    if name not in {"smtp_auth", "service_principal"}:
+        await all_steps()[name].undo(ctx, what)
+        assert cloud.writes == []
+
+
+@pytest.mark.parametrize(("name", "left", "script"), TOUCHED)
+async def test_what_somebody_else_has_changed_stays(given: Given, cloud: Any, name: str, left: Any, script: Any):
+    """It is settled as a warning, so the run goes on with the rest."""
+    scripted(cloud, script)
+    was = dict.fromkeys(left, "")
+    assert (await all_steps()[name].undone(given(kind="undo", facts=FACTS), past(name, was, left))).state is State.WARNING
+
+
+@pytest.mark.parametrize("name", ["customization", "permissions", "trace_access"])
+async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: str):
+    """M5 is final, and Microsoft's own services may be in use; nothing is asked for that."""
+    found = await all_steps()[name].undone(given(kind="undo"), past(name, {"x": "no"}, {}))
+    assert (found, cloud.asked) == (Finding(name, State.SKIPPED, seen=Words(f"skipped.undo_{name}")), [])
+
+
+@pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
+async def test_what_a_run_never_read_back_is_put_back(given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any):
+    """It had begun the change, and what is there is what that change makes: it keeps an app's own addresses, as a merge does."""
+    kept = {APP: MADE | {"web": MADE["web"] | {"redirectUris": [*json.loads(was.get("uris") or "[]"), *OURS]}}} if APP in script else {}
+    scripted(cloud, script | kept)
+    reversal = Reversal(all_steps()[name], past(name, was, {}), ())
+    ctx = given(kind="undo", facts=FACTS)
+    found = await reversal.inspect(ctx)
+    assert found.state is State.WRONG
+    await reversal.apply(ctx, found)
+    assert [what for what, _ in cloud.writes] == [what for what, _ in calls]
+
+
+#: What somebody else may have done after a run that read nothing back, so that neither what was there nor what the change makes is there.
+TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
+    ("smtp_auth", {"disabled": ""}, {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}, "off"),
+    ("forwarding", TABLE[2][1], {"Get-Mailbox": [{"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}]}, "other@x.io"),
+    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW | {"AutoForwardingMode": "Off"}], f"Get-{RULE}": [RULE_ROW]}, NAME),
+    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}]}, NAME),
+    ("outbound_policy", TABLE[3][1], {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW | {"ExceptIfFrom": "b@contoso.com"}]}, NAME),
+    ("outbound_policy", TABLE[4][1], {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]}, NAME),
+    ("outbound_policy", TABLE[4][1], {f"Get-{POLICY}": [], f"Get-{RULE}": []}, "Default"),
+    ("smtp_grant", TABLE[5][1], {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}, "POP.AccessAsUser.All"),
+    ("application", TABLE[8][1], {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}}, "present"),
+    ("service_principal", TABLE[10][1], {APP: MADE, PRINCIPAL: {"id": "sp-2"}}, "Present and enabled"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "was", "script", "now"), TOUCHED_UNREAD)
+async def test_what_a_run_never_read_back_may_be_somebody_elses(given: Given, cloud: Any, name: str, was: Any, script: Any, now: str):
+    """It stays as well, and the card says what is there."""
+    scripted(cloud, script)
+    found = await Reversal(all_steps()[name], past(name, was, {}), ()).inspect(given(kind="undo", facts=FACTS))
+    assert (found.state, cloud.writes) == (State.WARNING, [])
+    assert now in say(found.seen or Words("seen.none"))
+
+
+async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
+    """Its policy was made, its rule refused: the policy goes, and the plan says what is really there."""
+    cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
+    ctx, reversal = given(kind="undo"), Reversal(all_steps()["outbound_policy"], past("outbound_policy", TABLE[3][1], {}), ())
+    found = await reversal.inspect(ctx)
+    assert (found.state, say(reversal.plan(ctx, found)[0].before)) == (State.WRONG, "Default: Automatic")
+    await reversal.apply(ctx, found)
+    assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
+
+
+async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
+    """The run ended before it had read it: what is there for the app now is what it made."""
+    cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
+    step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
+    ctx = given(kind="undo", facts={name: value for name, value in FACTS.items() if name != "sp_id"})
+    assert (await step.undone(ctx, what)).facts == {"sp_id": "sp-7"}
+
+
+async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any):
+    """The object id says which app the runs made; what has its name now is somebody else's."""
+    cloud.on("GET /applications(uniqueName='anything')", MADE | {"id": "obj-2"})
+    step = all_steps()["application"]
+    ctx, what = given(kind="undo", facts=FACTS), past("application", NO_APP, app_values())
+    assert await step.undone(ctx, what) == step.ok(Words("seen.undo_removed"))
+    await step.undo(ctx, what)
+    assert cloud.writes == []
+
+
+async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Any):
+    """Graph may write the permissions that the bot has declared otherwise than the service principal does."""
+    access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}, {"id": "Mail-Id", "type": "Role"}]}]
+    cloud.on(APP, MADE | {"requiredResourceAccess": access})
+    found = await all_steps()["application"].undone(given(kind="undo", facts=FACTS), past("application", NO_APP, app_values()))
+    assert found.state is State.WRONG
+
+
+async def test_half_a_policy_is_completed(given: Given, cloud: Any):
+    """Killed between the rule and its policy, the second try removes what is left."""
+    cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
+    await all_steps()["outbound_policy"].undo(given(kind="undo"), past(*TABLE[3][:3]))
+    assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
+
+
+async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vault):
+    """The bot's secret and sign-in for /check, and a client secret that nobody has seen yet."""
+    names = (f"check-secret:{MAILBOX}", f"check-session:{MAILBOX}", "secret:R1")
+    for name in names:
+        vault.put(name, "value", 60)
+    ctx = given(kind="undo", facts=FACTS)
+    assert (await all_steps()["check_secret"].undone(ctx, past("check_secret", {"made": ""}, {}))).state is State.WRONG
+    for name in ("check_secret", "client_secret"):
+        await all_steps()[name].undo(ctx, past(name, {}, {}))
+    assert [vault.holds(name) for name in names] == [False, False, False]
+
+
+class Gone(Step):
+    """A step whose object is not there any more."""
+
+    name, row, group = "forwarding", "M3", "microsoft"
+
+    async def inspect(self, ctx: Context) -> Finding:
+        """Not asked."""
+        raise NotImplementedError
+
+    async def undone(self, ctx: Context, past: Past) -> Finding:
+        """The mailbox was deleted."""
+        raise NotFound("mailbox_not_found", Said("exchange"))
+
+
+async def test_an_object_that_is_gone_stops_nothing(given: Given):
+    """A deleted mailbox has nothing to put back, and the app is still removed."""
+    what = past("forwarding", {"smtp": ""}, {})
+    found = await Reversal(Gone(), what, ()).inspect(given(kind="undo"))
+    assert found == Finding("forwarding", State.WARNING, seen=Words("seen.undo_gone"))
+
+
+def test_a_line_says_what_is_final(given: Given):
+    """Secrets come back as other secrets only; everything else can be set up as it was."""
+    ctx, seen = given(kind="undo", facts=FACTS), Finding("x", State.WRONG)
+    lines = [Reversal(all_steps()[name], past(name, was, left), ()).plan(ctx, seen)[0] for name, was, left, _, _ in TABLE]
+    assert {line.step for line in lines if not line.reversible} == {"client_secret", "check_secret"}
+    assert {line.step for line in lines if line.note} == {"application", "mail_send", "client_secret", "check_secret"}

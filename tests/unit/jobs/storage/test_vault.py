@@ -1,0 +1,56 @@
+"""Secrets at rest."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from jobs.storage.vault import Vault
+
+
+def test_of_fifty_takers_one_wins(vault: Vault):
+    """At the same moment."""
+    vault.put("secret:R1", "s3cret", 60)
+    with ThreadPoolExecutor(50) as pool:
+        taken = list(pool.map(lambda _: vault.take("secret:R1"), range(50)))
+    assert sorted(map(str, taken)) == ["None"] * 49 + ["s3cret"]
+
+
+def test_redis_never_sees_the_value(vault: Vault, redis: Redis):
+    """Only a name and a token of the vault's."""
+    vault.put("secret:R1", "s3cret-value", 60)
+    stored = {key: redis.get(key) for key in redis.scan_iter()}
+    assert (list(stored), "s3cret-value" in str(stored)) == ([b"sealed:secret:R1"], False)
+
+
+def test_keys_are_rotated(redis: Redis):
+    """What an older key sealed is opened while that key is still there; the newest key seals."""
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    Vault(redis, (old,)).put("a", "1", 60)
+    Vault(redis, (new, old)).put("b", "2", 60)
+    both, newest, oldest = Vault(redis, (new, old)), Vault(redis, (new,)), Vault(redis, (old,))
+    assert [[vault.get(name) for name in "ab"] for vault in (both, newest, oldest)] == [["1", "2"], [None, "2"], ["1", None]]
+
+
+def test_what_was_touched_is_not_opened(vault: Vault, redis: Redis):
+    """Another's bytes under our name are nothing."""
+    redis.set("sealed:a", b"not a token")
+    assert (vault.get("a"), vault.holds("a"), vault.take("a"), vault.holds("a")) == (None, True, None, False)
+
+
+def test_a_value_ends(vault: Vault, redis: Redis):
+    """After the seconds it was put for, or when it is dropped."""
+    vault.put("a", "1", 60)
+    assert 0 < int(redis.ttl("sealed:a")) <= 60  # type: ignore[arg-type]  # the client is synchronous
+    vault.drop("a")
+    assert (vault.holds("a"), vault.get("a"), vault.take("a")) == (False, None, None)
+
+
+def test_another_name_for_a_value(vault: Vault, redis: Redis):
+    """Its end stays; where there is none, what has the other name stays, too."""
+    vault.put("a", "1", 60)
+    vault.move("a", "b")
+    vault.move("a", "b")
+    assert (vault.holds("a"), vault.get("b"), 0 < int(redis.ttl("sealed:b")) <= 60) == (False, "1", True)  # type: ignore[arg-type]  # see above

@@ -1,0 +1,235 @@
+"""The file for Cisco TAC: what is in it, what it says where nothing is known, and that no secret is."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.model import Channel, Evidence, Finding, Person, State, Turn, Words, verbatim
+from jobs.redact import Redactor
+from jobs.runs.run import Event, Kind, fold
+from jobs.tac.bundle import Bundle, bundle
+from jobs.tac.case import Matter, Past, Picture, Told
+
+AT = datetime(2026, 11, 25, 14, 5, 9, tzinfo=UTC)
+ORG = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wYjBjNmE5ZS02YjFmLTRjNTItOWQ2Zi0zYzFmN2MwYTRlMTE"
+RITA = Person("rita", "requester@contoso.com", ORG)
+CHANNEL = Channel("support@contoso.com", "https://contoso.us.webexconnect.io/callback", "4475e4a8@mail-us.imiconnect.io")
+REPLY = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+LOGIN = Finding(
+    "smtp_login",
+    State.WRONG,
+    seen=verbatim(REPLY),
+    expected=Words("expected.smtp_login"),
+    cause="smtp_auth_off_for_mailbox",
+    evidence=(
+        Evidence("smtp", REPLY),
+        Evidence("transcript", "S: 220 ready"),
+        Evidence("transcript", f"S: {REPLY}"),
+        Evidence("correlation-id", "0d1f2c3b-1111-4222-8333-abcdefabcdef"),
+    ),
+)
+BARE = Matter(CHANNEL, Told(RITA), AT)
+KEYS = {"tac.file.none": "not given", "step.smtp_login": "The bot's own login", "cause.smtp_auth_off_for_mailbox": "SMTP AUTH is off."}
+
+
+def say(words: Words) -> str:
+    """A catalogue of a few texts; the others are their keys with their values, and what begins with remedy. is not known."""
+    if words.key == "verbatim":
+        return words.values["text"]
+    return "" if words.key.startswith("remedy.") else KEYS.get(words.key, " ".join([words.key, *words.values.values()]))
+
+
+def past(kind: str, *events: Event) -> Past:
+    """A run with these events."""
+    opened = Event(Kind.OPENED, AT - timedelta(hours=1), by=RITA.email, data={"kind": kind}, channel=CHANNEL, person=RITA)
+    return Past(fold(kind.upper(), (opened, *events)), (opened, *events))
+
+
+def found(finding: Finding) -> Event:
+    """A finding as an event."""
+    return Event(Kind.FOUND, AT - timedelta(minutes=5), step=finding.step, finding=finding)
+
+
+IDS = Finding(
+    "ids", State.OK, facts={"client_id": "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28", "tenant_id": "8f2c6a41-3b7d-4e19-9c55-d1a0e7b4f263"}
+)
+FULL = replace(
+    BARE,
+    told=Told(RITA, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b", "7553 since 14:05 UTC\nsecond line"),
+    setup=past("setup", found(IDS), Event(Kind.FINISHED, AT - timedelta(minutes=30))),
+    check=past("check", found(LOGIN), Event(Kind.CHECKED, AT - timedelta(minutes=4))),
+    picture=Picture("png", b"\x89PNG\r\n\x1a\n..."),
+)
+
+
+def opened(made: Bundle) -> dict[str, bytes]:
+    """What is in the archive, which must be whole."""
+    with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def texts(matter: Matter, *known: str) -> dict[str, str]:
+    """The texts in the archive."""
+    files = opened(bundle(matter, say, Redactor(known)))
+    return {name: content.decode() for name, content in files.items() if not name.startswith("screenshot")}
+
+
+def test_names():
+    """The archive is named after the mailbox and the minute in UTC, and says what is in it."""
+    made = bundle(FULL, say, Redactor())
+    files = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json", "screenshot.png")
+    assert (made.name, made.files, tuple(opened(made))) == ("tac-support-contoso-com-20261125-1405Z.zip", files, files)
+    assert opened(made)["screenshot.png"] == b"\x89PNG\r\n\x1a\n..."
+
+
+def test_the_summary_answers_what_tac_asks():
+    """Mailbox, ids, organization (by the UUID that Control Hub shows), addresses, times with their zone, and the requester's words."""
+    summary = texts(FULL)["summary.md"]
+    wanted = [
+        "support@contoso.com",
+        "a_638211456712345678",
+        "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b",
+        "0b0c6a9e-6b1f-4c52-9d6f-3c1f7c0a4e11",
+        "8f2c6a41-3b7d-4e19-9c55-d1a0e7b4f263",
+        "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28",
+        CHANNEL.forwarding_address,
+        CHANNEL.callback_url,
+        "requester@contoso.com",
+        "> 7553 since 14:05 UTC\n> second line",
+        "SMTP AUTH is off. (smtp_auth_off_for_mailbox)",
+        "2026-11-25 14:05:09 UTC",
+        "2026-11-25 14:01:09 UTC",
+        "2026-11-25 13:35:09 UTC",
+    ]
+    assert [each for each in wanted if each not in summary] == []
+
+
+def test_findings_for_a_person():
+    """Each with its row, its state, what was seen, its cause and the ids to look up; what is not known is left out."""
+    page = texts(FULL)["findings.md"]
+    part = page[page.index("## C6 The bot's own login (wrong)") : page.index("# tac.file.of_setup")].strip().splitlines()
+    assert part == [
+        "## C6 The bot's own login (wrong)",
+        "",
+        f"- tac.file.seen: {REPLY}",
+        "- tac.file.expected: expected.smtp_login",
+        "- tac.file.cause: smtp_auth_off_for_mailbox. SMTP AUTH is off.",
+        "- tac.file.found_at: 2026-11-25 14:00:09 UTC",
+        f"- smtp: `{REPLY}`",
+        "- correlation-id: `0d1f2c3b-1111-4222-8333-abcdefabcdef`",
+    ]
+
+
+def test_the_worst_finding_comes_first():
+    """What is wrong stands above what holds, and what was skipped below."""
+    others = [Finding("entra", State.SKIPPED), Finding("smtp_server", State.OK), LOGIN]
+    page = texts(replace(BARE, check=past("check", *map(found, others))))["findings.md"]
+    assert [heading.split()[-1] for heading in page.splitlines() if heading.startswith("## ")] == ["(wrong)", "(ok)", "(skipped)"]
+
+
+def test_findings_for_a_machine():
+    """JSON with both runs, the keys and their words."""
+    data = json.loads(texts(FULL)["findings.json"])
+    finding = data["check"]["findings"][0]
+    named = {name: finding[name] for name in ("step", "row", "state", "cause", "title", "seen_text", "found_at")}
+    assert named == {
+        "step": "smtp_login",
+        "row": "C6",
+        "state": "wrong",
+        "cause": "smtp_auth_off_for_mailbox",
+        "title": "The bot's own login",
+        "seen_text": REPLY,
+        "found_at": "2026-11-25 14:00:09 UTC",
+    }
+    assert [each["step"] for each in data["setup"]["findings"]] == ["ids"]
+
+
+def test_history_and_transcript():
+    """Every event of both runs in order, and the SMTP dialogue line by line."""
+    files = texts(FULL)
+    kinds = {name: [event["kind"] for event in part["events"]] for name, part in json.loads(files["history.json"]).items()}
+    assert kinds == {"check": ["opened", "found", "checked"], "setup": ["opened", "found", "finished"]}
+    assert files["smtp-transcript.txt"] == f"check CHECK, smtp_login, 2026-11-25 14:00:09 UTC\nS: 220 ready\nS: {REPLY}\n"
+
+
+def test_nothing_was_checked_yet():
+    """Without a check, a setup and a word of the requester the file is made all the same, and says what is missing."""
+    files = texts(BARE)
+    assert set(files) == {"summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json"}
+    assert ("tac.file.no_check" in files["summary.md"], "tac.file.no_check" in files["findings.md"]) == (True, True)
+    assert files["smtp-transcript.txt"] == "tac.file.no_transcript\n"
+    assert [json.loads(files[name]) for name in ("findings.json", "history.json")] == [{"check": None, "setup": None}] * 2
+
+
+def test_a_finding_of_another_version():
+    """A step that this version does not know is shown by its name."""
+    old = past("check", found(Finding("gone_step", State.WAITING, waiting_for=Turn.TIME)), Event(Kind.CHECKED, AT))
+    files = texts(replace(BARE, check=old))
+    assert "## - step.gone_step (waiting)" in files["findings.md"]
+    assert json.loads(files["findings.json"])["check"]["findings"][0]["row"] == "-"
+
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+SECRETS = st.one_of(
+    st.tuples(st.text(ALPHABET, min_size=3, max_size=3), st.text(ALPHABET + "_~.-", min_size=34, max_size=34)).map("8Q~".join),
+    st.text(ALPHABET + "_-", min_size=60, max_size=120).map(lambda tail: f"0.AXkA1b{tail}"),
+    st.text(ALPHABET, min_size=20, max_size=40).map(lambda body: f"eyJhbGciOiJub25lIn0.eyJ{body}.x{body}"),
+    st.text(ALPHABET, min_size=30, max_size=60).map(
+        lambda token: base64.b64encode(f"user=a@b.c\x01auth=Bearer {token}\x01\x01".encode()).decode()
+    ),
+)
+WRAPPINGS = (
+    str,
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: quote(text, safe=""),
+    lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    lambda text: f"client_secret={text}",
+    lambda text: f"Authorization: Bearer {text}",
+)
+
+
+@given(secret=SECRETS, wrap=st.sampled_from(WRAPPINGS))
+@settings(max_examples=40, deadline=None)
+def test_no_secret_in_any_field(secret: str, wrap: object):
+    """A secret in whatever place, plain, in Base64 or percent-encoded, stands in no file of the archive."""
+    files = texts(everywhere(wrap(secret)))  # type: ignore[operator]  # one of the functions above
+    forms = {
+        secret,
+        base64.b64encode(secret.encode()).decode(),
+        quote(secret, safe=""),
+        "".join(f"%{byte:02X}" for byte in secret.encode()),
+    }
+    assert [(name, form) for name, text in files.items() for form in forms if form in text] == []
+    assert {name for name, text in files.items() if "[removed]" in text} == set(files)
+
+
+def test_no_known_secret_in_any_field():
+    """A secret that the bot holds goes even if it looks like nothing."""
+    files = texts(everywhere("tulips and roses"), "tulips and roses")
+    assert [name for name, text in files.items() if "tulips" in text] == []
+
+
+def everywhere(bad: str) -> Matter:
+    """A matter with the same text in every place that a person or a cloud fills."""
+    finding = Finding(
+        "smtp_login",
+        State.WRONG,
+        seen=verbatim(bad),
+        expected=Words("expected.x", {"value": bad}),
+        cause="smtp_auth_off_for_mailbox",
+        evidence=(Evidence("smtp", bad), Evidence("transcript", f"C: {bad}")),
+        facts={"note": bad},
+    )
+    events = (found(finding), Event(Kind.ANSWERED, AT, data={"question": "error", "value": bad}), Event(Kind.CHECKED, AT))
+    channel = replace(CHANNEL, callback_url=f"https://contoso.us.webexconnect.io/{bad}/callback", tenant_id=bad)
+    return Matter(channel, Told(RITA, bad, bad, f"seen: {bad}\nand {bad}."), AT, past("setup", *events), past("check", *events))

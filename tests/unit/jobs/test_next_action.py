@@ -1,0 +1,101 @@
+"""Whose turn a run is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from adaptive_cards.texts import has
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
+from jobs.next_action import Whose, stage, whose
+from jobs.runs.plan import Plan
+from jobs.runs.run import Answer, Changed, Run
+from jobs.steps import steps_of
+
+AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
+YES = Answer("yes", "anna@example.test", AT)
+LINE = Change("smtp_auth", "M2", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+WIDE = replace(LINE, step="customization", scope=Scope.TENANT)
+NEW = Run("R1", Channel("support@contoso.com"), Person("anna", "anna@example.test"), AT)
+DETAILED = replace(NEW, detailed=True)
+SIGNED_IN = replace(DETAILED, account=Account("t", "o", "admin@contoso.com"))
+PLANNED = replace(SIGNED_IN, plan=Plan("p", (LINE,), AT))
+APPROVED = replace(PLANNED, approvals={Scope.MAILBOX: YES})
+NOTHING = replace(SIGNED_IN, plan=Plan("p", (), AT))
+
+
+def found(run: Run, *findings: Finding) -> Run:
+    """The run, with what was found."""
+    return replace(run, findings={finding.step: finding for finding in findings})
+
+
+def waits(step: str, turn: Turn, cause: str = "") -> Finding:
+    """A step that waits for somebody."""
+    return Finding(step, State.WAITING, waiting_for=turn, cause=cause)
+
+
+BLOCKED = Finding("mailbox_user", State.WRONG, seen=Words("seen.nobody"))
+TABLE = [
+    (NEW, Turn.REQUESTER, "details", 1),
+    (DETAILED, Turn.ADMINISTRATOR, "sign_in", 2),
+    (SIGNED_IN, Turn.NOBODY, "reading", 3),
+    (found(PLANNED, BLOCKED), Turn.ADMINISTRATOR, "look", 3),
+    (PLANNED, Turn.APPROVER, "approve", 3),
+    (replace(PLANNED, plan=Plan("p", (WIDE,), AT)), Turn.APPROVER, "approve_tenant", 3),
+    (replace(APPROVED, plan=Plan("p", (LINE, WIDE), AT)), Turn.APPROVER, "approve_tenant", 4),
+    (replace(PLANNED, plan=Plan("p", (LINE, WIDE), AT), approvals={Scope.TENANT: YES}), Turn.APPROVER, "approve", 4),
+    (replace(PLANNED, changed={"ids": Changed((), Finding("ids", State.WRONG), AT)}), Turn.APPROVER, "approve", 4),
+    (APPROVED, Turn.NOBODY, "running", 4),
+    (found(APPROVED, BLOCKED), Turn.NOBODY, "running", 4),
+    (NOTHING, Turn.NOBODY, "running", 4),
+    (replace(APPROVED, account=None), Turn.ADMINISTRATOR, "sign_in", 4),
+    (found(APPROVED, Finding("ids", State.UNKNOWN)), Turn.ADMINISTRATOR, "look", 4),
+    (found(APPROVED, Finding("ids", State.UNKNOWN, until=AT)), Turn.TIME, "waiting", 4),
+    (replace(found(APPROVED, Finding("ids", State.UNKNOWN, until=AT)), running=frozenset({"tenant"})), Turn.NOBODY, "running", 4),
+    (found(APPROVED, waits("admin_consent", Turn.ADMINISTRATOR)), Turn.ADMINISTRATOR, "consent", 5),
+    (found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
+    (found(APPROVED, waits("token", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
+    (found(APPROVED, waits("registered", Turn.REQUESTER)), Turn.REQUESTER, "register", 4),
+    (found(APPROVED, waits("check_secret", Turn.MAILBOX_USER)), Turn.MAILBOX_USER, "rehearse", 4),
+    (found(replace(APPROVED, answers={"rehearse": YES}), waits("rehearsal", Turn.MAILBOX_USER)), Turn.MAILBOX_USER, "rehearsal_sign_in", 4),
+    (found(APPROVED, waits("test_mail", Turn.REQUESTER), Finding("registered", State.OK)), Turn.REQUESTER, "send", 7),
+    (found(APPROVED, waits("agent_answer", Turn.AGENT), Finding("registered", State.OK)), Turn.AGENT, "answer", 7),
+    (found(APPROVED, waits("test_mail", Turn.ADMINISTRATOR, "mail_not_delivered")), Turn.ADMINISTRATOR, "look", 4),
+    (found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_late")), Turn.REQUESTER, "look", 4),
+    (found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_from_itself")), Turn.REQUESTER, "send", 4),
+    (found(APPROVED, waits("agent_answer", Turn.AGENT, "sender_restricted")), Turn.AGENT, "answer_again", 4),
+    (found(APPROVED, waits("smtp_auth", Turn.NOBODY)), Turn.NOBODY, "running", 4),
+    (found(APPROVED, waits("test_mail", Turn.TIME)), Turn.NOBODY, "running", 4),
+    (found(APPROVED, *(Finding(n, State.OK) for n in ("ids", "client_secret", "smtp_grant", "admin_consent"))), Turn.NOBODY, "running", 6),
+    (found(APPROVED, waits("agent_answer", Turn.AGENT), waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
+]
+
+
+@pytest.mark.parametrize(("run", "turn", "key", "number"), TABLE)
+def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int):
+    """The earliest stage first."""
+    assert (whose(run), stage(run)) == (Whose(turn, Words(f"turn_words.{key}")), number)
+
+
+@pytest.mark.parametrize(
+    ("made", "key"), [({}, "token"), ({"client_secret": Changed((), Finding("client_secret", State.WRONG), AT)}, "form")]
+)
+def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Changed], key: str):
+    """Its plan may hold one that is not needed in the end."""
+    run = replace(found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), place={"kind": "fix", "generate": "yes"}, changed=made)
+    assert whose(run).words.key == f"turn_words.{key}"
+
+
+@pytest.mark.parametrize(("ended", "key"), [("finished", "done"), ("cancelled", "cancelled"), ("failed", "failed")])
+def test_an_ended_run_is_nobodys(ended: str, key: str):
+    """Whatever it waited for."""
+    run = replace(found(APPROVED, waits("token", Turn.REQUESTER)), ended=ended)
+    assert (whose(run).turn, whose(run).words.key) == (Turn.NOBODY, f"turn_words.{key}")
+
+
+def test_every_step_that_waits_has_words():
+    """Whatever step a person is waited for at, the sentence is in the catalogue."""
+    keys = {whose(found(APPROVED, waits(name, Turn.REQUESTER))).words.key for name in steps_of(NEW)}
+    assert {key for key in keys if not has(key)} == set()

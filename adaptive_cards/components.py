@@ -8,10 +8,10 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.elements import BOLD, MONO, SMALL, SUBTLE, TITLE, Element, column, columns, container, own, rich, run, said, sign
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, seconds
 from adaptive_cards.views import Header
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 STAGES = 7
 
@@ -33,7 +33,7 @@ class Band:
         return container(self.style, columns(*glyph, words), spacing="Small")
 
 
-def persons_turn(title: Words, *lines: Element) -> Band:
+def persons_turn(title: Text, *lines: Element) -> Band:
     """A person has to act."""
     return Band("accent", glyphs.PERSON, said(title, **TITLE), lines)
 
@@ -41,12 +41,12 @@ def persons_turn(title: Words, *lines: Element) -> Band:
 def kicker(header: Header) -> Element:
     """Whose run it is, and the stage."""
     if header.kind in {"fix", "undo"}:
-        return kicker_of(Words(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
-    about = Words("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Words("kicker.new")
+        return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
+    about = Text("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Text("kicker.new")
     return kicker_of(about, stage(header.stage))
 
 
-def kicker_of(left: Words, right: str) -> Element:
+def kicker_of(left: Text, right: str) -> Element:
     """What it is about, and where or when; ``right`` is ours and may be empty."""
     cells = [column("stretch", said(left, **SMALL))]
     if right:
@@ -60,9 +60,9 @@ def stage(number: int) -> str:
     return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
 
 
-def turn_line(turn: Turn, words: Words, *, direct: bool = False) -> Element:
+def turn_line(turn: Turn, words: Text, *, direct: bool = False) -> Element:
     """``Approver's turn: ...``; ``Your turn`` in a 1:1; ``Nobody has to act.`` for time and nobody."""
-    told = say(words)
+    told = render(words)
     if not glyphs.is_person(turn):
         rest = f" {_capital(told)}" if told else ""
         return rich(run(text("turn.nobody"), **BOLD), run(f".{rest}"), spacing="Small")
@@ -101,7 +101,7 @@ def row(mark: Mark, name: str, title: Element, note: Element | None = None, righ
     return columns(*cells, spacing="Small")
 
 
-def aside(words: Words) -> Element:
+def aside(words: Text) -> Element:
     """The right end of a row: its state as a word."""
     return said(words, **SUBTLE, horizontalAlignment="Right")
 
@@ -111,22 +111,22 @@ def aside_time(at: datetime) -> Element:
     return sign(seconds(at), **SUBTLE, horizontalAlignment="Right")
 
 
-def note(words: Words) -> Element:
+def note(words: Text) -> Element:
     """A small line below what it belongs to."""
     return said(words, **SMALL, spacing="None")
 
 
-def small_print(words: Words) -> Element:
+def small_print(words: Text) -> Element:
     """The last line of the matter."""
     return said(words, **SMALL, spacing="Medium")
 
 
-def problem_box(words: Words | None, code: str = "", at: datetime | None = None, remedy: Words | None = None) -> list[Element]:
+def problem_box(words: Text | None, code: str = "", at: datetime | None = None, remedy: Text | None = None) -> list[Element]:
     """What went wrong earlier: when, in words, the whole code, and what to do. Grey, since nothing is broken. Empty without a problem."""
     if words is None:
         return []
     when = [run(f"{clock(at)}: ", **BOLD)] if at else []
-    lines = [rich(*when, run(say(words), **({} if at else BOLD)))]
+    lines = [rich(*when, run(render(words), **({} if at else BOLD)))]
     if code:
         lines.append(rich(run(code, **MONO), spacing="Small"))
     if remedy:

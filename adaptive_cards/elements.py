@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from adaptive_cards import escape
-from adaptive_cards.texts import say, text
-from jobs.model import Words
+from adaptive_cards.texts import render, text
+from jobs.model import Text
 
 Element = dict[str, Any]
 Look = str | bool
@@ -47,12 +47,12 @@ def rich(*runs: Element, **look: Look) -> Element:
     return {"type": "RichTextBlock", **look, "inlines": list(runs)}
 
 
-def said(words: Words, **look: Look) -> Element:
+def said(words: Text, **look: Look) -> Element:
     """A text by its key: a TextBlock if it is all ours, a TextRun as soon as a value stands in it."""
     if not words.values:
         return own(words.key, **look)
     block = {name: look[name] for name in _OF_THE_BLOCK if name in look}
-    return rich(run(say(words), **{name: value for name, value in look.items() if name not in block}), **block)
+    return rich(run(render(words), **{name: value for name, value in look.items() if name not in block}), **block)
 
 
 def value_line(value: str) -> Element:

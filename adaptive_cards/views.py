@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.model import Access, Evidence, State, Words
+from jobs.model import Access, Evidence, State, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Asked:
     """Somebody else was to be asked, and cannot be: what was typed, and why not."""
 
     typed: str
-    why: Words
+    why: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Proof:
     """One proven line of the done card."""
 
     row: str
-    words: Words
+    words: Text
     at: datetime
 
 
@@ -52,13 +52,13 @@ class CheckLine:
     """One finding of a check. ``explained_by`` is the row of its cause where it is a symptom; ``proof`` says what would prove a possible one."""
 
     row: str
-    title: Words
+    title: Text
     state: State
     access: Access
-    seen: Words | None = None
-    expected: Words | None = None
+    seen: Text | None = None
+    expected: Text | None = None
     evidence: tuple[Evidence, ...] = ()
     explained_by: str = ""
-    remedy: Words | None = None
-    proof: Words | None = None
+    remedy: Text | None = None
+    proof: Text | None = None
     command: str = ""

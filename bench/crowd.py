@@ -43,7 +43,7 @@ def fill(stack: Stack, people: People, room: str, boxes: Sequence[str], *, bot_r
 
 def _remember(redis: Redis, tenant: dict[str, Any], *, bot_reads: bool) -> None:
     if bot_reads:
-        app_access.remember(redis, AppAccess(tenant["id"], now(), REQUESTER, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)))
+        app_access.save(redis, AppAccess(tenant["id"], now(), REQUESTER, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)))
     for box, ids in tenant["channels"].items():
         channel = Channel(box, CALLBACK, FORWARD, profile=Profile.LEAST, tenant_id=tenant["id"])
         redis.set(f"channel:{box}", codec.dump(Record("SEEDED", now(), channel)))

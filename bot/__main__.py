@@ -1,4 +1,4 @@
-"""python -m bot web | worker | doctor | webhooks | audit | redis. The texts here are for whoever runs the bot."""
+"""python -m bot web | worker | doctor | webhooks | audit | redis. The texts services are for whoever runs the bot."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from redis.exceptions import RedisError
 from bot import doctor, logs
 from bot.processes import redis_server
 from bot.queue import connect, connect_for_web
-from bot.services import Desk
+from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexError
-from bot.webex.webhook_registration import Subscriptions
+from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.microsoft import discovery_cache
 from jobs.runs.audit import Trail
 from jobs.settings import Settings
@@ -46,32 +46,32 @@ def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  the other commands need no Flask
     from bot.web.app import create_app, serve  # noqa: PLC0415  same
 
-    desk = _desk(settings, work, connect_for_web(settings.redis_url))
-    app = create_app(settings, desk.redis, pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets))
-    app.config["DESK"] = desk
+    services = _desk(settings, work, connect_for_web(settings.redis_url))
+    app = create_app(settings, services.redis, pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets))
+    app.config["SERVICES"] = services
     serve(app, settings.port)
     return 0
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot import services  # noqa: PLC0415  the other commands need no RQ worker
     from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.timers import Timers  # noqa: PLC0415  same
+    from bot.services import install_services  # noqa: PLC0415  the other commands need no RQ worker
     from jobs import runtime  # noqa: PLC0415  same
 
-    here = _desk(settings, work, connect(settings.redis_url))  # connects in the process that uses it
-    services.use(here)
-    runtime.use(runtime.Runtime(work, here.store, here.vault, here))
+    services = _desk(settings, work, connect(settings.redis_url))  # connects in the process that uses it
+    install_services(services)
+    runtime.use(runtime.Runtime(work, services.store, services.vault, services))
     timers = Timers()
-    timers.every(DUE_S, here.wake)
-    return worker.main(settings, timers, {partial(reminders.remind, here): reminders.EVERY_S})
+    timers.every(DUE_S, services.dispatch_due)
+    return worker.main(settings, timers, {partial(reminders.remind, services): reminders.EVERY_S})
 
 
-def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Desk:
-    desk = Desk(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
-    discovery_cache.share(discovery_cache.Documents(desk.vault))
-    return desk
+def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Services:
+    services = Services(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
+    discovery_cache.share(discovery_cache.DiscoveryCache(services.vault))
+    return services
 
 
 def _doctor(settings: BotSettings, work: Settings) -> int:
@@ -93,10 +93,12 @@ def _audit(settings: BotSettings, work: Settings) -> int:
 
 
 def _webhooks(settings: BotSettings, _work: Settings) -> int:
-    subscriptions = Subscriptions(Webex(settings.webex_access_token, settings.webex_api_url), Redis.from_url(settings.redis_url), settings)
+    subscriptions = WebhookRegistrar(
+        Webex(settings.webex_access_token, settings.webex_api_url), Redis.from_url(settings.redis_url), settings
+    )
     try:
         done = subscriptions.register()
-        for hook in subscriptions.mine():
+        for hook in subscriptions.own():
             print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")  # noqa: T201  a command line speaks so
     except (WebexError, RedisError) as error:
         print(error, file=sys.stderr)  # noqa: T201  same

@@ -12,14 +12,14 @@ from redis.exceptions import RedisError
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
-from bot.webex.webhook_registration import RESOURCES, Subscriptions
+from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.runs.audit import Trail
 from jobs.settings import Settings, SettingsError
-from jobs.webex_org_id import is_known, reduced
+from jobs.webex_org_id import is_org_id, normalize
 
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
 
@@ -57,7 +57,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("Webex", lambda: _webex(webex))
     if bot.allowed_org_ids:
         yield Check("organizations", lambda: _organizations(bot.allowed_org_ids, webex))
-    yield Check("webhooks", lambda: _webhooks(Subscriptions(webex, redis, bot)))
+    yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("Microsoft", lambda: _microsoft(work))
     yield Check("test mail", lambda: _test_mail(work))
     if _granted(redis):
@@ -104,7 +104,7 @@ def _read_access(redis: Redis, settings: Settings) -> str:
 
 def _granted(redis: Redis) -> tuple[AppAccess, ...]:
     try:
-        return app_access.every(redis)
+        return app_access.all_grants(redis)
     except RedisError:
         return ()  # said above
 
@@ -142,22 +142,22 @@ def _webex(webex: Webex) -> str:
 
 def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
     """The UUIDs, as Control Hub shows them; an id of no known form is compared as it is, and lets hardly anybody in."""
-    if odd := [each for each in listed if not is_known(each)]:
+    if odd := [each for each in listed if not is_org_id(each)]:
         raise WrongError(
             f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id: write the Organization ID that Control Hub"
             " shows under Account, or the orgId that the Webex API gives for a person"
         )
-    known = [reduced(each) for each in listed]
+    known = [normalize(each) for each in listed]
     try:
-        mine = reduced(webex.me().org_id)
+        mine = normalize(webex.me().org_id)
     except WebexError:
         return ", ".join(known)  # what is wrong with Webex is said above
     return f"{', '.join(known)}; the bot's own account is of {mine or 'none'}, which is {'one of them' if mine in known else 'not listed'}"
 
 
-def _webhooks(subscriptions: Subscriptions) -> str:
+def _webhooks(subscriptions: WebhookRegistrar) -> str:
     try:
-        good = {hook.resource.lower() for hook in subscriptions.mine() if subscriptions.is_good(hook)}
+        good = {hook.resource.lower() for hook in subscriptions.own() if subscriptions.is_good(hook)}
     except WebexError as error:
         raise WrongError(str(error)) from None
     if missing := [name for name in RESOURCES.values() if name.lower() not in good]:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.services import Desk
+from bot.services import Services
 from jobs.clock import now
 from jobs.storage import codec
 
@@ -22,7 +22,7 @@ REMEMBERED = timedelta(hours=25)
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class PageToken:
     """What a link is for."""
 
     kind: str
@@ -30,7 +30,7 @@ class Ticket:
     until: datetime
 
     @property
-    def over(self) -> bool:
+    def is_expired(self) -> bool:
         """Whether its time is up."""
         return now() > self.until
 
@@ -43,27 +43,27 @@ class Link:
     until: datetime
 
 
-def link(desk: Desk, kind: str, run_id: str) -> Link:
+def link(services: Services, kind: str, run_id: str) -> Link:
     """The run's link of that kind; the same until its time is up, so that a card that is drawn again stays as it is."""
-    token = desk.vault.get(f"ticket:{kind}:{run_id}")
-    ticket = read(desk, kind, token) if token else None
-    if token is None or ticket is None or ticket.over:
-        token, ticket = secrets.token_urlsafe(32), Ticket(kind, run_id, now() + LIFE[kind])
-        desk.vault.put(f"ticket:{kind}:{run_id}", token, int(LIFE[kind].total_seconds()))
-        desk.redis.set(_key(token), codec.dump(ticket), ex=int(REMEMBERED.total_seconds()))
-    return Link(f"{desk.bot.public_url}/{kind}/{token}", ticket.until)
+    token = services.vault.get(f"ticket:{kind}:{run_id}")
+    ticket = read(services, kind, token) if token else None
+    if token is None or ticket is None or ticket.is_expired:
+        token, ticket = secrets.token_urlsafe(32), PageToken(kind, run_id, now() + LIFE[kind])
+        services.vault.put(f"ticket:{kind}:{run_id}", token, int(LIFE[kind].total_seconds()))
+        services.redis.set(_key(token), codec.dump(ticket), ex=int(REMEMBERED.total_seconds()))
+    return Link(f"{services.bot.public_url}/{kind}/{token}", ticket.until)
 
 
-def read(desk: Desk, kind: str, token: str) -> Ticket | None:
+def read(services: Services, kind: str, token: str) -> PageToken | None:
     """What a token is for; None where it was never given out, or for something else."""
-    raw = desk.redis.get(_key(token))
-    ticket = codec.load(raw, Ticket) if isinstance(raw, bytes) else None
+    raw = services.redis.get(_key(token))
+    ticket = codec.load(raw, PageToken) if isinstance(raw, bytes) else None
     return ticket if ticket and ticket.kind == kind else None
 
 
-def drop(desk: Desk, kind: str, run_id: str) -> None:
+def drop(services: Services, kind: str, run_id: str) -> None:
     """The link is used up."""
-    desk.vault.drop(f"ticket:{kind}:{run_id}")
+    services.vault.drop(f"ticket:{kind}:{run_id}")
 
 
 def _key(token: str) -> str:

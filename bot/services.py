@@ -28,7 +28,7 @@ ME_S = 3600
 
 
 @dataclass(frozen=True)
-class Desk:
+class Services:
     """The parts, put together; nothing here is asked over the network before it is used."""
 
     bot: BotSettings
@@ -71,60 +71,60 @@ class Desk:
         """Have a worker carry the run on. One more than needed does no harm."""
         self.queue.enqueue("jobs.advance.advance", run_id, result_ttl=0)
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Have the run's cards drawn; a draw that is queued already will see this change too (:class:`jobs.runtime.Listener`).
 
         A draw that is lost with its worker, or with Redis, is made up for a little later; one that ends takes that back.
         """
-        self.draw_later(run_id, now() + timedelta(seconds=DRAW_QUEUED_S + 1))
+        self.schedule_cards(run_id, now() + timedelta(seconds=DRAW_QUEUED_S + 1))
         if self.redis.set(f"draw:{run_id}:queued", "1", nx=True, ex=DRAW_QUEUED_S):
             self.cards.enqueue("bot.cards.draw.draw", run_id, result_ttl=0)
 
-    def draw_later(self, run_id: str, when: datetime) -> None:
+    def schedule_cards(self, run_id: str, when: datetime) -> None:
         """Have the run's cards drawn at that time."""
         self.redis.zadd(DRAWS_DUE, {run_id: when.timestamp()})
 
-    def _draw_again(self, run_id: str, when: datetime) -> None:
+    def _retry_cards(self, run_id: str, when: datetime) -> None:
         """A draw was killed, and perhaps another that was just beginning: what counts as queued may be so no more."""
         self.redis.delete(f"draw:{run_id}:queued")
-        self.draw_later(run_id, when)
+        self.schedule_cards(run_id, when)
 
-    def draw_due(self, run_id: str) -> float:
+    def cards_due(self, run_id: str) -> float:
         """When the run's cards are due: a number that differs after the next change."""
         return float(self.redis.zscore(DRAWS_DUE, run_id) or 0)
 
-    def drawn(self, run_id: str, due: float) -> None:
+    def settle_cards(self, run_id: str, due: float) -> None:
         """The cards are as they should be, unless something has changed since they were due then."""
         self.redis.eval(DRAWN, 1, DRAWS_DUE, run_id, repr(due))
 
-    def wake(self) -> None:
+    def dispatch_due(self) -> None:
         """Hand out what is due: runs whose time has come, cards that waited, and what killed processes were at. Called every half second."""
-        for name in locks.free_of_dead(self.redis):
-            {"run": self.store.look_at, "draw": self._draw_again}.get(name.split(":")[0], _ignore)(name.split(":")[1], now())
-        for run_id in self.store.take_due(DUE):
+        for name in locks.release_dead(self.redis):
+            {"run": self.store.schedule, "draw": self._retry_cards}.get(name.split(":")[0], _ignore)(name.split(":")[1], now())
+        for run_id in self.store.claim_due(DUE):
             self.advance(run_id)
-        for run_id in self.store.take_due(DRAWS_DUE):
-            self.changed(run_id)
+        for run_id in self.store.claim_due(DRAWS_DUE):
+            self.run_changed(run_id)
 
 
 def _ignore(_name: str, _when: datetime) -> None:
     """A lock of something that is tried again by itself."""
 
 
-_current: list[Desk] = []
+_current: list[Services] = []
 
 
-def use(desk: Desk) -> None:
+def install_services(services: Services) -> None:
     """Make this the process's desk."""
-    _current[:] = [desk]
+    _current[:] = [services]
 
 
-def current() -> Desk:
+def current_services() -> Services:
     """The process's desk.
 
     Raises:
         RuntimeError: nobody has made one.
     """
     if not _current:
-        raise RuntimeError("no desk: events are handled in `python -m bot worker`")
+        raise RuntimeError("no services: events are handled in `python -m bot worker`")
     return _current[0]

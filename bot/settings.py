@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from jobs.channel.form import TypedWrongError, read_address
+from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
@@ -151,7 +151,7 @@ def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
 def _is_address(text: str) -> bool:
     try:
         return read_address(text) == text.lower()
-    except TypedWrongError:
+    except InvalidInputError:
         return False
 
 

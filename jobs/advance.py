@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 from jobs.access import admin_session, mailbox_login
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds.errors import Said, SignInNeeded
+from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine, LeaseLostError, StoppingError
-from jobs.engine.readiness import due
+from jobs.engine.readiness import is_due
 from jobs.model import State
-from jobs.next_action import blocked
+from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind, Run, RunGoneError
 from jobs.runs.store import LEASE_S, Lease
 from jobs.runtime import Runtime, current
@@ -44,18 +44,18 @@ def advance(run_id: str) -> None:
     runtime = current()
     with runtime.store.lease(run_id) as lease:
         if lease is None:
-            runtime.store.look_at(run_id, now() + timedelta(seconds=BUSY_S))
+            runtime.store.schedule(run_id, now() + timedelta(seconds=BUSY_S))
             return
         lease.renew()
         try:
-            conclude(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
+            finish_or_reschedule(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
         except StoppingError:
-            runtime.store.look_at(run_id, now())  # by whichever worker is there next
+            runtime.store.schedule(run_id, now())  # by whichever worker is there next
         except LeaseLostError:
             return
         except RunGoneError:
             log.warning("no such run", run=run_id)
-            runtime.store.forget_due(run_id)
+            runtime.store.unschedule(run_id)
         except RedisError:
             log.warning("Redis is away; the run goes on when it is back", run=run_id)
             raise  # no mistake of the run's: it stands on the due list
@@ -71,55 +71,55 @@ async def _advance(runtime: Runtime, lease: Lease, run_id: str) -> int:
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    work = {"check": check.look, "round": bulk.look}.get(run.kind, _carry_on)
+    work = {"check": check.run_check, "round": bulk.check_all}.get(run.kind, _advance_setup)
     async with _renewing(lease) as holding:
         return await work(runtime, run, lambda: holding.held)
 
 
-async def _carry_on(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     if run.account is None:
         return run.version
     try:
-        async with admin_session.clouds(runtime, run, run.account) as ctx:
+        async with admin_session.open_clients(runtime, run, run.account) as ctx:
             await _work(Engine(ctx, steps_of(run), runtime.listener, holds))
             return ctx.run.version
     except SignInNeeded as error:
-        admin_session.forget(runtime, run.id)
+        admin_session.drop(runtime, run.id)
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.words}))
         return runtime.store.load(run.id).version
 
 
 async def _work(engine: Engine) -> None:
-    if engine.ctx.run.plan is None or _could_see_more(engine.ctx.run):
-        await engine.look()
+    if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
+        await engine.make_plan()
     run = engine.ctx.run
-    if not run.under_way and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG:
-        raise SignInNeeded("wrong_tenant", Said("entra", code=run.channel.domain))
-    if run.plan is not None and (run.under_way or not (run.plan.changes or blocked(run))):
-        await engine.make()
+    if not run.has_begun and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG:
+        raise SignInNeeded("wrong_tenant", CloudReply("entra", code=run.channel.domain))
+    if run.plan is not None and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
+        await engine.apply_plan()
 
 
-def _could_see_more(run: Run) -> bool:
+def _worth_inspecting_again(run: Run) -> bool:
     """Whether something that keeps the plan from being approved is due to be looked at again."""
-    return not run.under_way and any(due(run.findings[name]) for name in blocked(run))
+    return not run.has_begun and any(is_due(run.findings[name]) for name in blocking_steps(run))
 
 
-def conclude(runtime: Runtime, run_id: str, seen: int) -> None:
+def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
     run, store = runtime.store.load(run_id), runtime.store
     times = [finding.until for finding in run.findings.values() if finding.until and not run.checked]
     if run.kind != "check" and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
         store.end(run, Event(Kind.FINISHED, now()))
-        admin_session.forget(runtime, run_id)
+        admin_session.drop(runtime, run_id)
     elif times and run.account and not run.ended:
-        store.look_at(run_id, min(times))
+        store.schedule(run_id, min(times))
     else:
-        store.forget_due(run_id)
+        store.unschedule(run_id)
     if not run.ended and store.length(run_id) != seen:
-        store.look_at(run_id, now())
+        store.schedule(run_id, now())
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
-    runtime.listener.changed(run_id)
+    runtime.listener.run_changed(run_id)
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
@@ -129,12 +129,12 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     store.append(run_id, Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}))
     tries = sum(event.data.get("question") == "run" for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if tries < UNEXPECTED_TRIES:
-        store.look_at(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+        store.schedule(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
         store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
-        admin_session.forget(runtime, run_id)
+        admin_session.drop(runtime, run_id)
         mailbox_login.close(runtime.vault, run_id)
-    runtime.listener.changed(run_id)
+    runtime.listener.run_changed(run_id)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def moment(value: object) -> datetime | None:
+def parse(value: object) -> datetime | None:
     """A moment as somebody wrote it, in UTC, which is also what one without a zone means; None where it is none of the calendar."""
     try:
         found = datetime.fromisoformat(str(value))

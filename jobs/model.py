@@ -37,7 +37,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Text:
     """A text by its key in the catalogue (``adaptive_cards.texts``), with the values that stand in it.
 
     ``Words("verbatim", {"text": ...})`` carries words that somebody else wrote (a cloud, a person).
@@ -47,9 +47,9 @@ class Words:
     values: dict[str, str] = field(default_factory=dict)
 
 
-def verbatim(text: object) -> Words:
+def verbatim(text: object) -> Text:
     """Words that somebody else wrote, shown as they are and never as Markdown."""
-    return Words("verbatim", {"text": str(text)})
+    return Text("verbatim", {"text": str(text)})
 
 
 class State(StrEnum):
@@ -117,8 +117,8 @@ class Finding:
 
     step: str
     state: State
-    seen: Words | None = None
-    expected: Words | None = None
+    seen: Text | None = None
+    expected: Text | None = None
     cause: str = ""
     evidence: tuple[Evidence, ...] = ()
     waiting_for: Turn | None = None
@@ -145,13 +145,13 @@ class Change:
 
     step: str
     row: str
-    object: Words
-    before: Words
-    after: Words
+    object: Text
+    before: Text
+    after: Text
     scope: Scope
     command: str
     reversible: bool = True
-    note: Words | None = None
+    note: Text | None = None
     warning: bool = False
     overwrites: bool = False
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.engine.readiness import UNSEEN
-from jobs.model import Finding, Scope, State, Turn, Words
+from jobs.engine.readiness import NOT_INSPECTABLE
+from jobs.model import Finding, Scope, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.steps.test_mail import FROM_ITSELF
 
-ASKS = {
+PROMPTS = {
     "admin_consent": "consent",
     "mailbox_fields": "form",
     "token": "form",
@@ -26,19 +26,19 @@ STUCK = {"test_mail": "look", "agent_answer": "answer_again"}
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class NextAction:
     """The turn, and what is to be done."""
 
     turn: Turn
-    words: Words
+    words: Text
 
 
-def whose(run: Run) -> Whose:
+def next_action(run: Run) -> NextAction:
     """Read off the run, the earliest stage first."""
     if run.ended:
         ended = "undone" if run.kind == "undo" and run.ended == "finished" else ENDED[run.ended]
-        return Whose(Turn.NOBODY, Words(f"turn_words.{ended}", {"reference": _reference(run)}))
-    return _before_plan(run) or _approval(run) or _waiting(run) or Whose(Turn.NOBODY, Words("turn_words.running"))
+        return NextAction(Turn.NOBODY, Text(f"turn_words.{ended}", {"reference": _reference(run)}))
+    return _before_plan(run) or _approval(run) or _waiting(run) or NextAction(Turn.NOBODY, Text("turn_words.running"))
 
 
 ENDED = {"finished": "done", "failed": "failed", "cancelled": "cancelled"}
@@ -49,13 +49,13 @@ def _reference(run: Run) -> str:
     return run.problems["run"].code if "run" in run.problems else ""
 
 
-def stage(run: Run) -> int:
+def stage_of(run: Run) -> int:
     """1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect, 7 proof."""
     if not run.detailed:
         return 1
-    if run.account is None and not run.under_way:
+    if run.account is None and not run.has_begun:
         return 2
-    if run.plan is None or (run.plan.changes and not run.under_way):
+    if run.plan is None or (run.plan.changes and not run.has_begun):
         return 3
     if run.findings.get("registered", Finding("", State.UNKNOWN)).state is State.OK:
         return 7
@@ -64,35 +64,35 @@ def stage(run: Run) -> int:
     return 5 if _waits(run, "admin_consent") else 4
 
 
-def _before_plan(run: Run) -> Whose | None:
+def _before_plan(run: Run) -> NextAction | None:
     if not run.detailed:
-        return Whose(Turn.REQUESTER, Words("turn_words.details"))
+        return NextAction(Turn.REQUESTER, Text("turn_words.details"))
     if run.account is None:
-        return Whose(Turn.ADMINISTRATOR, Words("turn_words.sign_in"))
+        return NextAction(Turn.ADMINISTRATOR, Text("turn_words.sign_in"))
     if run.plan is None:
-        return Whose(Turn.NOBODY, Words("turn_words.reading"))
-    return Whose(Turn.ADMINISTRATOR, Words("turn_words.look")) if blocked(run) and not run.under_way else None
+        return NextAction(Turn.NOBODY, Text("turn_words.reading"))
+    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look")) if blocking_steps(run) and not run.has_begun else None
 
 
-def _approval(run: Run) -> Whose | None:
+def _approval(run: Run) -> NextAction | None:
     if run.plan is None or not run.plan.changes:
         return None
     if Scope.MAILBOX not in run.approvals and any(change.scope is not Scope.TENANT for change in run.plan.changes):
-        return Whose(Turn.APPROVER, Words("turn_words.approve"))
+        return NextAction(Turn.APPROVER, Text("turn_words.approve"))
     if Scope.TENANT not in run.approvals and any(change.scope is Scope.TENANT for change in run.plan.changes):
-        return Whose(Turn.APPROVER, Words("turn_words.approve_tenant"))
+        return NextAction(Turn.APPROVER, Text("turn_words.approve_tenant"))
     return None
 
 
-def _waiting(run: Run) -> Whose | None:
+def _waiting(run: Run) -> NextAction | None:
     findings = [run.findings[name] for name in steps_of(run) if name in run.findings]
     for finding in findings:
         if finding.state is State.UNKNOWN and not finding.until:
-            return Whose(Turn.ADMINISTRATOR, Words("turn_words.look"))
+            return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
     for finding in (f for f in findings if f.state is State.WAITING and _is_person(f)):
-        return Whose(finding.waiting_for or Turn.NOBODY, Words(f"turn_words.{_ask(finding, run)}"))
+        return NextAction(finding.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(finding, run)}"))
     if not run.running and any(finding.until for finding in findings):
-        return Whose(Turn.TIME, Words("turn_words.waiting"))
+        return NextAction(Turn.TIME, Text("turn_words.waiting"))
     return None
 
 
@@ -100,7 +100,7 @@ def _ask(finding: Finding, run: Run) -> str:
     if finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER:
         return "rehearsal_sign_in" if run.answer("rehearse") == "yes" else "rehearse"
     stuck = finding.cause not in {"", FROM_ITSELF} and finding.step in STUCK
-    asked = STUCK[finding.step] if stuck else ASKS.get(finding.step, "look")
+    asked = STUCK[finding.step] if stuck else PROMPTS.get(finding.step, "look")
     return "token" if asked == "form" and keeps_secret(run) else asked
 
 
@@ -120,7 +120,7 @@ def _waits(run: Run, name: str) -> bool:
     return name in run.findings and run.findings[name].state is State.WAITING
 
 
-def blocked(run: Run) -> tuple[str, ...]:
+def blocking_steps(run: Run) -> tuple[str, ...]:
     """Steps that were looked at, do not hold, and that no approval can mend; what only follows from another step is not named."""
     mendable = {change.step for change in run.plan.changes} if run.plan else set()
     return tuple(
@@ -131,4 +131,4 @@ def blocked(run: Run) -> tuple[str, ...]:
 
 
 def _stops(finding: Finding) -> bool:
-    return finding.state in {State.WRONG, State.UNKNOWN, State.WAITING} and finding.seen not in UNSEEN
+    return finding.state in {State.WRONG, State.UNKNOWN, State.WAITING} and finding.seen not in NOT_INSPECTABLE

@@ -42,12 +42,12 @@ def current() -> Runtime:
 class Listener(Protocol):
     """Whoever wants to show a run. Must return at once and never raise: the run does not wait for it."""
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Something about the run is new; read it from the store."""
 
 
-class Silent:
+class NoListener:
     """Nobody listens: a single channel of a round has no card, the round has it."""
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Do nothing."""

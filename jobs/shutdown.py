@@ -5,16 +5,16 @@ from __future__ import annotations
 _asked: list[bool] = []
 
 
-def ask(*_signal: object) -> None:
+def request(*_signal: object) -> None:
     """Have the process stop soon; may be called as a signal's handler."""
     _asked[:] = [True]
 
 
-def asked() -> bool:
+def requested() -> bool:
     """Whether somebody has."""
     return bool(_asked)
 
 
-def forget() -> None:
+def reset() -> None:
     """As at the start of a process."""
     _asked.clear()

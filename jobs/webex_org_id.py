@@ -10,7 +10,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATH = re.compile(r"ciscospark://[^/]*/organization/(.+)")
 
 
-def reduced(org_id: str) -> str:
+def normalize(org_id: str) -> str:
     """The organization's UUID in lower case, or the id as it is where there is none in it.
 
     An id is the UUID itself (Control Hub), ``ciscospark://us/ORGANIZATION/UUID`` in base64 with or without its padding (the REST APIs),
@@ -25,9 +25,9 @@ def reduced(org_id: str) -> str:
     return typed
 
 
-def is_known(org_id: str) -> bool:
+def is_org_id(org_id: str) -> bool:
     """Whether there is an organization's UUID in the id."""
-    return UUID.fullmatch(reduced(org_id)) is not None
+    return UUID.fullmatch(normalize(org_id)) is not None
 
 
 def _decoded(text: str) -> str:

@@ -96,7 +96,10 @@ def page() -> str:
         + "".join(f"| Office 365 Exchange Online | `{name}` | yes |\n" for name in EXCHANGE_APP_ROLES)
         + AT_EXCHANGE
         + STEPS
-        + "".join(f"| {step.row} | {_title(step)} | {_profiles(step)} | {_names(step.reads)} | {_names(step.writes)} |\n" for step in steps)
+        + "".join(
+            f"| {step.article_row} | {_title(step)} | {_profiles(step)} | {_names(step.reads)} | {_names(step.writes)} |\n"
+            for step in steps
+        )
         + PROBES
         + "".join(f"| {_title(probe)} | {_access(probe)} | {_names(probe.reads)} |\n" for probe in probes)
         + APP

@@ -6,7 +6,7 @@ from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, tex
 from adaptive_cards.components import in_error
 from adaptive_cards.elements import Element, own, rich, run
 from adaptive_cards.escape import plain
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.views import Asked
 
 
@@ -19,4 +19,4 @@ def ask_someone(title: str, do: str, run_id: str, asked: Asked | None, *, hint: 
         told = [own(hint, size="Small", isSubtle=True)] if hint else []
         return [], [show_card(title, [*told, field], send)]
     kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
-    return [in_error(field | kept, rich(run(say(asked.why)))), buttons(send, spacing="Small")], []
+    return [in_error(field | kept, rich(run(render(asked.why)))), buttons(send, spacing="Small")], []

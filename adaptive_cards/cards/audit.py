@@ -9,9 +9,9 @@ from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
-from adaptive_cards.texts import counted, say, text
+from adaptive_cards.texts import counted, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Turn, Words, verbatim
+from jobs.model import Text, Turn, verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class AuditLine:
     """One entry of the audit trail: when, what, by whom, about which mailbox and run, and its number."""
 
     at: datetime
-    what: Words
+    what: Text
     by: str
     mailbox: str = ""
     run: str = ""
@@ -47,7 +47,7 @@ _LINES_MOST = 10
 
 def audit(view: AuditView) -> Card:
     """One row an entry, newest first, ten at most."""
-    about = Words("audit.kicker_of", {"mailbox": view.mailbox}) if view.mailbox else Words("audit.kicker")
+    about = Text("audit.kicker_of", {"mailbox": view.mailbox}) if view.mailbox else Text("audit.kicker")
     rows = [_row(line) for line in view.lines[:_LINES_MOST]]
     body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []
     return finished(kicker_of(about, day_clock(view.at)), _band(view), body)
@@ -55,26 +55,26 @@ def audit(view: AuditView) -> Card:
 
 def _band(view: AuditView) -> Band:
     if view.broken_at:
-        title = Words("audit.broken", {"entry": str(view.broken_at)})
-        return Band("attention", glyphs.WRONG, said(title, **TITLE), (turn_line(Turn.REQUESTER, Words("audit.broken_next")),))
+        title = Text("audit.broken", {"entry": str(view.broken_at)})
+        return Band("attention", glyphs.WRONG, said(title, **TITLE), (turn_line(Turn.REQUESTER, Text("audit.broken_next")),))
     if not view.count:
-        return Band("emphasis", glyphs.NOT_YET, said(Words("audit.none"), **TITLE), (turn_line(Turn.NOBODY, Words("audit.none_next")),))
+        return Band("emphasis", glyphs.NOT_YET, said(Text("audit.none"), **TITLE), (turn_line(Turn.NOBODY, Text("audit.none_next")),))
     return Band(
-        "good", glyphs.OK, said(verbatim(counted("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Words("audit.next")),)
+        "good", glyphs.OK, said(verbatim(counted("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Text("audit.next")),)
     )
 
 
-def _file(view: AuditView) -> Words:
+def _file(view: AuditView) -> Text:
     cut = view.filed < view.count
-    return Words("audit.file_cut" if cut else "audit.file", {"name": view.name, "count": str(view.filed)})
+    return Text("audit.file_cut" if cut else "audit.file", {"name": view.name, "count": str(view.filed)})
 
 
 def _row(line: AuditLine) -> Element:
-    told = text("audit.line", by=line.by, what=say(line.what))
+    told = text("audit.line", by=line.by, what=render(line.what))
     when = column("auto", aside(verbatim(day_clock(line.at))), spacing="Default")
     return columns(column("stretch", rich(run(told)), note(_about(line))), when, spacing="Small")
 
 
-def _about(line: AuditLine) -> Words:
+def _about(line: AuditLine) -> Text:
     key = "audit.about" if line.mailbox and line.run else "audit.about_run" if line.run else "audit.about_entry"
-    return Words(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})
+    return Text(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})

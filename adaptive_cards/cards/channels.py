@@ -14,7 +14,7 @@ from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, 
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import counted, text
 from adaptive_cards.times import day_clock
-from jobs.model import State, Turn, Words, verbatim
+from jobs.model import State, Text, Turn, verbatim
 
 _CHANNELS_MOST = 20
 
@@ -30,10 +30,10 @@ def channels(view: ChannelsView) -> Card:
     lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
     body = [_row(line, view) for line in lines[:_CHANNELS_MOST]]
     if len(lines) > _CHANNELS_MOST:
-        body.append(small_print(Words("channels.more", {"count": str(len(lines) - _CHANNELS_MOST), "sum": _sum(lines)})))
+        body.append(small_print(Text("channels.more", {"count": str(len(lines) - _CHANNELS_MOST), "sum": _sum(lines)})))
     if view.withdrawn:
         body.append(small_print(verbatim(counted("channels.withdrawn", view.withdrawn))))
-    return finished(kicker_of(Words("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view))
+    return finished(kicker_of(Text("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view))
 
 
 def _band(view: ChannelsView) -> Band:
@@ -41,16 +41,16 @@ def _band(view: ChannelsView) -> Band:
     if wrong:
         return _broken(view, wrong)
     if view.checking:
-        return _calm(_checking(view), Words("channels.turn_checking"), glyphs.RUNNING)
+        return _calm(_checking(view), Text("channels.turn_checking"), glyphs.RUNNING)
     if not view.channels:
-        return persons_turn(Words("channels.none"), turn_line(Turn.REQUESTER, Words("channels.none_next")))
+        return persons_turn(Text("channels.none"), turn_line(Turn.REQUESTER, Text("channels.none_next")))
     return _settled(view)
 
 
 def _broken(view: ChannelsView, wrong: int) -> Band:
-    lines = [turn_line(Turn.REQUESTER, Words("channels.turn_wrong"))]
+    lines = [turn_line(Turn.REQUESTER, Text("channels.turn_wrong"))]
     if view.checking:
-        lines.append(said(Words("channels.still_checking", {"left": str(view.checking), "all": _all(view)}), spacing="Small"))
+        lines.append(said(Text("channels.still_checking", {"left": str(view.checking), "all": _all(view)}), spacing="Small"))
     title = verbatim(counted("channels.wrong", wrong, all=_all(view)))
     return Band("attention", glyphs.WRONG, said(title, **TITLE), tuple(lines))
 
@@ -59,18 +59,18 @@ def _settled(view: ChannelsView) -> Band:
     doubtful = [line for line in view.channels if line.state not in _RIGHT]
     if not doubtful:
         title = verbatim(counted("channels.well", len(view.channels)))
-        return _calm(title, Words("channels.turn_well"), glyphs.OK, "good")
+        return _calm(title, Text("channels.turn_well"), glyphs.OK, "good")
     unchecked = all(line.state is None for line in doubtful)
     title = verbatim(counted("channels.open", len(doubtful), all=_all(view)))
-    return _calm(title, Words("channels.turn_unchecked" if unchecked else "channels.turn_look"), glyphs.UNKNOWN)
+    return _calm(title, Text("channels.turn_unchecked" if unchecked else "channels.turn_look"), glyphs.UNKNOWN)
 
 
-def _calm(title: Words, told: Words, mark: Mark, style: str = "emphasis") -> Band:
+def _calm(title: Text, told: Text, mark: Mark, style: str = "emphasis") -> Band:
     return Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
 
 
-def _checking(view: ChannelsView) -> Words:
-    return Words("channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)})
+def _checking(view: ChannelsView) -> Text:
+    return Text("channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)})
 
 
 def _all(view: ChannelsView) -> str:
@@ -102,7 +102,7 @@ class ChannelLine:
 
     mailbox: str
     state: State | None
-    words: Words
+    words: Text
     at: datetime | None = None
 
 

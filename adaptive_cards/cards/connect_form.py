@@ -14,7 +14,7 @@ from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock
 from adaptive_cards.views import Header
-from jobs.model import Channel, Turn, Words
+from jobs.model import Channel, Text, Turn
 
 _ERROR_MOST = 2000
 
@@ -33,11 +33,11 @@ def _registers(view: ConnectFormView) -> bool:
 
 def _band(view: ConnectFormView) -> Band:
     if view.token_saved and (view.registered or not _registers(view)):
-        nobody = turn_line(Turn.NOBODY, Words("connect.filled_in_next"))
-        return Band("emphasis", glyphs.RUNNING, said(Words("connect.filled_in"), **TITLE), (nobody,))
+        nobody = turn_line(Turn.NOBODY, Text("connect.filled_in_next"))
+        return Band("emphasis", glyphs.RUNNING, said(Text("connect.filled_in"), **TITLE), (nobody,))
     told = "connect.turn_register" if view.token_saved else "connect.turn"
     title = "connect.title_token" if view.secret_stays else "connect.title"
-    return persons_turn(Words(title), turn_line(Turn.REQUESTER, Words(told), direct=True))
+    return persons_turn(Text(title), turn_line(Turn.REQUESTER, Text(told), direct=True))
 
 
 def _server(view: ConnectFormView) -> list[Element]:
@@ -68,7 +68,7 @@ def _app(view: ConnectFormView) -> list[Element]:
             return [title, *client_id, label, own("connect.secret_used", spacing="None")]
         anew = buttons(submit(text("button.new_secret"), "new_secret", run=view.header.run), spacing="Small")
         return [title, *client_id, label, own("connect.secret_gone", spacing="None"), anew]
-    where = said(Words("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
+    where = said(Text("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
     return [title, *client_id, label, where, buttons(open_url(text("button.show_secret"), view.secret_url), spacing="Small")]
 
 
@@ -106,7 +106,7 @@ def _press(view: ConnectFormView) -> list[Element]:
 
 
 def _before(view: ConnectFormView) -> Element:
-    to_itself = Words("connect.to_itself", {"mailbox": view.channel.mailbox})
+    to_itself = Text("connect.to_itself", {"mailbox": view.channel.mailbox})
     warnings = [
         own("connect.fixed_service", spacing="Small"),
         own("connect.never_delete", spacing="Small"),

@@ -14,12 +14,12 @@ from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import text
 from adaptive_cards.views import Asked, Header
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 
 def consent(view: ConsentView) -> Card:
     """Every permission with its kind and reason, the risky ones marked, and an earlier refusal above the button."""
-    band = persons_turn(Words("consent.title"), turn_line(Turn.ADMINISTRATOR, Words("consent.turn"), direct=view.direct))
+    band = persons_turn(Text("consent.title"), turn_line(Turn.ADMINISTRATOR, Text("consent.turn"), direct=view.direct))
     run_id = view.header.run
     grant = open_url(text("button.grant"), view.url, main=True)
     body = [
@@ -35,7 +35,7 @@ def consent(view: ConsentView) -> Card:
 
 def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001 -- the order of the view's tuple
     kinds = [run(f", {text(kind)}")] if kind else []
-    reason = [note(Words(why))] if why else []
+    reason = [note(Text(why))] if why else []
     return marked(glyphs.WARNING if risky else glyphs.OK, rich(run(name, **BOLD), *kinds), *reason)
 
 
@@ -59,7 +59,7 @@ class ConsentView:
     client_id: str
     permissions: tuple[tuple[str, str, str, bool], ...]
     direct: bool = False
-    problem: Words | None = None
+    problem: Text | None = None
     problem_code: str = ""
     problem_at: datetime | None = None
     asked: Asked | None = None

@@ -11,18 +11,18 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside_time, kicker, row, section, turn_line
 from adaptive_cards.elements import BOLD, MONO, TITLE, Element, container, facts, rich, run, said
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, day, lasted
 from adaptive_cards.views import Header, Proof
-from jobs.model import Profile, State, Turn, Words
+from jobs.model import Profile, State, Text, Turn
 
 _NO_BREAK = "\u00a0"
 
 
 def done(view: DoneView) -> Card:
     """What is proven, what was not looked at, what to know later. ``already`` says that nothing had to be changed."""
-    title = Words(_title(view), {"mailbox": view.header.mailbox})
-    told = turn_line(Turn.NOBODY, Words("done.finished", {"at": clock(view.at)}))
+    title = Text(_title(view), {"mailbox": view.header.mailbox})
+    told = turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
     body = [*_proofs(view), *_skipped(view), section("done.to_know"), facts(_to_know(view), "Small"), _incident(view)]
     actions = [submit(text("button.check_now"), "check", channel=view.header.mailbox), *_steps(view)]
     return finished(kicker(view.header), Band("good", glyphs.OK, said(title, **TITLE), (told,)), body, actions)
@@ -75,7 +75,7 @@ def _incident(view: DoneView) -> Element:
 
 
 def _steps(view: DoneView) -> list[Element]:
-    rows = [(f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", say(words)) for name, words, state in view.steps]
+    rows = [(f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words)) for name, words, state in view.steps]
     return [show_card(text("button.every_step"), [facts(rows, "")])] if rows else []
 
 
@@ -87,11 +87,11 @@ class DoneView:
     at: datetime
     started: datetime
     proofs: tuple[Proof, ...]
-    steps: tuple[tuple[str, Words, State], ...]
+    steps: tuple[tuple[str, Text, State], ...]
     secret_expires: datetime | None
     changes: int
     reversible: int
     profile: Profile
     approved_by: str
-    skipped: tuple[Words, ...] = ()
+    skipped: tuple[Text, ...] = ()
     already: bool = False

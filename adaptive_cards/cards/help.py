@@ -10,7 +10,7 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, section, small_print
 from adaptive_cards.elements import BOLD, MONO, SUBTLE, TITLE, Element, container, own, rich, run, said
 from adaptive_cards.texts import text
-from jobs.model import Words
+from jobs.model import Text
 
 
 def help_card(view: HelpView) -> Card:
@@ -19,15 +19,15 @@ def help_card(view: HelpView) -> Card:
     for group, entries in groupby(view.entries, key=lambda entry: entry.group):
         body += [section(f"help.group.{group}"), *map(_entry, entries)]
     if view.left_out:
-        body.append(small_print(Words("help.not_listed")))
+        body.append(small_print(Text("help.not_listed")))
     actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
     here = text("help.here_direct" if view.direct else "help.here_space")
-    return finished(kicker_of(Words("help.kicker"), here), _band(view), body, actions)
+    return finished(kicker_of(Text("help.kicker"), here), _band(view), body, actions)
 
 
 def _band(view: HelpView) -> Band:
-    title = Words("help.unknown", {"typed": view.typed}) if view.typed else Words("help.title")
-    nearest = [said(Words("help.nearest", {"nearest": view.nearest}), spacing="Small")] if view.nearest else []
+    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
+    nearest = [said(Text("help.nearest", {"nearest": view.nearest}), spacing="Small")] if view.nearest else []
     return Band("emphasis", None, said(title, **TITLE), (*nearest, _how(direct=view.direct)))
 
 

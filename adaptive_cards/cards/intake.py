@@ -9,9 +9,9 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, in_error, kicker, persons_turn, section, small_print, turn_line
 from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.views import Header
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 _LIFETIMES = ("6", "12", "24")
 
@@ -30,18 +30,18 @@ def intake(view: IntakeView) -> Card:
     """Ask for the Call Back URL, the forwarding address and three choices; a field in error stands in a red box with its value kept."""
     run_id = view.header.run
     actions = [submit(text("button.continue"), "intake", main=True, reads=True, run=run_id), cancel(run_id)]
-    body = [*_mailbox(view), *_from_connect(view), *_choices(view), small_print(Words("intake.nothing_yet"))]
+    body = [*_mailbox(view), *_from_connect(view), *_choices(view), small_print(Text("intake.nothing_yet"))]
     return finished(kicker(view.header), _band(view), body, actions)
 
 
 def _band(view: IntakeView) -> Band:
     count = len(view.errors)
     if not count:
-        title, told = Words("intake.title"), Words("intake.turn")
+        title, told = Text("intake.title"), Text("intake.turn")
     elif count == 1:
-        title, told = Words("intake.error.one"), Words("intake.error_turn.one")
+        title, told = Text("intake.error.one"), Text("intake.error_turn.one")
     else:
-        title, told = Words("intake.error.many", {"count": str(count)}), Words("intake.error_turn.many")
+        title, told = Text("intake.error.many", {"count": str(count)}), Text("intake.error_turn.many")
     return persons_turn(title, turn_line(Turn.REQUESTER, told))
 
 
@@ -96,7 +96,7 @@ def _checked(view: IntakeView, field: Element) -> Element:
         field = field | {"value": plain(typed, ADDRESS_MOST)}
     if name not in view.errors:
         return field
-    return in_error(field, rich(run(say(view.errors[name]))))
+    return in_error(field, rich(run(render(view.errors[name]))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +105,5 @@ class IntakeView:
 
     header: Header
     values: dict[str, str] = field(default_factory=dict)
-    errors: dict[str, Words] = field(default_factory=dict)
+    errors: dict[str, Text] = field(default_factory=dict)
     ask_mailbox: bool = False

@@ -10,9 +10,9 @@ from adaptive_cards.actions import press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of
 from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, container, facts, rich, run, said
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Evidence, Words
+from jobs.model import Evidence, Text
 
 _BUTTONS_MOST = 5
 
@@ -24,7 +24,7 @@ def notice(view: NoticeView) -> Card:
     """Refusals, receipts and small failures, all of one shape."""
     mark = glyphs.of_glyph(view.glyph) if view.glyph else None
     band = Band(view.tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"),))
-    body = [facts((text(label), say(words)) for label, words in view.facts)] if view.facts else []
+    body = [facts((text(label), render(words)) for label, words in view.facts)] if view.facts else []
     body += _evidence(view)
     actions = [press(text(key), data) for key, data in view.buttons[:_BUTTONS_MOST]]
     return finished(kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions)
@@ -42,12 +42,12 @@ class NoticeView:
     ``facts`` are (label key, value). ``buttons`` are (text key, data); ``tone`` is a container style: emphasis, accent, good, attention.
     """
 
-    kicker: Words
-    title: Words
-    words: Words
+    kicker: Text
+    title: Text
+    words: Text
     tone: str = "emphasis"
     glyph: str = ""
-    facts: tuple[tuple[str, Words], ...] = ()
+    facts: tuple[tuple[str, Text], ...] = ()
     evidence: tuple[Evidence, ...] = ()
     buttons: tuple[tuple[str, dict[str, str]], ...] = ()
     at: datetime | None = None

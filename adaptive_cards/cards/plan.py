@@ -11,8 +11,8 @@ from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import counted, say, text
-from jobs.model import Change, Profile, Scope, Words
+from adaptive_cards.texts import counted, render, text
+from jobs.model import Change, Profile, Scope, Text
 
 
 def plan(view: PlanView) -> Card:
@@ -32,7 +32,7 @@ def plan(view: PlanView) -> Card:
 def _right(view: PlanView) -> list[Element]:
     if not view.right:
         return []
-    held = ", ".join(say(words) for words in view.right)
+    held = ", ".join(render(words) for words in view.right)
     key = "plan.undo_right" if view.header.kind == "undo" else "plan.right"
     return [marked(glyphs.OK, rich(run(text(key, held=held))), spacing="Medium")]
 
@@ -41,7 +41,7 @@ def _warnings(view: PlanView) -> list[Element]:
     return [marked(glyphs.WARNING, said(words)) for words in view.warnings]
 
 
-def _marked(title: str, lines: tuple[Words, ...]) -> list[Element]:
+def _marked(title: str, lines: tuple[Text, ...]) -> list[Element]:
     rows = [marked(glyphs.WRONG, said(words)) for words in lines]
     return [section(title), *rows] if rows else []
 
@@ -60,7 +60,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 
 def _tenant_lines(change: Change) -> list[Element]:
-    named = [run(f"{change.row}  ", isSubtle=True), run(f"{say(change.object)}: ")]
+    named = [run(f"{change.row}  ", isSubtle=True), run(f"{render(change.object)}: ")]
     noted = [said(change.note, size="Small", spacing="Small")] if change.note else []
     return [rich(*named, *changed(change), spacing="Small"), *noted]
 

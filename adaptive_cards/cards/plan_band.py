@@ -8,18 +8,18 @@ from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import Band, persons_turn, turn_line
 from adaptive_cards.elements import TITLE, Element, said
 from adaptive_cards.texts import counted
-from jobs.model import Scope, Turn, Words
+from jobs.model import Scope, Text, Turn
 
 
 def band(view: PlanView) -> Band:
     """What stops the plan, else what is left to approve, else that all of it is approved or right already."""
     tenant = len(of_scope(view.changes, Scope.TENANT))
     local = len(view.changes) - tenant
-    signed_in = [said(Words("plan.signed_in", {"account": view.signed_in}), spacing="Small")] if view.signed_in else []
+    signed_in = [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")] if view.signed_in else []
     if view.closed:
         return _closed(view, signed_in)
     if view.blocked:
-        return persons_turn(_blocked(view), turn_line(Turn.ADMINISTRATOR, Words("plan.blocked_turn")), *signed_in)
+        return persons_turn(_blocked(view), turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in)
     left = (0 if view.approved else local, 0 if view.approved_tenant else tenant)
     if not any(left):
         return _nothing_left(view, signed_in)
@@ -30,27 +30,27 @@ def band(view: PlanView) -> Band:
 def _closed(view: PlanView, signed_in: list[Element]) -> Band:
     """Nothing on it can be approved any more: the run has ended, or somebody signs in anew and there will be another plan."""
     if view.closed == "signed_out":
-        return persons_turn(Words("plan.closed_signed_out"), turn_line(Turn.ADMINISTRATOR, Words("turn_words.sign_in")))
-    ended = _nothing_left(view, signed_in).title if view.closed == "done" else said(Words(f"plan.closed_{view.closed}"), **TITLE)
+        return persons_turn(Text("plan.closed_signed_out"), turn_line(Turn.ADMINISTRATOR, Text("turn_words.sign_in")))
+    ended = _nothing_left(view, signed_in).title if view.closed == "done" else said(Text(f"plan.closed_{view.closed}"), **TITLE)
     mark = glyphs.OK if view.closed == "done" else glyphs.SKIPPED
-    return Band("emphasis", mark, ended, (turn_line(Turn.NOBODY, Words("plan.closed_next")), *signed_in))
+    return Band("emphasis", mark, ended, (turn_line(Turn.NOBODY, Text("plan.closed_next")), *signed_in))
 
 
-def _blocked(view: PlanView) -> Words:
+def _blocked(view: PlanView) -> Text:
     one = len(view.blocked) == 1
-    return Words("plan.blocked_title.one") if one else Words("plan.blocked_title.many", {"count": str(len(view.blocked))})
+    return Text("plan.blocked_title.one") if one else Text("plan.blocked_title.many", {"count": str(len(view.blocked))})
 
 
-def _title(local: int, tenant: int, *, untouched: bool) -> Words:
+def _title(local: int, tenant: int, *, untouched: bool) -> Text:
     changes = counted("plan.changes", local + tenant)
-    return Words("plan.title" if untouched else "plan.title_rest", {"changes": changes})
+    return Text("plan.title" if untouched else "plan.title_rest", {"changes": changes})
 
 
-def _reach(local: int, tenant: int, where: str) -> Words:
+def _reach(local: int, tenant: int, where: str) -> Text:
     values = {"local": counted("plan.changes", local), "where": where, "tenant": str(tenant), "alone": counted("plan.changes", tenant)}
     if local and tenant:
-        return Words("plan.reach_both", values)
-    return Words("plan.reach_local" if local else "plan.reach_tenant", values)
+        return Text("plan.reach_both", values)
+    return Text("plan.reach_local" if local else "plan.reach_tenant", values)
 
 
 def _where(view: PlanView) -> str:
@@ -61,10 +61,10 @@ def _where(view: PlanView) -> str:
 
 def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
     if view.changes:
-        title, told = Words("plan.approved", {"changes": counted("plan.changes", len(view.changes))}), Words("plan.approved_next")
+        title, told = Text("plan.approved", {"changes": counted("plan.changes", len(view.changes))}), Text("plan.approved_next")
     else:
         kind = f"{view.header.kind}_" if view.header.kind in {"fix", "undo"} else ""
-        title, told = Words(f"plan.{kind}nothing"), Words(f"plan.{kind}nothing_next")
+        title, told = Text(f"plan.{kind}nothing"), Text(f"plan.{kind}nothing_next")
         if glyphs.is_person(view.turn):
-            return persons_turn(title, turn_line(view.turn, Words("plan.fix_nothing_named")), *signed_in)
+            return persons_turn(title, turn_line(view.turn, Text("plan.fix_nothing_named")), *signed_in)
     return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in))

@@ -6,8 +6,8 @@ from adaptive_cards import glyphs
 from adaptive_cards.components import aside, note, section
 from adaptive_cards.elements import BOLD, SUBTLE, Element, column, columns, rich, run, said, sign
 from adaptive_cards.escape import FACT_MOST, tame
-from adaptive_cards.texts import say
-from jobs.model import Change, Scope, Words
+from adaptive_cards.texts import render
+from jobs.model import Change, Scope, Text
 
 
 def of_scope(changes: tuple[Change, ...], scope: Scope) -> tuple[Change, ...]:
@@ -33,7 +33,7 @@ def _line(change: Change, *, whole: bool) -> Element:
     cells = [column("32px", sign(change.row, **SUBTLE)), column("stretch", *lines, spacing="None")]
     if not whole:
         told = "plan.reversible" if change.reversible else "plan.irreversible"
-        cells.append(column("auto", aside(Words(told)), spacing="Default"))
+        cells.append(column("auto", aside(Text(told)), spacing="Default"))
     return columns(*cells, spacing="Small")
 
 
@@ -42,8 +42,8 @@ def _note(change: Change) -> list[Element]:
         return []
     if not change.warning:
         return [note(change.note)]
-    return [rich(run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look), run(say(change.note)), spacing="None")]
+    return [rich(run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look), run(render(change.note)), spacing="None")]
 
 
-def _short(words: Words) -> str:
-    return tame(say(words), FACT_MOST)
+def _short(words: Text) -> str:
+    return tame(render(words), FACT_MOST)

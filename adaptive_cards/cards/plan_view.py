@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adaptive_cards.views import Header
-from jobs.model import Change, Profile, Turn, Words
+from jobs.model import Change, Profile, Text, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class PlanView:
     plan_id: str
     signed_in: str
     changes: tuple[Change, ...]
-    right: tuple[Words, ...]
-    warnings: tuple[Words, ...] = ()
-    blocked: tuple[Words, ...] = ()
+    right: tuple[Text, ...]
+    warnings: tuple[Text, ...] = ()
+    blocked: tuple[Text, ...] = ()
     profile: Profile = Profile.ARTICLE
     approved: bool = False
     approved_tenant: bool = False
     by_hand: str = ""
     closed: str = ""
-    named: tuple[Words, ...] = ()
+    named: tuple[Text, ...] = ()
     turn: Turn = Turn.NOBODY
     under_way: bool = False

@@ -14,7 +14,7 @@ from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock_seconds
 from adaptive_cards.views import Header
-from jobs.model import State, Turn, Words
+from jobs.model import State, Text, Turn
 
 _DONE = {State.OK, State.WARNING}
 
@@ -36,9 +36,9 @@ def progress(view: ProgressView) -> Card:
         rows = _groups(view, every_note=False)
     body = [*problem_box(view.problem, view.problem_code, remedy=view.remedy), *rows]
     if view.resumed:
-        body.append(small_print(Words("progress.resumed")))
+        body.append(small_print(Text("progress.resumed")))
     told = "progress.ended" if view.ended else "progress.goes_on"
-    body.append(small_print(Words(told, {"run": view.header.run, "at": clock_seconds(view.at)})))
+    body.append(small_print(Text(told, {"run": view.header.run, "at": clock_seconds(view.at)})))
     return finished(kicker(view.header), _band(view), body, _buttons(view))
 
 
@@ -53,13 +53,13 @@ def _of_turn(turn: Turn) -> tuple[str, Mark]:
     return "emphasis", glyphs.TIME if turn is Turn.TIME else glyphs.RUNNING
 
 
-def _title(view: ProgressView) -> Words:
+def _title(view: ProgressView) -> Text:
     rows = [line for _, group in view.groups for line in group]
     done = sum(line.state in _DONE and not line.running for line in rows)
     counts = {"running": sum(line.running for line in rows), "skipped": sum(line.state is State.SKIPPED for line in rows)}
     parts = [text("progress.count", done=str(done), all=str(len(rows)))]
     parts += [text(f"progress.count_{name}", count=str(count)) for name, count in counts.items() if count]
-    return Words(f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title", {"counts": ", ".join(parts)})
+    return Text(f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title", {"counts": ", ".join(parts)})
 
 
 def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
@@ -78,14 +78,14 @@ def _mark(line: Row) -> Mark:
     return glyphs.NOT_YET if line.state is None else glyphs.of_state(line.state, line.waiting_for)
 
 
-def _right(line: Row) -> Words | None:
+def _right(line: Row) -> Text | None:
     if line.running:
-        return Words("state.running")
+        return Text("state.running")
     if line.state is State.WAITING:
-        return Words("state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time")
+        return Text("state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time")
     if line.right or line.state in {None, State.OK}:
         return line.right
-    return Words(f"state.{line.state}")
+    return Text(f"state.{line.state}")
 
 
 def _buttons(view: ProgressView) -> list[Element]:
@@ -100,12 +100,12 @@ class Row:
     """One line of the progress card. ``state`` None means not yet; ``running`` wins over it."""
 
     row: str
-    title: Words
+    title: Text
     state: State | None = None
     running: bool = False
     waiting_for: Turn | None = None
-    note: Words | None = None
-    right: Words | None = None
+    note: Text | None = None
+    right: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,11 @@ class ProgressView:
     header: Header
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
     turn: Turn
-    turn_words: Words
+    turn_words: Text
     at: datetime
-    problem: Words | None = None
+    problem: Text | None = None
     problem_code: str = ""
-    remedy: Words | None = None
+    remedy: Text | None = None
     buttons: tuple[str, ...] = ()
     can_cancel: bool = True
     resumed: bool = False

@@ -10,10 +10,10 @@ from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker, persons_turn, problem_box, turn_line
 from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
-from adaptive_cards.texts import has, remedy_within, text
+from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import Header
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 _LINES_MOST = 12
 
@@ -24,39 +24,37 @@ _REASON_MOST = 500
 def rehearsal(view: RehearsalView) -> Card:
     """Offered, ready, failed, done or skipped: each with its one next step."""
     if view.done:
-        title, told = Words("rehearsal.done", {"username": view.username}), Words("rehearsal.done_next")
+        title, told = Text("rehearsal.done", {"username": view.username}), Text("rehearsal.done_next")
         if view.shared:
-            title = Words("rehearsal.done_shared", {"username": view.username, "login": view.login})
-            told = Words("rehearsal.done_next_shared", {"login": view.login})
+            title = Text("rehearsal.done_shared", {"username": view.username, "login": view.login})
+            told = Text("rehearsal.done_next_shared", {"login": view.login})
         return _ended(view, "good", glyphs.OK, title, told)
     if view.skipped:
-        return _ended(
-            view, "emphasis", glyphs.SKIPPED, Words("rehearsal.skipped"), Words("rehearsal.skipped_next", {"reason": view.skipped})
-        )
+        return _ended(view, "emphasis", glyphs.SKIPPED, Text("rehearsal.skipped"), Text("rehearsal.skipped_next", {"reason": view.skipped}))
     if view.problem:
         return _failed(view)
     return _ready(view) if view.url else _offer(view)
 
 
 def _offer(view: RehearsalView) -> Card:
-    band = persons_turn(Words("rehearsal.offer"), turn_line(Turn.MAILBOX_USER, Words("rehearsal.offer_turn")))
+    band = persons_turn(Text("rehearsal.offer"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.offer_turn")))
     again = submit(text("button.rehearse"), "rehearse", main=True, run=view.header.run)
     return finished(kicker(view.header), band, [_what(view)], [again, _skip(view), cancel(view.header.run)])
 
 
 def _ready(view: RehearsalView) -> Card:
     kind = "_shared" if view.shared else ""
-    title = Words(f"rehearsal.ready{kind}", {"username": view.username})
-    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, Words(f"rehearsal.ready_turn{kind}")))
+    title = Text(f"rehearsal.ready{kind}", {"username": view.username})
+    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, Text(f"rehearsal.ready_turn{kind}")))
     sign_in = buttons(open_url(text(f"button.sign_in_mailbox{kind}"), view.url, main=True))
     return finished(kicker(view.header), band, [_what(view), sign_in], [_skip(view), cancel(view.header.run)])
 
 
 def _failed(view: RehearsalView) -> Card:
-    band = persons_turn(Words("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Words("rehearsal.failed_turn")))
+    band = persons_turn(Text("rehearsal.failed"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.failed_turn")))
     if view.settling:
-        waits = turn_line(Turn.TIME, Words("rehearsal.settling_turn"))
-        band = Band("emphasis", glyphs.TIME, said(Words("rehearsal.settling"), **TITLE), (waits,))
+        waits = turn_line(Turn.TIME, Text("rehearsal.settling_turn"))
+        band = Band("emphasis", glyphs.TIME, said(Text("rehearsal.settling"), **TITLE), (waits,))
     again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
     body = [*problem_box(view.problem, view.problem_code), *_remedy(view), *_transcript(view)]
     return finished(kicker(view.header), band, body, [again, _skip(view), cancel(view.header.run)])
@@ -67,10 +65,10 @@ def _remedy(view: RehearsalView) -> list[Element]:
     cause = view.problem.key.removeprefix("cause.") if view.problem else ""
     if view.shared and cause == "smtp_token_refused":
         return [own("rehearsal.refused_shared", spacing="Small")]
-    return [own(remedy_within(cause), spacing="Small")] if has(f"remedy.{cause}") and not view.settling else []
+    return [own(remedy_within(cause), spacing="Small")] if has_text(f"remedy.{cause}") and not view.settling else []
 
 
-def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Words, told: Words) -> Card:
+def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Text, told: Text) -> Card:
     band = Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
     return finished(kicker(view.header), band, _transcript(view))
 
@@ -116,7 +114,7 @@ class RehearsalView:
     username: str
     url: str = ""
     until: datetime | None = None
-    problem: Words | None = None
+    problem: Text | None = None
     problem_code: str = ""
     transcript: tuple[str, ...] = ()
     settling: bool = False

@@ -13,13 +13,13 @@ from adaptive_cards.elements import facts
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import Asked, Header
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 
 def signin(view: SignInView) -> Card:
     """Who must sign in, what that allows, when it ends. An earlier attempt that did not count is named above the button."""
-    told = Words("signin.turn_direct" if view.direct else "signin.turn")
-    band = persons_turn(Words("signin.title", {"domain": view.domain}), turn_line(Turn.ADMINISTRATOR, told, direct=view.direct))
+    told = Text("signin.turn_direct" if view.direct else "signin.turn")
+    band = persons_turn(Text("signin.title", {"domain": view.domain}), turn_line(Turn.ADMINISTRATOR, told, direct=view.direct))
     body = [
         facts(_facts(view)),
         *problem_box(view.problem, view.problem_code, view.problem_at),
@@ -52,7 +52,7 @@ class SignInView:
     url: str
     until: datetime
     direct: bool = False
-    problem: Words | None = None
+    problem: Text | None = None
     problem_code: str = ""
     problem_at: datetime | None = None
     asked: Asked | None = None

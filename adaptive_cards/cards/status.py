@@ -11,9 +11,9 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
 from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said, sign
 from adaptive_cards.glyphs import Mark, glyph
-from adaptive_cards.texts import counted, say, text
+from adaptive_cards.texts import counted, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Turn, Words, verbatim
+from jobs.model import Text, Turn, verbatim
 
 _RUNS_MOST = 10
 
@@ -28,7 +28,7 @@ def status(view: StatusView) -> Card:
         body.append(small_print(verbatim(counted("status.more", more))))
     again = submit(text("button.look_again"), "status")
     actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
-    return finished(kicker_of(Words("status.kicker"), day_clock(view.at)), _band(view), body, actions)
+    return finished(kicker_of(Text("status.kicker"), day_clock(view.at)), _band(view), body, actions)
 
 
 def _band(view: StatusView) -> Band:
@@ -36,17 +36,17 @@ def _band(view: StatusView) -> Band:
     waiting = [line for line in going if glyphs.is_person(line.turn)]
     if waiting:
         first = waiting[0]
-        told = Words("status.turn", {"run": first.run, "words": say(first.words)})
+        told = Text("status.turn", {"run": first.run, "words": render(first.words)})
         return persons_turn(_title(len(going)), turn_line(first.turn, told))
     mark = glyphs.RUNNING if going else glyphs.SKIPPED
-    told = Words("status.nobody" if going else "status.nothing_next")
+    told = Text("status.nobody" if going else "status.nothing_next")
     return Band("emphasis", mark, said(_title(len(going)), **TITLE), (turn_line(Turn.NOBODY, told),))
 
 
-def _title(going: int) -> Words:
+def _title(going: int) -> Text:
     if not going:
-        return Words("status.none")
-    return Words("status.title.one") if going == 1 else Words("status.title.many", {"count": str(going)})
+        return Text("status.none")
+    return Text("status.title.one") if going == 1 else Text("status.title.many", {"count": str(going)})
 
 
 def _row(line: RunLine) -> Element:
@@ -65,16 +65,16 @@ def _mailbox(line: RunLine) -> Element:
 
 
 def _notes(line: RunLine) -> list[Element]:
-    told = Words("status.line", {"turn": f"key:turn.{line.turn}", "words": say(line.words)})
-    started = Words("status.started", {"at": day_clock(line.started)})
+    told = Text("status.line", {"turn": f"key:turn.{line.turn}", "words": render(line.words)})
+    started = Text("status.started", {"at": day_clock(line.started)})
     return [*([] if line.ended else [note(told)]), note(started)]
 
 
 def _right(line: RunLine) -> Element:
     if line.ended in _ENDED:
-        return aside(Words(f"status.ended_{line.ended}"))
+        return aside(Text(f"status.ended_{line.ended}"))
     if line.kind != "setup":
-        return aside(Words(f"status.kind_{line.kind}"))
+        return aside(Text(f"status.kind_{line.kind}"))
     return sign(stage(line.stage), **SUBTLE, horizontalAlignment="Right")
 
 
@@ -94,7 +94,7 @@ class RunLine:
     mailbox: str
     stage: int
     turn: Turn
-    words: Words
+    words: Text
     started: datetime
     ended: str = ""
     kind: str = "setup"

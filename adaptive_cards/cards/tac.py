@@ -11,9 +11,9 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import kicker_of, note, persons_turn, row, section, small_print, turn_line
 from adaptive_cards.elements import Element, column, columns, facts, own, rich, run, said
 from adaptive_cards.glyphs import glyph
-from adaptive_cards.texts import has, text
+from adaptive_cards.texts import has_text, text
 from adaptive_cards.times import day_clock
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 _ID_MOST = 100
 
@@ -26,25 +26,25 @@ _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 def tac(view: TacView) -> Card:
     """The guide to the debug console, then three fields and one button."""
-    band = persons_turn(Words("tac.title"), turn_line(Turn.REQUESTER, Words("tac.turn"), direct=view.direct))
-    body = [*_guide(view), small_print(Words("tac.whole")), section("tac.inputs"), *_fields()]
+    band = persons_turn(Text("tac.title"), turn_line(Turn.REQUESTER, Text("tac.turn"), direct=view.direct))
+    body = [*_guide(view), small_print(Text("tac.whole")), section("tac.inputs"), *_fields()]
     make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
     return finished(_kicker(view), band, body, [make])
 
 
 def tac_file(view: TacFileView) -> Card:
     """What is in the file, what is missing in it, and how the case is opened."""
-    band = persons_turn(Words("tac.ready", {"name": view.name}), turn_line(Turn.REQUESTER, Words("tac.ready_turn"), direct=view.direct))
+    band = persons_turn(Text("tac.ready", {"name": view.name}), turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct))
     body = [section("tac.inside"), *(_part(name) for name in view.files), *_missing(view), section("tac.case"), *_case(view)]
     return finished(_kicker(view), band, body)
 
 
 def _kicker(view: TacView | TacFileView) -> Element:
-    return kicker_of(Words("tac.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    return kicker_of(Text("tac.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
 
 
 def _guide(view: TacView) -> list[Element]:
-    identifier = said(Words("tac.identifier", {"mailbox": view.mailbox}), size="Small", isSubtle=True, spacing="None")
+    identifier = said(Text("tac.identifier", {"mailbox": view.mailbox}), size="Small", isSubtle=True, spacing="None")
     picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
     return [
         section("tac.console"),
@@ -69,8 +69,8 @@ def _field(name: str, most: int) -> Element:
 def _part(name: str) -> Element:
     """A file by its name, and what it is for."""
     stem, _, ending = name.rpartition(".")
-    key = f"tac.part.{stem}_{ending}" if has(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
-    return columns(glyph(glyphs.OK), column("stretch", rich(run(name)), note(Words(key)), spacing="Small"), spacing="Small")
+    key = f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
+    return columns(glyph(glyphs.OK), column("stretch", rich(run(name)), note(Text(key)), spacing="Small"), spacing="Small")
 
 
 def _missing(view: TacFileView) -> list[Element]:

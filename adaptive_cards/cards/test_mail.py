@@ -11,9 +11,9 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, aside_time, box, kicker, persons_turn, problem_box, row, section, turn_line
 from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, column, columns, own, rich, run, said, value_line
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.views import Header
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class TestMailView:
     arrived_at: datetime | None = None
     forwarded_at: datetime | None = None
     agent_at: datetime | None = None
-    problem: Words | None = None
+    problem: Text | None = None
     problem_code: str = ""
-    remedy: Words | None = None
+    remedy: Text | None = None
     turn: Turn = Turn.ADMINISTRATOR
     late: bool = False
     of_answer: bool = False
@@ -53,30 +53,30 @@ def test_mail(view: TestMailView) -> Card:
 
 def _band(view: TestMailView) -> Band:
     if view.over:
-        return Band("good", glyphs.OK, said(Words("mail.over"), **TITLE), (turn_line(Turn.NOBODY, Words("mail.over_next")),))
+        return Band("good", glyphs.OK, said(Text("mail.over"), **TITLE), (turn_line(Turn.NOBODY, Text("mail.over_next")),))
     if _to_be_sent(view):
-        told = Words("mail.send_turn", {"mailbox": view.header.mailbox})
-        return persons_turn(Words("mail.send"), rich(run(text("turn.anyone"), **BOLD), run(f": {say(told)}"), spacing="Small"))
+        told = Text("mail.send_turn", {"mailbox": view.header.mailbox})
+        return persons_turn(Text("mail.send"), rich(run(text("turn.anyone"), **BOLD), run(f": {render(told)}"), spacing="Small"))
     if view.problem:
         return _stopped(view)
     if view.agent_at:
-        return _machine(Words("mail.answered"), Words("mail.answered_next"))
+        return _machine(Text("mail.answered"), Text("mail.answered_next"))
     if view.forwarded_at:
-        return persons_turn(Words("mail.forwarded"), turn_line(Turn.AGENT, Words("mail.agent_turn")))
-    return _machine(Words("mail.on_its_way"), Words("mail.on_its_way_next"))
+        return persons_turn(Text("mail.forwarded"), turn_line(Turn.AGENT, Text("mail.agent_turn")))
+    return _machine(Text("mail.on_its_way"), Text("mail.on_its_way_next"))
 
 
 def _stopped(view: TestMailView) -> Band:
     if view.late:
-        return persons_turn(Words("mail.late"), turn_line(view.turn, Words("mail.late_turn")))
+        return persons_turn(Text("mail.late"), turn_line(view.turn, Text("mail.late_turn")))
     if view.of_answer:
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
     else:
         title, told = "mail.stopped", "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time"
-    return Band("attention", glyphs.WRONG, said(Words(title), **TITLE), (turn_line(view.turn, Words(told)),))
+    return Band("attention", glyphs.WRONG, said(Text(title), **TITLE), (turn_line(view.turn, Text(told)),))
 
 
-def _machine(title: Words, told: Words) -> Band:
+def _machine(title: Text, told: Text) -> Band:
     return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
 
 
@@ -87,7 +87,7 @@ def _to_be_sent(view: TestMailView) -> bool:
 def _from_elsewhere(view: TestMailView) -> list[Element]:
     if view.over or not _to_be_sent(view):
         return []
-    warning = said(Words("connect.to_itself", {"mailbox": view.header.mailbox}))
+    warning = said(Text("connect.to_itself", {"mailbox": view.header.mailbox}))
     return [box("warning", glyphs.WARNING, own("mail.from_elsewhere", **BOLD), warning)]
 
 
@@ -102,7 +102,7 @@ def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> 
     if at:
         return row(glyphs.OK, name, title, right=aside_time(at))
     mark, state = _pending(view, name) if ahead == 0 and not view.over else (glyphs.NOT_YET, "state.not_yet")
-    return row(mark, name, title, right=aside(Words(state)))
+    return row(mark, name, title, right=aside(Text(state)))
 
 
 def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:

@@ -14,12 +14,12 @@ from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 
 def typed_wrong(view: TypedWrongView) -> Card:
     """Nothing was started; one press runs the command with the address that was meant, the field takes any other."""
-    band = persons_turn(Words("typed.title"), turn_line(Turn.REQUESTER, Words("typed.turn")))
+    band = persons_turn(Text("typed.title"), turn_line(Turn.REQUESTER, Text("typed.turn")))
     body = [
         _line("typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"),
         _line("typed.why", said(view.why), "Small"),
@@ -32,7 +32,7 @@ def typed_wrong(view: TypedWrongView) -> Card:
         body.append(buttons(meant))
     field = submit(text("button.continue_field"), "typed", main=not view.meant, reads=True, command=view.command)
     actions = [field, submit(text("button.help"), "help")]
-    return finished(kicker_of(Words("typed.kicker"), day_clock(view.at)), band, body, actions)
+    return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
 
 
 def _line(label: str, value: Element, spacing: str) -> Element:
@@ -56,6 +56,6 @@ class TypedWrongView:
 
     command: str
     value: str
-    why: Words
+    why: Text
     meant: str
     at: datetime

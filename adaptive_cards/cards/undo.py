@@ -14,7 +14,7 @@ from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock, lasted
 from adaptive_cards.views import Header
-from jobs.model import Turn, Words
+from jobs.model import Text, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +24,25 @@ class UndoneView:
     header: Header
     at: datetime
     started: datetime
-    back: tuple[tuple[str, Words, Words], ...]
-    left: tuple[tuple[str, Words, Words], ...]
+    back: tuple[tuple[str, Text, Text], ...]
+    left: tuple[tuple[str, Text, Text], ...]
     approved_by: str
     binned: bool = False
 
 
-Line = tuple[str, Words, Words]
+Line = tuple[str, Text, Text]
 
 
 def undone(view: UndoneView) -> Card:
     """Back, left, and what to know. Where nothing was put back the channel is what it was."""
-    title = Words("undone.title" if view.back else "undone.nothing", {"mailbox": view.header.mailbox})
-    told = turn_line(Turn.NOBODY, Words("undone.finished", {"at": clock(view.at)}))
+    title = Text("undone.title" if view.back else "undone.nothing", {"mailbox": view.header.mailbox})
+    told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
     band = Band("good" if view.back else "emphasis", glyphs.OK if view.back else glyphs.SKIPPED, said(title, **TITLE), (told,))
     body = [
         *_lines("undone.back", glyphs.OK, view.back),
         *_lines("undone.left", glyphs.WARNING, view.left),
         section("done.to_know"),
-        marked(glyphs.SKIPPED, said(Words("plan.undo_asset"))),
+        marked(glyphs.SKIPPED, said(Text("plan.undo_asset"))),
         facts(_to_know(view), "Small"),
     ]
     again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": view.header.mailbox})

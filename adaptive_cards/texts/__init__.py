@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jobs.model import Words
+from jobs.model import Text
 
 _NESTED = "key:"
 _VERBATIM = "verbatim"
 
 
-def say(words: Words) -> str:
+def render(words: Text) -> str:
     """The text of ``words`` with its values in place.
 
     A value ``key:...`` that names a text is looked up. Raises KeyError for an unknown key or a value that is missing.
@@ -26,7 +26,7 @@ def say(words: Words) -> str:
 
 def text(key: str, **values: str) -> str:
     """``say`` for a key and values at hand."""
-    return say(Words(key, values))
+    return render(Text(key, values))
 
 
 def counted(key: str, count: int, **values: str) -> str:
@@ -36,10 +36,10 @@ def counted(key: str, count: int, **values: str) -> str:
 
 def remedy_within(cause: str) -> str:
     """The key of what to do about a cause while a run that mends it is under way: another one than "Run /fix"."""
-    return f"remedy_within.{cause}" if has(f"remedy_within.{cause}") else f"remedy.{cause}"
+    return f"remedy_within.{cause}" if has_text(f"remedy_within.{cause}") else f"remedy.{cause}"
 
 
-def has(key: str) -> bool:
+def has_text(key: str) -> bool:
     """Whether the catalogue knows the key."""
     return key in _catalogue()
 
@@ -52,7 +52,7 @@ def keys() -> frozenset[str]:
 def _value(value: str) -> str:
     # What a person typed may begin with "key:" as well: only known keys are looked up, everything else stays as it is.
     key = value.removeprefix(_NESTED)
-    return _catalogue()[key] if value.startswith(_NESTED) and has(key) else value
+    return _catalogue()[key] if value.startswith(_NESTED) and has_text(key) else value
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What card buttons do: every module here has ``ANSWERS``, from the button's verb to a function."""
+"""What card buttons do: every module here has ``ACTIONS``, from the button's verb to a function."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pkgutil
 from collections.abc import Callable
 from functools import cache
 
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 
-Answer = Callable[[Talk, dict[str, str]], None]
+Action = Callable[[ChatContext, dict[str, str]], None]
 
 
 @cache
-def answers() -> dict[str, Answer]:
+def actions() -> dict[str, Action]:
     """Every verb."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
-    return {verb: answer for module in modules for verb, answer in getattr(module, "ANSWERS", {}).items()}
+    return {verb: action for module in modules for verb, action in getattr(module, "ACTIONS", {}).items()}

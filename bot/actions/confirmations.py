@@ -6,107 +6,107 @@ from adaptive_cards.cards.notice import NoticeView
 from bot.actions._guard import for_everybody, go_on, on_run, record
 from bot.cards import delivery
 from bot.cards.presenters import consent, sign_in
-from bot.chat.context import Talk
-from bot.chat.recipients import reachable
-from jobs.channel.form import LONGEST, TypedWrongError
+from bot.chat.context import ChatContext
+from bot.chat.recipients import resolve_recipient
+from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
 
 
 @on_run
-def ask_administrator(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the sign-in card 1:1 to the administrator, while somebody is to sign in."""
     if sign_in.asks(run):
-        _ask(talk, inputs, run, "administrator", "signin-direct")
+        _ask(ctx, inputs, run, "administrator", "signin-direct")
     else:
-        talk.refuse(Words("refused.old"), title="refused.nothing")
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
 
 
 @on_run
-def ask_consent(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the consent card 1:1 to somebody who may grant it, while consent is waited for."""
     if consent.asks(run):
-        _ask(talk, inputs, run, "consent_administrator", "consent-direct")
+        _ask(ctx, inputs, run, "consent_administrator", "consent-direct")
     else:
-        talk.refuse(Words("refused.old"), title="refused.nothing")
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
 
 
 @on_run
-def consent_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that somebody is waited for anew, further down."""
     for slot in ("consent", f"consent-direct:{_asked(run)}") if run.account else ("signin", f"signin-direct:{_asked(run)}"):
-        delivery.forget(talk.desk, run.id, slot)
-    go_on(talk, run)
+        delivery.repost(ctx.services, run.id, slot)
+    go_on(ctx, run)
 
 
 @on_run
-def sign_in_other(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Drop the sign-in that does not get on, and post its card anew for somebody else."""
     if not sign_in.another_may(run):
-        talk.refuse(Words("refused.old"), title="refused.nothing")
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
-    talk.desk.vault.drop(f"session:{run.id}")
-    talk.desk.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=talk.person.email))
+    ctx.services.vault.drop(f"session:{run.id}")
+    ctx.services.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
     for slot in ("signin", f"signin-direct:{run.answer('administrator')}"):
-        delivery.forget(talk.desk, run.id, slot)
-    go_on(talk, run)
+        delivery.repost(ctx.services, run.id, slot)
+    go_on(ctx, run)
 
 
 @on_run
-def look_again(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Look at once at what did not hold, and read the settings anew where nothing is approved yet."""
-    talk.desk.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=talk.person.email))
-    record(talk, run, "look_again", now().isoformat())
+    ctx.services.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
+    record(ctx, run, "look_again", now().isoformat())
 
 
 @on_run
-def token_saved(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def token_saved(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Generate Token and Save were pressed in Webex Connect."""
-    record(talk, run, "token_saved", "yes")
+    record(ctx, run, "token_saved", "yes")
 
 
 @on_run
-def registered(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Register To Webex Engage was pressed; nobody registers what is not saved, so that is said with it."""
     if not run.answer("token_saved"):
-        record(talk, run, "token_saved", "yes")
-    record(talk, run, "registered", "yes")
+        record(ctx, run, "token_saved", "yes")
+    record(ctx, run, "registered", "yes")
 
 
 @for_everybody
-def test_sent(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def test_sent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """The test mail was sent by a person."""
-    record(talk, run, "test_sent", "yes")
+    record(ctx, run, "test_sent", "yes")
 
 
 @for_everybody
-def agent_has_it(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def agent_has_it(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """The test mail is on an agent's desktop."""
-    record(talk, run, "agent_has_it", "yes")
+    record(ctx, run, "agent_has_it", "yes")
 
 
 def _asked(run: Run) -> str:
     return (run.answer("consent_administrator") if run.account else "") or run.answer("administrator")
 
 
-def _ask(talk: Talk, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
+def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot: str) -> None:
     """Have the card sent, once it is sure that somebody gets it; else the cards say why not, beside what was typed."""
     typed = inputs.get("administrator", "").strip()
     try:
-        address = reachable(talk, typed)
-    except TypedWrongError as wrong:
+        address = resolve_recipient(ctx, typed)
+    except InvalidInputError as wrong:
         data = {"question": question, "cause": wrong.why.key.removeprefix("typed."), "code": typed[:LONGEST]}
-        talk.desk.store.append(run.id, Event(Kind.PROBLEM, now(), by=talk.person.email, data=data))
-        talk.desk.changed(run.id)
+        ctx.services.store.append(run.id, Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data))
+        ctx.services.run_changed(run.id)
         return
-    delivery.forget(talk.desk, run.id, f"{slot}:{address}")
-    record(talk, run, question, address)
-    title = Words("notice.asked_title", {"address": address})
-    talk.tell(NoticeView(Words("notice.asked_kicker"), title, Words("notice.asked_words"), glyph="✓", at=now()))
+    delivery.repost(ctx.services, run.id, f"{slot}:{address}")
+    record(ctx, run, question, address)
+    title = Text("notice.asked_title", {"address": address})
+    ctx.notify(NoticeView(Text("notice.asked_kicker"), title, Text("notice.asked_words"), glyph="✓", at=now()))
 
 
-ANSWERS = {
+ACTIONS = {
     "ask_administrator": ask_administrator,
     "ask_consent": ask_consent,
     "consent_again": consent_again,

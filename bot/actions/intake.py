@@ -8,99 +8,99 @@ from adaptive_cards import Card, intake
 from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.views import Header
 from bot.actions._guard import go_on, on_run
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  the module is named after its command
 from bot.webex.client import WebexError
-from jobs.channel.form import TypedWrongError, read_address, read_details
+from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import AlreadyRunningError
 
 FIELDS = ("mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile")
 
 
-def setup(talk: Talk, inputs: dict[str, str]) -> None:
+def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """As if ``/setup-email`` had been typed, with the address of the button or of the field."""
-    setup_email.run(talk, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
+    setup_email.run(ctx, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
 
 
-def typed(talk: Talk, inputs: dict[str, str]) -> None:
+def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """As if the command had been typed again, with the address of the button or of the field; the command itself says who may."""
     command = commands().get(inputs.get("command", ""))
     if command is None or not command.argument:  # no card of ours sends that
-        talk.refuse(Words("refused.old"), title="refused.nothing")
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
-    command.run(talk, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
+    command.run(ctx, (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip())
 
 
-def setup_again(talk: Talk, inputs: dict[str, str]) -> None:
+def setup_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """A channel that is connected, looked at anew with the addresses that are known: what holds already stays as it is."""
-    _on_connected(talk, inputs, setup_email.look)
+    _on_connected(ctx, inputs, setup_email.look)
 
 
-def setup_change(talk: Talk, inputs: dict[str, str]) -> None:
+def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """A channel that is connected, with the first card again: to give other addresses, another lifetime or profile."""
-    _on_connected(talk, inputs, setup_email.begin)
+    _on_connected(ctx, inputs, setup_email.begin)
 
 
-def _on_connected(talk: Talk, inputs: dict[str, str], act: Callable[[Talk, str], None]) -> None:
+def _on_connected(ctx: ChatContext, inputs: dict[str, str], act: Callable[[ChatContext, str], None]) -> None:
     try:
         mailbox = read_address(inputs.get("mailbox_meant", ""))
-    except TypedWrongError as wrong:  # no card of ours sends that
-        talk.refuse(wrong.why, title="refused.nothing")
+    except InvalidInputError as wrong:  # no card of ours sends that
+        ctx.refuse(wrong.why, title="refused.nothing")
         return
-    act(talk, mailbox)
+    act(ctx, mailbox)
 
 
 @on_run
-def details(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Take the details if they are right, else show the same card with what is wrong."""
     if run.detailed:
-        talk.refuse(Words("refused.old"), title="refused.nothing")
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     values = {name: inputs.get(name, "").strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
     errors = dict(found.errors)
-    if found.channel is not None and not _claimed(talk, run, found.channel.mailbox):
-        errors["mailbox"] = Words("typed.mailbox_busy", {"run": talk.desk.store.running(found.channel.mailbox)})
+    if found.channel is not None and not _claimed(ctx, run, found.channel.mailbox):
+        errors["mailbox"] = Text("typed.mailbox_busy", {"run": ctx.services.store.running(found.channel.mailbox)})
     if errors or found.channel is None:
         view = IntakeView(Header(run.id, run.channel.mailbox, 1), values, errors, ask_mailbox=not run.channel.mailbox)
-        _instead(talk, intake(view))
+        _instead(ctx, intake(view))
         return
-    talk.desk.store.append(run.id, Event(Kind.DETAILS, now(), by=talk.person.email, channel=found.channel))
-    go_on(talk, run)
+    ctx.services.store.append(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel))
+    go_on(ctx, run)
 
 
 @on_run
-def cancelled(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Stop the run."""
-    cancel.cancel(talk, run)
+    cancel.cancel(ctx, run)
 
 
-def _claimed(talk: Talk, run: Run, mailbox: str) -> bool:
+def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
     try:
-        talk.desk.store.claim(mailbox, run.id)
+        ctx.services.store.claim(mailbox, run.id)
     except AlreadyRunningError:
         return False
     return True
 
 
-def _instead(talk: Talk, card: Card) -> None:
+def _instead(ctx: ChatContext, card: Card) -> None:
     """The same card with other contents; a new one where Webex does not take the edit."""
     try:
-        talk.desk.webex.edit(talk.message, talk.room, card.text, card.content)
+        ctx.services.webex.edit(ctx.message, ctx.room, card.text, card.content)
     except WebexError:
-        talk.say(card)
+        ctx.say(card)
 
 
-ANSWERS = {
+ACTIONS = {
     "setup": setup,
-    "typed": typed,
+    "typed": rerun_command,
     "setup_again": setup_again,
     "setup_change": setup_change,
-    "intake": details,
+    "intake": submit_intake,
     "cancel": cancelled,
-    "help": lambda talk, _: help.show(talk),
-    "status": lambda talk, _: status.run(talk, ""),
+    "help": lambda ctx, _: help.show(ctx),
+    "status": lambda ctx, _: status.run(ctx, ""),
 }

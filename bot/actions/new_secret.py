@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from bot.actions._guard import go_on, on_run
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Finding, State, Words
+from jobs.model import Finding, State, Text
 from jobs.runs.run import Event, Kind, Run
 
 
 @on_run
-def new_secret(talk: Talk, inputs: dict[str, str], run: Run) -> None:
+def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Have a new one made. It is approved with the plan in force; where that holds no secret, there is a new plan first."""
     key_id = run.fact("key_id")
-    if not key_id or talk.desk.vault.holds(f"secret:{run.id}") or run.answer("token_saved"):
-        talk.refuse(Words("refused.old"), title="refused.nothing")
+    if not key_id or ctx.services.vault.holds(f"secret:{run.id}") or run.answer("token_saved"):
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
-    gone = Finding("client_secret", State.WRONG, seen=Words("seen.secret_lost"))
+    gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
     events = [
-        Event(Kind.ANSWERED, now(), by=talk.person.email, data={"question": "new_secret", "value": lost}),
+        Event(Kind.ANSWERED, now(), by=ctx.person.email, data={"question": "new_secret", "value": lost}),
         Event(Kind.FOUND, now(), step="client_secret", finding=gone),
     ]
     if not (run.plan and any(change.step == "client_secret" for change in run.plan.changes)):
-        events.append(Event(Kind.DETAILS, now(), by=talk.person.email, channel=run.channel))
-    talk.desk.store.append(run.id, *events)
-    go_on(talk, run)
+        events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
+    ctx.services.store.append(run.id, *events)
+    go_on(ctx, run)
 
 
-ANSWERS = {"new_secret": new_secret}
+ACTIONS = {"new_secret": new_secret}

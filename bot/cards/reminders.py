@@ -15,10 +15,10 @@ import structlog
 from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
 from bot.chat import audience
-from bot.services import Desk
+from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Kind, Run
 from jobs.runs.store import Store
 from jobs.steps.client_secret import ENOUGH
@@ -51,21 +51,21 @@ class Ending:
         return self.end - min(ENOUGH, (self.end - self.made) / 3)
 
 
-def remind(desk: Desk, clock: Callable[[], datetime] = now) -> None:
+def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
     """Look at every proven channel that was not looked at today, and tell what is due. Where Webex is away, again at the next look."""
     at = clock()
-    for record in desk.store.proven():
+    for record in services.store.connected_channels():
         mailbox = record.channel.mailbox
-        if not _first(desk, f"reminder:{mailbox}:{at:%Y-%m-%d}", KEPT):
+        if not _first(services, f"reminder:{mailbox}:{at:%Y-%m-%d}", KEPT):
             continue
-        ending = ending_of(desk.store, mailbox)
+        ending = ending_of(services.store, mailbox)
         if ending is not None and (days := ending.due(at)):
-            _tell(desk, desk.store.load(record.run), ending, days, at)
+            _tell(services, services.store.load(record.run), ending, days, at)
 
 
 def ending_of(store: Store, mailbox: str) -> Ending | None:
     """What the newest run that came to its end knows of the secret; one that was not proven has replaced nothing yet."""
-    over = [run for run in store.of_mailbox(mailbox) if run.ended == Kind.FINISHED and run.kind != "undo" and run.fact("expires")]
+    over = [run for run in store.runs_of_mailbox(mailbox) if run.ended == Kind.FINISHED and run.kind != "undo" and run.fact("expires")]
     if not over:
         return None
     end = over[-1].fact("expires")
@@ -73,34 +73,34 @@ def ending_of(store: Store, mailbox: str) -> Ending | None:
     return Ending(made.opened, datetime.fromisoformat(end))
 
 
-def _tell(desk: Desk, run: Run, ending: Ending, days: int, at: datetime) -> None:
+def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:
     """In the space where the channel was set up; with an outsider in it, nothing is told there (:mod:`bot.chat.audience`)."""
     told = f"reminder:{run.channel.mailbox}:{ending.end:%Y-%m-%d}:{days}"
-    if not _first(desk, told, ending.end - at + KEPT):
+    if not _first(services, told, ending.end - at + KEPT):
         return
     try:
-        if audience.may_read(desk, run):
+        if audience.may_read(services, run):
             card = notice(card_of(run.channel.mailbox, ending, at))
-            desk.webex.send(room_id=run.place["room"], text=card.text, card=card.content)
+            services.webex.send(room_id=run.place["room"], text=card.text, card=card.content)
             return
     except WebexError as error:
         log.warning("reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error))
         if passes(error):
-            desk.redis.delete(f"reminder:{run.channel.mailbox}:{at:%Y-%m-%d}")
-    desk.redis.delete(told)
+            services.redis.delete(f"reminder:{run.channel.mailbox}:{at:%Y-%m-%d}")
+    services.redis.delete(told)
 
 
 def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     """What ends when, and the next click; before a fix would renew it, from when on it will."""
     left = max((ending.end.date() - at.date()).days, 0)
-    titles = {0: Words("reminder.today", {"mailbox": mailbox}), 1: Words("reminder.tomorrow", {"mailbox": mailbox})}
-    title = titles.get(left) or Words("reminder.days", {"mailbox": mailbox, "days": str(left)})
+    titles = {0: Text("reminder.today", {"mailbox": mailbox}), 1: Text("reminder.tomorrow", {"mailbox": mailbox})}
+    title = titles.get(left) or Text("reminder.days", {"mailbox": mailbox, "days": str(left)})
     values = {"mailbox": mailbox, "end": f"{ending.end:%d %b %Y}", "from": f"{ending.renewable:%d %b %Y}"}
     soon = at >= ending.renewable
-    words = Words("reminder.renew", values) if soon else Words("reminder.early", values)
+    words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
     buttons = (("fix.client_secret", {"do": "fix", "channel": mailbox}),) if soon else ()
-    return NoticeView(Words("reminder.kicker"), title, words, "accent", glyphs.WARNING.glyph, buttons=buttons, at=at)
+    return NoticeView(Text("reminder.kicker"), title, words, "accent", glyphs.WARNING.glyph, buttons=buttons, at=at)
 
 
-def _first(desk: Desk, key: str, keep: timedelta) -> bool:
-    return bool(desk.redis.set(key, "1", nx=True, ex=keep))
+def _first(services: Services, key: str, keep: timedelta) -> bool:
+    return bool(services.redis.set(key, "1", nx=True, ex=keep))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from adaptive_cards import typed_wrong
 from adaptive_cards.cards.typed_wrong import TypedWrongView
-from bot.chat.context import Talk
-from jobs.channel.form import TypedWrongError, read_address
+from bot.chat.context import ChatContext
+from jobs.channel.form import InvalidInputError, read_address
 from jobs.clock import now
 
 
-def mailbox_of(talk: Talk, command: str, argument: str) -> str:
+def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
     """The address; where it cannot be read, that is said, and there is none. The card's buttons run the same command."""
     try:
         return read_address(argument)
-    except TypedWrongError as wrong:
-        talk.say(typed_wrong(TypedWrongView(command, argument, wrong.why, wrong.meant, now())))
+    except InvalidInputError as wrong:
+        ctx.say(typed_wrong(TypedWrongView(command, argument, wrong.why, wrong.meant, now())))
         return ""

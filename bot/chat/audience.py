@@ -8,45 +8,45 @@ from __future__ import annotations
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
-from bot.chat.permissions import Gate
-from bot.services import Desk
+from bot.chat.permissions import AccessPolicy
+from bot.services import Services
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Run
 
-LOOKED_AT_S = 30
+CHECKED_FOR_S = 30
 TOLD_S = 3600
 HELD_S = 60.0
 """After how many seconds a card that was held back is tried again."""
 
 
-def may_read(desk: Desk, run: Run) -> bool:
+def may_read(services: Services, run: Run) -> bool:
     """Whether everybody in the run's space may read of the channel; if not, the space is told once an hour."""
     room = run.place.get("room", "")
-    if run.place.get("type") == "direct" or desk.redis.exists(_key(room)):
+    if run.place.get("type") == "direct" or services.redis.exists(_key(room)):
         return True
-    if Gate(desk.bot, desk.webex).outsiders(desk.webex.members(room), desk.me.id):
-        _tell(desk, run, room)
+    if AccessPolicy(services.bot, services.webex).external_members(services.webex.members(room), services.me.id):
+        _tell(services, run, room)
         return False
-    looked_at(desk, room)
+    mark_members_checked(services, room)
     return True
 
 
-def looked_at(desk: Desk, room: str) -> None:
+def mark_members_checked(services: Services, room: str) -> None:
     """Nobody in the space is an outsider now."""
-    desk.redis.set(_key(room), "1", ex=LOOKED_AT_S)
+    services.redis.set(_key(room), "1", ex=CHECKED_FOR_S)
 
 
-def changed(desk: Desk, room: str) -> None:
+def members_changed(services: Services, room: str) -> None:
     """Somebody has joined the space."""
-    desk.redis.delete(_key(room))
+    services.redis.delete(_key(room))
 
 
-def _tell(desk: Desk, run: Run, room: str) -> None:
-    if desk.redis.set(f"space:{room}:told", "1", nx=True, ex=TOLD_S):
-        kicker, title, words = (Words(f"notice.held_{part}") for part in ("kicker", "title", "words"))
+def _tell(services: Services, run: Run, room: str) -> None:
+    if services.redis.set(f"space:{room}:told", "1", nx=True, ex=TOLD_S):
+        kicker, title, words = (Text(f"notice.held_{part}") for part in ("kicker", "title", "words"))
         card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-        desk.webex.send(room_id=room, text=card.text, card=card.content, parent_id=run.place.get("thread"))
+        services.webex.send(room_id=room, text=card.text, card=card.content, parent_id=run.place.get("thread"))
 
 
 def _key(room: str) -> str:

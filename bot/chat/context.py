@@ -9,32 +9,32 @@ import structlog
 
 from adaptive_cards import Card, notice
 from adaptive_cards.cards.notice import NoticeView
-from bot.services import Desk
+from bot.services import Services
 from bot.webex.client import Message, WebexPerson
 from jobs.clock import now
-from jobs.model import Person, Words, verbatim
-from jobs.runs.audit_entries import fact
+from jobs.model import Person, Text, verbatim
+from jobs.runs.audit_entries import entry
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class ChatContext:
     """Who, where, in which thread. ``message`` is the message with the command, or the card that was pressed; then ``press`` is the press."""
 
-    desk: Desk
+    services: Services
     person: WebexPerson
     room: str
     direct: bool
     thread: str
     message: str
-    press: str = ""
+    action_id: str = ""
 
     @property
-    def place(self) -> dict[str, str]:
+    def origin(self) -> dict[str, str]:
         """Where a run that begins here shows itself, and by which message or press: one card may be pressed for many mailboxes."""
         kind = "direct" if self.direct else "group"
-        return {"room": self.room, "thread": self.thread, "type": kind, "message": self.press or self.message}
+        return {"room": self.room, "thread": self.thread, "type": kind, "message": self.action_id or self.message}
 
     @property
     def asker(self) -> Person:
@@ -43,19 +43,19 @@ class Talk:
 
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
         """Post a card in the thread; ``shows`` names the run's card that it is. What Webex has not taken yet has no id."""
-        return self.desk.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
+        return self.services.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
 
-    def tell(self, view: NoticeView) -> None:
+    def notify(self, view: NoticeView) -> None:
         """A short answer."""
         self.say(notice(view))
 
-    def refuse(self, words: Words, *, title: str = "refused.message") -> None:
+    def refuse(self, words: Text, *, title: str = "refused.message") -> None:
         """Say that nothing was carried out, and why; a stranger also gets a reference, which the log knows, and what to do next."""
         stranger = title != "refused.nothing"
         reference = f"REF-{secrets.token_hex(2).upper()}"
         log.info("refused", reference=reference, person=self.person.id, room=self.room, why=words.key)
         if stranger:
             who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
-            self.desk.store.audit.add(fact("refused", None, room=self.room, why=words.key, reference=reference, **who))
-        facts = (("refused.reference", verbatim(reference)), ("refused.next", Words("refused.next_space"))) if stranger else ()
-        self.tell(NoticeView(Words("refused.kicker"), Words(title), words, glyph="✗", facts=facts, at=now()))
+            self.services.store.audit.add(entry("refused", None, room=self.room, why=words.key, reference=reference, **who))
+        facts = (("refused.reference", verbatim(reference)), ("refused.next", Text("refused.next_space"))) if stranger else ()
+        self.notify(NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now()))

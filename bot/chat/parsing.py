@@ -19,20 +19,20 @@ INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class ParsedCommand:
     """A command's name (without the slash) and its argument. ``name`` is empty where no command was typed."""
 
     name: str
     argument: str
 
 
-def understand(message: Message, me: WebexPerson) -> Typed:
+def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
     """The message as a command. Only a text that begins with a slash is one, a mention of the bot left out."""
     text = _without_name(_line(_text(message.html, me) if message.html else message.text), me)[:LONGEST]
     if not text.startswith("/"):
-        return Typed("", "")
+        return ParsedCommand("", "")
     name, _, argument = text[1:].partition(" ")
-    return Typed(name.lower(), argument.strip())
+    return ParsedCommand(name.lower(), argument.strip())
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 
 GROUPS = ("setup", "trouble", "runs", "more")
 
 
-def everybody(_talk: Talk) -> bool:
+def everybody(_talk: ChatContext) -> bool:
     """Whomever the bot serves."""
     return True
 
@@ -27,9 +27,9 @@ class Command:
 
     name: str
     group: str
-    run: Callable[[Talk, str], None]
+    run: Callable[[ChatContext, str], None]
     argument: str = ""
-    may: Callable[[Talk], bool] = everybody
+    may: Callable[[ChatContext], bool] = everybody
 
 
 @cache

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from adaptive_cards import audit
 from adaptive_cards.cards.audit import AuditLine, AuditView
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.texts import has, text
-from bot.chat.addresses import mailbox_of
-from bot.chat.context import Talk
-from bot.chat.permissions import may_see, of_mailbox, visible
+from adaptive_cards.texts import has_text, text
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
+from bot.chat.permissions import entries_of_mailbox, may_read_audit, visible_entries
 from bot.commands import Command
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.redact import GONE
-from jobs.runs.audit import Fact, canonical, read
-from jobs.runs.audit_entries import About, fact
+from jobs.runs.audit import AuditEntry, canonical, read
+from jobs.runs.audit_entries import About, entry
 
 FILE_MOST = 20_000
 """So many entries are in the file at most, the newest."""
@@ -25,62 +25,62 @@ SHOWN = 10
 TYPE = "application/jsonl"
 
 
-def run(talk: Talk, argument: str) -> None:
+def run(ctx: ChatContext, argument: str) -> None:
     """The trail of this space, or of all that the person may see; of one channel where its address is given."""
-    if not may_see(talk):
-        talk.refuse(Words("audit.not_yours"))
+    if not may_read_audit(ctx):
+        ctx.refuse(Text("audit.not_yours"))
         return
-    mailbox = mailbox_of(talk, "audit", argument) if argument else ""
+    mailbox = read_mailbox(ctx, "audit", argument) if argument else ""
     if argument and not mailbox:
         return
-    found = visible(talk, [read(line) for line in talk.desk.store.audit.entries()])
-    mine = of_mailbox(mailbox, found) if mailbox else found
+    found = visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
+    mine = entries_of_mailbox(mailbox, found) if mailbox else found
     if mailbox and not mine:
-        title = Words("notice.unknown_channel_title", {"mailbox": mailbox})
-        talk.tell(NoticeView(Words("audit.kicker"), title, Words("notice.unknown_channel_words"), at=now()))
+        title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
+        ctx.notify(NoticeView(Text("audit.kicker"), title, Text("notice.unknown_channel_words"), at=now()))
         return
-    show(talk, mailbox, mine)
+    show(ctx, mailbox, mine)
 
 
-def show(talk: Talk, mailbox: str, mine: Sequence[Fact]) -> None:
+def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
     """Post the file, then the card. That it was taken out is recorded first."""
-    checked, at = talk.desk.store.audit.verify(), now()
+    checked, at = ctx.services.store.audit.verify(), now()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
-        about = About("", mailbox=mailbox, room=talk.room)
-        talk.desk.store.audit.add(fact("exported", about, by=talk.person.email, person=talk.person.id, entries=len(filed)))
-        posted = {"room_id": talk.room, "parent_id": talk.thread, "text": text("audit.posted", name=name)}
-        talk.desk.webex.send_file(**posted, name=name, content_type=TYPE, content=_file(talk, filed))
+        about = About("", mailbox=mailbox, room=ctx.room)
+        ctx.services.store.audit.add(entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed)))
+        posted = {"room_id": ctx.room, "parent_id": ctx.thread, "text": text("audit.posted", name=name)}
+        ctx.services.webex.send_file(**posted, name=name, content_type=TYPE, content=_file(ctx, filed))
     lines = tuple(map(_line, reversed(mine[-SHOWN:])))
-    talk.say(audit(AuditView(mailbox, at, lines, len(mine), len(filed), name, checked.broken_at)))
+    ctx.say(audit(AuditView(mailbox, at, lines, len(mine), len(filed), name, checked.broken_at)))
 
 
-def _file(talk: Talk, facts: Sequence[Fact]) -> bytes:
+def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     """The lines as they are chained. What looks like a secret was taken out when they were written; those that this bot holds go here."""
     content = b"".join(line + b"\n" for line in map(canonical, facts))
-    bot, work = talk.desk.bot, talk.desk.settings
+    bot, work = ctx.services.bot, ctx.services.settings
     for secret in (bot.webex_access_token, *bot.webhook_secrets, work.microsoft_client_secret, *work.encryption_keys):
         content = content.replace(secret.encode(), GONE.encode())
     return content
 
 
-def _line(entry: Fact) -> AuditLine:
+def _line(entry: AuditEntry) -> AuditLine:
     names = ("what", "kind", "running")
     data = entry.get("data") or {}
     values = {name: str(entry.get(name, "")) for name in names} | {name: str(data.get(name, "")) for name in ("scope", "question", "cause")}
     step = str(entry.get("step", ""))
-    values |= {"step": f"key:step.{step}" if has(f"step.{step}") else step, "count": str(len(entry.get("changes") or ()))}
+    values |= {"step": f"key:step.{step}" if has_text(f"step.{step}") else step, "count": str(len(entry.get("changes") or ()))}
     key = f"audit.what.{values['what']}"
     who = {"by": str(entry.get("by", "bot")), "mailbox": str(entry.get("mailbox", "")), "run": str(entry.get("run", ""))}
-    return AuditLine(_time(entry), Words(key if has(key) else "audit.what.other", values), entry=int(entry.get("n", 0)), **who)
+    return AuditLine(_time(entry), Text(key if has_text(key) else "audit.what.other", values), entry=int(entry.get("n", 0)), **who)
 
 
-def _time(entry: Fact) -> datetime:
+def _time(entry: AuditEntry) -> datetime:
     try:
         return datetime.fromisoformat(str(entry.get("at")))
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
 
 
-COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_see)
+COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_read_audit)

@@ -7,79 +7,81 @@ from adaptive_cards.cards.channels import ChannelsView
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
 from bot.cards.presenters.bulk_check import line_of
-from bot.chat.addresses import mailbox_of
-from bot.chat.context import Talk
-from bot.chat.permissions import known
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
+from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, Words
+from jobs.model import Channel, Text
 
 ROUND_S = 3600
 """How long a round that does not end is waited for before another may begin, in seconds."""
 
 
-def run(talk: Talk, argument: str) -> None:
+def run(ctx: ChatContext, argument: str) -> None:
     """One channel by its address, ``all`` of them, or the list of this space."""
     if not argument:
-        listed(talk)
-    elif argument.lower() == "all" and known(talk):
-        everything(talk)
+        listed(ctx)
+    elif argument.lower() == "all" and visible_channels(ctx):
+        everything(ctx)
     elif argument.lower() == "all":
-        listed(talk)
+        listed(ctx)
     else:
-        one(talk, argument)
+        one(ctx, argument)
 
 
-def one(talk: Talk, argument: str) -> None:
+def one(ctx: ChatContext, argument: str) -> None:
     """Check one channel."""
-    mailbox = mailbox_of(talk, "check", argument)
+    mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
-    if mailbox not in known(talk):
-        title = Words("notice.unknown_channel_title", {"mailbox": mailbox})
-        talk.tell(NoticeView(Words("notice.check_kicker"), title, Words("notice.unknown_channel_words"), at=now()))
+    if mailbox not in visible_channels(ctx):
+        title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
+        ctx.notify(NoticeView(Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
         return
-    begin(talk, mailbox)
+    begin(ctx, mailbox)
 
 
-def begin(talk: Talk, mailbox: str, **more: str) -> None:
+def begin(ctx: ChatContext, mailbox: str, **more: str) -> None:
     """Open the check, show that it has begun, and let a worker look; ``more`` is what this one check is told beside."""
-    record = talk.desk.store.record(mailbox)
+    record = ctx.services.store.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
-    opened = talk.desk.store.check(channel, talk.asker, {**talk.place, **check.facts_for(talk.desk.store, mailbox), **more})
-    talk.desk.advance(opened.id)
-    talk.desk.changed(opened.id)
+    opened = ctx.services.store.check(channel, ctx.asker, {**ctx.origin, **check.brief_for(ctx.services.store, mailbox), **more})
+    ctx.services.advance(opened.id)
+    ctx.services.run_changed(opened.id)
 
 
-def everything(talk: Talk) -> None:
+def everything(ctx: ChatContext) -> None:
     """Check every channel that this person may ask about here. One round of a space at a time: its card is posted anew instead."""
-    store, key = talk.desk.store, f"space:{talk.room}:round"
-    under_way = _under_way(talk, key)
+    store, key = ctx.services.store, f"space:{ctx.room}:round"
+    under_way = _under_way(ctx, key)
     if under_way:
-        delivery.forget(talk.desk, under_way, "channels")
-        talk.desk.changed(under_way)
+        delivery.repost(ctx.services, under_way, "channels")
+        ctx.services.run_changed(under_way)
         return
-    place = {**talk.place, "kind": "round", "mailboxes": " ".join(known(talk))}
-    opened = store.check(Channel(""), talk.asker, place)
-    talk.desk.redis.set(key, opened.id, ex=ROUND_S)
-    talk.desk.advance(opened.id)
-    talk.desk.changed(opened.id)
+    place = {**ctx.origin, "kind": "round", "mailboxes": " ".join(visible_channels(ctx))}
+    opened = store.check(Channel(""), ctx.asker, place)
+    ctx.services.redis.set(key, opened.id, ex=ROUND_S)
+    ctx.services.advance(opened.id)
+    ctx.services.run_changed(opened.id)
 
 
-def _under_way(talk: Talk, key: str) -> str:
+def _under_way(ctx: ChatContext, key: str) -> str:
     """The space's round that has not ended, or the empty string."""
-    before = talk.desk.redis.get(key)
+    before = ctx.services.redis.get(key)
     try:
-        run = talk.desk.store.load(before.decode() if isinstance(before, bytes) else "")
+        run = ctx.services.store.load(before.decode() if isinstance(before, bytes) else "")
     except LookupError:
         return ""
     return "" if run.checked or run.ended else run.id
 
 
-def listed(talk: Talk) -> None:
+def listed(ctx: ChatContext) -> None:
     """The channels of this space with their newest verdicts, in the card's order: worst first."""
-    talk.say(channels(ChannelsView(tuple(line_of(mailbox, talk.desk.store.last_check(mailbox)) for mailbox in known(talk)), now())))
+    ctx.say(
+        channels(ChannelsView(tuple(line_of(mailbox, ctx.services.store.last_check(mailbox)) for mailbox in visible_channels(ctx)), now()))
+    )
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

@@ -7,30 +7,32 @@ from datetime import timedelta
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards.presenters.plan import NAMED, NAMED_AT
 from bot.chat import permissions
-from bot.chat.addresses import mailbox_of
-from bot.chat.context import Talk
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
 from bot.commands import Command
 from bot.commands.setup_email import begin_known
 from jobs.checks import fix_context
 from jobs.checks.remedies import for_people
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Run
 
 RECENT = timedelta(days=1)
 """For so long a fix repeats what a check has found; after that it only points to the command."""
 
 
-def run(talk: Talk, argument: str) -> None:
+def run(ctx: ChatContext, argument: str) -> None:
     """Open a run that plans only what does not hold; it goes on by sign-in and approval, as a setup does."""
-    mailbox = mailbox_of(talk, "fix", argument)
+    mailbox = read_mailbox(ctx, "fix", argument)
     if not mailbox:
         return
-    record = talk.desk.store.record(mailbox)
-    if record is None or mailbox not in permissions.known(talk):
-        unknown(talk, mailbox)
+    record = ctx.services.store.record(mailbox)
+    if record is None or mailbox not in permissions.visible_channels(ctx):
+        unknown(ctx, mailbox)
         return
-    begin_known(talk, record.channel, "fix", **fix_context.told(talk.desk.store, mailbox), **_named(talk.desk.store.last_check(mailbox)))
+    begin_known(
+        ctx, record.channel, "fix", **fix_context.fix_context(ctx.services.store, mailbox), **_named(ctx.services.store.last_check(mailbox))
+    )
 
 
 def _named(check: Run | None) -> dict[str, str]:
@@ -41,10 +43,10 @@ def _named(check: Run | None) -> dict[str, str]:
     return {NAMED: " ".join(causes), NAMED_AT: check.checked.isoformat()} if causes else {}
 
 
-def unknown(talk: Talk, mailbox: str) -> None:
+def unknown(ctx: ChatContext, mailbox: str) -> None:
     """Nothing is known of the mailbox here, whether it is known elsewhere or not."""
-    title = Words("notice.unknown_channel_title", {"mailbox": mailbox})
-    talk.tell(NoticeView(Words("notice.check_kicker"), title, Words("notice.unknown_channel_words"), at=now()))
+    title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
+    ctx.notify(NoticeView(Text("notice.check_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
 
 
 COMMAND = Command("fix", "trouble", run, "ADDRESS")

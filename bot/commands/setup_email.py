@@ -5,17 +5,17 @@ from __future__ import annotations
 from adaptive_cards import intake
 from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.texts import has
+from adaptive_cards.texts import has_text
 from adaptive_cards.views import Header
 from bot.cards import delivery
 from bot.chat import permissions
-from bot.chat.addresses import mailbox_of
-from bot.chat.context import Talk
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
 from bot.commands import Command
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
-from jobs.model import Channel, Words
-from jobs.next_action import whose
+from jobs.model import Channel, Text
+from jobs.next_action import next_action
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import AlreadyRunningError, Record
 
@@ -23,114 +23,114 @@ FIRST = "intake"
 """The card that a run begins with: an answer to the command, and never edited."""
 
 
-def run(talk: Talk, argument: str) -> None:
+def run(ctx: ChatContext, argument: str) -> None:
     """Begin with the first card; a channel that is connected, or being connected, is pointed to instead."""
     if not argument:
-        begin(talk, "")
+        begin(ctx, "")
         return
-    mailbox = mailbox_of(talk, "setup-email", argument)
+    mailbox = read_mailbox(ctx, "setup-email", argument)
     if mailbox:
-        setup(talk, mailbox)
+        setup(ctx, mailbox)
 
 
-def setup(talk: Talk, mailbox: str) -> None:
+def setup(ctx: ChatContext, mailbox: str) -> None:
     """Set a mailbox up, unless it is."""
-    record = talk.desk.store.record(mailbox)
-    if record is not None and not talk.desk.store.running(mailbox):
-        already(talk, mailbox, record)
+    record = ctx.services.store.record(mailbox)
+    if record is not None and not ctx.services.store.running(mailbox):
+        already(ctx, mailbox, record)
         return
-    begin(talk, mailbox)
+    begin(ctx, mailbox)
 
 
-def look(talk: Talk, mailbox: str) -> None:
+def look(ctx: ChatContext, mailbox: str) -> None:
     """A connected channel, looked at anew with the addresses that are known; nothing of it is used where it is not known."""
-    record = talk.desk.store.record(mailbox)
-    if record is None or mailbox not in permissions.known(talk):
-        begin(talk, mailbox)
+    record = ctx.services.store.record(mailbox)
+    if record is None or mailbox not in permissions.visible_channels(ctx):
+        begin(ctx, mailbox)
         return
-    begin_known(talk, record.channel, "setup")
+    begin_known(ctx, record.channel, "setup")
 
 
-def begin_known(talk: Talk, channel: Channel, kind: str, *events: Event, **told: str) -> None:
+def begin_known(ctx: ChatContext, channel: Channel, kind: str, *events: Event, **told: str) -> None:
     """Open a run of a channel whose details are known, and let a worker go on; ``told`` is what it is told beside.
 
     The same message or press opens one run.
     """
     try:
-        opened = talk.desk.store.open(channel, talk.asker, {**told, **talk.place, "kind": kind})
+        opened = ctx.services.store.open(channel, ctx.asker, {**told, **ctx.origin, "kind": kind})
     except AlreadyRunningError as busy:
-        opened = talk.desk.store.load(busy.run)
-        if opened.detailed or opened.place.get("message") != talk.place["message"]:
-            point_to(talk, opened)
+        opened = ctx.services.store.load(busy.run)
+        if opened.detailed or opened.place.get("message") != ctx.origin["message"]:
+            point_to(ctx, opened)
             return
-    talk.desk.store.append(opened.id, Event(Kind.DETAILS, now(), by=talk.person.email, channel=channel), *events)
-    talk.desk.advance(opened.id)
-    talk.desk.changed(opened.id)
+    ctx.services.store.append(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
+    ctx.services.advance(opened.id)
+    ctx.services.run_changed(opened.id)
 
 
-def begin(talk: Talk, mailbox: str) -> None:
+def begin(ctx: ChatContext, mailbox: str) -> None:
     """Open a run, and ask for what only Webex Connect knows. The same message or press opens one run, however often it is delivered."""
-    opened = _opened(talk, mailbox)
+    opened = _opened(ctx, mailbox)
     if opened is not None:
-        card = intake(IntakeView(Header(opened.id, mailbox, 1), _known(talk, mailbox), ask_mailbox=not mailbox))
-        if talk.say(card, shows=(opened.id, FIRST)).id:
-            delivery.answered(talk.desk, opened.id, FIRST)
+        card = intake(IntakeView(Header(opened.id, mailbox, 1), _known(ctx, mailbox), ask_mailbox=not mailbox))
+        if ctx.say(card, shows=(opened.id, FIRST)).id:
+            delivery.mark_posted(ctx.services, opened.id, FIRST)
 
 
-def _opened(talk: Talk, mailbox: str) -> Run | None:
+def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
     """The run whose first card is shown; None where it is at work already, and was pointed to.
 
     Where Webex has never taken the first card, who asks again gets it, or elsewhere a run of that place, and the one before ends.
     """
     try:
-        return talk.desk.store.open(Channel(mailbox), talk.asker, talk.place)
+        return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)
     except AlreadyRunningError as busy:
-        other = talk.desk.store.load(busy.run)
-    unseen = not delivery.was_answered(talk.desk, other.id, FIRST)
-    mine = unseen and other.requester.id == talk.person.id and other.kind == "setup"
-    here = other.place.get("message") == talk.place["message"] or (mine and other.place.get("room") == talk.room)
+        other = ctx.services.store.load(busy.run)
+    unseen = not delivery.was_posted(ctx.services, other.id, FIRST)
+    mine = unseen and other.requester.id == ctx.person.id and other.kind == "setup"
+    here = other.place.get("message") == ctx.origin["message"] or (mine and other.place.get("room") == ctx.room)
     if other.detailed or not (here or mine):
-        point_to(talk, other)
+        point_to(ctx, other)
         return None
     if here:
         return other
-    talk.desk.store.end(other, Event(Kind.CANCELLED, now(), by=talk.person.email))
-    return _opened(talk, mailbox)
+    ctx.services.store.end(other, Event(Kind.CANCELLED, now(), by=ctx.person.email))
+    return _opened(ctx, mailbox)
 
 
-def already(talk: Talk, mailbox: str, record: Record) -> None:
+def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
     """It is connected: say since when, and change nothing."""
-    words = Words("notice.done_words", {"day": f"{record.at:%d %b %Y}", "run": record.run})
+    words = Text("notice.done_words", {"day": f"{record.at:%d %b %Y}", "run": record.run})
     buttons = tuple((f"button.{do}", {"do": do, "mailbox_meant": mailbox}) for do in ("setup_again", "setup_change"))
-    title = Words("notice.done_title", {"mailbox": mailbox})
-    talk.tell(NoticeView(Words("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons))
+    title = Text("notice.done_title", {"mailbox": mailbox})
+    ctx.notify(NoticeView(Text("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons))
 
 
-def point_to(talk: Talk, other: Run) -> None:
+def point_to(ctx: ChatContext, other: Run) -> None:
     """It is at work already: say by which run and what that does, where that shows itself, and whose turn it is there."""
-    turn = whose(other)
+    turn = next_action(other)
     of_kind = f"notice.running_title_{other.kind}"
-    title = Words(of_kind if has(of_kind) else "notice.running_title", {"mailbox": other.channel.mailbox, "run": other.id})
-    facts = (("label.turn", Words(f"turn.{turn.turn}")), ("label.since", Words("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})))
+    title = Text(of_kind if has_text(of_kind) else "notice.running_title", {"mailbox": other.channel.mailbox, "run": other.id})
+    facts = (("label.turn", Text(f"turn.{turn.turn}")), ("label.since", Text("verbatim", {"text": f"{other.opened:%d %b %H:%M} UTC"})))
     buttons = (("button.status", {"do": "status"}),)
-    talk.tell(NoticeView(Words("notice.running_kicker"), title, _where(talk, other), facts=facts, buttons=buttons))
+    ctx.notify(NoticeView(Text("notice.running_kicker"), title, _where(ctx, other), facts=facts, buttons=buttons))
 
 
-def _where(talk: Talk, other: Run) -> Words:
+def _where(ctx: ChatContext, other: Run) -> Text:
     """Where the run's newest card is. Webex documents no link to a space: it is named, to who is in it."""
-    room = other.place.get("room", talk.room)
+    room = other.place.get("room", ctx.room)
     title = ""
-    if room != talk.room and other.place.get("type") == "group":
+    if room != ctx.room and other.place.get("type") == "group":
         try:
-            title = talk.desk.webex.room_title(room) if talk.desk.webex.membership(room, talk.person.id) else ""
+            title = ctx.services.webex.room_title(room) if ctx.services.webex.membership(room, ctx.person.id) else ""
         except WebexAnswerError:  # the bot is not in that space any more
             title = ""
-    return Words("notice.running_words_space", {"space": title}) if title else Words("notice.running_words")
+    return Text("notice.running_words_space", {"space": title}) if title else Text("notice.running_words")
 
 
-def _known(talk: Talk, mailbox: str) -> dict[str, str]:
+def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     """What an earlier run of the channel was told, so that nobody types it twice; nothing where the channel is not known to this person."""
-    record = talk.desk.store.record(mailbox) if mailbox and mailbox in permissions.known(talk) else None
+    record = ctx.services.store.record(mailbox) if mailbox and mailbox in permissions.visible_channels(ctx) else None
     if record is None:
         return {}
     channel = record.channel

@@ -8,11 +8,11 @@ from adaptive_cards import tac
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.tac import TacView
 from bot.chat import permissions
-from bot.chat.addresses import mailbox_of
-from bot.chat.context import Talk
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
 from bot.commands import Command
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.storage import codec
 
 KEPT_S = 3600
@@ -27,34 +27,34 @@ class Case:
     person: str
 
 
-def run(talk: Talk, argument: str) -> None:
+def run(ctx: ChatContext, argument: str) -> None:
     """Show the guide to the debug console, and wait for its answers in this thread; a channel unknown here is not spoken of."""
-    mailbox = mailbox_of(talk, "tac", argument)
+    mailbox = read_mailbox(ctx, "tac", argument)
     if not mailbox:
         return
-    if mailbox not in permissions.known(talk):
-        title = Words("notice.unknown_channel_title", {"mailbox": mailbox})
-        talk.tell(NoticeView(Words("notice.tac_kicker"), title, Words("notice.unknown_channel_words"), at=now()))
+    if mailbox not in permissions.visible_channels(ctx):
+        title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
+        ctx.notify(NoticeView(Text("notice.tac_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
         return
-    talk.desk.vault.drop(screenshot_name(talk))
-    talk.desk.redis.set(f"tac:{_where(talk)}", codec.dump(Case(mailbox, talk.person.id)), ex=KEPT_S)
-    talk.say(tac(TacView(mailbox, now(), direct=talk.direct)))
+    ctx.services.vault.drop(screenshot_name(ctx))
+    ctx.services.redis.set(f"tac:{_where(ctx)}", codec.dump(Case(mailbox, ctx.person.id)), ex=KEPT_S)
+    ctx.say(tac(TacView(mailbox, now(), direct=ctx.direct)))
 
 
-def asked(talk: Talk) -> Case | None:
+def asked(ctx: ChatContext) -> Case | None:
     """The case that this thread collects for, or None."""
-    raw = talk.desk.redis.get(f"tac:{_where(talk)}")
+    raw = ctx.services.redis.get(f"tac:{_where(ctx)}")
     return codec.load(raw, Case) if isinstance(raw, bytes) else None
 
 
-def screenshot_name(talk: Talk) -> str:
+def screenshot_name(ctx: ChatContext) -> str:
     """Under which name the vault keeps the thread's screenshot."""
-    return f"tac-screenshot:{_where(talk)}"
+    return f"tac-screenshot:{_where(ctx)}"
 
 
-def _where(talk: Talk) -> str:
+def _where(ctx: ChatContext) -> str:
     """A 1:1 conversation as a whole: nobody replies in threads there."""
-    return talk.room if talk.direct else talk.thread
+    return ctx.room if ctx.direct else ctx.thread
 
 
 COMMAND = Command("tac", "trouble", run, "ADDRESS")

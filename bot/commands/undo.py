@@ -6,45 +6,45 @@ from dataclasses import replace
 
 from adaptive_cards.cards.notice import NoticeView
 from bot.chat import permissions
-from bot.chat.addresses import mailbox_of
-from bot.chat.context import Talk
+from bot.chat.addresses import read_mailbox
+from bot.chat.context import ChatContext
 from bot.commands import Command
 from bot.commands.fix import unknown
 from bot.commands.setup_email import begin_known
 from jobs.clock import now
 from jobs.engine.undo import known, recall
-from jobs.model import Channel, Words
+from jobs.model import Channel, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import all_steps
 
 
-def run(talk: Talk, argument: str) -> None:
+def run(ctx: ChatContext, argument: str) -> None:
     """Open a run that plans the way back. A setup that was cancelled halfway can be undone, too."""
-    mailbox = mailbox_of(talk, "undo", argument)
+    mailbox = read_mailbox(ctx, "undo", argument)
     if not mailbox:
         return
-    runs = talk.desk.store.of_mailbox(mailbox)
-    if mailbox not in permissions.known(talk) and not any(_here(talk, each) for each in runs):
-        unknown(talk, mailbox)
+    runs = ctx.services.store.runs_of_mailbox(mailbox)
+    if mailbox not in permissions.visible_channels(ctx) and not any(_here(ctx, each) for each in runs):
+        unknown(ctx, mailbox)
         return
     past = recall(runs, all_steps())
     if not past:
-        title = Words("notice.undo_nothing_title", {"mailbox": mailbox})
-        talk.tell(NoticeView(Words("notice.undo_kicker"), title, Words("notice.undo_nothing_words"), at=now()))
+        title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
+        ctx.notify(NoticeView(Text("notice.undo_kicker"), title, Text("notice.undo_nothing_words"), at=now()))
         return
-    recalled = Event(Kind.RECALLED, now(), by=talk.person.email, data=known(runs), past=past)
-    begin_known(talk, _channel(talk, runs), "undo", recalled)
+    recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=known(runs), past=past)
+    begin_known(ctx, _channel(ctx, runs), "undo", recalled)
 
 
-def _here(talk: Talk, run: Run) -> bool:
+def _here(ctx: ChatContext, run: Run) -> bool:
     """Whether the run was asked for in this space, or by this person who asks 1:1 now."""
-    return run.place.get("room") == talk.room or (talk.direct and run.requester.id == talk.person.id)
+    return run.place.get("room") == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
 
 
-def _channel(talk: Talk, runs: tuple[Run, ...]) -> Channel:
+def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
     """As the newest run that changed something knew it, bound to the tenant where that was."""
     newest = next(each for each in reversed(runs) if each.changed)
-    record = talk.desk.store.record(newest.channel.mailbox)
+    record = ctx.services.store.record(newest.channel.mailbox)
     tenant = (record.channel.tenant_id if record else "") or newest.channel.tenant_id or newest.tenant
     return replace(newest.channel, tenant_id=tenant)
 

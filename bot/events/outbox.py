@@ -17,22 +17,22 @@ from redis.exceptions import RedisError
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
-from bot.chat.context import Talk
-from bot.services import Desk
+from bot.chat.context import ChatContext
+from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Message, Post, Webex, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, passes
 from jobs.clock import now
-from jobs.model import Words, verbatim
+from jobs.model import Text, verbatim
 from jobs.storage import codec
 
 KEPT_S = 1800
 """How long it is known what was carried out, in seconds: longer than an event is tried again."""
-DOUBT_S = (5.0, 60.0, 300.0)
+UNCONFIRMED_PAUSES_S = (5.0, 60.0, 300.0)
 """The pauses before a message that may stand there is posted once more, in seconds. After the last one it is given up."""
 SKEW = timedelta(seconds=10)
 """How far Webex's clock may be behind ours."""
-Act = Callable[[Talk], None]
+Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
@@ -45,10 +45,10 @@ class Outbox(Webex):
         trouble: why it was not; None where all was taken.
     """
 
-    def __init__(self, desk: Desk, one_to_one: str) -> None:
+    def __init__(self, services: Services, one_to_one: str) -> None:
         """``one_to_one`` is the room where the bot may look what stands there; empty in a space."""
-        vars(self).update(vars(desk.webex))  # the same account, connection and patience
-        self._desk = desk
+        vars(self).update(vars(services.webex))  # the same account, connection and patience
+        self._desk = services
         self._one_to_one = one_to_one
         self.unsent: list[Post] = []
         self.trouble: WebexError | None = None
@@ -67,7 +67,7 @@ class Outbox(Webex):
                 if not passes(error):
                     raise
                 self.trouble = error
-                self.unsent += _left(post, error, began)
+                self.unsent += _remaining(post, error, began)
                 return Message.of({})
         self.unsent.append(post)
         return Message.of({})
@@ -75,10 +75,10 @@ class Outbox(Webex):
     def post_all(self, posts: Iterable[Post]) -> None:
         """Post what was kept. A run's card that an asker got meanwhile by asking again is there."""
         for each in posts:
-            if each.shows and delivery.was_answered(self._desk, *each.shows):
+            if each.shows and delivery.was_posted(self._desk, *each.shows):
                 continue
             if self.post(each).id and each.shows:
-                delivery.answered(self._desk, *each.shows)
+                delivery.mark_posted(self._desk, *each.shows)
 
     def _found(self, post: Post) -> Message | None:
         """A message that may stand there, where the bot may look and sees it.
@@ -99,63 +99,63 @@ class Outbox(Webex):
 
     def _is(self, message: Message, post: Post, since: datetime) -> bool:
         mine = message.person_id == self._desk.me.id and message.text.split() == str(post.fields.get("text", "")).split()
-        return mine and not models.aged(message.created, now() - since + SKEW)
+        return mine and not models.is_older_than(message.created, now() - since + SKEW)
 
 
-def _left(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
+def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
     """What is still to be posted after the trouble, and not before its time."""
     if not error.accepted:
         return (post,)
-    if post.file or post.doubts >= len(DOUBT_S):
+    if post.file or post.doubts >= len(UNCONFIRMED_PAUSES_S):
         log.warning("message given up: it may stand there", posts=post.doubts + 1, tracking_id=error.tracking_id, error=str(error))
         return ()
-    error.retry_after = max(error.retry_after or 0.0, DOUBT_S[post.doubts])
+    error.retry_after = max(error.retry_after or 0.0, UNCONFIRMED_PAUSES_S[post.doubts])
     return (replace(post, doubts=post.doubts + 1, since=post.since or began),)
 
 
-def once(talk: Talk, part: str, act: Act) -> None:
+def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     """Carry out a part of an event (``part`` names both), once however often the event is tried.
 
     Raises:
         WebexError: Webex is away: what is missing is done by the event's next try.
         redis.RedisError: Redis is away.
     """
-    vault, name = talk.desk.vault, f"answered:{part}"
-    outbox = Outbox(talk.desk, talk.room if talk.direct else "")
-    speaking = replace(talk, desk=replace(talk.desk, webex=outbox))
+    vault, name = ctx.services.vault, f"answered:{part}"
+    outbox = Outbox(ctx.services, ctx.room if ctx.direct else "")
+    speaking = replace(ctx, services=replace(ctx.services, webex=outbox))
     kept = vault.get(name)
     if kept is None:
-        _carefully(speaking, act)
+        _run_safely(speaking, act)
     else:
-        _carefully(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
+        _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
     vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
     if outbox.trouble is not None and outbox.unsent:
         raise outbox.trouble
 
 
-def _carefully(talk: Talk, act: Act) -> None:
+def _run_safely(ctx: ChatContext, act: Handler) -> None:
     """Do it. A mistake of ours is said with a reference; a card that Webex does not take (400) is one, as it would be refused again."""
     try:
-        act(talk)
+        act(ctx)
     except Exception as error:
-        if isinstance(error, WebexError) and error.status == FORBIDDEN and not talk.direct and talk.person.id != talk.desk.me.id:
-            _say_in_person(talk, error)
+        if isinstance(error, WebexError) and error.status == FORBIDDEN and not ctx.direct and ctx.person.id != ctx.services.me.id:
+            _report_failure_in_person(ctx, error)
         elif isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
             raise
         else:
             reference = f"REF-{secrets.token_hex(3).upper()}"
             log.exception("event failed", reference=reference)
-            _say_broken(talk, reference)
+            _report_failure(ctx, reference)
 
 
-def _say_broken(talk: Talk, reference: str) -> None:
-    kicker, title, words = (Words(f"notice.broken_{part}") for part in ("kicker", "title", "words"))
-    talk.tell(NoticeView(kicker, title, words, glyph="✗", facts=(("refused.reference", verbatim(reference)),), at=now()))
+def _report_failure(ctx: ChatContext, reference: str) -> None:
+    kicker, title, words = (Text(f"notice.broken_{part}") for part in ("kicker", "title", "words"))
+    ctx.notify(NoticeView(kicker, title, words, glyph="✗", facts=(("refused.reference", verbatim(reference)),), at=now()))
 
 
-def _say_in_person(talk: Talk, error: WebexError) -> None:
+def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
     """The bot may not write in the space: only moderators may, or nobody. Who asked is told 1:1 that there is no answer, and why."""
-    log.warning("the bot may not write in the space", room=talk.room, tracking_id=error.tracking_id)
-    kicker, title, words = (Words(f"notice.unposted_{part}") for part in ("kicker", "title", "words"))
+    log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
+    kicker, title, words = (Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words"))
     card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-    talk.desk.webex.send(to_person_id=talk.person.id, text=card.text, card=card.content)
+    ctx.services.webex.send(to_person_id=ctx.person.id, text=card.text, card=card.content)

@@ -14,7 +14,7 @@ from bot.webex.client import Membership, Webex, WebexPerson
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Prefetch:
     """Two questions under way: who the actor is, and who is in the room."""
 
     webex: Webex
@@ -33,12 +33,12 @@ class Ahead:
 
 
 @contextmanager
-def ahead(webex: Webex, actor: str, room: str) -> Iterator[Ahead]:
+def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
     """Ask within; what is not needed after all is left alone."""
     with_threads = ThreadPoolExecutor(2, "ahead")
     try:
         person = with_threads.submit(webex.person, actor) if actor else None
         members = with_threads.submit(webex.members, room) if room else None
-        yield Ahead(webex, actor, room, person, members)
+        yield Prefetch(webex, actor, room, person, members)
     finally:
         with_threads.shutdown(wait=False, cancel_futures=True)

@@ -10,10 +10,10 @@ from rq import Retry, get_current_job
 
 from bot.webex.client import WebexError, WebexNotFoundError, WebexUnauthorizedError
 from bot.webex.errors import passes
-from bot.webex.models import STALE, _time
+from bot.webex.models import MAX_EVENT_AGE, _time
 from jobs.clock import now
 
-LAG = timedelta(seconds=60)
+API_LAG = timedelta(seconds=60)
 """For how long something may not be there yet although its event is (facts/webex.md 1)."""
 
 
@@ -24,15 +24,15 @@ BACK_OFF_S = (2, 5, 10, 20, 40, 60)
 log = structlog.get_logger(__name__)
 
 
-def again(error: WebexError, created: str) -> Retry | None:
+def retry_event(error: WebexError, created: str) -> Retry | None:
     """What RQ is told: the same job again (:func:`in_time`); or nothing, which is in the log."""
-    retry = in_time(error, created)
+    retry = retry_before_deadline(error, created)
     if retry is None:
         log.warning("event given up", tries=_tries() + 1, tracking_id=error.tracking_id, error=str(error))
     return retry
 
 
-def in_time(error: WebexError, created: str) -> Retry | None:
+def retry_before_deadline(error: WebexError, created: str) -> Retry | None:
     """The same job again, not sooner than Webex asked for; None where no try can come in time or help.
 
     A token that Webex does not take any more (401) may be one that is being exchanged, and what is not there (404) may only be late.
@@ -55,5 +55,5 @@ def _helps_until(error: WebexError, created: str) -> float:
     job = get_current_job()
     began = _time(created) or (job.created_at.replace(tzinfo=UTC) if job and job.created_at else now())
     if isinstance(error, WebexNotFoundError):
-        return (began + LAG).timestamp()
-    return (began + STALE).timestamp() if passes(error) or isinstance(error, WebexUnauthorizedError) else 0.0
+        return (began + API_LAG).timestamp()
+    return (began + MAX_EVENT_AGE).timestamp() if passes(error) or isinstance(error, WebexUnauthorizedError) else 0.0

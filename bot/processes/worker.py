@@ -28,15 +28,15 @@ from rq.scheduler import RQScheduler
 
 from adaptive_cards import texts
 from bot import actions, commands
-from bot.cards.delivery import Shown
-from bot.links import Ticket
+from bot.cards.delivery import PostedCard
+from bot.links import PageToken
 from bot.processes import redis_server
 from bot.processes.supervisor import Role, Supervisor
 from bot.processes.timers import Timers
 from bot.queue import ALLOWED, CARDS, MAINTENANCE_S, NAME, RUNS, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
-from bot.webex.webhook_registration import WATCH_S, Subscriptions
+from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, shutdown, steps
 from jobs.clouds.tls import http_context
 from jobs.runs.run import Event
@@ -77,7 +77,7 @@ class BotWorker(Worker):
     def _install_signal_handlers(self) -> None:
         """A job's process inherits the handler, so it is told from its first moment on."""
         super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # RQ left it untyped
-        signal.signal(STOP_SOON, shutdown.ask)
+        signal.signal(STOP_SOON, shutdown.request)
 
     def handle_warm_shutdown_request(self) -> None:
         """SIGTERM: have the job's process begin nothing more. It is killed only where that takes too long (:mod:`bot.processes.supervisor`)."""
@@ -88,7 +88,7 @@ class BotWorker(Worker):
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """A job whose process was started as SIGTERM came begins nothing either."""
         if self._shutdown_requested_date is not None:
-            shutdown.ask()
+            shutdown.request()
         super().main_work_horse(job, queue)
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
@@ -205,7 +205,7 @@ class _Webhooks:
 
     def __call__(self) -> None:
         webex = Webex(self._settings.webex_access_token, self._settings.webex_api_url, HURRIED)  # SIGTERM waits for it
-        subscriptions = Subscriptions(webex, Redis.from_url(self._settings.redis_url), self._settings)
+        subscriptions = WebhookRegistrar(webex, Redis.from_url(self._settings.redis_url), self._settings)
         if self._registered:
             subscriptions.watch()
         else:
@@ -220,11 +220,11 @@ def preload() -> None:
     """
     for function in sorted(ALLOWED):
         importlib.import_module(function.rpartition(".")[0])
-    for registry in (actions.answers, commands.commands, steps.all_steps, probes.all_probes, texts.keys):
+    for registry in (actions.actions, commands.commands, steps.all_steps, probes.all_probes, texts.keys):
         registry()
     httpx.Client(verify=http_context()).close()
     anyio.run(anyio.sleep, 0)
-    for kind in (Event, Record, Shown, Ticket, WebexPerson):
+    for kind in (Event, Record, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()
     gc.freeze()  # what the jobs share with the worker stays shared: their garbage collection does not touch it

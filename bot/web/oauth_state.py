@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.services import Desk
+from bot.services import Services
 from jobs.storage import codec
 
 LIFE_S = 600
@@ -33,12 +33,12 @@ def new_state() -> str:
     return secrets.token_urlsafe(32)
 
 
-def keep(desk: Desk, state: str, flow: Flow) -> None:
+def save(services: Services, state: str, flow: Flow) -> None:
     """Seal the journey under its state."""
-    desk.vault.put(f"flow:{state}", codec.dump(flow).decode(), LIFE_S)
+    services.vault.put(f"flow:{state}", codec.dump(flow).decode(), LIFE_S)
 
 
-def take(desk: Desk, state: str) -> Flow | None:
+def pop(services: Services, state: str) -> Flow | None:
     """The journey, for the one who comes back first; None afterwards, and for a state that was never given out."""
-    sealed = desk.vault.take(f"flow:{state}") if state else None
+    sealed = services.vault.take(f"flow:{state}") if state else None
     return codec.load(sealed, Flow) if sealed else None

@@ -10,11 +10,11 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app
 from jinja2 import Environment, Template, select_autoescape
 
-from adaptive_cards.texts import say, text
-from bot.services import Desk
-from jobs.model import Words
+from adaptive_cards.texts import render, text
+from bot.services import Services
+from jobs.model import Text
 
-FOLDER = Path(__file__).with_name("pages")
+FOLDER = Path(__file__).with_name("templates")
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 assets = Blueprint("assets", __name__, url_prefix="/pages")
 
@@ -23,8 +23,8 @@ assets = Blueprint("assets", __name__, url_prefix="/pages")
 class Page:
     """What a page shows. ``link`` leads elsewhere, ``post`` submits a form without fields; ``fields`` are (label, value) to copy."""
 
-    title: Words
-    words: Words
+    title: Text
+    words: Text
     kicker: str = ""
     code: str = ""
     button: str = ""
@@ -37,8 +37,8 @@ class Page:
 def show(page: Page) -> Response:
     """The page as an answer."""
     html = _template().render(
-        title=say(page.title),
-        words=say(page.words),
+        title=render(page.title),
+        words=render(page.words),
         kicker=page.kicker or text("page.title"),
         code=page.code,
         button=page.button and text(page.button),
@@ -52,13 +52,13 @@ def show(page: Page) -> Response:
 
 def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
     """A page that only says something: ``page.KEY_title`` and ``page.KEY_words``."""
-    return show(Page(Words(f"page.{key}_title", values), Words(f"page.{key}_words", values), code=code, status=status))
+    return show(Page(Text(f"page.{key}_title", values), Text(f"page.{key}_words", values), code=code, status=status))
 
 
-def here() -> Desk:
+def here() -> Services:
     """The web process's desk."""
-    desk: Desk = current_app.config["DESK"]
-    return desk
+    services: Services = current_app.config["SERVICES"]
+    return services
 
 
 @assets.get("/page.css")

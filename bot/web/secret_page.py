@@ -11,7 +11,7 @@ from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
 from bot.web.pages import Page, here, plain, show
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Run
 
 pages = Blueprint("handover", __name__, url_prefix="/handover")
@@ -20,14 +20,14 @@ pages = Blueprint("handover", __name__, url_prefix="/handover")
 @pages.get("/<token>")
 def look(token: str) -> Response:
     """A page with a button, so that link previews and mail scanners see nothing and use nothing up."""
-    desk = here()
-    ticket = links.read(desk, "handover", token)
+    services = here()
+    ticket = links.read(services, "handover", token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    run = desk.store.load(ticket.run)
-    if not desk.vault.holds(f"secret:{run.id}"):
+    run = services.store.load(ticket.run)
+    if not services.vault.holds(f"secret:{run.id}"):
         return plain("gone", status=HTTPStatus.GONE)
-    if ticket.over:
+    if ticket.is_expired:
         return show(_page("over", "renew_button", f"/handover/{token}/renew", HTTPStatus.GONE))
     return show(_page("handover", "handover_button", f"/handover/{token}", HTTPStatus.OK, mailbox=run.channel.mailbox))
 
@@ -35,36 +35,36 @@ def look(token: str) -> Response:
 @pages.post("/<token>")
 def reveal(token: str) -> Response:
     """Show it, once: of many readers at the same moment one gets it (GETDEL)."""
-    desk = here()
-    ticket = links.read(desk, "handover", token)
-    if ticket is None or ticket.over:
+    services = here()
+    ticket = links.read(services, "handover", token)
+    if ticket is None or ticket.is_expired:
         return plain("unknown" if ticket is None else "over", status=HTTPStatus.GONE)
-    run = desk.store.load(ticket.run)
-    secret = desk.vault.take(f"secret:{run.id}")
+    run = services.store.load(ticket.run)
+    secret = services.vault.take(f"secret:{run.id}")
     if secret is None:
         return plain("gone", status=HTTPStatus.GONE)
-    desk.store.hand_over(desk.vault.get(f"secret-key:{run.id}") or run.fact("key_id"), run.id)
-    links.drop(desk, "handover", run.id)
+    services.store.record_secret_shown(services.vault.get(f"secret-key:{run.id}") or run.fact("key_id"), run.id)
+    links.drop(services, "handover", run.id)
     if run.answer("new_secret"):
-        desk.advance(run.id)  # the lost secret, in whose place this one is, goes now
-    desk.changed(run.id)
-    return show(Page(Words("page.shown_title"), Words("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
+        services.advance(run.id)  # the lost secret, in whose place this one is, goes now
+    services.run_changed(run.id)
+    return show(Page(Text("page.shown_title"), Text("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
 
 
 @pages.post("/<token>/renew")
 def renew(token: str) -> Response:
     """Post the card with a new link to who asked for the run, 1:1, and nowhere else."""
-    desk = here()
-    ticket = links.read(desk, "handover", token)
+    services = here()
+    ticket = links.read(services, "handover", token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    delivery.forget(desk, ticket.run, "connect")
-    desk.changed(ticket.run)
+    delivery.repost(services, ticket.run, "connect")
+    services.run_changed(ticket.run)
     return plain("renewed")
 
 
 def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
-    return Page(Words(f"page.{key}_title", values), Words(f"page.{key}_words", values), button=f"page.{button}", post=post, status=status)
+    return Page(Text(f"page.{key}_title", values), Text(f"page.{key}_words", values), button=f"page.{button}", post=post, status=status)
 
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:

@@ -13,15 +13,15 @@ import structlog
 from flask import Blueprint, Response, request
 
 from bot import links
-from bot.links import Ticket
+from bot.links import PageToken
 from bot.web import oauth_state
-from bot.web.oauth import JOURNEYS, Departure
+from bot.web.oauth import FLOWS, AuthorizationRequest
 from bot.web.oauth_state import Flow
 from bot.web.pages import Page, here, plain, show
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
 
 pages = Blueprint("signin", __name__)
@@ -30,52 +30,52 @@ SHARED = "_shared"
 
 
 @pages.get("/<any(signin, access, consent, rehearsal):kind>/<token>")
-def lead(kind: str, token: str) -> Response:
+def landing_page(kind: str, token: str) -> Response:
     """The bot's own page before Microsoft's: for what it is, asked for by whom, and a button. A preview uses nothing up."""
-    desk = here()
-    ticket = links.read(desk, kind, token)
+    services = here()
+    ticket = links.read(services, kind, token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    run = desk.store.load(ticket.run)
+    run = services.store.load(ticket.run)
     if stop := _not_now(ticket, run):
         return stop
     try:
-        departure = _depart(kind, run)
+        departure = _start(kind, run)
     except CloudError as error:
         log.warning("no way to Microsoft", run=run.id, error=str(error))
         return _failed(error, HTTPStatus.BAD_GATEWAY)
-    page = (Words(f"page.{kind}_title", departure.values), Words(f"page.{kind}_words{_for(run, kind)}", departure.values))
+    page = (Text(f"page.{kind}_title", departure.values), Text(f"page.{kind}_words{_for(run, kind)}", departure.values))
     button = f"page.{kind}_button{SHARED if _for(run, kind) == SHARED else ''}"
     return show(Page(*page, run.channel.mailbox, button=button, link=departure.url))
 
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
-def look() -> Response:
+def head_only() -> Response:
     """Whoever scans links looks at the headers: that uses nothing up."""
     return Response()
 
 
 @pages.get("/microsoft/callback")
-def back() -> Response:
+def callback() -> Response:
     """Where Microsoft sends the browser back to, for every journey. A state is used up by its first use."""
-    desk = here()
-    flow = oauth_state.take(desk, request.args.get("state", ""))
+    services = here()
+    flow = oauth_state.pop(services, request.args.get("state", ""))
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
-    run, journey = desk.store.load(flow.run), JOURNEYS[flow.kind]
+    run, journey = services.store.load(flow.run), FLOWS[flow.kind]
     if run.ended:
         return plain("over", status=HTTPStatus.GONE)
-    if journey.done(run):  # somebody else was back sooner
+    if journey.is_complete(run):  # somebody else was back sooner
         return plain("done")
     try:
-        with call_log.noted() as made:
-            arrival = journey.arrive(desk, run, flow, request.args.to_dict())
+        with call_log.record_calls() as made:
+            arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
         if arrival.event is None:
-            return Response(status=HTTPStatus.FOUND, headers={"Location": _depart(arrival.onward, run).url})
+            return Response(status=HTTPStatus.FOUND, headers={"Location": _start(arrival.then, run).url})
     except CloudError as error:
         _problem(run, journey.question, error)
         return _failed(error, HTTPStatus.OK)
-    links.drop(desk, flow.kind.partition("_")[0], run.id)
+    links.drop(services, flow.kind.partition("_")[0], run.id)
     _go_on(run, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
     return plain(journey.arrived, account=arrival.account)
 
@@ -87,10 +87,10 @@ def _for(run: Run, kind: str) -> str:
     return f"_{run.kind}" if kind == "signin" and run.kind in {"check", "undo"} else ""
 
 
-def _depart(kind: str, run: Run) -> Departure:
+def _start(kind: str, run: Run) -> AuthorizationRequest:
     state = oauth_state.new_state()
-    departure = JOURNEYS[kind].depart(here(), run, state)
-    oauth_state.keep(here(), state, Flow(kind, run.id, departure.flow))
+    departure = FLOWS[kind].start(here(), run, state)
+    oauth_state.save(here(), state, Flow(kind, run.id, departure.flow))
     return departure
 
 
@@ -98,10 +98,10 @@ def _failed(error: CloudError, status: int) -> Response:
     return plain("failed", status=status, code=error.words, words=f"key:cause.{error.cause}", way_back="key:page.way_back")
 
 
-def _not_now(ticket: Ticket, run: Run) -> Response | None:
-    if run.ended or ticket.over:
+def _not_now(ticket: PageToken, run: Run) -> Response | None:
+    if run.ended or ticket.is_expired:
         return plain("over", status=HTTPStatus.GONE)
-    return plain("done") if JOURNEYS[ticket.kind].done(run) else None
+    return plain("done") if FLOWS[ticket.kind].is_complete(run) else None
 
 
 def _problem(run: Run, question: str, error: CloudError) -> None:
@@ -112,7 +112,7 @@ def _problem(run: Run, question: str, error: CloudError) -> None:
 
 
 def _go_on(run: Run, event: Event) -> None:
-    desk = here()
-    desk.store.append(run.id, event)
-    desk.advance(run.id)
-    desk.changed(run.id)
+    services = here()
+    services.store.append(run.id, event)
+    services.advance(run.id)
+    services.run_changed(run.id)

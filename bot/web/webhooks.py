@@ -37,7 +37,7 @@ hooks = Blueprint("webhooks", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WebhookEvent:
     """The keyword arguments of ``bot.events.handler.receive``: ids and a time, nothing else of what Webex sent."""
 
     resource: str
@@ -76,7 +76,7 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     return any([secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets])  # noqa: C419  see above
 
 
-def read(envelope: Mapping[str, Any]) -> Event | None:
+def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
     """The event in Webex's envelope, or None where the bot does not care: another resource, another event, or its own post.
 
     Raises:
@@ -91,7 +91,7 @@ def read(envelope: Mapping[str, Any]) -> Event | None:
     actor = _text(data, "personId") or _text(envelope, "actorId")
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
         return None  # the webhook's owner is the bot: this is its own post
-    return Event(resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created"))
+    return WebhookEvent(resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created"))
 
 
 def _body() -> bytes:
@@ -116,7 +116,7 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     return envelope
 
 
-def _enqueue(queue: Queue, event: Event) -> None:
+def _enqueue(queue: Queue, event: WebhookEvent) -> None:
     """One script in Redis looks for the job, saves it and puts it into the queue: all of it or nothing.
 
     A job id is taken until an hour after the job has ended. A script that was sent twice finds itself, so it may be.

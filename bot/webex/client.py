@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from webexteamssdk import WebexTeamsAPI
 
-from bot.webex.deadline import in_time
+from bot.webex.deadline import deadline
 from bot.webex.errors import (
     WebexAnswerError,
     WebexBadRequestError,
@@ -22,8 +22,8 @@ from bot.webex.errors import (
     WebexUnreachableError,
 )
 from bot.webex.models import Action, File, Membership, Message, Post, WebexPerson, Webhook, as_text
-from bot.webex.retry import HURRIED, PATIENT, Patience
-from bot.webex.session import Account, at_home
+from bot.webex.retry import HURRIED, PATIENT, RetryPolicy
+from bot.webex.session import ApiSession, own_url
 
 __all__ = [
     "HURRIED",
@@ -59,8 +59,8 @@ class Webex:
     Every method raises :class:`bot.webex.errors.WebexError` when its patience is at an end (:mod:`bot.webex.retry`).
     """
 
-    def __init__(self, access_token: str, api_url: str, patience: Patience = PATIENT) -> None:
-        self._account = Account(access_token, api_url)
+    def __init__(self, access_token: str, api_url: str, patience: RetryPolicy = PATIENT) -> None:
+        self._account = ApiSession(access_token, api_url)
         self._patience = patience
 
     def me(self) -> WebexPerson:
@@ -177,7 +177,7 @@ class Webex:
             FileTooLargeError: it has more than ``largest`` bytes.
         """
         api_url = self._account.api_url
-        address = at_home(url, api_url)
+        address = own_url(url, api_url)
         if not address.startswith(api_url):
             raise ValueError("the file does not lie at the Webex API")
         return self._patience.get(lambda: self._read(address, largest))
@@ -202,7 +202,7 @@ class Webex:
 
     def _read(self, url: str, largest: int) -> File:
         # Same private session as in edit(): the SDK has no call for files. It forgets an answer with an error without closing it.
-        with in_time(), ExitStack() as answers:
+        with deadline(), ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
             response = self._api._session.request("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)  # noqa: SLF001
             content = response.raw.read(largest + 1, decode_content=True)

@@ -16,7 +16,7 @@ TOTAL_S = 20.0
 """For one request and its whole answer, in seconds."""
 
 
-class _Clock:
+class _Deadline:
     """Cuts the connection that its call reads from when the time is over, which wakes the reader up."""
 
     def __init__(self, seconds: float) -> None:
@@ -47,11 +47,11 @@ class _Clock:
                 _cut(self._read)
 
 
-_CLOCK: ContextVar[_Clock | None] = ContextVar("clock", default=None)
+_CLOCK: ContextVar[_Deadline | None] = ContextVar("clock", default=None)
 
 
 @contextmanager
-def in_time() -> Iterator[None]:
+def deadline() -> Iterator[None]:
     """What is called herein has to be over in time; inside another, the other's time counts.
 
     Raises:
@@ -60,7 +60,7 @@ def in_time() -> Iterator[None]:
     if _CLOCK.get() is not None:
         yield
         return
-    clock = _Clock(TOTAL_S)
+    clock = _Deadline(TOTAL_S)
     before = _CLOCK.set(clock)
     try:
         yield

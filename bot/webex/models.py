@@ -185,15 +185,15 @@ def as_text(value: Any) -> str:
     return found.encode("utf-8", "replace").decode()
 
 
-STALE = timedelta(minutes=10)
+MAX_EVENT_AGE = timedelta(minutes=10)
 
 
-def stale(created: str) -> bool:
+def is_stale(created: str) -> bool:
     """Whether something is too old to be meant: a captured webhook can be sent again at any time (CHECKLIST W4)."""
-    return aged(created, STALE)
+    return is_older_than(created, MAX_EVENT_AGE)
 
 
-def aged(created: str, age: timedelta) -> bool:
+def is_older_than(created: str, age: timedelta) -> bool:
     """Whether something is older than that. An age that cannot be read is none."""
     when = _time(created)
     return when is not None and now() - when > age

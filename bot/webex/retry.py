@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """At most 4 tries, with growing pauses.
 
     Attributes:
@@ -77,8 +77,8 @@ class Patience:
         raise AssertionError  # stamina ends by a return or by the error
 
 
-PATIENT = Patience(60.0, 90.0)
-HURRIED = Patience(3.0, 3.0)
+PATIENT = RetryPolicy(60.0, 90.0)
+HURRIED = RetryPolicy(3.0, 3.0)
 """For whoever comes back by itself, as cards and events do, and for a browser that waits."""
 
 

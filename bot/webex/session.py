@@ -16,7 +16,7 @@ from requests.exceptions import InvalidURL
 from urllib3 import ProxyManager
 from webexteamssdk import WebexTeamsAPI
 
-from bot.webex.deadline import POOLS, in_time
+from bot.webex.deadline import POOLS, deadline
 from bot.webex.errors import seconds
 from jobs.settings import LOOPBACK
 
@@ -25,7 +25,7 @@ TIMEOUT_S = 12
 PORTS = {"https": 443, "http": 80}
 
 
-class Account:
+class ApiSession:
     """The bot's account by its token. Safe to make before a fork: the HTTP session is made in the process that uses it."""
 
     def __init__(self, access_token: str, api_url: str) -> None:
@@ -40,12 +40,12 @@ class Account:
             api = WebexTeamsAPI(self._access_token, self.api_url, single_request_timeout=TIMEOUT_S, wait_on_rate_limit=False)
             session: Session = api._session._req_session  # noqa: SLF001  the SDK's session has no public name
             _trust(session)
-            confine(session, self.api_url)
+            restrict_to_origin(session, self.api_url)
             self._made = (os.getpid(), api)
         return self._made[1]
 
 
-class Elsewhere(HTTPAdapter):
+class BlockedAdapter(HTTPAdapter):
     """Sends nothing."""
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> NoReturn:
@@ -53,7 +53,7 @@ class Elsewhere(HTTPAdapter):
         raise InvalidURL(f"{urlsplit(request.url or '').hostname} is not the Webex API")
 
 
-class Ours(HTTPAdapter):
+class ApiAdapter(HTTPAdapter):
     """The Webex API. Two headers of its answers are put right before the SDK stumbles over them.
 
     SDK 1.6.1 takes no relative address of a next page, and raises a bare ValueError for a 429 whose Retry-After is no whole number,
@@ -80,12 +80,12 @@ class Ours(HTTPAdapter):
 
         It is read here, unless it is a stream, so that its time has an end.
         """
-        with in_time():
+        with deadline():
             answer = super().send(request, *args, **kwargs)
             if not kwargs.get("stream"):
                 _ = answer.content  # which keeps it
         following = answer.links.get("next", {}).get("url", "")
-        if following and (address := at_home(following, self._api_url, beside=request.url)):
+        if following and (address := own_url(following, self._api_url, beside=request.url)):
             answer.headers["Link"] = f'<{address}>; rel="next"'
         wait = answer.headers.get("Retry-After")
         if wait is not None and not wait.isdecimal():
@@ -93,15 +93,15 @@ class Ours(HTTPAdapter):
         return answer
 
 
-def confine(session: Session, api_url: str) -> None:
+def restrict_to_origin(session: Session, api_url: str) -> None:
     """Let the session reach one origin only; requests takes the adapter with the longest address that fits."""
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
-        session.mount(scheme, Elsewhere())
-    session.mount(f"{_origin(urlsplit(api_url))}/", Ours(api_url))
+        session.mount(scheme, BlockedAdapter())
+    session.mount(f"{_origin(urlsplit(api_url))}/", ApiAdapter(api_url))
 
 
-def at_home(url: str, api_url: str, *, beside: str | None = None) -> str:
+def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
     """The address with our own origin in front, where it names the API by any of its names; else nothing.
 
     A cloud on this machine may call itself by another loopback name than we do, and any may write its default port out.

@@ -57,7 +57,7 @@ class Outcome:
     deleted: int = 0
 
 
-class Subscriptions:
+class WebhookRegistrar:
     """Registers and repairs. Instances at other addresses, and other people's webhooks, are left alone.
 
     Both methods raise :class:`bot.webex.client.WebexError` and redis.RedisError; only one process is at it at a time.
@@ -75,7 +75,7 @@ class Subscriptions:
 
         What this installation has made under another address is taken over, or is surplus.
         """
-        with self._alone():
+        with self._locked():
             remembered = self._redis.smembers(OURS)
             mine = tuple(hook for hook in self._webex.webhooks() if self._is_named_ours(hook) or hook.id.encode() in remembered)
             return self._reconcile(mine, all_of_them=True)
@@ -85,10 +85,10 @@ class Subscriptions:
 
         One that was switched on again less than 5 minutes ago waits: until then a single failure switches it off (facts/webex.md 1).
         """
-        with self._alone():
-            return self._reconcile(self.mine(), all_of_them=False)
+        with self._locked():
+            return self._reconcile(self.own(), all_of_them=False)
 
-    def mine(self) -> tuple[Webhook, ...]:
+    def own(self) -> tuple[Webhook, ...]:
         """The webhooks of this instance at its address."""
         return tuple(filter(self._is_named_ours, self._webex.webhooks()))
 
@@ -100,19 +100,19 @@ class Subscriptions:
         return hook.status.lower() == "active" and hook.target_url == self._target
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Wait for whoever is at it; one that was killed is not waited for for long (:mod:`jobs.storage.locks`)."""
-        while (lock := locks.take(self._redis, LOCK, LOCK_S)) is None:
+        while (lock := locks.acquire(self._redis, LOCK, LOCK_S)) is None:
             time.sleep(BUSY_S)
         try:
             yield
         finally:
-            locks.give(self._redis, lock)
+            locks.release(self._redis, lock)
 
     def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
         missing = tuple(resource for resource, hook in kept.items() if hook is None)
-        updated = tuple(resource for resource, hook in kept.items() if hook and self._mend(hook, resource, always=all_of_them))
+        updated = tuple(resource for resource, hook in kept.items() if hook and self._repair(hook, resource, always=all_of_them))
         for resource in missing:
             self._create(resource)
         keep = {hook.id for hook in kept.values() if hook}
@@ -127,7 +127,7 @@ class Subscriptions:
         fitting = [hook for hook in mine if _listens(hook, resource)]
         return next(iter(sorted(fitting, key=self.is_good, reverse=True)), None)
 
-    def _mend(self, hook: Webhook, resource: str, *, always: bool) -> bool:
+    def _repair(self, hook: Webhook, resource: str, *, always: bool) -> bool:
         good, mended = self.is_good(hook), f"webhooks:mended:{hook.id}"
         if not always and (good or self._redis.exists(mended)):
             return False

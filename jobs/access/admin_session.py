@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.clouds.errors import Said, SignInNeeded
+from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
@@ -24,7 +24,7 @@ SESSION_S = 26 * 3600
 """How long a sign-in is kept at most, in seconds, however often its tokens are renewed: M5 may need 24 hours."""
 
 
-def keep(runtime: Runtime, run: Run, cache: str) -> None:
+def save(runtime: Runtime, run: Run, cache: str) -> None:
     """Seal the run's sign-in for what is left of its time.
 
     Raises:
@@ -33,17 +33,17 @@ def keep(runtime: Runtime, run: Run, cache: str) -> None:
     age = now() - run.signed_in if run.signed_in else timedelta(0)
     left = SESSION_S - int(age.total_seconds())
     if left <= 0:
-        raise SignInNeeded("sign_in_missing", Said("entra"))
+        raise SignInNeeded("sign_in_missing", CloudReply("entra"))
     runtime.vault.put(f"session:{run.id}", cache, left)
 
 
-def forget(runtime: Runtime, run_id: str) -> None:
+def drop(runtime: Runtime, run_id: str) -> None:
     """The run has ended, or the sign-in is dead."""
     runtime.vault.drop(f"session:{run_id}")
 
 
 @asynccontextmanager
-async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[Context]:
+async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
     """The clouds as the signed-in administrator sees them.
 
     Raises:
@@ -51,12 +51,12 @@ async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[
     """
     cache = runtime.vault.get(f"session:{run.id}")
     if cache is None:
-        raise SignInNeeded("sign_in_missing", Said("entra"))
+        raise SignInNeeded("sign_in_missing", CloudReply("entra"))
     settings = runtime.settings
     async with async_client(settings) as http:
         with sync_client(settings) as login:
             identity = Identity.of_bot(settings, login, account.tenant_id)
-            tokens = Tokens(identity, cache, lambda renewed: keep(runtime, run, renewed))
+            tokens = Tokens(identity, cache, lambda renewed: save(runtime, run, renewed))
             graph = Graph(
                 http,
                 tokens.source(*graph_scopes(settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)),
@@ -65,4 +65,4 @@ async def clouds(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[
             source = tokens.source(exchange_scope(settings.exchange_url))
             exchange = InvokeCommand(http, source, settings.exchange_url, account.tenant_id, account.upn)
             trace = open_trace(graph, exchange)
-            yield Context(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace)
+            yield StepContext(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace)

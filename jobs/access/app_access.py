@@ -12,7 +12,7 @@ from datetime import datetime
 from redis import Redis
 
 from jobs.clock import now
-from jobs.clouds.errors import NotAllowed, Said
+from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.clouds.http import sync_client
 from jobs.microsoft.app_only import AppTokens, Ask, missing_in, roles_in
 from jobs.microsoft.identity import Identity
@@ -38,26 +38,26 @@ class AppAccess:
         return tuple(sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES}))
 
 
-def known(redis: Redis, tenant: str) -> AppAccess | None:
+def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
     """What the tenant has granted, as far as is known; None for a tenant that is not known either."""
     raw = redis.hget(KEY, tenant.lower()) if tenant else None
     return codec.load(raw, AppAccess) if isinstance(raw, bytes) else None
 
 
-def every(redis: Redis) -> tuple[AppAccess, ...]:
+def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
     """All that is known, by tenant."""
     found = (codec.load(raw, AppAccess) for raw in redis.hvals(KEY) if isinstance(raw, bytes))
     return tuple(sorted(found, key=lambda access: access.tenant))
 
 
-def remember(redis: Redis, access: AppAccess) -> None:
+def save(redis: Redis, access: AppAccess) -> None:
     """Keep it until it ends."""
     redis.hset(KEY, access.tenant.lower(), codec.dump(access))
 
 
-def forget(redis: Redis, access: AppAccess) -> None:
+def drop(redis: Redis, access: AppAccess) -> None:
     """It has ended. One that was granted anew meanwhile stays."""
-    if known(redis, access.tenant) == access:
+    if grant_for(redis, access.tenant) == access:
         redis.hdel(KEY, access.tenant.lower())
 
 
@@ -88,7 +88,7 @@ def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
     tokens = {scope: ask(scope) for scope in needed(settings)}
     lacking = [name for scope, names in needed(settings).items() for name in missing_in(tokens[scope], names)]
     if lacking:
-        raise NotAllowed("app_roles_missing", Said("entra", code=", ".join(lacking)))
+        raise Forbidden("app_roles_missing", CloudReply("entra", code=", ".join(lacking)))
     return AppAccess(tenant, now(), by, tuple(sorted(role for token in tokens.values() for role in roles_in(token))))
 
 

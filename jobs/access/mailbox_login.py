@@ -18,11 +18,11 @@ from redis import Redis
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.http import sync_client
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe, login_probe
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
-from jobs.microsoft.sign_in_log import SignIn
+from jobs.microsoft.sign_in_log import SignInRow
 from jobs.runs.run import Run
 from jobs.storage.vault import Vault
 
@@ -43,7 +43,7 @@ class OwnSignIns:
     numbers: frozenset[str]
     moments: tuple[datetime, ...]
 
-    def others(self, rows: Iterable[SignIn]) -> list[SignIn]:
+    def without_own(self, rows: Iterable[SignInRow]) -> list[SignInRow]:
         """The rows without ours. By the second only what nobody did in person is ours, unless the row has no number at all."""
         every = list(rows)
         numbered = any(self._numbers(row) & self.numbers for row in every)
@@ -51,17 +51,17 @@ class OwnSignIns:
             row for row in every if not (self._numbers(row) & self.numbers or (self._unsure(row, numbered=numbered) and self._near(row)))
         ]
 
-    def _unsure(self, row: SignIn, *, numbered: bool) -> bool:
+    def _unsure(self, row: SignInRow, *, numbered: bool) -> bool:
         return not self._numbers(row) or not (numbered or row.interactive)
 
-    def _near(self, row: SignIn) -> bool:
+    def _near(self, row: SignInRow) -> bool:
         return any(abs(row.at - moment) <= NEAR for moment in self.moments)
 
-    def _numbers(self, row: SignIn) -> set[str]:
+    def _numbers(self, row: SignInRow) -> set[str]:
         return {number.lower() for number in (row.correlation_id, row.id) if number}
 
 
-def note(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
+def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     """Remember the calls to Entra, as :func:`jobs.clouds.call_log.noted` tells them."""
     at = now().timestamp()
     numbers = {number.lower(): at for line in made if line.startswith("entra ") for number in _ID.findall(line)}
@@ -74,7 +74,7 @@ def note(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
         together.execute()
 
 
-def known(redis: Redis, mailbox: str) -> OwnSignIns:
+def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
     """What is remembered of the mailbox's checks."""
     rows: Any = redis.zrange(_key(mailbox), 0, -1, withscores=True)
     return OwnSignIns(
@@ -99,7 +99,7 @@ class Login:
     upn: str
 
 
-def keep(vault: Vault, run: Run) -> None:
+def save(vault: Vault, run: Run) -> None:
     """Keep the secret and the sign-in of a rehearsal that went well for checks: with that sign-in the mailbox user has given their word."""
     if (cache := vault.get(f"rehearsal-session:{run.id}")) is not None:
         vault.put(f"check-session:{run.channel.mailbox}", cache, SIGN_IN_S)
@@ -112,13 +112,13 @@ def close(vault: Vault, run_id: str) -> None:
         vault.drop(f"{name}:{run_id}")
 
 
-def forget(vault: Vault, mailbox: str) -> None:
+def drop(vault: Vault, mailbox: str) -> None:
     """Drop what was kept: it was undone, or nobody wants it kept."""
     for name in ("check-session", "check-secret"):
         vault.drop(f"{name}:{mailbox}")
 
 
-async def log_in(ctx: Context, login: Login) -> SmtpProbe | None:
+async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
     """Log in and leave; nothing is sent. None where nobody rehearsed, so that there is nothing to log in with.
 
     The renewed refresh token replaces the old one, which would die after 90 days.
@@ -130,16 +130,16 @@ async def log_in(ctx: Context, login: Login) -> SmtpProbe | None:
     if secret is None or cache is None:
         return None
     token = await asyncio.to_thread(_token, ctx, login, secret, cache)
-    went_well(ctx.store.redis, ctx.channel.mailbox)
+    record_success(ctx.store.redis, ctx.channel.mailbox)
     return await login_probe(ctx.settings.smtp_server, login.upn or ctx.channel.mailbox, token)
 
 
-def went_well(redis: Redis, mailbox: str) -> None:
+def record_success(redis: Redis, mailbox: str) -> None:
     """The bot has just got a token as the mailbox."""
     redis.set(_last_success_key(mailbox), now().isoformat(), ex=SIGN_IN_S)
 
 
-def last_good(redis: Redis, mailbox: str) -> datetime | None:
+def last_success(redis: Redis, mailbox: str) -> datetime | None:
     """When it last got one; None where that is not known, or so long ago that its sign-in may have died unused."""
     known: Any = redis.get(_last_success_key(mailbox))
     return datetime.fromisoformat(known.decode()) if known else None
@@ -149,12 +149,12 @@ def _last_success_key(mailbox: str) -> str:
     return f"channel:{mailbox}:own-login"
 
 
-def _token(ctx: Context, login: Login, secret: str, cache: str) -> str:
-    with sync_client(ctx.settings) as http, call_log.noted() as made:
+def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
+    with sync_client(ctx.settings) as http, call_log.record_calls() as made:
         try:
             identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret)
             token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
         finally:
-            note(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it beside Webex Connect's
+            record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it beside Webex Connect's
     ctx.vault.put(f"check-session:{ctx.channel.mailbox}", renewed, SIGN_IN_S)
     return token

@@ -13,12 +13,12 @@ from redis import Redis
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
-from jobs.clouds.errors import Said, SignInNeeded
+from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client
-from jobs.clouds.rate_limit import LIMITS, Pace
-from jobs.clouds.single_flight import SharedReads
+from jobs.clouds.rate_limit import LIMITS, RateLimiter
+from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace, open_trace
 from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
 from jobs.microsoft.scopes import exchange_scope, graph_default
@@ -32,7 +32,7 @@ KEPT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
-class TraceLedger:
+class TraceCallHistory:
     """Calls by their time, shared by all workers (:class:`jobs.clouds.rate_limit.Ledger`)."""
 
     redis: Redis
@@ -44,7 +44,7 @@ class TraceLedger:
         rows: Any = self.redis.zrangebyscore(self._key, now - KEPT_S, "+inf", withscores=True)
         return [now - float(score) for _, score in rows]
 
-    def note(self) -> None:
+    def record(self) -> None:
         """One more call has ended."""
         now = time.time()
         with self.redis.pipeline() as together:
@@ -59,7 +59,7 @@ class TraceLedger:
 
 
 @dataclass(slots=True)
-class Eyes:
+class TenantReader:
     """One tenant, to be looked at: every channel that is looked at with the same eyes shares their clients, reads and limits."""
 
     runtime: Runtime
@@ -68,44 +68,46 @@ class Eyes:
     trace: Trace
     granted: AppAccess | None
     tokens: AppTokens | None
-    once: SharedReads = field(default_factory=SharedReads)
+    reads: SingleFlight = field(default_factory=SingleFlight)
 
     @property
     def allowed(self) -> Collection[Access]:
         """The accesses that there are."""
         return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
 
-    def context(self, run: Run, store: Store) -> Context:
+    def context(self, run: Run, store: Store) -> StepContext:
         """What the steps of a run may use; its events go to ``store``."""
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
-        return Context(run, settings, store, vault, self.graph, self.exchange, lambda: self.trace, access=access, once=self.once)
+        return StepContext(run, settings, store, vault, self.graph, self.exchange, lambda: self.trace, access=access, reads=self.reads)
 
-    def ended(self) -> Event | None:
+    def revoked_event(self) -> Event | None:
         """That the tenant has taken its grant back, if these eyes have seen it; it is forgotten by then."""
         if self.granted is None or self.tokens is None or self.tokens.ended is None:
             return None
-        app_access.forget(self.runtime.store.redis, self.granted)
+        app_access.drop(self.runtime.store.redis, self.granted)
         data = {"question": "app_access", "cause": "app_access_withdrawn", "code": self.tokens.ended.code}
         return Event(Kind.PROBLEM, now(), data=data)
 
 
 @asynccontextmanager
-async def opened(runtime: Runtime, tenant: str, reads: tuple[SharedReads, SharedReads, SharedReads] | None = None) -> AsyncIterator[Eyes]:
+async def open_reader(
+    runtime: Runtime, tenant: str, reads: tuple[SingleFlight, SingleFlight, SingleFlight] | None = None
+) -> AsyncIterator[TenantReader]:
     """Eyes for a tenant, which may be unknown (empty).
 
     ``reads`` keep what Graph, Exchange and the world answered for many channels; one channel shares only what is under way.
     """
     settings = runtime.settings
-    granted = app_access.known(runtime.store.redis, tenant)
+    granted = app_access.grant_for(runtime.store.redis, tenant)
     tokens = app_access.tokens_of(settings, tenant) if granted else None
-    at_graph, at_exchange, once = reads or (SharedReads(), SharedReads(), SharedReads())
-    pace = Pace(LIMITS, TraceLedger(runtime.store.redis, tenant))
+    at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
+    pace = RateLimiter(LIMITS, TraceCallHistory(runtime.store.redis, tenant))
     async with async_client(settings) as http:
         graph = ReadingGraph(http, _source(tokens, graph_default(settings.graph_url)), settings.graph_url, at_graph, pace)
         source = _source(tokens, exchange_scope(settings.exchange_url))
         exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", at_exchange, pace)
-        yield Eyes(runtime, graph, exchange, open_trace(graph, exchange), granted, tokens, once)
+        yield TenantReader(runtime, graph, exchange, open_trace(graph, exchange), granted, tokens, once)
 
 
 def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
@@ -113,6 +115,6 @@ def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
         return tokens.source(scope)
 
     async def nobody() -> str:
-        raise SignInNeeded("sign_in_missing", Said("entra"))
+        raise SignInNeeded("sign_in_missing", CloudReply("entra"))
 
     return nobody

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from jobs.clouds.errors import AlreadyThere, Rejected
-from jobs.engine.step import Context
+from jobs.clouds.errors import AlreadyExists, Rejected
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import (
     declared,
     display_name,
@@ -34,25 +34,25 @@ SECRETS = ("Webex Connect ", "Webex email bot, ")
 Json = dict[str, Any]
 
 
-async def email_app(ctx: Context) -> Json | None:
+async def find_app(ctx: StepContext) -> Json | None:
     """The mailbox's app, or None. One that this run has made may have the second name; one made by hand has none, until it is adopted.
 
     Where the directory does not know it by name, an earlier run's client id finds it (:func:`jobs.checks.check.facts_for`).
     """
     app = await ctx.graph.application_by_unique_name(app_key(ctx))
     if app is None and "application" in ctx.run.changed:
-        app = await ctx.graph.application_by_unique_name(second_name(ctx))
+        app = await ctx.graph.application_by_unique_name(fallback_name(ctx))
     for client_id in known_ids(ctx):
         app = app or await ctx.graph.application_by_app_id(client_id)
     return app
 
 
-def known_ids(ctx: Context) -> tuple[str, ...]:
+def known_ids(ctx: StepContext) -> tuple[str, ...]:
     """The client ids by which the app is known, other than by its name: one that was adopted, and that of an earlier run."""
     return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.place.get("client_id", ""))))
 
 
-async def gone_client_id(ctx: Context, app: Json | None) -> str:
+async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
     """The client ID that Webex Connect was given, where that app is gone and another one has its place; else the empty string.
 
     A setup gives out the client ID of the app that it finds; a check and a fix know which one was given out before.
@@ -63,67 +63,67 @@ async def gone_client_id(ctx: Context, app: Json | None) -> str:
     return given if await ctx.graph.application_by_app_id(given) is None else ""
 
 
-async def present_app(ctx: Context) -> Json:
+async def present_app(ctx: StepContext) -> Json:
     """The mailbox's app, which must be there.
 
     Raises:
         NotFound: it is not, or this replica does not know it yet.
     """
-    return (await email_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(app_key(ctx))
+    return (await find_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(app_key(ctx))
 
 
-async def its_app(ctx: Context) -> Json | None:
+async def app_of_run(ctx: StepContext) -> Json | None:
     """The very app that the channel's runs worked on, for an undo; None where it is gone, whatever has its name now."""
     object_id = ctx.fact("object_id")
-    return await ctx.graph.application_by_id(object_id) if object_id else await email_app(ctx)
+    return await ctx.graph.application_by_id(object_id) if object_id else await find_app(ctx)
 
 
-def second(ctx: Context, apps: Iterable[Json]) -> Json | None:
+def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """The mailbox's app under a second name, as it was made while the recycle bin kept the first."""
     begins = f"{unique_name(ctx.channel.mailbox)}-"
     return next((app for app in apps if str(app.get("uniqueName") or "").startswith(begins)), None)
 
 
-def by_hand(ctx: Context, apps: Iterable[Json]) -> Json | None:
+def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """The one app that somebody made in the portal for this Call Back URL; of several none is picked (facts/microsoft.md 1.1)."""
     found = [app for app in apps if not app.get("uniqueName") and ctx.channel.callback_url in redirect_uris(app)]
     return found[0] if len(found) == 1 else None
 
 
-def app_key(ctx: Context) -> str:
+def app_key(ctx: StepContext) -> str:
     """The ``uniqueName`` by which the app is found, as far as this run knows."""
     return ctx.fact("unique_name") or unique_name(ctx.channel.mailbox)
 
 
-def second_name(ctx: Context) -> str:
+def fallback_name(ctx: StepContext) -> str:
     """For an app whose first name is taken by a deleted one: it may stay reserved for 30 days (facts/microsoft.md 1.1)."""
     return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 
-def wanted_uris(ctx: Context) -> tuple[str, ...]:
+def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
     """The redirect addresses that the app needs: Webex Connect's, and the bot's own."""
     return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback)))
 
 
-def smtp_send(ctx: Context) -> tuple[str, str]:
+def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
     """Exchange's own ``SMTP.Send``, as (resource, id); Graph's where Exchange exposes none, as a foreign id breaks every consent (AADSTS65006)."""
     if ctx.fact("exchange_smtp_send"):
         return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
     return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
 
 
-async def unexposed(ctx: Context, app: Json | None) -> tuple[tuple[str, str], ...]:
+async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str], ...]:
     """What the app declares for Exchange or Graph that the tenant does not know there, as (resource, id); asked only where it is not ours."""
     resources = {resource for resource, permission, _ in declared(app) if permission not in _own_permissions(ctx)}
     found = {each: await ctx.graph.service_principal(each) for each in (EXCHANGE_APP_ID, GRAPH_APP_ID) if each in resources}
     return unknown_to(app, {resource: principal for resource, principal in found.items() if principal})
 
 
-def _own_permissions(ctx: Context) -> set[str]:
+def _own_permissions(ctx: StepContext) -> set[str]:
     return {ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")}
 
 
-def foreign(ctx: Context, app: Json, uris: Collection[str]) -> str:
+def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
     """What somebody else has put into an app that the bot made with these redirect addresses, in words; empty where there is nothing."""
     ours = _own_permissions(ctx)
     secrets = [str(secret.get("displayName") or "key:seen.app_secret") for secret in app.get("passwordCredentials") or ()]
@@ -144,7 +144,7 @@ TAKEN_S = (0.0, 1, 2, 4)
 """Pauses between looks for whoever has the app's name, in seconds: one that was made at the same moment shows within them."""
 
 
-async def create(ctx: Context) -> None:
+async def create(ctx: StepContext) -> None:
     """One upsert by ``uniqueName``: safe to repeat.
 
     Raises:
@@ -152,21 +152,21 @@ async def create(ctx: Context) -> None:
     """
     try:
         await ctx.graph.upsert_application(app_key(ctx), _new(ctx))
-    except AlreadyThere:
+    except AlreadyExists:
         await _taken(ctx)
 
 
-async def _taken(ctx: Context) -> None:
+async def _taken(ctx: StepContext) -> None:
     """Somebody has the name, whom a moment ago nobody saw: who shows now is merged into, else a deleted app keeps it (facts 1.1)."""
     for pause in TAKEN_S:
         await asyncio.sleep(pause)
         if app := await ctx.graph.application_by_unique_name(app_key(ctx)):
             await update(ctx, app)
             return
-    await ctx.graph.upsert_application(second_name(ctx), _new(ctx))
+    await ctx.graph.upsert_application(fallback_name(ctx), _new(ctx))
 
 
-async def update(ctx: Context, app: Json) -> None:
+async def update(ctx: StepContext, app: Json) -> None:
     """By its object id, which makes no second app; what is in it stays, but for permissions that this tenant does not know.
 
     One made by hand gets the name by which every later run finds it. Where Entra refuses the name, or does not keep it, the
@@ -179,25 +179,25 @@ async def update(ctx: Context, app: Json) -> None:
     if app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):
         try:
             await ctx.graph.update_application(object_id, {**body, "uniqueName": app_key(ctx)})
-        except (AlreadyThere, Rejected):
+        except (AlreadyExists, Rejected):
             pass
         else:
             return
     await ctx.graph.update_application(object_id, body)
 
 
-def _new(ctx: Context) -> Json:
+def _new(ctx: StepContext) -> Json:
     lock = {"isEnabled": True, "allProperties": True}
     return {**_body(ctx, {}), "displayName": display_name(ctx.channel.mailbox), "servicePrincipalLockConfiguration": lock}
 
 
-def _body(ctx: Context, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
+def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
     """What the app must have, merged into what it has: a PATCH replaces each list whole. Its addresses stand under Web alone."""
     for each in unknown:
         app = {**app, "requiredResourceAccess": without_permission(app, *each)}
     return {
         "signInAudience": OURS,
         "web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))},
-        "requiredResourceAccess": with_permission(app, *smtp_send(ctx), "Scope"),
+        "requiredResourceAccess": with_permission(app, *smtp_send_permission(ctx), "Scope"),
         **moved_away(app, wanted_uris(ctx)),
     }

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
-from jobs.model import Channel, Profile, Words
+from jobs.model import Channel, Profile, Text
 from jobs.settings import is_loopback
 
 LIFETIMES = ("6", "12", "24")
@@ -23,21 +23,21 @@ for _name in ("invalid", "local", "localhost", "test"):
 _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
-class TypedWrongError(ValueError):
+class InvalidInputError(ValueError):
     """A value cannot be read. ``why`` says why not, ``meant`` is the nearest good value or empty."""
 
-    def __init__(self, why: Words, meant: str = "") -> None:
+    def __init__(self, why: Text, meant: str = "") -> None:
         super().__init__(why.key)
         self.why = why
         self.meant = meant
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class ChannelForm:
     """What the first card asks for, checked: a channel, or why each wrong field is wrong."""
 
     channel: Channel | None
-    errors: dict[str, Words]
+    errors: dict[str, Text]
 
 
 def read_address(text: str) -> str:
@@ -48,34 +48,34 @@ def read_address(text: str) -> str:
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
     if not typed:
-        raise TypedWrongError(Words("typed.no_address"))
+        raise InvalidInputError(Text("typed.no_address"))
     if len(typed) > LONGEST:
-        raise TypedWrongError(Words("typed.too_long"))
+        raise InvalidInputError(Text("typed.too_long"))
     if _valid(typed):
         return typed.lower()
-    raise TypedWrongError(_why(typed), _meant(typed))
+    raise InvalidInputError(_why(typed), _meant(typed))
 
 
-def read_details(channel: Channel, values: Mapping[str, str]) -> Details:
+def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     """The inputs of the first card; the mailbox too, where the command did not name it."""
-    errors: dict[str, Words] = {}
+    errors: dict[str, Text] = {}
     mailbox = channel.mailbox or _try(lambda: read_address(values.get("mailbox", "")), "mailbox", errors)
     callback = _try(lambda: read_callback(values.get("callback_url", "")), "callback_url", errors)
     forwarding = _try(lambda: read_address(values.get("forwarding_address", "")), "forwarding_address", errors)
     if mailbox and forwarding == mailbox:
-        errors["forwarding_address"] = Words("typed.forwarding_is_mailbox")
+        errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     if values.get("lifetime", "12") not in LIFETIMES:
-        errors["lifetime"] = Words("typed.lifetime")
+        errors["lifetime"] = Text("typed.lifetime")
     if values.get("profile", "article") not in set(Profile):
-        errors["profile"] = Words("typed.profile")
+        errors["profile"] = Text("typed.profile")
     keep = KEEP_COPY.get(values.get("keep_copy", "yes"))
     if keep is None:
-        errors["keep_copy"] = Words("typed.keep_copy")
+        errors["keep_copy"] = Text("typed.keep_copy")
     if errors or keep is None:
-        return Details(None, errors)
+        return ChannelForm(None, errors)
     months, profile = int(values.get("lifetime", "12")), Profile(values.get("profile", "article"))
     asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
-    return Details(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
+    return ChannelForm(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
 
 
 def read_callback(text: str) -> str:
@@ -86,28 +86,28 @@ def read_callback(text: str) -> str:
     """
     typed = text.strip()
     if not typed:
-        raise TypedWrongError(Words("typed.callback_missing"))
+        raise InvalidInputError(Text("typed.callback_missing"))
     if len(typed) > LONGEST_URL or re.search(r"[\s\x00-\x1f\x7f<>\"\\]", typed):
-        raise TypedWrongError(Words("typed.callback_no_url"))
+        raise InvalidInputError(Text("typed.callback_no_url"))
     try:
         parts = urlsplit(typed)
         host = parts.hostname or ""
     except ValueError:
-        raise TypedWrongError(Words("typed.callback_no_url")) from None
+        raise InvalidInputError(Text("typed.callback_no_url")) from None
     here = is_loopback(host)  # Entra takes http on loopback only
     if parts.scheme != "https" and not (here and parts.scheme == "http"):
-        raise TypedWrongError(Words("typed.callback_https"))
+        raise InvalidInputError(Text("typed.callback_https"))
     if not (here or "." in host) or parts.username is not None or parts.query or parts.fragment:
-        raise TypedWrongError(Words("typed.callback_no_url"))
+        raise InvalidInputError(Text("typed.callback_no_url"))
     if not parts.path.endswith("/callback"):
-        raise TypedWrongError(Words("typed.callback_path"))
+        raise InvalidInputError(Text("typed.callback_path"))
     return typed
 
 
-def _try(read: Callable[[], str], field: str, errors: dict[str, Words]) -> str:
+def _try(read: Callable[[], str], field: str, errors: dict[str, Text]) -> str:
     try:
         return read()
-    except TypedWrongError as wrong:
+    except InvalidInputError as wrong:
         errors[field] = wrong.why
         return ""
 
@@ -120,15 +120,15 @@ def _valid(typed: str) -> bool:
     return True
 
 
-def _why(typed: str) -> Words:
+def _why(typed: str) -> Text:
     domain = typed.rpartition("@")[2]
     if typed.count("@") > 1:
-        return Words("typed.two_addresses")
+        return Text("typed.two_addresses")
     if "@" not in typed:
-        return Words("typed.no_at")
+        return Text("typed.no_at")
     if "," in domain or ";" in domain:
-        return Words("typed.comma_in_domain")
-    return Words("typed.malformed")
+        return Text("typed.comma_in_domain")
+    return Text("typed.malformed")
 
 
 def _meant(typed: str) -> str:

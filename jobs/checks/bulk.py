@@ -15,19 +15,19 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.access import tenant_reader
-from jobs.access.tenant_reader import Eyes
-from jobs.checks.check import facts_for, steps_of
-from jobs.checks.verdict import flows, judge
+from jobs.access.tenant_reader import TenantReader
+from jobs.checks.check import brief_for, steps_of
+from jobs.checks.verdict import judge, mail_flows
 from jobs.clock import now
-from jobs.clouds.single_flight import KeptReads
+from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import Engine, LeaseLostError
 from jobs.engine.failures import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Channel, Finding, Person, State, Words
-from jobs.runs.run import Event, Kind, Run, fold, onto
+from jobs.model import Channel, Finding, Person, State, Text
+from jobs.runs.run import Event, Kind, Run, apply_events, fold
 from jobs.runs.store import CHECK_KEPT_S, Store, new_id
-from jobs.runtime import Runtime, Silent
+from jobs.runtime import NoListener, Runtime
 from jobs.storage import codec
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
@@ -50,14 +50,14 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Round:
+class BulkCheck:
     """The work on one round by one worker."""
 
     runtime: Runtime
     run: Run
     holds: Callable[[], bool]
     began: float
-    once: KeptReads = field(default_factory=KeptReads)
+    once: ReadCache = field(default_factory=ReadCache)
     tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
 
     def over(self, seconds: float) -> bool:
@@ -69,50 +69,50 @@ class Round:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with tenant_reader.opened(self.runtime, name, (KeptReads(), KeptReads(), self.once)) as seen:
+            async with tenant_reader.open_reader(self.runtime, name, (ReadCache(), ReadCache(), self.once)) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
                 await asyncio.gather(*(self.channel(seen, channel, at_once) for channel in channels))
-            if ended := seen.ended():
+            if ended := seen.revoked_event():
                 self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
 
-    async def channel(self, seen: Eyes, channel: Channel, at_once: asyncio.Semaphore) -> None:
+    async def channel(self, seen: TenantReader, channel: Channel, at_once: asyncio.Semaphore) -> None:
         """One channel, also after the time for new tenants is up."""
         async with at_once:
             if not self.over(LONGEST_S):
                 self._tell(Event(Kind.FOUND, now(), step=channel.mailbox, finding=await self._verdict(seen, channel)))
 
-    async def _verdict(self, seen: Eyes, channel: Channel) -> Finding:
+    async def _verdict(self, seen: TenantReader, channel: Channel) -> Finding:
         """One channel; a mistake of ours in one does not keep the others from being looked at."""
         try:
-            return judged(await self._looked(seen, channel))
+            return summarize(await self._looked(seen, channel))
         except (LeaseLostError, RedisError):
             raise
         except Exception:
             reference = f"REF-{secrets.token_hex(3).upper()}"
             log.exception("check failed", mailbox=channel.mailbox, reference=reference)
-            return Finding(channel.mailbox, State.UNKNOWN, seen=Words("channels.failed", {"reference": reference}))
+            return Finding(channel.mailbox, State.UNKNOWN, seen=Text("channels.failed", {"reference": reference}))
 
-    async def _looked(self, seen: Eyes, channel: Channel) -> Run:
+    async def _looked(self, seen: TenantReader, channel: Channel) -> Run:
         store = self.runtime.store
         place = {name: self.run.place[name] for name in SHOWN if name in self.run.place}
-        facts = await asyncio.to_thread(facts_for, store, channel.mailbox)
-        draft = Draft(store, channel, self.run.requester, {**place, **facts})
+        facts = await asyncio.to_thread(brief_for, store, channel.mailbox)
+        draft = CheckBuffer(store, channel, self.run.requester, {**place, **facts})
         run = draft.run
-        await Engine(seen.context(run, draft), steps_of(run), Silent(), self.holds).check(seen.allowed)
+        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds).check(seen.allowed)
         return draft.keep()
 
     def _tell(self, event: Event) -> None:
         if not self.holds():
             raise LeaseLostError
         self.runtime.store.append(self.run.id, event)
-        self.runtime.listener.changed(self.run.id)
+        self.runtime.listener.run_changed(self.run.id)
 
 
-async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     """Every channel that has no verdict yet; the version then, or 0 where some are left for another turn."""
     if run.checked is not None:
         return run.version
-    work = Round(runtime, run, holds, time.monotonic())
+    work = BulkCheck(runtime, run, holds, time.monotonic())
     left = [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
     await asyncio.gather(*(work.tenant(name, channels) for name, channels in by_tenant(runtime, left).items()))
     if len(runtime.store.load(run.id).findings) < len(mailboxes(run)):
@@ -136,7 +136,7 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
     return found
 
 
-def judged(run: Run) -> Finding:
+def summarize(run: Run) -> Finding:
     """A check in one line: the first cause, or how much is known.
 
     What was left out, for want of access or of an answer, is not known to be right; and right is only what mail was seen to prove.
@@ -146,17 +146,17 @@ def judged(run: Run) -> Finding:
     verdict = judge(steps, found)
     mailbox = run.channel.mailbox
     if verdict.causes:
-        return Finding(mailbox, State.WRONG, cause=verdict.counted[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
+        return Finding(mailbox, State.WRONG, cause=verdict.weighed[verdict.causes[0]].cause, facts={"step": verdict.causes[0]})
     if verdict.possible:
-        return Finding(mailbox, State.POSSIBLE, seen=Words("channels.noticed"))
+        return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
     if left := [finding for name, finding in found.items() if _left_out(steps[name], finding)]:
         key = "not_looked_at" if all(finding.seen in GO_WITH_SIGN_IN for finding in left) else "not_read"
-        return Finding(mailbox, State.UNKNOWN, seen=Words(f"channels.{key}", {"count": str(len(left)), "all": str(len(found))}))
+        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", {"count": str(len(left)), "all": str(len(found))}))
     if verdict.warnings:
-        return Finding(mailbox, State.WARNING, seen=Words("channels.noticed"))
-    if not flows(found):
-        return Finding(mailbox, State.UNKNOWN, seen=Words("channels.not_proven"))
-    return Finding(mailbox, State.OK, seen=Words("channels.nothing_wrong"))
+        return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
+    if not mail_flows(found):
+        return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
+    return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))
 
 
 def _left_out(step: Step, finding: Finding) -> bool:
@@ -166,7 +166,7 @@ def _left_out(step: Step, finding: Finding) -> bool:
     return finding.seen.key == NEEDS_OTHER or (finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads))
 
 
-class Draft(Store):
+class CheckBuffer(Store):
     """The store, except for the one run's own events."""
 
     def __init__(self, store: Store, channel: Channel, requester: Person, place: dict[str, str]) -> None:
@@ -187,7 +187,7 @@ class Draft(Store):
 
     def newest(self, run: Run) -> Run:
         """The check as it stands; only what happened since is folded."""
-        return onto(run, self._events[run.version :])
+        return apply_events(run, self._events[run.version :])
 
     def keep(self) -> Run:
         """The check has ended: keep it, as the channel's newest. Its record of who asked is the round's own."""

@@ -22,7 +22,7 @@ FORWARDS = ("forwarding", "outbound_policy")
 """Steps whose change decides where copies go."""
 
 
-async def look(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     """Every fact of the channel, once; again when somebody has signed in, or the tenant has let the bot read by itself. The version then."""
     if run.checked is not None:
         return run.version
@@ -38,21 +38,21 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
     if run.account is None:
         return False
     try:
-        async with admin_session.clouds(runtime, run, run.account) as ctx:
+        async with admin_session.open_clients(runtime, run, run.account) as ctx:
             await Engine(ctx, steps_of(run), runtime.listener, holds).check({Access.NONE, Access.ADMIN})
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
         return False
-    admin_session.forget(runtime, run.id)
+    admin_session.drop(runtime, run.id)
     return True
 
 
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
     """With what needs no sign-in, and with the bot's own read access where the tenant grants it."""
-    async with tenant_reader.opened(runtime, run.channel.tenant_id) as seen:
+    async with tenant_reader.open_reader(runtime, run.channel.tenant_id) as seen:
         await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds).check(seen.allowed)
-    if ended := seen.ended():
+    if ended := seen.revoked_event():
         runtime.store.append(run.id, ended)
 
 
@@ -61,13 +61,13 @@ def steps_of(run: Run) -> dict[str, Step]:
     return checks_for(run.channel.profile)
 
 
-def facts_for(store: Store, mailbox: str) -> dict[str, str]:
+def brief_for(store: Store, mailbox: str) -> dict[str, str]:
     """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
 
     Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``client_id`` is what Webex
     Connect got its token with; ``changed_at`` is when the bot last changed where copies go: what arrived before that says nothing about it.
     """
-    runs = store.of_mailbox(mailbox)
+    runs = store.runs_of_mailbox(mailbox)
     tokens = [run.answers["token_saved"].at for run in runs if "token_saved" in run.answers]
     changes = [made.done for run in runs for name, made in run.changed.items() if name in FORWARDS and made.done]
     given = [run for run in runs if "token_saved" in run.answers]
@@ -92,4 +92,4 @@ def may_sign_in(run: Run) -> bool:
 def may_be_granted(redis: Redis, run: Run) -> bool:
     """Whether the tenant, which is known, could let the bot look by itself at what it has to leave out now."""
     tenant = run.channel.tenant_id
-    return bool(tenant) and run.account is None and may_sign_in(run) and app_access.known(redis, tenant) is None
+    return bool(tenant) and run.account is None and may_sign_in(run) and app_access.grant_for(redis, tenant) is None

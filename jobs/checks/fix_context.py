@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.checks.check import facts_for, steps_of
+from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.model import State
 from jobs.runs.run import Run
@@ -28,12 +28,12 @@ A token of a single-page application ends by itself, also after its callback was
 """
 
 
-def told(store: Store, mailbox: str) -> dict[str, str]:
+def fix_context(store: Store, mailbox: str) -> dict[str, str]:
     """For the place of a fix: ids and a time, nothing secret, and what the newest check has seen that only a person mends.
 
     That is the cause that a new token ends, and the administrator's consent where it is missing.
     """
-    last, facts = store.last_check(mailbox), facts_for(store, mailbox)
+    last, facts = store.last_check(mailbox), brief_for(store, mailbox)
     if last is None:
         return facts
     cause = _dead_token(last) if _is_news(last, facts.get("token_at", "")) else ""
@@ -51,7 +51,7 @@ def verdict_of(check: Run) -> Verdict:
 
 def _dead_token(check: Run) -> str:
     verdict = verdict_of(check)
-    return next((cause for name in verdict.causes if (cause := verdict.counted[name].cause) in GENERATE), "")
+    return next((cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in GENERATE), "")
 
 
 def _is_news(check: Run, token_at: str) -> bool:

@@ -9,7 +9,7 @@ from jobs.checks.verdict import Verdict
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Run
 
-MENDS = {
+FIXED_BY = {
     "smtp_auth": ("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
     "forwarding": ("not_forwarded", "forwarding_address_wins"),
     "outbound_policy": ("forwarding_blocked",),
@@ -109,7 +109,7 @@ _TURNS = {
 _WHOSE = {cause: turn for turn, causes in _TURNS.items() for cause in causes}
 
 
-def whose(cause: str) -> Turn:
+def who_acts(cause: str) -> Turn:
     """Whose turn it is where the bot itself cannot mend it: an administrator's, where the cause does not say otherwise."""
     return _WHOSE.get(cause, Turn.ADMINISTRATOR)
 
@@ -118,12 +118,12 @@ def turn(verdict: Verdict) -> Turn:
     """Whose turn the first cause is; the approver's, where a plan of the bot would mend it."""
     if not verdict.causes:
         return Turn.NOBODY
-    return Turn.APPROVER if _mender(verdict, verdict.causes[0]) else whose(verdict.counted[verdict.causes[0]].cause)
+    return Turn.APPROVER if _fixing_step(verdict, verdict.causes[0]) else who_acts(verdict.weighed[verdict.causes[0]].cause)
 
 
 def for_people(verdict: Verdict) -> tuple[str, ...]:
     """The causes that no plan of the bot mends, without those that a fix asks a new token for."""
-    causes = (verdict.counted[name].cause for name in verdict.causes if not _mender(verdict, name))
+    causes = (verdict.weighed[name].cause for name in verdict.causes if not _fixing_step(verdict, name))
     return tuple(cause for cause in causes if cause and cause not in GENERATE)
 
 
@@ -134,10 +134,10 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
     """
     if not verdict.causes:
         return None
-    if step := next(filter(None, (_mender(verdict, name) for name in verdict.causes)), ""):
+    if step := next(filter(None, (_fixing_step(verdict, name) for name in verdict.causes)), ""):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
     page = page_of(run.channel) if whole else ""
-    return ("fix.generate_token", {"url": page}) if page and verdict.counted[verdict.causes[0]].cause in GENERATE else None
+    return ("fix.generate_token", {"url": page}) if page and verdict.weighed[verdict.causes[0]].cause in GENERATE else None
 
 
 def page_of(channel: Channel) -> str:
@@ -146,10 +146,10 @@ def page_of(channel: Channel) -> str:
     return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
 
 
-def _mender(verdict: Verdict, name: str) -> str:
+def _fixing_step(verdict: Verdict, name: str) -> str:
     """The step whose plan would hold a change: one that is wrong itself, or that nobody could look at yet. Empty where there is none."""
-    cause = verdict.counted[name].cause
+    cause = verdict.weighed[name].cause
     open_states = {State.WRONG} if cause in SEVERAL else {State.WRONG, State.SKIPPED, State.UNKNOWN}
-    able = [step for step, causes in MENDS.items() if cause in causes and step in verdict.counted]
-    wrong = [step for step in able if verdict.counted[step].state is State.WRONG]
-    return next(iter(wrong), "") or next((step for step in able if verdict.counted[step].state in open_states), "")
+    able = [step for step, causes in FIXED_BY.items() if cause in causes and step in verdict.weighed]
+    wrong = [step for step in able if verdict.weighed[step].state is State.WRONG]
+    return next(iter(wrong), "") or next((step for step in able if verdict.weighed[step].state in open_states), "")

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
-from jobs.checks.weighing import counted, moment, to_be_seen
+from jobs.checks.weighing import moment, pending, weigh
 from jobs.engine.failures import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Station
 
-WAY = tuple(Station)
+MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
-DOUBTS = frozenset({"unanswered", "unproven"})
+OVERDUE_SIGNS = frozenset({"unanswered", "unproven"})
 """The facts that say: mail of since then should have gone on, and has not."""
 NOT_READ = "what_stops_mail_not_read"
 """The cause of a failure without a code where what may be behind it could not be read."""
-VAGUE = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
+UNSPECIFIC = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Verdict:
     skipped: tuple[str, ...]
     stops: Station | None
     since: datetime | None
-    counted: dict[str, Finding] = field(default_factory=dict)
+    weighed: dict[str, Finding] = field(default_factory=dict)
 
 
 def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True) -> Verdict:
@@ -43,40 +43,40 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
 
     Before the check is ``done`` a failure is no cause while something that could explain it, or show that it is over, was not looked at.
     """
-    count = blamed(steps, counted(steps, findings))
+    count = promote_possible(steps, weigh(steps, findings))
     above = _explained(_wrong(steps, count), steps, count)
-    certain = tuple(name for name in _roots(above) if done or _needed(name, steps, findings) <= findings.keys())
-    causes = _once(certain, count)
+    certain = tuple(name for name in _root_causes(above) if done or _needed(name, steps, findings) <= findings.keys())
+    causes = _unique(certain, count)
     possible = _explained(_by(count, State.POSSIBLE), steps, count)
     symptoms = _symptoms(above | possible)
     return Verdict(
         causes=causes,
         symptoms=symptoms,
-        possible=_roots(possible),
+        possible=_root_causes(possible),
         warnings=_warnings(steps, count),
         skipped=_by(count, State.SKIPPED, State.UNKNOWN),
         stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
         since=_since(causes[0], symptoms, count) if causes else None,
-        counted=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
+        weighed=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
     )
 
 
-def flows(findings: Mapping[str, Finding]) -> bool:
+def mail_flows(findings: Mapping[str, Finding]) -> bool:
     """Whether mail was seen to flow both ways: copies that reach Webex Connect, and answers that leave."""
-    return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(map(doubted, findings.values()))
+    return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(map(has_overdue_mail, findings.values()))
 
 
 def proves(finding: Finding) -> bool:
     """Whether mail was seen to pass, and none is waiting that should have passed by now."""
-    return finding.state is State.OK and not doubted(finding)
+    return finding.state is State.OK and not has_overdue_mail(finding)
 
 
-def doubted(finding: Finding) -> bool:
+def has_overdue_mail(finding: Finding) -> bool:
     """Whether mail is waiting that should have passed by now."""
-    return not DOUBTS.isdisjoint(finding.facts)
+    return not OVERDUE_SIGNS.isdisjoint(finding.facts)
 
 
-def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+def promote_possible(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
     """What is only possible is the cause where something is wrong that it expressly explains: an incident of the provider's own.
 
     One that shows elsewhere by its own name is proven by that name alone: a shared mailbox's blocked account by a sign-in that says
@@ -86,20 +86,20 @@ def blamed(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[s
     wrong, found = _wrong(steps, findings), dict(findings)
     for name in _by(findings, State.POSSIBLE):
         own, explains = findings[name].cause, steps[name].explains
-        proofs = (explains & {own} or explains) - VAGUE
+        proofs = (explains & {own} or explains) - UNSPECIFIC
         able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
         if able:
             shown = findings[able[0]].cause if "proven" in findings[name].facts else own
             found[name] = _blame(able, shown, findings[name], steps, findings)
-    return found | _alone(wrong, steps, found)
+    return found | _only_explanation(wrong, steps, found)
 
 
 def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Finding:
-    stops = min((station(steps[each], findings[each]) for each in able), key=WAY.index)
+    stops = min((station(steps[each], findings[each]) for each in able), key=MAIL_PATH.index)
     return replace(finding, state=State.WRONG, cause=cause, facts=finding.facts | {"station": str(stops)})
 
 
-def _alone(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
+def _only_explanation(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
     """What is possible, and alone may explain a failure without a code: nothing that does is certain, unread or still to be looked at."""
     found: dict[str, Finding] = {}
     for name, parent in _explained(wrong, steps, findings).items():
@@ -114,7 +114,7 @@ def _alone(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[
 def _may_explain(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
     """What may be behind a failure without a code, by what each says that it explains."""
     code = findings[name].cause
-    return [each for each in ancestors(name, steps) if code in VAGUE & steps[each].explains]
+    return [each for each in ancestors(name, steps) if code in UNSPECIFIC & steps[each].explains]
 
 
 def _unread(finding: Finding) -> bool:
@@ -159,7 +159,7 @@ def _explained(names: Iterable[str], steps: Mapping[str, Step], findings: Mappin
     return {name: _nearest(name, wrong, steps, findings) for name in names}
 
 
-def _roots(above: Mapping[str, str]) -> tuple[str, ...]:
+def _root_causes(above: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, parent in above.items() if not parent)
 
 
@@ -173,7 +173,7 @@ def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
 
 def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
     """What must be looked at before a failure is certain."""
-    return ancestors(name, steps) | to_be_seen(name, steps, findings)
+    return ancestors(name, steps) | pending(name, steps, findings)
 
 
 def _since(cause: str, symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
@@ -191,7 +191,7 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
     able = {
         each
         for each in ancestors(name, steps) & set(wrong)
-        if code in VAGUE or code in {findings[each].cause, *_brings_about(each, steps, findings)}
+        if code in UNSPECIFIC or code in {findings[each].cause, *_brings_about(each, steps, findings)}
     }
     if findings[name].state is State.POSSIBLE or "disproved_by" in findings[name].facts:
         able |= {each for each in wrong if findings[each].cause == code and each != name and name not in ancestors(each, steps)}
@@ -199,7 +199,7 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
 
 
 def _brings_about(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> frozenset[str]:
-    return steps[name].brings_about(findings[name].cause)
+    return steps[name].causes_elsewhere(findings[name].cause)
 
 
 def _root(name: str, above: Mapping[str, str]) -> str:
@@ -223,7 +223,7 @@ def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> fro
     return frozenset(seen - {name})
 
 
-def _once(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
+def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
     """One cause that two probes saw is one cause: the first place is kept."""
     by_cause: dict[str, str] = {}
     for name in causes:
@@ -237,4 +237,4 @@ def station(step: Step, finding: Finding) -> Station:
 
 
 def _order(step: Step, finding: Finding, steps: Mapping[str, Step]) -> tuple[int, int]:
-    return WAY.index(station(step, finding)), list(steps).index(step.name)
+    return MAIL_PATH.index(station(step, finding)), list(steps).index(step.name)

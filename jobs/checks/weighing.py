@@ -22,35 +22,37 @@ Steps = Mapping[str, Step]
 Findings = Mapping[str, Finding]
 
 
-def counted(steps: Steps, findings: Findings) -> dict[str, Finding]:
+def weigh(steps: Steps, findings: Findings) -> dict[str, Finding]:
     """The findings that count, without those that are history, and with what is only possible judged by what disproves it."""
-    return {name: _tried(name, steps, findings) for name in findings if not _healed(name, steps, findings)}
+    return {name: _reconsider(name, steps, findings) for name in findings if not _superseded(name, steps, findings)}
 
 
-def to_be_seen(name: str, steps: Steps, findings: Findings) -> set[str]:
+def pending(name: str, steps: Steps, findings: Findings) -> set[str]:
     """What could still show that this is history, or harmless: before that nothing is certain."""
     return {each for each in (*steps[name].healed_by, *_disproof(name, steps, findings)) if each in steps}
 
 
 def moment(finding: Finding, fact: str) -> datetime | None:
     """The moment in a fact, or None where there is none."""
-    return clock.moment(finding.facts.get(fact))
+    return clock.parse(finding.facts.get(fact))
 
 
-def _tried(name: str, steps: Steps, findings: Findings) -> Finding:
+def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
     finding = findings[name]
-    if finding.state is State.WRONG and steps[name].doubted(finding, findings):
+    if finding.state is State.WRONG and steps[name].is_uncertain(finding, findings):
         finding = replace(finding, state=State.POSSIBLE)
     if finding.state is not State.POSSIBLE and (finding.state is not State.WRONG or "disproved_by" not in finding.facts):
         return finding
-    well = any(_goes_well(each, name, steps, findings) for each in _disproof(name, steps, findings)) or _over(name, steps, findings)
+    well = any(_succeeded_since(each, name, steps, findings) for each in _disproof(name, steps, findings)) or _superseded_nearer(
+        name, steps, findings
+    )
     return steps[name].disproved(finding) if well else finding
 
 
-def _over(name: str, steps: Steps, findings: Findings) -> bool:
+def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
     """Whether the same is history where it is seen from nearer: then it is here, too."""
     same = (each for each in steps[name].because if each in findings and findings[each].cause == findings[name].cause)
-    return any(findings[each].state is State.WRONG and _healed(each, steps, findings) for each in same)
+    return any(findings[each].state is State.WRONG and _superseded(each, steps, findings) for each in same)
 
 
 def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
@@ -58,13 +60,13 @@ def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
     return steps[name].disproved_by if named is None else tuple(named.split())
 
 
-def _healed(name: str, steps: Steps, findings: Findings) -> bool:
+def _superseded(name: str, steps: Steps, findings: Findings) -> bool:
     """Whether what failed is known to have gone well since."""
     failed = {"since", "harmless_after"} & findings[name].facts.keys()
-    return bool(failed) and any(_goes_well(each, name, steps, findings) for each in steps[name].healed_by)
+    return bool(failed) and any(_succeeded_since(each, name, steps, findings) for each in steps[name].healed_by)
 
 
-def _goes_well(healer: str, name: str, steps: Steps, findings: Findings) -> bool:
+def _succeeded_since(healer: str, name: str, steps: Steps, findings: Findings) -> bool:
     """Whether that holds, and late enough: what says no moment was tried at this very look, and is newer than anything.
 
     An answer may still leave by a token that has died since; where the token lives, it proves at once, unless a mail waits for one.

@@ -12,7 +12,7 @@ _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
 
 
 @contextmanager
-def noted() -> Iterator[list[str]]:
+def record_calls() -> Iterator[list[str]]:
     """The calls made within, by this task and by those that it starts; one line each, in their order."""
     made: list[str] = []
     token = _MADE.set(made)
@@ -22,7 +22,7 @@ def noted() -> Iterator[list[str]]:
         _MADE.reset(token)
 
 
-def note(service: str, what: str, status: int, ids: Ids) -> None:
+def record(service: str, what: str, status: int, ids: Ids) -> None:
     """A call was answered; kept where somebody wants to know."""
     made = _MADE.get()
     if made is not None:

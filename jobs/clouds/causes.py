@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
+class ErrorKind(StrEnum):
     """What a caller can do about an error; each kind is a class in :mod:`jobs.clouds.errors`."""
 
     TRANSIENT = "transient"
@@ -29,7 +29,7 @@ class Meaning(NamedTuple):
     """A cause and its kind."""
 
     cause: str
-    kind: Kind
+    kind: ErrorKind
 
 
 class Phrase(NamedTuple):
@@ -39,7 +39,7 @@ class Phrase(NamedTuple):
     meaning: Meaning
 
 
-def _phrase(pattern: str, cause: str, kind: Kind = Kind.REJECTED) -> Phrase:
+def _phrase(pattern: str, cause: str, kind: ErrorKind = ErrorKind.REJECTED) -> Phrase:
     return Phrase(re.compile(pattern, re.IGNORECASE), Meaning(cause, kind))
 
 
@@ -48,58 +48,58 @@ def _code(*codes: str) -> str:
     return rf"(?<![\w.])(?:{'|'.join(map(re.escape, codes))})(?!\w|\.\d)"
 
 
-_ENTRA_ROWS: tuple[tuple[str, Kind, tuple[int, ...]], ...] = (
-    ("account_of_other_tenant", Kind.REJECTED, (16000, 50020, 90072)),
-    ("exchange_service_missing", Kind.REJECTED, (500011,)),
-    ("redirect_uri_mismatch", Kind.REJECTED, (50011,)),
-    ("user_unknown", Kind.REJECTED, (50034,)),
-    ("account_at_risk", Kind.REJECTED, (53011,)),
-    ("account_locked", Kind.REJECTED, (50053,)),
-    ("password_expired", Kind.SIGN_IN_NEEDED, (50055, 50144)),
-    ("password_wrong", Kind.SIGN_IN_NEEDED, (50056, 50126)),
-    ("account_disabled", Kind.REJECTED, (50057,)),
-    ("sign_in_missing", Kind.SIGN_IN_NEEDED, (50058,)),
-    ("mfa_needed", Kind.SIGN_IN_NEEDED, (50072, 50074, 50076, 50079)),
-    ("sign_in_interrupted", Kind.SIGN_IN_NEEDED, (50089, 50199)),
-    ("user_not_assigned", Kind.REJECTED, (50105,)),
-    ("session_revoked", Kind.SIGN_IN_NEEDED, (50132, 50133, 50173)),
-    ("common_endpoint_used", Kind.REJECTED, (50194,)),
-    ("client_looping", Kind.REJECTED, (50196,)),
-    ("device_not_accepted", Kind.REJECTED, (53000, 53001, 53002)),
-    ("blocked_by_conditional_access", Kind.REJECTED, (53003, 530032)),
-    ("blocked_by_security_defaults", Kind.REJECTED, (530035,)),
-    ("mfa_registration_needed", Kind.SIGN_IN_NEEDED, (53004, 53010)),
-    ("code_already_used", Kind.SIGN_IN_NEEDED, (54005,)),
-    ("code_of_other_tenant", Kind.REJECTED, (700005,)),
-    ("consent_missing", Kind.REJECTED, (65001,)),
-    ("consent_declined", Kind.REJECTED, (65004,)),
-    ("app_misconfigured", Kind.REJECTED, (65005, 650056)),
-    ("permission_id_unknown", Kind.REJECTED, (65006,)),
-    ("service_principal_not_ready", Kind.SETTLING, (650051,)),
-    ("service_not_subscribed", Kind.REJECTED, (650052, 650054)),
-    ("permission_not_declared", Kind.REJECTED, (650057,)),
-    ("grant_invalid", Kind.SIGN_IN_NEEDED, (70000,)),
-    ("app_disabled", Kind.REJECTED, (70001, 7000112)),
-    ("app_not_found", Kind.REJECTED, (700011, 700016)),
-    ("client_secret_wrong", Kind.REJECTED, (70002, 7000215)),
-    ("client_secret_missing", Kind.REJECTED, (7000218,)),
-    ("client_secret_expired", Kind.REJECTED, (7000222,)),
-    ("response_type_disabled", Kind.REJECTED, (700054, 70005)),
-    ("public_client_with_secret", Kind.REJECTED, (700025,)),
-    ("scope_wrong", Kind.REJECTED, (70007, 70011, 28002, 700022, 700023, 70003)),
-    ("refresh_token_expired", Kind.SIGN_IN_NEEDED, (70008, 700082)),
-    ("redirect_uri_is_spa", Kind.SIGN_IN_NEEDED, (700084,)),
-    ("device_code_failed", Kind.REJECTED, (70016, 70018, 70019)),
-    ("sign_in_frequency", Kind.SIGN_IN_NEEDED, (70043,)),
-    ("tenant_not_found", Kind.REJECTED, (90002, 90019, 50059)),
-    ("form_field_missing", Kind.REJECTED, (90014, 900144, 9002313)),
-    ("urls_swapped", Kind.REJECTED, (900561,)),
-    ("reply_address_missing", Kind.REJECTED, (900971,)),
-    ("code_flow_broken", Kind.REJECTED, (90056, 501481)),
-    ("directory_role_missing", Kind.NOT_ALLOWED, (90093,)),
-    ("admin_consent_required", Kind.NOT_ALLOWED, (90094, 90095)),
-    ("partner_consent_missing", Kind.NOT_ALLOWED, (90099,)),
-    ("entra_busy", Kind.TRANSIENT, (90006, 90024, 90033, 90055, 90090, 50033, 50087, 90012)),
+_ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
+    ("account_of_other_tenant", ErrorKind.REJECTED, (16000, 50020, 90072)),
+    ("exchange_service_missing", ErrorKind.REJECTED, (500011,)),
+    ("redirect_uri_mismatch", ErrorKind.REJECTED, (50011,)),
+    ("user_unknown", ErrorKind.REJECTED, (50034,)),
+    ("account_at_risk", ErrorKind.REJECTED, (53011,)),
+    ("account_locked", ErrorKind.REJECTED, (50053,)),
+    ("password_expired", ErrorKind.SIGN_IN_NEEDED, (50055, 50144)),
+    ("password_wrong", ErrorKind.SIGN_IN_NEEDED, (50056, 50126)),
+    ("account_disabled", ErrorKind.REJECTED, (50057,)),
+    ("sign_in_missing", ErrorKind.SIGN_IN_NEEDED, (50058,)),
+    ("mfa_needed", ErrorKind.SIGN_IN_NEEDED, (50072, 50074, 50076, 50079)),
+    ("sign_in_interrupted", ErrorKind.SIGN_IN_NEEDED, (50089, 50199)),
+    ("user_not_assigned", ErrorKind.REJECTED, (50105,)),
+    ("session_revoked", ErrorKind.SIGN_IN_NEEDED, (50132, 50133, 50173)),
+    ("common_endpoint_used", ErrorKind.REJECTED, (50194,)),
+    ("client_looping", ErrorKind.REJECTED, (50196,)),
+    ("device_not_accepted", ErrorKind.REJECTED, (53000, 53001, 53002)),
+    ("blocked_by_conditional_access", ErrorKind.REJECTED, (53003, 530032)),
+    ("blocked_by_security_defaults", ErrorKind.REJECTED, (530035,)),
+    ("mfa_registration_needed", ErrorKind.SIGN_IN_NEEDED, (53004, 53010)),
+    ("code_already_used", ErrorKind.SIGN_IN_NEEDED, (54005,)),
+    ("code_of_other_tenant", ErrorKind.REJECTED, (700005,)),
+    ("consent_missing", ErrorKind.REJECTED, (65001,)),
+    ("consent_declined", ErrorKind.REJECTED, (65004,)),
+    ("app_misconfigured", ErrorKind.REJECTED, (65005, 650056)),
+    ("permission_id_unknown", ErrorKind.REJECTED, (65006,)),
+    ("service_principal_not_ready", ErrorKind.SETTLING, (650051,)),
+    ("service_not_subscribed", ErrorKind.REJECTED, (650052, 650054)),
+    ("permission_not_declared", ErrorKind.REJECTED, (650057,)),
+    ("grant_invalid", ErrorKind.SIGN_IN_NEEDED, (70000,)),
+    ("app_disabled", ErrorKind.REJECTED, (70001, 7000112)),
+    ("app_not_found", ErrorKind.REJECTED, (700011, 700016)),
+    ("client_secret_wrong", ErrorKind.REJECTED, (70002, 7000215)),
+    ("client_secret_missing", ErrorKind.REJECTED, (7000218,)),
+    ("client_secret_expired", ErrorKind.REJECTED, (7000222,)),
+    ("response_type_disabled", ErrorKind.REJECTED, (700054, 70005)),
+    ("public_client_with_secret", ErrorKind.REJECTED, (700025,)),
+    ("scope_wrong", ErrorKind.REJECTED, (70007, 70011, 28002, 700022, 700023, 70003)),
+    ("refresh_token_expired", ErrorKind.SIGN_IN_NEEDED, (70008, 700082)),
+    ("redirect_uri_is_spa", ErrorKind.SIGN_IN_NEEDED, (700084,)),
+    ("device_code_failed", ErrorKind.REJECTED, (70016, 70018, 70019)),
+    ("sign_in_frequency", ErrorKind.SIGN_IN_NEEDED, (70043,)),
+    ("tenant_not_found", ErrorKind.REJECTED, (90002, 90019, 50059)),
+    ("form_field_missing", ErrorKind.REJECTED, (90014, 900144, 9002313)),
+    ("urls_swapped", ErrorKind.REJECTED, (900561,)),
+    ("reply_address_missing", ErrorKind.REJECTED, (900971,)),
+    ("code_flow_broken", ErrorKind.REJECTED, (90056, 501481)),
+    ("directory_role_missing", ErrorKind.NOT_ALLOWED, (90093,)),
+    ("admin_consent_required", ErrorKind.NOT_ALLOWED, (90094, 90095)),
+    ("partner_consent_missing", ErrorKind.NOT_ALLOWED, (90099,)),
+    ("entra_busy", ErrorKind.TRANSIENT, (90006, 90024, 90033, 90055, 90090, 50033, 50087, 90012)),
 )
 
 #: AADSTS number -> meaning (facts section 5).
@@ -107,16 +107,16 @@ ENTRA: dict[int, Meaning] = {code: Meaning(cause, kind) for cause, kind, codes i
 
 #: OAuth's own ``error`` word, for an answer that carries no AADSTS number.
 OAUTH: dict[str, Meaning] = {
-    "access_denied": Meaning("consent_declined", Kind.REJECTED),
-    "consent_required": Meaning("consent_missing", Kind.REJECTED),
-    "interaction_required": Meaning("sign_in_missing", Kind.SIGN_IN_NEEDED),
-    "login_required": Meaning("sign_in_missing", Kind.SIGN_IN_NEEDED),
-    "invalid_grant": Meaning("grant_invalid", Kind.SIGN_IN_NEEDED),
-    "invalid_client": Meaning("client_secret_wrong", Kind.REJECTED),
-    "unauthorized_client": Meaning("app_not_found", Kind.REJECTED),
-    "invalid_scope": Meaning("scope_wrong", Kind.REJECTED),
-    "server_error": Meaning("entra_busy", Kind.TRANSIENT),
-    "temporarily_unavailable": Meaning("entra_busy", Kind.TRANSIENT),
+    "access_denied": Meaning("consent_declined", ErrorKind.REJECTED),
+    "consent_required": Meaning("consent_missing", ErrorKind.REJECTED),
+    "interaction_required": Meaning("sign_in_missing", ErrorKind.SIGN_IN_NEEDED),
+    "login_required": Meaning("sign_in_missing", ErrorKind.SIGN_IN_NEEDED),
+    "invalid_grant": Meaning("grant_invalid", ErrorKind.SIGN_IN_NEEDED),
+    "invalid_client": Meaning("client_secret_wrong", ErrorKind.REJECTED),
+    "unauthorized_client": Meaning("app_not_found", ErrorKind.REJECTED),
+    "invalid_scope": Meaning("scope_wrong", ErrorKind.REJECTED),
+    "server_error": Meaning("entra_busy", ErrorKind.TRANSIENT),
+    "temporarily_unavailable": Meaning("entra_busy", ErrorKind.TRANSIENT),
 }
 
 #: Words in answers of Microsoft Graph, most telling first (facts 1.2 to 1.5 and 7).
@@ -124,27 +124,27 @@ GRAPH_PHRASES: tuple[Phrase, ...] = (
     _phrase(
         r"Credential type not allowed|CredentialTypeNotAllowed|CredentialInvalidLifetime|as per assigned policy",
         "secret_forbidden_by_policy",
-        Kind.NOT_ALLOWED,
+        ErrorKind.NOT_ALLOWED,
     ),
-    _phrase(r"NoBackingApplicationObject|does not reference a valid application object", "directory_settling", Kind.SETTLING),
-    _phrase(r"Not a valid reference update", "directory_settling", Kind.SETTLING),
-    _phrase(r"Permission being assigned already exists", "already_there", Kind.ALREADY_THERE),
-    _phrase(r"Another object with the same value for property", "already_there", Kind.ALREADY_THERE),
-    _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", Kind.ALREADY_THERE),
-    _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found", "not_found", Kind.NOT_FOUND),
-    _phrase(r"Authorization_RequestDenied", "directory_role_missing", Kind.NOT_ALLOWED),
-    _phrase(r"InvalidAuthenticationToken", "access_token_refused", Kind.SIGN_IN_NEEDED),
+    _phrase(r"NoBackingApplicationObject|does not reference a valid application object", "directory_settling", ErrorKind.SETTLING),
+    _phrase(r"Not a valid reference update", "directory_settling", ErrorKind.SETTLING),
+    _phrase(r"Permission being assigned already exists", "already_there", ErrorKind.ALREADY_THERE),
+    _phrase(r"Another object with the same value for property", "already_there", ErrorKind.ALREADY_THERE),
+    _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", ErrorKind.ALREADY_THERE),
+    _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found", "not_found", ErrorKind.NOT_FOUND),
+    _phrase(r"Authorization_RequestDenied", "directory_role_missing", ErrorKind.NOT_ALLOWED),
+    _phrase(r"InvalidAuthenticationToken", "access_token_refused", ErrorKind.SIGN_IN_NEEDED),
 )
 
 #: Words in answers of Exchange, most telling first (facts 2.4 and 3.5).
 EXCHANGE_PHRASES: tuple[Phrase, ...] = (
-    _phrase(r"Organization is already enabled for customization", "already_there", Kind.ALREADY_THERE),
+    _phrase(r"Organization is already enabled for customization", "already_there", ErrorKind.ALREADY_THERE),
     _phrase(
         r"isn.?t currently allowed in your organization|first need to run the command:? *Enable-OrganizationCustomization",
         "customization_needed",
     ),
-    _phrase(r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already exists", "already_there", Kind.ALREADY_THERE),
-    _phrase(r"ManagementObjectNotFoundException|couldn.?t be found on", "not_found", Kind.NOT_FOUND),
+    _phrase(r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already exists", "already_there", ErrorKind.ALREADY_THERE),
+    _phrase(r"ManagementObjectNotFoundException|couldn.?t be found on", "not_found", ErrorKind.NOT_FOUND),
     _phrase(r"ParameterTransformationException|AmbiguousParameterSetException|Invalid cmdlet parameters", "exchange_parameter_wrong"),
     _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
 )
@@ -163,7 +163,7 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     _phrase(
         r"concurrent connection|\b4\.3\.2\b.*(?:concurrent|connection limit|(?<!recipient )thread limit|too many)|sender thread limit",
         "smtp_too_many_connections",
-        Kind.TRANSIENT,
+        ErrorKind.TRANSIENT,
     ),
     _phrase(r"\b5\.7\.520\b|does not allow external forwarding", "forwarding_blocked"),
     _phrase(r"\b5\.1\.8\b", "sender_restricted"),
@@ -176,8 +176,8 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
     ),
     _phrase(rf"{_code('5.7.124', '5.7.129')}|RESOLVER\.RST\.NotAuthorized", "mailbox_senders_listed"),
     _phrase(rf"{_code('5.4.6', '5.4.14')}|Hop count exceeded", "mail_loop"),
-    _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", Kind.SIGN_IN_NEEDED),
-    _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", Kind.TRANSIENT),
+    _phrase(r"\b5\.7\.3\b|\b5\.7\.8\b", "smtp_token_refused", ErrorKind.SIGN_IN_NEEDED),
+    _phrase(r"\b4\.3\.2\b|\b451[ -]4\.7\.\w+|\b454[ -]4\.7\.\d+|(?:^|\D)421[ -]", "smtp_busy", ErrorKind.TRANSIENT),
 )
 
 #: What a write of ours can cause for some minutes, and only then: retried inside the window after it, permanent outside (CHECKLIST J7).

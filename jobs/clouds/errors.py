@@ -26,26 +26,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, SETTLES, SMTP_PHRASES, Kind, Meaning
+from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, SETTLES, SMTP_PHRASES, ErrorKind, Meaning
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
 __all__ = [
-    "AlreadyThere",
+    "AlreadyExists",
     "CloudError",
-    "CutShort",
-    "Explained",
+    "CloudReply",
+    "Forbidden",
     "Ids",
-    "NotAllowed",
+    "KnownError",
+    "MalformedAnswer",
     "NotFound",
+    "NotReplicatedYet",
     "Rejected",
-    "Said",
-    "Settling",
     "SignInNeeded",
     "Transient",
-    "Unreadable",
+    "TruncatedAnswer",
     "error_for",
-    "explain",
+    "find_causes",
     "first_cause",
     "with_ids",
 ]
@@ -73,7 +73,7 @@ class Ids:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CloudReply:
     """What a service answered.
 
     ``service`` is ``graph``, ``exchange``, ``entra`` or ``smtp``; ``status`` the HTTP status or SMTP reply code, 0 if there was
@@ -98,9 +98,9 @@ class CloudError(Exception):
         unsent: the request cannot have had an effect, so that even a create may be sent again.
     """
 
-    kind: ClassVar[Kind] = Kind.REJECTED
+    kind: ClassVar[ErrorKind] = ErrorKind.REJECTED
 
-    def __init__(self, cause: str, said: Said, *, retry_after: float | None = None, unsent: bool = False) -> None:
+    def __init__(self, cause: str, said: CloudReply, *, retry_after: float | None = None, unsent: bool = False) -> None:
         super().__init__(cause)
         self.cause = cause
         self.service = said.service
@@ -120,12 +120,12 @@ class CloudError(Exception):
     @property
     def settles(self) -> bool:
         """Whether one of our own writes, minutes ago at most, can be all that is behind it (facts section 7)."""
-        return self.kind is Kind.SETTLING or self.cause in SETTLES
+        return self.kind is ErrorKind.SETTLING or self.cause in SETTLES
 
     @property
     def words(self) -> str:
         """The service's own words with its code, once; what only support reads is in them where nobody has described the code to us."""
-        known = any(each.cause for each in explain(f"{self.code} {self.message}"))
+        known = any(each.cause for each in find_causes(f"{self.code} {self.message}"))
         message = self.message.partition(" Trace ID:")[0] if known else self.message
         words = message if self.code in message else " ".join(part for part in (self.code, message) if part)
         return words if known or not words else with_ids(words, self.ids.items())
@@ -146,65 +146,65 @@ def with_ids(words: str, ids: Iterable[tuple[str, str]]) -> str:
 class Transient(CloudError):
     """The same request may work later."""
 
-    kind = Kind.TRANSIENT
+    kind = ErrorKind.TRANSIENT
 
 
-class Settling(CloudError):
+class NotReplicatedYet(CloudError):
     """The directory has not replicated a write of ours yet."""
 
-    kind = Kind.SETTLING
+    kind = ErrorKind.SETTLING
 
 
 class SignInNeeded(CloudError):
     """No token can be had, or none that counts, until a person signs in again."""
 
-    kind = Kind.SIGN_IN_NEEDED
+    kind = ErrorKind.SIGN_IN_NEEDED
 
 
-class NotAllowed(CloudError):
+class Forbidden(CloudError):
     """Who is signed in, or the app, may not do this."""
 
-    kind = Kind.NOT_ALLOWED
+    kind = ErrorKind.NOT_ALLOWED
 
 
 class NotFound(CloudError):
     """There is no such object, or this replica of the directory does not know it yet."""
 
-    kind = Kind.NOT_FOUND
+    kind = ErrorKind.NOT_FOUND
 
 
-class AlreadyThere(CloudError):
+class AlreadyExists(CloudError):
     """What was to be made exists already."""
 
-    kind = Kind.ALREADY_THERE
+    kind = ErrorKind.ALREADY_THERE
 
 
 class Rejected(CloudError):
     """The request, or the set-up behind it, is wrong: trying again changes nothing."""
 
 
-class Unreadable(CloudError):
+class MalformedAnswer(CloudError):
     """The answer is not what the documents promise, so nothing is known about the outcome."""
 
-    kind = Kind.UNREADABLE
+    kind = ErrorKind.UNREADABLE
 
 
-class CutShort(Unreadable):
+class TruncatedAnswer(MalformedAnswer):
     """The connection ended inside the answer."""
 
 
-_CLASSES: dict[Kind, type[CloudError]] = {
-    each.kind: each for each in (Transient, Settling, SignInNeeded, NotAllowed, NotFound, AlreadyThere, Rejected, Unreadable)
+_CLASSES: dict[ErrorKind, type[CloudError]] = {
+    each.kind: each for each in (Transient, NotReplicatedYet, SignInNeeded, Forbidden, NotFound, AlreadyExists, Rejected, MalformedAnswer)
 }
 
 
-def error_for(meaning: Meaning, said: Said) -> CloudError:
+def error_for(meaning: Meaning, said: CloudReply) -> CloudError:
     """The error of the class that ``meaning`` asks for."""
     return _CLASSES[meaning.kind](meaning.cause, said)
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class KnownError:
     """A code that was found in somebody's text, and what it means. ``cause`` is empty for an AADSTS code nobody described to us."""
 
     cause: str
@@ -215,25 +215,25 @@ class Explained:
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 
 
-def explain(text: str) -> list[Explained]:
+def find_causes(text: str) -> list[KnownError]:
     """Every code and known phrase in a pasted text, in the order of the text, each cause once.
 
     Of one SMTP reply only the most telling words count: ``535 5.7.139 ... disabled for the Tenant`` is one finding, not two.
     """
-    text, once = _in_one_line(text), dict[str, Explained]()
-    for each in sorted([*_explain_entra(text), *_explain_phrases(text)], key=lambda each: each.at):
+    text, once = _in_one_line(text), dict[str, KnownError]()
+    for each in sorted([*_entra_causes(text), *_phrase_causes(text)], key=lambda each: each.at):
         once.setdefault(each.cause or each.code, each)
     return list(once.values())
 
 
 _PHRASES = (SMTP_PHRASES, GRAPH_PHRASES, EXCHANGE_PHRASES)
 _MEANINGS = (*ENTRA.values(), *(phrase.meaning for phrases in _PHRASES for phrase in phrases))
-_PASSING = frozenset(meaning.cause for meaning in _MEANINGS if meaning.kind is Kind.TRANSIENT)
+_PASSING = frozenset(meaning.cause for meaning in _MEANINGS if meaning.kind is ErrorKind.TRANSIENT)
 
 
 def first_cause(lines: Iterable[str]) -> str:
     """The first cause in the lines of a trace that says why a mail was given up: no deferral, which passes. Empty if there is none."""
-    return next((found.cause for line in lines for found in explain(line) if found.cause and found.cause not in _PASSING), "")
+    return next((found.cause for line in lines for found in find_causes(line) if found.cause and found.cause not in _PASSING), "")
 
 
 _REPLY_LINE = re.compile(r"\W*(?:S: )?(?P<status>[245]\d\d)(?P<more>[ -])(?P<code>[245]\.\d{1,3}\.\d{1,3}\b)?(?P<words>.*)")
@@ -254,20 +254,20 @@ def _in_one_line(text: str) -> str:
     return "\n".join(lines)
 
 
-def _explain_entra(text: str) -> Iterator[Explained]:
+def _entra_causes(text: str) -> Iterator[KnownError]:
     for match in _AADSTS.finditer(text):
         meaning = ENTRA.get(int(match[1]))
-        yield Explained(meaning.cause if meaning else "", f"AADSTS{match[1]}", match.start())
+        yield KnownError(meaning.cause if meaning else "", f"AADSTS{match[1]}", match.start())
 
 
-def _explain_phrases(text: str) -> Iterator[Explained]:
+def _phrase_causes(text: str) -> Iterator[KnownError]:
     at = 0
     for line in text.splitlines(keepends=True):
         for phrases in _PHRASES:
             for phrase in phrases:
                 match = phrase.pattern.search(line)
                 if match:
-                    yield Explained(phrase.meaning.cause, _code_near(line, match), at + match.start())
+                    yield KnownError(phrase.meaning.cause, _code_near(line, match), at + match.start())
                     break
         at += len(line)
 

@@ -17,8 +17,8 @@ import stamina
 import structlog
 
 from jobs.clouds import call_log
-from jobs.clouds.errors import CloudError, CutShort, Ids, Rejected, Said, Transient, Unreadable
-from jobs.clouds.retry import PATIENCE, Patience, retry_after
+from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Rejected, Transient, TruncatedAnswer
+from jobs.clouds.retry import PATIENCE, RetryPolicy, retry_after
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
@@ -63,7 +63,7 @@ class _Guard:
 
     def __call__(self, request: httpx.Request) -> None:
         if request.url.host.lower() not in self.hosts:
-            raise Rejected("host_not_allowed", Said("graph", code=request.url.host), unsent=True)
+            raise Rejected("host_not_allowed", CloudReply("graph", code=request.url.host), unsent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A good answer. ``data`` is its JSON, None if the body is empty; it may hold a secret, so it is not in the repr."""
 
     status: int
@@ -116,7 +116,9 @@ Judge = Callable[[httpx.Response, Ids], CloudError]
 Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
-async def request(client: httpx.AsyncClient, call: Call, judge: Judge, patience: Patience = PATIENCE, turn: Turn = nullcontext) -> Answer:
+async def request(
+    client: httpx.AsyncClient, call: Call, judge: Judge, patience: RetryPolicy = PATIENCE, turn: Turn = nullcontext
+) -> Response:
     """Send, and send again where :class:`Patience` allows it; each time in its ``turn``.
 
     Raises:
@@ -135,11 +137,11 @@ async def request(client: httpx.AsyncClient, call: Call, judge: Judge, patience:
                     async with turn():
                         return await _once(client, call, judge)
     except TimeoutError as late:
-        raise Transient("timed_out", Said(call.service, message=f"no answer in {patience.total:g} s")) from late
+        raise Transient("timed_out", CloudReply(call.service, message=f"no answer in {patience.total:g} s")) from late
     raise AssertionError(call)  # stamina raises the last error itself
 
 
-async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Answer:
+async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
     sent = Ids(client_request_id=str(uuid4()))
     headers = {"Accept": "application/json", **call.headers, "client-request-id": sent.client_request_id}
     outgoing = client.build_request(call.method, call.address, headers=headers, json=call.body, timeout=_timeout(call.read_seconds))
@@ -154,13 +156,13 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Answer:
     _note(call, response.status_code, ids)
     if not response.is_success:
         raise _timed(judge(response, ids), response)
-    return Answer(response.status_code, _json(response, call, ids), ids)
+    return Response(response.status_code, _json(response, call, ids), ids)
 
 
 def _note(call: Call, status: int, ids: Ids) -> None:
     """A call that may have changed something, also where its answer was lost (status 0)."""
     if call.changes:
-        call_log.note(call.service, call.name, status, ids)
+        call_log.record(call.service, call.name, status, ids)
 
 
 async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: Ids) -> httpx.Response:
@@ -169,11 +171,11 @@ async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, 
     except httpx.RequestError as error:
         unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-        raise Transient(cause, Said(call.service, message=repr(error), ids=ids), unsent=unsent) from error
+        raise Transient(cause, CloudReply(call.service, message=repr(error), ids=ids), unsent=unsent) from error
     try:
         await response.aread()
     except httpx.RequestError as error:
-        raise CutShort("answer_unreadable", Said(call.service, response.status_code, message=repr(error), ids=ids)) from error
+        raise TruncatedAnswer("answer_unreadable", CloudReply(call.service, response.status_code, message=repr(error), ids=ids)) from error
     finally:
         await response.aclose()
     return response
@@ -193,4 +195,6 @@ def _json(response: httpx.Response, call: Call, ids: Ids) -> Any:
         return json.loads(response.content)
     except (ValueError, RecursionError) as error:
         kind = response.headers.get("content-type", "no content type")
-        raise Unreadable("answer_unreadable", Said(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids)) from error
+        raise MalformedAnswer(
+            "answer_unreadable", CloudReply(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids)
+        ) from error

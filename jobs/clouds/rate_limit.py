@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobs.clouds.errors import CloudError, Said, Transient
+from jobs.clouds.errors import CloudError, CloudReply, Transient
 
 LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
@@ -35,14 +35,14 @@ LIMITS = (
 """Microsoft's own are 1 a second, 5 in 10 seconds, and 100 in 5 minutes, of which ten are left for whoever asks about one channel meanwhile."""
 
 
-class Ledger(Protocol):
+class CallHistory(Protocol):
     """Remembers the calls that nobody waits for longer than one look lasts."""
 
     def ages(self) -> list[float]:
         """How many seconds ago each of them ended."""
         ...
 
-    def note(self) -> None:
+    def record(self) -> None:
         """One has ended."""
         ...
 
@@ -50,7 +50,7 @@ class Ledger(Protocol):
 class _Window:
     """The calls of one kind. One under way counts as now, for it is not known when it arrives."""
 
-    def __init__(self, limit: Limit, ledger: Ledger | None) -> None:
+    def __init__(self, limit: Limit, ledger: CallHistory | None) -> None:
         self._limit = limit
         self._ledger = ledger
         now = time.monotonic()
@@ -78,10 +78,10 @@ class _Window:
         self._under_way -= 1
         self._ended.append(time.monotonic())
         if self._ledger:
-            self._ledger.note()
+            self._ledger.record()
 
 
-class Spacing:
+class Throttle:
     """Calls overlap as they like until the cloud says that it is too much; from then on one begins at a time, until it has been quiet.
 
     For a cloud that publishes no limit and asks for no pause (facts/microsoft.md 3.5).
@@ -108,10 +108,10 @@ class Spacing:
             raise
 
 
-class Pace:
+class RateLimiter:
     """One tenant's limits, kept by everybody who asks with this object."""
 
-    def __init__(self, limits: tuple[Limit, ...], ledger: Ledger | None = None) -> None:
+    def __init__(self, limits: tuple[Limit, ...], ledger: CallHistory | None = None) -> None:
         self._windows = {limit: _Window(limit, None if limit.waits else ledger) for limit in limits}
 
     @asynccontextmanager
@@ -143,5 +143,5 @@ class Pace:
 async def _free(window: _Window, limit: Limit) -> None:
     while (wait := window.free_in(time.monotonic())) > 0:
         if not limit.waits:
-            raise Transient("trace_limit", Said("graph"), unsent=True)
+            raise Transient("trace_limit", CloudReply("graph"), unsent=True)
         await asyncio.sleep(wait)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from jobs.clouds.errors import CutShort, Transient
+from jobs.clouds.errors import Transient, TruncatedAnswer
 
 _SHORTEST_WAIT = 0.5
 
@@ -32,7 +32,7 @@ def _seconds_until(text: str) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How often and how long to try. Seconds; ``longest_wait`` is one sleep, ``total`` is everything from the first byte on."""
 
     attempts: int = 5
@@ -45,7 +45,7 @@ class Patience:
         Retry-After is a minimum. Where it is longer than we would sleep, the error goes up at once with ``retry_after``
         in it: the job parks itself and frees the worker, instead of knocking too early.
         """
-        if not isinstance(error, Transient | CutShort) or not (repeatable or error.unsent):
+        if not isinstance(error, Transient | TruncatedAnswer) or not (repeatable or error.unsent):
             return False
         if error.retry_after is None:
             return True
@@ -53,4 +53,4 @@ class Patience:
         return wait if wait <= self.longest_wait and spent + wait < self.total else False
 
 
-PATIENCE = Patience()
+PATIENCE = RetryPolicy()

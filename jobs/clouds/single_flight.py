@@ -12,7 +12,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-class SharedReads:
+class SingleFlight:
     """The reads under way at one cloud. One that began before a write has ended is not shared with who asks after it."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class SharedReads:
             done.exception()  # whoever still waits has it; one that nobody waits for any more is no news
 
 
-class KeptReads(SharedReads):
+class ReadCache(SingleFlight):
     """Reads that count as long as this object lives: for a look at many channels, which begins and ends within minutes."""
 
     def _forget(self, key: str, done: asyncio.Task[Any]) -> None:

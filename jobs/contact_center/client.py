@@ -7,25 +7,25 @@ from typing import Any
 
 import httpx
 
-from jobs.clouds.causes import Kind, Meaning
-from jobs.clouds.errors import CloudError, Ids, Said, error_for
+from jobs.clouds.causes import ErrorKind, Meaning
+from jobs.clouds.errors import CloudError, CloudReply, Ids, error_for
 from jobs.clouds.http import Call, async_client, request
-from jobs.clouds.retry import Patience
+from jobs.clouds.retry import RetryPolicy
 from jobs.settings import Settings
 
-BRIEF = Patience(attempts=2, total=10.0, longest_wait=2.0)
+BRIEF = RetryPolicy(attempts=2, total=10.0, longest_wait=2.0)
 _SERVER_ERRORS = 500
 _BY_STATUS = {
-    401: Meaning("webex_key_refused", Kind.NOT_ALLOWED),
-    403: Meaning("webex_key_refused", Kind.NOT_ALLOWED),
-    404: Meaning("not_found", Kind.NOT_FOUND),
-    429: Meaning("webex_busy", Kind.TRANSIENT),
+    401: Meaning("webex_key_refused", ErrorKind.NOT_ALLOWED),
+    403: Meaning("webex_key_refused", ErrorKind.NOT_ALLOWED),
+    404: Meaning("not_found", ErrorKind.NOT_FOUND),
+    429: Meaning("webex_busy", ErrorKind.TRANSIENT),
 }
-_REFUSED = Meaning("webex_refused", Kind.REJECTED)
-_AWAY = Meaning("webex_unavailable", Kind.TRANSIENT)
+_REFUSED = Meaning("webex_refused", ErrorKind.REJECTED)
+_AWAY = Meaning("webex_unavailable", ErrorKind.TRANSIENT)
 
 
-async def ask(settings: Settings, call: Call, patience: Patience = BRIEF) -> Any:
+async def ask(settings: Settings, call: Call, patience: RetryPolicy = BRIEF) -> Any:
     """The answer's JSON, None if it has no body.
 
     Raises:
@@ -40,7 +40,7 @@ def judge(service: str, response: httpx.Response, ids: Ids) -> CloudError:
     meaning = _BY_STATUS.get(response.status_code) or (_AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED)
     body = _body(response)
     words = value(body, "description", "message", "error")
-    return error_for(meaning, Said(service, response.status_code, value(body, "code", "errorCode"), words, ids))
+    return error_for(meaning, CloudReply(service, response.status_code, value(body, "code", "errorCode"), words, ids))
 
 
 def value(body: object, *names: str) -> str:

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.clock import moment
-from jobs.clouds.errors import Said, Unreadable
+from jobs.clock import parse
+from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
-from jobs.clouds.retry import Patience
+from jobs.clouds.retry import RetryPolicy
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
 
 _CLOSED = frozenset({"servicerestored", "postincidentreviewpublished", "falsepositive", "resolved", "mitigated", "completed"})
 _WEBEX_WORDS = ("contact center", "webex connect", "webex engage", "digital channel")
-_QUICK = Patience(attempts=1, total=3.0)
+_QUICK = RetryPolicy(attempts=1, total=3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     """
     body = await ask(settings, Call("webex-status", "GET", f"{settings.status_url}/unresolved-incidents.json", read_seconds=3.0), _QUICK)
     if not isinstance(body, dict) or not isinstance(body.get("incidents"), list):
-        raise Unreadable("answer_unreadable", Said("webex-status", 200, message="no list of incidents"))
+        raise MalformedAnswer("answer_unreadable", CloudReply("webex-status", 200, message="no list of incidents"))
     found = [row for row in _dicts(body["incidents"]) if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED]
     return _newest_first([_incident(row, ("publicationId", "incidentNumber", "id"), ("name",), "created_at") for row in found])
 
@@ -68,7 +68,7 @@ def _concerns_mail(row: Mapping[str, Any]) -> bool:
 
 
 def _incident(row: Mapping[str, Any], ids: Sequence[str], titles: Sequence[str], since: str) -> Incident:
-    return Incident(value(row, *ids), value(row, *titles), moment(row.get(since)))
+    return Incident(value(row, *ids), value(row, *titles), parse(row.get(since)))
 
 
 def _newest_first(found: list[Incident]) -> tuple[Incident, ...]:

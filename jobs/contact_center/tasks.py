@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jobs.clock import now
-from jobs.clouds.errors import Said, Unreadable
+from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
@@ -120,7 +120,7 @@ async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[d
     body = await ask(settings, Call("contact-center", "GET", settings.contact_center_url + path, params, headers))
     rows = body.get("data") if isinstance(body, dict) else body
     if not isinstance(rows, list):
-        raise Unreadable("answer_unreadable", Said("contact-center", 200, message="no list"))
+        raise MalformedAnswer("answer_unreadable", CloudReply("contact-center", 200, message="no list"))
     return [row for row in rows if isinstance(row, dict)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from jobs.clouds.errors import CloudError, Explained
+from jobs.clouds.errors import CloudError, KnownError
 from jobs.clouds.http import Call
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
@@ -64,12 +64,12 @@ def cause_of(code: str, otherwise: str = "") -> str:
     return _CAUSES.get(code, otherwise or "connect_send_failed")
 
 
-def explain(text: str) -> list[Explained]:
+def explain(text: str) -> list[KnownError]:
     """Every code of Webex Connect in a pasted text that the documents name, each cause once."""
-    once: dict[str, Explained] = {}
+    once: dict[str, KnownError] = {}
     for match in _CODE.finditer(text):
         if match[0] in _CAUSES or match[0] in OF_THE_RECIPIENT | _OTHERS:
-            once.setdefault(cause_of(match[0]), Explained(cause_of(match[0]), match[0], match.start()))
+            once.setdefault(cause_of(match[0]), KnownError(cause_of(match[0]), match[0], match.start()))
     return list(once.values())
 
 

@@ -19,11 +19,20 @@ import structlog
 from jobs import shutdown
 from jobs.clock import now
 from jobs.clouds import call_log
-from jobs.clouds.errors import AlreadyThere, CloudError, NotAllowed, Said, SignInNeeded, Unreadable
-from jobs.engine.failures import LETS_IN, NEEDS_SIGN_IN, SETTLES_FOR, finding_of, in_vain, refused, settles, wrote_within
-from jobs.engine.readiness import NOT_KNOWN, UNSEEN, access_to, due, moves, too_early, unseen
-from jobs.engine.step import DEMANDED, Context, Step
-from jobs.model import Access, Change, Finding, State, Turn, Words
+from jobs.clouds.errors import AlreadyExists, CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
+from jobs.engine.failures import (
+    NEEDS_SIGN_IN,
+    ROLE_CAUSES,
+    SETTLES_FOR,
+    finding_from_error,
+    may_be_replication,
+    never_effective,
+    not_readable,
+    wrote_within,
+)
+from jobs.engine.readiness import NOT_INSPECTABLE, NOT_KNOWN, is_due, must_wait, required_access, retry_key, why_not_inspectable
+from jobs.engine.step import REQUIRED_ELSEWHERE, Step, StepContext
+from jobs.model import Access, Change, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import Listener
 
@@ -34,7 +43,7 @@ SETTLE_S = (0.2, 0.5, 1, 2, 4)
 """Pauses between reads after a write, in seconds, while the worker waits; a directory that needs longer parks the run."""
 PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds; with those above the back-off of facts/microsoft.md section 7."""
-ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """How code trips over something that is missing, of another kind, or a date beyond all dates."""
 IN_FLIGHT_S = 3.0
 """How long a call may still be carried out after the worker that made it was killed, in seconds."""
@@ -42,9 +51,9 @@ STALE_S = 1.0
 """Before a check reads once more what may be stale (facts/microsoft.md 7), in seconds."""
 TICK_S = 0.5
 QUIET_S = 1
-ANEW = Words("note.anew")
-REPLICATION, LET_IN = Words("seen.replication"), Words("seen.let_in")
-MOST_UNSEEN = 3
+REAPPROVAL_NOTE = Text("note.anew")
+REPLICATION, LET_IN = Text("seen.replication"), Text("seen.let_in")
+MAX_UNSEEN_CHANGES = 3
 """So often a change is made that never shows, each time for five minutes; then somebody has to look."""
 
 
@@ -60,14 +69,14 @@ class StoppingError(LeaseLostError):
 class Engine:
     """One run, worked on by one worker. ``holds`` says whether this worker still has the lease."""
 
-    ctx: Context
+    ctx: StepContext
     steps: Mapping[str, Step]
     listener: Listener
     holds: Callable[[], bool]
     _seen_now: list[Event] = field(default_factory=list)
     _begun: set[str] = field(default_factory=set)
 
-    async def look(self) -> None:
+    async def make_plan(self) -> None:
         """Inspect every automatic step, in the order of their needs, and record the plan that follows.
 
         A second time, inspect what could not be seen and is due again, with what hung on it.
@@ -78,25 +87,25 @@ class Engine:
         """
         self.ctx.looking = True
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        again = {name for name, finding in self.ctx.run.findings.items() if due(finding) or finding.seen in UNSEEN}
+        again = {name for name, finding in self.ctx.run.findings.items() if is_due(finding) or finding.seen in NOT_INSPECTABLE}
 
         async def look_at(step: Step) -> None:
             await self._look_at(step)
             again.discard(step.name)
 
-        await self._walk(automatic, look_at, met=lambda run, name: name in run.findings and name not in again)
+        await self._run_graph(automatic, look_at, met=lambda run, name: name in run.findings and name not in again)
         self.ctx.looking = False
-        changes = planned(self.steps, self.ctx)
+        changes = has_plan(self.steps, self.ctx)
         self._append(Event(Kind.PLANNED, now(), data={"plan": digest(changes)}, changes=changes))
 
-    async def make(self) -> None:
+    async def apply_plan(self) -> None:
         """Make true what is approved; return when nothing more can be done before somebody or the clock has moved.
 
         Raises:
             SignInNeeded: no cloud can be asked before somebody signs in again.
             LeaseLostError: another worker has the run.
         """
-        await self._walk(self.steps, self._advance, met=Run.settled)
+        await self._run_graph(self.steps, self._advance, met=Run.settled)
 
     async def check(self, allowed: Collection[Access]) -> None:
         """Inspect everything that may be looked at, and change nothing; what may not is skipped, with the reason.
@@ -106,8 +115,8 @@ class Engine:
         Raises:
             LeaseLostError: another worker has the run.
         """
-        self._leave_out([step for step in self.steps.values() if access_to(step, allowed) is None])
-        await self._walk(self.steps, lambda step: self._check(step, allowed), met=lambda run, name: name in run.findings)
+        self._leave_out([step for step in self.steps.values() if required_access(step, allowed) is None])
+        await self._run_graph(self.steps, lambda step: self._check(step, allowed), met=lambda run, name: name in run.findings)
 
     def _leave_out(self, steps: Sequence[Step]) -> None:
         """All at once: one by one they would hold up the first finding that somebody waits for."""
@@ -115,15 +124,15 @@ class Engine:
         if left:
             self._append(*(Event(Kind.FOUND, now(), step=step.name, finding=step.skipped(NEEDS_SIGN_IN)) for step in left))
 
-    async def _walk(self, steps: Mapping[str, Step], work: Callable[[Step], Awaitable[None]], met: Callable[[Run, str], bool]) -> None:
+    async def _run_graph(self, steps: Mapping[str, Step], work: Callable[[Step], Awaitable[None]], met: Callable[[Run, str], bool]) -> None:
         """Start each step once its needs are met; one that did not settle is tried again when something else has moved."""
         tried: dict[str, object] = {}
         tasks: dict[asyncio.Future[None], str] = {}
         try:
             while True:
                 self._refresh()
-                for step in () if shutdown.asked() else self._ready(steps, met, tried, tasks.values()):
-                    tried[step.name] = moves(step, self.ctx.run)
+                for step in () if shutdown.requested() else self._ready(steps, met, tried, tasks.values()):
+                    tried[step.name] = retry_key(step, self.ctx.run)
                     tasks[asyncio.ensure_future(_named(step, work))] = step.name
                 if not tasks:
                     _go_on()
@@ -148,94 +157,94 @@ class Engine:
             if not run.ended
             and step.name not in busy
             and not met(run, step.name)
-            and not too_early(run, step.name)
+            and not must_wait(run, step.name)
             and all(met(run, need) for need in step.needs if need in steps)
-            and tried.get(step.name) != moves(step, run)
+            and tried.get(step.name) != retry_key(step, run)
         ]
 
     async def _look_at(self, step: Step) -> None:
-        why = unseen(step, self.ctx.run, self.steps)
+        why = why_not_inspectable(step, self.ctx.run, self.steps)
         self._saw(step, step.wrong(why) if why else await self._inspect(step))
 
     async def _check(self, step: Step, allowed: Collection[Access]) -> None:
         found = self.ctx.run.findings
         unmet = [need for need in step.needs if need in self.steps and not _tells(found[need])]
         if unmet:
-            self._saw(step, step.skipped(Words("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
+            self._saw(step, step.skipped(Text("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
         else:
-            access = access_to(step, allowed)
+            access = required_access(step, allowed)
             finding = await self._seen(step, access)
             if finding.state is State.WRONG and self._stale(step):
                 await asyncio.sleep(STALE_S)
                 finding = await self._seen(step, access)
-            self._saw(step, replace(step.weighed(finding), access=access))
+            self._saw(step, replace(step.as_check_result(finding), access=access))
 
     def _stale(self, step: Step) -> bool:
         """Whether what the directory shows may be from before what a run of this channel wrote a moment ago: then it is read once more.
 
         Of many channels all is read once.
         """
-        lately = (wrote_within(run, SETTLES_FOR) for run in self.ctx.store.of_mailbox(self.ctx.channel.mailbox))
+        lately = (wrote_within(run, SETTLES_FOR) for run in self.ctx.store.runs_of_mailbox(self.ctx.channel.mailbox))
         return step.group == "entra" and not self.ctx.many and any(lately)
 
     async def _seen(self, step: Step, access: Access | None) -> Finding:
         try:
             return await self._look_into(step)
         except CloudError as error:
-            if access is Access.APP and isinstance(error, NotAllowed | SignInNeeded):
-                return refused(step, error)
-            return finding_of(step, error, self.ctx.run)
+            if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
+                return not_readable(step, error)
+            return finding_from_error(step, error, self.ctx.run)
 
     async def _advance(self, step: Step) -> None:
         before = self.ctx.run.findings.get(step.name)
         if before is None or before.state is not State.WAITING:
             self._append(Event(Kind.RUNNING, now(), step=step.name))
-        await self._landed(step)
+        await self._await_in_flight(step)
         finding = await self._inspect(step)
         if finding.state is State.WRONG:
-            finding = await self._mend(step, finding)
+            finding = await self._apply_if_allowed(step, finding)
         if finding != before or step.name in self.ctx.run.running:
             self._found(step, finding)
 
-    async def _landed(self, step: Step) -> None:
+    async def _await_in_flight(self, step: Step) -> None:
         """Let a call of a killed worker arrive: carried out later, it would take back what is written after it."""
         made = self.ctx.run.changed.get(step.name)
         if made is not None and made.done is None and step.name not in self._begun:
             age = (now() - made.begun).total_seconds()
             await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
 
-    async def _mend(self, step: Step, finding: Finding) -> Finding:
+    async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
         """Make a change that may be made now; otherwise say who or what it waits for.
 
         A plan may show beside its own lines what another step changes later: all are approved, and its own are made.
         """
         changes = step.plan(self.ctx, finding)
-        if not changes and not step.free:
+        if not changes and not step.unapproved:
             return finding
         if changes and self._replicating(step):
             return self._later(step)
         made = self.ctx.run.changed.get(step.name)
-        if changes and made is not None and made.unseen >= MOST_UNSEEN:
-            return in_vain(step)
-        return self._not_yet(step, changes) or await self._change(step, finding, changes)
+        if changes and made is not None and made.unseen >= MAX_UNSEEN_CHANGES:
+            return never_effective(step)
+        return self._blocker(step, changes) or await self._change(step, finding, changes)
 
-    def _not_yet(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
+    def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.ctx.run
         open_steps = [name for name in step.after if name in self.steps and not run.settled(name)]
         if open_steps:
             return _after(step, open_steps[0])
         if not all(run.approved(change) for change in changes):
-            self._ask_anew(step, changes)
-            return step.waits_for(Turn.APPROVER, Words("seen.not_approved"))
-        if step.asks and not run.answer(step.asks):
-            return step.waits_for(Turn.MAILBOX_USER, Words("seen.asked"))
+            self._replan(step, changes)
+            return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
+        if step.required_answer and not run.answer(step.required_answer):
+            return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
         return None
 
-    def _ask_anew(self, step: Step, changes: tuple[Change, ...]) -> None:
+    def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
         """What was approved is not what would be done now: the plan shows that instead, for another approval."""
         plan = self.ctx.run.plan
         if plan is not None and not all(plan.shows(change) for change in changes):
-            lines = tuple(replace(line, note=line.note or ANEW, warning=True) for line in changes)
+            lines = tuple(replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes)
             data = {"plan": digest(plan.with_lines(lines))}
             self._append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
 
@@ -245,28 +254,28 @@ class Engine:
         own = tuple(line for line in changes if line.step == step.name)
         self._append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own))
         try:
-            with call_log.noted() as made:
-                await self._patiently(step, lambda: step.apply(self.ctx, finding))
-        except AlreadyThere:
+            with call_log.record_calls() as made:
+                await self._retry_while_replicating(step, lambda: step.apply(self.ctx, finding))
+        except AlreadyExists:
             pass  # somebody, perhaps an earlier try of ours, has made it: inspect decides
         except CloudError as error:
             self.ctx.store.not_changed(self.ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)})
-            return self._demanding(step, error) or step.trouble(self.ctx, error) or self._stopped(step, error)
+            return self._require_other_step(step, error) or step.explain_error(self.ctx, error) or self._stopped(step, error)
         self._append(Event(Kind.CHANGED, now(), step=step.name, data={"calls": "; ".join(made)} if made else {}))
-        return await self._prove(step)
+        return await self._verify(step)
 
-    def _demanding(self, step: Step, error: CloudError) -> Finding | None:
+    def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
         """A cloud wants another step's change first, which this run has not made: it joins the plan, for an approval of its own."""
-        run, other = self.ctx.run, self.steps.get(step.demands.get(error.cause, ""))
-        if other is None or run.made(other.name):
+        run, other = self.ctx.run, self.steps.get(step.prerequisites.get(error.cause, ""))
+        if other is None or run.change_applied(other.name):
             return None
         there = run.plan.changes if run.plan else ()
-        lines = () if any(line.step == other.name for line in there) else other.plan(self.ctx, other.wrong(DEMANDED))
+        lines = () if any(line.step == other.name for line in there) else other.plan(self.ctx, other.wrong(REQUIRED_ELSEWHERE))
         plan = {"plan": digest((*there, *lines))}
         self._append(Event(Kind.DEMANDED, now(), step=other.name, data=plan, changes=lines))
         return _after(step, other.name)
 
-    async def _prove(self, step: Step) -> Finding:
+    async def _verify(self, step: Step) -> Finding:
         """Read back until the change shows; a directory that needs longer parks the run."""
         for pause in SETTLE_S:
             finding = await self._inspect(step)
@@ -277,17 +286,17 @@ class Engine:
 
     def _replicating(self, step: Step) -> bool:
         """Whether the change was made within the last five minutes, so that a read that does not show it may be stale."""
-        made, anew = self.ctx.run.changed.get(step.name), self.ctx.run.answers.get(step.anew)
+        made, anew = self.ctx.run.changed.get(step.name), self.ctx.run.answers.get(step.repeat_on)
         if made is not None and made.done is not None and anew is not None and anew.at > made.done:
             return False
         return made is not None and made.done is not None and now() - made.done < SETTLES_FOR
 
-    def _later(self, step: Step, seen: Words = REPLICATION, cause: str = "") -> Finding:
+    def _later(self, step: Step, seen: Text = REPLICATION, cause: str = "") -> Finding:
         return step.waits_for(Turn.TIME, seen, cause=cause, again_s=self.ctx.pause(step.name, PARK_S))
 
     async def _inspect(self, step: Step) -> Finding:
         try:
-            return await self._patiently(step, lambda: step.inspect(self.ctx))
+            return await self._retry_while_replicating(step, lambda: step.inspect(self.ctx))
         except CloudError as error:
             return self._stopped(step, error)
 
@@ -301,27 +310,27 @@ class Engine:
         """
         try:
             return await step.inspect(self.ctx)
-        except ODD as odd:
+        except DATA_ERRORS as odd:
             log.exception("an answer that the step cannot read", run=self.ctx.run.id)
-            raise Unreadable("answer_unreadable", Said("answer", message=type(odd).__name__)) from odd
+            raise MalformedAnswer("answer_unreadable", CloudReply("answer", message=type(odd).__name__)) from odd
 
     def _stopped(self, step: Step, error: CloudError) -> Finding:
         """What may come right by itself is waited for, in the cloud's own words where it is a role; a dead sign-in ends the walk."""
-        if settles(error, self.ctx.run):
-            if error.cause in LETS_IN:
+        if may_be_replication(error, self.ctx.run):
+            if error.cause in ROLE_CAUSES:
                 return replace(self._later(step, LET_IN, error.cause), evidence=error.evidence())
             return self._later(step)
         if isinstance(error, SignInNeeded):
             raise error
-        return finding_of(step, error, self.ctx.run)
+        return finding_from_error(step, error, self.ctx.run)
 
-    async def _patiently(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
+    async def _retry_while_replicating(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
         """The call, and again while the directory does not know yet what this run wrote a moment ago; a role takes longer than that."""
         for pause in SETTLE_S:
             try:
                 return await call()
             except CloudError as error:
-                if error.cause in LETS_IN or not settles(error, self.ctx.run):
+                if error.cause in ROLE_CAUSES or not may_be_replication(error, self.ctx.run):
                     raise
             await self._pause(step, pause)
         return await call()
@@ -350,14 +359,14 @@ class Engine:
             raise LeaseLostError
         self.ctx.store.append(self.ctx.run.id, *events)
         self._refresh()
-        self.listener.changed(self.ctx.run.id)
+        self.listener.run_changed(self.ctx.run.id)
 
     def _refresh(self) -> None:
-        self.ctx.run = self.ctx.store.newest(self.ctx.run)
+        self.ctx.run = self.ctx.store.refresh(self.ctx.run)
 
 
 def _go_on() -> None:
-    if shutdown.asked():
+    if shutdown.requested():
         raise StoppingError
 
 
@@ -367,7 +376,7 @@ async def _named(step: Step, work: Callable[[Step], Awaitable[None]]) -> None:
         await work(step)
 
 
-def planned(steps: Mapping[str, Step], ctx: Context) -> tuple[Change, ...]:
+def has_plan(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
     """The changes that would make the wrong findings right, in the order of the article."""
     wrong = {name: finding for name, finding in ctx.run.findings.items() if finding.state is State.WRONG}
     return tuple(_told(change, wrong[name]) for name, step in steps.items() if name in wrong for change in step.plan(ctx, wrong[name]))
@@ -385,7 +394,7 @@ def digest(changes: tuple[Change, ...]) -> str:
 
 
 def _after(step: Step, other: str) -> Finding:
-    return step.waits_for(Turn.NOBODY, Words("seen.after", {"step": f"key:step.{other}"}))
+    return step.waits_for(Turn.NOBODY, Text("seen.after", {"step": f"key:step.{other}"}))
 
 
 def _tells(finding: Finding) -> bool:

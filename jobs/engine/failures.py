@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Settling, Transient, Unreadable
+from jobs.clouds.errors import CloudError, MalformedAnswer, NotReplicatedYet, Transient
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Turn, Words, verbatim
+from jobs.model import Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Run
 from jobs.runs.store import LONGEST_PAUSE_S
 
@@ -18,26 +18,26 @@ SETTLES_FOR = timedelta(minutes=5)
 """How long a read may not show what was written."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
 """How long an error may come from what was written (CHECKLIST J7); after that it is one. What the directory itself calls settling has longer."""
-LETS_IN = frozenset({"directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"})
+ROLE_CAUSES = frozenset({"directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"})
 """How a role or a consent looks that was given a moment ago and has not arrived everywhere (facts/microsoft.md 3.5 and 7)."""
-NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (Words(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange"))
+NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (Text(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange"))
 GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
 """Reasons that a sign-in takes away."""
 
 
 def lacks_role(run: Run) -> bool:
     """Whether who is signed in was refused something for want of a role or a consent, which somebody else may have."""
-    return any(f.state is State.UNKNOWN and f.cause in LETS_IN and not f.until for f in run.findings.values())
+    return any(f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until for f in run.findings.values())
 
 
-def finding_of(step: Step, error: CloudError, run: Run) -> Finding:
+def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     """The step could not be looked at or changed: unknown, with the cloud's own words as evidence.
 
     What may pass by itself is tried again a bounded number of times, never sooner than the cloud asked for, up to an hour: nobody
     means three years. Everything else waits for the administrator.
     """
     waited = run.waits.get(step.name, 0)
-    again = isinstance(error, Transient | Unreadable) and waited < len(AGAIN_S)
+    again = isinstance(error, Transient | MalformedAnswer) and waited < len(AGAIN_S)
     return Finding(
         step.name,
         State.UNKNOWN,
@@ -53,13 +53,13 @@ def _pause(error: CloudError, waited: int) -> float:
     return max(AGAIN_S[waited], min(error.retry_after or 0, LONGEST_PAUSE_S))
 
 
-def _told(error: CloudError) -> Words:
+def _told(error: CloudError) -> Text:
     """The cloud's own words; where we did not even ask, ours."""
     own = error.message or error.code
-    return verbatim(own) if own else Words(f"cause.{error.cause}")
+    return verbatim(own) if own else Text(f"cause.{error.cause}")
 
 
-def refused(step: Step, error: CloudError) -> Finding:
+def not_readable(step: Step, error: CloudError) -> Finding:
     """What the bot's own access may not read is left out, with the reason: that the bot may not look says nothing about the channel."""
     if error.cause == "app_access_withdrawn":
         return step.skipped(NEEDS_SIGN_IN)
@@ -67,7 +67,7 @@ def refused(step: Step, error: CloudError) -> Finding:
     return replace(step.skipped(words), evidence=error.evidence())
 
 
-def settles(error: CloudError, run: Run) -> bool:
+def may_be_replication(error: CloudError, run: Run) -> bool:
     """Whether the error can come from what was done a moment ago and has not arrived everywhere yet (facts/microsoft.md 7).
 
     A missing role or consent: for two minutes after the sign-in, for which it may just have been given, or after a change that
@@ -76,10 +76,10 @@ def settles(error: CloudError, run: Run) -> bool:
     """
     if not error.settles:
         return False
-    if error.cause in LETS_IN:
+    if error.cause in ROLE_CAUSES:
         made = [change.done for change in run.changed.values() if change.done]
         return any(now() - moment < ERRORS_SETTLE_FOR for moment in (*made, *([run.signed_in] if run.signed_in else ())))
-    return error.service != "exchange" and wrote_within(run, SETTLES_FOR if isinstance(error, Settling) else ERRORS_SETTLE_FOR)
+    return error.service != "exchange" and wrote_within(run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR)
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:
@@ -87,6 +87,6 @@ def wrote_within(run: Run, time: timedelta) -> bool:
     return any(now() - change.written < time for change in run.changed.values())
 
 
-def in_vain(step: Step) -> Finding:
+def never_effective(step: Step) -> Finding:
     """What was made some times and was never seen in force is not made for ever."""
-    return Finding(step.name, State.UNKNOWN, seen=Words("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)
+    return Finding(step.name, State.UNKNOWN, seen=Text("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)

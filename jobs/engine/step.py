@@ -14,22 +14,22 @@ from typing import ClassVar
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.clouds.single_flight import KeptReads, SharedReads
+from jobs.clouds.single_flight import ReadCache, SingleFlight
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
-from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Turn, Words, verbatim
-from jobs.runs.run import Past, Run
+from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Text, Turn, verbatim
+from jobs.runs.run import RecordedChange, Run
 from jobs.runs.store import Store
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
-DEMANDED = Words("seen.demanded")
+REQUIRED_ELSEWHERE = Text("seen.demanded")
 """What is there before a change that a cloud asked for, although its step's own look found nothing to do."""
 
 
 @dataclass(slots=True)
-class Context:
+class StepContext:
     """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event.
 
     ``access`` is with whose eyes Microsoft is seen; ``once`` are reads that several channels of one round make once.
@@ -44,7 +44,7 @@ class Context:
     trace: Callable[[], Trace]
     looking: bool = False
     access: Access = Access.ADMIN
-    once: SharedReads = field(default_factory=SharedReads)
+    reads: SingleFlight = field(default_factory=SingleFlight)
 
     @property
     def channel(self) -> Channel:
@@ -54,7 +54,7 @@ class Context:
     @property
     def many(self) -> bool:
         """Whether many channels are looked at in one go: what is asked for each of them has to be little."""
-        return isinstance(self.once, KeptReads)
+        return isinstance(self.reads, ReadCache)
 
     def fact(self, name: str) -> str:
         """A value that an earlier step found."""
@@ -88,23 +88,23 @@ class Step(ABC):
     """
 
     name: ClassVar[str]
-    row: ClassVar[str]
+    article_row: ClassVar[str]
     group: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
-    foresees: ClassVar[bool] = False
+    inspect_unmet: ClassVar[bool] = False
     profiles: ClassVar[frozenset[Profile]] = frozenset(Profile)
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[tuple[str, ...]] = ()
     automatic: ClassVar[bool] = True
-    free: ClassVar[bool] = False
-    asks: ClassVar[str] = ""
-    anew: ClassVar[str] = ""
-    demands: ClassVar[Mapping[str, str]] = {}
-    line: ClassVar[str] = ""
+    unapproved: ClassVar[bool] = False
+    required_answer: ClassVar[str] = ""
+    repeat_on: ClassVar[str] = ""
+    prerequisites: ClassVar[Mapping[str, str]] = {}
+    shown_in: ClassVar[str] = ""
     carries_answers: ClassVar[bool] = False
-    final: ClassVar[bool] = False
-    noted: ClassVar[bool] = False
+    irreversible: ClassVar[bool] = False
+    undo_note: ClassVar[bool] = False
     checked: ClassVar[bool] = False
     essential: ClassVar[bool] = True
     harmless: ClassVar[frozenset[str]] = frozenset()
@@ -119,18 +119,18 @@ class Step(ABC):
     settling: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Look at the fact; change nothing.
 
         Raises:
             CloudError: the cloud could not be asked; the engine turns it into a finding.
         """
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """What :meth:`apply` would change, given what was found. Empty: this step cannot mend it, or needs no approval."""
         return ()
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make the fact true. Safe to repeat: look first, natural keys.
 
         Raises:
@@ -138,7 +138,7 @@ class Step(ABC):
         """
         raise NotImplementedError
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Whether what the channel's runs changed is back as it was: ok; wrong where :meth:`undo` would put it back.
 
         A warning where somebody else has changed it since, skipped where it cannot or must not be put back: both stay as they are.
@@ -146,13 +146,13 @@ class Step(ABC):
         Raises:
             CloudError: as for :meth:`inspect`.
         """
-        return self.skipped(Words(f"skipped.undo_{self.name}"))
+        return self.skipped(Text(f"skipped.undo_{self.name}"))
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """What :meth:`undo` does, in PowerShell or Graph, for the plan."""
         raise NotImplementedError
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Put back what was there, or remove what was made. Safe to repeat, as :meth:`apply` is.
 
         Raises:
@@ -160,32 +160,32 @@ class Step(ABC):
         """
         raise NotImplementedError
 
-    def compared(self, past: Past, values: dict[str, str], seen: str, made: dict[str, str]) -> Finding:
+    def compare_with_recorded(self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]) -> Finding:
         """For :meth:`undone`: the values as they are now (``seen`` in words), against how they were and how the runs left them.
 
         ``made`` are the values that :meth:`apply` sets: where no run read back what it had left, they count in its place.
         Some as they were and the others as the runs left them is an undo that was cut off halfway, not somebody else's change.
         """
-        left = past.left or made
-        if values == past.was:
-            return self.ok(Words("seen.undo_back", {"seen": seen}))
-        if any(value not in {left.get(name), past.was.get(name)} for name, value in values.items()):
-            return self.left_alone(Words("seen.undo_changed_since", {"seen": seen}))
-        return self.wrong(past.change.after if past.left else verbatim(seen))
+        left = past.values_after or made
+        if values == past.values_before:
+            return self.ok(Text("seen.undo_back", {"seen": seen}))
+        if any(value not in {left.get(name), past.values_before.get(name)} for name, value in values.items()):
+            return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
+        return self.wrong(past.change.after if past.values_after else verbatim(seen))
 
-    def left_alone(self, seen: Words) -> Finding:
+    def left_alone(self, seen: Text) -> Finding:
         """For :meth:`undone`: somebody else has changed it since, so it stays."""
         return Finding(self.name, State.WARNING, seen=seen)
 
-    def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """What an error of :meth:`apply` means where this step knows better than the engine."""
         return None
 
-    def brings_about(self, cause: str) -> frozenset[str]:
+    def causes_elsewhere(self, cause: str) -> frozenset[str]:
         """The cause codes elsewhere that this fact explains where it is wrong for this ``cause``."""
         return self.explains
 
-    def doubted(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
+    def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
         """Whether what is wrong only may be the channel's, as long as no other finding says so, too."""
         return False
 
@@ -193,33 +193,33 @@ class Step(ABC):
         """What it counts as where something shows that it is no cause."""
         return replace(finding, state=self.once_disproved)
 
-    def weighed(self, finding: Finding) -> Finding:
+    def as_check_result(self, finding: Finding) -> Finding:
         """What a check makes of it: what is not as it was asked for but does not stop mail is a warning. A setup and a fix mend it."""
         flows = not self.essential or finding.cause in self.harmless
         return replace(finding, state=State.WARNING) if flows and finding.state is State.WRONG else finding
 
-    def change(self, before: Words, after: Words, scope: Scope, command: str) -> Change:
+    def change(self, before: Text, after: Text, scope: Scope, command: str) -> Change:
         """One reversible line of the plan about this step's object."""
-        return Change(self.name, self.row, Words(f"step.{self.name}"), before, after, scope, command)
+        return Change(self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command)
 
-    def ok(self, seen: Words | None = None, **facts: str) -> Finding:
+    def ok(self, seen: Text | None = None, **facts: str) -> Finding:
         """The fact holds."""
         return Finding(self.name, State.OK, seen=seen, facts=facts)
 
-    def wrong(self, seen: Words, *, cause: str = "", **facts: str) -> Finding:
+    def wrong(self, seen: Text, *, cause: str = "", **facts: str) -> Finding:
         """The fact does not hold; what was expected stands in the catalogue under the step's name."""
-        return Finding(self.name, State.WRONG, seen=seen, expected=Words(f"expected.{self.name}"), cause=cause, facts=facts)
+        return Finding(self.name, State.WRONG, seen=seen, expected=Text(f"expected.{self.name}"), cause=cause, facts=facts)
 
-    def possible(self, seen: Words, cause: str, **facts: str) -> Finding:
+    def possible(self, seen: Text, cause: str, **facts: str) -> Finding:
         """It may explain that mail stops, but need not: no setup is held up by it, and a check looks for what would prove it."""
         return replace(self.wrong(seen, cause=cause, **facts), state=State.POSSIBLE)
 
-    def waits_for(self, turn: Turn, seen: Words | None = None, *, cause: str = "", again_s: float = 0, **facts: str) -> Finding:
+    def waits_for(self, turn: Turn, seen: Text | None = None, *, cause: str = "", again_s: float = 0, **facts: str) -> Finding:
         """A person is waited for, or the clock; ``again_s`` is when to look again by ourselves, in seconds."""
         until: datetime | None = now() + timedelta(seconds=again_s) if again_s else None
         return Finding(self.name, State.WAITING, seen=seen, cause=cause, waiting_for=turn, until=until, facts=facts)
 
-    def skipped(self, reason: Words) -> Finding:
+    def skipped(self, reason: Text) -> Finding:
         """The fact is left out, with a reason; never counted as ok."""
         return Finding(self.name, State.SKIPPED, seen=reason)
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jobs.clouds.errors import NotFound
-from jobs.engine.step import Context, Step
-from jobs.model import Change, Finding, State, Words
-from jobs.runs.run import Changed, Past, Run
+from jobs.engine.step import Step, StepContext
+from jobs.model import Change, Finding, State, Text
+from jobs.runs.run import Changed, RecordedChange, Run
 
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
 PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
@@ -20,28 +20,28 @@ PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 class Reversal(Step):
     """What a step's runs changed is back as it was; what somebody else has changed since stays."""
 
-    def __init__(self, step: Step, past: Past, after: tuple[str, ...]) -> None:
+    def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
         self.step, self.past = step, past
-        same = {name: getattr(step, name) for name in ("name", "row", "group", "reads", "writes")}
+        same = {name: getattr(step, name) for name in ("name", "article_row", "group", "reads", "writes")}
         for name, value in (same | {"after": after}).items():
             setattr(self, name, value)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Ask the step. An object that is gone (a mailbox, say) has nothing left to put back."""
         try:
-            return await self.step.undone(ctx, self.past)
+            return await self.step.inspect_undo(ctx, self.past)
         except NotFound:
-            return self.left_alone(Words("seen.undo_gone"))
+            return self.left_alone(Text("seen.undo_gone"))
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """The last run's line, from after to before."""
         line = self.past.change
         command = self.step.undo_command(ctx, self.past)
-        note = Words(f"note.undo_{self.name}") if self.step.noted else None
+        note = Text(f"note.undo_{self.name}") if self.step.undo_note else None
         now, then = finding.seen or line.after, self.past.before
-        return (replace(line, before=now, after=then, command=command, note=note, warning=False, reversible=not self.step.final),)
+        return (replace(line, before=now, after=then, command=command, note=note, warning=False, reversible=not self.step.irreversible),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Put it back."""
         await self.step.undo(ctx, self.past)
 
@@ -64,7 +64,7 @@ def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
     return found
 
 
-def recall(runs: Sequence[Run], names: Iterable[str]) -> tuple[Past, ...]:
+def recall(runs: Sequence[Run], names: Iterable[str]) -> tuple[RecordedChange, ...]:
     """What the runs of a channel, oldest first, changed and no undo has put back; ``names`` are the steps in their order."""
     return tuple(past for name in names if (past := _past(name, runs)) is not None)
 
@@ -75,9 +75,9 @@ def known(runs: Sequence[Run]) -> dict[str, str]:
     return {name: value for name, value in found if value}
 
 
-def _past(name: str, runs: Sequence[Run]) -> Past | None:
+def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     """From the newest run back, as long as each found what the one before it had left: what somebody else set between two is kept."""
-    past: Past | None = None
+    past: RecordedChange | None = None
     for run in reversed(runs):
         changed = run.changed.get(name)
         if run.kind == "undo":
@@ -86,7 +86,7 @@ def _past(name: str, runs: Sequence[Run]) -> Past | None:
             continue
         if changed is None or not changed.changes or not changed.before.values:
             continue
-        if past is not None and changed.left and changed.left != past.was:
+        if past is not None and changed.values_after and changed.values_after != past.values_before:
             break
         past = _before(past, run, changed)
     return past
@@ -98,8 +98,8 @@ def _was_put_back(run: Run, name: str) -> bool:
     return (changed is not None and changed.done is not None) or (found is not None and found.state is State.OK)
 
 
-def _before(later: Past | None, run: Run, changed: Changed) -> Past:
+def _before(later: RecordedChange | None, run: Run, changed: Changed) -> RecordedChange:
     first, was = changed.changes[0], changed.before.values
     if later is None:
-        return Past(first.step, first, first.before, was, changed.left, (run.id,))
-    return replace(later, before=first.before, was=was, runs=(run.id, *later.runs))
+        return RecordedChange(first.step, first, first.before, was, changed.values_after, (run.id,))
+    return replace(later, before=first.before, values_before=was, runs=(run.id, *later.runs))

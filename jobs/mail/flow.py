@@ -29,7 +29,7 @@ _UNDER_WAY = frozenset({TraceStatus.PENDING, TraceStatus.GETTING_STATUS})
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class MailFlow:
     """A failure counts only while nothing newer has gone through; ``failures`` are the newest first.
 
     ``begun`` are those that are under way, newer than any other, and for less than an hour.
@@ -40,7 +40,7 @@ class Passage:
     begun: tuple[TraceRow, ...] = ()
 
     @classmethod
-    def of(cls, rows: Sequence[TraceRow]) -> Passage:
+    def of(cls, rows: Sequence[TraceRow]) -> MailFlow:
         """From the rows of a trace, newest first; what is under way for less than an hour says nothing yet."""
         done = [row for row in rows if row.status.went_on or stopped(row)]
         begun = takewhile(lambda row: row.status in _UNDER_WAY and not stopped(row), rows)
@@ -71,7 +71,7 @@ def withheld(row: TraceRow) -> bool:
 
 def without_copy(arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None) -> tuple[TraceRow, ...]:
     """Mails of others that arrived after the last good copy, and after ``since``, and of which no copy was delivered; newest first."""
-    good = Passage.of(copies).good
+    good = MailFlow.of(copies).good
     handed = {row.message_id for row in copies if row.status.went_on}
     return tuple(
         row

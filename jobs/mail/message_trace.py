@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from jobs.clock import moment, now
-from jobs.clouds.errors import CloudError, Said, Unreadable
-from jobs.microsoft.exchange import CmdletRunner, Row
+from jobs.clock import now, parse
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer
+from jobs.microsoft.exchange import CmdletRunner, ExchangeRow
 from jobs.microsoft.graph import Graph, TraceFilter
 from jobs.microsoft.graph_requests import instant
 
@@ -123,17 +123,17 @@ class CmdletTrace:
         wanted = {"RecipientAddress": recipient, "SenderAddress": sender}
         return _tidy(_CMDLET_NAMES, await self._all({name: value for name, value in wanted.items() if value}, start, end), subject)
 
-    async def _all(self, wanted: dict[str, str], start: datetime, end: datetime) -> list[Row]:
+    async def _all(self, wanted: dict[str, str], start: datetime, end: datetime) -> list[ExchangeRow]:
         """Every row of the interval, some of them twice: what comes next begins with the last row itself.
 
         Where Exchange warns that rows are missing instead of giving the first thousand, each half is asked for by itself.
         """
-        found: list[Row] = []
+        found: list[ExchangeRow] = []
         asked = {**wanted, "StartDate": instant(start), "EndDate": instant(end)}
         for _ in range(_MOST_PAGES):
             try:
                 rows = await self._runner.run("Get-MessageTraceV2", asked)
-            except Unreadable as cut:
+            except MalformedAnswer as cut:
                 if cut.cause != "exchange_answer_cut" or end - start < _SHORTEST:
                     raise
                 middle = start + (end - start) / 2
@@ -203,14 +203,14 @@ def _tidy(names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject:
     for each in found:
         try:
             rows.append(_row(names, each))
-        except Unreadable:
+        except MalformedAnswer:
             if each is found[-1] and not rows:
                 raise
     once = {(row.id, row.recipient.lower()): row for row in rows if subject.lower() in row.subject.lower()}
     return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
 
 
-def _following(last: Row) -> dict[str, str]:
+def _following(last: ExchangeRow) -> dict[str, str]:
     """Where the next thousand begin: at this row's time, and at its address among those of the same time."""
     return {"StartingRecipientAddress": str(last.get("RecipientAddress") or ""), "EndDate": instant(_moment(last.get("Received")))}
 
@@ -231,9 +231,9 @@ def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
 
 def _moment(text: object) -> datetime:
     """A moment, in UTC: the cmdlet leaves the zone out."""
-    found = moment(text)
+    found = parse(text)
     if found is None:
-        raise Unreadable("answer_unreadable", Said("exchange", message=f"{text!r} is not a time"))
+        raise MalformedAnswer("answer_unreadable", CloudReply("exchange", message=f"{text!r} is not a time"))
     return found
 
 

@@ -10,20 +10,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
-from jobs.clouds.causes import Kind, Meaning
-from jobs.clouds.errors import Rejected, Said, Transient, error_for
+from jobs.clouds.causes import ErrorKind, Meaning
+from jobs.clouds.errors import CloudReply, Rejected, Transient, error_for
 from jobs.clouds.tls import ssl_context
 from jobs.mail.smtp_replies import enhanced_code, meaning_of
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
-_NO_LOGIN = Meaning("probe_login_refused", Kind.REJECTED)
+_NO_LOGIN = Meaning("probe_login_refused", ErrorKind.REJECTED)
 _WANTS_LOGIN = frozenset({"smtp_not_authenticated", "smtp_token_refused"})
 """How a server says after the login that there was none, or not the one that it wants."""
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class OutgoingMail:
     """One plain mail. Its Message-ID, with its angle brackets, is the sender's own: sent again, it is the same mail."""
 
     sender: str
@@ -33,7 +33,7 @@ class Probe:
     message_id: str
 
 
-async def send_probe(url: str, probe: Probe) -> None:
+async def send_test_mail(url: str, probe: OutgoingMail) -> None:
     """Send one plain mail by ``PROBE_SMTP_URL``.
 
     ``smtp://user:password@host:port`` uses STARTTLS where it is offered, ``?starttls=always`` insists, ``?starttls=never`` does
@@ -55,13 +55,13 @@ async def send_probe(url: str, probe: Probe) -> None:
     except aiosmtplib.SMTPResponseException as answer:
         raise _refusal(answer.code, answer.message) from None
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Transient("smtp_unreachable", Said("smtp", message=f"{type(error).__name__}: {error}"), unsent=True) from None
+        raise Transient("smtp_unreachable", CloudReply("smtp", message=f"{type(error).__name__}: {error}"), unsent=True) from None
 
 
 def _options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise Rejected("smtp_unreachable", Said("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"))
+        raise Rejected("smtp_unreachable", CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"))
     secure = parts.scheme == "smtps"
     wish = parse_qs(parts.query).get("starttls", [""])[0].lower()
     return {
@@ -79,6 +79,6 @@ def _options(url: str) -> dict[str, Any]:
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
     """A login that is refused here is the operator's own: it says nothing about the mailbox, and nobody's sign-in at Microsoft mends it."""
     meaning = meaning_of(code, words)
-    if meaning.kind is not Kind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
+    if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
         meaning = _NO_LOGIN
-    return error_for(meaning, Said("smtp", code, enhanced_code(words), words))
+    return error_for(meaning, CloudReply("smtp", code, enhanced_code(words), words))

@@ -18,7 +18,7 @@ _LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """A whole reply: its code, and its lines without the code."""
 
     code: int
@@ -39,7 +39,7 @@ class NotSmtpError(Exception):
     """The other side closed the connection, or does not speak SMTP."""
 
 
-class Dialogue:
+class SmtpConnection:
     """Send a command, read a reply. ``secrets`` are cut out of everything that is kept."""
 
     def __init__(self, host: str, secrets: tuple[str, ...]) -> None:
@@ -61,7 +61,7 @@ class Dialogue:
         self.transcript.append(f"-- {version}")
         return str(version)
 
-    async def command(self, line: str) -> Reply:
+    async def command(self, line: str) -> SmtpReply:
         """Send a line and read the reply to it."""
         writer = self._open_writer()
         self._note("C", line)
@@ -69,7 +69,7 @@ class Dialogue:
         await writer.drain()
         return await self.read()
 
-    async def read(self) -> Reply:
+    async def read(self) -> SmtpReply:
         """Read a reply, all of its lines.
 
         Raises:
@@ -82,7 +82,7 @@ class Dialogue:
                 raise NotSmtpError(line[:80])
             lines.append(line[4:])
             if line[3:4] != "-":
-                return Reply(int(line[:3]), tuple(lines))
+                return SmtpReply(int(line[:3]), tuple(lines))
         raise NotSmtpError("a reply without an end")
 
     async def close(self) -> None:

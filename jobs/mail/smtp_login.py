@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from jobs.clouds.tls import ssl_context
-from jobs.mail.smtp_connection import Dialogue, NotSmtpError, Reply
+from jobs.mail.smtp_connection import NotSmtpError, SmtpConnection, SmtpReply
 from jobs.mail.smtp_replies import meaning_of
-from jobs.model import Evidence, Words
+from jobs.model import Evidence, Text
 
 BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
 CUT_OFF = frozenset({"smtp_unreachable", "smtp_tls_failed", "timed_out"})
@@ -40,11 +40,11 @@ class SmtpProbe:
     transcript: tuple[str, ...]
 
     @property
-    def seen(self) -> Words:
+    def seen(self) -> Text:
         """The server's words, and where it stopped."""
         if self.ok:
-            return Words("seen.verbatim_reply", {"reply": self.reply})
-        return Words("seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply})
+            return Text("seen.verbatim_reply", {"reply": self.reply})
+        return Text("seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply})
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
@@ -113,7 +113,7 @@ class _Login:
         self._credentials = base64.b64encode(f"user={username}\x01auth=Bearer {access_token}\x01\x01".encode()).decode()
         self._offers: tuple[str, ...] = ()
         self._name, self._cause, self._reply = "", "", ""
-        self.talk = Dialogue(self._host, (self._credentials, access_token) if logs_in else ())
+        self.talk = SmtpConnection(self._host, (self._credentials, access_token) if logs_in else ())
 
     async def run(self) -> None:
         """Every phase until one fails."""
@@ -175,7 +175,7 @@ class _Login:
             reply = await self.talk.command("")  # the error challenge wants an answer, or the real reply never comes
         return _good(reply, _challenge_status(challenge))
 
-    async def _send_credentials(self) -> Reply:
+    async def _send_credentials(self) -> SmtpReply:
         line = f"AUTH XOAUTH2 {self._credentials}"
         if len(line) <= _LONGEST_COMMAND:
             return await self.talk.command(line)
@@ -197,13 +197,13 @@ async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
         return "smtp_unreachable", str(error)
 
 
-def _good(reply: Reply, challenge_status: str = "") -> str:
+def _good(reply: SmtpReply, challenge_status: str = "") -> str:
     if not reply.good:
         raise _FailedError(meaning_of(reply.code, reply.text, challenge_status).cause, reply.text)
     return reply.text
 
 
-def _challenge_status(challenge: Reply | None) -> str:
+def _challenge_status(challenge: SmtpReply | None) -> str:
     """The ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
         body = json.loads(base64.b64decode("".join(challenge.lines) if challenge else ""))

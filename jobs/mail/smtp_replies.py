@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from jobs.clouds.causes import SMTP_PHRASES, Kind, Meaning
+from jobs.clouds.causes import SMTP_PHRASES, ErrorKind, Meaning
 from jobs.microsoft.responses import said
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-_TOKEN_REFUSED = Meaning("smtp_token_refused", Kind.SIGN_IN_NEEDED)
-_BUSY = Meaning("smtp_busy", Kind.TRANSIENT)
-_SCOPE = Meaning("scope_wrong", Kind.REJECTED)
-_REFUSED = Meaning("smtp_refused", Kind.REJECTED)
-_NO_LOGIN = Meaning("smtp_not_authenticated", Kind.REJECTED)
+_TOKEN_REFUSED = Meaning("smtp_token_refused", ErrorKind.SIGN_IN_NEEDED)
+_BUSY = Meaning("smtp_busy", ErrorKind.TRANSIENT)
+_SCOPE = Meaning("scope_wrong", ErrorKind.REJECTED)
+_REFUSED = Meaning("smtp_refused", ErrorKind.REJECTED)
+_NO_LOGIN = Meaning("smtp_not_authenticated", ErrorKind.REJECTED)
 _BY_CODE = {530: _NO_LOGIN, 535: _TOKEN_REFUSED}
 _PERMANENT = 500
 

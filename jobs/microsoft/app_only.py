@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jobs.clouds.errors import CloudError, NotAllowed, Said, Unreadable
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer
 from jobs.clouds.http import Call
 from jobs.clouds.token_source import TokenSource
-from jobs.microsoft.exchange import InvokeCommand, Row
+from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph
 
 AT_HAND_S = 1200
@@ -39,7 +39,7 @@ def roles_in(token: str) -> frozenset[str]:
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         roles = claims.get("roles") or ()
     except (IndexError, ValueError, AttributeError, binascii.Error):
-        raise Unreadable("answer_unreadable", Said("entra", message="an access token that is no JSON Web Token")) from None
+        raise MalformedAnswer("answer_unreadable", CloudReply("entra", message="an access token that is no JSON Web Token")) from None
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
 
 
@@ -66,7 +66,7 @@ class AppTokens:
         self._alone = {scope: asyncio.Lock() for scope in needed}
         self._at_hand: dict[str, tuple[float, str]] = {}
         self._failed: dict[str, CloudError] = {}
-        self.ended: NotAllowed | None = None
+        self.ended: Forbidden | None = None
 
     def source(self, scope: str) -> TokenSource:
         """A token source for one resource."""
@@ -87,7 +87,7 @@ class AppTokens:
         try:
             token = await asyncio.to_thread(self._ask, scope)
             if lacking := missing_in(token, self._needed[scope]):
-                raise NotAllowed("app_roles_missing", Said("entra", code=", ".join(lacking)))
+                raise Forbidden("app_roles_missing", CloudReply("entra", code=", ".join(lacking)))
         except CloudError as error:
             self._failed[scope] = self._told(error)
             raise self._failed[scope] from None
@@ -97,7 +97,7 @@ class AppTokens:
     def _told(self, error: CloudError) -> CloudError:
         if not withdrawn(error):
             return error
-        self.ended = self.ended or NotAllowed("app_access_withdrawn", Said("entra", error.status, error.words))
+        self.ended = self.ended or Forbidden("app_access_withdrawn", CloudReply("entra", error.status, error.words))
         return self.ended
 
 
@@ -113,7 +113,7 @@ class ReadingGraph(Graph):
 class ReadingExchange(InvokeCommand):
     """Exchange where only ``Get-`` and ``Test-`` run."""
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
         """See :meth:`jobs.microsoft.exchange.CmdletRunner.run`; anything that writes raises WriteRefusedError."""
         if not cmdlet.lower().startswith(_READS):
             raise WriteRefusedError(cmdlet)

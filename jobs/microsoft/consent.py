@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from jobs.clouds.errors import AlreadyThere, Rejected, Said
+from jobs.clouds.errors import AlreadyExists, CloudReply, Rejected
 from jobs.microsoft.msal_http import entra_error
 
 
@@ -31,9 +31,9 @@ def read_consent_answer(query: Mapping[str, str]) -> Granted:
     """
     if "error" in query:
         error = entra_error(query)
-        if isinstance(error, AlreadyThere):
+        if isinstance(error, AlreadyExists):
             return Granted(query.get("tenant", ""))
         raise error
     if query.get("admin_consent", "").lower() != "true":
-        raise Rejected("consent_declined", Said("entra", message="no admin_consent in the answer"))
+        raise Rejected("consent_declined", CloudReply("entra", message="no admin_consent in the answer"))
     return Granted(query.get("tenant", ""))

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 LIFE_S = 3600
 
 
-class Documents:
+class DiscoveryCache:
     """JSON documents by their URL. Without a vault they stay in this process."""
 
     def __init__(self, vault: Vault | None = None) -> None:
@@ -38,17 +38,17 @@ class Documents:
             self._vault.put(_name(url), json.dumps(document), LIFE_S)
 
 
-_shared: list[Documents] = []
+_shared: list[DiscoveryCache] = []
 
 
-def share(documents: Documents) -> None:
+def share(documents: DiscoveryCache) -> None:
     """Make these the process's documents."""
     _shared[:] = [documents]
 
 
-def current() -> Documents:
+def current() -> DiscoveryCache:
     """The process's documents; new, empty ones where none are shared."""
-    return _shared[0] if _shared else Documents()
+    return _shared[0] if _shared else DiscoveryCache()
 
 
 def _name(url: str) -> str:

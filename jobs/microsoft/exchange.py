@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.clouds.errors import Said, Unreadable
-from jobs.clouds.http import EXCHANGE_READ_SECONDS, Answer, Call, request
-from jobs.clouds.rate_limit import Pace, Spacing
-from jobs.clouds.single_flight import SharedReads
+from jobs.clouds.errors import CloudReply, MalformedAnswer
+from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, request
+from jobs.clouds.rate_limit import RateLimiter, Throttle
+from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
 from jobs.microsoft.responses import judge_exchange
 
@@ -29,7 +29,7 @@ _AT_ONCE = 6
 _SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
 
-class Row(dict[str, Any]):
+class ExchangeRow(dict[str, Any]):
     """An object that a cmdlet gave back. ``get`` and ``[]`` do not mind the case of a property's name."""
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
@@ -50,7 +50,7 @@ class Row(dict[str, Any]):
 class CmdletRunner(Protocol):
     """Runs an Exchange cmdlet."""
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
         """Run it; an empty list is an empty result, not an error. A None parameter clears a value.
 
         Raises:
@@ -69,28 +69,28 @@ class InvokeCommand:
         base_url: str,
         tenant_id: str,
         anchor_upn: str,
-        reads: SharedReads | None = None,
-        pace: Pace | None = None,
+        reads: SingleFlight | None = None,
+        pace: RateLimiter | None = None,
     ) -> None:
         self._http = http
         self._token_source = token_source
         self._url = f"{base_url.rstrip('/')}/adminapi/beta/{quote(tenant_id, safe='')}/InvokeCommand"
         self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{_SYSTEM_MAILBOX}@{tenant_id}"
         self._at_once = asyncio.Semaphore(_AT_ONCE)
-        self._reads = reads or SharedReads()
-        self._pace = pace or Pace(())
-        self._spacing = Spacing()
+        self._reads = reads or SingleFlight()
+        self._pace = pace or RateLimiter(())
+        self._spacing = Throttle()
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
         """See :meth:`CmdletRunner.run`. Only ``Get-`` and ``Set-`` are sent again after a time-out (facts 7, "Retry safety")."""
         if cmdlet.lower().startswith("get-"):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
-            rows: list[Row] = await self._reads.read(key, lambda: self._sent(cmdlet, parameters, select))
+            rows: list[ExchangeRow] = await self._reads.read(key, lambda: self._sent(cmdlet, parameters, select))
             return rows
         async with self._reads.writing():
             return await self._sent(cmdlet, parameters, select)
 
-    async def _sent(self, cmdlet: str, parameters: Mapping[str, Any], select: Sequence[str]) -> list[Row]:
+    async def _sent(self, cmdlet: str, parameters: Mapping[str, Any], select: Sequence[str]) -> list[ExchangeRow]:
         call = Call(
             "exchange",
             "POST",
@@ -101,7 +101,7 @@ class InvokeCommand:
             read_seconds=EXCHANGE_READ_SECONDS,
         )
 
-        async def send(token: str) -> Answer:
+        async def send(token: str) -> Response:
             return await request(self._http, replace(call, headers=self._headers(cmdlet, token)), judge_exchange, turn=self._spacing.turn)
 
         async with self._at_once, self._pace.turn(cmdlet):
@@ -116,7 +116,7 @@ class InvokeCommand:
         }
 
 
-def _rows(answer: Answer, *, reads: bool) -> list[Row]:
+def _rows(answer: Response, *, reads: bool) -> list[ExchangeRow]:
     """The rows of a whole answer. Set-cmdlets answer with an empty list, or with nothing, and their warnings are only talk.
 
     A warning, or a next link, on something that was read means that rows are missing, and no way to page is reliable (3.4).
@@ -124,11 +124,13 @@ def _rows(answer: Answer, *, reads: bool) -> list[Row]:
     data = {"value": answer.data} if isinstance(answer.data, list) else {} if answer.data is None else answer.data
     value = _value(data) if isinstance(data, dict) else None
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise Unreadable("answer_unreadable", Said("exchange", answer.status, message="not a JSON object with a list", ids=answer.ids))
+        raise MalformedAnswer(
+            "answer_unreadable", CloudReply("exchange", answer.status, message="not a JSON object with a list", ids=answer.ids)
+        )
     if reads and (data.get("@odata.nextLink") or data.get("@adminapi.warnings")):
         words = "; ".join(str(each) for each in data.get("@adminapi.warnings") or ["@odata.nextLink"])
-        raise Unreadable("exchange_answer_cut", Said("exchange", answer.status, message=words, ids=answer.ids))
-    return [Row(each) for each in value]
+        raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", answer.status, message=words, ids=answer.ids))
+    return [ExchangeRow(each) for each in value]
 
 
 def _value(data: Mapping[str, Any]) -> object:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import httpx
 
-from jobs.clouds.errors import Rejected, Said, Unreadable
+from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected
 from jobs.microsoft.graph_requests import GraphCalls, Json, as_object, instant, key, segment, text
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
@@ -103,7 +103,7 @@ class Graph(GraphCalls):
         made = as_object(await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body))
         secret = made.get("secretText")
         if not isinstance(secret, str) or not secret:
-            raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="addPassword without secretText"))
+            raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message="addPassword without secretText"))
         return NewPassword(str(made.get("keyId", "")), secret)
 
     async def remove_password(self, object_id: str, key_id: str) -> None:

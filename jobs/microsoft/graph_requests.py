@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.clouds.errors import NotFound, Said, Unreadable
+from jobs.clouds.errors import CloudReply, MalformedAnswer, NotFound
 from jobs.clouds.http import Call, request
-from jobs.clouds.rate_limit import Pace
-from jobs.clouds.single_flight import SharedReads
+from jobs.clouds.rate_limit import RateLimiter
+from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
 from jobs.microsoft.responses import judge_graph
 
@@ -47,14 +47,19 @@ class GraphCalls:
     """Requests below ``/v1.0`` of one Graph, and below ``/beta`` for what only that lists."""
 
     def __init__(
-        self, http: httpx.AsyncClient, token_source: TokenSource, base_url: str, reads: SharedReads | None = None, pace: Pace | None = None
+        self,
+        http: httpx.AsyncClient,
+        token_source: TokenSource,
+        base_url: str,
+        reads: SingleFlight | None = None,
+        pace: RateLimiter | None = None,
     ) -> None:
         self._http = http
         self._token_source = token_source
         self._root = base_url.rstrip("/")
         self._base = f"{self._root}/v1.0"
-        self._reads = reads or SharedReads()
-        self._pace = pace or Pace(())
+        self._reads = reads or SingleFlight()
+        self._pace = pace or RateLimiter(())
 
     async def find(self, path: str, params: Mapping[str, str] | None = None) -> Json | None:
         """The object at a path, or None where Graph answers 404."""
@@ -90,7 +95,9 @@ class GraphCalls:
         link = str(page.get("@odata.nextLink") or "")
         _, found, rest = link.partition(f"/{version}/")
         if link and not found:
-            raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="a next page that is no page of Graph's"))
+            raise MalformedAnswer(
+                "answer_unreadable", CloudReply("graph", httpx.codes.OK, message="a next page that is no page of Graph's")
+            )
         return f"{self._root}/{version}/{rest}" if link else ""
 
     async def send(
@@ -122,14 +129,14 @@ class GraphCalls:
 def as_object(data: Any) -> Json:
     """The answer as a JSON object; :class:`Unreadable` if it is something else."""
     if not isinstance(data, dict):
-        raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message="not a JSON object"))
+        raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message="not a JSON object"))
     return data
 
 
 def promised(row: Json, name: str) -> str:
     """A value that the documents promise; :class:`Unreadable` where it is not there, which says nothing about the tenant."""
     if row.get(name) in (None, ""):
-        raise Unreadable("answer_unreadable", Said("graph", httpx.codes.OK, message=f"an object without {name}"))
+        raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message=f"an object without {name}"))
     return str(row[name])
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import jwt
 
-from jobs.clouds.errors import Rejected, Said
-from jobs.microsoft.msal_http import EntraHttp
+from jobs.clouds.errors import CloudReply, Rejected
+from jobs.microsoft.msal_http import MsalHttp
 
 LEEWAY_SECONDS = 300
 SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
@@ -47,7 +47,7 @@ class Expected:
 class SigningKeys:
     """The keys of one discovery document; an unknown key id makes it read them once more, because keys are rolled over."""
 
-    def __init__(self, http: EntraHttp, uri: str) -> None:
+    def __init__(self, http: MsalHttp, uri: str) -> None:
         self._http = http
         self._uri = uri
 
@@ -100,4 +100,4 @@ def _check(claims: Mapping[str, Any], expected: Expected) -> None:
 
 
 def _refused(cause: str, message: str) -> Rejected:
-    return Rejected(cause, Said("entra", message=message))
+    return Rejected(cause, CloudReply("entra", message=message))

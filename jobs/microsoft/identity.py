@@ -16,15 +16,15 @@ import httpx
 import msal
 import stamina
 
-from jobs.clouds.errors import Rejected, Said, SignInNeeded, Unreadable
-from jobs.clouds.retry import Patience
+from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected, SignInNeeded
+from jobs.clouds.retry import RetryPolicy
 from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
-from jobs.microsoft.msal_http import EntraHttp, entra_error
+from jobs.microsoft.msal_http import MsalHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
 
 T = TypeVar("T")
-_PATIENCE = Patience(attempts=3)
+_PATIENCE = RetryPolicy(attempts=3)
 #: What msal raises for an answer it cannot make sense of; none of it says more than that.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 
@@ -46,7 +46,7 @@ class Identity:
         self.client_id = client_id
         self._secret = client_secret
         self._login_url = login_url.rstrip("/")
-        self._http = EntraHttp(http, login_url)
+        self._http = MsalHttp(http, login_url)
 
     @classmethod
     def of_bot(cls, settings: Settings, http: httpx.Client, tenant: str = "organizations") -> Identity:
@@ -76,7 +76,7 @@ class Identity:
                 or one of the ``id_token_...`` causes.
         """
         if not hmac.compare_digest(str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()):
-            raise Rejected("state_mismatch", Said("entra"))
+            raise Rejected("state_mismatch", CloudReply("entra"))
         if "error" in query:
             raise entra_error(query)
         cache = msal.SerializableTokenCache()
@@ -116,7 +116,7 @@ class Identity:
         try:
             result: dict[str, Any] = self._app().acquire_token_for_client([scope])
         except _MSAL_CONFUSED as error:
-            raise Unreadable("answer_unreadable", Said("entra", message=type(error).__name__)) from None
+            raise MalformedAnswer("answer_unreadable", CloudReply("entra", message=type(error).__name__)) from None
         if "access_token" not in result:
             raise entra_error(result, httpx.codes.BAD_REQUEST)
         return str(result["access_token"])
@@ -129,9 +129,9 @@ class Identity:
         try:
             result = app.acquire_token_silent_with_error(scopes, account=accounts[0], force_refresh=refresh) if accounts else None
         except _MSAL_CONFUSED as error:
-            raise Unreadable("answer_unreadable", Said("entra", message=type(error).__name__)) from None
+            raise MalformedAnswer("answer_unreadable", CloudReply("entra", message=type(error).__name__)) from None
         if result is None:
-            raise SignInNeeded("sign_in_missing", Said("entra"))
+            raise SignInNeeded("sign_in_missing", CloudReply("entra"))
         if "access_token" not in result:
             raise entra_error(result, httpx.codes.BAD_REQUEST)
         return str(result["access_token"]), kept.serialize()
@@ -140,9 +140,9 @@ class Identity:
         try:
             result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(dict(flow), dict(query))
         except RuntimeError:  # msal's word for a wrong nonce; its text holds the whole ID token
-            raise Rejected("id_token_nonce", Said("entra")) from None
+            raise Rejected("id_token_nonce", CloudReply("entra")) from None
         except _MSAL_CONFUSED as error:
-            raise Rejected("id_token_invalid", Said("entra", message=type(error).__name__)) from None
+            raise Rejected("id_token_invalid", CloudReply("entra", message=type(error).__name__)) from None
         if "access_token" not in result:
             raise entra_error(result, httpx.codes.BAD_REQUEST)
         return result
@@ -168,7 +168,7 @@ class Identity:
                 http_client=self._http,
             )
         except _MSAL_CONFUSED as error:
-            raise Unreadable("answer_unreadable", Said("entra", message="the discovery document lacks an endpoint")) from error
+            raise MalformedAnswer("answer_unreadable", CloudReply("entra", message="the discovery document lacks an endpoint")) from error
 
 
 def _patiently(ask: Callable[[], T]) -> T:

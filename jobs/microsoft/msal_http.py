@@ -19,18 +19,18 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log
-from jobs.clouds.causes import ENTRA, OAUTH, Kind, Meaning
-from jobs.clouds.errors import CloudError, Ids, Said, Transient, Unreadable, error_for
+from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning
+from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Transient, error_for
 from jobs.clouds.retry import retry_after
 from jobs.microsoft import discovery_cache
 from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
 
 log = structlog.get_logger(__name__)
-_UNDESCRIBED = Meaning("request_rejected", Kind.REJECTED)
-_PRESENT = Meaning("already_there", Kind.ALREADY_THERE)
+_UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
+_PRESENT = Meaning("already_there", ErrorKind.ALREADY_THERE)
 """AADSTS650051 has two senses, which only its words tell apart: not there yet, and there already (facts 1.6)."""
-_CANCELLED = Meaning("consent_cancelled", Kind.REJECTED)
+_CANCELLED = Meaning("consent_cancelled", ErrorKind.REJECTED)
 """``access_denied`` has two senses, too: without AADSTS65004 it may be that the page was left (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
@@ -50,7 +50,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     known = next((number for number in numbers if int(number) in ENTRA), "")
     code = f"AADSTS{known or numbers[0]}" if numbers else word
     told = (description or word, "" if known else _read_on(answer))
-    said = Said("entra", status, code, " ".join(filter(None, told)), _ids(answer, description))
+    said = CloudReply("entra", status, code, " ".join(filter(None, told)), _ids(answer, description))
     return error_for(_meaning(answer, known, numbered=bool(numbers)), said)
 
 
@@ -58,7 +58,7 @@ def _meaning(answer: Mapping[str, Any], known: str, *, numbered: bool) -> Meanin
     meaning = ENTRA[int(known)] if known else _by_word(answer) or _UNDESCRIBED
     if "already present" in str(answer.get("error_description") or ""):
         meaning = _PRESENT
-    strange = numbered and not known and meaning.kind is not Kind.TRANSIENT
+    strange = numbered and not known and meaning.kind is not ErrorKind.TRANSIENT
     return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
 
 
@@ -96,7 +96,7 @@ def _ids(answer: Mapping[str, Any], description: str) -> Ids:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class MsalResponse:
     """An answer as msal wants it."""
 
     status_code: int
@@ -107,7 +107,7 @@ class Reply:
         """Nothing: what should raise has raised already."""
 
 
-class EntraHttp:
+class MsalHttp:
     """``http_client`` for msal, and the reader of discovery documents and signing keys, which are kept for an hour."""
 
     def __init__(self, http: httpx.Client, login_url: str) -> None:
@@ -135,48 +135,48 @@ class EntraHttp:
         self._documents.put(url, found)
         return found
 
-    def get(self, url: str, **_: object) -> Reply:
+    def get(self, url: str, **_: object) -> MsalResponse:
         """Msal reads nothing but discovery documents; their endpoints must look like https to it."""
         text = json.dumps(self.document(url))
-        return Reply(httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {})
+        return MsalResponse(httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {})
 
     def post(
         self, url: str, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
-    ) -> Reply:
+    ) -> MsalResponse:
         """A token request."""
         form = {name: value for name, value in (data or {}).items() if value is not None}
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
-            raise Unreadable("answer_unreadable", Said("entra", reply.status_code, message="a token answer without a token"))
+            raise MalformedAnswer("answer_unreadable", CloudReply("entra", reply.status_code, message="a token answer without a token"))
         told = {name: value for name, value in answer.items() if value is not None}
-        return Reply(reply.status_code, json.dumps(_with_asked(told, str(form.get("scope", "")))), reply.headers)
+        return MsalResponse(reply.status_code, json.dumps(_with_asked(told, str(form.get("scope", "")))), reply.headers)
 
     def close(self) -> None:
         """Nothing: the client belongs to whoever made it."""
 
-    def _exchange(self, method: str, url: str, **options: Any) -> Reply:
+    def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
         try:
             response = self._http.request(method, self.outside(url), headers=headers, **options)
         except httpx.RequestError as error:
             cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-            raise Transient(cause, Said("entra", message=repr(error))) from error
+            raise Transient(cause, CloudReply("entra", message=repr(error))) from error
         log.debug("call", service="entra", id=headers["client-request-id"], status=response.status_code)
         if method == "POST":
             ids = Ids(response.headers.get("x-ms-request-id", ""), headers["client-request-id"])
-            call_log.note("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
+            call_log.record("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
         meaning = by_status(response.status_code)
-        if response.is_error and meaning.kind is Kind.TRANSIENT:
+        if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
             raise _busy(meaning, response, headers["client-request-id"])
-        return Reply(response.status_code, _json_text(response), dict(response.headers))
+        return MsalResponse(response.status_code, _json_text(response), dict(response.headers))
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
     """An answer of 429 or 5xx: what it says is kept, with the ids that support asks for."""
     told = _told(response)
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
-    said = Said("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
+    said = CloudReply("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
     cause = told.cause if isinstance(told, Transient) else meaning.cause
     return Transient(cause, said, retry_after=retry_after(response.headers.get("retry-after")))
 
@@ -232,5 +232,5 @@ def _json_text(response: httpx.Response) -> str:
     if not whole and response.is_error and (words := _of_page(response.text)):
         return json.dumps({"error": "", "error_description": words})
     if not whole:
-        raise Unreadable("answer_unreadable", Said("entra", response.status_code, message="not a JSON object"))
+        raise MalformedAnswer("answer_unreadable", CloudReply("entra", response.status_code, message="not a JSON object"))
     return response.text

@@ -9,23 +9,23 @@ from typing import Any
 
 import httpx
 
-from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, Kind, Meaning, Phrase
-from jobs.clouds.errors import CloudError, Ids, Said, error_for
+from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, ErrorKind, Meaning, Phrase
+from jobs.clouds.errors import CloudError, CloudReply, Ids, error_for
 
 _BY_STATUS: dict[int, Meaning] = {
-    401: Meaning("access_token_refused", Kind.SIGN_IN_NEEDED),
-    403: Meaning("not_allowed", Kind.NOT_ALLOWED),
-    404: Meaning("not_found", Kind.NOT_FOUND),
-    409: Meaning("already_there", Kind.ALREADY_THERE),
-    408: Meaning("timed_out", Kind.TRANSIENT),
-    429: Meaning("throttled", Kind.TRANSIENT),
+    401: Meaning("access_token_refused", ErrorKind.SIGN_IN_NEEDED),
+    403: Meaning("not_allowed", ErrorKind.NOT_ALLOWED),
+    404: Meaning("not_found", ErrorKind.NOT_FOUND),
+    409: Meaning("already_there", ErrorKind.ALREADY_THERE),
+    408: Meaning("timed_out", ErrorKind.TRANSIENT),
+    429: Meaning("throttled", ErrorKind.TRANSIENT),
 }
-_REJECTED = Meaning("request_rejected", Kind.REJECTED)
-_UNAVAILABLE = Meaning("service_unavailable", Kind.TRANSIENT)
+_REJECTED = Meaning("request_rejected", ErrorKind.REJECTED)
+_UNAVAILABLE = Meaning("service_unavailable", ErrorKind.TRANSIENT)
 #: Exchange's own reading of two of them: neither grant is 401, the app's grant without a role is 403 (facts 3.3, live).
 _EXCHANGE_BY_STATUS: dict[int, Meaning] = {
-    401: Meaning("exchange_consent_missing", Kind.SIGN_IN_NEEDED),
-    403: Meaning("exchange_role_missing", Kind.NOT_ALLOWED),
+    401: Meaning("exchange_consent_missing", ErrorKind.SIGN_IN_NEEDED),
+    403: Meaning("exchange_role_missing", ErrorKind.NOT_ALLOWED),
 }
 _SERVER_ERRORS = 500
 
@@ -58,9 +58,9 @@ def judge_graph(response: httpx.Response, ids: Ids) -> CloudError:
     error = error_body(response)
     code, message = str(error.get("code") or ""), str(error.get("message") or "")
     meaning = by_status(response.status_code)
-    if meaning.kind is not Kind.TRANSIENT:
+    if meaning.kind is not ErrorKind.TRANSIENT:
         meaning = said(GRAPH_PHRASES, code, message) or meaning
-    return error_for(meaning, Said("graph", response.status_code, code, message, _graph_ids(error, ids)))
+    return error_for(meaning, CloudReply("graph", response.status_code, code, message, _graph_ids(error, ids)))
 
 
 def _graph_ids(error: dict[str, Any], ids: Ids) -> Ids:
@@ -85,7 +85,7 @@ def judge_exchange(response: httpx.Response, ids: Ids) -> CloudError:
     meaning = None if response.status_code == httpx.codes.TOO_MANY_REQUESTS else said(EXCHANGE_PHRASES, kind, message)
     meaning = meaning or _EXCHANGE_BY_STATUS.get(response.status_code) or by_status(response.status_code)
     code = kind.rpartition(".")[2] or str(error.get("code", ""))
-    return error_for(meaning, Said("exchange", response.status_code, code, message, ids))
+    return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))
 
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jobs.clock import moment
+from jobs.clock import parse
 
 Json = dict[str, Any]
 _LONG = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(.*)")
@@ -46,7 +46,7 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
     if policy.get("isEnabled") is False:
         return
     for rule in ((policy.get("applicationRestrictions") or {}).get("passwordCredentials")) or ():
-        since = moment(rule.get("restrictForAppsCreatedAfterDateTime"))
+        since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
         if str(rule.get("state") or "enabled").lower() != "disabled" and (since is None or since <= made):
             yield rule
 

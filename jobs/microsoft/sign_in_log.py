@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.clock import moment
-from jobs.clouds.causes import ENTRA, Kind
+from jobs.clock import parse
+from jobs.clouds.causes import ENTRA, ErrorKind
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
@@ -34,7 +34,7 @@ _OF_THE_FORM = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class SignInRow:
     """One row; ``code`` is the AADSTS number, 0 where it went well, ``policies`` are those of Conditional Access that it failed for."""
 
     at: datetime
@@ -56,7 +56,7 @@ class SignIn:
     def passing(self) -> bool:
         """Whether it failed as a busy service fails: the next one tells."""
         meaning = ENTRA.get(self.code)
-        return meaning is not None and meaning.kind is Kind.TRANSIENT
+        return meaning is not None and meaning.kind is ErrorKind.TRANSIENT
 
     @property
     def personal(self) -> bool:
@@ -70,12 +70,12 @@ class SignIn:
         return self.interactive and self.code in _ABANDONED
 
 
-def read(rows: Iterable[dict[str, Any]]) -> list[SignIn]:
+def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
     """The rows, newest first, each once; one without a time is no use, and a token for something else than Exchange is not Webex Connect's.
 
     The log tells seconds: within one a failure counts as the later, and so does what a person did, who acts on what was there before.
     """
-    found: dict[object, SignIn] = {}
+    found: dict[object, SignInRow] = {}
     for row in rows:
         sign_in = _read(row)
         if sign_in is not None and not (sign_in.good and _for_another(row)):
@@ -83,7 +83,7 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignIn]:
     return sorted(found.values(), key=lambda each: (each.at, not each.good, each.interactive), reverse=True)
 
 
-def telling(rows: Iterable[SignIn], users: frozenset[str], now: datetime) -> list[SignIn]:
+def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> list[SignInRow]:
     """Of rows, newest first, those that say whether the token in use works.
 
     Failures of other people are theirs; a person's own failure says nothing while the token is known to be renewed.
@@ -99,14 +99,14 @@ def _for_another(row: dict[str, Any]) -> bool:
     return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
 
 
-def _read(row: dict[str, Any]) -> SignIn | None:
+def _read(row: dict[str, Any]) -> SignInRow | None:
     status = row.get("status") if isinstance(row.get("status"), dict) else {}
     code = str((status or {}).get("errorCode") or 0)
-    at = moment(row.get("createdDateTime"))
+    at = parse(row.get("createdDateTime"))
     if at is None:
         return None
     kinds = [str(kind).lower() for kind in row.get("signInEventTypes") or []]
-    return SignIn(
+    return SignInRow(
         at=at,
         code=int(code) if code.isdecimal() else -1,
         reason=str((status or {}).get("failureReason") or ""),

@@ -10,16 +10,16 @@ from dataclasses import replace
 
 from jobs.contact_center.incidents import Incident
 from jobs.engine.step import Step
-from jobs.model import Evidence, Finding, Words
+from jobs.model import Evidence, Finding, Text
 
 
 def finding_of(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
     """The newest incident by its id and title, since when, and how many more there are."""
     if not found:
-        return step.ok(Words("seen.no_incident"))
+        return step.ok(Text("seen.no_incident"))
     newest, more = found[0], len(found) - 1
     values = {"id": newest.id, "title": newest.title}
-    seen = Words("seen.incidents", values | {"count": str(more)}) if more else Words("seen.incident", values)
+    seen = Text("seen.incidents", values | {"count": str(more)}) if more else Text("seen.incident", values)
     evidence = tuple(Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found)
     since = {"since": newest.since.isoformat()} if newest.since else {}
     return replace(step.possible(seen, cause), evidence=evidence, facts=since)

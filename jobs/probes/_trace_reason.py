@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.clouds.errors import CloudError
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.bounce import cause_at
 from jobs.mail.message_trace import TraceRow
-from jobs.microsoft.exchange import Row
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Station
 from jobs.probes._transport_rules import BLOCKS, stops
 
@@ -31,7 +31,7 @@ class Why:
     cause: str = ""
 
 
-async def why(ctx: Context, row: TraceRow) -> Why:
+async def why(ctx: StepContext, row: TraceRow) -> Why:
     """What the details of a trace row say. That these cannot be read makes no known failure unknown."""
     try:
         words = await ctx.trace().details(row)
@@ -47,19 +47,19 @@ def _place(channel: Channel, row: TraceRow) -> Station:
     return places.get(row.recipient.lower(), Station.ANSWER)
 
 
-async def _by_a_rule(ctx: Context, words: str) -> bool:
+async def _by_a_rule(ctx: StepContext, words: str) -> bool:
     """Whether the words say that a rule did it, or name one that takes mail away."""
     return bool(_BY_A_RULE.search(words)) or names_one(words, await _stopping(ctx))
 
 
-async def _stopping(ctx: Context) -> list[Row]:
+async def _stopping(ctx: StepContext) -> list[ExchangeRow]:
     try:
         return [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
     except CloudError:
         return []
 
 
-def names_one(words: str, rules: Sequence[Row]) -> bool:
+def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
     """Whether the words hold the name, an id, the reason, or a code of its own of one of the rules."""
     fields = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
     marks = [str(rule.get(field) or "") for rule in rules for field in fields]

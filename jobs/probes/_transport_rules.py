@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from jobs.clock import moment, now
+from jobs.clock import now, parse
 from jobs.model import Station
 
 BLOCKS = {
@@ -120,7 +120,7 @@ def _matches(pattern: str, address: str) -> bool:
 
 
 def _today(rule: Rule) -> bool:
-    begins, ends = moment(rule.get("ActivationDate")), moment(rule.get("ExpiryDate"))
+    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
     return (begins is None or begins <= now()) and (ends is None or ends > now())
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from jobs.clock import now
-from jobs.engine.step import Context, Probe
-from jobs.microsoft.exchange import Row
+from jobs.engine.step import Probe, StepContext
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import named
-from jobs.model import Finding, Words
+from jobs.model import Finding, Text
 from jobs.probes._reach import FRESH
 
 
@@ -20,26 +20,26 @@ class AuthenticationPolicy(Probe):
     """
 
     name = "authentication_policy"
-    row = "AP"
+    article_row = "AP"
     explains = frozenset({"smtp_login_blocked"})
     disproved_by = ("smtp_login", "answers")
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """The user's own policy counts before the organisation's."""
         users, organization = await asyncio.gather(
             ctx.exchange.run("Get-User", {"Identity": ctx.channel.mailbox}), ctx.exchange.run("Get-OrganizationConfig", {})
         )
         name = _text(users, "AuthenticationPolicy") or _text(organization, "DefaultAuthenticationPolicy")
         if not name:
-            return self.ok(Words("seen.no_authentication_policy"))
+            return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
         if policy is None or str(policy.get("AllowBasicAuthSmtp")).lower() != "false":
-            return self.ok(Words("seen.authentication_policy", {"name": name}))
+            return self.ok(Text("seen.authentication_policy", {"name": name}))
         proof = {"harmless_after": (now() - FRESH).isoformat(), "token_lives": "yes"}
-        return self.possible(Words("seen.authentication_policy_basic", {"name": name}), "smtp_login_blocked", **proof)
+        return self.possible(Text("seen.authentication_policy_basic", {"name": name}), "smtp_login_blocked", **proof)
 
 
-def _text(rows: list[Row], name: str) -> str:
+def _text(rows: list[ExchangeRow], name: str) -> str:
     return str(rows[0].get(name) or "") if rows else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from jobs.engine.step import Context, Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Finding, Words
+from jobs.model import Finding, Text
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Kinds of client that sign in as Webex Connect does. A policy for legacy ones alone does not touch OAuth (facts/microsoft.md 2.1)."""
@@ -22,20 +22,20 @@ class ConditionalAccess(Probe):
     """
 
     name = "conditional_access"
-    row = "CA"
+    article_row = "CA"
     explains = frozenset({"blocked_by_conditional_access"})
     disproved_by = ("smtp_login", "answers")
     needs = ("mailbox_user",)
     reads = ("Policy.Read.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read and match; places, groups and devices cannot be judged from here, so a match only may be the cause."""
         policies = await ctx.graph.conditional_access_policies()
         touching = [policy for policy in policies if touches(policy, ctx.fact("user_id"))]
         if not touching:
-            return self.ok(Words("seen.no_policy"))
+            return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(str(policy.get("displayName", "")) for policy in touching)}
-        found = self.possible(Words("seen.policies", names), "blocked_by_conditional_access")
+        found = self.possible(Text("seen.policies", names), "blocked_by_conditional_access")
         return replace(found, facts=_proof(touching))
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import OF_THE_RECIPIENT, SUBMITTED, Mail, Receipt, cause_of, poll, send
-from jobs.engine.step import Context, Probe
-from jobs.model import Access, Evidence, Finding, State, Words, verbatim
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Access, Evidence, Finding, State, Text, verbatim
 
 PATIENCE_S = 25.0
 PAUSE_S = 1.0
@@ -22,7 +22,7 @@ class ConnectSend(Probe):
     """7501 Submitted: Webex Connect logged in, and Exchange took the mail (facts/connect.md 1.6); that it arrives is not proven by it."""
 
     name = "connect_send"
-    row = "API"
+    article_row = "API"
     access = Access.NONE
     because = (
         "smtp_auth",
@@ -44,18 +44,18 @@ class ConnectSend(Probe):
         "webex_status",
     )
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Send once, whatever becomes of the worker, and wait for the receipt."""
         if not ctx.settings.connect_url:
-            return self.skipped(Words("skipped.no_service_key"))
+            return self.skipped(Text("skipped.no_service_key"))
         if not ctx.run.place.get(ASKED):
-            return self.skipped(Words("skipped.send_not_asked"))
+            return self.skipped(Text("skipped.send_not_asked"))
         if token := delivery_receipts.begin(ctx.store.redis, ctx.run.id):
             await self._send(ctx, token)
         receipt = await self._receipt(ctx)
-        return self._judge(ctx, receipt) if receipt else Finding(self.name, State.UNKNOWN, seen=Words("seen.no_receipt"))
+        return self._judge(ctx, receipt) if receipt else Finding(self.name, State.UNKNOWN, seen=Text("seen.no_receipt"))
 
-    async def _send(self, ctx: Context, token: str) -> None:
+    async def _send(self, ctx: StepContext, token: str) -> None:
         """A refusal is kept as if it were a receipt, so that a second look tells the same."""
         subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.place[ASKED]
         body = f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}. Nobody has to answer it."
@@ -68,7 +68,7 @@ class ConnectSend(Probe):
         else:
             delivery_receipts.sent(ctx.store.redis, ctx.run.id, message)
 
-    async def _receipt(self, ctx: Context) -> Receipt | None:
+    async def _receipt(self, ctx: StepContext) -> Receipt | None:
         """By the way back to the bot, or by asking, whichever tells first."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + PATIENCE_S
@@ -82,12 +82,12 @@ class ConnectSend(Probe):
             await asyncio.sleep(PAUSE_S)
         return None
 
-    def _judge(self, ctx: Context, receipt: Receipt) -> Finding:
+    def _judge(self, ctx: StepContext, receipt: Receipt) -> Finding:
         told = " ".join(filter(None, (receipt.code, receipt.words)))
         transaction = receipt.transaction or delivery_receipts.message(ctx.store.redis, ctx.run.id)
         evidence = (Evidence("connect", told), *([Evidence("transaction-id", transaction)] if transaction else []))
         if receipt.code == SUBMITTED:
-            return replace(self.ok(Words("seen.connect_submitted", {"recipient": ctx.run.place[ASKED]})), evidence=evidence)
+            return replace(self.ok(Text("seen.connect_submitted", {"recipient": ctx.run.place[ASKED]})), evidence=evidence)
         words = verbatim(told)
         if receipt.refused or receipt.code in OF_THE_RECIPIENT:  # the bot's own key, or the tester's address: nothing about the channel
             cause = cause_of(receipt.code, receipt.refused)

@@ -9,10 +9,10 @@ from itertools import takewhile
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
-from jobs.engine.step import Context, Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Access, Finding, Station, Words
+from jobs.model import Access, Finding, Station, Text
 from jobs.probes.traces import BACK
 
 SLACK = timedelta(seconds=5)
@@ -25,23 +25,23 @@ class AgentTasks(Probe):
     """The newest email task (facts/connect.md 3.1)."""
 
     name = "agent_tasks"
-    row = "CC"
+    article_row = "CC"
     access = Access.NONE
     station = Station.AGENT
     because = ("webex_status",)
     reads = ("cjp:config_read",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Ask where a token is configured; without a task nothing is known, as nobody may have written."""
         if not ctx.settings.contact_center_url:
-            return self.skipped(Words("skipped.no_contact_center"))
+            return self.skipped(Text("skipped.no_contact_center"))
         tasks = await _tasks(ctx)
         app = await _only_app(ctx)
         mine = [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
         if not mine:
-            return self.skipped(Words("skipped.task_of_whom" if any(task.names_nobody for task in tasks.rows) else "skipped.no_task"))
+            return self.skipped(Text("skipped.task_of_whom" if any(task.names_nobody for task in tasks.rows) else "skipped.no_task"))
         newest = mine[0].created
-        return self.ok(Words("seen.task", {"at": _at(newest), "count": str(len(mine))}), at=newest.isoformat())
+        return self.ok(Text("seen.task", {"at": _at(newest), "count": str(len(mine))}), at=newest.isoformat())
 
 
 class MailToTask(Probe):
@@ -51,64 +51,64 @@ class MailToTask(Probe):
     """
 
     name = "mail_to_task"
-    row = "V2"
+    article_row = "V2"
     station = Station.CONNECT
     because = ("webex_status", "entry_point")
     reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the trace with the tasks: one from that moment on proves the way, where it names the mailbox or who wrote."""
         if not ctx.settings.contact_center_url:
-            return self.skipped(Words("skipped.no_contact_center"))
+            return self.skipped(Text("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx))
         handed = [row for row in copies if _makes_a_task(row, ctx.channel.mailbox) and row.received >= tasks.since]
         if not handed:
-            return self.skipped(Words("skipped.no_mail"))
+            return self.skipped(Text("skipped.no_mail"))
         app = await _only_app(ctx)
         left = list(takewhile(lambda row: not any(_came_of(task, row, ctx.channel.mailbox, app) for task in tasks.rows), handed))
         if not left:
-            return self.ok(Words("seen.mail_to_task", {"at": _at(handed[0].received)}))
+            return self.ok(Text("seen.mail_to_task", {"at": _at(handed[0].received)}))
         if now() - left[-1].received < GRACE:
-            return self.skipped(Words("skipped.too_fresh", {"at": _at(left[-1].received)}))
+            return self.skipped(Text("skipped.too_fresh", {"at": _at(left[-1].received)}))
         since = left[-1].received.isoformat()
-        return self.wrong(Words("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", since=since, missed=str(len(left)))
+        return self.wrong(Text("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", since=since, missed=str(len(left)))
 
 
 class EmailEntryPoint(Probe):
     """There is an active entry point of type Email, with the app of Webex Connect by its ``assetId`` (facts/connect.md 3.2)."""
 
     name = "entry_point"
-    row = "EP"
+    article_row = "EP"
     access = Access.NONE
     station = Station.AGENT
     explains = frozenset({"no_task"})
     reads = ("cjp:config_read",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """An app that tasks name must have its entry point; where they name none, any active one will do."""
         if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
-            return self.skipped(Words("skipped.no_contact_center_org"))
-        known: tuple[EntryPoint, ...] = await ctx.once.read("entry points", lambda: email_entry_points(ctx.settings))
+            return self.skipped(Text("skipped.no_contact_center_org"))
+        known: tuple[EntryPoint, ...] = await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
         found = [point for point in known if point.asset != ""]
         if not found:
-            return self.wrong(Words("seen.no_entry_point"), cause="entry_point_missing")
+            return self.wrong(Text("seen.no_entry_point"), cause="entry_point_missing")
         names = {"names": ", ".join(f"{point.name} ({point.asset})" if point.asset else point.name for point in found)}
         if not any(point.active for point in found):
-            return self.wrong(Words("seen.entry_points_off", names), cause="entry_point_inactive")
-        return self.ok(Words("seen.entry_points", names), **_asset(found))
+            return self.wrong(Text("seen.entry_points_off", names), cause="entry_point_inactive")
+        return self.ok(Text("seen.entry_points", names), **_asset(found))
 
 
-async def _tasks(ctx: Context) -> Tasks:
-    known: Tasks = await ctx.once.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
+async def _tasks(ctx: StepContext) -> Tasks:
+    known: Tasks = await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
     return known
 
 
-async def _only_app(ctx: Context) -> str:
+async def _only_app(ctx: StepContext) -> str:
     """The app of the one entry point for email, whose tasks can only be this channel's; empty where there are more, or none is told."""
     if not ctx.settings.contact_center_org:
         return ""
     try:
-        known: tuple[EntryPoint, ...] = await ctx.once.read("entry points", lambda: email_entry_points(ctx.settings))
+        known: tuple[EntryPoint, ...] = await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
     except CloudError:
         return ""
     return (known[0].asset or "") if len(known) == 1 else ""

@@ -7,34 +7,34 @@ from dataclasses import replace
 
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
-from jobs.engine.step import Context, Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.microsoft.identity import Identity
-from jobs.model import Access, Finding, Words, verbatim
+from jobs.model import Access, Finding, Text, verbatim
 
 
 class Entra(Probe):
     """The discovery document of the tenant can be read, without which nobody gets a token."""
 
     name = "entra"
-    row = "ENT"
+    article_row = "ENT"
     explains = frozenset(
         {"service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"}
     )
     access = Access.NONE
     because = ("entra_health",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Ask for it: that Entra is away is an answer, too."""
-        found: Finding = await ctx.once.read(f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx))
+        found: Finding = await ctx.reads.read(f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx))
         return found
 
-    async def _seen(self, ctx: Context) -> Finding:
+    async def _seen(self, ctx: StepContext) -> Finding:
         try:
             await asyncio.to_thread(self._read, ctx)
         except CloudError as error:
             return replace(self.wrong(verbatim(error.words), cause=error.cause), evidence=error.evidence())
-        return self.ok(Words("seen.entra"))
+        return self.ok(Text("seen.entra"))
 
-    def _read(self, ctx: Context) -> None:
+    def _read(self, ctx: StepContext) -> None:
         with sync_client(ctx.settings) as http:
             Identity.of_bot(ctx.settings, http, ctx.channel.tenant_id or "organizations").discover()

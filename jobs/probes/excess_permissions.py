@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from jobs.engine.step import Context, Probe
-from jobs.model import Finding, Profile, State, Words
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Finding, Profile, State, Text
 
 NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
 """Delegated: the form's scope, what a sign-in takes, and what the portal gives every new app."""
@@ -20,19 +20,19 @@ class Surplus(Probe):
     """Delegated grants and application permissions, against those of the profile."""
 
     name = "surplus"
-    row = "E4"
+    article_row = "E4"
     needs = ("service_principal", "permissions")
     reads = ("Application.Read.All", "Directory.Read.All")
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read what is granted, not what is declared: only that can be used."""
         sp_id = ctx.fact("sp_id")
         grants, assignments = await asyncio.gather(ctx.graph.grants(sp_id), ctx.graph.app_role_assignments(sp_id))
         allowed = {DEFAULT_ACCESS} | ({ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set())
         more = sorted({*_scopes(grants), *_roles(assignments, allowed)})
         if not more:
-            return self.ok(Words("seen.no_surplus"))
-        seen = Words("seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))})
+            return self.ok(Text("seen.no_surplus"))
+        seen = Text("seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))})
         return replace(self.wrong(seen), state=State.WARNING)
 
 

@@ -11,8 +11,8 @@ import dns.exception
 import dns.resolver
 
 from jobs.clock import now
-from jobs.engine.step import Context, Probe
-from jobs.model import Access, Finding, State, Station, Words
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Access, Finding, State, Station, Text
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
@@ -31,37 +31,37 @@ class MailExchanger(Probe):
     """
 
     name = "mail_exchanger"
-    row = "DNS"
+    article_row = "DNS"
     access = Access.NONE
     station = Station.SENDER
     disproved_by = ("arrivals",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Ask the resolver of this machine; where there is none, nothing is known."""
-        found: Finding = await ctx.once.read(f"mx {ctx.channel.domain}", lambda: self._seen(ctx.channel.domain))
+        found: Finding = await ctx.reads.read(f"mx {ctx.channel.domain}", lambda: self._seen(ctx.channel.domain))
         return found
 
     async def _seen(self, domain: str) -> Finding:
         exchangers, discoverable = await asyncio.gather(_exchangers(domain), _discoverable(domain))
         if exchangers is None:
-            return self.skipped(Words("skipped.no_dns"))
+            return self.skipped(Text("skipped.no_dns"))
         if not exchangers:
             return await self._none(domain)
         hosts = {"hosts": ", ".join(exchangers)}
         if not any(host.endswith(MICROSOFT) for host in exchangers):
-            return self._maybe(Words("seen.mx", hosts), "mail_exchanger_elsewhere", THROUGH)
+            return self._maybe(Text("seen.mx", hosts), "mail_exchanger_elsewhere", THROUGH)
         if discoverable is False:
-            warned = self.wrong(Words("seen.no_autodiscover", hosts | {"domain": domain}), cause="autodiscover_missing")
+            warned = self.wrong(Text("seen.no_autodiscover", hosts | {"domain": domain}), cause="autodiscover_missing")
             return replace(warned, state=State.WARNING)
-        return self.ok(Words("seen.mx", hosts))
+        return self.ok(Text("seen.mx", hosts))
 
     async def _none(self, domain: str) -> Finding:
         """A resolver that does not know Microsoft either (a closed network's) says nothing about this domain."""
         if not await _exchangers(KNOWN):
-            return self.skipped(Words("skipped.no_dns"))
-        return self._maybe(Words("seen.no_mx", {"domain": domain}), "mail_exchanger_missing", CACHED)
+            return self.skipped(Text("skipped.no_dns"))
+        return self._maybe(Text("seen.no_mx", {"domain": domain}), "mail_exchanger_missing", CACHED)
 
-    def _maybe(self, seen: Words, cause: str, back: timedelta) -> Finding:
+    def _maybe(self, seen: Text, cause: str, back: timedelta) -> Finding:
         return replace(self.possible(seen, cause), facts={"harmless_after": (now() - back).isoformat()})
 
 

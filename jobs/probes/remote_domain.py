@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
-from jobs.engine.step import Context, Probe
-from jobs.microsoft.exchange import Row
-from jobs.model import Finding, Station, Words
+from jobs.engine.step import Probe, StepContext
+from jobs.microsoft.exchange import ExchangeRow
+from jobs.model import Finding, Station, Text
 
 
 class RemoteDomain(Probe):
     """``AutoForwardEnabled`` of the most exact entry, else of ``*`` (facts/microsoft.md 2.3, "the block wins")."""
 
     name = "remote_domain"
-    row = "M4"
+    article_row = "M4"
     explains = frozenset({"forwarding_blocked", "mail_not_delivered"})
     station = Station.FORWARD
     reads = ("View-Only Configuration",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read them all; there are few."""
         found = covering(await ctx.exchange.run("Get-RemoteDomain", {}), ctx.channel.forwarding_address.rpartition("@")[2])
         if found is None or str(found.get("AutoForwardEnabled", True)).lower() != "false":
-            return self.ok(Words("seen.remote_domain_allows"))
-        return self.wrong(Words("seen.remote_domain", {"name": str(found.get("DomainName"))}), cause="remote_domain_blocks_forwarding")
+            return self.ok(Text("seen.remote_domain_allows"))
+        return self.wrong(Text("seen.remote_domain", {"name": str(found.get("DomainName"))}), cause="remote_domain_blocks_forwarding")
 
 
-def covering(rows: list[Row], domain: str) -> Row | None:
+def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
     """The entry for the domain: the longest pattern that matches."""
     matching = [row for row in rows if _matches(str(row.get("DomainName") or "").lower(), domain.lower())]
     return max(matching, key=lambda row: len(str(row.get("DomainName"))), default=None)

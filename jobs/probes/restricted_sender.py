@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.clouds.errors import NotAllowed, NotFound, Rejected
-from jobs.engine.step import Context, Probe
-from jobs.model import Evidence, Finding, Station, Words
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Evidence, Finding, Station, Text
 
 
 class RestrictedSender(Probe):
     """Not among the restricted entities (facts/microsoft.md 2.3: 550 5.1.8)."""
 
     name = "restricted_sender"
-    row = "RS"
+    article_row = "RS"
     station = Station.FORWARD
     explains = frozenset({"sender_restricted", "mail_not_delivered"})
     needs = ("mailbox_user",)
     reads = ("View-Only Configuration",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read them all, as one by one Exchange answers "not found" for a good sender; who may not is told so."""
         try:
             rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
-        except (NotAllowed, NotFound, Rejected):
-            return self.skipped(Words("skipped.restricted_sender"))
+        except (Forbidden, NotFound, Rejected):
+            return self.skipped(Text("skipped.restricted_sender"))
         own = {ctx.channel.mailbox, ctx.fact("upn").lower()}
         found = next((row for row in rows if str(row.get("SenderAddress") or "").lower() in own), None)
         if found is None:
-            return self.ok(Words("seen.not_restricted"))
+            return self.ok(Text("seen.not_restricted"))
         reason = str(found.get("Reason") or "")
-        wrong = self.wrong(Words("seen.restricted"), cause="sender_restricted")
+        wrong = self.wrong(Text("seen.restricted"), cause="sender_restricted")
         return replace(wrong, evidence=(Evidence("exchange", reason),) if reason else ())

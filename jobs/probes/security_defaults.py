@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Context, Probe
-from jobs.model import Finding, Words
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Finding, Text
 
 
 class SecurityDefaults(Probe):
     """Off, or possibly what stops SMTP AUTH (facts/microsoft.md 2.1: contradictory reports): a login decides, either way."""
 
     name = "security_defaults"
-    row = "SD"
+    article_row = "SD"
     explains = frozenset({"blocked_by_security_defaults"})
     disproved_by = ("smtp_login",)
     reads = ("Policy.Read.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read the one switch."""
         if await ctx.graph.security_defaults():
-            return self.possible(Words("seen.on"), "blocked_by_security_defaults")
-        return self.ok(Words("seen.off"))
+            return self.possible(Text("seen.on"), "blocked_by_security_defaults")
+        return self.ok(Text("seen.off"))

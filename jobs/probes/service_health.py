@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from jobs.clouds.errors import NotAllowed, NotFound, Rejected
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.contact_center.incidents import microsoft_incidents
-from jobs.engine.step import Context, Probe
-from jobs.model import Finding, Station, Words
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Finding, Station, Text
 from jobs.probes._health import finding_of
 
 
@@ -18,17 +18,17 @@ class _Health(Probe):
     that was agreed to, so it counts from the moment that an administrator does (docs/operations.md).
     """
 
-    row = "MS"
+    article_row = "MS"
     reads = ("ServiceHealth.Read.All",)
     services: ClassVar[frozenset[str]]
     cause: ClassVar[str]
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read it once for all services; who may not is told so, and where there is none it cannot be asked."""
         try:
             rows = await ctx.graph.service_health()
-        except (NotAllowed, NotFound, Rejected):
-            return self.skipped(Words("skipped.service_health"))
+        except (Forbidden, NotFound, Rejected):
+            return self.skipped(Text("skipped.service_health"))
         return finding_of(self, microsoft_incidents(rows, self.services), self.cause)
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from jobs.access import mailbox_login
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, NotAllowed, NotFound, Rejected, explain
-from jobs.engine.step import Context, Probe
-from jobs.microsoft.sign_in_log import RENEWED, SignIn, read, telling
-from jobs.model import Evidence, Finding, Words
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, find_causes
+from jobs.engine.step import Probe, StepContext
+from jobs.microsoft.sign_in_log import RENEWED, SignInRow, read, telling
+from jobs.model import Evidence, Finding, Text
 
 BACK = timedelta(days=7)
-NO_LOG, NO_SIGN_IN = Words("skipped.sign_in_log"), Words("skipped.no_sign_in")
+NO_LOG, NO_SIGN_IN = Text("skipped.sign_in_log"), Text("skipped.no_sign_in")
 """Why the log tells nothing, whoever signs in."""
 
 
@@ -29,7 +29,7 @@ class SignIns(Probe):
     """
 
     name = "sign_ins"
-    row = "LOG"
+    article_row = "LOG"
     needs = ("application", "mailbox_user")
     because = (
         "application",
@@ -46,15 +46,15 @@ class SignIns(Probe):
     healed_by = ("answers",)
     reads = ("AuditLog.Read.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """The newest row that tells decides; without one, nothing is known."""
         try:
             rows = await self._rows(ctx)
-        except (NotAllowed, NotFound, Rejected):
+        except (Forbidden, NotFound, Rejected):
             return self.skipped(NO_LOG)
         return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
 
-    async def _rows(self, ctx: Context) -> list[SignIn]:
+    async def _rows(self, ctx: StepContext) -> list[SignInRow]:
         """Both lists; of many channels the interactive one only where no renewal has just gone well: five requests in ten seconds are few."""
         client, since = ctx.fact("client_id"), now() - BACK
         if ctx.many:
@@ -64,7 +64,7 @@ class SignIns(Probe):
         signed_in, renewed = await asyncio.gather(ctx.graph.sign_ins(client, since), _renewals(ctx, client, since))
         return _of_others(ctx, [*renewed, *signed_in])
 
-    def _users(self, ctx: Context, rows: Sequence[SignIn]) -> frozenset[str]:
+    def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
         """Whose failures count: the mailbox user's, and those of who holds the token; everybody's where that may be a delegate."""
         user = ctx.fact("user_id").lower()
         if not user or ctx.fact("shared"):
@@ -72,7 +72,7 @@ class SignIns(Probe):
         holder = next((row.user_id for row in rows if row.good and not row.interactive), "")
         return frozenset({user, holder} - {""})
 
-    def _judged(self, ctx: Context, rows: Sequence[SignIn]) -> Finding:
+    def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
         newest = next(iter(rows), None)
         if newest is None:
             return self.skipped(NO_SIGN_IN)
@@ -82,32 +82,32 @@ class SignIns(Probe):
         if newest.user_id and expected and newest.user_id != expected and not ctx.fact("shared"):
             return self._of_another(newest)
         generated = next(({"generated_at": row.at.isoformat()} for row in rows if row.good and row.interactive), {})
-        return self.ok(Words("seen.sign_in_ok", {"at": _at(newest)}), at=newest.at.isoformat(), **generated)
+        return self.ok(Text("seen.sign_in_ok", {"at": _at(newest)}), at=newest.at.isoformat(), **generated)
 
-    def _failed(self, newest: SignIn, streak: Sequence[SignIn], *, known: bool) -> Finding:
+    def _failed(self, newest: SignInRow, streak: Sequence[SignInRow], *, known: bool) -> Finding:
         """Since when is known only where it went well before."""
         code = f"AADSTS{newest.code}"
-        found = explain(code)
+        found = find_causes(code)
         cause = (found[0].cause if found else "") or "sign_in_failed"
         facts = (
             {"harmless_after": newest.at.isoformat()} | ({"since": streak[-1].at.isoformat()} if known else {}) | _lives(newest.personal)
         )
         policies = (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
         evidence = (Evidence("entra", f"{code}: {newest.reason}"), *policies, Evidence("correlation-id", newest.correlation_id))
-        wrong = self.wrong(Words("seen.sign_in_failed", {"code": code, "at": _at(newest)}), cause=cause, **facts)
+        wrong = self.wrong(Text("seen.sign_in_failed", {"code": code, "at": _at(newest)}), cause=cause, **facts)
         return replace(wrong, evidence=evidence)
 
-    def _of_another(self, newest: SignIn) -> Finding:
+    def _of_another(self, newest: SignInRow) -> Finding:
         """Who may also have signed in for another reason, such as a consent: an answer that leaves after it, or a renewal, tells."""
         facts = {"since": newest.at.isoformat()} | _lives(newest.interactive)
-        return self.wrong(Words("seen.other_user", {"user": newest.user, "at": _at(newest)}), cause="wrong_mailbox_user", **facts)
+        return self.wrong(Text("seen.other_user", {"user": newest.user, "at": _at(newest)}), cause="wrong_mailbox_user", **facts)
 
 
-def _of_others(ctx: Context, rows: Sequence[dict[str, Any]]) -> list[SignIn]:
-    return mailbox_login.known(ctx.store.redis, ctx.channel.mailbox).others(read(rows))
+def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInRow]:
+    return mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox).without_own(read(rows))
 
 
-async def _renewals(ctx: Context, client: str, since: datetime) -> list[dict[str, Any]]:
+async def _renewals(ctx: StepContext, client: str, since: datetime) -> list[dict[str, Any]]:
     """None where beta does not answer: the interactive sign-ins tell what they can. Nobody made these in person, whether a row says so or not."""
     try:
         return [row | {"isInteractive": False} for row in await ctx.graph.renewals(client, since)]
@@ -120,5 +120,5 @@ def _lives(lives: bool) -> dict[str, str]:  # noqa: FBT001  it is the whole ques
     return {"token_lives": "yes"} if lives else {}
 
 
-def _at(row: SignIn) -> str:
+def _at(row: SignInRow) -> str:
     return f"{row.at:%Y-%m-%d %H:%M} UTC"

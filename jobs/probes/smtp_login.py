@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from jobs.access.mailbox_login import Login, last_good, log_in
-from jobs.clock import moment, now
+from jobs.access.mailbox_login import Login, last_success, log_in
+from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
-from jobs.engine.step import Context, Probe
-from jobs.model import Access, Finding, State, Words, verbatim
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Access, Finding, State, Text, verbatim
 from jobs.probes._reach import facts_of
 from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
 
@@ -68,7 +68,7 @@ class SmtpLogin(Probe):
     """A token by the refresh token of the rehearsal, then AUTH XOAUTH2 (DESIGN.md, decisions)."""
 
     name = "smtp_login"
-    row = "C6"
+    article_row = "C6"
     access = Access.NONE
     because = (
         "smtp_server",
@@ -89,7 +89,7 @@ class SmtpLogin(Probe):
     healed_by = ("answers",)
     once_disproved = State.SKIPPED
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and leave; nothing is sent.
 
         The bot's own secret and its own sign-in may be dead while Webex Connect's live: that only may be the channel's cause, and is
@@ -102,11 +102,11 @@ class SmtpLogin(Probe):
         except CloudError as error:
             return self._without_token(ctx, error)
         if probe is None:
-            return self.skipped(Words("skipped.never_rehearsed"))
+            return self.skipped(Text("skipped.never_rehearsed"))
         found = self.ok(probe.seen) if probe.ok else self.wrong(probe.seen, cause=probe.cause, **facts_of(probe))
         return replace(found, evidence=probe.evidence)
 
-    def doubted(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
+    def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
         """Certain is what a policy for every place asks for, a token unless the log could tell of Webex Connect's, the account of a user.
 
         And whatever keeps the bot out where Webex Connect says that it could not log in either.
@@ -123,9 +123,9 @@ class SmtpLogin(Probe):
     def disproved(self, finding: Finding) -> Finding:
         """Left out, as what the bot's own login fails for is no matter of the channel's; Entra's words stay its evidence."""
         why = "skipped.own_place" if finding.cause in OF_THE_PLACE else "skipped.own_sign_in"
-        return replace(super().disproved(finding), seen=Words(why))
+        return replace(super().disproved(finding), seen=Text(why))
 
-    def _without_token(self, ctx: Context, error: CloudError) -> Finding:
+    def _without_token(self, ctx: StepContext, error: CloudError) -> Finding:
         told = verbatim(error.words)
         if error.cause in OF_THE_USER and _speaks_for_both(ctx):
             facts = {"disproved_by": "sign_ins", "harmless_after": _newest(ctx).isoformat()}
@@ -156,20 +156,20 @@ def _of_another(cause: str, user: Finding | None) -> bool:
     return user is not None and ("shared" in user.facts or (cause == "account_disabled" and user.state is State.OK))
 
 
-def _speaks_for_both(ctx: Context) -> bool:
+def _speaks_for_both(ctx: StepContext) -> bool:
     """Whether what has ended the bot's token is true of Webex Connect's, too: the bot's was good when that was generated, or later.
 
     Both are the same user's, but for a shared mailbox, for which several may sign in.
     """
-    good, token_at = last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx)
+    good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx)
     return not ctx.run.place.get("shared") and good is not None and (token_at is None or token_at <= good + SAME)
 
 
-def _newest(ctx: Context) -> datetime:
+def _newest(ctx: StepContext) -> datetime:
     """When the bot's own login or Generate Token last went well, as far as is known."""
-    known = (last_good(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx))
+    known = (last_success(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx))
     return max((each for each in known if each), default=BEGINNING)
 
 
-def _token_at(ctx: Context) -> datetime | None:
-    return moment(ctx.run.place.get("token_at"))
+def _token_at(ctx: StepContext) -> datetime | None:
+    return parse(ctx.run.place.get("token_at"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.engine.step import Context, Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.mail.smtp_login import hello_probe
-from jobs.model import Access, Finding, Words
+from jobs.model import Access, Finding, Text
 from jobs.probes._reach import facts_of
 
 
@@ -14,7 +14,7 @@ class SmtpServer(Probe):
     """It can be reached, greets, offers STARTTLS with a good certificate, and XOAUTH2 after that (facts/microsoft.md 4)."""
 
     name = "smtp_server"
-    row = "TLS"
+    article_row = "TLS"
     explains = frozenset(
         {
             "smtp_unreachable",
@@ -31,9 +31,9 @@ class SmtpServer(Probe):
     because = ("exchange_health",)
     healed_by = ("smtp_login", "answers")
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
-        probe = await ctx.once.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
-        answers = Words("seen.smtp_answers", {"server": ctx.settings.smtp_server})
+        probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
+        answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
         found = self.ok(answers) if probe.ok else self.wrong(probe.seen, cause=probe.cause, **facts_of(probe))
         return replace(found, evidence=probe.lines)

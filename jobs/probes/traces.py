@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.channel.mailbox import own_addresses
-from jobs.clock import moment, now
-from jobs.engine.step import Context, Probe
+from jobs.clock import now, parse
+from jobs.engine.step import Probe, StepContext
 from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
-from jobs.mail.flow import ENOUGH, LARGEST, Passage, habit, never_copied, overdue, unanswered, without_copy
+from jobs.mail.flow import ENOUGH, LARGEST, MailFlow, habit, never_copied, overdue, unanswered, without_copy
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Evidence, Finding, State, Station, Words
+from jobs.model import Evidence, Finding, State, Station, Text
 from jobs.probes._trace_reason import Why, why
 from jobs.probes._transport_rules import BLOCKS
 
@@ -36,12 +36,12 @@ class _Traced(Probe):
 
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
-            return self.skipped(Words("skipped.no_mail"))
-        return self.ok(Words("seen.traced", {"at": _told(good.received)}), at=good.received.isoformat())
+            return self.skipped(Text("skipped.no_mail"))
+        return self.ok(Text("seen.traced", {"at": _told(good.received)}), at=good.received.isoformat())
 
-    def _failed(self, passage: Passage, told: Why) -> Finding:
+    def _failed(self, passage: MailFlow, told: Why) -> Finding:
         """The newest failure, with the trace's words."""
-        seen = Words("seen.trace_failed", {"at": _told(passage.failures[0].received)})
+        seen = Text("seen.trace_failed", {"at": _told(passage.failures[0].received)})
         finding = self.wrong(seen, cause=told.cause or LOST, **passage.facts())
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in told.words[-3:]))
 
@@ -50,13 +50,13 @@ class Arrivals(_Traced):
     """Mail arrives in the mailbox."""
 
     name = "arrivals"
-    row = "V1"
+    article_row = "V1"
     station = Station.MAILBOX
     because = ("mail_exchanger", "mailbox_user", "transport_rules", "exchange_health")
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Mail to the mailbox, from whomever. What a filter withholds, or one mail that fails for a reason of its own, is no failure."""
-        passage = Passage.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
+        passage = MailFlow.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
         if passage.good and not passage.refused:
             return await self._held_back(ctx, passage)
         if passage.good:
@@ -68,7 +68,7 @@ class Arrivals(_Traced):
         certain = told.cause or len(passage.refused) >= ENOUGH
         return found if certain else replace(found, state=State.WARNING)
 
-    async def _held_back(self, ctx: Context, passage: Passage) -> Finding:
+    async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Spam is spam; what is taken from several senders in a row proves nothing any more, and has a cause where their traces name one."""
         found, held = self._went(passage.good), passage.failures
         if len({row.sender.lower() for row in held}) < ENOUGH:
@@ -76,7 +76,7 @@ class Arrivals(_Traced):
         told = await asyncio.gather(*(why(ctx, row) for row in held[:ENOUGH]))
         if told[0].cause and all(each.cause == told[0].cause for each in told):
             return self._failed(passage, told[0])
-        seen = Words("seen.held_back", {"count": str(len(held)), "at": _told(held[0].received)})
+        seen = Text("seen.held_back", {"count": str(len(held)), "at": _told(held[0].received)})
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
 
 
@@ -84,7 +84,7 @@ class Copies(_Traced):
     """Copies are delivered to Webex Connect."""
 
     name = "copies"
-    row = "M3"
+    article_row = "M3"
     station = Station.FORWARD
     because = (
         "forwarding",
@@ -98,19 +98,19 @@ class Copies(_Traced):
         "webex_status",
     )
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Mail to the forwarding address, and beside it what arrived and has no copy: the damage, where something stops mail."""
         trace, since = ctx.trace(), now() - BACK
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        lost = without_copy(arrived, copies, ctx.channel.mailbox, moment(ctx.run.place.get("changed_at")))
-        passage = Passage.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
+        lost = without_copy(arrived, copies, ctx.channel.mailbox, parse(ctx.run.place.get("changed_at")))
+        passage = MailFlow.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
         finding = await self._judge(ctx, passage, lost, copies)
         damage = {"missed": str(len(lost)), "missed_since": lost[-1].received.isoformat()} if lost else {}
         return replace(finding, facts=finding.facts | damage)
 
-    async def _judge(self, ctx: Context, passage: Passage, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
+    async def _judge(self, ctx: StepContext, passage: MailFlow, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
         """A copy that failed says why; one that there should be and is not says only that. What a filter took is one mail's own matter."""
         if passage.failures:
             found = await self._stopped(ctx, passage)
@@ -120,10 +120,10 @@ class Copies(_Traced):
         if len(passage.begun) >= ENOUGH and (found := await self._stopped(ctx, replace(passage, failures=passage.begun))).cause != LOST:
             return found  # several are put off, and the newest one's trace names what does it
         if passage.good is None and lost:
-            return self.skipped(Words("skipped.copy_due", {"at": _told(lost[0].received)}))
+            return self.skipped(Text("skipped.copy_due", {"at": _told(lost[0].received)}))
         return self._late(passage.good, overdue(lost, copies))
 
-    async def _stopped(self, ctx: Context, passage: Passage) -> Finding:
+    async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """With the cause that the newest one's words name, and where on its way that is."""
         told = await why(ctx, passage.failures[0])
         told = replace(told, cause=told.cause or cause_of_copy(told.words))
@@ -134,11 +134,11 @@ class Copies(_Traced):
         """Nothing is proven while copies are late."""
         if not late:
             return self._went(good)
-        seen = Words("seen.copies_late", {"count": str(len(late)), "at": _told(late[-1].received)})
+        seen = Text("seen.copies_late", {"count": str(len(late)), "at": _told(late[-1].received)})
         return _doubtful(self._went(good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
-        seen = Words("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})
+        seen = Text("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})
         known = {"since": missing[-1].received.isoformat(), "at": good.received.isoformat()} if good else {}
         found = self.wrong(seen, cause=LOST, **known)
         return found if len(missing) >= ENOUGH else replace(found, state=State.POSSIBLE)
@@ -148,7 +148,7 @@ class Answers(_Traced):
     """Answers leave the mailbox."""
 
     name = "answers"
-    row = "V3"
+    article_row = "V3"
     station = Station.ANSWER
     lags = timedelta(minutes=90)
     because = (
@@ -168,7 +168,7 @@ class Answers(_Traced):
         "exchange_health",
     )
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Mail from the mailbox, but for its own copies, what it sends to itself, and what nobody wrote."""
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
@@ -176,19 +176,19 @@ class Answers(_Traced):
         )
         no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
         answers = [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
-        passage = Passage.of(answers)
+        passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
         return self._went(passage.good) if passage.good is None else self._answered(passage.good, answers, copies)
 
-    async def _bounced(self, ctx: Context, passage: Passage) -> Finding:
+    async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """One recipient's trouble is no fault of the channel; what the words say of the sender is, or several recipients in a row."""
         told = await why(ctx, passage.failures[0])
         ours = told.cause if told.cause in OF_THE_MAILBOX else ""
         found = self._failed(passage, replace(told, cause=ours))
         return found if ours or await self._several(ctx, passage) else replace(found, state=State.WARNING)
 
-    async def _several(self, ctx: Context, passage: Passage) -> bool:
+    async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
         """Whether answers to several recipients fail; one who does not exist is none of them, however many there are."""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if len(newest) < ENOUGH:
@@ -202,14 +202,14 @@ class Answers(_Traced):
         if not waiting:
             return found
         waits, first = now() - waiting[-1].received, waiting[-1].received.isoformat()
-        found = replace(found, seen=Words("seen.unanswered", {"at": _told(waiting[0].received)}))
+        found = replace(found, seen=Text("seen.unanswered", {"at": _told(waiting[0].received)}))
         if waits <= min(habit(answers, copies), GRACE):
             return found
         state = State.OK if waits <= GRACE else State.WARNING
         return replace(found, state=state, facts=found.facts | {"unanswered": first})
 
 
-def _doubtful(found: Finding, seen: Words, since: datetime) -> Finding:
+def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
     """Mail went on once; what came since did not, and may yet. Nothing is known to be wrong, and nothing is proven."""
     return replace(found, state=State.WARNING, seen=seen, facts=found.facts | {"unproven": since.isoformat()})
 

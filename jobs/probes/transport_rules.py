@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.engine.step import Context, Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.mail.bounce import LOST
-from jobs.microsoft.exchange import Row
-from jobs.model import Finding, Station, Words
+from jobs.microsoft.exchange import ExchangeRow
+from jobs.model import Finding, Station, Text
 from jobs.probes._transport_rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stops
 
 
@@ -18,12 +18,12 @@ class TransportRules(Probe):
     """
 
     name = "transport_rules"
-    row = "M3"
+    article_row = "M3"
     station = Station.FORWARD
     explains = frozenset({*BLOCKS.values(), LOST})
     reads = ("View-Only Configuration",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """A rule that names the forwarding domain, or the mailbox, and nothing else certainly matches; any other one only may."""
         stopping = [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
         outside = [rule for rule in stopping if not inside(rule)]
@@ -31,18 +31,18 @@ class TransportRules(Probe):
         copies = [rule for rule in outside if names(rule, ctx.channel.forwarding_address)]
         for place, named in ((Station.MAILBOX, arriving), (Station.FORWARD, copies)):
             if certain := list(filter(only_recipient, named)):
-                return self.wrong(Words("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], station=str(place))
+                return self.wrong(Text("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], station=str(place))
         maybe = [rule for rule in outside if may_match(rule, ctx.channel.forwarding_address)]
         maybe += [rule for rule in stopping if may_name(rule, ctx.channel.mailbox) and rule not in maybe]
         if not maybe:
-            return self.ok(Words("seen.no_rule"))
-        return replace(self.possible(Words("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block"), facts={"proven": "there"})
+            return self.ok(Text("seen.no_rule"))
+        return replace(self.possible(Text("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block"), facts={"proven": "there"})
 
-    def brings_about(self, cause: str) -> frozenset[str]:
+    def causes_elsewhere(self, cause: str) -> frozenset[str]:
         """A rule may stop later mail as well; what stops earlier on the way is another one's doing."""
         codes = list(BLOCKS.values())
         return frozenset({*codes[codes.index(cause) if cause in codes else 0 :], LOST})
 
 
-def _names(rules: list[Row]) -> str:
+def _names(rules: list[ExchangeRow]) -> str:
     return ", ".join(str(rule.get("Name") or rule.get("Identity") or "") for rule in rules)

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.incidents import webex_incidents
-from jobs.engine.step import Context, Probe
-from jobs.model import Access, Finding, Station, Words
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Access, Finding, Station, Text
 from jobs.probes._health import finding_of
 
 
@@ -15,21 +15,21 @@ class WebexStatus(Probe):
     """No open incident of the contact center or of Webex Connect (status.webex.com/api)."""
 
     name = "webex_status"
-    row = "WX"
+    article_row = "WX"
     access = Access.NONE
     station = Station.CONNECT
     explains = frozenset({"no_task", "connect_smtp_failed", "connect_send_failed", "connect_not_reached", "webex_unavailable"})
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Three seconds at most: a page that cannot be read says nothing about the channel."""
         if not urlsplit(ctx.settings.status_url).hostname:
-            return self.skipped(Words("skipped.status_off"))
-        found: Finding = await ctx.once.read("webex_status", lambda: self._seen(ctx))
+            return self.skipped(Text("skipped.status_off"))
+        found: Finding = await ctx.reads.read("webex_status", lambda: self._seen(ctx))
         return found
 
-    async def _seen(self, ctx: Context) -> Finding:
+    async def _seen(self, ctx: StepContext) -> Finding:
         try:
             found = await webex_incidents(ctx.settings)
         except CloudError:
-            return self.skipped(Words("skipped.status_page"))
+            return self.skipped(Text("skipped.status_page"))
         return finding_of(self, found, "webex_incident")

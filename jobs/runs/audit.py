@@ -29,7 +29,7 @@ DOUBTED = "audit_doubted"
 CHAIN = ("prev", "hash")
 log = structlog.get_logger(__name__)
 
-Fact = dict[str, Any]
+AuditEntry = dict[str, Any]
 Along = Callable[[Pipeline], object]
 
 
@@ -63,12 +63,12 @@ class Trail:
         self._redis = redis
         self._keys = tuple(hmac.digest(key.encode(), b"audit trail", "sha256") for key in keys) or (b"",)
 
-    def add(self, *facts: Fact, along: Along = lambda _: None) -> list[object]:
+    def add(self, *facts: AuditEntry, along: Along = lambda _: None) -> list[object]:
         """Add an entry for each fact, and do what comes ``along``, all at once; returns what Redis answered to that.
 
         Where somebody else writes at the same moment, it is tried again (WATCH).
         """
-        written: list[Fact] = []
+        written: list[AuditEntry] = []
 
         def attempt(pipe: Pipeline) -> None:
             head, doubt = self._end(pipe)
@@ -104,7 +104,7 @@ class Trail:
         at, why = _end_break(head, len(lines), last) if key is not None else (len(lines), "the end is not sealed by this bot")
         return Verified(len(lines), since, at, why, newest_key=key == 0)
 
-    def _end(self, pipe: Pipeline) -> tuple[Head, list[Fact]]:
+    def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Where to go on. An end that is not sealed by us is gone on from, but never believed: an entry says so for good."""
         raw = pipe.get(HEAD)
         head = _head(raw)
@@ -128,17 +128,17 @@ class Trail:
         return hmac.new(key, f"{n}:{end}".encode(), hashlib.sha256).hexdigest()
 
 
-def canonical(fact: Fact) -> bytes:
+def canonical(fact: AuditEntry) -> bytes:
     """The one way to write a fact: sorted names, no spaces, ASCII only. So line ends, escapes and marks of direction are six plain characters."""
     return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def chained_hash(prev: str, fact: Fact) -> str:
+def chained_hash(prev: str, fact: AuditEntry) -> str:
     """SHA-256 over the hash before and the canonical JSON, in hexadecimal."""
     return hashlib.sha256(prev.encode("utf-8", "surrogatepass") + canonical(fact)).hexdigest()
 
 
-def _chained(head: Head, facts: Iterable[Fact]) -> Iterable[Fact]:
+def _chained(head: Head, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
     prev = head.hash
     for n, fact in enumerate(facts, head.n + 1):
         numbered = {**fact, "n": n}
@@ -175,7 +175,7 @@ def _head(raw: object) -> Head | None:
         return None
 
 
-def read(line: bytes) -> Fact:
+def read(line: bytes) -> AuditEntry:
     """An entry of the list; empty where somebody wrote something else there."""
     try:
         fact = json.loads(line)

@@ -11,10 +11,10 @@ import msgspec
 from jobs.clock import now
 from jobs.model import Change
 from jobs.redact import Redactor
-from jobs.runs.audit import Fact
+from jobs.runs.audit import AuditEntry
 from jobs.runs.run import Event, Kind
 
-QUIET = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED})
+NOT_RECORDED = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED})
 """What only looks. Every other kind of event is recorded, one that is new among them."""
 BOT = "bot"
 _CHANGE = ("object", "before", "after", "scope", "command", "reversible")
@@ -34,12 +34,12 @@ class About:
     account: str = ""
 
 
-def loud(events: Iterable[Event]) -> tuple[Event, ...]:
+def recorded(events: Iterable[Event]) -> tuple[Event, ...]:
     """The events that are recorded."""
-    return tuple(event for event in events if event.kind not in QUIET)
+    return tuple(event for event in events if event.kind not in NOT_RECORDED)
 
 
-def grown(about: About, event: Event) -> About:
+def updated(about: About, event: Event) -> About:
     """What is known of the run after the event."""
     if event.kind is Kind.OPENED:
         place = event.data
@@ -51,22 +51,22 @@ def grown(about: About, event: Event) -> About:
     return about
 
 
-def facts_of(about: About, events: Iterable[Event]) -> Iterator[tuple[Fact, About]]:
+def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEntry, About]]:
     """An entry for each event, and what is known of the run by then."""
     for event in events:
-        about = grown(about, event)
+        about = updated(about, event)
         own = {"step": event.step, "data": event.data, "changes": [_change(each) for each in event.changes]}
         known = {"facts": event.finding.facts if event.finding else {}, "channel": event.channel, "account_ids": event.account}
-        yield fact(str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known), about
+        yield entry(str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known), about
 
 
-def fact(what: str, about: About | None = None, **more: Any) -> Fact:
+def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
     """One entry: what happened, to what, and more; without what is empty, and without anything that looks like a secret."""
     whole = {"at": now().isoformat(), "by": BOT, "what": what, **(msgspec.to_builtins(about) if about else {}), **msgspec.to_builtins(more)}
-    clean: Fact = _REDACTOR.data({name: value for name, value in whole.items() if value not in ("", None, [], {})})
+    clean: AuditEntry = _REDACTOR.data({name: value for name, value in whole.items() if value not in ("", None, [], {})})
     return clean
 
 
-def _change(change: Change) -> Fact:
-    found: Fact = msgspec.to_builtins(change)
+def _change(change: Change) -> AuditEntry:
+    found: AuditEntry = msgspec.to_builtins(change)
     return {name: found[name] for name in _CHANGE}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.plan import Plan, word_for
 
 
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RecordedChange:
     """What the runs of a channel changed through one step, for an undo.
 
     ``was`` are the step's values (:class:`jobs.model.Finding`) before the first of these runs, ``before`` the same in words;
@@ -59,9 +59,9 @@ class Past:
 
     step: str
     change: Change
-    before: Words
-    was: dict[str, str]
-    left: dict[str, str]
+    before: Text
+    values_before: dict[str, str]
+    values_after: dict[str, str]
     runs: tuple[str, ...]
 
 
@@ -79,11 +79,11 @@ class Event:
     channel: Channel | None = None
     account: Account | None = None
     person: Person | None = None
-    past: tuple[Past, ...] = ()
+    past: tuple[RecordedChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a person said, and when."""
 
     value: str
@@ -112,7 +112,7 @@ class Changed:
     before: Finding
     begun: datetime
     done: datetime | None = None
-    left: dict[str, str] = field(default_factory=dict)
+    values_after: dict[str, str] = field(default_factory=dict)
     since: datetime | None = None
     unseen: int = 0
 
@@ -142,18 +142,18 @@ class Run:
     signed_in: datetime | None = None
     plan: Plan | None = None
     planned_in: str = ""
-    approvals: dict[Scope, Answer] = field(default_factory=dict)
+    approvals: dict[Scope, Reply] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     found_at: dict[str, datetime] = field(default_factory=dict)
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     changed: dict[str, Changed] = field(default_factory=dict)
     demanded: frozenset[str] = frozenset()
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: dict[str, Reply] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
     resumed: int = 0
     checked: datetime | None = None
-    past: dict[str, Past] = field(default_factory=dict)
+    past: dict[str, RecordedChange] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     version: int = 1
     ended: str = ""
@@ -165,12 +165,12 @@ class Run:
         return self.place.get("kind", "setup")
 
     @property
-    def bound_to(self) -> str:
+    def required_tenant(self) -> str:
         """The only tenant that a sign-in may be of; empty as long as nothing was approved in any."""
-        return self.channel.tenant_id or (self.planned_in if self.under_way else "")
+        return self.channel.tenant_id or (self.planned_in if self.has_begun else "")
 
     @property
-    def under_way(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether anything was approved or changed yet; before that all may be planned anew."""
         return bool(self.approvals or self.changed)
 
@@ -192,7 +192,7 @@ class Run:
         """What a person answered, or the empty string."""
         return self.answers[question].value if question in self.answers else ""
 
-    def made(self, step: str) -> bool:
+    def change_applied(self, step: str) -> bool:
         """Whether this run has made the step's change."""
         return step in self.changed and self.changed[step].done is not None
 
@@ -215,10 +215,10 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
     first = next(events, None)
     if first is None or first.channel is None or first.person is None:
         raise RunGoneError(run_id)
-    return onto(Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data), events)
+    return apply_events(Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data), events)
 
 
-def onto(run: Run, events: Iterable[Event]) -> Run:
+def apply_events(run: Run, events: Iterable[Event]) -> Run:
     """The run, with what happened after it was folded."""
     for event in events:
         run = replace(_NEXT[event.kind](run, event), version=run.version + 1)
@@ -237,7 +237,7 @@ def _details(run: Run, event: Event) -> Run:
 def _signed_in(run: Run, event: Event) -> Run:
     """Another person sees other things: what was found before anybody approved counts no more, and no approval counts in another tenant."""
     run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
-    if run.under_way and run.tenant == run.planned_in:
+    if run.has_begun and run.tenant == run.planned_in:
         return run
     return replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
 
@@ -249,7 +249,7 @@ def _signed_out(run: Run, event: Event) -> Run:
 def _readable(run: Run, event: Event) -> Run:
     """The tenant lets the bot read by itself: what a check had to leave out is looked at, unless somebody is signed in anyway."""
     run = replace(run, problems=_without(run.problems, "app_access"))
-    run = replace(run, answers={**run.answers, "app_access": Answer("granted", event.by, event.at)})
+    run = replace(run, answers={**run.answers, "app_access": Reply("granted", event.by, event.at)})
     return run if run.account else replace(run, findings={}, waits={}, checked=None)
 
 
@@ -279,7 +279,7 @@ def _differs(run: Run, event: Event) -> Run:
 def _approved(run: Run, event: Event) -> Run:
     if run.plan is None or run.plan.id != event.data["plan"]:
         return run
-    answer = Answer(event.data["plan"], event.by, event.at)
+    answer = Reply(event.data["plan"], event.by, event.at)
     return replace(run, approvals={**run.approvals, Scope(event.data["scope"]): answer})
 
 
@@ -306,7 +306,7 @@ def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Chang
     made = changed.get(finding.step)
     if made is None or finding.state is not State.OK:
         return changed
-    return {**changed, finding.step: replace(made, left=made.left or finding.values, unseen=0)}
+    return {**changed, finding.step: replace(made, values_after=made.values_after or finding.values, unseen=0)}
 
 
 def _changing(run: Run, event: Event) -> Run:
@@ -327,7 +327,7 @@ def _changed(run: Run, event: Event) -> Run:
 
 def _answered(run: Run, event: Event) -> Run:
     question = event.data["question"]
-    answers = {**run.answers, question: Answer(event.data["value"], event.by, event.at)}
+    answers = {**run.answers, question: Reply(event.data["value"], event.by, event.at)}
     return replace(run, answers=answers, problems=_without(run.problems, question))
 
 
@@ -339,7 +339,7 @@ def _look_again(run: Run, event: Event) -> Run:
     """Whoever asks has seen to it: what was tried in vain has its time once more."""
     kept = {name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}}
     changed = {name: replace(c, since=c.since if c.done else event.at, unseen=0) for name, c in run.changed.items()}
-    return replace(run, findings=kept, plan=run.plan if run.under_way else None, waits={}, changed=changed)
+    return replace(run, findings=kept, plan=run.plan if run.has_begun else None, waits={}, changed=changed)
 
 
 def _resumed(run: Run, _: Event) -> Run:

@@ -20,8 +20,8 @@ from redis.lock import Lock
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.audit import Along, Trail
-from jobs.runs.audit_entries import About, fact, facts_of, loud
-from jobs.runs.run import Event, Kind, Run, RunGoneError, fold, onto, undid
+from jobs.runs.audit_entries import About, entries_of, entry, recorded
+from jobs.runs.run import Event, Kind, Run, RunGoneError, apply_events, fold, undid
 from jobs.storage import codec, locks
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -77,7 +77,7 @@ class Store:
             self.redis.zrem(OPEN, run_id)
             self.redis.zrem(DUE, run_id)
             self.redis.delete(f"run:{run_id}:events", f"run:{run_id}:about")
-            self.audit.add(fact("not_opened", About(run_id), by=requester.email, running=busy.run))
+            self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
         self.redis.zadd(f"space:{place.get('room', '')}:runs", {run_id: now().timestamp()})
         return self.load(run_id)
@@ -129,9 +129,9 @@ class Store:
         """
         return fold(run_id, self.events(run_id))
 
-    def newest(self, run: Run) -> Run:
+    def refresh(self, run: Run) -> Run:
         """The run as it stands now; only what happened since is read."""
-        return onto(run, (codec.load(raw, Event) for raw in self.redis.lrange(f"run:{run.id}:events", run.version, -1)))
+        return apply_events(run, (codec.load(raw, Event) for raw in self.redis.lrange(f"run:{run.id}:events", run.version, -1)))
 
     def length(self, run_id: str) -> int:
         """How many events the run has; it only grows, so it is the run's version."""
@@ -141,7 +141,7 @@ class Store:
         """Append the last event and give the channel free, all at once. A run ends once; a second end changes nothing."""
         mailbox = run.channel.mailbox
         mine = _text(self.redis.get(f"channel:{mailbox}:run")) == run.id
-        undone = self.of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
+        undone = self.runs_of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
 
         def all_at_once(pipe: Pipeline) -> None:
             pipe.rpush(f"run:{run.id}:events", codec.dump(event))
@@ -189,7 +189,7 @@ class Store:
         raw = self.redis.get(f"channel:{mailbox}")
         return codec.load(raw, Record) if isinstance(raw, bytes) else None
 
-    def proven(self) -> tuple[Record, ...]:
+    def connected_channels(self) -> tuple[Record, ...]:
         """Every channel that was proven and is not undone, by its address."""
         spaces = self.redis.scan_iter("space:*:channels")
         mailboxes = {_text(raw) for space in spaces for raw in self.redis.smembers(space)}
@@ -200,7 +200,7 @@ class Store:
         holder = _text(self.redis.get(f"channel:{mailbox}:run"))
         return holder if holder and self._is_open(holder) else ""
 
-    def of_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
+    def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Every open run of a space, then so many ended ones that there are ``most`` in all; both newest first."""
         key = f"space:{room}:runs"
         still_open = [_text(raw) for raw in reversed(self.redis.zinter({key: 1, OPEN: 0}))]
@@ -208,26 +208,26 @@ class Store:
         first = tuple(self._known(still_open))
         return (*first, *islice(self._known(ended), max(most - len(first), 0)))
 
-    def count_of_space(self, room: str) -> int:
+    def count_in_space(self, room: str) -> int:
         """How many runs of a space are still known."""
         with self.redis.pipeline(transaction=False) as pipe:
             for run_id in self.redis.zrange(f"space:{room}:runs", 0, -1):
                 pipe.exists(f"run:{_text(run_id)}:events")
             return sum(pipe.execute())
 
-    def of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
+    def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
         """Every run of the mailbox that is still known, oldest first; checks, which change nothing, are not among them."""
         return tuple(self._known(map(_text, self.redis.zrange(f"channel:{mailbox}:runs", 0, -1))))
 
-    def look_at(self, run_id: str, when: datetime) -> None:
+    def schedule(self, run_id: str, when: datetime) -> None:
         """Have the run advanced at that time, by whichever worker is there then."""
         self.redis.zadd(DUE, {run_id: when.timestamp()})
 
-    def forget_due(self, run_id: str) -> None:
+    def unschedule(self, run_id: str) -> None:
         """Nothing is to be looked at by itself."""
         self.redis.zrem(DUE, run_id)
 
-    def take_due(self, schedule: str = DUE, most: int = 100) -> tuple[str, ...]:
+    def claim_due(self, schedule: str = DUE, most: int = 100) -> tuple[str, ...]:
         """Runs whose time in the schedule has come. Each stays in it, for a little later: who takes it may die before it is done.
 
         A time beyond the longest pause was written before the clock was set back: it has come, too.
@@ -241,14 +241,14 @@ class Store:
 
     def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
         """Have it on record that a change did not end well, with the calls that were made all the same."""
-        self.audit.add(fact("not_changed", self._about(run_id), step=step, data=why))
+        self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
 
-    def hand_over(self, key_id: str, run_id: str = "") -> None:
+    def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
         """Remember that somebody has seen the secret with this key id, on the one-time page of the run."""
-        handed = fact("handed_over", self._about(run_id), key_id=key_id)
+        handed = entry("handed_over", self._about(run_id), key_id=key_id)
         self.audit.add(handed, along=lambda pipe: pipe.sadd("secrets:handed-over", key_id))
 
-    def handed_over(self, key_id: str) -> bool:
+    def was_secret_shown(self, key_id: str) -> bool:
         """Whether somebody has seen the secret with this key id."""
         return bool(self.redis.sismember("secrets:handed-over", key_id))
 
@@ -259,29 +259,29 @@ class Store:
         The run is put on the due list meanwhile, so a worker that dies is followed by another after :data:`LEASE_S` seconds;
         where its machine lives, at once (:mod:`jobs.storage.locks`).
         """
-        lock = locks.take(self.redis, f"run:{run_id}:lease", LEASE_S)
+        lock = locks.acquire(self.redis, f"run:{run_id}:lease", LEASE_S)
         if lock is None:
             yield None
             return
         try:
             yield Lease(self, run_id, lock)
         finally:
-            locks.give(self.redis, lock)
+            locks.release(self.redis, lock)
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
         """Do what comes along, and put into the audit trail what belongs there, all at once."""
-        recorded = loud(events)
-        if not recorded:
+        worth_recording = recorded(events)
+        if not worth_recording:
             with self.redis.pipeline() as pipe:
                 along(pipe)
                 answers = pipe.execute()
         else:
-            answers = self._recorded(self._about(run_id), recorded, along)
+            answers = self._recorded(self._about(run_id), worth_recording, along)
         if not answers[0]:
             raise RunGoneError(run_id)
 
     def _recorded(self, about: About, events: Sequence[Event], along: Along) -> list[object]:
-        facts = list(facts_of(about, events))
+        facts = list(entries_of(about, events))
 
         def more(pipe: Pipeline) -> None:
             along(pipe)

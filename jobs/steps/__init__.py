@@ -33,7 +33,7 @@ BY_GENERATE = "generate"
 @cache
 def all_steps() -> dict[str, Step]:
     """Every step by its name, in the order of the article's rows."""
-    return {step.name: step for step in sorted(found_in(__name__, __path__), key=lambda step: (ORDER.index(step.row), step.name))}
+    return {step.name: step for step in sorted(found_in(__name__, __path__), key=lambda step: (ORDER.index(step.article_row), step.name))}
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:
@@ -51,7 +51,7 @@ def steps_of(run: Run) -> dict[str, Step]:
     steps = steps_for(run.channel.profile)
     beside = frozenset(({WHERE_LOST} if run.answer("new_secret") else set()) | ({WHERE_SKIPPED} if _unused(run) else set()))
     if run.kind == "fix":
-        steps = {name: step for name, step in steps.items() if step.automatic and not step.asks}
+        steps = {name: step for name, step in steps.items() if step.automatic and not step.required_answer}
         changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
         beside |= _beside(changed, run.place)
     return {name: step for name, step in all_steps().items() if name in steps or name in beside}

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Turn, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Text, Turn
 
 
 class Addresses(Step):
     """The Call Back URL and the Forwarding Address are known (checked when they were typed, :mod:`jobs.channel.form`)."""
 
     name = "addresses"
-    row = "C2"
+    article_row = "C2"
     group = "connect"
-    line = "email_app"
+    shown_in = "email_app"
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Both are there."""
         channel = ctx.channel
         if not (channel.callback_url and channel.forwarding_address):
             return self.waits_for(Turn.REQUESTER)
-        return self.ok(Words("seen.addresses", {"callback": channel.callback_url, "forwarding": channel.forwarding_address}))
+        return self.ok(Text("seen.addresses", {"callback": channel.callback_url, "forwarding": channel.forwarding_address}))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Profile, Turn, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Profile, Text, Turn
 
 SHOWS_WITHIN = timedelta(minutes=5)
 PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
@@ -16,7 +16,7 @@ class AdminConsent(Step):
     """``Mail.Send`` is granted to the app, in the article profile only (facts/microsoft.md 1.6)."""
 
     name = "admin_consent"
-    row = "E5"
+    article_row = "E5"
     group = "entra"
     checked = True
     essential = False
@@ -25,16 +25,16 @@ class AdminConsent(Step):
     reads = ("Application.Read.All",)
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Never believe the redirect: read the assignments. A check waits for nobody."""
         if not ctx.fact("mail_send"):
-            return self.skipped(Words("skipped.mail_send_not_exposed"))
+            return self.skipped(Text("skipped.mail_send_not_exposed"))
         assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))
         if any(str(a.get("appRoleId", "")).lower() == ctx.fact("mail_send").lower() for a in assignments):
-            return self.ok(Words("seen.consent"))
+            return self.ok(Text("seen.consent"))
         if ctx.run.kind == "check":
-            return self.wrong(Words("seen.no_consent"))
+            return self.wrong(Text("seen.no_consent"))
         answer = ctx.run.answers.get("consent")
         if answer is not None and now() - answer.at < SHOWS_WITHIN:
-            return self.waits_for(Turn.TIME, Words("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S))
-        return self.waits_for(Turn.ADMINISTRATOR, Words("seen.no_consent"))
+            return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S))
+        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.mailbox import own_addresses
-from jobs.engine.step import Context, Step
+from jobs.engine.step import Step, StepContext
 from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import LOST, cause_at
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Evidence, Finding, State, Station, Turn, Words
+from jobs.model import Evidence, Finding, State, Station, Text, Turn
 from jobs.steps.test_mail import FAILED, subject_of
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
@@ -19,48 +19,48 @@ class AgentHasIt(Step):
     """V2: said by somebody at the desktop, or shown by the answer."""
 
     name = "agent_has_it"
-    row = "V2"
+    article_row = "V2"
     group = "connect"
     needs = ("test_mail",)
     after = ("agent_answer",)
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """The answer proves it better than a word, even one that was stopped on its way."""
         answered = ctx.run.findings.get("agent_answer")
         if answered is not None and (answered.state is State.OK or "answer_failed_at" in answered.facts):
-            return self.ok(Words("seen.shown_by_answer"))
+            return self.ok(Text("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
-            return self.ok(Words("seen.said_by_agent"))
-        return self.waits_for(Turn.AGENT, Words("seen.agent_asked"))
+            return self.ok(Text("seen.said_by_agent"))
+        return self.waits_for(Turn.AGENT, Text("seen.agent_asked"))
 
 
 class AgentAnswer(Step):
     """V3: the trace shows a mail from the mailbox with the test's subject, delivered."""
 
     name = "agent_answer"
-    row = "V3"
+    article_row = "V3"
     group = "connect"
     needs = ("test_mail",)
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the answer until it leaves. Neither the copy is one, nor a mail that the mailbox has sent to itself."""
         rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
         no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
         answers = [row for row in rows if row.recipient.lower() not in no_answer and not automatic(row)]
         delivered = next((row for row in answers if row.status.went_on), None)
         if delivered is not None:
-            return self.ok(Words("seen.answer_delivered", {"recipient": delivered.recipient}), answered_at=delivered.received.isoformat())
+            return self.ok(Text("seen.answer_delivered", {"recipient": delivered.recipient}), answered_at=delivered.received.isoformat())
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:
             return await self._failed(ctx, failed)
-        return self.waits_for(Turn.AGENT, Words("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S))
+        return self.waits_for(Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S))
 
-    async def _failed(self, ctx: Context, row: TraceRow) -> Finding:
+    async def _failed(self, ctx: StepContext, row: TraceRow) -> Finding:
         words = await ctx.trace().details(row)
         cause = cause_at(Station.ANSWER, words) or LOST
         at = row.received.isoformat()
-        finding = self.waits_for(Turn.AGENT, Words("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], answer_failed_at=at)
+        finding = self.waits_for(Turn.AGENT, Text("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], answer_failed_at=at)
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))

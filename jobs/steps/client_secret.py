@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jobs.channel.email_app import SECRETS, email_app, gone_client_id, its_app
-from jobs.clock import moment, now
-from jobs.clouds.errors import NotAllowed, NotFound, Rejected
-from jobs.engine.step import Context, Step
+from jobs.channel.email_app import SECRETS, app_of_run, find_app, gone_client_id
+from jobs.clock import now, parse
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.engine.step import Step, StepContext
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, Scope, State, Words
-from jobs.runs.run import Kind, Past
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import Kind, RecordedChange
 
 PREFIX = "Webex Connect "
 LOST = "new_secret"
@@ -34,79 +34,79 @@ class ClientSecret(Step):
     """There is a secret that somebody has, or that this run can still show once (facts/microsoft.md 1.2)."""
 
     name = "client_secret"
-    row = "E3"
+    article_row = "E3"
     group = "entra"
     checked = True
     carries_answers = True
-    final = True
-    noted = True
-    foresees = True  # what a policy of the tenant says holds for an app that is still to be made, too
+    irreversible = True
+    undo_note = True
+    inspect_unmet = True  # what a policy of the tenant says holds for an app that is still to be made, too
     because = ("application",)
     explains = frozenset({"client_secret_expired", "client_secret_wrong", "client_secret_missing"})
     needs = ("application",)
     after = ("mail_send", "implicit_grant")
     reads = ("Application.Read.All", "Policy.Read.All")
     writes = ("Application.ReadWrite.All",)
-    anew = LOST
+    repeat_on = LOST
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """List the app's secrets; one that nobody has put into Webex Connect and nobody can see any more does not count.
 
         Of an app that has taken the place of the one in Webex Connect none does.
         """
-        app, policy = await asyncio.gather(email_app(ctx), self._policy(ctx))
+        app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
         known = [] if await gone_client_id(ctx, app) else [secret for secret in secrets_of(app) if self._known(ctx, secret)]
         newest = max(known, key=_end, default=None)
-        rules = rules_for(policy, moment((app or {}).get("createdDateTime")) or now())
+        rules = rules_for(policy, parse((app or {}).get("createdDateTime")) or now())
         found = replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
         if ctx.run.kind == "check" and found.state is State.WRONG and by_hand(app):
             return replace(found, state=State.POSSIBLE)
         old = len(earlier(ctx, app)) if ctx.run.kind == "fix" and found.state is State.WRONG else 0
         return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
-    def _judged(self, ctx: Context, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
+    def _judged(self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
         start, months = now(), ctx.channel.lifetime_months
         end = expiry(start, months, rules.longest)
         renewal = {"renew_until": end.isoformat(), "clamped": "yes" if end < expiry(start, months, None) else ""}
         if secret is None:
             gone = ctx.store.record(ctx.channel.mailbox) is not None
-            found = self.wrong(Words("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
-            return replace(found, seen=Words("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
+            found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
+            return replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
         if _end(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
-        expired = self.wrong(Words("seen.secret_expired", _day(secret)), cause="client_secret_expired", since=_ends(secret), **renewal)
+        expired = self.wrong(Text("seen.secret_expired", _day(secret)), cause="client_secret_expired", since=_ends(secret), **renewal)
         return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
 
-    def _still_good(self, ctx: Context, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
+    def _still_good(self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """One that holds for now. That no other may be made is a fault only where one is needed."""
         facts = {"key_id": promised(secret, "keyId"), "hint": str(secret.get("hint") or ""), "expires": _ends(secret)}
-        good = self.ok(Words("seen.secret", _day(secret)), **facts)
+        good = self.ok(Text("seen.secret", _day(secret)), **facts)
         if rules.forbidden:
-            return replace(good, state=State.WARNING, seen=Words("seen.secret_last", _day(secret)), cause=FORBIDDEN)
+            return replace(good, state=State.WARNING, seen=Text("seen.secret_last", _day(secret)), cause=FORBIDDEN)
         if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
             return good
-        soon = self.wrong(Words("seen.secret", _day(secret)), cause="client_secret_expires_soon", **renewal)
+        soon = self.wrong(Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", **renewal)
         return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind == "check" else soon
 
-    def _ends_soon(self, ctx: Context, secret: dict[str, Any], new_end: datetime) -> bool:
+    def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
         """Whether it is worth another one. The one that this run has made never is: the next would end no later."""
         own = secret.get("displayName") == self._label(ctx)
         return not own and _end(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """One more secret. In a fix the one that it replaces goes, once the new one is proven (``old_secret``); others stay."""
         if finding.cause == FORBIDDEN:
             return ()
         end = finding.facts.get("renew_until") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
-        after = Words("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
+        after = Text("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
         line = self.change(
-            finding.seen or Words("seen.none"), after, Scope.APP, f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
+            finding.seen or Text("seen.none"), after, Scope.APP, f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
         )
-        old = Words("seen.old_secret", {"count": finding.facts["old"]}) if "old" in finding.facts else None
-        made = replace(line, note=Words("note.secret_clamped")) if finding.facts.get("clamped") else line
+        old = Text("seen.old_secret", {"count": finding.facts["old"]}) if "old" in finding.facts else None
+        made = replace(line, note=Text("note.secret_clamped")) if finding.facts.get("clamped") else line
         return (made, replaced(old)) if old else (made,)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make it and seal it at once. addPassword is not safe to repeat: what an interrupted try left behind is removed first."""
         if tries(ctx, self.name) > 1:
             await remove_orphans(ctx, LOOKS_S, lambda secret: self._is_orphan(ctx, secret))
@@ -117,27 +117,27 @@ class ClientSecret(Step):
         ctx.vault.put(f"secret:{ctx.run.id}", made.secret, SEALED_S)
         ctx.vault.put(f"secret-key:{ctx.run.id}", made.key_id, SEALED_S)
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The secrets that bear the names of the channel's runs are gone."""
         left = await labelled(ctx, _labels(past))
-        return self.wrong(past.change.after) if left else self.ok(Words("seen.undo_removed"))
+        return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """One call for each of them."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Remove them, and what may still lie sealed here."""
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
             ctx.vault.drop(f"secret:{run}")
 
-    def _is_orphan(self, ctx: Context, secret: dict[str, Any]) -> bool:
+    def _is_orphan(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
         """One that was shown is none: it stays until its successor was shown (``lost_secret``)."""
         mine = secret.get("displayName") == self._label(ctx) and promised(secret, "keyId") not in lost(ctx)
         return mine and not self._known(ctx, secret)
 
-    def _known(self, ctx: Context, secret: dict[str, Any]) -> bool:
+    def _known(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
         if not str(secret.get("displayName") or "").startswith(PREFIX):
             return False
         key_id = promised(secret, "keyId")
@@ -147,15 +147,15 @@ class ClientSecret(Step):
         if mine and ctx.vault.holds(f"secret:{ctx.run.id}"):
             return True
         in_use = mine or ctx.fact("key_id") == key_id or ctx.store.record(ctx.channel.mailbox) is not None
-        return in_use and ctx.store.handed_over(key_id)
+        return in_use and ctx.store.was_secret_shown(key_id)
 
-    def _label(self, ctx: Context) -> str:
+    def _label(self, ctx: StepContext) -> str:
         return label_of(ctx.run.id)
 
-    async def _policy(self, ctx: Context) -> dict[str, Any]:
+    async def _policy(self, ctx: StepContext) -> dict[str, Any]:
         try:
             return await ctx.graph.app_management_policy()
-        except (NotAllowed, NotFound, Rejected):
+        except (Forbidden, NotFound, Rejected):
             return {}
 
 
@@ -164,7 +164,7 @@ def label_of(run_id: str) -> str:
     return f"{PREFIX}{run_id}"
 
 
-def _labels(past: Past) -> set[str]:
+def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
 
 
@@ -174,50 +174,50 @@ def by_hand(app: dict[str, Any] | None) -> bool:
     return any(_end(secret) >= now() for secret in strange)
 
 
-def earlier(ctx: Context, app: dict[str, Any] | None) -> list[dict[str, Any]]:
+def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
     """The secrets of the app that earlier runs of this mailbox made; never one that a person made, whatever its name begins with."""
-    labels = {label_of(run.id) for run in ctx.store.of_mailbox(ctx.channel.mailbox) if run.id != ctx.run.id}
+    labels = {label_of(run.id) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox) if run.id != ctx.run.id}
     return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
 
 
-def replaced(before: Words) -> Change:
+def replaced(before: Text) -> Change:
     """The plan's line for them; nobody can bring a secret back."""
-    after, command = Words("after.old_secret"), "Graph POST /applications/{id}/removePassword"
-    return Change("old_secret", "E3", Words("step.old_secret"), before, after, Scope.APP, command, reversible=False)
+    after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
+    return Change("old_secret", "E3", Text("step.old_secret"), before, after, Scope.APP, command, reversible=False)
 
 
-def tries(ctx: Context, step: str) -> int:
+def tries(ctx: StepContext, step: str) -> int:
     """How often this run has begun to make the step's change since it was last asked for, this time included."""
     asked = ctx.run.answers.get(LOST)
     events = [event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at]
     return sum(event.kind is Kind.CHANGING and event.step == step for event in events)
 
 
-def lost(ctx: Context) -> set[str]:
+def lost(ctx: StepContext) -> set[str]:
     """The key ids of secrets of this run that were shown and then lost."""
     return set(filter(None, ctx.run.answer(LOST).split(",")))
 
 
-async def remove_orphans(ctx: Context, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]) -> None:
+async def remove_orphans(ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]) -> None:
     """Remove the secrets that nobody can have any more, as soon as some are seen."""
     for pause in pauses:
         await asyncio.sleep(pause)
-        orphans = [each for each in secrets_of(await email_app(ctx)) if is_orphan(each)]
+        orphans = [each for each in secrets_of(await find_app(ctx)) if is_orphan(each)]
         await remove(ctx, orphans)
         if orphans:
             return
 
 
-async def remove(ctx: Context, secrets: list[dict[str, Any]]) -> None:
+async def remove(ctx: StepContext, secrets: list[dict[str, Any]]) -> None:
     """Remove these secrets of the app; one that is gone already is as it should be."""
     for secret in secrets:
         with suppress(NotFound):
             await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))
 
 
-async def labelled(ctx: Context, labels: Collection[str]) -> list[dict[str, Any]]:
+async def labelled(ctx: StepContext, labels: Collection[str]) -> list[dict[str, Any]]:
     """The secrets with these names that the app still has."""
-    return [secret for secret in secrets_of(await its_app(ctx)) if secret.get("displayName") in labels]
+    return [secret for secret in secrets_of(await app_of_run(ctx)) if secret.get("displayName") in labels]
 
 
 def secrets_of(app: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -227,7 +227,7 @@ def secrets_of(app: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 def _end(secret: dict[str, Any]) -> datetime:
     """When it ends; an end that cannot be read is no reason to renew it."""
-    return moment(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)
+    return parse(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)
 
 
 def _ends(secret: dict[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Turn, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Text, Turn
 
 FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
 """What must be true before the form can be filled in and Generate Token can succeed."""
@@ -16,39 +16,39 @@ class _Filled(Step):
     needs = FORM
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Webex Connect's asset API is not confirmed (facts/connect.md 2.1), so a person's word counts until the proof."""
         if not ctx.run.answer("token_saved"):
-            return self.waits_for(Turn.REQUESTER, Words("seen.form_open"))
-        return self.ok(Words("seen.said_by_requester"))
+            return self.waits_for(Turn.REQUESTER, Text("seen.form_open"))
+        return self.ok(Text("seen.said_by_requester"))
 
 
 class MailboxFields(_Filled):
     """C3: Email ID, SMTP server, port, security, username."""
 
     name = "mailbox_fields"
-    row = "C3"
+    article_row = "C3"
 
 
 class AppFields(_Filled):
     """C4: Client ID and Client Secret."""
 
     name = "app_fields"
-    row = "C4"
-    line = "mailbox_fields"
+    article_row = "C4"
+    shown_in = "mailbox_fields"
 
 
 class AddressFields(_Filled):
     """C5: the Authorization, Access Token and Refresh Token URLs, and the scope."""
 
     name = "address_fields"
-    row = "C5"
-    line = "mailbox_fields"
+    article_row = "C5"
+    shown_in = "mailbox_fields"
 
 
 class Token(_Filled):
     """C6: Generate Token, signed in as the Username."""
 
     name = "token"
-    row = "C6"
-    line = "mailbox_fields"
+    article_row = "C6"
+    shown_in = "mailbox_fields"

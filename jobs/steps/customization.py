@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.clouds.errors import NotAllowed
-from jobs.engine.step import DEMANDED, Context, Step
-from jobs.model import Change, Finding, Scope, State, Station, Words
+from jobs.clouds.errors import Forbidden
+from jobs.engine.step import REQUIRED_ELSEWHERE, Step, StepContext
+from jobs.model import Change, Finding, Scope, State, Station, Text
 from jobs.steps.outbound_policy import outbound
 
 
@@ -20,7 +20,7 @@ class Customization(Step):
     """
 
     name = "customization"
-    row = "M5"
+    article_row = "M5"
     group = "microsoft"
     checked = True
     essential = False
@@ -29,41 +29,41 @@ class Customization(Step):
     reads = ("View-Only Configuration",)
     writes = ("Organization Management",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read ``IsDehydrated``, and whether M4 has anything to save at all. A tenant that does not tell is shown by M4."""
-        if ctx.run.made(self.name):
-            return self.ok(Words("seen.customized"))
+        if ctx.run.change_applied(self.name):
+            return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
-            return self._needed(DEMANDED)
+            return self._needed(REQUIRED_ELSEWHERE)
         dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
         if dehydrated is None:
-            return self.skipped(Words("skipped.customization_untold"))
+            return self.skipped(Text("skipped.customization_untold"))
         if not dehydrated:
-            return self.ok(Words("seen.customized"))
+            return self.ok(Text("seen.customized"))
         if there.applies.forwards:
-            unneeded = self.ok(Words("seen.customization_not_needed"))
+            unneeded = self.ok(Text("seen.customization_not_needed"))
             return replace(unneeded, state=State.WARNING) if ctx.run.kind == "check" else unneeded
-        return self._needed(Words("seen.not_customized"))
+        return self._needed(Text("seen.not_customized"))
 
-    def _needed(self, seen: Words) -> Finding:
+    def _needed(self, seen: Text) -> Finding:
         return replace(self.wrong(seen, cause="customization_needed"), values={"enabled": "no"})
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """The one line that reaches the whole tenant."""
-        before = DEMANDED if finding.seen == DEMANDED else Words("seen.not_customized")
-        line = self.change(before, Words("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization")
-        return (replace(line, reversible=False, note=Words("note.customization"), warning=True),)
+        before = REQUIRED_ELSEWHERE if finding.seen == REQUIRED_ELSEWHERE else Text("seen.not_customized")
+        line = self.change(before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization")
+        return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Running it twice is an error that means success."""
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
 
 
-async def _dehydrated(ctx: Context) -> bool | None:
+async def _dehydrated(ctx: StepContext) -> bool | None:
     """None where the tenant does not tell, or not to whoever asks."""
     try:
         rows = await ctx.exchange.run("Get-OrganizationConfig", {})
-    except NotAllowed:
+    except Forbidden:
         return None
     value = str(rows[0].get("IsDehydrated")).lower() if rows else ""
     return {"true": True, "false": False}.get(value)

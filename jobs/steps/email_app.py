@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Turn, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Text, Turn
 
 
 class EmailApp(Step):
     """Webex Connect has an email app with OAuth 2.0: whoever gives its Call Back URL has seen it."""
 
     name = "email_app"
-    row = "C1"
+    article_row = "C1"
     group = "connect"
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Said by the requester, not proven before V1."""
         if not ctx.channel.callback_url:
             return self.waits_for(Turn.REQUESTER)
-        return self.ok(Words("seen.said_by_requester"))
+        return self.ok(Text("seen.said_by_requester"))

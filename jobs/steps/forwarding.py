@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.mailbox import mailbox_row
-from jobs.engine.step import Context, Step
-from jobs.microsoft.exchange import Row
+from jobs.engine.step import Step, StepContext
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Scope, Station, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Scope, Station, Text
+from jobs.runs.run import RecordedChange
 
 
 class Forwarding(Step):
     """``ForwardingSmtpAddress`` is the Forwarding Address, nothing overrides it, and the copy is as asked (facts/microsoft.md 2.2)."""
 
     name = "forwarding"
-    row = "M3"
+    article_row = "M3"
     group = "microsoft"
     checked = True
     explains = frozenset({"mail_not_delivered"})
@@ -26,30 +26,30 @@ class Forwarding(Step):
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read the three values that belong together."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         return replace(self._judged(ctx, smtp, internal, keeps=keeps), values=_values(smtp, internal, keeps=keeps))
 
-    def _judged(self, ctx: Context, smtp: str, internal: str, *, keeps: bool) -> Finding:
+    def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
         if internal:
             return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
         if smtp != ctx.channel.forwarding_address.lower():
-            return self.wrong(Words("seen.forwards_to", {"address": smtp}) if smtp else Words("seen.none"), cause="not_forwarded")
+            return self.wrong(Text("seen.forwards_to", {"address": smtp}) if smtp else Text("seen.none"), cause="not_forwarded")
         if keeps is not ctx.channel.keep_copy:
-            return self.wrong(Words("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs")
-        return self.ok(Words("seen.forwarding_keeps" if keeps else "seen.forwarding"))
+            return self.wrong(Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs")
+        return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """All three values at once: an internal forwarding address would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
-        after = Words("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
+        after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
         forward = f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)} -DeliverToMailboxAndForward ${str(keep).lower()}"
         command = f"Set-Mailbox {quoted(ctx.channel.mailbox)} {forward}"
-        line = self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, command)
+        line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
         return (replace(line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Idempotent."""
         parameters = {
             "Identity": ctx.channel.mailbox,
@@ -59,42 +59,42 @@ class Forwarding(Step):
         }
         await ctx.exchange.run("Set-Mailbox", parameters)
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """All three values, as they belong together."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
-        return self.compared(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made)
+        return self.compare_with_recorded(past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made)
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """As PowerShell would."""
-        smtp, internal = (quoted(past.was[name]) if past.was[name] else "$null" for name in ("smtp", "internal"))
+        smtp, internal = (quoted(past.values_before[name]) if past.values_before[name] else "$null" for name in ("smtp", "internal"))
         where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
-        return f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where} -DeliverToMailboxAndForward ${past.was['keeps']}"
+        return f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where} -DeliverToMailboxAndForward ${past.values_before['keeps']}"
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """The previous three values (facts/microsoft.md 2.2)."""
-        smtp, internal = past.was["smtp"], past.was["internal"]
+        smtp, internal = past.values_before["smtp"], past.values_before["internal"]
         parameters = {
             "Identity": ctx.channel.mailbox,
             "ForwardingAddress": internal or None,
             "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
-            "DeliverToMailboxAndForward": past.was["keeps"] == "true",
+            "DeliverToMailboxAndForward": past.values_before["keeps"] == "true",
         }
         await ctx.exchange.run("Set-Mailbox", parameters)
 
 
-def _overridden(ctx: Context, internal: str, smtp: str) -> Words:
+def _overridden(ctx: StepContext, internal: str, smtp: str) -> Text:
     """The internal address, and the external one where that is overwritten, too."""
     if smtp in {"", ctx.channel.forwarding_address.lower()}:
-        return Words("seen.forwarding_overridden", {"address": internal})
-    return Words("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
+        return Text("seen.forwarding_overridden", {"address": internal})
+    return Text("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
 
 
 def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
     return {"smtp": smtp, "internal": internal, "keeps": str(keeps).lower()}
 
 
-def forwarding_of(mailbox: Row) -> tuple[str, str, bool]:
+def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
     """The external address in lower case without ``smtp:``, the internal one, and whether a copy stays."""
     smtp = str(mailbox.get("ForwardingSmtpAddress") or "").lower().removeprefix("smtp:")
     return smtp, str(mailbox.get("ForwardingAddress") or ""), str(mailbox.get("DeliverToMailboxAndForward")).lower() == "true"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Text
 
 
 class Ids(Step):
     """The Application (client) ID and the Directory (tenant) ID are known."""
 
     name = "ids"
-    row = "E6"
+    article_row = "E6"
     group = "entra"
     needs = ("application",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Both were read from Microsoft: one from the app, one from who signed in."""
         tenant = ctx.run.account.tenant_id if ctx.run.account else ""
-        return self.ok(Words("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}), tenant_id=tenant)
+        return self.ok(Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}), tenant_id=tenant)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.channel.email_app import Json, email_app, its_app, present_app, wanted_uris
-from jobs.engine.step import Context, Step
+from jobs.channel.email_app import Json, app_of_run, find_app, present_app, wanted_uris
+from jobs.engine.step import Step, StepContext
 from jobs.microsoft.app_manifest import issues_access_tokens, merged, redirect_uris, web
-from jobs.model import Change, Finding, Profile, Scope, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Profile, Scope, Text
+from jobs.runs.run import RecordedChange
 
 
 class ImplicitGrant(Step):
     """``enableAccessTokenIssuance`` is on, in the article profile only."""
 
     name = "implicit_grant"
-    row = "E2"
+    article_row = "E2"
     group = "entra"
     checked = True
     carries_answers = True
@@ -26,37 +26,39 @@ class ImplicitGrant(Step):
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app."""
-        app = await email_app(ctx)
-        found = self.ok(Words("seen.implicit_on")) if issues_access_tokens(app) else self.wrong(Words("seen.implicit_off"))
+        app = await find_app(ctx)
+        found = self.ok(Text("seen.implicit_on")) if issues_access_tokens(app) else self.wrong(Text("seen.implicit_off"))
         return replace(found, values=_values(app))
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """One property."""
-        return (self.change(Words("seen.off"), Words("seen.on"), Scope.APP, "web.implicitGrantSettings.enableAccessTokenIssuance = true"),)
+        return (self.change(Text("seen.off"), Text("seen.on"), Scope.APP, "web.implicitGrantSettings.enableAccessTokenIssuance = true"),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write ``web`` whole, with what is there; a stale read must not drop the addresses that a moment ago were written."""
         app = await present_app(ctx)
         await _write(ctx, {"web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))}}, on=True)
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Read the app."""
-        app = await its_app(ctx)
-        return self.compared(past, _values(app), "key:seen.on" if issues_access_tokens(app) else "key:seen.off", {"access_tokens": "on"})
+        app = await app_of_run(ctx)
+        return self.compare_with_recorded(
+            past, _values(app), "key:seen.on" if issues_access_tokens(app) else "key:seen.off", {"access_tokens": "on"}
+        )
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """One property."""
         return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """The one box, which a run only ever ticks."""
-        if app := await its_app(ctx):
+        if app := await app_of_run(ctx):
             await _write(ctx, app, on=False)
 
 
-async def _write(ctx: Context, app: Json, *, on: bool) -> None:
+async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
     platform = web(app)
     boxes = {"enableIdTokenIssuance": False, **(platform.get("implicitGrantSettings") or {}), "enableAccessTokenIssuance": on}
     await ctx.graph.update_application(ctx.fact("object_id"), {"web": {**platform, "implicitGrantSettings": boxes}})

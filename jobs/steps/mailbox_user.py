@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.channel.mailbox import is_shared, mailbox_row
-from jobs.clouds.errors import CloudError, NotAllowed, NotFound, SignInNeeded
-from jobs.engine.failures import finding_of, refused
-from jobs.engine.step import Context, Step
-from jobs.microsoft.exchange import Row
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded
+from jobs.engine.failures import finding_from_error, not_readable
+from jobs.engine.step import Step, StepContext
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Access, Finding, Station, Words
+from jobs.model import Access, Finding, Station, Text
 
 Json = dict[str, Any]
 
@@ -25,7 +25,7 @@ class MailboxUser(Step):
     """
 
     name = "mailbox_user"
-    row = "M1"
+    article_row = "M1"
     group = "microsoft"
     checked = True
     explains = frozenset(
@@ -35,44 +35,44 @@ class MailboxUser(Step):
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Find the user and the mailbox."""
         user, mailbox = await asyncio.gather(ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx))
-        if isinstance(mailbox, Row):
+        if isinstance(mailbox, ExchangeRow):
             user = user or await self._owner(ctx, mailbox)
         if user is None:
-            return self.wrong(Words(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}), cause="mailbox_not_found")
+            return self.wrong(Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}), cause="mailbox_not_found")
         facts = {"user_id": promised(user, "id"), "upn": str(user.get("userPrincipalName") or ctx.channel.mailbox)}
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
         return self._judged(ctx, user, mailbox, facts)
 
-    def _judged(self, ctx: Context, user: Json, mailbox: Row | None, facts: dict[str, str]) -> Finding:
+    def _judged(self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]) -> Finding:
         upn = {"upn": facts["upn"]}
         if mailbox is None and ctx.run.kind != "check":
             facts = {}  # of a mailbox that is not there a plan shows nothing
         shared = mailbox is not None and is_shared(mailbox)
         if mailbox is None and licensed(user):
-            return self.wrong(Words("seen.no_mailbox", upn), cause="mailbox_not_found", **facts)
+            return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", **facts)
         if blocked(user) and shared:
-            return self.possible(Words("seen.shared_blocked", upn), "account_disabled", shared="blocked", **facts)
+            return self.possible(Text("seen.shared_blocked", upn), "account_disabled", shared="blocked", **facts)
         if blocked(user):
-            return self.wrong(Words("seen.disabled", upn), cause="account_disabled", station=str(Station.ANSWER), **facts)
+            return self.wrong(Text("seen.disabled", upn), cause="account_disabled", station=str(Station.ANSWER), **facts)
         if not licensed(user) and not shared:
-            return self.wrong(Words("seen.no_licence", upn), cause="licence_missing", **facts)
+            return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", **facts)
         key = "seen.mailbox" if facts["upn"].lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
-        return self.ok(Words(key, upn), **facts, **({"shared": "yes"} if shared else {}))
+        return self.ok(Text(key, upn), **facts, **({"shared": "yes"} if shared else {}))
 
-    def _by_the_directory(self, ctx: Context, user: Json, error: CloudError, facts: dict[str, str]) -> Finding:
+    def _by_the_directory(self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]) -> Finding:
         """Exchange does not show the mailbox to who looks: what the directory says of its user is told, and leads on."""
         if blocked(user) or not licensed(user):  # as the account of a shared mailbox is
             facts |= {"shared": "unknown"}
         if blocked(user):
-            return self.possible(Words("seen.disabled", {"upn": facts["upn"]}), "account_disabled", **facts)
-        told = refused(self, error) if _refuses_the_bot(ctx, error) else finding_of(self, error, ctx.run)
+            return self.possible(Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", **facts)
+        told = not_readable(self, error) if _refuses_the_bot(ctx, error) else finding_from_error(self, error, ctx.run)
         return replace(told, facts=facts)
 
-    async def _mailbox(self, ctx: Context) -> Row | CloudError | None:
+    async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
         """The mailbox, None where there is none; in a check also the error that kept it from being seen."""
         try:
             return await mailbox_row(ctx)
@@ -83,13 +83,13 @@ class MailboxUser(Step):
                 raise
             return error
 
-    async def _owner(self, ctx: Context, mailbox: Row) -> Json | None:
+    async def _owner(self, ctx: StepContext, mailbox: ExchangeRow) -> Json | None:
         """Whose the mailbox is, as Exchange says: the directory may not find a user by every address of the mailbox."""
         names = [str(mailbox.get(name) or "") for name in ("UserPrincipalName", "ExternalDirectoryObjectId")]
         owners = [await ctx.graph.user(name) for name in names if name and name.lower() != ctx.channel.mailbox]
         return next(filter(None, owners), None)
 
-    async def _why_nobody(self, ctx: Context) -> str:
+    async def _why_nobody(self, ctx: StepContext) -> str:
         """Whether the address is a group's, so that the answer can say so; where that cannot be told, it is missing."""
         try:
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
@@ -111,6 +111,6 @@ def licensed(user: Json) -> bool:
     )
 
 
-def _refuses_the_bot(ctx: Context, error: CloudError) -> bool:
+def _refuses_the_bot(ctx: StepContext, error: CloudError) -> bool:
     """The bot's own access has no role in Exchange, which says nothing about the channel."""
-    return ctx.access is Access.APP and isinstance(error, NotAllowed | SignInNeeded)
+    return ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded)

@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from jobs.clouds.errors import AlreadyThere, CloudError, NotAllowed, NotFound
-from jobs.engine.step import Context, Step
-from jobs.microsoft.exchange import Row
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
+from jobs.engine.step import Step, StepContext
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import (
     CARRIED,
     NARROWING,
-    Applies,
+    EffectivePolicy,
     addresses_of,
     alike,
     applies_to,
@@ -31,8 +31,8 @@ from jobs.microsoft.outbound_spam import (
     policy_name,
 )
 from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Scope, State, Station, Turn, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Scope, State, Station, Text, Turn
+from jobs.runs.run import RecordedChange
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
@@ -48,9 +48,9 @@ MENDED, LIMITS = "rule_mended", "policy_limits"
 class Outbound:
     """What applies to the mailbox, all policies and rules, and the addresses that the mailbox is known by; the one it sends from first."""
 
-    applies: Applies
-    policies: list[Row]
-    rules: list[Row]
+    applies: EffectivePolicy
+    policies: list[ExchangeRow]
+    rules: list[ExchangeRow]
     own: tuple[str, ...]
 
 
@@ -58,7 +58,7 @@ class OutboundPolicy(Step):
     """The policy that really applies says ``On``; ``Automatic`` counts as off. Never the Default policy (facts/microsoft.md 2.3)."""
 
     name = "outbound_policy"
-    row = "M4"
+    article_row = "M4"
     group = "microsoft"
     checked = True
     explains = frozenset({"forwarding_blocked", "mail_not_delivered"})
@@ -68,13 +68,13 @@ class OutboundPolicy(Step):
     after = ("customization",)
     reads = ("Security Reader",)
     writes = ("Security Administrator",)
-    demands: ClassVar[Mapping[str, str]] = {"customization_needed": "customization"}
+    prerequisites: ClassVar[Mapping[str, str]] = {"customization_needed": "customization"}
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Evaluate the rules by priority."""
         there = await outbound(ctx)
         applies = there.applies
-        seen = Words("seen.outbound", {"mode": applies.mode, "policy": applies.name or "Default"})
+        seen = Text("seen.outbound", {"mode": applies.mode, "policy": applies.name or "Default"})
         if applies.unsure:
             found = self._unsure(ctx, applies)
         else:
@@ -82,27 +82,27 @@ class OutboundPolicy(Step):
         facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
         return replace(found, facts=facts, values=_values(policy_name(ctx.channel.mailbox), there))
 
-    def _unsure(self, ctx: Context, applies: Applies) -> Finding:
+    def _unsure(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
         """A rule above goes by a group: it may stop the copy, or let it through; a rule of the mailbox's own on top leaves no doubt."""
         above = applies.unsure[0]
         values = {"policy": applies.name, "mode": applies.mode, "rule": str(above.get("Name") or above.get("Identity") or "")}
-        seen = Words("seen.outbound_unsure", values)
+        seen = Text("seen.outbound_unsure", values)
         return self.possible(seen, "forwarding_blocked") if ctx.run.kind == "check" else self.wrong(seen, cause="forwarding_blocked")
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """A policy and a rule of its own for one sender, on top of the others. Of a rule that is there, whom else it covers and what goes."""
         mended = json.loads(finding.facts.get(MENDED, "{}"))
         command = "; ".join(_commands(ctx.channel.mailbox, finding))
         after = _after(ctx.channel.mailbox, finding.values.get("rule", ""), mended)
-        line = self.change(finding.seen or Words("seen.none"), after, Scope.MAILBOX, command)
+        line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
         return (replace(line, note=_moves(int(finding.facts.get(MOVED, "0")))),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Two steps that are not one: each is looked for by its name first, so a second try completes the first."""
         there = await outbound(ctx)
         name = policy_name(ctx.channel.mailbox)
         if named(there.policies, name) is None:
-            with suppress(AlreadyThere):  # an earlier try of ours has made it, which is not listed yet: its rule may still be missing
+            with suppress(AlreadyExists):  # an earlier try of ours has made it, which is not listed yet: its rule may still be missing
                 await ctx.exchange.run(f"New-{POLICY}", {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"})
         else:
             await _set(ctx, POLICY, name, AutoForwardingMode="On")
@@ -112,42 +112,42 @@ class OutboundPolicy(Step):
         else:
             await _mend(ctx, there, rule, name)
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The policy and the rule that bear this channel's name."""
         there = await outbound(ctx)
         seen = f"{there.applies.name or 'Default'}: {there.applies.mode}"
         values = _values(policy_name(ctx.channel.mailbox), there)
-        return self.compared(past, values, seen, _made(ctx.channel.mailbox, there.own, past.was, values))
+        return self.compare_with_recorded(past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values))
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
         name = quoted(policy_name(ctx.channel.mailbox))
-        rule = f"Set-{RULE} {name}{_told(_rule_before(past))}" if past.was["rule"] else f"Remove-{RULE} {name}"
+        rule = f"Set-{RULE} {name}{_told(_rule_before(past))}" if past.values_before["rule"] else f"Remove-{RULE} {name}"
         parts = (
             f"{rule}; Disable-{RULE} {name}" if _was_off(past) else rule,
-            f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}" if past.was["policy"] else f"Remove-{POLICY} {name}",
+            f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}" if past.values_before["policy"] else f"Remove-{POLICY} {name}",
         )
         return "; ".join(parts)
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Each is looked for first, so a second try completes the first. A rule's place among the others is left as it is."""
         name = policy_name(ctx.channel.mailbox)
         there = await outbound(ctx)
         if named(there.rules, name) is not None:
-            await (_set(ctx, RULE, name, **_rule_before(past)) if past.was["rule"] else _remove(ctx, RULE, name))
+            await (_set(ctx, RULE, name, **_rule_before(past)) if past.values_before["rule"] else _remove(ctx, RULE, name))
             if _was_off(past):
                 await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
         if named(there.policies, name) is not None:
-            await (_set(ctx, POLICY, name, AutoForwardingMode=_mode(past)) if past.was["policy"] else _remove(ctx, POLICY, name))
+            await (_set(ctx, POLICY, name, AutoForwardingMode=_mode(past)) if past.values_before["policy"] else _remove(ctx, POLICY, name))
 
-    def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """The organisation is not customized yet, although M5 ran and says so: wait, up to a day."""
         if error.cause != "customization_needed" or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
             return None
-        return self.waits_for(Turn.TIME, Words("seen.customization_takes"), again_s=ctx.pause(self.name, CUSTOMIZATION_S))
+        return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=ctx.pause(self.name, CUSTOMIZATION_S))
 
 
-async def outbound(ctx: Context) -> Outbound:
+async def outbound(ctx: StepContext) -> Outbound:
     """What applies to the mailbox, by whichever of its addresses."""
     policies, rules = await asyncio.gather(ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {}))
     senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
@@ -165,52 +165,52 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     return facts if named(there.policies, name) else facts | {LIMITS: json.dumps(there.applies.limits())}
 
 
-def _mended(rule: Row, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
+def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
     """What is set in our own rule, as somebody has left it: for this mailbox beside whomever else it names, with our policy."""
     name = policy_name(mailbox)
     policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
     return {**{what: values or None for what, values in opened(rule, own, mailbox).items()}, **policy}
 
 
-def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Words:
+def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
     """Whoever approves hears for whom else the rule is, as somebody has set it, and what of it goes."""
-    before = Row(json.loads(rule or "{}"))
-    senders = covers(Row({**before, **mended}))
+    before = ExchangeRow(json.loads(rule or "{}"))
+    senders = covers(ExchangeRow({**before, **mended}))
     cleared = "; ".join(f"{name} {', '.join(values)}" for name, values in gone(before, mended).items())
     if cleared:
-        return Words("after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared})
+        return Text("after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared})
     alone = not before or list(map(bare, senders)) == [mailbox.lower()]
-    return Words("after.outbound_policy") if alone else Words("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+    return Text("after.outbound_policy") if alone else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
 
 
-def _moves(rules: int) -> Words | None:
+def _moves(rules: int) -> Text | None:
     """Whoever approves hears that a rule on top shifts others (facts/microsoft.md 2.3)."""
     if not rules:
         return None
-    return Words("note.rules_move.one") if rules == 1 else Words("note.rules_move.many", {"count": str(rules)})
+    return Text("note.rules_move.one") if rules == 1 else Text("note.rules_move.many", {"count": str(rules)})
 
 
-async def _addresses(ctx: Context) -> tuple[str, ...]:
+async def _addresses(ctx: StepContext) -> tuple[str, ...]:
     """All addresses of the mailbox, the one it sends from first; none where it may not be read."""
     try:
         rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
-    except (NotAllowed, NotFound):
+    except (Forbidden, NotFound):
         return ()
     return addresses_of(rows[0]) if rows else ()
 
 
-async def _mend(ctx: Context, there: Outbound, rule: Row, name: str) -> None:
+async def _mend(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str) -> None:
     """On top, and switched on."""
     await _set(ctx, RULE, name, **_mended(rule, there.own, ctx.channel.mailbox), Priority=0)
     if not enabled(rule):
         await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
 
 
-async def _set(ctx: Context, what: str, name: str, **values: object) -> None:
+async def _set(ctx: StepContext, what: str, name: str, **values: object) -> None:
     await ctx.exchange.run(f"Set-{what}", {"Identity": name, **values})
 
 
-async def _remove(ctx: Context, what: str, name: str) -> None:
+async def _remove(ctx: StepContext, what: str, name: str) -> None:
     await ctx.exchange.run(f"Remove-{what}", {"Identity": name, "Confirm": False})
 
 
@@ -229,7 +229,7 @@ def _commands(mailbox: str, finding: Finding) -> list[str]:
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
     commands = [policy, f"Set-{RULE} {name}{_told(mended)} -Priority 0"]
-    return commands if enabled(Row(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
+    return commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
 
 
 def _told(parameters: Mapping[str, object]) -> str:
@@ -243,7 +243,7 @@ def _value(value: object) -> str:
     return ", ".join(quoted(str(each)) for each in value) if isinstance(value, list) else quoted(str(value))
 
 
-def _said(row: Row | None, properties: tuple[str, ...]) -> str:
+def _said(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
     return "" if row is None else json.dumps({name: row.get(name) for name in properties})
 
 
@@ -252,23 +252,23 @@ def _made(mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str
     policy, rule = (json.loads(now[name] or "{}") for name in ("policy", "rule"))
     limits = json.loads(was["policy"]) if was["policy"] else policy
     on = json.dumps({**limits, "AutoForwardingMode": "On"})
-    before = Row(json.loads(was["rule"] or "{}"))
-    ours = bool(rule) and enabled(Row(rule)) and bare(rule[POLICY] or "") == policy_name(mailbox).lower()
-    whole = ours and alike(Row(rule), Row({**before, **opened(before, own, mailbox)}))
+    before = ExchangeRow(json.loads(was["rule"] or "{}"))
+    ours = bool(rule) and enabled(ExchangeRow(rule)) and bare(rule[POLICY] or "") == policy_name(mailbox).lower()
+    whole = ours and alike(ExchangeRow(rule), ExchangeRow({**before, **opened(before, own, mailbox)}))
     return {"policy": on, "rule": now["rule"] if whole else was["rule"]}
 
 
-def _mode(past: Past) -> str:
-    return str(json.loads(past.was["policy"])["AutoForwardingMode"])
+def _mode(past: RecordedChange) -> str:
+    return str(json.loads(past.values_before["policy"])["AutoForwardingMode"])
 
 
-def _rule_before(past: Past) -> dict[str, object]:
+def _rule_before(past: RecordedChange) -> dict[str, object]:
     """A rule's parameters, as they were; its policy only where that was another one."""
-    was = json.loads(past.was["rule"])
-    policy = {POLICY: was[POLICY]} if was.get(POLICY) not in {None, json.loads(past.left.get("rule") or "{}").get(POLICY)} else {}
+    was = json.loads(past.values_before["rule"])
+    policy = {POLICY: was[POLICY]} if was.get(POLICY) not in {None, json.loads(past.values_after.get("rule") or "{}").get(POLICY)} else {}
     senders = [was["From"]] if isinstance(was["From"], str) else was["From"]
     return {"From": senders or None, **policy, **{name: was[name] for name in NARROWING if name in was}}
 
 
-def _was_off(past: Past) -> bool:
-    return bool(past.was["rule"]) and not enabled(Row(json.loads(past.was["rule"])))
+def _was_off(past: RecordedChange) -> bool:
+    return bool(past.values_before["rule"]) and not enabled(ExchangeRow(json.loads(past.values_before["rule"])))

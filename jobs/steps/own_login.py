@@ -9,9 +9,9 @@ from jobs.access.mailbox_login import Login, log_in
 from jobs.channel.mailbox import login_name
 from jobs.clouds.errors import Rejected, SignInNeeded
 from jobs.engine.failures import ERRORS_SETTLE_FOR, wrote_within
-from jobs.engine.step import Context, Step
+from jobs.engine.step import Step, StepContext
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Finding, Turn, Words
+from jobs.model import Finding, Text, Turn
 from jobs.steps.rehearsal import PAUSES_S, spreading
 
 
@@ -19,26 +19,26 @@ class OwnLogin(Step):
     """235, as Webex Connect will get it; left out where the bot has no sign-in of its own, or that one is dead."""
 
     name = "own_login"
-    row = "C6"
+    article_row = "C6"
     group = "connect"
     needs = ("smtp_auth", "smtp_grant", "service_principal", "client_secret")
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and leave. What was changed within the hour may not have reached every server: looked at again then."""
         tenant = ctx.channel.tenant_id or (ctx.run.account.tenant_id if ctx.run.account else "")
         try:
             probe = await log_in(ctx, Login(tenant, ctx.fact("client_id"), login_name(ctx)))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret, not the administrator's
             if error.settles and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
-                seen = Words("seen.login_settles", {"reply": error.words})
+                seen = Text("seen.login_settles", {"reply": error.words})
                 return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S))
-            return replace(self.skipped(Words("skipped.own_sign_in")), evidence=error.evidence())
+            return replace(self.skipped(Text("skipped.own_sign_in")), evidence=error.evidence())
         if probe is None:
-            return self.skipped(Words("skipped.never_rehearsed"))
+            return self.skipped(Text("skipped.never_rehearsed"))
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
-    def _judged(self, ctx: Context, probe: SmtpProbe) -> Finding:
+    def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:
             return self.ok(probe.seen)
         spreads = spreading(ctx, probe)

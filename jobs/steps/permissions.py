@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import replace
 
 from jobs.clouds.errors import CloudError, NotFound, Rejected
-from jobs.engine.failures import finding_of
-from jobs.engine.step import Context, Step
+from jobs.engine.failures import finding_from_error
+from jobs.engine.step import Step, StepContext
 from jobs.microsoft.app_manifest import permission_id
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, Scope, Words
+from jobs.model import Change, Finding, Scope, Text
 
 MISSING = "exchange_service_missing"
 
@@ -23,18 +23,18 @@ class Permissions(Step):
     """
 
     name = "permissions"
-    row = "E4"
+    article_row = "E4"
     group = "entra"
     checked = True
-    line = "application"
+    shown_in = "application"
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read both service principals and the ids of the permissions in this tenant."""
         exchange, graph = await asyncio.gather(ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID))
         if exchange is None:
-            return replace(self.wrong(Words("seen.no_exchange"), cause=MISSING), values={"present": "no"})
+            return replace(self.wrong(Text("seen.no_exchange"), cause=MISSING), values={"present": "no"})
         facts = {
             "exchange_sp_id": promised(exchange, "id"),
             "graph_sp_id": str((graph or {}).get("id") or ""),
@@ -43,20 +43,20 @@ class Permissions(Step):
             "mail_send": permission_id(exchange, "Mail.Send", role=True),
         }
         if not (facts["exchange_smtp_send"] or facts["graph_smtp_send"]):
-            return self.wrong(Words("seen.no_smtp_send"), cause="permission_id_unknown")
-        return self.ok(Words("seen.permissions"), **facts)
+            return self.wrong(Text("seen.no_smtp_send"), cause="permission_id_unknown")
+        return self.ok(Text("seen.permissions"), **facts)
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Microsoft's own service, without which the app could not even ask for SMTP.Send (AADSTS500011)."""
         if finding.cause != MISSING:
             return ()
         command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
-        return (self.change(Words("seen.no_exchange"), Words("after.permissions"), Scope.APP, command),)
+        return (self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """A second one cannot come to be."""
         await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
 
-    def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """A refusal means that the tenant does not have Exchange Online at all; Graph's own words are told with it."""
-        return replace(finding_of(self, error, ctx.run), cause=MISSING) if isinstance(error, Rejected | NotFound) else None
+        return replace(finding_from_error(self, error, ctx.run), cause=MISSING) if isinstance(error, Rejected | NotFound) else None

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Turn, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Text, Turn
 
 
 class Registered(Step):
     """The requester says that the asset is registered with a service (facts/connect.md 1.5)."""
 
     name = "registered"
-    row = "C7"
+    article_row = "C7"
     group = "connect"
-    line = "mailbox_fields"
+    shown_in = "mailbox_fields"
     needs = ("token",)
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """A person's word, proven by V2."""
         if not ctx.run.answer("registered"):
-            return self.waits_for(Turn.REQUESTER, Words("seen.not_registered"))
-        return self.ok(Words("seen.said_by_requester"))
+            return self.waits_for(Turn.REQUESTER, Text("seen.not_registered"))
+        return self.ok(Text("seen.said_by_requester"))

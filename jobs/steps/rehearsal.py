@@ -8,9 +8,9 @@ from datetime import timedelta
 from jobs.access import mailbox_login
 from jobs.channel.mailbox import login_name
 from jobs.clock import now
-from jobs.engine.step import Context, Step
+from jobs.engine.step import Step, StepContext
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_probe
-from jobs.model import Finding, Turn, Words
+from jobs.model import Finding, Text, Turn
 
 SPREADS = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
 PASSES = BUSY | {"smtp_unreachable", "timed_out"}
@@ -28,32 +28,32 @@ class Rehearsal(Step):
     """
 
     name = "rehearsal"
-    row = "C6"
+    article_row = "C6"
     group = "connect"
     needs = ("check_secret", "smtp_auth", "smtp_grant", "admin_consent")
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Log in, phase by phase, and leave without sending; only what has logged in is kept for checks."""
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
-            return self.skipped(Words("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
+            return self.skipped(Text("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
         token = ctx.vault.get(f"rehearsal:{ctx.run.id}")
         if token is None:
-            return self.waits_for(Turn.MAILBOX_USER, Words("seen.rehearsal_open"))
+            return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
         probe = await login_probe(ctx.settings.smtp_server, login_name(ctx), token)
         if probe.ok:
-            mailbox_login.keep(ctx.vault, ctx.run)
+            mailbox_login.save(ctx.vault, ctx.run)
         return replace(self.ok(probe.seen) if probe.ok else self._failed(ctx, probe), evidence=probe.evidence)
 
-    def _failed(self, ctx: Context, probe: SmtpProbe) -> Finding:
+    def _failed(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         passing = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
         if passing or spreading(ctx, probe):
             return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
         return self.waits_for(Turn.MAILBOX_USER, probe.seen, cause=probe.cause)
 
 
-def spreading(ctx: Context, probe: SmtpProbe) -> bool:
+def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
     """Whether the server may not have heard yet that this run has switched SMTP AUTH on."""
     changed = ctx.run.changed.get("smtp_auth")
     return changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS

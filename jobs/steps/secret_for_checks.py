@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.clock import now
-from jobs.engine.step import Context, Step
+from jobs.engine.step import Step, StepContext
 from jobs.microsoft.secret_lifetime import expiry
-from jobs.model import Change, Finding, Scope, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Scope, Text
+from jobs.runs.run import RecordedChange
 from jobs.steps.client_secret import LOOKS_S, labelled, remove, remove_orphans, tries
 
 LABEL = "Webex email bot, rehearsal and check"
@@ -23,33 +23,33 @@ class CheckSecret(Step):
     """
 
     name = "check_secret"
-    row = "C6"
+    article_row = "C6"
     group = "connect"
-    final = True
-    noted = True
-    line = "rehearsal"
+    irreversible = True
+    undo_note = True
+    shown_in = "rehearsal"
     needs = ("application",)
     after = ("client_secret",)
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
-    asks = "rehearse"
+    required_answer = "rehearse"
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """It exists at Microsoft and lies sealed here."""
         if ctx.run.answer("rehearse").startswith("skip"):
-            return self.skipped(Words("skipped.rehearsal"))
+            return self.skipped(Text("skipped.rehearsal"))
         if ctx.vault.holds(f"rehearsal-secret:{ctx.run.id}") or ctx.vault.holds(f"check-secret:{ctx.channel.mailbox}"):
-            return replace(self.ok(Words("seen.check_secret")), values={"made": "yes"})
+            return replace(self.ok(Text("seen.check_secret")), values={"made": "yes"})
         if ctx.store.record(ctx.channel.mailbox) is not None:
-            return self.skipped(Words("skipped.proven_before"))
-        return replace(self.wrong(Words("seen.none")), values={"made": ""})
+            return self.skipped(Text("skipped.proven_before"))
+        return replace(self.wrong(Text("seen.none")), values={"made": ""})
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Shown with the others, made only when somebody rehearses."""
-        line = self.change(Words("seen.none"), Words("after.check_secret"), Scope.APP, "Graph POST /applications/{id}/addPassword")
-        return (replace(line, note=Words("note.check_secret")),)
+        line = self.change(Text("seen.none"), Text("after.check_secret"), Scope.APP, "Graph POST /applications/{id}/addPassword")
+        return (replace(line, note=Text("note.check_secret")),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Remove what an interrupted try left behind, then make it and seal it at once."""
         looks = LOOKS_S if tries(ctx, self.name) > 1 else LOOKS_S[:1]
         await remove_orphans(ctx, looks, lambda secret: secret.get("displayName") == LABEL)
@@ -59,17 +59,17 @@ class CheckSecret(Step):
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
         ctx.vault.put(f"rehearsal-secret:{ctx.run.id}", made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Neither at Microsoft nor here."""
         if await labelled(ctx, {LABEL}) or ctx.vault.holds(f"check-secret:{ctx.channel.mailbox}"):
             return self.wrong(past.change.after)
-        return self.ok(Words("seen.undo_removed"))
+        return self.ok(Text("seen.undo_removed"))
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Here it is forgotten, too."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Remove it at Microsoft first: what is sealed here could not be found again without it, and does no harm."""
         await remove(ctx, await labelled(ctx, {LABEL}))
-        mailbox_login.forget(ctx.vault, ctx.channel.mailbox)
+        mailbox_login.drop(ctx.vault, ctx.channel.mailbox)

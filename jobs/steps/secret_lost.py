@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.channel.email_app import email_app
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Turn, Words
+from jobs.channel.email_app import find_app
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Text, Turn
 from jobs.steps.client_secret import lost, remove, secrets_of
 
 
@@ -14,26 +14,26 @@ class LostSecret(Step):
     """Part of a run only where somebody pressed New secret; what it removes nobody has, so it needs no approval of its own."""
 
     name = "lost_secret"
-    row = "E3"
+    article_row = "E3"
     group = "entra"
-    line = "client_secret"
+    shown_in = "client_secret"
     needs = ("client_secret",)
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
     automatic = False
-    free = True
+    unapproved = True
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """It waits for the one-time page: the old secret may turn up again until the new one was seen."""
         if not await self._left(ctx):
-            return self.ok(Words("seen.lost_secret_removed"))
-        if not ctx.store.handed_over(ctx.fact("key_id")):
-            return self.waits_for(Turn.NOBODY, Words("seen.lost_secret_stays"))
-        return self.wrong(Words("seen.lost_secret_there"))
+            return self.ok(Text("seen.lost_secret_removed"))
+        if not ctx.store.was_secret_shown(ctx.fact("key_id")):
+            return self.waits_for(Turn.NOBODY, Text("seen.lost_secret_stays"))
+        return self.wrong(Text("seen.lost_secret_there"))
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Remove what is still there."""
         await remove(ctx, await self._left(ctx))
 
-    async def _left(self, ctx: Context) -> list[dict[str, Any]]:
-        return [secret for secret in secrets_of(await email_app(ctx)) if str(secret.get("keyId") or "") in lost(ctx)]
+    async def _left(self, ctx: StepContext) -> list[dict[str, Any]]:
+        return [secret for secret in secrets_of(await find_app(ctx)) if str(secret.get("keyId") or "") in lost(ctx)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.channel.email_app import email_app
-from jobs.engine.step import Context, Step
-from jobs.model import Change, Finding, Words
+from jobs.channel.email_app import find_app
+from jobs.engine.step import Step, StepContext
+from jobs.model import Change, Finding, Text
 from jobs.steps.client_secret import earlier, remove, replaced
 
 
@@ -15,7 +15,7 @@ class OldSecret(Step):
     """
 
     name = "old_secret"
-    row = "E3"
+    article_row = "E3"
     group = "entra"
     needs = ("client_secret",)
     after = ("token", "own_login", "test_mail", "agent_answer")
@@ -23,15 +23,15 @@ class OldSecret(Step):
     writes = ("Application.ReadWrite.All",)
     automatic = False
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """List what is left of earlier runs."""
-        left = earlier(ctx, await email_app(ctx))
-        return self.wrong(Words("seen.old_secret", {"count": str(len(left))})) if left else self.ok(Words("seen.old_secret_removed"))
+        left = earlier(ctx, await find_app(ctx))
+        return self.wrong(Text("seen.old_secret", {"count": str(len(left))})) if left else self.ok(Text("seen.old_secret_removed"))
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """The line that was shown with the new secret (:meth:`jobs.steps.client_secret.ClientSecret.plan`)."""
-        return (replaced(finding.seen or Words("seen.none")),)
+        return (replaced(finding.seen or Text("seen.none")),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Remove them; one that is gone already is as it should be."""
-        await remove(ctx, earlier(ctx, await email_app(ctx)))
+        await remove(ctx, earlier(ctx, await find_app(ctx)))

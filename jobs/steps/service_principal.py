@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.channel.email_app import Json, foreign, its_app
+from jobs.channel.email_app import Json, app_of_run, foreign_content
 from jobs.channel.mailbox import may_be_shared
-from jobs.engine.step import Context, Step
+from jobs.engine.step import Step, StepContext
 from jobs.microsoft.app_manifest import redirect_uris
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, Scope, State, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
@@ -24,22 +24,22 @@ class ServicePrincipal(Step):
     """The app has a service principal that is enabled and lets the mailbox user in (facts/microsoft.md 1.3)."""
 
     name = "service_principal"
-    row = "E1"
+    article_row = "E1"
     group = "entra"
     checked = True
     carries_answers = True
     explains = frozenset({"app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"})
     disproved_by = ("smtp_login",)
-    line = "application"
+    shown_in = "application"
     needs = ("application",)
     reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Look it up by the app's client id; who is assigned is read only where that matters."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"))
         if principal is None:
-            return replace(self.wrong(Words("seen.none"), cause="service_principal_missing"), values=_values(None))
+            return replace(self.wrong(Text("seen.none"), cause="service_principal_missing"), values=_values(None))
         sp_id = promised(principal, "id")
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
         disabled = principal.get(ENABLED) is False
@@ -53,69 +53,73 @@ class ServicePrincipal(Step):
         """
         status = str(principal.get(BY_MICROSOFT) or "")
         if status.lower() not in NOT_DISABLED:
-            return self.wrong(Words("seen.app_by_microsoft", {"status": status}), cause="app_disabled_by_microsoft", **judged.facts)
+            return self.wrong(Text("seen.app_by_microsoft", {"status": status}), cause="app_disabled_by_microsoft", **judged.facts)
         if principal.get("isDisabled"):
-            return self.wrong(Words("seen.app_deactivated"), cause="app_deactivated", **judged.facts)
+            return self.wrong(Text("seen.app_deactivated"), cause="app_deactivated", **judged.facts)
         return None
 
     def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
         shut = " ".join(([ENABLED] if disabled else []) + ([ASSIGNMENT] if lets_in is State.WRONG else []))
         if disabled:
-            return self.wrong(Words("seen.sp_disabled"), cause="app_disabled", sp_id=sp_id, shut=shut)
+            return self.wrong(Text("seen.sp_disabled"), cause="app_disabled", sp_id=sp_id, shut=shut)
         if lets_in is State.WRONG:
-            return self.wrong(Words("seen.sp_assignment"), cause="user_not_assigned", sp_id=sp_id, shut=shut)
+            return self.wrong(Text("seen.sp_assignment"), cause="user_not_assigned", sp_id=sp_id, shut=shut)
         if lets_in is State.POSSIBLE:
-            return self.possible(Words("seen.sp_assigned_others"), "user_not_assigned", sp_id=sp_id)
-        return self.ok(Words("seen.service_principal"), sp_id=sp_id)
+            return self.possible(Text("seen.sp_assigned_others"), "user_not_assigned", sp_id=sp_id)
+        return self.ok(Text("seen.service_principal"), sp_id=sp_id)
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Make it where it is missing; where somebody has shut it, open it: one line for each property."""
         if "sp_id" not in finding.facts:
-            return (self.change(Words("seen.none"), Words("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
+            return (self.change(Text("seen.none"), Text("after.service_principal"), Scope.APP, "Graph POST /servicePrincipals"),)
         path = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
         lines = {ENABLED: ("seen.sp_disabled", "after.sp_enabled"), ASSIGNMENT: ("seen.sp_assignment", "after.sp_open")}
         return tuple(
-            self.change(Words(lines[name][0]), Words(lines[name][1]), Scope.APP, f"{path}, {name} {str(OPEN[name]).lower()}")
+            self.change(Text(lines[name][0]), Text(lines[name][1]), Scope.APP, f"{path}, {name} {str(OPEN[name]).lower()}")
             for name in finding.facts.get("shut", "").split()
         )
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make it, a second one cannot come to be; or open it."""
         if "sp_id" not in finding.facts:
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
             await ctx.graph.update_service_principal(finding.facts["sp_id"], {name: OPEN[name] for name in shut})
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """As it was; one that was made is gone, unless somebody else has put something into its app, who needs it then."""
-        principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), its_app(ctx))
-        strange = foreign(ctx, app, redirect_uris(app)) if principal and app and not past.was["sp_id"] else ""
+        principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx))
+        strange = foreign_content(ctx, app, redirect_uris(app)) if principal and app and not past.values_before["sp_id"] else ""
         if strange:
-            return self.left_alone(Words("seen.undo_principal_in_use", {"what": strange}))
-        if past.was["sp_id"]:
-            opened = {"sp_id": past.was["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
-            return self.compared(past, _values(principal), _told(principal), opened)
+            return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
+        if past.values_before["sp_id"]:
+            opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
+            return self.compare_with_recorded(past, _values(principal), _told(principal), opened)
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most: where nobody read back which one was made, it is this one
-        made = replace(past, was={"sp_id": ""}, left={"sp_id": past.left.get("sp_id", "")} if past.left else {})
-        found = self.compared(made, there, _told(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
+        made = replace(
+            past, values_before={"sp_id": ""}, values_after={"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
+        )
+        found = self.compare_with_recorded(made, there, _told(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
         return replace(found, facts=there) if found.state is State.WRONG else found
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """By its object id: what is deleted, or shut again, is what was made, or opened."""
-        if not past.was["sp_id"]:
+        if not past.values_before["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
-        shut = [f"{name} {past.was[name]}" for name in OPEN if past.was[name] != past.left.get(name)]
-        return f"Graph PATCH /servicePrincipals/{past.was['sp_id']}, {', '.join(shut)}"
+        shut = [f"{name} {past.values_before[name]}" for name in OPEN if past.values_before[name] != past.values_after.get(name)]
+        return f"Graph PATCH /servicePrincipals/{past.values_before['sp_id']}, {', '.join(shut)}"
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Shut it again as it was; or delete it, and with it what it was granted."""
-        if past.was["sp_id"]:
-            await ctx.graph.update_service_principal(past.was["sp_id"], {name: past.was[name] == "true" for name in OPEN})
+        if past.values_before["sp_id"]:
+            await ctx.graph.update_service_principal(
+                past.values_before["sp_id"], {name: past.values_before[name] == "true" for name in OPEN}
+            )
         else:
             await ctx.graph.delete_service_principal(ctx.fact("sp_id"))
 
 
-async def _lets_in(ctx: Context, sp_id: str) -> State:
+async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     """Whether an app for assigned users only is for this one. A group may hold the user, and for a shared mailbox another user signs in."""
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
     user_id = ctx.fact("user_id") or str((await ctx.graph.user(ctx.channel.mailbox) or {}).get("id") or "")

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from jobs.channel.mailbox import mailbox_row
 from jobs.clouds.errors import CloudError
-from jobs.engine.step import Context, Step
-from jobs.microsoft.exchange import Row
+from jobs.engine.step import Step, StepContext
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Scope, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Scope, Text
+from jobs.runs.run import RecordedChange
 
 PROPERTY = "SmtpClientAuthenticationDisabled"
 
@@ -22,7 +22,7 @@ class SmtpAuth(Step):
     """On for the mailbox, or not set there and on in the organisation: the property is tri-state (facts/microsoft.md 2.1)."""
 
     name = "smtp_auth"
-    row = "M2"
+    article_row = "M2"
     group = "microsoft"
     checked = True
     carries_answers = True
@@ -32,7 +32,7 @@ class SmtpAuth(Step):
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read both switches; that of the organisation counts only where the mailbox's own is not set."""
         mailbox, everybody = await asyncio.gather(mailbox_row(ctx, "Get-CASMailbox"), _organization(ctx))
         own = _off([mailbox])
@@ -42,38 +42,38 @@ class SmtpAuth(Step):
 
     def _judged(self, *, own: bool | None, everybody_on: bool) -> Finding:
         if own is False:
-            return self.ok(Words("seen.smtp_on"))
+            return self.ok(Text("seen.smtp_on"))
         if own is None and everybody_on:
-            return self.ok(Words("seen.smtp_inherits_on"))
+            return self.ok(Text("seen.smtp_inherits_on"))
         key = "seen.smtp_off" if own else "seen.smtp_inherits_off"
-        return self.wrong(Words(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant")
+        return self.wrong(Text(key), cause="smtp_auth_off_for_mailbox" if own else "smtp_auth_off_for_tenant")
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Microsoft's own recipe: the organisation stays as it is, the one mailbox is switched on."""
         command = f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} $false"
-        return (self.change(finding.seen or Words("seen.off"), Words("seen.on"), Scope.MAILBOX, command),)
+        return (self.change(finding.seen or Text("seen.off"), Text("seen.on"), Scope.MAILBOX, command),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """One property of one mailbox."""
         await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: False})
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Read the mailbox's own switch; the organisation's was never touched."""
         own = _off([await mailbox_row(ctx, "Get-CASMailbox")])
         seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}[own]
-        return self.compared(past, _values(off=own), seen, _values(off=False))
+        return self.compare_with_recorded(past, _values(off=own), seen, _values(off=False))
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Not set is a value, too."""
-        return f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} ${past.was['disabled'] or 'null'}"
+        return f"Set-CASMailbox {quoted(ctx.channel.mailbox)} -{PROPERTY} ${past.values_before['disabled'] or 'null'}"
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """The one property, to what it was."""
-        was = {"true": True, "false": False}.get(past.was["disabled"])
+        was = {"true": True, "false": False}.get(past.values_before["disabled"])
         await ctx.exchange.run("Set-CASMailbox", {"Identity": ctx.channel.mailbox, PROPERTY: was})
 
 
-async def _organization(ctx: Context) -> bool | CloudError | None:
+async def _organization(ctx: StepContext) -> bool | CloudError | None:
     """The organisation's switch, or why it cannot be read."""
     try:
         return _off(await ctx.exchange.run("Get-TransportConfig", {}))
@@ -85,6 +85,6 @@ def _values(*, off: bool | None) -> dict[str, str]:
     return {"disabled": "" if off is None else str(off).lower()}
 
 
-def _off(rows: list[Row]) -> bool | None:
+def _off(rows: list[ExchangeRow]) -> bool | None:
     value = str(rows[0].get(PROPERTY)).lower() if rows else ""
     return {"true": True, "false": False}.get(value)

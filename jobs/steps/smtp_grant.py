@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.clouds.errors import AlreadyThere
-from jobs.engine.step import Context, Step
+from jobs.clouds.errors import AlreadyExists
+from jobs.engine.step import Step, StepContext
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, Scope, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Scope, Text
+from jobs.runs.run import RecordedChange
 
 SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})
@@ -26,7 +26,7 @@ class SmtpGrant(Step):
     """
 
     name = "smtp_grant"
-    row = "E5"
+    article_row = "E5"
     group = "entra"
     checked = True
     carries_answers = True
@@ -35,51 +35,54 @@ class SmtpGrant(Step):
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app's grants, for this user or for everybody."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
-        granted = Words("seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant", {"user": ctx.fact("upn")})
-        found = self.wrong(Words("seen.none"), cause="consent_missing") if missing else self.ok(granted)
+        granted = Text("seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant", {"user": ctx.fact("upn")})
+        found = self.wrong(Text("seen.none"), cause="consent_missing") if missing else self.ok(granted)
         return replace(found, values=self._values(ctx, grants, of_all=bool(ctx.fact("shared"))))
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """For one user, so that nobody else can use the app to send; for all where nobody knows which one."""
         command = "Graph POST /oauth2PermissionGrants, consentType {}, scope SMTP.Send"
         if ctx.fact("shared"):
-            line = self.change(Words("seen.none"), Words("after.smtp_grant_shared"), Scope.TENANT, command.format("AllPrincipals"))
-            return (replace(line, note=Words("note.smtp_grant_shared", {"mailbox": ctx.channel.mailbox})),)
-        after = Words("after.smtp_grant", {"user": ctx.channel.mailbox})
-        return (self.change(Words("seen.none"), after, Scope.APP, command.format("Principal")),)
+            line = self.change(Text("seen.none"), Text("after.smtp_grant_shared"), Scope.TENANT, command.format("AllPrincipals"))
+            return (replace(line, note=Text("note.smtp_grant_shared", {"mailbox": ctx.channel.mailbox})),)
+        after = Text("after.smtp_grant", {"user": ctx.channel.mailbox})
+        return (self.change(Text("seen.none"), after, Scope.APP, command.format("Principal")),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """One grant per resource; a grant that is there is merged into, as a PATCH replaces its scopes."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
         await asyncio.gather(*(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing))
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The grants for the user, or for all, by their scopes."""
-        of_all = OF_ALL in past.was
+        of_all = OF_ALL in past.values_before
         values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=of_all)
-        made = {name: " ".join(sorted({*past.was[name].split(), *scopes})) for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)}
+        made = {
+            name: " ".join(sorted({*past.values_before[name].split(), *scopes}))
+            for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
+        }
         scopes = " ".join(values[name] for name in RESOURCES).strip()
-        return self.compared(past, values, scopes or "key:seen.none", made | ({OF_ALL: "yes"} if of_all else {}))
+        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | ({OF_ALL: "yes"} if of_all else {}))
 
-    def undo_command(self, ctx: Context, past: Past) -> str:
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """A grant that was there before gets its old scopes back."""
-        return f"Graph {'PATCH' if any(past.was[name] for name in RESOURCES) else 'DELETE'} /oauth2PermissionGrants/{{id}}"
+        return f"Graph {'PATCH' if any(past.values_before[name] for name in RESOURCES) else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
-    async def undo(self, ctx: Context, past: Past) -> None:
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Each of these grants: to its old scopes, or away."""
-        mine = self._mine(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.was)
+        mine = self._mine(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.values_before)
         for name, grant in mine.items():
-            if past.was[name] and grant.get("scope") != past.was[name]:
-                await ctx.graph.update_grant(promised(grant, "id"), past.was[name])
-            elif not past.was[name]:
+            if past.values_before[name] and grant.get("scope") != past.values_before[name]:
+                await ctx.graph.update_grant(promised(grant, "id"), past.values_before[name])
+            elif not past.values_before[name]:
                 await ctx.graph.delete_grant(promised(grant, "id"))
 
-    async def _grant(self, ctx: Context, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> None:
+    async def _grant(self, ctx: StepContext, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> None:
         user = "" if ctx.fact("shared") else ctx.fact("user_id")
         mine = [g for g in grants if _is(g, "resourceId", resource) and _is(g, "principalId", user)]
         if mine:
@@ -87,30 +90,30 @@ class SmtpGrant(Step):
             return
         try:
             await ctx.graph.create_grant(ctx.fact("sp_id"), resource, " ".join(sorted(scopes)), user)
-        except AlreadyThere:
+        except AlreadyExists:
             return  # an earlier try of ours, not replicated to where we read: inspect decides
 
-    def _mine(self, ctx: Context, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, dict[str, object]]:
+    def _mine(self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, dict[str, object]]:
         resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
         mine = [grant for grant in grants if _is(grant, "principalId", "" if of_all else ctx.fact("user_id"))]
         return {name: grant for name, resource in resources.items() for grant in mine if resource and _is(grant, "resourceId", resource)}
 
-    def _values(self, ctx: Context, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, str]:
+    def _values(self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, str]:
         mine = self._mine(ctx, grants, of_all=of_all)
         scopes = {name: " ".join(sorted(_scopes(mine[name]))) if name in mine else "" for name in RESOURCES}
         return scopes | ({OF_ALL: "yes"} if of_all else {})
 
-    def _wanted(self, ctx: Context) -> list[tuple[str, frozenset[str]]]:
+    def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind == "check":  # what a sign-in itself needs is normally implied (facts/microsoft.md 1.5)
             wanted = wanted[:1]
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
-    def _granted(self, ctx: Context, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> bool:
+    def _granted(self, ctx: StepContext, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> bool:
         mine = [grant for grant in grants if _is(grant, "resourceId", resource) and self._counts(ctx, grant)]
         return _plain(scopes) <= _plain(frozenset().union(*(_scopes(grant) for grant in mine)))
 
-    def _counts(self, ctx: Context, grant: dict[str, object]) -> bool:
+    def _counts(self, ctx: StepContext, grant: dict[str, object]) -> bool:
         """One for everybody or for who signs in: for a shared mailbox a delegate, by Webex Connect's "Login ID", whom nobody names here.
 
         One for an account that cannot sign in is none, where it could be mended.

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from jobs.clouds.errors import NotAllowed, NotFound, Rejected
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Station, Words
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Station, Text
 
 
 class Tenant(Step):
     """Whoever signed in belongs to the tenant that the mailbox's domain is verified in."""
 
     name = "tenant"
-    row = "M1"
+    article_row = "M1"
     group = "microsoft"
     checked = True
     station = Station.MAILBOX
-    line = "mailbox_user"
+    shown_in = "mailbox_user"
     reads = ("User.Read.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Compare with the verified domains; where they may not be read, the mailbox user decides (``mailbox_user``)."""
         account = ctx.run.account
         values = {"domain": ctx.channel.domain, "account": account.upn if account else "key:seen.the_bot"}
         try:
             organization = await ctx.graph.organization()
-        except (NotAllowed, NotFound, Rejected):
+        except (Forbidden, NotFound, Rejected):
             organization = {}
         domains = {str(domain.get("name", "")).lower() for domain in organization.get("verifiedDomains") or ()}
         if not domains:
-            return self.ok(Words("seen.tenant_unread", values))
+            return self.ok(Text("seen.tenant_unread", values))
         if ctx.channel.domain not in domains:
-            return self.wrong(Words("seen.other_tenant", values), cause="wrong_tenant")
-        return self.ok(Words("seen.tenant", values))
+            return self.wrong(Text("seen.other_tenant", values), cause="wrong_tenant")
+        return self.ok(Text("seen.tenant", values))

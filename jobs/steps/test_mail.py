@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from jobs.channel.mailbox import own_addresses
 from jobs.clock import now
-from jobs.engine.step import Context, Step
+from jobs.engine.step import Step, StepContext
 from jobs.mail.bounce import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
-from jobs.mail.send import Probe, send_probe
-from jobs.model import Evidence, Finding, Station, Turn, Words
+from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.model import Evidence, Finding, Station, Text, Turn
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -24,7 +24,7 @@ RESENDS_AFTER = timedelta(seconds=20)
 CLOCKS = timedelta(seconds=2)
 """Traces tell whole seconds, and two clocks differ a little."""
 OVERDUE, FROM_ITSELF = "test_mail_late", "test_mail_from_itself"
-SEND_AGAIN = Words("seen.send_again")
+SEND_AGAIN = Text("seen.send_again")
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
@@ -32,14 +32,14 @@ class TestMail(Step):
     """The message trace shows it twice: for the mailbox, and delivered for the forwarding address (facts/microsoft.md 2.5)."""
 
     name = "test_mail"
-    row = "V1"
+    article_row = "V1"
     group = "connect"
     needs = ("registered", "token", "rehearsal", "forwarding", "outbound_policy", "trace_access")
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False
-    free = True
+    unapproved = True
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Follow it, by its subject."""
         subject, trace, since = subject_of(ctx), ctx.trace(), ctx.run.opened - timedelta(minutes=5)
         arrived, copies = await asyncio.gather(
@@ -50,10 +50,10 @@ class TestMail(Step):
         delivered = next((row for row in seen.copies if row.status.went_on), None)
         if delivered is not None:
             facts = _facts(subject, seen.arrived or seen.copies)
-            return self.ok(Words("seen.copy_delivered"), **facts, forwarded_at=delivered.received.isoformat())
+            return self.ok(Text("seen.copy_delivered"), **facts, forwarded_at=delivered.received.isoformat())
         return await self._not_through(ctx, seen)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Send it, from somewhere else: Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7).
 
         One that is sent anew has another Message-ID, since Exchange may drop one that it knows as a double; one that was cut off keeps its own.
@@ -62,10 +62,10 @@ class TestMail(Step):
         sent = ctx.run.changed.get(self.name)
         at = (sent.since or sent.begun) if sent else ctx.run.opened
         message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{ctx.settings.probe_from.rpartition('@')[2]}>"
-        mail = Probe(ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id)
-        await send_probe(ctx.settings.probe_smtp_url, mail)
+        mail = OutgoingMail(ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id)
+        await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
-    async def _not_through(self, ctx: Context, seen: _Seen) -> Finding:
+    async def _not_through(self, ctx: StepContext, seen: _Seen) -> Finding:
         """What failed is told, until somebody who has seen to it presses Look again: then it is sent once more."""
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked.at > sent)
@@ -75,22 +75,22 @@ class TestMail(Step):
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
         if seen.from_itself and not seen.arrived and not self._sends(ctx):
-            words, pause = Words("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
+            words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
             return self.waits_for(Turn.REQUESTER, words, cause=FROM_ITSELF, again_s=pause, subject=subject_of(ctx))
         return self._underway(ctx, seen.arrived, again=again)
 
-    def _underway(self, ctx: Context, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
+    def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
         facts = _facts(subject_of(ctx), arrived)
         if not arrived and (again or not self._sent(ctx)):
             if self._sends(ctx):
-                return self.wrong(Words("seen.not_sent"), **facts)
-            return self.waits_for(Turn.REQUESTER, SEND_AGAIN if again else Words("seen.send_it"), again_s=PAUSES_S[-1], **facts)
+                return self.wrong(Text("seen.not_sent"), **facts)
+            return self.waits_for(Turn.REQUESTER, SEND_AGAIN if again else Text("seen.send_it"), again_s=PAUSES_S[-1], **facts)
         sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
         late = ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
-        words, turn = Words("seen.arrived" if arrived else "seen.on_its_way"), Turn.REQUESTER if late else Turn.TIME
+        words, turn = Text("seen.arrived" if arrived else "seen.on_its_way"), Turn.REQUESTER if late else Turn.TIME
         return self.waits_for(turn, words, cause=OVERDUE if late else "", again_s=ctx.pause(self.name, PAUSES_S), **facts)
 
-    async def _failed(self, ctx: Context, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
+    async def _failed(self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
         """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
         words = await ctx.trace().details(row)
         copied = row.recipient.lower() == ctx.channel.forwarding_address.lower()
@@ -100,24 +100,24 @@ class TestMail(Step):
         policy = ctx.run.changed.get("outbound_policy")
         spreading = policy is not None and now() - policy.begun < SPREADS_FOR and cause == "forwarding_blocked"
         if spreading and self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx):
-            return self.wrong(Words("seen.not_sent"), cause=cause, **facts)
+            return self.wrong(Text("seen.not_sent"), cause=cause, **facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
-        finding = self.waits_for(turn, Words("seen.mail_failed"), cause=cause, again_s=60, **facts)
+        finding = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60, **facts)
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))
 
-    def _due(self, ctx: Context) -> bool:
+    def _due(self, ctx: StepContext) -> bool:
         sent = ctx.run.changed.get(self.name)
         return sent is None or now() - sent.begun > timedelta(seconds=55)
 
-    def _sends(self, ctx: Context) -> bool:
+    def _sends(self, ctx: StepContext) -> bool:
         return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(ctx)
 
-    def _last_sent(self, ctx: Context) -> datetime | None:
+    def _last_sent(self, ctx: StepContext) -> datetime | None:
         """When it was sent last, by the bot or, as they say, by a person."""
         sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
         return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
 
-    def _sent(self, ctx: Context) -> bool:
+    def _sent(self, ctx: StepContext) -> bool:
         """Whether it is on its way. Where the sending was cut off it may be, so it is looked for before it is sent again."""
         sent = ctx.run.changed.get(self.name)
         cut_off = sent is not None and sent.done is None and now() - sent.begun > RESENDS_AFTER
@@ -162,7 +162,7 @@ def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
     return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 
-def subject_of(ctx: Context) -> str:
+def subject_of(ctx: StepContext) -> str:
     """The unique subject of the run's test mail."""
     return f"Webex email test {ctx.run.id}"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from jobs.channel.email_app import smtp_send
-from jobs.clouds.errors import NotAllowed, NotFound, Rejected
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, Words
+from jobs.channel.email_app import smtp_send_permission
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, Text
 
 OWN = "managepermissiongrantsforself."
 RECOMMENDED = "microsoft-user-default-recommended"
@@ -25,27 +25,27 @@ class UserConsent(Step):
     """The tenant's user-consent policy, in plain words (facts/microsoft.md 0.3 and 1.7)."""
 
     name = "user_consent"
-    row = "E7"
+    article_row = "E7"
     group = "entra"
     checked = True
     essential = False
     needs = ("permissions",)
     reads = ("Policy.Read.All",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Read it; whatever it says, this channel does not depend on it."""
         try:
             mine = assigned(await ctx.graph.authorization_policy())
-        except (NotAllowed, NotFound, Rejected):
-            return self.skipped(Words("skipped.policy_not_readable"))
+        except (Forbidden, NotFound, Rejected):
+            return self.skipped(Text("skipped.policy_not_readable"))
         left_out = RECOMMENDED in mine and await self._left_out(ctx)
-        return self.ok(Words(f"seen.user_consent_{allows(mine - {RECOMMENDED} if left_out else mine)}"))
+        return self.ok(Text(f"seen.user_consent_{allows(mine - {RECOMMENDED} if left_out else mine)}"))
 
-    async def _left_out(self, ctx: Context) -> bool:
+    async def _left_out(self, ctx: StepContext) -> bool:
         """Whether the policy that Microsoft manages leaves SMTP.Send out by now; no, as documented, where that cannot be read."""
         try:
-            return leaves_out(await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send(ctx))
-        except (NotAllowed, NotFound, Rejected):
+            return leaves_out(await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send_permission(ctx))
+        except (Forbidden, NotFound, Rejected):
             return False
 
 

@@ -18,7 +18,7 @@ RENEWALS = 3
 """How often a lock is renewed within the time for which it was taken."""
 
 
-class Hold:
+class RenewedLock:
     """A lock that was taken. Once it could not be renewed somebody else may have it, and it does not come back."""
 
     def __init__(self, lock: Lock) -> None:
@@ -36,13 +36,13 @@ class Hold:
 
 
 @contextmanager
-def hold(redis: Redis, name: str, seconds: float) -> Iterator[Hold | None]:
+def renewed_lock(redis: Redis, name: str, seconds: float) -> Iterator[RenewedLock | None]:
     """Hold the lock within, or None where somebody else has it. It outlives a process that was killed by so many seconds."""
-    lock = take(redis, name, seconds)
+    lock = acquire(redis, name, seconds)
     if lock is None:
         yield None
         return
-    held, over = Hold(lock), threading.Event()
+    held, over = RenewedLock(lock), threading.Event()
     renewing = threading.Thread(target=_renew, args=(held, over, seconds / RENEWALS), daemon=True)
     renewing.start()
     try:
@@ -51,10 +51,10 @@ def hold(redis: Redis, name: str, seconds: float) -> Iterator[Hold | None]:
         over.set()
         renewing.join()
         if not held.lost:
-            give(redis, lock)
+            release(redis, lock)
 
 
-def _renew(held: Hold, over: threading.Event, pause_s: float) -> None:
+def _renew(held: RenewedLock, over: threading.Event, pause_s: float) -> None:
     while not over.wait(pause_s) and held.renew():
         pass
 
@@ -72,7 +72,7 @@ STATE, STARTED = 0, 19
 DEAD = frozenset({"Z", "X"})
 
 
-def take(redis: Redis, name: str, seconds: float) -> Lock | None:
+def acquire(redis: Redis, name: str, seconds: float) -> Lock | None:
     """The lock, for so many seconds and in this process's name, or None where somebody has it. Never waits."""
     token = _me()
     lock: Lock = redis.lock(name, timeout=seconds, thread_local=False)
@@ -82,14 +82,14 @@ def take(redis: Redis, name: str, seconds: float) -> Lock | None:
     return lock
 
 
-def give(redis: Redis, lock: Lock) -> None:
+def release(redis: Redis, lock: Lock) -> None:
     """Give it back; one that ran out, and that another may have by now, is left alone."""
     redis.hdel(HELD, str(lock.name))
     with suppress(LockError):
         lock.release()
 
 
-def free_of_dead(redis: Redis) -> tuple[str, ...]:
+def release_dead(redis: Redis) -> tuple[str, ...]:
     """Give free what killed processes of this machine hold, and name it."""
     held = {_text(name): _text(token) for name, token in redis.hgetall(HELD).items()}
     dead = {name: token for name, token in held.items() if is_dead(token)}

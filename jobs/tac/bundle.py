@@ -17,7 +17,7 @@ import msgspec
 
 from jobs.redact import Redactor
 from jobs.tac import pages
-from jobs.tac.case import Matter, Say
+from jobs.tac.case import Say, TacCase
 from jobs.tac.summary import summary
 
 TYPE = "application/zip"
@@ -32,7 +32,7 @@ class Bundle:
     content: bytes = field(repr=False)
 
 
-def bundle(matter: Matter, say: Say, redactor: Redactor) -> Bundle:
+def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
     """Write it. Every text passes the redactor; the screenshot goes in as it is."""
     files = {name: text.encode() for name, text in _texts(matter, say, redactor).items()}
     if matter.picture is not None:
@@ -41,7 +41,7 @@ def bundle(matter: Matter, say: Say, redactor: Redactor) -> Bundle:
     return Bundle(f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip", tuple(files), _zipped(files, matter.at))
 
 
-def _texts(matter: Matter, say: Say, redactor: Redactor) -> dict[str, str]:
+def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
     runs = {"check": matter.check, "setup": matter.setup}
     findings = {name: past and pages.found(past.run, say) for name, past in runs.items()}
     history = {name: past and {"run": past.run.id, "events": msgspec.to_builtins(past.events)} for name, past in runs.items()}

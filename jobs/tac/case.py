@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobs.model import Channel, Person, Words
+from jobs.model import Channel, Person, Text
 from jobs.runs.run import Event, Run
 
-Say = Callable[[Words], str]
+Say = Callable[[Text], str]
 """Gives a text of the catalogue; nothing for a key that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Screenshot:
     """A screenshot as it was posted; ``ending`` is png, jpg or gif."""
 
     ending: str
@@ -22,7 +22,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Report:
     """What the requester said: ids as Webex Connect shows them, and what was seen there."""
 
     by: Person
@@ -32,7 +32,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RunHistory:
     """A run with its history."""
 
     run: Run
@@ -40,12 +40,12 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
+class TacCase:
     """Everything that goes in. ``check`` is the newest one, ``setup`` the run that connected the mailbox; None where there is none."""
 
     channel: Channel
-    told: Told
+    told: Report
     at: datetime
-    setup: Past | None = None
-    check: Past | None = None
-    picture: Picture | None = None
+    setup: RunHistory | None = None
+    check: RunHistory | None = None
+    picture: Screenshot | None = None

@@ -10,26 +10,26 @@ import msgspec
 
 from jobs.checks import check
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Words
+from jobs.model import Finding, State, Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
-from jobs.tac.case import Matter, Say
+from jobs.tac.case import Say, TacCase
 
 WORST_FIRST = (State.WRONG, State.POSSIBLE, State.WARNING, State.UNKNOWN, State.WAITING, State.OK, State.SKIPPED)
 
 
-def findings(matter: Matter, say: Say) -> str:
+def findings(matter: TacCase, say: Say) -> str:
     """Every finding of the newest check and of the setup, with its evidence."""
     parts: list[str] = []
     for name, past in (("check", matter.check), ("setup", matter.setup)):
         values = {"run": past.run.id, "at": moment(past.run.opened)} if past else {"run": "-", "at": "-"}
-        heading = say(Words(f"tac.file.of_{name}", values))
+        heading = say(Text(f"tac.file.of_{name}", values))
         parts.append(f"# {heading}")
-        parts += _findings(past.run, say) if past and past.run.findings else [say(Words(f"tac.file.no_{name}"))]
+        parts += _findings(past.run, say) if past and past.run.findings else [say(Text(f"tac.file.no_{name}"))]
     return "\n\n".join(parts) + "\n"
 
 
-def transcripts(matter: Matter, say: Say) -> str:
+def transcripts(matter: TacCase, say: Say) -> str:
     """The SMTP dialogues, line by line; the bot never kept the credentials in them."""
     blocks = [
         f"{name} {past.run.id}, {finding.step}, {moment(past.run.found_at[finding.step])}\n" + "\n".join(lines)
@@ -38,7 +38,7 @@ def transcripts(matter: Matter, say: Say) -> str:
         for finding in past.run.findings.values()
         if (lines := [item.text for item in finding.evidence if item.kind == "transcript"])
     ]
-    return "\n\n".join(blocks or [say(Words("tac.file.no_transcript"))]) + "\n"
+    return "\n\n".join(blocks or [say(Text("tac.file.no_transcript"))]) + "\n"
 
 
 def found(run: Run, say: Say) -> dict[str, Any]:
@@ -74,11 +74,11 @@ def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:
     yield ""
     told = {"seen": _told(finding.seen, say), "expected": _told(finding.expected, say)}
     if finding.cause:
-        cause, remedy = (say(Words(f"{part}.{finding.cause}")) for part in ("cause", "remedy"))
+        cause, remedy = (say(Text(f"{part}.{finding.cause}")) for part in ("cause", "remedy"))
         told |= {"cause": f"{finding.cause}. {cause}".strip(), "remedy": remedy}
     told |= {name: value for name, value in finding.facts.items() if value}
     told["found_at"] = moment(run.found_at[finding.step])
-    yield from (f"- {say(Words(f'tac.file.{name}')) or name}: {line(value)}" for name, value in told.items() if value)
+    yield from (f"- {say(Text(f'tac.file.{name}')) or name}: {line(value)}" for name, value in told.items() if value)
     yield from (f"- {item.kind}: `{line(item.text)}`" for item in finding.evidence if item.kind != "transcript")
 
 
@@ -89,15 +89,15 @@ def _step(run: Run, finding: Finding) -> Step | None:
 def row(run: Run, finding: Finding) -> str:
     """The article's row that the finding is about."""
     step = _step(run, finding)
-    return step.row if step else "-"
+    return step.article_row if step else "-"
 
 
 def title(finding: Finding, say: Say) -> str:
     """What was looked at."""
-    return say(Words(f"step.{finding.step}")) or finding.step
+    return say(Text(f"step.{finding.step}")) or finding.step
 
 
-def _told(words: Words | None, say: Say) -> str:
+def _told(words: Text | None, say: Say) -> str:
     return (say(words) or words.key) if words else ""
 
 

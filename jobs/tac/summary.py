@@ -6,13 +6,13 @@ from datetime import datetime
 
 from jobs.checks import check
 from jobs.checks.verdict import judge
-from jobs.model import Words
-from jobs.tac.case import Matter, Past, Say
+from jobs.model import Text
+from jobs.tac.case import RunHistory, Say, TacCase
 from jobs.tac.pages import line, moment, row, title
-from jobs.webex_org_id import reduced
+from jobs.webex_org_id import normalize
 
 
-def summary(matter: Matter, say: Say) -> str:
+def summary(matter: TacCase, say: Say) -> str:
     """Who, which channel, when, what was seen: what TAC asks first."""
     told, channel = matter.told, matter.channel
     values = {
@@ -28,36 +28,36 @@ def summary(matter: Matter, say: Say) -> str:
         "asked_by": told.by.email,
         "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
     }
-    none = say(Words("tac.file.none"))
-    lines = [f"- {say(Words(f'tac.file.{name}'))}: {line(value) or none}" for name, value in values.items()]
+    none = say(Text("tac.file.none"))
+    lines = [f"- {say(Text(f'tac.file.{name}'))}: {line(value) or none}" for name, value in values.items()]
     seen = [f"> {each}" for each in told.seen.strip().splitlines()] or [none]
     parts = [
-        f"# {say(Words('tac.file.title', {'mailbox': channel.mailbox}))}",
+        f"# {say(Text('tac.file.title', {'mailbox': channel.mailbox}))}",
         "\n".join(lines),
-        f"## {say(Words('tac.file.said'))}",
+        f"## {say(Text('tac.file.said'))}",
         "\n".join(seen),
-        f"## {say(Words('tac.file.verdict'))}",
+        f"## {say(Text('tac.file.verdict'))}",
         "\n".join(_verdict(matter.check, say)),
-        f"## {say(Words('tac.file.times'))}",
-        "\n".join(f"- {say(Words(f'tac.file.{name}'))}: {moment(at) if at else none}" for name, at in _times(matter).items()),
-        say(Words("tac.file.redacted")),
+        f"## {say(Text('tac.file.times'))}",
+        "\n".join(f"- {say(Text(f'tac.file.{name}'))}: {moment(at) if at else none}" for name, at in _times(matter).items()),
+        say(Text("tac.file.redacted")),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _verdict(past: Past | None, say: Say) -> list[str]:
+def _verdict(past: RunHistory | None, say: Say) -> list[str]:
     """The causes of the newest check, or why there are none."""
     if past is None or past.run.checked is None:
-        return [say(Words("tac.file.no_check"))]
+        return [say(Text("tac.file.no_check"))]
     known = {name: finding for name, finding in past.run.findings.items() if name in check.steps_of(past.run)}
     named = [known[name] for name in judge(check.steps_of(past.run), known).causes]
     lines = [
-        f"- {row(past.run, each)} {say(Words(f'cause.{each.cause}')) or title(each, say)} ({each.cause or each.step})" for each in named
+        f"- {row(past.run, each)} {say(Text(f'cause.{each.cause}')) or title(each, say)} ({each.cause or each.step})" for each in named
     ]
-    return lines or [say(Words("tac.file.no_cause"))]
+    return lines or [say(Text("tac.file.no_cause"))]
 
 
-def _times(matter: Matter) -> dict[str, datetime | None]:
+def _times(matter: TacCase) -> dict[str, datetime | None]:
     setup = matter.setup.run if matter.setup else None
     token = setup.answers.get("token_saved") if setup else None
     return {
@@ -68,12 +68,12 @@ def _times(matter: Matter) -> dict[str, datetime | None]:
     }
 
 
-def _fact(matter: Matter, name: str) -> str:
+def _fact(matter: TacCase, name: str) -> str:
     runs = [past.run for past in (matter.setup, matter.check) if past is not None]
     return next((value for run in runs if (value := run.fact(name) or run.place.get(name, ""))), "")
 
 
 def _organization(org_id: str) -> str:
     """Webex's own id, and the UUID in it, by which Control Hub and TAC know the organization."""
-    found = reduced(org_id)
+    found = normalize(org_id)
     return org_id if found == org_id else f"{found} ({org_id})"

@@ -22,7 +22,7 @@ from redis import Redis
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.engine.engine import Engine
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
@@ -30,7 +30,7 @@ from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import Store
-from jobs.runtime import Silent
+from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps
 from jobs.storage.vault import Vault
@@ -168,7 +168,7 @@ def tenant(tmp_path: Path) -> Iterator[Tenant]:
     cloud.stop()
 
 
-def context(tenant: Tenant, redis: Redis) -> Context:
+def context(tenant: Tenant, redis: Redis) -> StepContext:
     """A run of the mailbox, signed in as the tenant's administrator."""
     store, keys = Store(redis), (Fernet.generate_key().decode(),)
     tenant_id = str(tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration").json()["issuer"].split("/")[-2])
@@ -187,22 +187,22 @@ def context(tenant: Tenant, redis: Redis) -> Context:
     graph = Graph(http, for_graph, f"{BASE}/graph")
     exchange = InvokeCommand(http, for_exchange, BASE, tenant_id, account.upn)
     settings = Settings("https://bot.test", "", tenant.settings.bot_client_id, "", keys, graph_url=f"{BASE}/graph", exchange_url=BASE)
-    return Context(store.load(run.id), settings, store, Vault(redis, keys), graph, exchange, lambda: open_trace(graph, exchange))
+    return StepContext(store.load(run.id), settings, store, Vault(redis, keys), graph, exchange, lambda: open_trace(graph, exchange))
 
 
-async def carry_out(tenant: Tenant, ctx: Context) -> None:
+async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
     """A whole run: plan, both approvals, changes, consent, and what people say."""
-    engine = Engine(ctx, all_steps(), Silent(), lambda: True)
-    await engine.look()
+    engine = Engine(ctx, all_steps(), NoListener(), lambda: True)
+    await engine.make_plan()
     assert ctx.run.plan is not None
     plan = ctx.run.plan.id
     ctx.store.append(ctx.run.id, *(Event(Kind.APPROVED, now(), data={"plan": plan, "scope": scope}) for scope in ("mailbox", "tenant")))
-    await engine.make()
+    await engine.apply_plan()
     if ctx.fact("sp_id") and ctx.run.findings["admin_consent"].state is State.WAITING:
         tenant.consent(ctx.fact("sp_id"), ctx.fact("exchange_sp_id"), ctx.fact("mail_send"))
     for question, value in FORM.items():
         ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value}))
-    await engine.make()
+    await engine.apply_plan()
 
 
 @pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
@@ -220,15 +220,15 @@ async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
     """Once the secret is handed over, everything holds: an empty plan, and not one request that changes something."""
     ctx = context(tenant, redis)
     await carry_out(tenant, ctx)
-    ctx.store.hand_over(ctx.fact("key_id"))
+    ctx.store.record_secret_shown(ctx.fact("key_id"))
     ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
     tenant.asked.clear()
     tenant.cmdlets.clear()
     again = context(tenant, redis)
-    await Engine(again, all_steps(), Silent(), lambda: True).look()
+    await Engine(again, all_steps(), NoListener(), lambda: True).make_plan()
     assert again.run.plan is not None
     assert (again.run.plan.changes, tenant.writes) == ((), [])
-    await Engine(again, all_steps(), Silent(), lambda: True).make()
+    await Engine(again, all_steps(), NoListener(), lambda: True).apply_plan()
     assert tenant.writes == []
 
 

@@ -28,17 +28,17 @@ from jobs.advance import _work
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.engine.undo import known, recall
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
-from jobs.next_action import blocked
+from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import Store
-from jobs.runtime import Silent
+from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
 from jobs.storage.vault import Vault
@@ -113,7 +113,7 @@ class Country:
         url = f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments"
         self.http.post(url, json=body, headers=headers)
 
-    def context(self, weather: Weather, kind: str = "setup") -> Context:
+    def context(self, weather: Weather, kind: str = "setup") -> StepContext:
         """A run of the mailbox, signed in as the tenant's administrator, through this weather."""
         store, keys = Store(self.redis), (Fernet.generate_key().decode(),)
         tenant_id = str(self.tenant()["id"])
@@ -133,7 +133,9 @@ class Country:
         exchange = InvokeCommand(http, for_exchange, BASE, tenant_id, "admin@contoso.com")
         ours = {"graph_url": f"{BASE}/graph", "exchange_url": BASE, "smtp_server": "127.0.0.1:1"}
         settings = Settings("https://bot.test", "", self.settings.bot_client_id, "", keys, **ours)
-        return Context(store.load(run.id), settings, store, Vault(self.redis, keys), graph, exchange, lambda: open_trace(graph, exchange))
+        return StepContext(
+            store.load(run.id), settings, store, Vault(self.redis, keys), graph, exchange, lambda: open_trace(graph, exchange)
+        )
 
 
 def signed_in(tenant_id: str) -> Event:
@@ -146,7 +148,7 @@ class Ride:
     """A run on its way to its end, and the people who do what it asks for; ``longest`` is the longest piece of work, in seconds."""
 
     country: Country
-    ctx: Context
+    ctx: StepContext
     weather: Weather
     longest: float = 0.0
     presses: int = 0
@@ -161,7 +163,7 @@ class Ride:
     def undoing(self) -> Ride:
         """The way back from here: the setup is cancelled, and an undo is about to begin."""
         self.ctx.store.end(self._run(), Event(Kind.CANCELLED, now()))
-        runs = self.ctx.store.of_mailbox(MAILBOX)
+        runs = self.ctx.store.runs_of_mailbox(MAILBOX)
         undo = Ride(self.country, self.country.context(self.weather, "undo"), self.weather)
         undo._say(Event(Kind.RECALLED, now(), data=known(runs), past=recall(runs, all_steps())))
         return undo
@@ -193,7 +195,7 @@ class Ride:
         if self._run().account is None:
             return
         try:
-            await _work(Engine(self.ctx, steps_of(self.ctx.run), Silent(), lambda: True))
+            await _work(Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True))
         except SignInNeeded as error:
             self._say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
 
@@ -204,7 +206,7 @@ class Ride:
             self._press(signed_in(str(self.country.tenant()["id"])))
         elif any(finding.state is State.UNKNOWN and finding.until is None for finding in run.findings.values()):
             self._press(Event(Kind.LOOK_AGAIN, now()))
-        elif run.plan and run.plan.changes and not run.approvals and not blocked(run):
+        elif run.plan and run.plan.changes and not run.approvals and not blocking_steps(run):
             scopes = ("mailbox", "tenant")
             self._say(*(Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": scope}) for scope in scopes))
         self._outside(run)
@@ -355,7 +357,7 @@ class Connected:
         """New weather over it."""
         return Weather(self.country.http, fault, times)
 
-    def context(self, weather: Weather, kind: str) -> Context:
+    def context(self, weather: Weather, kind: str) -> StepContext:
         """A run through this weather."""
         self.country.redis.flushall()
         return self.country.context(weather, kind)

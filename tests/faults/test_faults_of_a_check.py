@@ -9,7 +9,7 @@ import pytest
 from jobs.engine.engine import Engine
 from jobs.model import Access, State
 from jobs.probes import checks_for
-from jobs.runtime import Silent
+from jobs.runtime import NoListener
 
 BLIND = {State.UNKNOWN, State.SKIPPED}
 MOST_CALLS = 300
@@ -28,7 +28,7 @@ def _checked(connected: Any, weather: Any) -> Any:
     """The run of a check with an administrator's sign-in, of all that takes one."""
     ctx = connected.context(weather, "check")
     steps = {name: step for name, step in checks_for(ctx.channel.profile).items() if step.access is Access.ADMIN}
-    connected.carry_out(Engine(ctx, steps, Silent(), lambda: True).check({Access.NONE, Access.ADMIN}))
+    connected.carry_out(Engine(ctx, steps, NoListener(), lambda: True).check({Access.NONE, Access.ADMIN}))
     assert steps.keys() - ctx.run.findings.keys() == set()
     return ctx.run
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import stamina
 
-from jobs.clouds.errors import CloudError, Transient, Unreadable
+from jobs.clouds.errors import CloudError, MalformedAnswer, Transient
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import EXCHANGE_SCOPE
 
@@ -51,7 +51,7 @@ def test_a_call_of_a_sign_in_that_keeps_failing(country: Any, storm: Callable[..
     weather = storm(fault, login_call, FOR_GOOD)
     with pytest.raises(CloudError) as failed:
         _signed_in(country, _identity(country, weather), lambda: _identity(country, weather))
-    assert isinstance(failed.value, Transient | Unreadable)
+    assert isinstance(failed.value, Transient | MalformedAnswer)
     assert 1 <= weather.failed <= TRIES
 
 
@@ -65,7 +65,7 @@ def test_a_refresh_fails_once(country: Any, storm: Callable[..., Any], fault: An
     query = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
     cache = identity.finish(flow, query).cache
     outcome = _outcome(lambda: _identity(country, storm(fault, TOKEN, 1)).token(cache, SCOPES, refresh=True))
-    expected = type(None) if fault.name in PASSES else Transient if fault.name.startswith("429") else Unreadable
+    expected = type(None) if fault.name in PASSES else Transient if fault.name.startswith("429") else MalformedAnswer
     assert type(outcome) is expected
 
 

@@ -15,13 +15,13 @@ from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.contact_center import client
 from jobs.engine.engine import Engine
-from jobs.engine.step import Context, Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.model import Access, Channel, Finding, Person, State
 from jobs.probes.connect_send import ASKED, ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
 from jobs.runs.store import Store
-from jobs.runtime import Silent
+from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
@@ -102,9 +102,9 @@ def look(redis: Redis, services: Services, weather_over: Any, without_waiting: A
         place = {"room": "room-1", "message": "m-1", "kind": "check", ASKED: "anna@contoso.com"}
         run, found, seconds = store.open(channel, Person("anna", "anna@contoso.com"), place), [], 0.0
         for _ in range(looks):
-            ctx = Context(store.load(run.id), SETTINGS, store, Vault(redis, SETTINGS.encryption_keys), Any, Any, Any)
+            ctx = StepContext(store.load(run.id), SETTINGS, store, Vault(redis, SETTINGS.encryption_keys), Any, Any, Any)
             probe = ASKS[call]()
-            seconds = max(seconds, without_waiting(Engine(ctx, {probe.name: probe}, Silent(), lambda: True).check({Access.NONE})))
+            seconds = max(seconds, without_waiting(Engine(ctx, {probe.name: probe}, NoListener(), lambda: True).check({Access.NONE})))
             found.append(ctx.run.findings[probe.name])
         return found, seconds, weather
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
@@ -24,39 +24,39 @@ LONGEST_S = 120.0
 TRACE_ID, MAILBOX = "0f0f0f0f-0000-4000-8000-000000000001", "support@contoso.com"
 MAIL = TraceRow(TRACE_ID, "a@fabrikam.com", MAILBOX, "<1@fabrikam.com>", now(), "Hello", TraceStatus.DELIVERED)
 NAME = policy_name(MAILBOX)
-Ask = Callable[[Context, dict[str, Any]], Awaitable[Any]]
+Ask = Callable[[StepContext, dict[str, Any]], Awaitable[Any]]
 
 
-async def _assigned(ctx: Context, ids: dict[str, Any]) -> Any:
+async def _assigned(ctx: StepContext, ids: dict[str, Any]) -> Any:
     return await ctx.graph.app_role_assigned_to(ids["principal"])
 
 
-async def _adopted(ctx: Context, ids: dict[str, Any]) -> Any:
+async def _adopted(ctx: StepContext, ids: dict[str, Any]) -> Any:
     return (await ctx.graph.application_by_app_id(ids["app"]) or {})["appId"]
 
 
-async def _by_address(ctx: Context, _: dict[str, Any]) -> Any:
+async def _by_address(ctx: StepContext, _: dict[str, Any]) -> Any:
     return (await ctx.graph.user("nobody.by.this.name@contoso.com") or {}).get("id")
 
 
-async def _scopes(ctx: Context, ids: dict[str, Any]) -> Any:
+async def _scopes(ctx: StepContext, ids: dict[str, Any]) -> Any:
     return await ctx.graph.update_grant(ids["grant"]["id"], ids["grant"]["scope"])
 
 
-async def _opened(ctx: Context, ids: dict[str, Any]) -> Any:
+async def _opened(ctx: StepContext, ids: dict[str, Any]) -> Any:
     return await ctx.graph.update_service_principal(ids["principal"], {"accountEnabled": True})
 
 
-async def _authentication(ctx: Context, _: dict[str, Any]) -> Any:
+async def _authentication(ctx: StepContext, _: dict[str, Any]) -> Any:
     return (await AuthenticationPolicy().inspect(ctx)).state
 
 
-async def _recipient(ctx: Context, _: dict[str, Any]) -> Any:
+async def _recipient(ctx: StepContext, _: dict[str, Any]) -> Any:
     return [row["RecipientTypeDetails"] for row in await ctx.exchange.run("Get-Recipient", {"Identity": MAILBOX})]
 
 
 def _cmdlet(name: str, **parameters: Any) -> Ask:
-    async def ask(ctx: Context, _: dict[str, Any]) -> Any:
+    async def ask(ctx: StepContext, _: dict[str, Any]) -> Any:
         return await ctx.exchange.run(name, {"Identity": NAME, **parameters})
 
     return ask

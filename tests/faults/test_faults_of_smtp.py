@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jobs.clouds.errors import CloudError
-from jobs.mail.send import Probe, send_probe
+from jobs.mail.send import TestMail, send_test_mail
 from jobs.mail.smtp_login import hello_probe, login_probe
 
-MAIL = Probe("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
+MAIL = TestMail("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
 GOOD = {"": b"220 mail.test ESMTP\r\n", "EHLO": b"250 mail.test\r\n", "DATA": b"354 Go\r\n", "QUIT": b"221 Bye\r\n"}
 OK = b"250 Fine\r\n"
 FAULTS = {
@@ -73,7 +73,7 @@ async def test_the_test_mail(reply: str):
         server = Server(stage, reply)
         async with asyncio.timeout(20), listening(server) as port:
             try:
-                await send_probe(f"smtp://127.0.0.1:{port}?starttls=never", MAIL)
+                await send_test_mail(f"smtp://127.0.0.1:{port}?starttls=never", MAIL)
             except CloudError as error:
                 told = str(error)
             else:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.model import Scope, State, Turn, Words
+from jobs.model import Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 
 SECRET = "POST /applications/*/addPassword"
@@ -72,7 +72,7 @@ def test_exchange_asks_for_what_its_own_property_denies(ride: Any, country: Any,
     ride.ctx.store.append(run.id, Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "tenant"}))
     ride.round()
     run = ride.ctx.store.load(ride.ctx.run.id)
-    assert (run.settled("customization"), run.findings["outbound_policy"].seen) == (True, Words("seen.customization_takes"))
+    assert (run.settled("customization"), run.findings["outbound_policy"].seen) == (True, Text("seen.customization_takes"))
     monkeypatch.setattr(country.settings, "customization_s", 0)
     ride.to_its_end()
     kinds = [(event.kind, event.step) for event in ride.ctx.store.events(run.id)]

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.engine import ANEW
+from jobs.engine.engine import REAPPROVAL_NOTE
 from jobs.engine.readiness import NOT_KNOWN
-from jobs.model import Change, Scope, Turn, Words
-from jobs.next_action import blocked
+from jobs.model import Change, Scope, Text, Turn
+from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind
 
-TENANT, NONE = "/practice/tenants/contoso.com", Words("seen.none")
+TENANT, NONE = "/practice/tenants/contoso.com", Text("seen.none")
 LOCKED = {"accountEnabled": False, "appRoleAssignmentRequired": True}
 PRINCIPAL, APP = "PATCH /servicePrincipals/*", "PATCH /applications/*"
 
@@ -112,7 +112,7 @@ def test_what_somebody_shuts_after_the_approval_is_approved_anew(ride: Any, coun
     anew.work()
     run = anew.ctx.store.load(anew.ctx.run.id)
     lines = [(line.before.key, line.note) for line in run.plan.changes if line.step == "service_principal"]
-    assert lines == [("seen.sp_disabled", ANEW), ("seen.sp_assignment", ANEW)]
+    assert lines == [("seen.sp_disabled", REAPPROVAL_NOTE), ("seen.sp_assignment", REAPPROVAL_NOTE)]
     assert (Scope.MAILBOX in run.approvals, PRINCIPAL in writes(anew)) == (False, False)
     assert run.findings["service_principal"].waiting_for is Turn.APPROVER
     anew.ctx.store.append(run.id, Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "mailbox"}))
@@ -139,7 +139,7 @@ def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride: Any, countr
     ride.work()
     line = next(line for line in planned(ride) if line.step == "client_secret")
     day = (now() + timedelta(days=90, minutes=-5)).date()
-    assert (line.before, line.after.values, line.note) == (NONE, {"expires": f"{day:%d %b %Y}"}, Words("note.secret_clamped"))
+    assert (line.before, line.after.values, line.note) == (NONE, {"expires": f"{day:%d %b %Y}"}, Text("note.secret_clamped"))
     ride.to_its_end()
     ends = {each["endDateTime"][:10] for each in app_of(country)["passwordCredentials"] if each["displayName"].startswith("Webex Connect")}
     assert ends == {str(day)}
@@ -151,7 +151,7 @@ def test_a_policy_that_forbids_secrets_stops_the_plan_of_a_new_app(ride: Any, co
     patch(country, app_management={"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []}})
     ride.work()
     run = ride.ctx.store.load(ride.ctx.run.id)
-    assert (blocked(run), run.findings["client_secret"].cause) == (("client_secret",), "secret_forbidden_by_policy")
+    assert (blocking_steps(run), run.findings["client_secret"].cause) == (("client_secret",), "secret_forbidden_by_policy")
 
 
 def test_a_plan_calls_nothing_none_that_nobody_could_read(ride: Any, country: Any):

@@ -17,7 +17,7 @@ from bot.events import retry
 from bot.processes.worker import WORKERS, wait_for_redis
 from bot.queue import CARDS, NAME, RUNS, make_queue
 from bot.settings import BotSettings
-from bot.web.webhooks import Event, _enqueue
+from bot.web.webhooks import WebhookEvent, _enqueue
 from jobs.clock import now
 
 MICROSOFT = {
@@ -49,7 +49,7 @@ def worker(settings: BotSettings, redis: Redis, webex_script: Any, reply: Any) -
 
 def a_while_ago() -> str:
     """When something happened that Webex would show by now."""
-    return (now() - retry.LAG).isoformat()
+    return (now() - retry.API_LAG).isoformat()
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -65,7 +65,7 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.P
     """Four workers come up, the three webhooks are registered, an event is fetched from Webex, and SIGTERM ends it all with 0."""
     until(lambda: len(Worker.all(connection=redis)) == 4)
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
-    _enqueue(make_queue(redis), Event("messages", "gone", "ann", "room", a_while_ago()))
+    _enqueue(make_queue(redis), WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
     until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
     until(lambda: make_queue(redis).finished_job_registry.count == 1)
     worker.terminate()
@@ -77,7 +77,7 @@ def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], red
     until(lambda: len(Worker.all(connection=redis)) == 4)
     for number in range(9):
         webex_script.on("GET", f"/messages/m{number}", reply(404, {}, delay_s=5.0))
-        _enqueue(make_queue(redis), Event("messages", f"m{number}", "ann", "room", ""))
+        _enqueue(make_queue(redis), WebhookEvent("messages", f"m{number}", "ann", "room", ""))
     until(lambda: make_queue(redis).started_job_registry.count == 3)
     began = time.monotonic()
     run = make_queue(redis, RUNS).enqueue("jobs.advance.advance", "no-such-run", result_ttl=0)
@@ -88,7 +88,7 @@ def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], red
 def test_an_event_comes_again_by_itself(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
     """The worker's own scheduler brings it back when Webex said, not before, and as the same job."""
     webex_script.on("GET", "/messages/late", reply(429, {}, {"Retry-After": "4"}), reply(404, {}))
-    arrived = Event("messages", "late", "ann", "", a_while_ago())
+    arrived = WebhookEvent("messages", "late", "ann", "", a_while_ago())
     _enqueue(make_queue(redis), arrived)
     until(lambda: ("GET", "/messages/late", None) in webex_script.asked)
     began = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import answers
+from bot.actions import actions as bot_actions
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.client import People, actions, does
@@ -98,7 +98,7 @@ def told(answers_seen: list[str], key: str) -> list[str]:
 def test_every_verb_has_its_audience() -> None:
     """Who may press it stands above for every verb that there is, once."""
     audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
-    assert (answers().keys() - audiences.keys(), audiences.keys() - answers().keys()) == (set(), set())
+    assert (bot_actions().keys() - audiences.keys(), audiences.keys() - bot_actions().keys()) == (set(), set())
     assert set(audiences.values()) == {1}
 
 
@@ -108,8 +108,8 @@ def test_an_outsider_presses_everything(people: People, presses: Any, planned: t
     before = presses.history(right["run"])
     people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
     try:
-        said = presses.answers(OUTSIDER, card, [{**right, "do": verb} for verb in sorted(answers())])
-        among = presses.answers(walk.requester, card, [{**right, "do": verb} for verb in sorted(answers())])
+        said = presses.answers(OUTSIDER, card, [{**right, "do": verb} for verb in sorted(bot_actions())])
+        among = presses.answers(walk.requester, card, [{**right, "do": verb} for verb in sorted(bot_actions())])
     finally:
         people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
     assert (told(said, "organisation"), told(among, "space")) == ([], [])
@@ -162,7 +162,7 @@ def test_forged_runs_plans_and_verbs(people: People, presses: Any, planned: tupl
 def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, kind: str) -> None:
     """Every verb with a value of this kind in every field but the run: one answer each, none of them a failure of ours."""
     walk, card = planned
-    verbs = sorted(answers().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
+    verbs = sorted(bot_actions().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
     strange = dict.fromkeys(FIELDS, STRANGE[kind])
     said = presses.answers(walk.requester, card, [{**strange, "run": right["run"], "do": verb} for verb in verbs])
     said += presses.answers(walk.requester, card, [{**strange, "do": verb} for verb in OF_A_RUN])

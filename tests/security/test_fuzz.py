@@ -23,17 +23,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from bot.chat.parsing import nearest, understand
-from bot.services import Desk
+from bot.chat.parsing import nearest, parse_command
+from bot.services import Services
 from bot.settings import BotSettings
 from bot.web import delivery_receipts as posted
 from bot.web import oauth_state, secret_page, sign_in
 from bot.web.app import create_app
 from bot.web.oauth_state import Flow
 from bot.webex.client import Action, Message, Webex, WebexPerson
-from jobs.channel.form import TypedWrongError, read_address, read_callback, read_details
+from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, explain
+from jobs.clouds.errors import CloudError, find_causes
 from jobs.clouds.http import async_client
 from jobs.contact_center import delivery_receipts
 from jobs.mail.smtp_login import SmtpProbe, hello_probe, login_probe
@@ -57,19 +57,19 @@ TEXT = st.text(max_size=300) | st.just(HOSTILE)
 
 
 @pytest.fixture
-def desk(redis: Redis) -> Desk:
+def services(redis: Redis) -> Services:
     """The conversation's parts. Nobody listens at the clouds' addresses, and nobody has to."""
     nowhere = "http://127.0.0.1:9"
     bot = BotSettings("a-made-up-token", (SECRET,), "https://bot.example.test", ("example.test",), f"{nowhere}/v1/")
     work = Settings(bot.public_url, "", "app", "bot-secret", (Fernet.generate_key().decode(),), nowhere, nowhere, nowhere)
-    return Desk(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
+    return Services(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
 
 
 @pytest.fixture
-def browser(desk: Desk) -> FlaskClient:
+def browser(services: Services) -> FlaskClient:
     """Somebody at the doors: the webhook and the pages."""
-    app = create_app(desk.bot, desk.redis, [sign_in.pages, secret_page.pages, posted.hooks])
-    app.config["DESK"] = desk
+    app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages, posted.hooks])
+    app.config["SERVICES"] = services
     return app.test_client()
 
 
@@ -112,13 +112,13 @@ def test_webhook_bodies(browser: FlaskClient, body: bytes) -> None:
         st.sampled_from(["state", "error", "error_description", "error_uri", "code", "tenant", "admin_consent"]) | st.text(max_size=8), TEXT
     )
 )
-def test_callbacks(browser: FlaskClient, desk: Desk, query: dict[str, str]) -> None:
+def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, str]) -> None:
     """Of a journey that is known, and of none: a page with a sentence, never a 500, and nothing of the query in it."""
-    run = desk.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
+    run = services.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
     query = {name: value.replace("\ud800", "") for name, value in query.items()}  # no address can hold it
     for kind in ("signin", "consent", "rehearsal"):
         state = oauth_state.new_state()
-        oauth_state.keep(desk, state, Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})))
+        oauth_state.save(services, state, Flow(kind, run.id, json.dumps({"state": state, "nonce": "n", "code_verifier": "v"})))
         known = {name: value for name, value in query.items() if name != "code"} | {"state": state, "error": query.get("error") or "x"}
         assert browser.get("/microsoft/callback", query_string=known).status_code == 200
     unknown = browser.get("/microsoft/callback", query_string=query)
@@ -129,9 +129,12 @@ def test_callbacks(browser: FlaskClient, desk: Desk, query: dict[str, str]) -> N
 @given(JSON.map(json.dumps).map(str.encode) | st.binary(max_size=80))
 @example(NESTED.encode())
 @example(b'{"deliveryInfoNotification": {"deliveryInfo": {"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}')
-def test_receipts(browser: FlaskClient, desk: Desk, body: bytes) -> None:
+def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None:
     """What Webex Connect, or somebody in its place, posts about a test mail: taken or forgotten, and unknown without the address."""
-    paths = [f"{delivery_receipts.PATH}{delivery_receipts.begin(desk.redis, oauth_state.new_state())}", f"{delivery_receipts.PATH}guessed"]
+    paths = [
+        f"{delivery_receipts.PATH}{delivery_receipts.begin(services.redis, oauth_state.new_state())}",
+        f"{delivery_receipts.PATH}guessed",
+    ]
     assert [browser.post(path, data=body).status_code // 100 for path in paths] == [2, 4]
 
 
@@ -152,11 +155,11 @@ def test_card_inputs(answer: Any, text: str) -> None:
     action = Action.of(answer if isinstance(answer, dict) else {"inputs": answer})
     assert "".join(each for pair in action.inputs.items() for each in pair).encode() is not None
     for read in (read_address, read_callback):
-        with contextlib.suppress(TypedWrongError):
+        with contextlib.suppress(InvalidInputError):
             assert len(read(text)) <= 254
     found = read_details(Channel(""), dict.fromkeys(("mailbox", "callback_url", "forwarding_address", "lifetime", "profile"), text))
     assert found.channel is None
-    assert all(each.cause or each.code for each in explain(text))
+    assert all(each.cause or each.code for each in find_causes(text))
 
 
 @FEW
@@ -164,7 +167,7 @@ def test_card_inputs(answer: Any, text: str) -> None:
 def test_mentions(text: str, markup: str) -> None:
     """Whatever the markup is, there is a command or none."""
     data = {"roomType": "group", "text": text, "html": f"{markup}{text}{markup}", "personId": "p"}
-    typed = understand(Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot"))
+    typed = parse_command(Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot"))
     assert (len(typed.name) + len(typed.argument) < 2000, nearest(typed.name, ["check"]) in {"", "check"}) == (True, True)
 
 
@@ -176,7 +179,7 @@ def test_mentions(text: str, markup: str) -> None:
 @example(200, NESTED.encode())
 @example(400, NESTED.encode())
 @example(400, b'{"error": {"message": 7, "details": {"message": []}, "innererror": [], "code": {}}}')
-def test_exchange_bodies(hasty: None, desk: Desk, status: int, body: bytes) -> None:
+def test_exchange_bodies(hasty: None, services: Services, status: int, body: bytes) -> None:
     """Rows, or a CloudError; never anything else."""
 
     async def token() -> str:
@@ -184,8 +187,8 @@ def test_exchange_bodies(hasty: None, desk: Desk, status: int, body: bytes) -> N
 
     async def asked() -> None:
         transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
-        async with async_client(desk.settings, transport) as http:
-            rows = await InvokeCommand(http, token, desk.settings.exchange_url, "t", "a@example.test").run("Get-Mailbox", {})
+        async with async_client(services.settings, transport) as http:
+            rows = await InvokeCommand(http, token, services.settings.exchange_url, "t", "a@example.test").run("Get-Mailbox", {})
             assert all(isinstance(row, dict) for row in rows)
 
     with contextlib.suppress(CloudError):
@@ -206,11 +209,11 @@ def _smtp(probe: Callable[[str], Any], words: bytes) -> SmtpProbe:
     """A server that says this, line by line whatever it hears, and hangs up."""
 
     async def serve() -> SmtpProbe:
-        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def ctx(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(words)
             writer.close()
 
-        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        server = await asyncio.start_server(ctx, "127.0.0.1", 0)
         async with server:
             found: SmtpProbe = await probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
             await asyncio.sleep(0)
@@ -237,17 +240,17 @@ def test_smtp_replies(words: bytes) -> None:
 
 def test_a_challenge_that_is_nested_without_end() -> None:
     """The JSON in an error challenge is the server's; one that cannot be read says nothing."""
-    from jobs.mail.smtp_connection import Reply  # noqa: PLC0415  the one place that looks inside
+    from jobs.mail.smtp_connection import SmtpReply  # noqa: PLC0415  the one place that looks inside
     from jobs.mail.smtp_login import _challenge_status  # noqa: PLC0415  same
 
     bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
-    said = [_challenge_status(Reply(334, (base64.b64encode(each.encode()).decode(),))) for each in bodies]
+    said = [_challenge_status(SmtpReply(334, (base64.b64encode(each.encode()).decode(),))) for each in bodies]
     assert said == ["", "", "{'a': 1}", "400", ""]
 
 
-def test_hostile_words_in_an_event_are_kept_as_they_are(desk: Desk) -> None:
+def test_hostile_words_in_an_event_are_kept_as_they_are(services: Services) -> None:
     """A run's history takes any text and gives the same back; nothing in it is read as anything but text."""
-    run = desk.store.open(Channel("b@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
+    run = services.store.open(Channel("b@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
     text = HOSTILE.replace("\ud800", "")
-    desk.store.append(run.id, Event(Kind.ANSWERED, now(), by=text, data={"question": "x", "value": text}))
-    assert desk.store.load(run.id).answer("x") == text
+    services.store.append(run.id, Event(Kind.ANSWERED, now(), by=text, data={"question": "x", "value": text}))
+    assert services.store.load(run.id).answer("x") == text

@@ -60,7 +60,7 @@ def test_cards_know_only_the_words():
     """Of the work, the cards know jobs.model and nothing else, so a card can be drawn from data alone."""
     known = {name for path in files("adaptive_cards") for name in imports(path) if name.split(".")[0] == "jobs"}
     assert {name for name in known if not name.startswith("jobs.model.")} == set()
-    assert "jobs.model.Words" in known
+    assert "jobs.model.Text" in known
 
 
 def test_one_way_to_webex():

@@ -8,12 +8,12 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import Band, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run, said
 from adaptive_cards.escape import clip
-from adaptive_cards.texts import counted, say, text
+from adaptive_cards.texts import counted, render, text
 from adaptive_cards.times import clock, day, day_clock
 from adaptive_cards.views import CheckLine, Damage
-from jobs.model import Station, Turn, Words
+from jobs.model import Station, Text, Turn
 
-SIGN_IN_TELLS = (Words("cause.what_stops_mail_not_read"), Words("cause.app_disabled"))
+SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
 """Where a sign-in tells the cause, or which of several it is."""
 _TITLE_MOST = 200
 _NAMED_MOST = 4
@@ -24,8 +24,8 @@ def band(view: VerdictView) -> Band:
     if view.causes:
         return _broken(view)
     if view.looking:
-        title = Words("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
-        return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, Words("verdict.looking_next")),))
+        title = Text("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
+        return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, Text("verdict.looking_next")),))
     return _well(view) if _both_ways(view) else _unproven(view)
 
 
@@ -34,14 +34,14 @@ def total(view: VerdictView) -> int:
     return len(view.lines) + view.looking
 
 
-def sentence(words: Words) -> str:
+def sentence(words: Text) -> str:
     """A sentence as a title: without its period."""
-    return clip(say(words), _TITLE_MOST).removesuffix(".")
+    return clip(render(words), _TITLE_MOST).removesuffix(".")
 
 
 def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
     """What these findings are about, the first few by name."""
-    named = ", ".join(say(line.title) for line in lines[:most])
+    named = ", ".join(render(line.title) for line in lines[:most])
     left = len(lines) - most
     return text("verdict.and_more", what=named, count=str(left)) if left > 0 else named
 
@@ -85,14 +85,14 @@ def _left(view: VerdictView) -> str:
     return text("verdict.still_looking", left=str(view.looking), all=str(total(view))) if view.looking else ""
 
 
-def _click(view: VerdictView) -> Words:
+def _click(view: VerdictView) -> Text:
     if not glyphs.is_person(view.turn):
-        return Words("verdict.turn_wait")
+        return Text("verdict.turn_wait")
     if view.fix is None:
-        return _sign_in(view) if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS else Words("verdict.turn_remedy")
+        return _sign_in(view) if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS else Text("verdict.turn_remedy")
     if "url" in view.fix[1]:
-        return Words("verdict.turn_page")
-    return Words("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
+        return Text("verdict.turn_page")
+    return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
 
 
 def _both_ways(view: VerdictView) -> bool:
@@ -105,17 +105,17 @@ def _passed(view: VerdictView) -> set[Station]:
 
 
 def _well(view: VerdictView) -> Band:
-    newest = Words("verdict.newest_proof", {"age": ago(max(proof.at for proof in view.proofs), view.at)})
+    newest = Text("verdict.newest_proof", {"age": ago(max(proof.at for proof in view.proofs), view.at)})
     between = "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
     told = (turn_line(Turn.NOBODY, newest), *_line(between, _possible(view)))
-    return Band("good", glyphs.OK, said(Words("verdict.well"), **TITLE), told)
+    return Band("good", glyphs.OK, said(Text("verdict.well"), **TITLE), told)
 
 
 def _unproven(view: VerdictView) -> Band:
     told = _line(text("verdict.unproven_why"), _possible(view), _left_out(view))
     turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    return Band(style, glyphs.UNKNOWN, said(Words("verdict.unproven"), **TITLE), (*told, turn_line(turn, _next(view))))
+    return Band(style, glyphs.UNKNOWN, said(Text("verdict.unproven"), **TITLE), (*told, turn_line(turn, _next(view))))
 
 
 def _left_out(view: VerdictView) -> str:
@@ -124,14 +124,14 @@ def _left_out(view: VerdictView) -> str:
     return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
 
 
-def _next(view: VerdictView) -> Words:
+def _next(view: VerdictView) -> Text:
     if view.sign_in_url:
-        return Words("verdict.turn_grant") if view.grant_url else _sign_in(view)
-    return Words("verdict.turn_again" if glyphs.is_person(view.turn) else "verdict.turn_nothing")
+        return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
+    return Text("verdict.turn_again" if glyphs.is_person(view.turn) else "verdict.turn_nothing")
 
 
-def _sign_in(view: VerdictView) -> Words:
-    return Words("verdict.turn_roles" if view.lacks_role else "verdict.turn_sign_in")
+def _sign_in(view: VerdictView) -> Text:
+    return Text("verdict.turn_roles" if view.lacks_role else "verdict.turn_sign_in")
 
 
 def _possible(view: VerdictView) -> str:

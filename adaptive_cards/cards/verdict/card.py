@@ -15,7 +15,7 @@ from adaptive_cards.components import kicker_of, problem_box
 from adaptive_cards.elements import Element
 from adaptive_cards.texts import counted, text
 from adaptive_cards.times import day_clock
-from jobs.model import Words
+from jobs.model import Text
 
 # In this order things go where room is short: evidence in the list of all findings, the colours of the rows, values in the list, rows.
 _ROOMS = (
@@ -31,7 +31,7 @@ _TOLD_LINES = 2
 
 def verdict(view: VerdictView) -> Card:
     """The cause, its fix, the mail's way, the matter, all findings."""
-    kicker = kicker_of(Words("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
     head = band(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
     drawn = (_drawn(view, room) for room in _ROOMS)

@@ -11,9 +11,9 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.texts import has, say, text
+from adaptive_cards.texts import has_text, render, text
 from adaptive_cards.views import CheckLine
-from jobs.model import Evidence, Words
+from jobs.model import Evidence, Text
 
 _CAUSES_MOST = 6
 _EVIDENCE_MOST = 4
@@ -33,7 +33,7 @@ def causes(view: VerdictView, room: Room) -> list[Element]:
 
 def evidence_of(line: CheckLine) -> str:
     """What a sceptic can look up, in one line, without what was seen already. Of a transcript only the end: a space gets no whole one."""
-    seen = say(line.seen) if line.seen else ""
+    seen = render(line.seen) if line.seen else ""
     items = [item for item in line.evidence if item.text and item.text not in seen]
     replies = [item for item in items if item.kind != _TRANSCRIPT][:_EVIDENCE_MOST]
     return "; ".join(map(_evidence, replies or items[-_TRANSCRIPT_MOST:]))
@@ -41,7 +41,7 @@ def evidence_of(line: CheckLine) -> str:
 
 def _evidence(item: Evidence) -> str:
     key = f"evidence.{item.kind}"
-    kind = text(key) if has(key) else shorten(plain(item.kind), _KIND_MOST)
+    kind = text(key) if has_text(key) else shorten(plain(item.kind), _KIND_MOST)
     return text("verdict.evidence_line", kind=kind, text=item.text.removesuffix("."))
 
 
@@ -51,7 +51,7 @@ def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
     return row(glyphs.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else []))
 
 
-def _fact(view: VerdictView, cause: CheckLine) -> Words:
+def _fact(view: VerdictView, cause: CheckLine) -> Text:
     """The fact that is wrong. A single cause stands in the band already, and a sentence said twice is read twice."""
     same = (line.title for line in view.lines if (line.row, line.seen, line.evidence) == (cause.row, cause.seen, cause.evidence))
     return next(same, cause.title)
@@ -65,9 +65,9 @@ def _proof(view: VerdictView, cause: CheckLine) -> str:
 
 def _told(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
     values = {
-        "verdict.expected": say(line.expected) if line.expected else "",
-        "verdict.seen": say(line.seen) if line.seen else "",
+        "verdict.expected": render(line.expected) if line.expected else "",
+        "verdict.seen": render(line.seen) if line.seen else "",
         "verdict.evidence": _proof(view, line),
-        "verdict.remedy": say(line.remedy) if line.remedy else "",
+        "verdict.remedy": render(line.remedy) if line.remedy else "",
     }
     return [(text(key), value) for key, value in values.items() if value]

@@ -9,7 +9,7 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State
 
@@ -66,11 +66,11 @@ def _mark(line: CheckLine) -> Mark:
 
 
 def _said(line: CheckLine, told: Told) -> str:
-    words = say(line.title).removesuffix(".")
+    words = render(line.title).removesuffix(".")
     if line.seen and told >= Told.SEEN:
-        words = text("verdict.line_seen", title=words, seen=say(line.seen).removesuffix("."))
+        words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))
     if line.expected and told >= Told.SEEN and line.state is not State.OK:
-        words = text("verdict.line_expected", line=words, expected=say(line.expected))
+        words = text("verdict.line_expected", line=words, expected=render(line.expected))
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
     evidence = evidence_of(line) if told >= Told.EVIDENCE else ""

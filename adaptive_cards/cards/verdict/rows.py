@@ -11,7 +11,7 @@ from adaptive_cards.components import aside, note, small_print
 from adaptive_cards.elements import SUBTLE, Element, column, columns, facts, rich, run, sign
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
-from jobs.model import Words, verbatim
+from jobs.model import Text, verbatim
 
 EXPLAINED = Mark("\u2192")
 NO_BREAK = "\u00a0"
@@ -70,7 +70,7 @@ def label(mark: Mark, name: str) -> str:
 
 def more(count: int) -> list[Element]:
     """How many are left out, if any."""
-    return [small_print(Words("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
+    return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
 
 
 def _row(item: Item) -> Element:

@@ -11,10 +11,10 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.times import day
 from adaptive_cards.views import CheckLine
-from jobs.model import State, Words
+from jobs.model import State, Text
 
 
 def matter(view: VerdictView, room: Room) -> list[Element]:
@@ -29,7 +29,7 @@ def _symptoms(view: VerdictView, room: Room) -> list[Element]:
     by_cause: dict[str, list[Item]] = {}
     for line in view.symptoms:
         by_cause.setdefault(line.explained_by, []).append(_item(EXPLAINED, line, _seen(line)))
-    groups = [(Words("verdict.explained", {"row": row}), items) for row, items in by_cause.items()]
+    groups = [(Text("verdict.explained", {"row": row}), items) for row, items in by_cause.items()]
     return [part for title, items in groups for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))]
 
 
@@ -43,11 +43,11 @@ def _noticed(view: VerdictView, room: Room) -> list[Element]:
 
 def _proof(line: CheckLine) -> str:
     possible = text("verdict.possible_seen", seen=_seen(line).removesuffix(".")) if line.seen else text("verdict.possible")
-    return text("verdict.proof", possible=possible, proof=say(line.proof)) if line.proof else possible
+    return text("verdict.proof", possible=possible, proof=render(line.proof)) if line.proof else possible
 
 
 def _proven(view: VerdictView, room: Room) -> list[Element]:
-    items = [Item(glyphs.OK, proof.row, say(proof.words), right=ago(proof.at, view.at)) for proof in view.proofs]
+    items = [Item(glyphs.OK, proof.row, render(proof.words), right=ago(proof.at, view.at)) for proof in view.proofs]
     right = sum(line.state is State.OK for line in view.lines)
     if right:
         items.append(Item(glyphs.OK, "", text("verdict.as_expected", count=str(right)), right=text("age.now")))
@@ -80,4 +80,4 @@ def _item(mark: Mark, line: CheckLine, told: str) -> Item:
 
 
 def _seen(line: CheckLine) -> str:
-    return say(line.seen) if line.seen else ""
+    return render(line.seen) if line.seen else ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards.views import CheckLine, Damage, Proof
-from jobs.model import Station, Turn, Words
+from jobs.model import Station, Text, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class VerdictView:
     sign_in_url: str = ""
     lacks_role: bool = False
     grant_url: str = ""
-    problem: Words | None = None
+    problem: Text | None = None
     problem_code: str = ""
     problem_at: datetime | None = None
     damage: Damage | None = None

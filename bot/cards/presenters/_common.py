@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from adaptive_cards.texts import has, remedy_within
+from adaptive_cards.texts import has_text, remedy_within
 from adaptive_cards.views import Asked
 from jobs.clouds.errors import with_ids
-from jobs.model import Finding, Words
+from jobs.model import Finding, Text
 from jobs.runs.run import Run
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
 
 
-def remedy_of(finding: Finding | None) -> Words | None:
+def remedy_of(finding: Finding | None) -> Text | None:
     """What to do about it within the run, where that is known."""
     key = remedy_within(finding.cause) if finding else ""
-    return Words(key) if has(key) else None
+    return Text(key) if has_text(key) else None
 
 
 def code_of(finding: Finding | None) -> str:
@@ -25,10 +25,10 @@ def code_of(finding: Finding | None) -> str:
     return with_ids(words.text, ((item.kind, item.text) for item in more if item.kind in IDS and finding.until is None))
 
 
-def asked_in_vain(run: Run, question: str) -> Asked | None:
+def unreachable_recipient(run: Run, question: str) -> Asked | None:
     """The last address that was typed, and why nothing was sent there; None once somebody was asked."""
     problem = run.problems.get(question)
-    return Asked(problem.code, Words(f"typed.{problem.cause}")) if problem else None
+    return Asked(problem.code, Text(f"typed.{problem.cause}")) if problem else None
 
 
 def turn(run: Run, *questions: str) -> str:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from adaptive_cards import channels as draw
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.texts import has
-from bot.cards.delivery import Face
-from bot.services import Desk
+from adaptive_cards.texts import has_text
+from bot.cards.delivery import DesiredCard
+from bot.services import Services
 from jobs.checks import bulk
 from jobs.clock import now
-from jobs.model import Finding, State, Words
+from jobs.model import Finding, State, Text
 from jobs.runs.run import Run
 
 EDITS = 7
 """How often the card is edited on the way: a message takes ten edits (facts/webex.md 2), however many channels there are."""
 
 
-def faces(run: Run, _: Desk) -> list[Face]:
+def cards(run: Run, _: Services) -> list[DesiredCard]:
     """From the first moment on; what is new is shown in so many parts."""
     found = view(run)
     part = len(run.findings) * EDITS // max(len(found.channels), 1)
     done = run.checked is not None or bool(run.ended)
-    return [Face("channels", draw(found), mark=f"{part} {done} {found.withdrawn}", turn=str(done), last=done)]
+    return [DesiredCard("channels", draw(found), fingerprint=f"{part} {done} {found.withdrawn}", urgency=str(done), final=done)]
 
 
 def view(run: Run) -> ChannelsView:
@@ -37,20 +37,20 @@ def view(run: Run) -> ChannelsView:
 def line_of(mailbox: str, last: Run | None) -> ChannelLine:
     """A channel with its newest verdict, for a list."""
     if last is None or last.checked is None:
-        return ChannelLine(mailbox, None, Words("channels.never"))
-    judged = bulk.judged(last)
+        return ChannelLine(mailbox, None, Text("channels.never"))
+    judged = bulk.summarize(last)
     return ChannelLine(mailbox, judged.state, words_of(judged), last.checked)
 
 
-def words_of(judged: Finding) -> Words:
+def words_of(judged: Finding) -> Text:
     """The verdict in one sentence."""
     if judged.state is not State.WRONG:
-        return judged.seen or Words("channels.nothing_wrong")
-    return Words(f"cause.{judged.cause}") if has(f"cause.{judged.cause}") else Words(f"step.{judged.facts['step']}")
+        return judged.seen or Text("channels.nothing_wrong")
+    return Text(f"cause.{judged.cause}") if has_text(f"cause.{judged.cause}") else Text(f"step.{judged.facts['step']}")
 
 
 def _line(run: Run, mailbox: str) -> ChannelLine:
     judged = run.findings.get(mailbox)
     if judged is None:
-        return ChannelLine(mailbox, None, Words("channels.waiting"))
+        return ChannelLine(mailbox, None, Text("channels.waiting"))
     return ChannelLine(mailbox, judged.state, words_of(judged), run.found_at[mailbox])

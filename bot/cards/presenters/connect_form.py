@@ -7,30 +7,30 @@ from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.texts import text
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.delivery import Face, face
-from bot.services import Desk
+from bot.cards.delivery import DesiredCard, desired_card
+from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.microsoft.scopes import smtp_scope
 from jobs.next_action import keeps_secret
 from jobs.runs.run import Run
 
 
-def faces(run: Run, desk: Desk) -> list[Face]:
+def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Once everything at Microsoft is ready for it."""
     if "mailbox_fields" not in run.findings or run.ended or run.account is None:
         return []
-    view = form(run, desk)
+    view = form(run, services)
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
     filled_in = view.token_saved and (view.registered or run.kind == "fix")
     asks = "" if filled_in or view.secret_making else turn
-    return [face("connect", view, draw(view), to=run.requester.email, turn=turn, asks=asks)]
+    return [desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)]
 
 
-def form(run: Run, desk: Desk) -> ConnectFormView:
+def form(run: Run, services: Services) -> ConnectFormView:
     """The fields with their exact values."""
-    host, _, port = desk.settings.smtp_server.rpartition(":")
-    link = links.link(desk, "handover", run.id)
-    base = f"{desk.settings.login_url}/{run.tenant}/oauth2/v2.0"
+    host, _, port = services.settings.smtp_server.rpartition(":")
+    link = links.link(services, "handover", run.id)
+    base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
     stays = keeps_secret(run)
     return ConnectFormView(
         header=Header(run.id, run.channel.mailbox, 6, run.kind),
@@ -41,10 +41,10 @@ def form(run: Run, desk: Desk) -> ConnectFormView:
         client_id=run.fact("client_id"),
         authorize_url=f"{base}/authorize",
         token_url=f"{base}/token",
-        scope=f"offline_access {smtp_scope(desk.settings.exchange_url)}",
+        scope=f"offline_access {smtp_scope(services.settings.exchange_url)}",
         secret_url=link.url,
         secret_until=link.until,
-        secret_gone=not desk.vault.holds(f"secret:{run.id}"),
+        secret_gone=not services.vault.holds(f"secret:{run.id}"),
         secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
         token_saved=bool(run.answer("token_saved")),
         registered=bool(run.answer("registered")),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from bot.cards.delivery import Face, face, read
-from bot.services import Desk
-from jobs.model import Words
+from bot.cards.delivery import DesiredCard, desired_card, posted_card
+from bot.services import Services
+from jobs.model import Text
 from jobs.next_action import ENDED
 from jobs.runs.run import Run
 
@@ -16,11 +16,13 @@ ANSWERED = frozenset({"signed in", "granted"})
 """Whose news on a card is that nothing is asked for."""
 
 
-def faces(run: Run, desk: Desk) -> list[Face]:
+def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Each card that still asks for something says that the run is over. One that was never shown is not shown now."""
     if run.ended not in {"cancelled", "failed"}:
         return []
-    return [_over(run, slot, to) for slot, to in _slots(run) if (shown := read(desk, run.id, slot)) and shown.turn not in ANSWERED]
+    return [
+        _over(run, slot, to) for slot, to in _slots(run) if (shown := posted_card(services, run.id, slot)) and shown.urgency not in ANSWERED
+    ]
 
 
 def _slots(run: Run) -> list[tuple[str, str]]:
@@ -30,11 +32,11 @@ def _slots(run: Run) -> list[tuple[str, str]]:
     return [*((slot, run.requester.email if slot == "connect" else "thread") for slot in ASKING), *direct]
 
 
-def _over(run: Run, slot: str, to: str) -> Face:
+def _over(run: Run, slot: str, to: str) -> DesiredCard:
     view = NoticeView(
-        kicker=Words("notice.over_kicker", {"mailbox": run.channel.mailbox}),
-        title=Words(f"notice.over_{ENDED[run.ended]}", {"run": run.id}),
-        words=Words("notice.over_words"),
+        kicker=Text("notice.over_kicker", {"mailbox": run.channel.mailbox}),
+        title=Text(f"notice.over_{ENDED[run.ended]}", {"run": run.id}),
+        words=Text("notice.over_words"),
         glyph=SKIPPED.glyph,
     )
-    return face(slot, view, notice(view), to=to, turn="over", last=True, closes=True)
+    return desired_card(slot, view, notice(view), to=to, urgency="over", final=True, retires=True)

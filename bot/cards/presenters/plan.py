@@ -6,15 +6,15 @@ from datetime import datetime
 
 from adaptive_cards import plan as draw
 from adaptive_cards.cards.plan_view import PlanView
-from adaptive_cards.texts import remedy_within, say
+from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.views import Header
-from bot.cards.delivery import Face, face, read
+from bot.cards.delivery import DesiredCard, desired_card, posted_card
 from bot.cards.presenters._common import code_of
-from bot.services import Desk
+from bot.services import Services
 from jobs.checks import remedies
 from jobs.microsoft.roles import lacks_all
-from jobs.model import Change, Finding, Scope, State, Turn, Words
-from jobs.next_action import ENDED, blocked, whose
+from jobs.model import Change, Finding, Scope, State, Text, Turn
+from jobs.next_action import ENDED, blocking_steps, next_action
 from jobs.runs.plan import word_for
 from jobs.runs.run import Run
 from jobs.steps import steps_of
@@ -28,26 +28,26 @@ NAMED, NAMED_AT = "named", "named_at"
 """In the place of a fix: the causes that its newest check has found and no plan mends, with spaces between them, and when that was."""
 
 
-def faces(run: Run, desk: Desk) -> list[Face]:
+def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Once there is a plan, and an account that it was made with; without one, what was shown says that it is in force no more.
 
     In another tenant than the mailbox's there is nothing to plan.
     """
     found = view(run)
-    if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and read(desk, run.id, "plan"))):
+    if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and posted_card(services, run.id, "plan"))):
         return []
     turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
-    asks = "" if run.approvals and whose(run).turn is not Turn.APPROVER else run.plan.id
-    return [face("plan", found, draw(found), turn=turn, last=run.ended != "", closes=found.closed != "", asks=asks)]
+    asks = "" if run.approvals and next_action(run).turn is not Turn.APPROVER else run.plan.id
+    return [desired_card("plan", found, draw(found), urgency=turn, final=run.ended != "", retires=found.closed != "", prompt=asks)]
 
 
 def _elsewhere(run: Run) -> bool:
-    return not run.under_way and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
+    return not run.has_begun and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
 
 
 def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
-    open_still, named = not run.under_way, run.place.get(NAMED, "").split()
+    open_still, named = not run.has_begun, run.place.get(NAMED, "").split()
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
@@ -55,36 +55,36 @@ def view(run: Run) -> PlanView:
         changes=_changes(run),
         right=_right(run),
         warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _noted(run))),
-        blocked=tuple(_stop(run, run.findings[name]) for name in blocked(run)) if open_still else (),
+        blocked=tuple(_stop(run, run.findings[name]) for name in blocking_steps(run)) if open_still else (),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         by_hand=made_by_hand(run) if open_still else "",
         closed=_closed(run),
         named=tuple(_named(cause, run.place[NAMED_AT]) for cause in named),
-        turn=remedies.whose(named[0]) if named else Turn.NOBODY,
-        under_way=run.under_way,
+        turn=remedies.who_acts(named[0]) if named else Turn.NOBODY,
+        under_way=run.has_begun,
     )
 
 
-def _named(cause: str, at: str) -> Words:
+def _named(cause: str, at: str) -> Text:
     values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
-    return Words("plan.named_line", values | {"at": f"{datetime.fromisoformat(at):%d %b %H:%M} UTC"})
+    return Text("plan.named_line", values | {"at": f"{datetime.fromisoformat(at):%d %b %H:%M} UTC"})
 
 
 def _changes(run: Run) -> tuple[Change, ...]:
     """All of it; where it has to be approved once more, what is left to do."""
     there = run.plan.changes if run.plan else ()
-    return tuple(change for change in there if word_for(change.scope) in run.approvals or not run.made(change.step))
+    return tuple(change for change in there if word_for(change.scope) in run.approvals or not run.change_applied(change.step))
 
 
-def _right(run: Run) -> tuple[Words, ...]:
+def _right(run: Run) -> tuple[Text, ...]:
     left = LEFT if run.kind == "undo" else NOTED | {State.SKIPPED}
     right = [finding.step for finding in _standing(run) if finding.state not in left]
-    return tuple(Words("plan.right_line", {"row": steps_of(run)[name].row, "step": f"key:step.{name}"}) for name in right)
+    return tuple(Text("plan.right_line", {"row": steps_of(run)[name].article_row, "step": f"key:step.{name}"}) for name in right)
 
 
-def _noted(run: Run) -> tuple[Words, ...]:
+def _noted(run: Run) -> tuple[Text, ...]:
     return _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
 
 
@@ -101,7 +101,7 @@ def _closed(run: Run) -> str:
     """Why the plan takes no approval any more: the run has ended, or whoever it was made for is signed in no more."""
     if run.ended:
         return ENDED[run.ended]
-    return "signed_out" if run.account is None and not run.under_way else ""
+    return "signed_out" if run.account is None and not run.has_begun else ""
 
 
 def made_by_hand(run: Run) -> str:
@@ -110,29 +110,29 @@ def made_by_hand(run: Run) -> str:
     return next((item.text for item in found.evidence if item.kind == BY_HAND), "") if found else ""
 
 
-def _no_role(run: Run) -> tuple[Words, ...]:
+def _no_role(run: Run) -> tuple[Text, ...]:
     """Whoever approves hears before anything is changed that the account looks as if it may not change it (facts/microsoft.md 6.1)."""
-    return (Words("plan.no_role", {"account": run.account.upn}),) if run.account and lacks_all(run.account) else ()
+    return (Text("plan.no_role", {"account": run.account.upn}),) if run.account and lacks_all(run.account) else ()
 
 
-def _stays(run: Run) -> tuple[Words, ...]:
+def _stays(run: Run) -> tuple[Text, ...]:
     """What an undo leaves as it is, each with the reason; Webex Connect's asset always."""
     left = [run.findings[name] for name in steps_of(run) if name in run.findings and run.findings[name].state in LEFT]
-    return (*_stand(run, left), Words("plan.undo_asset"))
+    return (*_stand(run, left), Text("plan.undo_asset"))
 
 
-def _stand(run: Run, found: list[Finding]) -> tuple[Words, ...]:
-    rows = [(steps_of(run)[finding.step].row, finding) for finding in found]
-    return tuple(Words("plan.stands", {"row": row, "step": f"key:step.{f.step}", "seen": _said(f)}) for row, f in rows)
+def _stand(run: Run, found: list[Finding]) -> tuple[Text, ...]:
+    rows = [(steps_of(run)[finding.step].article_row, finding) for finding in found]
+    return tuple(Text("plan.stands", {"row": row, "step": f"key:step.{f.step}", "seen": _said(f)}) for row, f in rows)
 
 
-def _stop(run: Run, finding: Finding) -> Words:
+def _stop(run: Run, finding: Finding) -> Text:
     step = steps_of(run)[finding.step]
     seen = (code_of(finding) if finding.state is State.UNKNOWN else "") or _said(finding)
     remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
-    return Words("plan.stop", {"row": step.row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})
+    return Text("plan.stop", {"row": step.article_row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})
 
 
 def _said(finding: Finding) -> str:
     """As a part of a sentence, so without the full stop that some texts end with."""
-    return say(finding.seen).rstrip(".") if finding.seen else ""
+    return render(finding.seen).rstrip(".") if finding.seen else ""

@@ -9,33 +9,33 @@ from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
-from bot.cards.delivery import Face, face, read
+from bot.cards.delivery import DesiredCard, desired_card, posted_card
 from bot.cards.presenters._common import code_of, remedy_of
-from bot.services import Desk
-from jobs.model import Finding, State, Turn, Words
+from bot.services import Services
+from jobs.model import Finding, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.steps.test_mail import OVERDUE
 
 
-def faces(run: Run, desk: Desk) -> list[Face]:
+def cards(run: Run, services: Services) -> list[DesiredCard]:
     """The test mail's card while it is on its way, then the done card, and only then; what was shown says that it is over."""
     if run.kind == "undo":
         return []
     if run.ended == "finished":
         done = done_view(run)
-        over = [_mail(run, desk)] if read(desk, run.id, "mail") else []
-        return [*over, face("done", done, draw_done(done), last=True)]
+        over = [_mail(run, services)] if posted_card(services, run.id, "mail") else []
+        return [*over, desired_card("done", done, draw_done(done), final=True)]
     if "test_mail" not in run.findings or run.ended:
         return []
-    return [_mail(run, desk)]
+    return [_mail(run, services)]
 
 
-def _mail(run: Run, desk: Desk) -> Face:
-    mail = mail_view(run, desk)
+def _mail(run: Run, services: Services) -> DesiredCard:
+    mail = mail_view(run, services)
     turn = f"{mail.sent_at}{mail.arrived_at}{mail.forwarded_at}{mail.agent_at}{mail.problem}{mail.problem_code}{mail.turn}"
     asks = turn if mail.problem or _a_persons(mail) else ""
-    return face("mail", mail, draw_mail(mail), turn=turn, last=mail.over, closes=mail.over, asks=asks)
+    return desired_card("mail", mail, draw_mail(mail), urgency=turn, final=mail.over, retires=mail.over, prompt=asks)
 
 
 def _a_persons(mail: TestMailView) -> bool:
@@ -43,7 +43,7 @@ def _a_persons(mail: TestMailView) -> bool:
     return (not mail.sent_by_bot and mail.sent_at is None) or (mail.forwarded_at is not None and mail.agent_at is None)
 
 
-def mail_view(run: Run, desk: Desk) -> TestMailView:
+def mail_view(run: Run, services: Services) -> TestMailView:
     """Where the test mail is."""
     arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
     stuck = next((f for f in (arrival, answer) if f and f.cause and f.state is not State.OK), None)
@@ -57,7 +57,7 @@ def mail_view(run: Run, desk: Desk) -> TestMailView:
         arrived_at=moment(run.fact("arrived_at")),
         forwarded_at=moment(run.fact("forwarded_at")),
         agent_at=_agent_at(run, answer),
-        problem=Words(f"cause.{stuck.cause}") if stuck else None,
+        problem=Text(f"cause.{stuck.cause}") if stuck else None,
         problem_code=code_of(stuck),
         remedy=remedy_of(stuck),
         turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
@@ -92,7 +92,7 @@ def done_view(run: Run) -> DoneView:
         at=run.ended_at or run.opened,
         started=run.opened,
         proofs=tuple(_proofs(run)),
-        steps=tuple((step.row, run.findings[n].seen or Words(f"expected.{n}"), run.findings[n].state) for n, step in steps.items()),
+        steps=tuple((step.article_row, run.findings[n].seen or Text(f"expected.{n}"), run.findings[n].state) for n, step in steps.items()),
         secret_expires=moment(run.fact("expires")),
         changes=len(made),
         reversible=sum(change.reversible for change in made),
@@ -105,10 +105,10 @@ def done_view(run: Run) -> DoneView:
 
 def _proofs(run: Run) -> list[Proof]:
     lines = (
-        ("V1", Words("station.v1"), moment(run.fact("arrived_at"))),
-        ("M3", Words("station.m3"), moment(run.fact("forwarded_at"))),
-        ("V2", Words("station.v2"), run.found_at.get("agent_has_it")),
-        ("V3", Words("station.v3"), moment(run.fact("answered_at"))),
+        ("V1", Text("station.v1"), moment(run.fact("arrived_at"))),
+        ("M3", Text("station.m3"), moment(run.fact("forwarded_at"))),
+        ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
+        ("V3", Text("station.v3"), moment(run.fact("answered_at"))),
     )
     login = run.findings.get("rehearsal") or run.findings.get("own_login")
     seen = [Proof(row, words, at) for row, words, at in lines if at is not None]

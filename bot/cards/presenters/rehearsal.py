@@ -8,25 +8,25 @@ from adaptive_cards import rehearsal as draw
 from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.delivery import Face, face
-from bot.services import Desk
-from jobs.model import Evidence, Finding, State, Words
+from bot.cards.delivery import DesiredCard, desired_card
+from bot.services import Services
+from jobs.model import Evidence, Finding, State, Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 
 LINES = 12
 
 
-def faces(run: Run, desk: Desk) -> list[Face]:
+def cards(run: Run, services: Services) -> list[DesiredCard]:
     """From the moment that it could begin; a fix proves itself by the bot's own login, and has none."""
-    if run.ended or run.account is None or not _may_begin(run) or _logging_in(run, desk):
+    if run.ended or run.account is None or not _may_begin(run) or _logging_in(run, services):
         return []
-    found = view(run, desk)
+    found = view(run, services)
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
-    return [face("rehearsal", found, draw(found), turn=turn, asks="" if found.skipped else turn)]
+    return [desired_card("rehearsal", found, draw(found), urgency=turn, prompt="" if found.skipped else turn)]
 
 
-def view(run: Run, desk: Desk) -> RehearsalView:
+def view(run: Run, services: Services) -> RehearsalView:
     """Where the rehearsal stands."""
     answer, finding = run.answer("rehearse"), run.findings.get("rehearsal")
     shared = bool(run.fact("shared"))
@@ -39,13 +39,13 @@ def view(run: Run, desk: Desk) -> RehearsalView:
         return replace(base, done=True, transcript=_transcript(finding))
     problem = run.problems.get("mailbox_sign_in")
     if problem is not None and problem.at > run.answers["rehearse"].at:
-        return replace(base, problem=Words(f"cause.{problem.cause}"), problem_code=problem.code)
+        return replace(base, problem=Text(f"cause.{problem.cause}"), problem_code=problem.code)
     if finding is not None and finding.cause:
-        told = replace(base, problem=Words(f"cause.{finding.cause}"), problem_code=_code(finding), transcript=_transcript(finding))
+        told = replace(base, problem=Text(f"cause.{finding.cause}"), problem_code=_code(finding), transcript=_transcript(finding))
         return replace(told, settling=finding.until is not None)
     if answer != "yes" or finding is None or finding.state is not State.WAITING:
         return base
-    link = links.link(desk, "rehearsal", run.id)
+    link = links.link(services, "rehearsal", run.id)
     return replace(base, url=link.url, until=link.until)
 
 
@@ -53,11 +53,11 @@ def _may_begin(run: Run) -> bool:
     return "mailbox_fields" in run.findings and "rehearsal" in steps_of(run)
 
 
-def _logging_in(run: Run, desk: Desk) -> bool:
+def _logging_in(run: Run, services: Services) -> bool:
     """Between the sign-in and what the SMTP server says the card stays as it is."""
     finding = run.findings.get("rehearsal")
     waits = finding is not None and finding.state is State.WAITING and not finding.cause
-    return waits and run.answer("rehearse") == "yes" and desk.vault.holds(f"rehearsal:{run.id}")
+    return waits and run.answer("rehearse") == "yes" and services.vault.holds(f"rehearsal:{run.id}")
 
 
 def _code(finding: Finding) -> str:

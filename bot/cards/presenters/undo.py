@@ -5,26 +5,26 @@ from __future__ import annotations
 from adaptive_cards import undone as draw
 from adaptive_cards.cards.undo import UndoneView
 from adaptive_cards.views import Header
-from bot.cards.delivery import Face, face
+from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters.plan import LEFT
-from bot.services import Desk
-from jobs.model import Finding, State, Words
+from bot.services import Services
+from jobs.model import Finding, State, Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 
 
-def faces(run: Run, desk: Desk) -> list[Face]:
+def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Once an undo has come to its end, and only then."""
     if run.kind != "undo" or run.ended != "finished":
         return []
     found = view(run)
-    return [face("undone", found, draw(found), last=True)]
+    return [desired_card("undone", found, draw(found), final=True)]
 
 
 def view(run: Run) -> UndoneView:
     """Every change of the channel's runs, and what became of it."""
     steps = steps_of(run)
-    lines = [(steps[name].row, run.findings[name]) for name in steps]
+    lines = [(steps[name].article_row, run.findings[name]) for name in steps]
     approval = next(iter(run.approvals.values()), None)
     app = run.past.get("application")
     return UndoneView(
@@ -34,9 +34,9 @@ def view(run: Run) -> UndoneView:
         back=tuple(_line(row, finding) for row, finding in lines if finding.state is State.OK),
         left=tuple(_line(row, finding) for row, finding in lines if finding.state in LEFT),
         approved_by=approval.by if approval else "",
-        binned=app is not None and not app.was["object_id"] and run.findings["application"].state is State.OK,
+        binned=app is not None and not app.values_before["object_id"] and run.findings["application"].state is State.OK,
     )
 
 
-def _line(row: str, finding: Finding) -> tuple[str, Words, Words]:
-    return row, Words(f"step.{finding.step}"), finding.seen or Words("seen.undo_removed")
+def _line(row: str, finding: Finding) -> tuple[str, Text, Text]:
+    return row, Text(f"step.{finding.step}"), finding.seen or Text("seen.undo_removed")

@@ -8,54 +8,54 @@ from typing import Any
 
 from adaptive_cards import verdict as draw
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
-from adaptive_cards.texts import has, text
+from adaptive_cards.texts import has_text, text
 from adaptive_cards.views import CheckLine, Proof
 from bot import links
-from bot.cards.delivery import Face, face
+from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters import verdict_extras
-from bot.services import Desk
+from bot.services import Services
 from jobs.checks import check, remedies
-from jobs.checks.verdict import WAY, Verdict, doubted, judge, proves
-from jobs.clock import moment, now
+from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
+from jobs.clock import now, parse
 from jobs.engine.step import Step
-from jobs.model import Channel, Finding, State, Station, Words
+from jobs.model import Channel, Finding, State, Station, Text
 from jobs.runs.run import Run
 
 SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "agent_tasks": Station.AGENT, "answers": Station.ANSWER}
 ENDS = (Station.FORWARD, Station.ANSWER)
 
 
-def faces(run: Run, desk: Desk) -> list[Face]:
+def cards(run: Run, services: Services) -> list[DesiredCard]:
     """From the first moment on; edited as findings come in."""
-    found = view(run, desk)
+    found = view(run, services)
     return [
-        face(
+        desired_card(
             "verdict",
             found,
             draw(found),
-            turn=f"{bool(run.checked)}{_looked(found)}{[line.title.key for line in found.causes]}{found.problem_at or ''}",
-            last=run.checked is not None,
-            asks=f"{run.checked}{found.problem_at}" if run.checked else "",
+            urgency=f"{bool(run.checked)}{_looked(found)}{[line.title.key for line in found.causes]}{found.problem_at or ''}",
+            final=run.checked is not None,
+            prompt=f"{run.checked}{found.problem_at}" if run.checked else "",
         )
     ]
 
 
-def view(run: Run, desk: Desk) -> VerdictView:
+def view(run: Run, services: Services) -> VerdictView:
     """What was found so far, judged."""
     steps = check.steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found, done=run.checked is not None)
-    sign_in = links.link(desk, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
-    counted = {name: verdict.counted.get(name) or _history(finding) for name, finding in found.items()}
+    sign_in = links.link(services, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
+    counted = {name: verdict.weighed.get(name) or _history(finding) for name, finding in found.items()}
     fix = remedies.fix(run, verdict, whole=not sign_in or run.account is not None) if run.checked else None
-    grant = run.checked is not None and fix is None and check.may_be_granted(desk.redis, run)
+    grant = run.checked is not None and fix is None and check.may_be_granted(services.redis, run)
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(found)),
         causes=_causes(run.channel, steps, counted, verdict.causes),
-        symptoms=tuple(_line(steps[name], counted[name], steps[cause].row) for name, cause in verdict.symptoms.items()),
+        symptoms=tuple(_line(steps[name], counted[name], steps[cause].article_row) for name, cause in verdict.symptoms.items()),
         possible=_causes(run.channel, steps, counted, verdict.possible),
         warnings=_lines(steps, counted, verdict.warnings),
         skipped=_lines(steps, counted, verdict.skipped),
@@ -67,18 +67,18 @@ def view(run: Run, desk: Desk) -> VerdictView:
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
         lacks_role=bool(sign_in) and run.account is not None,
-        grant_url=links.link(desk, "access", run.id).url if grant else "",
+        grant_url=links.link(services, "access", run.id).url if grant else "",
         **_problem(run),
         damage=verdict_extras.damage(run, verdict, found),
         secret_expires=verdict_extras.secret_expires(found),
-        connect_test=verdict_extras.may_send(run, desk.settings),
+        connect_test=verdict_extras.may_send(run, services.settings),
     )
 
 
 def _problem(run: Run) -> dict[str, Any]:
     """What came of letting the bot read by itself, where it went wrong."""
     problem = run.problems.get("app_access")
-    return {"problem": Words(f"cause.{problem.cause}"), "problem_code": problem.code, "problem_at": problem.at} if problem else {}
+    return {"problem": Text(f"cause.{problem.cause}"), "problem_code": problem.code, "problem_at": problem.at} if problem else {}
 
 
 def _causes(channel: Channel, steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
@@ -98,23 +98,23 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
     """A cause is named by its sentence, and comes with what to do and the command that does it."""
     command = f"command_of.{step.name}"
     return CheckLine(
-        step.row,
+        step.article_row,
         _sentence(finding),
         finding.state,
         finding.access or step.access,
         seen=finding.seen,
         expected=finding.expected,
         evidence=finding.evidence,
-        remedy=Words(f"remedy.{finding.cause}") if has(f"remedy.{finding.cause}") else None,
-        proof=Words(f"proof.{step.name}") if has(f"proof.{step.name}") else None,
-        command=text(command, mailbox=channel.mailbox, domain=channel.domain) if has(command) else "",
+        remedy=Text(f"remedy.{finding.cause}") if has_text(f"remedy.{finding.cause}") else None,
+        proof=Text(f"proof.{step.name}") if has_text(f"proof.{step.name}") else None,
+        command=text(command, mailbox=channel.mailbox, domain=channel.domain) if has_text(command) else "",
     )
 
 
 def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
-    title = Words(f"step.{step.name}")
+    title = Text(f"step.{step.name}")
     access = finding.access or step.access
-    return CheckLine(step.row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
+    return CheckLine(step.article_row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
 
 
 def _history(finding: Finding) -> Finding:
@@ -122,20 +122,20 @@ def _history(finding: Finding) -> Finding:
     return replace(finding, state=State.WARNING)
 
 
-def _sentence(finding: Finding) -> Words:
-    return Words(f"cause.{finding.cause}") if has(f"cause.{finding.cause}") else Words(f"step.{finding.step}")
+def _sentence(finding: Finding) -> Text:
+    return Text(f"cause.{finding.cause}") if has_text(f"cause.{finding.cause}") else Text(f"step.{finding.step}")
 
 
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     """Mail goes on up to the place where it stops; what lies behind is not known."""
-    last = {SEEN_AT[name]: moment(finding.facts.get("at")) for name, finding in found.items() if name in SEEN_AT}
-    stop = WAY.index(verdict.stops) if verdict.stops else len(WAY)
+    last = {SEEN_AT[name]: parse(finding.facts.get("at")) for name, finding in found.items() if name in SEEN_AT}
+    stop = MAIL_PATH.index(verdict.stops) if verdict.stops else len(MAIL_PATH)
     known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and proves(finding)}
-    late = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and doubted(finding)}
-    seen = max((WAY.index(station) for station in known - {Station.ANSWER}), default=-1)
+    late = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and has_overdue_mail(finding)}
+    seen = max((MAIL_PATH.index(station) for station in known - {Station.ANSWER}), default=-1)
     return tuple(
         Stop(each, True if each in known and place != stop else _passes(place, stop, seen, late), last.get(each))
-        for place, each in enumerate(WAY)
+        for place, each in enumerate(MAIL_PATH)
     )
 
 
@@ -146,13 +146,13 @@ def _passes(place: int, stop: int, seen: int, late: set[Station]) -> bool | None
     """
     if place == stop:
         return False
-    if WAY[place] in late:
+    if MAIL_PATH[place] in late:
         return None
-    return True if place < stop and place <= seen and WAY[place] not in ENDS else None
+    return True if place < stop and place <= seen and MAIL_PATH[place] not in ENDS else None
 
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:
     names = [name for name in (*SEEN_AT, "smtp_login", "connect_send") if name in found and found[name].state is State.OK]
-    moments = {name: moment(found[name].facts.get("at")) or run.found_at[name] for name in names}
-    proofs = [Proof(steps[name].row, Words(f"step.{name}"), moments[name]) for name in names]
+    moments = {name: parse(found[name].facts.get("at")) or run.found_at[name] for name in names}
+    proofs = [Proof(steps[name].article_row, Text(f"step.{name}"), moments[name]) for name in names]
     return proofs + (verdict_extras.no_incident(run, found) if proofs else [])

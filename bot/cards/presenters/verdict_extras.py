@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from adaptive_cards.views import Damage, Proof
-from jobs.checks.verdict import WAY, Verdict
-from jobs.clock import moment
-from jobs.model import Finding, State, Station, Words
+from jobs.checks.verdict import MAIL_PATH, Verdict
+from jobs.clock import parse
+from jobs.model import Finding, State, Station, Text
 from jobs.probes.connect_send import ASKED
 from jobs.runs.run import Run
 from jobs.settings import Settings
@@ -21,9 +21,9 @@ COUNTED = (("copies", "missed", "missed_since"), ("mail_to_task", "missed", "sin
 
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
     """Only where mail is known to stop before an agent, and the trace was read."""
-    if verdict.stops is None or WAY.index(verdict.stops) > WAY.index(Station.AGENT):
+    if verdict.stops is None or MAIL_PATH.index(verdict.stops) > MAIL_PATH.index(Station.AGENT):
         return None
-    before = WAY.index(verdict.stops) <= WAY.index(Station.MAILBOX)
+    before = MAIL_PATH.index(verdict.stops) <= MAIL_PATH.index(Station.MAILBOX)
     told = (_refused(found) if before else None) or next(filter(None, (_told(found, *each) for each in COUNTED)), None)
     if told is None:
         return None
@@ -34,7 +34,7 @@ def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage |
 def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
     """What came into no mailbox; nothing says whether a full one forwards, so a copy that went on since tells that agents have them."""
     told = _told(found, "arrivals", "failed", "since")
-    copied = moment(found["copies"].facts.get("at")) if "copies" in found else None
+    copied = parse(found["copies"].facts.get("at")) if "copies" in found else None
     return told if told and (copied is None or copied < told[1]) else None
 
 
@@ -47,14 +47,14 @@ def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
     """A line where all three were read and none has an incident."""
     seen = [found[name] for name in sorted(OUTSIDE) if name in found and found[name].state is State.OK]
     whole = len(seen) == len(OUTSIDE)
-    return [Proof("MS", Words("verdict.no_incident"), min(run.found_at[each.step] for each in seen))] if whole else []
+    return [Proof("MS", Text("verdict.no_incident"), min(run.found_at[each.step] for each in seen))] if whole else []
 
 
 def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
     """The day on which somebody has to act; one that is near is a warning already."""
     secret = found.get("client_secret")
     known = secret is not None and secret.state is State.OK and secret.facts.get("expires")
-    return moment(known) if known else None
+    return parse(known) if known else None
 
 
 def may_send(run: Run, settings: Settings) -> bool:

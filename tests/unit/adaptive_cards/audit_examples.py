@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import adaptive_cards as cards
 from adaptive_cards.cards.audit import AuditLine, AuditView
-from jobs.model import Words
+from jobs.model import Text
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX, RUN = "support@contoso.com", "7Q4K2M"
@@ -27,7 +27,7 @@ def examples() -> dict[str, cards.Card]:
     """By a name that says the state."""
     kinds = ("opened", "signed_in", "approved", "changing", "changed", "handed_over", "finished", "refused", "other")
     lines = tuple(_line(kind, 90 + number) for number, kind in enumerate(kinds))
-    hostile = AuditLine(AT, Words("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1)
+    hostile = AuditLine(AT, Text("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1)
     states = {
         "audit": AuditView(MAILBOX, AT, lines, 41, 41, NAME),
         "audit-space": AuditView("", AT, (*lines, *lines), 30_000, 20_000, NAME),
@@ -41,4 +41,4 @@ def examples() -> dict[str, cards.Card]:
 
 def _line(kind: str, entry: int) -> AuditLine:
     about = (MAILBOX, RUN) if kind != "refused" else ("", "")
-    return AuditLine(AT, Words(f"audit.what.{kind}", WHAT), "anna@contoso.com", *about, entry=entry)
+    return AuditLine(AT, Text(f"audit.what.{kind}", WHAT), "anna@contoso.com", *about, entry=entry)

@@ -20,9 +20,9 @@ from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.cards.sign_in import SignInView
 from adaptive_cards.cards.status import RunLine, StatusView
 from adaptive_cards.cards.typed_wrong import TypedWrongView
-from adaptive_cards.texts import say, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.views import Asked, Header, Proof
-from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Turn, Words, verbatim
+from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Text, Turn, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,8 +160,8 @@ def planned(changes: tuple[Change, ...] = CHANGES, head: Header | None = None, *
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
     kept = change("M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False)
-    blocked = say(Words("seen.shared_blocked", {"upn": MAILBOX}))
-    yield "plan", planned(warnings=(Words("plan.stands", {"row": "M1", "step": "key:step.mailbox_user", "seen": blocked}),))
+    blocked = render(Text("seen.shared_blocked", {"upn": MAILBOX}))
+    yield "plan", planned(warnings=(Text("plan.stands", {"row": "M1", "step": "key:step.mailbox_user", "seen": blocked}),))
     yield "plan-one-change", planned(CHANGES[:1], profile=Profile.LEAST)
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
@@ -174,7 +174,7 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
     yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
     undo = replace(header(3), kind="undo")
-    stays = (verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."), Words("plan.undo_asset"))
+    stays = (verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."), Text("plan.undo_asset"))
     yield "plan-by-hand", planned(by_hand=CLIENT_ID)
     yield "plan-undo", planned(head=undo, warnings=stays)
     yield "plan-undo-nothing", planned((), head=undo, warnings=stays)
@@ -261,7 +261,7 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
         "skipped": RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
         "shared-offer": RehearsalView(header(6), MAILBOX, shared=True),
         "shared-ready": RehearsalView(header(6), MAILBOX, url, until, shared=True),
-        "shared-refused": RehearsalView(header(6), MAILBOX, problem=Words("cause.smtp_token_refused"), shared=True),
+        "shared-refused": RehearsalView(header(6), MAILBOX, problem=Text("cause.smtp_token_refused"), shared=True),
         "shared-done": RehearsalView(header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"),
     }
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
@@ -287,12 +287,12 @@ def _webex() -> Iterator[tuple[str, cards.Card]]:
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:
-    back = (("E1", verbatim("App registration"), Words("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
+    back = (("E1", verbatim("App registration"), Text("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
     left = (("M2", verbatim("Authenticated SMTP"), verbatim("Changed by somebody else since, now off. It stays")),)
     whole = undo.UndoneView(replace(header(7), kind="undo"), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
-    yield "undone", cards.undone(whole)
-    yield "undone-hostile", cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
-    yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
+    yield "undone", cards.inspect_undo(whole)
+    yield "undone-hostile", cards.inspect_undo(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
+    yield "undone-nothing", cards.inspect_undo(replace(whole, back=(), approved_by="", binned=False))
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:

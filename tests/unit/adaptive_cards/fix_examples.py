@@ -5,10 +5,10 @@ from __future__ import annotations
 import adaptive_cards as cards
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.views import Header
-from jobs.model import Turn, Words, verbatim
+from jobs.model import Text, Turn, verbatim
 
 HEADER = Header("7Q4K", "support@contoso.com", 3, "fix")
-FOUND = Words(
+FOUND = Text(
     "plan.named_line", {"at": "24 Nov 14:30 UTC", "cause": "key:cause.transport_rule_blocks", "remedy": "key:remedy.transport_rule_blocks"}
 )
 HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000
@@ -24,5 +24,5 @@ def examples() -> dict[str, cards.Card]:
     }
 
 
-def _plan(*named: Words, turn: Turn = Turn.NOBODY) -> cards.Card:
+def _plan(*named: Text, turn: Turn = Turn.NOBODY) -> cards.Card:
     return cards.plan(PlanView(HEADER, "p3", "admin@contoso.com", (), (verbatim("M4 outbound spam policy"),), named=named, turn=turn))

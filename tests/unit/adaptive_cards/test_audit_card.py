@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_cards import Card
-from adaptive_cards.texts import has
-from jobs.runs.audit_entries import QUIET
+from adaptive_cards.texts import has_text
+from jobs.runs.audit_entries import NOT_RECORDED
 from jobs.runs.run import Kind
 
 
@@ -35,4 +35,4 @@ def test_ten_rows_and_the_file(examples: dict[str, Card], nodes: Any):
 
 def test_every_kind_of_event_has_its_words():
     """What is recorded of a run is told in words, not by its name."""
-    assert [kind for kind in Kind if kind not in QUIET and not has(f"audit.what.{kind}")] == []
+    assert [kind for kind in Kind if kind not in NOT_RECORDED and not has_text(f"audit.what.{kind}")] == []

@@ -15,7 +15,7 @@ from adaptive_cards import Card
 from adaptive_cards.cards.verdict.age import ago, ahead
 from adaptive_cards.texts import keys, text
 from adaptive_cards.views import Damage
-from jobs.model import Access, Evidence, State, Station, Turn, Words
+from jobs.model import Access, Evidence, State, Station, Text, Turn
 
 Cards = dict[str, Card]
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
@@ -257,7 +257,7 @@ def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
 def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes: Nodes):
     """A cause without evidence shows that of what it explains, which is drawn as explained in every list."""
     mail = make_verdict.line("M3", "Copies", State.WRONG, evidence=(Evidence("trace", "550 5.7.520 AS(7555)"),))
-    setting = make_verdict.line("M4", "Policy", State.WRONG, remedy=Words("remedy.forwarding_blocked"))
+    setting = make_verdict.line("M4", "Policy", State.WRONG, remedy=Text("remedy.forwarding_blocked"))
     card = make_verdict.checked(0, ("forwarding_blocked", setting), symptoms=(replace(mail, explained_by="M4"),), lines=(setting, mail))
     facts = [(fact["title"], fact["value"]) for node in nodes(card.content) for fact in node.get("facts", [])]
     assert facts == [

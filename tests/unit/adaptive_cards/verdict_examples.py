@@ -8,7 +8,7 @@ import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.views import CheckLine, Damage, Proof
-from jobs.model import Access, Evidence, State, Station, Turn, Words, verbatim
+from jobs.model import Access, Evidence, State, Station, Text, Turn, verbatim
 
 AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
@@ -41,9 +41,9 @@ POLICY = line(
     "Outbound spam policy for this sender",
     State.WRONG,
     seen=SEEN,
-    expected=Words("expected.outbound_policy"),
+    expected=Text("expected.outbound_policy"),
     evidence=(Evidence("trace", f"08:14:06 UTC, failed: {REPLY}"), Evidence("request-id", "0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318")),
-    remedy=Words("remedy.forwarding_blocked"),
+    remedy=Text("remedy.forwarding_blocked"),
     command="Get-HostedOutboundSpamFilterRule\nSet-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0",
 )
 ENTRA = "401 invalid_client AADSTS7000222: The provided client secret keys for app '5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28' are expired."
@@ -53,9 +53,9 @@ SECRET = line(
     State.WRONG,
     Access.APP,
     "Expired 20 Nov 2026",
-    expected=Words("expected.client_secret"),
+    expected=Text("expected.client_secret"),
     evidence=(Evidence("entra", ENTRA), Evidence("correlation-id", "4451a062-91fd-4c0e-9b27-08dd4c5e7a10")),
-    remedy=Words("remedy.client_secret_expired"),
+    remedy=Text("remedy.client_secret_expired"),
     command="POST /applications/(id)/addPassword, endDateTime 2027-11-24",
 )
 LOGIN = line(
@@ -79,7 +79,7 @@ SYMPTOMS = (
 )
 COPIES = line("M3", "Copies to Webex Connect", State.WRONG, Access.APP, "2 mails have no copy, the newest from 10:38")
 EXPIRES = line("E3", "Client secret", State.WARNING, Access.APP, "1, expires 6 Dec 2026, in 12 days")
-RULE = line("M3", "Mail-flow rules", State.POSSIBLE, seen="Large mail", proof=Words("proof.transport_rules"))
+RULE = line("M3", "Mail-flow rules", State.POSSIBLE, seen="Large mail", proof=Text("proof.transport_rules"))
 NEEDS = "Needs an administrator's sign-in"
 SKIPPED = (
     *(line(row, title, State.SKIPPED, seen=NEEDS) for row, title in (("CA", "Conditional access"), ("M2", "Authenticated SMTP"))),
@@ -116,7 +116,7 @@ def cause(code: str, found: CheckLine) -> CheckLine:
     """A finding as a cause: its title is the cause's sentence."""
     return CheckLine(
         found.row,
-        Words(f"cause.{code}"),
+        Text(f"cause.{code}"),
         found.state,
         found.access,
         found.seen,
@@ -230,7 +230,7 @@ def _offers() -> dict[str, cards.Card]:
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
             grant_url=SIGN_IN.replace("signin", "access"),
-            problem=Words("cause.app_roles_missing"),
+            problem=Text("cause.app_roles_missing"),
             problem_code="ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
             problem_at=AT,
         ),
@@ -254,7 +254,7 @@ def _channels() -> dict[str, cards.Card]:
         return ChannelLine(f"{name}@contoso.com", state, verbatim(words), at)
 
     well = listed("sales", State.OK, "Nothing wrong", ago(minutes=11))
-    unchecked = ChannelLine("info@contoso.com", None, Words("channels.never"))
+    unchecked = ChannelLine("info@contoso.com", None, Text("channels.never"))
     broken = listed("support", State.WRONG, "The outbound spam policy does not let this mailbox forward mail.", ago(seconds=9))
     doubtful = listed("claims", State.POSSIBLE, "A rule may stop some mail", ago(hours=5))
     warned = listed("billing", State.WARNING, "The client secret expires in 12 days", ago(days=3))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot import doctor
-from bot.services import Desk
+from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
@@ -18,40 +18,40 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
-def here(desk: Desk, provider: Any) -> Desk:
+def services(services: Services, provider: Any) -> Services:
     """A desk whose Microsoft is the small provider on loopback, where all roles are granted."""
     provider.app_roles.update({GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)})
-    work = replace(desk.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
-    return replace(desk, settings=work)
+    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
+    return replace(services, settings=work)
 
 
-def examined(here: Desk) -> list[str]:
+def examined(services: Services) -> list[str]:
     """The doctor's lines about it."""
     lines: list[str] = []
-    doctor.examine((each for each in doctor.checks(here.bot, here.settings) if each.name == "read access"), lines.append)
+    doctor.examine((each for each in doctor.checks(services.bot, services.settings) if each.name == "read access"), lines.append)
     return lines
 
 
-def test_nothing_is_said_where_nobody_has_granted_it(here: Desk):
+def test_nothing_is_said_where_nobody_has_granted_it(services: Services):
     """The report stays as long as it was."""
-    assert examined(here) == []
+    assert examined(services) == []
 
 
-def test_granted_and_lost(here: Desk, provider: Any):
+def test_granted_and_lost(services: Services, provider: Any):
     """Counted while it lasts; afterwards the tenant, what it lacks, and what to do. Nothing is forgotten by looking."""
-    app_access.remember(here.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
-    assert examined(here) == ["ok     read access: 1 tenants let the bot read by itself"]
+    app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
+    assert examined(services) == ["ok     read access: 1 tenants let the bot read by itself"]
     provider.app_roles[GRAPH_SCOPE].remove("Policy.Read.All")
-    (line,) = examined(here)
+    (line,) = examined(services)
     assert line.startswith(f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator grants it again")
-    assert app_access.known(here.redis, TENANT) is not None
+    assert app_access.grant_for(services.redis, TENANT) is not None
 
 
-def test_more_than_is_needed_is_named(here: Desk, provider: Any):
+def test_more_than_is_needed_is_named(services: Services, provider: Any):
     """Everything still works, so it is no fault: the tenant, the role, and where it is taken back. The sign-in log's is of use."""
-    app_access.remember(here.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
+    app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
     provider.app_roles[GRAPH_SCOPE] += ["AuditLog.Read.All", "Mail.Read"]
-    (line,) = examined(here)
+    (line,) = examined(services)
     assert line == (
         f"ok     read access: 1 tenants let the bot read by itself; more than it needs is granted in {TENANT} (Mail.Read):"
         " take that back from the bot's enterprise application there"

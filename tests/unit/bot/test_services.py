@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from bot.services import ME_S, Desk
+from bot.services import ME_S, Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs.settings import Settings
@@ -16,10 +16,10 @@ from jobs.settings import Settings
 BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "orgId": "org", "type": "bot", "displayName": "Email"}
 
 
-def make(bot: BotSettings, redis: Redis, webex: Webex) -> Desk:
+def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
     """A desk as a new process makes it."""
     work = Settings("https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),))
-    return Desk(bot, work, redis, webex)
+    return Services(bot, work, redis, webex)
 
 
 def test_the_next_process_knows_who_the_bot_is(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from jobs.clock import now
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
@@ -123,7 +123,7 @@ def vault(redis: Redis, work_settings: Settings) -> Vault:
     return Vault(redis, work_settings.encryption_keys)
 
 
-Given = Callable[..., Context]
+Given = Callable[..., StepContext]
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def given(cloud: Cloud, store: Store, vault: Vault, work_settings: Settings) -> 
         events: tuple[Event, ...] = (),
         settings: Settings = work_settings,
         kind: str = "setup",
-    ) -> Context:
+    ) -> StepContext:
         run = store.open(channel, ASKER, {"room": "room-1", "thread": "thread-1", "message": "message-1", "kind": kind})
         found = Finding("given", State.OK, facts=facts or {})
         store.append(run.id, Event(Kind.DETAILS, MOMENT, channel=channel), Event(Kind.SIGNED_IN, MOMENT, account=ACCOUNT))
@@ -158,11 +158,11 @@ def given(cloud: Cloud, store: Store, vault: Vault, work_settings: Settings) -> 
             store.append(run.id, event)
         return context(store.load(run.id).id, settings)
 
-    def context(run_id: str, settings: Settings) -> Context:
+    def context(run_id: str, settings: Settings) -> StepContext:
         http = httpx.AsyncClient(transport=httpx.MockTransport(cloud.answer))
         graph = Graph(http, _token, settings.graph_url)
         exchange = InvokeCommand(http, _token, settings.exchange_url, "tenant-1", "admin@contoso.com")
-        return Context(store.load(run_id), settings, store, vault, graph, exchange, lambda: open_trace(graph, exchange))
+        return StepContext(store.load(run_id), settings, store, vault, graph, exchange, lambda: open_trace(graph, exchange))
 
     return make
 
@@ -177,7 +177,7 @@ class Heard:
 
     runs: list[str] = field(default_factory=list)
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Something is new."""
         self.runs.append(run_id)
 

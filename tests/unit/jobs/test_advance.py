@@ -15,7 +15,7 @@ from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import Store
 from jobs.runtime import Runtime, use
@@ -33,7 +33,7 @@ class Heard:
 
     runs: list[str] = field(default_factory=list)
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Something is new."""
         self.runs.append(run_id)
 
@@ -89,7 +89,7 @@ def kinds(store: Store, run: Run) -> list[str]:
 
 def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: Store):
     """Redis came back without its data, but not without the job: nothing is written, and nothing is due again."""
-    store.look_at("GONE22", now())
+    store.schedule("GONE22", now())
     advance.advance("GONE22")
     assert (store.events("GONE22"), store.redis.zscore("runs:due", "GONE22")) == ((), None)
 
@@ -135,7 +135,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
         cache = Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
     runtime = Runtime(settings, store, vault, Heard())
     use(runtime)
-    admin_session.keep(runtime, opened, cache)
+    admin_session.save(runtime, opened, cache)
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
     advance.advance(say(signed_in()).id)
     words = "AADSTS9999999: No. Trace ID: trace-1 Correlation ID: corr-1 Timestamp: 2026-11-25 00:00:00Z"
@@ -161,13 +161,13 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, vault: Vault, 
 def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: Store, vault: Vault, say: Say):
     """With every step, and not before; the sign-in is forgotten."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
-    admin_session.keep(runtime, run, "cache")
+    admin_session.save(runtime, run, "cache")
     names = list(steps_of(run))
     store.append(run.id, *(found(name) for name in names[:-1]))
-    advance.conclude(runtime, run.id, store.length(run.id))
+    advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("", True)
     store.append(run.id, found(names[-1], State.SKIPPED))
-    advance.conclude(runtime, run.id, store.length(run.id))
+    advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("finished", False)
     assert runtime.listener == Heard([run.id, run.id])
 
@@ -176,7 +176,7 @@ def test_the_earliest_time_is_looked_at(runtime: Runtime, store: Store, say: Say
     """Of all that wait for the clock."""
     later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
     run = say(signed_in(), found("a", State.WAITING, until=later), found("b", State.WAITING, until=sooner))
-    advance.conclude(runtime, run.id, run.version)
+    advance.finish_or_reschedule(runtime, run.id, run.version)
     assert 170 < (due(store, run) or 0) <= 180
 
 
@@ -184,9 +184,9 @@ def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: Store, s
     """An event after the work's last look has the run looked at again at once."""
     run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
     store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
-    advance.conclude(runtime, run.id, run.version)
+    advance.finish_or_reschedule(runtime, run.id, run.version)
     assert (due(store, run) or 0) <= 0
-    assert store.take_due() == (run.id,)
+    assert store.claim_due() == (run.id,)
 
 
 def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: Store, vault: Vault, say: Say):
@@ -209,24 +209,24 @@ def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: 
     run = store.check(channel, asker, PLACE)
     later = now() - timedelta(seconds=5)
     store.append(run.id, signed_in(), found("a", State.UNKNOWN, until=later), Event(Kind.CHECKED, now()))
-    advance.conclude(runtime, run.id, store.length(run.id))
+    advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert due(store, run) is None
 
 
 async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
     """Which is sealed under the run, and gone when it is forgotten."""
     run = say(signed_in())
-    admin_session.keep(runtime, run, "{}")
-    admin_session.forget(runtime, run.id)
+    admin_session.save(runtime, run, "{}")
+    admin_session.drop(runtime, run.id)
     with pytest.raises(SignInNeeded):
-        async with admin_session.clouds(runtime, run, ACCOUNT):
+        async with admin_session.open_clients(runtime, run, ACCOUNT):
             pass
 
 
 @pytest.mark.parametrize(("hours", "left"), [(0, 26), (1, 25), (25, 1)])
 def test_a_renewal_prolongs_no_sign_in(runtime: Runtime, say: Say, hours: int, left: int):
     """What is sealed again ends 26 hours after the sign-in, as what was sealed before."""
-    admin_session.keep(runtime, say(replace(signed_in(), at=now() - timedelta(hours=hours))), "cache")
+    admin_session.save(runtime, say(replace(signed_in(), at=now() - timedelta(hours=hours))), "cache")
     (name,) = runtime.store.redis.scan_iter("sealed:session:*")
     assert left * 3600 - 5 <= int(runtime.store.redis.ttl(name)) <= left * 3600  # type: ignore[arg-type]  # redis-py's two answers
 
@@ -235,28 +235,28 @@ def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime: Runtime, vault: Vau
     """Whoever was using it is told to have somebody sign in."""
     run = say(replace(signed_in(), at=now() - timedelta(hours=26)))
     with pytest.raises(SignInNeeded):
-        admin_session.keep(runtime, run, "cache")
+        admin_session.save(runtime, run, "cache")
     assert not vault.holds(f"session:{run.id}")
 
 
 async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
     """A stranger's context asks no cloud that takes a token."""
-    async with tenant_reader.opened(runtime, "") as nobody:
+    async with tenant_reader.open_reader(runtime, "") as nobody:
         with pytest.raises(SignInNeeded):
             await nobody.context(say(), runtime.store).graph.organization()
 
 
 def test_what_blocks_a_plan(say: Say):
     """Facts that do not hold and that no line mends; what only follows from them is not named."""
-    line = Change("smtp_auth", "M2", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+    line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     run = say(
         Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,)),
         found("smtp_auth", State.WRONG),
-        found("mailbox_user", State.WRONG, seen=Words("seen.nobody")),
-        found("forwarding", State.WRONG, seen=Words("seen.nothing_yet")),
+        found("mailbox_user", State.WRONG, seen=Text("seen.nobody")),
+        found("forwarding", State.WRONG, seen=Text("seen.nothing_yet")),
         found("customization", State.UNKNOWN),
         found("tenant"),
         found("token", State.WAITING, waiting_for=Turn.REQUESTER),
     )
-    assert set(advance.blocked(run)) == {"mailbox_user", "customization"}
-    assert set(advance.blocked(replace(run, plan=None))) == {"mailbox_user", "customization", "smtp_auth"}
+    assert set(advance.blocking_steps(run)) == {"mailbox_user", "customization"}
+    assert set(advance.blocking_steps(replace(run, plan=None))) == {"mailbox_user", "customization", "smtp_auth"}

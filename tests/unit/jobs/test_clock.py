@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.clock import moment
+from jobs.clock import parse
 
 MADE = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -24,4 +24,4 @@ MADE = datetime(2026, 6, 1, tzinfo=UTC)
 )
 def test_moments(text: str | None, found: datetime | None):
     """In UTC, whatever zone they are written in."""
-    assert moment(text) == found
+    assert parse(text) == found

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adaptive_cards.texts import has
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Turn, Words
-from jobs.next_action import Whose, stage, whose
+from adaptive_cards.texts import has_text
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn
+from jobs.next_action import NextAction, next_action, stage_of
 from jobs.runs.plan import Plan
-from jobs.runs.run import Answer, Changed, Run
+from jobs.runs.run import Changed, Reply, Run
 from jobs.steps import steps_of
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
-YES = Answer("yes", "anna@example.test", AT)
-LINE = Change("smtp_auth", "M2", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
+YES = Reply("yes", "anna@example.test", AT)
+LINE = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
 WIDE = replace(LINE, step="customization", scope=Scope.TENANT)
 NEW = Run("R1", Channel("support@contoso.com"), Person("anna", "anna@example.test"), AT)
 DETAILED = replace(NEW, detailed=True)
@@ -36,7 +36,7 @@ def waits(step: str, turn: Turn, cause: str = "") -> Finding:
     return Finding(step, State.WAITING, waiting_for=turn, cause=cause)
 
 
-BLOCKED = Finding("mailbox_user", State.WRONG, seen=Words("seen.nobody"))
+BLOCKED = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
 TABLE = [
     (NEW, Turn.REQUESTER, "details", 1),
     (DETAILED, Turn.ADMINISTRATOR, "sign_in", 2),
@@ -76,7 +76,7 @@ TABLE = [
 @pytest.mark.parametrize(("run", "turn", "key", "number"), TABLE)
 def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int):
     """The earliest stage first."""
-    assert (whose(run), stage(run)) == (Whose(turn, Words(f"turn_words.{key}")), number)
+    assert (next_action(run), stage_of(run)) == (NextAction(turn, Text(f"turn_words.{key}")), number)
 
 
 @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int)
 def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Changed], key: str):
     """Its plan may hold one that is not needed in the end."""
     run = replace(found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), place={"kind": "fix", "generate": "yes"}, changed=made)
-    assert whose(run).words.key == f"turn_words.{key}"
+    assert next_action(run).words.key == f"turn_words.{key}"
 
 
 @pytest.mark.parametrize(("ended", "key"), [("finished", "done"), ("cancelled", "cancelled"), ("failed", "failed")])
 def test_an_ended_run_is_nobodys(ended: str, key: str):
     """Whatever it waited for."""
     run = replace(found(APPROVED, waits("token", Turn.REQUESTER)), ended=ended)
-    assert (whose(run).turn, whose(run).words.key) == (Turn.NOBODY, f"turn_words.{key}")
+    assert (next_action(run).turn, next_action(run).words.key) == (Turn.NOBODY, f"turn_words.{key}")
 
 
 def test_every_step_that_waits_has_words():
     """Whatever step a person is waited for at, the sentence is in the catalogue."""
-    keys = {whose(found(APPROVED, waits(name, Turn.REQUESTER))).words.key for name in steps_of(NEW)}
-    assert {key for key in keys if not has(key)} == set()
+    keys = {next_action(found(APPROVED, waits(name, Turn.REQUESTER))).words.key for name in steps_of(NEW)}
+    assert {key for key in keys if not has_text(key)} == set()

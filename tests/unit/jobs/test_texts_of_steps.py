@@ -10,7 +10,7 @@ from string import Formatter
 
 import pytest
 
-from adaptive_cards.texts import has, keys
+from adaptive_cards.texts import has_text, keys
 from jobs.model import Profile
 from jobs.probes import all_probes
 from jobs.steps import ORDER, all_steps, steps_for
@@ -21,10 +21,10 @@ EVERYTHING = {**all_steps(), **all_probes()}
 
 
 def words() -> Iterator[tuple[str, ast.Call]]:
-    """Every call of ``Words`` in the conversation and the work, with where it stands."""
+    """Every call of ``Text`` in the conversation and the work, with where it stands."""
     for path in sorted(path for folder in ("bot", "jobs") for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Words" and node.args:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Text" and node.args:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
@@ -63,7 +63,7 @@ def raw(key: str) -> str:
 def test_every_row_has_a_step():
     """C1 to V3 are steps of the article's profile, and no step has a row that the article does not know."""
     assert set(ORDER) == ARTICLE
-    assert {step.row for step in steps_for(Profile.ARTICLE).values()} == ARTICLE
+    assert {step.article_row for step in steps_for(Profile.ARTICLE).values()} == ARTICLE
 
 
 def test_least_privilege_leaves_out_three_steps():
@@ -75,25 +75,25 @@ def test_least_privilege_leaves_out_three_steps():
 def test_what_a_step_needs_exists(name: str):
     """Steps name only steps that there are, probes may name steps and probes."""
     step = EVERYTHING[name]
-    assert set(step.needs) | set(step.after) | ({step.line} - {""}) <= EVERYTHING.keys()
+    assert set(step.needs) | set(step.after) | ({step.shown_in} - {""}) <= EVERYTHING.keys()
 
 
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
 def test_a_step_has_its_texts(name: str):
     """A title, and what is expected of it."""
-    assert [key for key in (f"step.{name}", f"expected.{name}") if not has(key)] == []
+    assert [key for key in (f"step.{name}", f"expected.{name}") if not has_text(key)] == []
 
 
 def test_every_line_of_the_progress_card_has_its_text():
     """A step that stands on a line of its own, in either profile, has a title for it."""
-    lines = {name for profile in Profile for name, step in steps_for(profile).items() if step.line not in steps_for(profile)}
-    assert {name for name in lines if not has(f"line.{name}")} == set()
+    lines = {name for profile in Profile for name, step in steps_for(profile).items() if step.shown_in not in steps_for(profile)}
+    assert {name for name in lines if not has_text(f"line.{name}")} == set()
 
 
 def test_keys_written_out_exist():
     """A key in bot/ or jobs/ that the catalogue does not know would be a KeyError in somebody's space."""
     found = {where: key for where, call in words() if (key := named(call))}
-    assert {where: key for where, key in found.items() if not has(key)} == {}
+    assert {where: key for where, key in found.items() if not has_text(key)} == {}
     assert len(found) > 100
 
 
@@ -108,7 +108,7 @@ def test_texts_get_their_values():
     missing = {
         where: (key, sorted(lacking))
         for where, call in words()
-        if (key := named(call)) and has(key) and (values := given(call)) is not None
+        if (key := named(call)) and has_text(key) and (values := given(call)) is not None
         if (lacking := {field for _, field, _, _ in Formatter().parse(raw(key)) if field} - values)
     }
     assert missing == {}

@@ -11,7 +11,7 @@ import pytest
 from adaptive_cards import verdict
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.views import CheckLine, Proof
-from jobs.model import Access, State, Station, Turn, Words
+from jobs.model import Access, State, Station, Text, Turn
 from practice import verdicts
 from practice.diagnose import Case, Chosen, Totals, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
@@ -33,13 +33,13 @@ WELL = VerdictView(
     since=None,
     turn=Turn.NOBODY,
     fix=None,
-    proofs=(Proof("V3", Words("step.answers"), AT),),
+    proofs=(Proof("V3", Text("step.answers"), AT),),
     sign_in_url="",
 )
 
 
 def _line(cause: str, row: str = "X1") -> CheckLine:
-    return CheckLine(row, Words(f"cause.{cause}"), State.WRONG, Access.ADMIN)
+    return CheckLine(row, Text(f"cause.{cause}"), State.WRONG, Access.ADMIN)
 
 
 def _seen(*causes: str, **more: Any) -> verdicts.Seen:

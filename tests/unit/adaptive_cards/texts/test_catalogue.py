@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import adaptive_cards
-from adaptive_cards.texts import counted, has, keys, remedy_within, say, text
-from jobs.model import Profile, State, Turn, Words, verbatim
+from adaptive_cards.texts import counted, has_text, keys, remedy_within, render, text
+from jobs.model import Profile, State, Text, Turn, verbatim
 
 PACKAGE = Path(adaptive_cards.__file__).parent
 HOUSE = (PACKAGE, PACKAGE.parent / "bot", PACKAGE.parent / "jobs")
@@ -38,7 +38,7 @@ def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
 def whole(*folders: Path) -> set[str]:
     """The keys named whole, with both forms of those that count."""
     named = {value for value, begins in constants(*folders) if not begins}
-    return {form for key in named for form in ((f"{key}.one", f"{key}.many") if has(f"{key}.one") else (key,))} - {"en.toml"}
+    return {form for key in named for form in ((f"{key}.one", f"{key}.many") if has_text(f"{key}.one") else (key,))} - {"en.toml"}
 
 
 @cache
@@ -109,20 +109,20 @@ def test_no_remedy_names_the_scope_of_one_cloud_alone():
 def test_say_fills_in_values_and_looks_up_nested_keys():
     """A value may be a key of its own; braces and unknown keys in a value stay as somebody typed them."""
     assert (
-        say(Words("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"})) == "Agent's turn: key:no.such {0} {turn}"
+        render(Text("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"})) == "Agent's turn: key:no.such {0} {turn}"
     )
 
 
 def test_say_leaves_the_words_of_others_alone():
     """Verbatim words are neither looked up nor formatted."""
-    assert say(verbatim("key:turn.agent {x}")) == "key:turn.agent {x}"
+    assert render(verbatim("key:turn.agent {x}")) == "key:turn.agent {x}"
 
 
-@pytest.mark.parametrize("words", [Words("no.such"), Words("kicker.run"), Words("turn")])
-def test_say_raises(words: Words):
+@pytest.mark.parametrize("words", [Text("no.such"), Text("kicker.run"), Text("turn")])
+def test_say_raises(words: Text):
     """An unknown key and a missing value are mistakes of ours and raise KeyError."""
     with pytest.raises(KeyError):
-        say(words)
+        render(words)
 
 
 def test_counted():

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import answers
+from bot.actions import actions
 from bot.cards.presenters import plan
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Account, Change, Evidence, Finding, Scope, State, Words
+from jobs.model import Account, Change, Evidence, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 
 Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-LINE = Change("application", "E1", Words("step.application"), Words("seen.none"), Words("seen.on"), Scope.APP, "x")
+LINE = Change("application", "E1", Text("step.application"), Text("seen.none"), Text("seen.on"), Scope.APP, "x")
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
 OFFERED = Event(
@@ -24,13 +24,13 @@ OFFERED = Event(
 )
 
 
-def press(talk: Talk, run: Run, app: str = "client-9") -> Run:
+def press(ctx: ChatContext, run: Run, app: str = "client-9") -> Run:
     """The button, and the run after it."""
-    answers()["adopt"](talk, {"do": "adopt", "run": run.id, "plan": "plan-1", "app": app})
-    return talk.desk.store.load(run.id)
+    actions()["adopt"](ctx, {"do": "adopt", "run": run.id, "plan": "plan-1", "app": app})
+    return ctx.services.store.load(run.id)
 
 
-def test_what_is_offered_is_taken(anna: Talk, begin: Begin):
+def test_what_is_offered_is_taken(anna: ChatContext, begin: Begin):
     """There is a new plan, which somebody has to approve."""
     run = begin(SIGNED_IN, OFFERED, PLANNED)
     assert plan.view(run).by_hand == "client-9"
@@ -39,7 +39,9 @@ def test_what_is_offered_is_taken(anna: Talk, begin: Begin):
 
 
 @pytest.mark.parametrize(("events", "app"), [((), "client-1"), ((), ""), ((APPROVED,), "client-9")])
-def test_anything_else_is_refused(anna: Talk, begin: Begin, said: Callable[[], list[tuple[str, str]]], events: tuple[Event, ...], app: str):
+def test_anything_else_is_refused(
+    anna: ChatContext, begin: Begin, said: Callable[[], list[tuple[str, str]]], events: tuple[Event, ...], app: str
+):
     """A forged app, and a press after the approval, when the button is gone."""
     run = begin(SIGNED_IN, OFFERED, PLANNED, *events)
     after = press(anna, run, app)

@@ -10,15 +10,15 @@ import pytest
 
 from adaptive_cards.texts import text
 from adaptive_cards.views import Asked
-from bot.actions import answers
-from bot.cards.delivery import read
+from bot.actions import actions
+from bot.cards.delivery import posted_card
 from bot.cards.draw import draw
 from bot.cards.presenters import consent, sign_in
-from bot.cards.presenters._common import asked_in_vain
-from bot.chat.context import Talk
+from bot.cards.presenters._common import unreachable_recipient
+from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Account, Finding, State, Turn, Words
+from jobs.model import Account, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 
 Begin = Callable[..., Run]
@@ -34,10 +34,10 @@ BOTH = pytest.mark.parametrize("do", ASKS)
 
 
 @pytest.fixture
-def talk(anna: Talk) -> Talk:
+def ctx(anna: ChatContext) -> ChatContext:
     """Anna, where people of contoso.com are served."""
-    bot = replace(anna.desk.bot, allowed_email_domains=("contoso.com", "example.test"), allowed_org_ids=("org-1",))
-    return replace(anna, desk=replace(anna.desk, bot=bot))
+    bot = replace(anna.services.bot, allowed_email_domains=("contoso.com", "example.test"), allowed_org_ids=("org-1",))
+    return replace(anna, services=replace(anna.services, bot=bot))
 
 
 @pytest.fixture
@@ -69,20 +69,20 @@ def carl(**more: Any) -> dict[str, Any]:
     return {"id": "carl", "emails": [CARL], "orgId": "org-1", "type": "person", "displayName": "Carl"} | more
 
 
-def asked(talk: Talk, begin: Begin, do: str, address: str) -> tuple[Run, str]:
+def asked(ctx: ChatContext, begin: Begin, do: str, address: str) -> tuple[Run, str]:
     """Asks; returns the run after it and what was asked for."""
     question, events = ASKS[do]
     run = begin(*events)
-    answers()[do](talk, {"do": do, "run": run.id, "administrator": address})
-    return talk.desk.store.load(run.id), question
+    actions()[do](ctx, {"do": do, "run": run.id, "administrator": address})
+    return ctx.services.store.load(run.id), question
 
 
 @BOTH
 @pytest.mark.parametrize("typed", [CARL, " Carl@contoso.com ", "c.second@contoso.com"])
-def test_somebody_who_is_found_is_asked(talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str):
+def test_somebody_who_is_found_is_asked(ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str):
     """By the address that Webex knows them by, so that they are known when they press; nothing but the receipt is posted here."""
     directory(carl())
-    run, question = asked(talk, begin, do, typed)
+    run, question = asked(ctx, begin, do, typed)
     assert (run.answer(question), run.problems, [text("notice.asked_title", address=CARL) in words for _, words in said()]) == (
         CARL,
         {},
@@ -105,74 +105,76 @@ def test_somebody_who_is_found_is_asked(talk: Talk, begin: Begin, said: Said, di
     ],
 )
 def test_who_is_not_served_is_not_asked(
-    talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str, found: dict[str, Any], why: str
+    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str, found: dict[str, Any], why: str
 ):
     """Nothing is posted to anybody; the card keeps what was typed, and says why not."""
     directory(found)
-    run, question = asked(talk, begin, do, typed)
-    assert (run.answer(question), asked_in_vain(run, question), said()) == ("", Asked(typed, Words(f"typed.{why}")), [])
+    run, question = asked(ctx, begin, do, typed)
+    assert (run.answer(question), unreachable_recipient(run, question), said()) == ("", Asked(typed, Text(f"typed.{why}")), [])
 
 
 @BOTH
 @pytest.mark.parametrize("status", [200, 400, 403, 404])
 def test_somebody_who_is_not_found_may_be_reached(
-    talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int
+    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int
 ):
     """A bot finds nobody beyond its own organization: a line without details goes first, and then the card."""
     directory(status=status)
     direct()
-    run, question = asked(talk, begin, do, CARL)
+    run, question = asked(ctx, begin, do, CARL)
     assert (run.answer(question), said()[0][1], len(said())) == (CARL, text("notice.asked_hello"), 2)
 
 
 def test_a_conversation_that_webex_does_not_show_yet(
-    talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None]
+    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], direct: Callable[..., None]
 ):
     """It was made a moment ago, by the line that went first: that is said once."""
     directory()
     direct(lags=1)
-    run, question = asked(talk, begin, "ask_administrator", CARL)
+    run, question = asked(ctx, begin, "ask_administrator", CARL)
     assert (run.answer(question), len(said())) == (CARL, 2)
 
 
 @BOTH
 @pytest.mark.parametrize(("status", "org", "why"), [(404, "", "nobody_in_webex"), (400, "", "nobody_in_webex"), (200, "org-2", "outside")])
 def test_somebody_who_cannot_be_reached(
-    talk: Talk, begin: Begin, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int, org: str, why: str
+    ctx: ChatContext, begin: Begin, directory: Callable[..., None], direct: Callable[..., None], do: str, status: int, org: str, why: str
 ):
     """Nobody has the address, or somebody of another organization: no card ever goes there."""
     directory()
     direct(status, org)
-    run, question = asked(talk, begin, do, CARL)
-    assert (run.answer(question), asked_in_vain(run, question)) == ("", Asked(CARL, Words(f"typed.{why}")))
+    run, question = asked(ctx, begin, do, CARL)
+    assert (run.answer(question), unreachable_recipient(run, question)) == ("", Asked(CARL, Text(f"typed.{why}")))
 
 
 @BOTH
 @pytest.mark.usefixtures("hasty_retries")
 @pytest.mark.parametrize("away", ["look-up", "message", "held"])
 def test_while_webex_is_away_nothing_is_begun(
-    talk: Talk, begin: Begin, directory: Callable[..., None], webex_script: Any, reply: Any, do: str, away: str
+    ctx: ChatContext, begin: Begin, directory: Callable[..., None], webex_script: Any, reply: Any, do: str, away: str
 ):
     """The press is tried again as a whole."""
     directory(status=500 if away == "look-up" else 200)
     webex_script.on("POST", "/messages", reply(503 if away == "message" else 200, {}))
     run = begin(*ASKS[do][1])
     with pytest.raises(WebexError):
-        answers()[do](talk, {"do": do, "run": run.id, "administrator": CARL})
-    assert talk.desk.store.load(run.id) == run
+        actions()[do](ctx, {"do": do, "run": run.id, "administrator": CARL})
+    assert ctx.services.store.load(run.id) == run
 
 
 @BOTH
-def test_an_old_card_asks_nobody(talk: Talk, begin: Begin, said: Said, directory: Callable[..., None], do: str):
+def test_an_old_card_asks_nobody(ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str):
     """Once somebody has signed in, or before consent is waited for."""
     directory(carl())
     run = begin(*([SIGNED_IN] if do == "ask_administrator" else []))
-    answers()[do](talk, {"do": do, "run": run.id, "administrator": CARL})
-    assert (text("refused.old") in said()[0][1], talk.desk.store.load(run.id)) == (True, run)
+    actions()[do](ctx, {"do": do, "run": run.id, "administrator": CARL})
+    assert (text("refused.old") in said()[0][1], ctx.services.store.load(run.id)) == (True, run)
 
 
 @BOTH
-def test_the_field_is_open_until_somebody_is_asked(talk: Talk, begin: Begin, directory: Callable[..., None], webex_script: Any, do: str):
+def test_the_field_is_open_until_somebody_is_asked(
+    ctx: ChatContext, begin: Begin, directory: Callable[..., None], webex_script: Any, do: str
+):
     """The same card is edited in place: in red with what was typed, and closed again after a right address."""
     directory(carl())
     question, events = ASKS[do]
@@ -180,9 +182,9 @@ def test_the_field_is_open_until_somebody_is_asked(talk: Talk, begin: Begin, dir
     slot = {"administrator": "signin", "consent_administrator": "consent"}[question]
     draw(run.id)
     for address in ("carl", CARL):
-        answers()[do](talk, {"do": do, "run": run.id, "administrator": address})
+        actions()[do](ctx, {"do": do, "run": run.id, "administrator": address})
         draw(run.id)
-    shown = read(talk.desk, run.id, slot)
+    shown = posted_card(ctx.services, run.id, slot)
     assert shown is not None
     edits = [str(body) for method, path, body in webex_script.asked if method == "PUT" and path == f"/messages/{shown.message}"]
     opened = [(text("typed.no_at") in each, "'value': 'carl'" in each, text("button.send_direct") in each) for each in edits]

@@ -11,57 +11,59 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import _guard, answers
-from bot.chat.context import Talk
-from bot.events.outbox import once
+from bot.actions import _guard, actions
+from bot.chat.context import ChatContext
+from bot.events.outbox import run_once
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Profile, Scope, State, Words
+from jobs.model import Account, Change, Finding, Profile, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 
 Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
-LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "x")
+LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x")
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 ON_A_RUN = sorted(
-    set(answers())
+    set(actions())
     - {"setup", "typed", "setup_again", "setup_change", "help", "status", "check", "fix", "explain", "missing", "connect_test"}
-    - {v for v in answers() if v.startswith("tac")}
+    - {v for v in actions() if v.startswith("tac")}
 )
 RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}
 
 
 @pytest.fixture
-def ben(anna: Talk) -> Talk:
+def ben(anna: ChatContext) -> ChatContext:
     """Somebody who takes no part, in another space."""
     return replace(anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2")
 
 
-def press(talk: Talk, do: str, **inputs: str) -> None:
+def press(ctx: ChatContext, do: str, **inputs: str) -> None:
     """A button."""
-    answers()[do](talk, {"do": do, **inputs})
+    actions()[do](ctx, {"do": do, **inputs})
 
 
-def told(talk: Talk, run: Run) -> list[tuple[str, dict[str, str]]]:
+def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
     """What was said to the run by people."""
-    return [(str(e.kind), e.data) for e in talk.desk.store.events(run.id)[2:] if e.kind not in {Kind.SIGNED_IN, Kind.PLANNED, Kind.FOUND}]
+    return [
+        (str(e.kind), e.data) for e in ctx.services.store.events(run.id)[2:] if e.kind not in {Kind.SIGNED_IN, Kind.PLANNED, Kind.FOUND}
+    ]
 
 
-def queued(talk: Talk) -> set[str]:
+def queued(ctx: ChatContext) -> set[str]:
     """What a worker will do."""
-    return {f"{job.func_name} {job.args[0]}" for job in (*talk.desk.queue.jobs, *talk.desk.cards.jobs)}
+    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.queue.jobs, *ctx.services.cards.jobs)}
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
 @pytest.mark.parametrize("run_id", ["NOBODY", "", "../x", "run:1:events"])
-def test_an_unknown_run(anna: Talk, said: Said, do: str, run_id: str):
+def test_an_unknown_run(anna: ChatContext, said: Said, do: str, run_id: str):
     """A forged id is answered, and nothing happens."""
     press(anna, do, run=run_id)
     assert (text("refused.unknown") in said()[0][1], len(said()), queued(anna)) == (True, 1, set())
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
-def test_a_run_that_is_over(anna: Talk, begin: Begin, said: Said, do: str):
+def test_a_run_that_is_over(anna: ChatContext, begin: Begin, said: Said, do: str):
     """A card of an ended run does nothing."""
     run = begin(SIGNED_IN, PLANNED, Event(Kind.CANCELLED, now()))
     press(anna, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
@@ -69,43 +71,43 @@ def test_a_run_that_is_over(anna: Talk, begin: Begin, said: Said, do: str):
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
-def test_somebody_who_takes_no_part(ben: Talk, begin: Begin, said: Said, do: str):
+def test_somebody_who_takes_no_part(ben: ChatContext, begin: Begin, said: Said, do: str):
     """In another space nobody else has anything to say."""
     run = begin(SIGNED_IN, PLANNED)
     press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert (text("refused.not_part") in said()[0][1], told(ben, run), queued(ben)) == (True, [], set())
 
 
-def test_a_press_that_takes_longer_than_its_lock_lasts(anna: Talk, begin: Begin, monkeypatch: pytest.MonkeyPatch):
+def test_a_press_that_takes_longer_than_its_lock_lasts(anna: ChatContext, begin: Begin, monkeypatch: pytest.MonkeyPatch):
     """It is carried out, and its event, tried again, does not carry it out once more."""
     monkeypatch.setattr(_guard, "LONGEST_S", 0.1)
     run, done = begin(), []
 
     @_guard.on_run
-    def slow(_talk: Talk, inputs: dict[str, str], _run: Run) -> None:
+    def slow(_talk: ChatContext, inputs: dict[str, str], _run: Run) -> None:
         time.sleep(0.2)
         done.append(inputs["run"])
 
     for _ in range(2):
-        once(anna, "action-1:press", lambda talk: slow(talk, {"run": run.id}))
+        run_once(anna, "action-1:press", lambda ctx: slow(ctx, {"run": run.id}))
     assert done == [run.id]
 
 
-def test_two_presses_at_once(anna: Talk, begin: Begin, said: Said):
+def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
     """The second waits for the first, whoever carries it out, and then sees what that one has done."""
     run = begin(SIGNED_IN, PLANNED)
     with ThreadPoolExecutor(1) as second:
-        with anna.desk.redis.lock(f"run:{run.id}:press", timeout=15):
+        with anna.services.redis.lock(f"run:{run.id}:press", timeout=15):
             pressed = second.submit(press, anna, "approve", run=run.id, plan="plan-1")
             time.sleep(0.3)
             approved = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
-            anna.desk.store.append(run.id, approved)
+            anna.services.store.append(run.id, approved)
         pressed.result(10)
     assert (told(anna, run), text("refused.twice") in said()[0][1]) == ([("approved", {"plan": "plan-1", "scope": "mailbox"})], True)
 
 
 @pytest.mark.parametrize("do", ["test_sent", "agent_has_it", "rehearse", "skip_rehearsal"])
-def test_everybody_in_the_runs_space_may_say_what_they_see(ben: Talk, begin: Begin, do: str):
+def test_everybody_in_the_runs_space_may_say_what_they_see(ben: ChatContext, begin: Begin, do: str):
     """An agent, or the mailbox user."""
     run = begin(SIGNED_IN, PLANNED)
     press(replace(ben, room="room-1"), do, run=run.id, skip_reason="away")
@@ -113,16 +115,16 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben: Talk, begin: Beg
 
 
 @pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
-def test_an_approval(anna: Talk, begin: Begin, do: str, scope: str):
+def test_an_approval(anna: ChatContext, begin: Begin, do: str, scope: str):
     """Of the plan in force, on record with who gave it; a worker goes on and the cards are drawn."""
     run = begin(SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan="plan-1")
-    event = anna.desk.store.events(run.id)[-1]
+    event = anna.services.store.events(run.id)[-1]
     assert (event.kind, event.by, event.data) == (Kind.APPROVED, "anna@example.test", {"plan": "plan-1", "scope": scope})
     assert queued(anna) == {f"jobs.advance.advance {run.id}", f"bot.cards.draw.draw {run.id}"}
 
 
-def test_pressed_twice(anna: Talk, begin: Begin, said: Said):
+def test_pressed_twice(anna: ChatContext, begin: Begin, said: Said):
     """The second press says so and changes nothing."""
     run = begin(SIGNED_IN, PLANNED)
     for _ in range(2):
@@ -132,16 +134,16 @@ def test_pressed_twice(anna: Talk, begin: Begin, said: Said):
 
 @pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
 @pytest.mark.parametrize("do", ["approve", "approve_tenant", "least_privilege"])
-def test_an_old_plan(anna: Talk, begin: Begin, said: Said, do: str, plan: str):
+def test_an_old_plan(anna: ChatContext, begin: Begin, said: Said, do: str, plan: str):
     """A card that shows another plan than the one in force approves nothing."""
     run = begin(SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan=plan)
     assert (told(anna, run), text("refused.old") in said()[0][1]) == ([], True)
 
 
-def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: Talk, begin: Begin):
+def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: ChatContext, begin: Begin):
     """What was changed by an earlier approval stands; what is left takes another one, whatever else does not hold by now."""
-    wrong = Finding("mailbox_user", State.WRONG, seen=Words("seen.nobody"))
+    wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
     changed = Event(Kind.CHANGING, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG))
     run = begin(SIGNED_IN, PLANNED, changed, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong))
     for do in ("least_privilege", "approve"):
@@ -149,62 +151,62 @@ def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna: Talk, begin: Begin)
     assert [kind for kind, _ in told(anna, run)] == ["changing", "approved"]
 
 
-def test_no_plan_is_not_approved(anna: Talk, begin: Begin):
+def test_no_plan_is_not_approved(anna: ChatContext, begin: Begin):
     """A forged approval before there is a plan."""
     run = begin(SIGNED_IN)
     press(anna, "approve", run=run.id)
     assert told(anna, run) == []
 
 
-def test_a_blocked_plan_is_not_approved(anna: Talk, begin: Begin):
+def test_a_blocked_plan_is_not_approved(anna: ChatContext, begin: Begin):
     """What no change of ours mends has to be put right first."""
-    wrong = Finding("mailbox_user", State.WRONG, seen=Words("seen.nobody"))
+    wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong), PLANNED)
     press(anna, "approve", run=run.id, plan="plan-1")
     assert told(anna, run) == []
 
 
-def test_only_an_approver_approves(anna: Talk, begin: Begin, said: Said):
+def test_only_an_approver_approves(anna: ChatContext, begin: Begin, said: Said):
     """Where approvers are named, who asked is not enough."""
     run = begin(SIGNED_IN, PLANNED)
-    talk = replace(anna, desk=replace(anna.desk, bot=replace(anna.desk.bot, approvers=("boss@example.test",))))
-    press(talk, "approve", run=run.id, plan="plan-1")
+    ctx = replace(anna, services=replace(anna.services, bot=replace(anna.services.bot, approvers=("boss@example.test",))))
+    press(ctx, "approve", run=run.id, plan="plan-1")
     assert (told(anna, run), text("refused.not_approver") in said()[0][1]) == ([], True)
 
 
-def test_who_was_asked_to_consent_takes_part(anna: Talk, ben: Talk, begin: Begin):
+def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext, begin: Begin):
     """On their own card in the 1:1: they say that it is granted already."""
     run = begin(SIGNED_IN, Event(Kind.ANSWERED, now(), data={"question": "consent_administrator", "value": "ben@example.test"}))
     press(replace(ben, room="room-ben", direct=True), "look_again", run=run.id)
-    assert "look_again" in anna.desk.store.load(run.id).answers
+    assert "look_again" in anna.services.store.load(run.id).answers
 
 
-def test_less_is_asked_for(anna: Talk, begin: Begin):
+def test_less_is_asked_for(anna: ChatContext, begin: Begin):
     """Before an approval: the details change, so that a new plan is made. After it: no more."""
     run = begin(SIGNED_IN, PLANNED)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert (anna.desk.store.load(run.id).channel.profile, anna.desk.store.load(run.id).plan) == (Profile.LEAST, None)
+    assert (anna.services.store.load(run.id).channel.profile, anna.services.store.load(run.id).plan) == (Profile.LEAST, None)
     approved = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
-    anna.desk.store.append(run.id, PLANNED, approved)
+    anna.services.store.append(run.id, PLANNED, approved)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert anna.desk.store.events(run.id)[-1] == approved
+    assert anna.services.store.events(run.id)[-1] == approved
 
 
-def test_less_is_asked_for_where_the_plan_is_stopped(anna: Talk, begin: Begin):
+def test_less_is_asked_for_where_the_plan_is_stopped(anna: ChatContext, begin: Begin):
     """What stops it may be what the fewer permissions leave out."""
-    wrong = Finding("mail_send", State.WRONG, seen=Words("skipped.mail_send_not_exposed"))
+    wrong = Finding("mail_send", State.WRONG, seen=Text("skipped.mail_send_not_exposed"))
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mail_send", finding=wrong), PLANNED)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert anna.desk.store.load(run.id).channel.profile is Profile.LEAST
+    assert anna.services.store.load(run.id).channel.profile is Profile.LEAST
 
 
 @pytest.mark.parametrize("do", ["token_saved", "registered", "test_sent", "agent_has_it"])
-def test_a_word_is_kept(anna: Talk, begin: Begin, do: str):
+def test_a_word_is_kept(anna: ChatContext, begin: Begin, do: str):
     """Registered implies saved."""
     run = begin(SIGNED_IN)
     press(anna, do, run=run.id)
     wanted = {do: "yes"} | ({"token_saved": "yes"} if do == "registered" else {})
-    assert {name: answer.value for name, answer in anna.desk.store.load(run.id).answers.items()} == wanted
+    assert {name: answer.value for name, answer in anna.services.store.load(run.id).answers.items()} == wanted
 
 
 SEALED = ("rehearsal:{run}", "rehearsal-session:{run}", "rehearsal-secret:{run}", "check-session:{mailbox}", "check-secret:{mailbox}")
@@ -214,68 +216,68 @@ SEALED = ("rehearsal:{run}", "rehearsal-session:{run}", "rehearsal-secret:{run}"
     ("do", "kind", "left"),
     [("skip_rehearsal", "setup", []), ("rehearse", "setup", [2, 3, 4]), ("skip_rehearsal", "fix", [0, 1, 2, 3, 4])],
 )
-def test_what_is_kept_of_a_rehearsal(anna: Talk, begin: Begin, do: str, kind: str, left: list[int]):
+def test_what_is_kept_of_a_rehearsal(anna: ChatContext, begin: Begin, do: str, kind: str, left: list[int]):
     """Who skips keeps nothing; who tries again needs the secret; a run without a rehearsal drops nothing of the channel's."""
     run = begin(SIGNED_IN, PLANNED, kind=kind)
     names = [name.format(run=run.id, mailbox=run.channel.mailbox) for name in SEALED]
     for name in names:
-        anna.desk.vault.put(name, "value", 60)
+        anna.services.vault.put(name, "value", 60)
     press(anna, do, run=run.id, skip_reason="away")
-    assert [number for number, name in enumerate(names) if anna.desk.vault.holds(name)] == left
+    assert [number for number, name in enumerate(names) if anna.services.vault.holds(name)] == left
 
 
 @pytest.mark.parametrize(
     ("reason", "kept"), [("  on   leave ", "skip:on leave"), ("", None), ("   ", None), ("x" * 900, "skip:" + "x" * 200)]
 )
-def test_skipping_takes_a_reason(anna: Talk, begin: Begin, reason: str, kept: str | None):
+def test_skipping_takes_a_reason(anna: ChatContext, begin: Begin, reason: str, kept: str | None):
     """One line, not too long; without one nothing is skipped."""
     run = begin(SIGNED_IN)
     press(anna, "skip_rehearsal", run=run.id, skip_reason=reason)
-    assert anna.desk.store.load(run.id).answer("rehearse") == (kept or "")
+    assert anna.services.store.load(run.id).answer("rehearse") == (kept or "")
 
 
-def test_another_try_drops_the_last_sign_in(anna: Talk, begin: Begin):
+def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
     """So that the mailbox user signs in again."""
     run = begin(SIGNED_IN)
-    anna.desk.vault.put(f"rehearsal:{run.id}", "token", 60)
+    anna.services.vault.put(f"rehearsal:{run.id}", "token", 60)
     press(anna, "rehearse", run=run.id)
-    assert (anna.desk.vault.holds(f"rehearsal:{run.id}"), anna.desk.store.load(run.id).answer("rehearse")) == (False, "yes")
+    assert (anna.services.vault.holds(f"rehearsal:{run.id}"), anna.services.store.load(run.id).answer("rehearse")) == (False, "yes")
 
 
-def test_look_again(anna: Talk, begin: Begin):
+def test_look_again(anna: ChatContext, begin: Begin):
     """What did not hold is forgotten, and a worker looks."""
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)), PLANNED)
     press(anna, "look_again", run=run.id)
-    again = anna.desk.store.load(run.id)
+    again = anna.services.store.load(run.id)
     assert ("ids" in again.findings, again.plan, f"jobs.advance.advance {run.id}" in queued(anna)) == (False, None, True)
 
 
-def test_the_first_card(anna: Talk, begin: Begin):
+def test_the_first_card(anna: ChatContext, begin: Begin):
     """Right details are taken once; a second press of the same card is refused."""
     run = begin(detailed=False)
     for _ in range(2):
         press(anna, "intake", run=run.id, **RIGHT, lifetime="6", unknown="x")
-    events = [event for event in anna.desk.store.events(run.id) if event.kind is Kind.DETAILS]
+    events = [event for event in anna.services.store.events(run.id) if event.kind is Kind.DETAILS]
     assert [(event.channel and event.channel.lifetime_months) for event in events] == [6]
 
 
-def test_a_wrong_first_card_is_shown_again(anna: Talk, begin: Begin, said: Said, webex_script: Any, reply: Any):
+def test_a_wrong_first_card_is_shown_again(anna: ChatContext, begin: Begin, said: Said, webex_script: Any, reply: Any):
     """In its own place, with what was typed; nothing is taken."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     run = begin(detailed=False)
     press(anna, "intake", run=run.id, **RIGHT | {"callback_url": "http://x.y/callback"})
-    assert ([method for method, _ in said()], anna.desk.store.load(run.id).detailed) == (["PUT"], False)
+    assert ([method for method, _ in said()], anna.services.store.load(run.id).detailed) == (["PUT"], False)
 
 
-def test_a_mailbox_that_is_busy(anna: Talk, begin: Begin, webex_script: Any, reply: Any):
+def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: Any, reply: Any):
     """The first card of a run without a mailbox cannot take another run's."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     busy = begin()
-    other = anna.desk.store.open(
-        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, {**anna.place, "message": "typed-2"}
+    other = anna.services.store.open(
+        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, {**anna.origin, "message": "typed-2"}
     )
     press(anna, "intake", run=other.id, **RIGHT, mailbox="support@example.test")
-    assert (anna.desk.store.load(other.id).detailed, anna.desk.store.running("support@example.test")) == (False, busy.id)
+    assert (anna.services.store.load(other.id).detailed, anna.services.store.running("support@example.test")) == (False, busy.id)
 
 
 @pytest.mark.parametrize(
@@ -296,13 +298,13 @@ def test_a_mailbox_that_is_busy(anna: Talk, begin: Begin, webex_script: Any, rep
         ("", "notice.unexplained_title"),
     ],
 )
-def test_a_pasted_error_is_explained(anna: Talk, said: Said, pasted: str, key: str):
+def test_a_pasted_error_is_explained(anna: ChatContext, said: Said, pasted: str, key: str):
     """Or it is said that it is not known."""
     press(anna, "explain", error_text=pasted)
     assert text(key) in said()[0][1]
 
 
-def test_need_admin_approval_names_the_tick_box(anna: Talk, said: Said):
+def test_need_admin_approval_names_the_tick_box(anna: ChatContext, said: Said):
     """By the label that Webex Connect gives it, beside the grant that makes it needless."""
     press(anna, "explain", error_text="AADSTS90095: Need admin approval")
     told = said()[0][1]
@@ -311,11 +313,11 @@ def test_need_admin_approval_names_the_tick_box(anna: Talk, said: Said):
 
 
 @pytest.mark.parametrize("who", ["anna", "ben"])
-def test_cancelling(anna: Talk, ben: Talk, begin: Begin, who: str):
+def test_cancelling(anna: ChatContext, ben: ChatContext, begin: Begin, who: str):
     """By who takes part; the run's secrets are gone with it."""
     run = begin(SIGNED_IN)
     for name in ("session", "secret", "rehearsal"):
-        anna.desk.vault.put(f"{name}:{run.id}", "x", 60)
+        anna.services.vault.put(f"{name}:{run.id}", "x", 60)
     press({"anna": anna, "ben": ben}[who], "cancel", run=run.id)
-    held = [anna.desk.vault.holds(f"{name}:{run.id}") for name in ("session", "secret", "rehearsal")]
-    assert (anna.desk.store.load(run.id).ended, held) == (("cancelled", [False] * 3) if who == "anna" else ("", [True] * 3))
+    held = [anna.services.vault.holds(f"{name}:{run.id}") for name in ("session", "secret", "rehearsal")]
+    assert (anna.services.store.load(run.id).ended, held) == (("cancelled", [False] * 3) if who == "anna" else ("", [True] * 3))

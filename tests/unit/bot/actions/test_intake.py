@@ -9,32 +9,32 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import answers
-from bot.chat.context import Talk
+from bot.actions import actions
+from bot.chat.context import ChatContext
 from bot.events import handler
 from jobs.runs.run import Run
 
 HELP = "card-9"
 
 
-def runs(talk: Talk) -> tuple[Run, ...]:
+def runs(ctx: ChatContext) -> tuple[Run, ...]:
     """The runs of the space."""
-    return talk.desk.store.of_space("room-1")
+    return ctx.services.store.runs_in_space("room-1")
 
 
-def pressed(talk: Talk, press: str, **inputs: str) -> None:
+def pressed(ctx: ChatContext, press: str, **inputs: str) -> None:
     """Set up, on the card of /help."""
-    answers()["setup"](replace(talk, message=HELP, press=press), {"do": "setup", **inputs})
+    actions()["setup"](replace(ctx, message=HELP, action_id=press), {"do": "setup", **inputs})
 
 
-def test_two_presses_of_one_card_begin_two_runs(anna: Talk):
+def test_two_presses_of_one_card_begin_two_runs(anna: ChatContext):
     """For two mailboxes, neither of them known yet; the same press delivered twice is one run."""
     for press in ("a1", "a2", "a1"):
         pressed(anna, press)
     assert [run.place["message"] for run in runs(anna)] == ["a2", "a1"]
 
 
-def test_a_press_for_a_mailbox_that_is_being_set_up(anna: Talk, said: Callable[[], list[tuple[str, str]]]):
+def test_a_press_for_a_mailbox_that_is_being_set_up(anna: ChatContext, said: Callable[[], list[tuple[str, str]]]):
     """Another press is pointed to the run; the same press again shows its first card once more."""
     for press in ("a1", "a1", "a2"):
         pressed(anna, press, mailbox_meant="support@contoso.com")
@@ -43,13 +43,13 @@ def test_a_press_for_a_mailbox_that_is_being_set_up(anna: Talk, said: Callable[[
     assert [pointed in words for _, words in said()] == [False, False, True]
 
 
-def test_what_was_typed_is_claimed_by_its_message(anna: Talk):
+def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
     """As before."""
-    assert (anna.place["message"], replace(anna, press="a1").place["message"]) == ("card-1", "a1")
+    assert (anna.origin["message"], replace(anna, action_id="a1").origin["message"]) == ("card-1", "a1")
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_the_press_is_known_by_its_own_id(anna: Talk, webex_script: Any, reply: Any, times: int):
+def test_the_press_is_known_by_its_own_id(anna: ChatContext, webex_script: Any, reply: Any, times: int):
     """All the way from the event."""
     inputs = {"do": "setup"}
     body = {"id": "a7", "messageId": HELP, "personId": "anna", "roomId": "room-1", "inputs": inputs}

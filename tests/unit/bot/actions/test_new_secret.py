@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import answers
-from bot.chat.context import Talk
+from bot.actions import actions
+from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Words
+from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 
 Begin = Callable[..., Run]
@@ -21,47 +21,47 @@ SHOWN = Event(Kind.FOUND, now(), step="client_secret", finding=Finding("client_s
 
 def planned(step: str) -> tuple[Event, Event]:
     """A plan with one line, approved."""
-    line = Change(step, "E3", Words(f"step.{step}"), Words("seen.none"), Words("seen.on"), Scope.APP, "x")
+    line = Change(step, "E3", Text(f"step.{step}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x")
     approved = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
     return Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(line,)), approved
 
 
-def press(talk: Talk, run: Run) -> Run:
+def press(ctx: ChatContext, run: Run) -> Run:
     """The button, and the run after it."""
-    answers()["new_secret"](talk, {"do": "new_secret", "run": run.id})
-    return talk.desk.store.load(run.id)
+    actions()["new_secret"](ctx, {"do": "new_secret", "run": run.id})
+    return ctx.services.store.load(run.id)
 
 
 @pytest.mark.parametrize(("step", "approved"), [("client_secret", True), ("smtp_auth", False)])
-def test_a_lost_secret_is_made_again(anna: Talk, begin: Begin, step: str, approved: bool):  # noqa: FBT001  a column of the table
+def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str, approved: bool):  # noqa: FBT001  a column of the table
     """The plan in force covers it, or there is another plan first; the run does not take the old one for good any more."""
     run = press(anna, begin(SIGNED_IN, *planned(step), SHOWN))
     assert (run.answer("new_secret"), run.settled("client_secret"), bool(run.approvals)) == ("k1", False, approved)
-    assert f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in anna.desk.queue.jobs}
+    assert f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in anna.services.queue.jobs}
 
 
-def test_one_press_is_one_secret(anna: Talk, begin: Begin, said: Said):
+def test_one_press_is_one_secret(anna: ChatContext, begin: Begin, said: Said):
     """A second press finds no secret that was shown."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     again = press(anna, run)
     assert (again.version, text("refused.old") in said()[-1][1]) == (run.version, True)
 
 
-def test_a_second_loss_remembers_the_first(anna: Talk, begin: Begin):
+def test_a_second_loss_remembers_the_first(anna: ChatContext, begin: Begin):
     """Both are removed in the end, and neither counts again."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     shown = Finding("client_secret", State.OK, facts={"key_id": "k2"})
-    anna.desk.store.append(run.id, Event(Kind.FOUND, now(), step="client_secret", finding=shown))
+    anna.services.store.append(run.id, Event(Kind.FOUND, now(), step="client_secret", finding=shown))
     assert press(anna, run).answer("new_secret") == "k1,k2"
 
 
 @pytest.mark.parametrize("used", [True, False])
-def test_a_secret_that_is_used_or_unseen_is_kept(anna: Talk, begin: Begin, used: bool):  # noqa: FBT001  a column of the table
+def test_a_secret_that_is_used_or_unseen_is_kept(anna: ChatContext, begin: Begin, used: bool):  # noqa: FBT001  a column of the table
     """After Token saved Webex Connect has it; before its page was opened nobody can have lost it."""
     run = begin(SIGNED_IN, *planned("client_secret"), SHOWN)
     if used:
-        anna.desk.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"}))
+        anna.services.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"}))
     else:
-        anna.desk.vault.put(f"secret:{run.id}", "value", 60)
-    before = anna.desk.store.length(run.id)
+        anna.services.vault.put(f"secret:{run.id}", "value", 60)
+    before = anna.services.store.length(run.id)
     assert press(anna, run).version == before

@@ -8,48 +8,48 @@ from datetime import timedelta
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import answers
+from bot.actions import actions
 from bot.cards import delivery, draw
-from bot.chat.context import Talk
-from bot.web.oauth import JOURNEYS
+from bot.chat.context import ChatContext
+from bot.web.oauth import FLOWS
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Words
+from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import codec
 
 Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "user@example.test"))
-LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "x")
+LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x")
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
 
 
 def unknown(cause: str, **more: object) -> Event:
     """Exchange did not answer as it should."""
-    found = Finding("mailbox_user", State.UNKNOWN, seen=Words("seen.none"), cause=cause, **more)  # type: ignore[arg-type]  # the finding's own names
+    found = Finding("mailbox_user", State.UNKNOWN, seen=Text("seen.none"), cause=cause, **more)  # type: ignore[arg-type]  # the finding's own names
     return Event(Kind.FOUND, now(), step="mailbox_user", finding=found)
 
 
 NO_ROLE = unknown("exchange_role_missing")
 
 
-def press(talk: Talk, run: Run) -> Run:
+def press(ctx: ChatContext, run: Run) -> Run:
     """The button, and the run after it."""
-    answers()["sign_in_other"](talk, {"do": "sign_in_other", "run": run.id})
-    return talk.desk.store.load(run.id)
+    actions()["sign_in_other"](ctx, {"do": "sign_in_other", "run": run.id})
+    return ctx.services.store.load(run.id)
 
 
 @pytest.mark.parametrize("approved", [(), (APPROVED,)])
-def test_somebody_else_signs_in(anna: Talk, begin: Begin, approved: tuple[Event, ...]):
+def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple[Event, ...]):
     """Before an approval and after it: the session is gone, the sign-in card comes anew, and its link leads on."""
-    desk, run = anna.desk, begin(SIGNED_IN, NO_ROLE, PLANNED, *approved)
-    desk.vault.put(f"session:{run.id}", "x", 60)
+    services, run = anna.services, begin(SIGNED_IN, NO_ROLE, PLANNED, *approved)
+    services.vault.put(f"session:{run.id}", "x", 60)
     for slot in ("signin", "plan"):
-        desk.redis.hset(f"cards:{run.id}", slot, codec.dump(delivery.Shown("m", "r", "x", "signed in", now())))
+        services.redis.hset(f"cards:{run.id}", slot, codec.dump(delivery.PostedCard("m", "r", "x", "signed in", now())))
     after = press(anna, run)
-    assert (after.account, desk.vault.holds(f"session:{run.id}"), JOURNEYS["signin"].done(after)) == (None, False, False)
-    assert (delivery.read(desk, run.id, "signin"), bool(after.approvals)) == (None, bool(approved))
-    slots = {face.slot: face for of in draw.FACES for face in of(after, desk)}
+    assert (after.account, services.vault.holds(f"session:{run.id}"), FLOWS["signin"].is_complete(after)) == (None, False, False)
+    assert (delivery.posted_card(services, run.id, "signin"), bool(after.approvals)) == (None, bool(approved))
+    slots = {face.slot: face for of in draw.PRESENTERS for face in of(after, services)}
     assert {"signin"} <= slots.keys()
     if not approved:
         assert text("plan.closed_signed_out") in slots["plan"].card.text
@@ -66,7 +66,7 @@ def test_somebody_else_signs_in(anna: Talk, begin: Begin, approved: tuple[Event,
     ],
 )
 def test_only_where_the_account_does_not_get_on(
-    anna: Talk, begin: Begin, said: Callable[[], list[tuple[str, str]]], events: tuple[Event, ...]
+    anna: ChatContext, begin: Begin, said: Callable[[], list[tuple[str, str]]], events: tuple[Event, ...]
 ):
     """Nobody drops the sign-in of a run that goes on."""
     run = begin(*events)

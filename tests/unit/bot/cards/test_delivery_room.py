@@ -10,9 +10,9 @@ from redis import Redis
 
 from adaptive_cards import Card
 from bot.cards import delivery
-from bot.cards.delivery import Face
+from bot.cards.delivery import DesiredCard
 from bot.chat import audience
-from bot.services import Desk
+from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs.model import Channel, Person
@@ -23,16 +23,16 @@ SENT = {"id": "message-1", "roomId": "room-1", "roomType": "group"}
 
 def test_posting_and_editing_are_one_call_each(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
     """The thread's room is known; a 1:1 message's room stands in the answer to the posting."""
-    desk = Desk(settings, Settings("https://bot.test", "", "client", "secret", (Fernet.generate_key().decode(),)), redis, webex)
-    run = desk.store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), {"room": "room-1", "thread": "root"})
-    audience.looked_at(desk, "room-1")
+    services = Services(settings, Settings("https://bot.test", "", "client", "secret", (Fernet.generate_key().decode(),)), redis, webex)
+    run = services.store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), {"room": "room-1", "thread": "root"})
+    audience.mark_members_checked(services, "room-1")
     webex_script.on("POST", "/messages", reply(200, SENT))
     webex_script.on("PUT", "/messages/message-1", reply(200, SENT))
     for slot, to in (("progress", "thread"), ("form", "ann@contoso.com")):
-        face = Face(slot, Card({"type": "AdaptiveCard"}, "text"), "first", to)
-        delivery.show(desk, run, face)
-        delivery.show(desk, run, replace(face, mark="second", turn="news"))
-        delivery.show(desk, run, replace(face, mark="third", turn="more news"))
+        card = DesiredCard(slot, Card({"type": "AdaptiveCard"}, "text"), "first", to)
+        delivery.sync(services, run, card)
+        delivery.sync(services, run, replace(card, fingerprint="second", urgency="news"))
+        delivery.sync(services, run, replace(card, fingerprint="third", urgency="more news"))
     asked = [method for method, _, _ in webex_script.asked]
     assert asked == ["POST", "PUT", "PUT", "POST", "PUT", "PUT"]
     assert {body["roomId"] for method, _, body in webex_script.asked if method == "PUT"} == {"room-1"}

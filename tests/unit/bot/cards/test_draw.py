@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.cards import draw
-from bot.services import DRAWS_DUE, Desk, use
+from bot.services import DRAWS_DUE, Services, install_services
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.model import Channel
@@ -23,9 +23,9 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def run(begin: Callable[..., Run], desk: Desk, hurried: Webex) -> Run:
+def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
     """A run with news for its cards, drawn as a worker does."""
-    use(replace(desk, webex=hurried))
+    install_services(replace(services, webex=hurried))
     return begin()
 
 
@@ -42,70 +42,70 @@ def in_a_thread(run: Run) -> threading.Thread:
     return drawing
 
 
-def due_in(desk: Desk, run: Run) -> float:
+def due_in(services: Services, run: Run) -> float:
     """The seconds until the run is drawn again."""
-    return float(desk.redis.zscore(DRAWS_DUE, run.id) or 0) - time.time()
+    return float(services.redis.zscore(DRAWS_DUE, run.id) or 0) - time.time()
 
 
 @pytest.mark.usefixtures("short")
-def test_a_slow_webex_gets_no_second_card(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_a_slow_webex_gets_no_second_card(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """A draw that outlasts its lock's own time still has it: the one that is handed out meanwhile posts nothing, and comes back."""
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=1.0))
     first = in_a_thread(run)
     time.sleep(0.6)
     draw.draw(run.id)
-    assert 0 < due_in(desk, run) <= draw.BUSY_S
+    assert 0 < due_in(services, run) <= draw.BUSY_S
     first.join()
-    assert (len(said()), desk.redis.hlen(f"cards:{run.id}")) == (1, 1)
+    assert (len(said()), services.redis.hlen(f"cards:{run.id}")) == (1, 1)
 
 
-def test_a_draw_does_not_sleep_for_webex(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """It ends at once, and the cards are due when Webex said."""
     webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}))
     began = time.monotonic()
     draw.draw(run.id)
-    assert (len(said()), time.monotonic() - began < 2, 28 < due_in(desk, run) <= 30) == (1, True, True)
+    assert (len(said()), time.monotonic() - began < 2, 28 < due_in(services, run) <= 30) == (1, True, True)
 
 
 @pytest.mark.parametrize(("status", "others"), [(429, 0), (503, 0), (423, 1)])
 def test_news_does_not_shorten_what_webex_asked_for(
-    desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any, status: int, others: int
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int, others: int
 ):
     """Nor does another run: requests are counted for the whole account. What is locked (423) is one card's matter."""
     webex_script.on("POST", "/messages", reply(status, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
     draw.draw(run.id)
     for _ in range(3):
-        desk.changed(run.id)
+        services.run_changed(run.id)
         draw.draw(run.id)
-    assert (len(said()), 28 < due_in(desk, run) <= 30) == (1, True)
+    assert (len(said()), 28 < due_in(services, run) <= 30) == (1, True)
     other = Channel("other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io")
-    second = desk.store.open(other, run.requester, {**run.place, "message": "typed-2"})
-    desk.store.append(second.id, Event(Kind.DETAILS, run.opened, channel=other))
+    second = services.store.open(other, run.requester, {**run.place, "message": "typed-2"})
+    services.store.append(second.id, Event(Kind.DETAILS, run.opened, channel=other))
     draw.draw(second.id)
     assert len(said()) == 1 + others
 
 
-def test_when_webex_takes_messages_again_the_newest_state_is_shown(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_when_webex_takes_messages_again_the_newest_state_is_shown(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """As soon as the time is over that it asked for."""
     webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
     draw.draw(run.id)
-    desk.redis.delete("webex:wait:all")
+    services.redis.delete("webex:wait:all")
     draw.draw(run.id)
-    assert (len(said()), desk.redis.zscore(DRAWS_DUE, run.id)) == (2, None)
+    assert (len(said()), services.redis.zscore(DRAWS_DUE, run.id)) == (2, None)
 
 
 @pytest.mark.usefixtures("short")
-def test_without_its_lock_a_draw_shows_nothing_more(desk: Desk, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_without_its_lock_a_draw_shows_nothing_more(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """Another may be at it: what is left is seen to a moment later."""
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=0.6))
     drawing = in_a_thread(run)
     time.sleep(0.3)
-    desk.redis.set(f"draw:{run.id}", "somebody else", ex=60)
-    desk.store.append(run.id, Event(Kind.ANSWERED, run.opened, data={"question": "administrator", "value": "carl@example.test"}))
-    desk.changed(run.id)
+    services.redis.set(f"draw:{run.id}", "somebody else", ex=60)
+    services.store.append(run.id, Event(Kind.ANSWERED, run.opened, data={"question": "administrator", "value": "carl@example.test"}))
+    services.run_changed(run.id)
     drawing.join()
-    assert (len(said()), desk.redis.get(f"draw:{run.id}")) == (1, b"somebody else")
-    assert 0 < due_in(desk, run) <= draw.BUSY_S
+    assert (len(said()), services.redis.get(f"draw:{run.id}")) == (1, b"somebody else")
+    assert 0 < due_in(services, run) <= draw.BUSY_S
 
 
 @pytest.mark.parametrize(
@@ -120,31 +120,31 @@ def test_a_card_that_is_not_shown_is_in_the_log(run: Run, webex_script: Any, rep
     assert lines == [(run.id, "signin", "ROUTER_7F1C")]
 
 
-def test_an_edit_that_is_not_taken_is_in_the_log(desk: Desk, run: Run, webex_script: Any, reply: Any):
+def test_an_edit_that_is_not_taken_is_in_the_log(services: Services, run: Run, webex_script: Any, reply: Any):
     """With the same ids; the card is posted anew."""
     draw.draw(run.id)
     webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_7F1D"}))
-    desk.store.append(run.id, Event(Kind.PROBLEM, run.opened, data={"question": "sign_in", "cause": "consent_declined", "code": "x"}))
+    services.store.append(run.id, Event(Kind.PROBLEM, run.opened, data={"question": "sign_in", "cause": "consent_declined", "code": "x"}))
     with capture_logs() as logged:
         draw.draw(run.id)
     lines = [(line["run"], line["tracking_id"]) for line in logged if line["event"].startswith("card not editable")]
     assert lines == [(run.id, "ROUTER_7F1D")]
 
 
-def test_news_that_came_while_drawing_is_not_forgotten(desk: Desk, begin: Callable[..., Run]):
+def test_news_that_came_while_drawing_is_not_forgotten(services: Services, begin: Callable[..., Run]):
     """What was due when a draw began is taken off the list; what has come since stays."""
     run = begin()
-    desk.changed(run.id)
-    due = desk.draw_due(run.id)
-    desk.draw_later(run.id, now() + timedelta(seconds=1))
-    desk.drawn(run.id, due)
-    assert desk.draw_due(run.id) > 0
-    desk.drawn(run.id, desk.draw_due(run.id))
-    assert desk.draw_due(run.id) == 0
+    services.run_changed(run.id)
+    due = services.cards_due(run.id)
+    services.schedule_cards(run.id, now() + timedelta(seconds=1))
+    services.settle_cards(run.id, due)
+    assert services.cards_due(run.id) > 0
+    services.settle_cards(run.id, services.cards_due(run.id))
+    assert services.cards_due(run.id) == 0
 
 
-def test_a_run_that_is_gone_has_no_cards(desk: Desk, said: Said):
+def test_a_run_that_is_gone_has_no_cards(services: Services, said: Said):
     """Redis came back without its data: nothing is shown, and nothing is due again."""
-    desk.changed("GONE22")
+    services.run_changed("GONE22")
     draw.draw("GONE22")
-    assert (said(), desk.draw_due("GONE22")) == ([], 0)
+    assert (said(), services.cards_due("GONE22")) == ([], 0)

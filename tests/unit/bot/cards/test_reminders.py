@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import say
+from adaptive_cards.texts import render
 from bot.cards import reminders
 from bot.cards.reminders import Ending
-from bot.chat.audience import looked_at
-from bot.services import Desk
+from bot.chat.audience import mark_members_checked
+from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
@@ -25,24 +25,24 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def proven(desk: Desk, begin: Begin) -> Callable[..., Run]:
+def proven(services: Services, begin: Begin) -> Callable[..., Run]:
     """Ends a run of the channel as finished, which knows when the secret ends."""
 
     def made(end: datetime = END, kind: str = "setup") -> Run:
         secret = Finding("client_secret", State.OK, facts={"expires": end.isoformat()})
         run = begin(Event(Kind.FOUND, MADE, step="client_secret", finding=secret), kind=kind)
-        desk.store.end(run, Event(Kind.FINISHED, MADE))
-        return desk.store.load(run.id)
+        services.store.end(run, Event(Kind.FINISHED, MADE))
+        return services.store.load(run.id)
 
     return made
 
 
-def on(desk: Desk, *days_before: float) -> None:
+def on(services: Services, *days_before: float) -> None:
     """The worker looks so many days before the end, and once more, as after a restart."""
     for days in days_before:
-        looked_at(desk, "room-1")
+        mark_members_checked(services, "room-1")
         for _ in range(2):
-            reminders.remind(desk, lambda: END - timedelta(days=days))  # noqa: B023  called at once
+            reminders.remind(services, lambda: END - timedelta(days=days))  # noqa: B023  called at once
 
 
 def ends(said: Said) -> list[str]:
@@ -50,17 +50,17 @@ def ends(said: Said) -> list[str]:
     return [text.partition(". ")[0].rpartition(" ends ")[2] for _, text in said()]
 
 
-def test_each_is_told_once(desk: Desk, proven: Callable[..., Run], said: Said):
+def test_each_is_told_once(services: Services, proven: Callable[..., Run], said: Said):
     """On every day of the last quarter, and five times in all: in the space, not in the setup's old thread."""
     proven()
-    on(desk, *range(90, -2, -1))
+    on(services, *range(90, -2, -1))
     assert ends(said) == ["in 60 days", "in 30 days", "in 14 days", "in 7 days", "tomorrow"]
 
 
-def test_the_next_click_is_the_fix(desk: Desk, proven: Callable[..., Run], webex_script: Any):
+def test_the_next_click_is_the_fix(services: Services, proven: Callable[..., Run], webex_script: Any):
     """As soon as a fix would renew it; before that the card says from when on."""
     proven()
-    on(desk, 60, 29)
+    on(services, 60, 29)
     early, soon = [body for method, path, body in webex_script.asked if (method, path) == ("POST", "/messages")]
     assert ({early["roomId"], soon["roomId"]}, "parentId" in early) == ({"room-1"}, False)
     assert ("/fix" in early["text"], f"{END - timedelta(days=30):%d %b %Y}" in early["text"], '"fix"' in str(early).replace("'", '"')) == (
@@ -82,14 +82,14 @@ def _nodes(part: Any) -> list[dict[str, Any]]:
     return ([part] if isinstance(part, dict) else []) + [node for each in inner for node in _nodes(each)]
 
 
-def test_who_looks_late_is_told_what_is_left(desk: Desk, proven: Callable[..., Run], said: Said):
+def test_who_looks_late_is_told_what_is_left(services: Services, proven: Callable[..., Run], said: Said):
     """Five days before, after a long silence, it is one message and not three."""
     proven()
-    on(desk, 5)
+    on(services, 5)
     assert ends(said) == ["in 5 days"]
 
 
-def test_the_newest_proven_run_counts(desk: Desk, proven: Callable[..., Run], begin: Begin, said: Said):
+def test_the_newest_proven_run_counts(services: Services, proven: Callable[..., Run], begin: Begin, said: Said):
     """A fix that renewed the secret moves the days; one that has not come to its end moves nothing."""
     proven()
     begin(
@@ -100,31 +100,31 @@ def test_the_newest_proven_run_counts(desk: Desk, proven: Callable[..., Run], be
             finding=Finding("client_secret", State.OK, facts={"expires": "2099-01-01T00:00:00+00:00"}),
         )
     )
-    assert reminders.ending_of(desk.store, MAILBOX) == Ending(reminders.ending_of(desk.store, MAILBOX).made, END)  # type: ignore[union-attr]  # it is there
-    desk.redis.delete(f"channel:{MAILBOX}:run")
+    assert reminders.ending_of(services.store, MAILBOX) == Ending(reminders.ending_of(services.store, MAILBOX).made, END)  # type: ignore[union-attr]  # it is there
+    services.redis.delete(f"channel:{MAILBOX}:run")
     proven(END + timedelta(days=365), kind="fix")
-    on(desk, 60, 30, 1)
+    on(services, 60, 30, 1)
     assert said() == []
 
 
-def test_an_undone_channel_is_told_of_nothing(desk: Desk, proven: Callable[..., Run], said: Said):
+def test_an_undone_channel_is_told_of_nothing(services: Services, proven: Callable[..., Run], said: Said):
     """It is no channel any more."""
     proven()
-    desk.redis.delete(f"channel:{MAILBOX}")
-    on(desk, 7)
+    services.redis.delete(f"channel:{MAILBOX}")
+    on(services, 7)
     assert said() == []
 
 
 def test_where_webex_is_away_it_is_told_at_the_next_look(
-    desk: Desk, proven: Callable[..., Run], said: Said, webex_script: Any, reply: Any, hasty_retries: None
+    services: Services, proven: Callable[..., Run], said: Said, webex_script: Any, reply: Any, hasty_retries: None
 ):
     """The same day, and still once."""
     proven()
     webex_script.on("POST", "/messages", reply(503))
-    on(desk, 7)
+    on(services, 7)
     failed = len(said())
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
-    on(desk, 7)
+    on(services, 7)
     assert (failed > 0, len(said()) - failed) == (True, 1)
 
 
@@ -153,4 +153,4 @@ def test_the_words_fit_what_a_fix_would_do(left: float, told: str):
     """Thirty days before the end of a year's secret it is renewed."""
     view = reminders.card_of(MAILBOX, Ending(MADE, END), END - timedelta(days=left))
     assert (view.words.key, bool(view.buttons)) == (told, told == "reminder.renew")
-    assert MAILBOX in say(view.title)
+    assert MAILBOX in render(view.title)

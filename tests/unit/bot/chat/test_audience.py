@@ -11,9 +11,9 @@ import pytest
 from adaptive_cards import Card
 from adaptive_cards.texts import text
 from bot.cards import delivery
-from bot.cards.delivery import Face
+from bot.cards.delivery import DesiredCard
 from bot.chat import audience
-from bot.services import Desk
+from bot.services import Services
 from jobs.runs.run import Run
 
 Said = Callable[[], list[tuple[str, str]]]
@@ -36,37 +36,44 @@ def asked(webex_script: Any) -> int:
     return sum("/memberships" in path for _, path, _ in webex_script.asked)
 
 
-def test_an_outsider_who_joined_sees_no_new_card(desk: Desk, begin: Callable[..., Run], said: Said, members: Callable[..., None]):
+def test_an_outsider_who_joined_sees_no_new_card(services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]):
     """What stands in the space stays as it is, the space is told once, and what goes to a person 1:1 goes on."""
     run = begin()
-    delivery.show(desk, run, Face("plan", CARD, "1", turn="a"))
-    audience.changed(desk, "room-1")
+    delivery.sync(services, run, DesiredCard("plan", CARD, "1", urgency="a"))
+    audience.members_changed(services, "room-1")
     members("anna@example.test", "eve@evil.test")
-    waits = [delivery.show(desk, run, Face("plan", CARD, "2", turn="b")), delivery.show(desk, run, Face("done", CARD, "1"))]
-    told = delivery.show(desk, run, Face("connect", CARD, "1", to="anna@example.test"))
+    waits = [
+        delivery.sync(services, run, DesiredCard("plan", CARD, "2", urgency="b")),
+        delivery.sync(services, run, DesiredCard("done", CARD, "1")),
+    ]
+    told = delivery.sync(services, run, DesiredCard("connect", CARD, "1", to="anna@example.test"))
     assert (waits, told) == ([audience.HELD_S, audience.HELD_S], 0)
     assert [words.splitlines()[0] for _, words in said()] == ["Setting up", said()[1][1].splitlines()[0], "Setting up"]
     assert text("notice.held_title") in said()[1][1]
 
 
-def test_once_the_outsider_has_left_the_cards_go_on(desk: Desk, begin: Callable[..., Run], said: Said, members: Callable[..., None]):
+def test_once_the_outsider_has_left_the_cards_go_on(
+    services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]
+):
     """The next try shows the newest state."""
     run = begin()
-    audience.changed(desk, "room-1")
+    audience.members_changed(services, "room-1")
     members("eve@evil.test")
-    assert delivery.show(desk, run, Face("plan", CARD, "1")) == audience.HELD_S
+    assert delivery.sync(services, run, DesiredCard("plan", CARD, "1")) == audience.HELD_S
     members("anna@example.test")
-    assert delivery.show(desk, run, Face("plan", CARD, "1")) == 0
+    assert delivery.sync(services, run, DesiredCard("plan", CARD, "1")) == 0
     assert said()[-1] == ("POST", "Setting up")
 
 
-def test_a_space_is_not_asked_about_for_every_card(desk: Desk, begin: Callable[..., Run], webex_script: Any, members: Callable[..., None]):
+def test_a_space_is_not_asked_about_for_every_card(
+    services: Services, begin: Callable[..., Run], webex_script: Any, members: Callable[..., None]
+):
     """Once for all cards of half a minute, anew when somebody has joined, and never for a 1:1."""
     run = begin()
     members("anna@example.test")
-    audience.changed(desk, "room-1")
-    assert [audience.may_read(desk, run) for _ in range(3)] == [True, True, True]
+    audience.members_changed(services, "room-1")
+    assert [audience.may_read(services, run) for _ in range(3)] == [True, True, True]
     assert asked(webex_script) == 1
-    assert 0 < desk.redis.ttl("space:room-1:ours") <= audience.LOOKED_AT_S
-    assert audience.may_read(desk, replace(run, place={"room": "room-2", "type": "direct"}))
+    assert 0 < services.redis.ttl("space:room-1:ours") <= audience.CHECKED_FOR_S
+    assert audience.may_read(services, replace(run, place={"room": "room-2", "type": "direct"}))
     assert asked(webex_script) == 1

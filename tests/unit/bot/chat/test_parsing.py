@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from bot.chat.parsing import LONGEST, Typed, nearest, understand
+from bot.chat.parsing import LONGEST, ParsedCommand, nearest, parse_command
 from bot.commands import commands
 from bot.webex.client import Message, WebexPerson
 
@@ -67,7 +67,7 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
 )
 def test_markup(html: str, name: str, argument: str):
     """Only what begins with a slash, after the mentions, is a command; a mention of the bot is never part of it."""
-    typed = understand(message("ignored", html), ME)
+    typed = parse_command(message("ignored", html), ME)
     assert (typed.name, typed.argument) == (name, argument)
 
 
@@ -104,7 +104,7 @@ def test_markup(html: str, name: str, argument: str):
 )
 def test_plain_text_of_a_space(text: str, name: str, argument: str):
     """There the mention is the bot's name, or its first word."""
-    typed = understand(message(text), ME)
+    typed = parse_command(message(text), ME)
     assert (typed.name, typed.argument) == (name, argument)
 
 
@@ -125,21 +125,21 @@ def test_plain_text_of_a_space(text: str, name: str, argument: str):
 )
 def test_a_direct_message_needs_no_mention(text: str, name: str):
     """Who types the bot's name all the same is understood."""
-    assert understand(message(text, room_type="direct"), ME).name == name
-    assert understand(message("ignored", f"<p>{text}</p>", room_type="direct"), ME).name == name
+    assert parse_command(message(text, room_type="direct"), ME).name == name
+    assert parse_command(message("ignored", f"<p>{text}</p>", room_type="direct"), ME).name == name
 
 
 def test_a_long_text_is_cut():
     """Nobody needs more."""
-    typed = understand(message("/help " + "x" * 9000, room_type="direct"), ME)
-    assert typed == Typed("help", "x" * (LONGEST - len("/help ")))
+    typed = parse_command(message("/help " + "x" * 9000, room_type="direct"), ME)
+    assert typed == ParsedCommand("help", "x" * (LONGEST - len("/help ")))
 
 
 @drawn(st.text(), st.text() | st.text(alphabet="<>/&;spark-mention \u00a0").map(MENTION.__add__), st.sampled_from(["group", "direct", ""]))
 def test_it_never_raises(text: str, html: str, room_type: str):
     """Whatever was typed; and only what has a slash in it can be a command."""
-    typed = understand(message(text, html, room_type), ME)
-    assert "/" in text + html or typed == Typed("", "")
+    typed = parse_command(message(text, html, room_type), ME)
+    assert "/" in text + html or typed == ParsedCommand("", "")
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,20 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chat.permissions import Gate
-from bot.services import Desk
+from bot.chat.permissions import AccessPolicy
+from bot.services import Services
 from bot.webex.client import Membership, WebexPerson
 from jobs.clock import now
-from jobs.model import Words
+from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
 
 ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
 BEN = replace(ANNA, id="ben", email="ben@example.test")
 
 
-def gate(desk: Desk, **more: tuple[str, ...]) -> Gate:
+def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
     """The gate, with other settings."""
-    return Gate(replace(desk.bot, **more), desk.webex)  # type: ignore[arg-type]  # only tuples are changed
+    return AccessPolicy(replace(services.bot, **more), services.webex)  # type: ignore[arg-type]  # only tuples are changed
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def gate(desk: Desk, **more: tuple[str, ...]) -> Gate:
         (replace(ANNA, others=("other@webex.bot",)), "refused.not_a_person"),
     ],
 )
-def test_the_allow_list(desk: Desk, person: WebexPerson, why: str | None):
+def test_the_allow_list(services: Services, person: WebexPerson, why: str | None):
     """Deny by default, compared exactly."""
-    assert gate(desk).refusal(person) == (Words(why) if why else None)
+    assert gate(services).denial(person) == (Text(why) if why else None)
 
 
 @pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
-def test_an_organization_must_be_listed_too(desk: Desk, orgs: tuple[str, ...], served: bool):  # noqa: FBT001  a column of the table
+def test_an_organization_must_be_listed_too(services: Services, orgs: tuple[str, ...], served: bool):  # noqa: FBT001  a column of the table
     """Where organizations are listed, a right address of another one is none."""
-    assert (gate(desk, allowed_org_ids=orgs).refusal(ANNA) is None) is served
+    assert (gate(services, allowed_org_ids=orgs).denial(ANNA) is None) is served
 
 
 UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
@@ -63,22 +63,22 @@ OTHER = base64.urlsafe_b64encode(f"ciscospark://us/PEOPLE/{UUID}".encode()).deco
 
 @pytest.mark.parametrize("listed", [UUID, UUID.upper(), US, US.rstrip("="), EU, BARE, BARE.rstrip("=")])
 @pytest.mark.parametrize("told", [US, US.rstrip("="), EU, BARE, UUID])
-def test_an_organization_in_every_form(desk: Desk, listed: str, told: str):
+def test_an_organization_in_every_form(services: Services, listed: str, told: str):
     """As Control Hub shows it, and as the API's objects and webhooks give it."""
-    assert gate(desk, allowed_org_ids=(listed,)).refusal(replace(ANNA, org_id=told)) is None
+    assert gate(services, allowed_org_ids=(listed,)).denial(replace(ANNA, org_id=told)) is None
 
 
 @pytest.mark.parametrize("told", ["", "org-1", OTHER, UUID[:-1] + "b", UUID[:-1], US[:-4], "=", "\u00e9"])
-def test_what_is_another_organization_or_none(desk: Desk, told: str):
+def test_what_is_another_organization_or_none(services: Services, told: str):
     """Compared as it is where there is no organization's UUID in it."""
-    assert gate(desk, allowed_org_ids=(US,)).refusal(replace(ANNA, org_id=told)) == Words("refused.organisation")
+    assert gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told)) == Text("refused.organisation")
 
 
-def test_outsiders_in_a_space(desk: Desk):
+def test_outsiders_in_a_space(services: Services):
     """Everybody whom the bot would not answer; bots apart, itself too."""
     emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "emailbot@webex.bot"]
     members = [Membership(f"m-{email}", email, email, "org-1") for email in emails]
-    assert gate(desk).outsiders(members, "emailbot@webex.bot") == (members[1],)
+    assert gate(services).external_members(members, "emailbot@webex.bot") == (members[1],)
 
 
 @pytest.mark.parametrize(
@@ -92,21 +92,21 @@ def test_outsiders_in_a_space(desk: Desk):
         (("ben@example.test",), replace(ANNA, others=("anna@example.com",)), False),
     ],
 )
-def test_who_approves(desk: Desk, begin: Callable[..., Run], approvers: tuple[str, ...], person: WebexPerson, may: bool):  # noqa: FBT001  a column of the table
+def test_who_approves(services: Services, begin: Callable[..., Run], approvers: tuple[str, ...], person: WebexPerson, may: bool):  # noqa: FBT001  a column of the table
     """Those who are named; where nobody is, who asked."""
-    assert gate(desk, approvers=approvers).may_approve(person, begin()) is may
+    assert gate(services, approvers=approvers).may_approve(person, begin()) is may
 
 
-def test_who_takes_part(desk: Desk, begin: Callable[..., Run]):
+def test_who_takes_part(services: Services, begin: Callable[..., Run]):
     """Who asked, an approver, and the administrators who were asked to sign in and to consent."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
     run = begin(*(Event(Kind.ANSWERED, now(), data={"question": question, "value": value}) for question, value in asked.items()))
     second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
     people = [ANNA, BEN, second, *(replace(BEN, id=value, email=value) for value in (*asked.values(), "", "eve@example.test"))]
-    takes_part = [gate(desk, approvers=("ben@example.test",)).takes_part(person, run) for person in people]
+    takes_part = [gate(services, approvers=("ben@example.test",)).is_participant(person, run) for person in people]
     assert takes_part == [True, True, True, True, True, False, False]
 
 
-def test_nobody_without_an_address_takes_part(desk: Desk, begin: Callable[..., Run]):
+def test_nobody_without_an_address_takes_part(services: Services, begin: Callable[..., Run]):
     """An empty address is not the administrator whom nobody asked."""
-    assert not gate(desk).takes_part(replace(BEN, email=""), begin())
+    assert not gate(services).is_participant(replace(BEN, email=""), begin())

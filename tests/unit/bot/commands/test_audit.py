@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot import services as desks
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 from bot.commands import commands
-from bot.services import Desk
+from bot.services import Services, install_services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit import ENTRIES, read
@@ -26,20 +25,20 @@ PAGE = Path(__file__).parents[4] / "docs/audit.md"
 
 
 @pytest.fixture
-def runs(desk: Desk) -> dict[str, str]:
+def runs(services: Services) -> dict[str, str]:
     """Three runs: Anna's here, Eve's in another space, and one of Anna's in another space that learnt its mailbox later."""
-    here = desk.store.open(Channel("support@contoso.com"), ANNA, {"room": "room-1", "message": "m-1"})
-    desk.store.append(here.id, Event(Kind.SIGNED_IN, now(), by="admin@example.test", account=Account("t", "o", "admin@example.test")))
-    other = desk.store.open(Channel("sales@contoso.com"), EVE, {"room": "room-2", "message": "m-2"})
-    later = desk.store.open(Channel(""), ANNA, {"room": "room-2", "message": "m-3"})
-    desk.store.append(later.id, Event(Kind.DETAILS, now(), by=ANNA.email, channel=Channel("info@contoso.com")))
-    return {"here": here.id, "other": other.id, "later": later.id}
+    mine = services.store.open(Channel("support@contoso.com"), ANNA, {"room": "room-1", "message": "m-1"})
+    services.store.append(mine.id, Event(Kind.SIGNED_IN, now(), by="admin@example.test", account=Account("t", "o", "admin@example.test")))
+    other = services.store.open(Channel("sales@contoso.com"), EVE, {"room": "room-2", "message": "m-2"})
+    later = services.store.open(Channel(""), ANNA, {"room": "room-2", "message": "m-3"})
+    services.store.append(later.id, Event(Kind.DETAILS, now(), by=ANNA.email, channel=Channel("info@contoso.com")))
+    return {"here": mine.id, "other": other.id, "later": later.id}
 
 
-def asked(talk: Talk, webex_script: Any, argument: str = "") -> tuple[list[dict[str, Any]], str]:
+def asked(ctx: ChatContext, webex_script: Any, argument: str = "") -> tuple[list[dict[str, Any]], str]:
     """Type it: the entries of the file, and all that the cards say."""
     before = len(webex_script.asked)
-    commands()["audit"].run(talk, argument)
+    commands()["audit"].run(ctx, argument)
     posts = [body for method, path, body in webex_script.asked[before:] if method == "POST" and path == "/messages"]
     files = [body["files"] for body in posts if "files" in body]
     entries = [json.loads(line) for line in b"".join(files).splitlines()]
@@ -52,35 +51,35 @@ def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
     return {names[str(entry["run"])] for entry in entries if "run" in entry}
 
 
-def approving(talk: Talk, *approvers: str) -> Talk:
+def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
     """The same, where approvers are named in the settings."""
-    here = replace(talk.desk, bot=replace(talk.desk.bot, approvers=approvers))
-    desks.use(here)
-    return replace(talk, desk=here)
+    services = replace(ctx.services, bot=replace(ctx.services.bot, approvers=approvers))
+    install_services(services)
+    return replace(ctx, services=services)
 
 
-def test_in_a_space_only_what_belongs_there(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_in_a_space_only_what_belongs_there(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """The runs of the space, and nothing of the next one."""
     entries, card = asked(anna, webex_script)
     assert (seen(entries, runs), [entry["what"] for entry in entries]) == ({"here"}, ["opened", "signed_in"])
     assert ("support@contoso.com" in card, "sales@contoso.com" in card, text("audit.what.signed_in") in card) == (True, False, True)
 
 
-def test_in_a_direct_message_what_is_ones_own(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_in_a_direct_message_what_is_ones_own(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """Wherever it was asked for."""
     entries, _ = asked(replace(anna, room="room-9", direct=True), webex_script)
     assert seen(entries, runs) == {"here", "later"}
 
 
-def test_an_approver_sees_everything_in_a_direct_message(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_an_approver_sees_everything_in_a_direct_message(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """And in a space just that space, as everybody there reads along."""
-    talk = approving(anna, "anna@example.test")
-    entries, _ = asked(replace(talk, room="room-9", direct=True), webex_script)
+    ctx = approving(anna, "anna@example.test")
+    entries, _ = asked(replace(ctx, room="room-9", direct=True), webex_script)
     assert seen(entries, runs) == {"here", "other", "later"}
-    assert seen(asked(talk, webex_script)[0], runs) == {"here"}
+    assert seen(asked(ctx, webex_script)[0], runs) == {"here"}
 
 
-def test_whoever_has_several_addresses_is_known_by_each(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_whoever_has_several_addresses_is_known_by_each(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """As an approver, and as who has asked."""
     person = replace(anna.person, email="a.second@example.test", others=(ANNA.email,))
     second = replace(anna, person=person, direct=True, room="direct-1")
@@ -88,25 +87,25 @@ def test_whoever_has_several_addresses_is_known_by_each(anna: Talk, webex_script
     assert seen(asked(approving(second, ANNA.email), webex_script)[0], runs) == {"here", "other", "later"}
 
 
-def test_who_is_no_approver_sees_nothing(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_who_is_no_approver_sees_nothing(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """Where approvers are named; and that somebody tried is on record."""
     entries, card = asked(approving(anna, "boss@example.test"), webex_script)
     assert (entries, text("audit.not_yours") in card, "support@" in card) == ([], True, False)
-    last = read(anna.desk.store.audit.entries()[-1])
+    last = read(anna.services.store.audit.entries()[-1])
     assert (last["what"], last["by"], last["why"], last["room"]) == ("refused", "anna@example.test", "audit.not_yours", "room-1")
 
 
 @pytest.mark.parametrize(
     ("approvers", "listed", "hint"), [((), True, False), (("anna@example.test",), True, False), (("boss@example.test",), False, True)]
 )
-def test_help_lists_it_for_whom_it_is(anna: Talk, webex_script: Any, approvers: tuple[str, ...], listed: bool, hint: bool):  # noqa: FBT001  columns of the table
+def test_help_lists_it_for_whom_it_is(anna: ChatContext, webex_script: Any, approvers: tuple[str, ...], listed: bool, hint: bool):  # noqa: FBT001  columns of the table
     """Who may not run it does not see it; that something is left out is said only where it is true."""
     commands()["help"].run(approving(anna, *approvers), "")
     card = str(webex_script.asked[-1])
     assert ("/audit [ADDRESS]" in card, text("help.not_listed") in card, "/setup-email" in card) == (listed, hint, True)
 
 
-def test_one_channel(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """A run is part of it from its beginning, also where it learnt its mailbox later; what is not seen here is not known here."""
     entries, _ = asked(replace(anna, room="room-2"), webex_script, "Info@contoso.com")
     assert (seen(entries, runs), [entry["what"] for entry in entries]) == ({"later"}, ["opened", "details"])
@@ -115,31 +114,31 @@ def test_one_channel(anna: Talk, webex_script: Any, runs: dict[str, str]):
     assert text("typed.comma_in_domain") in asked(anna, webex_script, "info@contoso,test")[1]
 
 
-def test_taking_it_out_is_recorded(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_taking_it_out_is_recorded(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """Who took it, where, and how much."""
     asked(anna, webex_script)
-    last = read(anna.desk.store.audit.entries()[-1])
+    last = read(anna.services.store.audit.entries()[-1])
     assert (last["what"], last["by"], last["entries"], last["room"]) == ("exported", "anna@example.test", 2, "room-1")
 
 
-def test_an_empty_trail(anna: Talk, webex_script: Any):
+def test_an_empty_trail(anna: ChatContext, webex_script: Any):
     """There is no file of nothing."""
     entries, card = asked(anna, webex_script)
     assert (entries, text("audit.none") in card) == ([], True)
 
 
-def test_tampering_is_said(anna: Talk, webex_script: Any, runs: dict[str, str]):
+def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """The card names the entry, and the file is handed out all the same."""
-    anna.desk.redis.rpop(ENTRIES)
+    anna.services.redis.rpop(ENTRIES)
     entries, card = asked(anna, webex_script)
     assert (len(entries), text("audit.broken", entry="5") in card) == (2, True)
 
 
 @pytest.mark.parametrize("reason", ["a\r\nb", "\x1b[31m", "[Approve](https://evil.test)", "${env}", "\u202eabc", "<b>x</b>", "x" * 100_000])
-def test_hostile_text_does_no_harm(anna: Talk, webex_script: Any, runs: dict[str, str], reason: str):
+def test_hostile_text_does_no_harm(anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str):
     """One line of plain ASCII in the file; in the card nothing that a client would act on."""
     hostile = Person("anna", f"{reason}@example.test", "org-1")
-    anna.desk.store.open(Channel(f"x{reason}@example.test"), hostile, {"room": "room-1", "message": "m-9", "kind": reason})
+    anna.services.store.open(Channel(f"x{reason}@example.test"), hostile, {"room": "room-1", "message": "m-9", "kind": reason})
     before = len(webex_script.asked)
     commands()["audit"].run(anna, "")
     file, post = (body for method, path, body in webex_script.asked[before:] if method == "POST")
@@ -149,21 +148,21 @@ def test_hostile_text_does_no_harm(anna: Talk, webex_script: Any, runs: dict[str
     assert re.findall(r"\\u001b|\\u202e|\\r|\\n|\$\{", drawn) == []
 
 
-def test_no_secret_of_the_bot_leaves(anna: Talk, webex_script: Any, desk: Desk):
+def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, services: Services):
     """Even one that got into the trail unnoticed is not in the file."""
-    secrets = (desk.bot.webex_access_token, desk.settings.microsoft_client_secret, *desk.bot.webhook_secrets)
-    desk.store.audit.add(*({"what": "said", "room": "room-1", "value": f"it was {secret}"} for secret in secrets))
+    secrets = (services.bot.webex_access_token, services.settings.microsoft_client_secret, *services.bot.webhook_secrets)
+    services.store.audit.add(*({"what": "said", "room": "room-1", "value": f"it was {secret}"} for secret in secrets))
     before = len(webex_script.asked)
     commands()["audit"].run(anna, "")
     file = next(body["files"].decode() for _, _, body in webex_script.asked[before:] if "files" in body)
     assert ([secret for secret in secrets if secret in file], file.count("[removed]")) == ([], 4)
 
 
-def test_the_page_says_how_to_verify_by_hand(anna: Talk, webex_script: Any, runs: dict[str, str], tmp_path: Path):
+def test_the_page_says_how_to_verify_by_hand(anna: ChatContext, webex_script: Any, runs: dict[str, str], tmp_path: Path):
     """The lines of Python in docs/audit.md are content with a file, and find the entry that somebody changed in it."""
     code = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
-    lines = list(anna.desk.store.audit.entries())
+    lines = list(anna.services.store.audit.entries())
     told = [_verified(code[1], tmp_path, each) for each in (lines, [lines[0], lines[1].replace(b"admin@", b"boss@"), *lines[2:]])]
     assert told == [[], [2]]
 

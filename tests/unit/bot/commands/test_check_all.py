@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import say
+from adaptive_cards.texts import render
 from bot.cards.presenters import bulk_check as face
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 from bot.commands import check
-from jobs.checks.bulk import judged, mailboxes
+from jobs.checks.bulk import mailboxes, summarize
 from jobs.clock import now
 from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import Channel, Finding, Profile, State, Words
+from jobs.model import Channel, Finding, Profile, State, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import Record
 from jobs.storage import codec
@@ -24,43 +24,43 @@ Known = Callable[[int], tuple[str, ...]]
 
 
 @pytest.fixture
-def known(anna: Talk) -> Known:
+def known(anna: ChatContext) -> Known:
     """Makes channels of Anna's space known."""
 
     def make(count: int) -> tuple[str, ...]:
         boxes = tuple(f"box{number:03}@example.test" for number in range(count))
         for box in boxes:
-            anna.desk.redis.set(f"channel:{box}", codec.dump(Record("RUN", now(), Channel(box, tenant_id="tenant-1"))))
-        anna.desk.redis.sadd("space:room-1:channels", *boxes)
+            anna.services.redis.set(f"channel:{box}", codec.dump(Record("RUN", now(), Channel(box, tenant_id="tenant-1"))))
+        anna.services.redis.sadd("space:room-1:channels", *boxes)
         return boxes
 
     return make
 
 
-def the_round(talk: Talk) -> Run:
+def the_round(ctx: ChatContext) -> Run:
     """The space's round."""
-    raw = talk.desk.redis.get("space:room-1:round")
+    raw = ctx.services.redis.get("space:room-1:round")
     assert isinstance(raw, bytes)
-    return talk.desk.store.load(raw.decode())
+    return ctx.services.store.load(raw.decode())
 
 
-def found(talk: Talk, run: Run, *findings: Finding, ended: bool = True) -> Run:
+def found(ctx: ChatContext, run: Run, *findings: Finding, ended: bool = True) -> Run:
     """The round with these verdicts."""
     events = [Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings]
-    talk.desk.store.append(run.id, *events, *([Event(Kind.CHECKED, now())] if ended else []))
-    return talk.desk.store.load(run.id)
+    ctx.services.store.append(run.id, *events, *([Event(Kind.CHECKED, now())] if ended else []))
+    return ctx.services.store.load(run.id)
 
 
-def test_one_round_for_all_channels(anna: Talk, known: Known):
+def test_one_round_for_all_channels(anna: ChatContext, known: Known):
     """It names every channel of the space, and a worker goes on; no message is posted here."""
     boxes = known(3)
     check.run(anna, "ALL")
     run = the_round(anna)
     assert (run.kind, mailboxes(run), run.requester.email) == ("round", boxes, "anna@example.test")
-    assert [str(job.func_name) for job in anna.desk.queue.jobs][:1] == ["jobs.advance.advance"]
+    assert [str(job.func_name) for job in anna.services.queue.jobs][:1] == ["jobs.advance.advance"]
 
 
-def test_a_second_one_meanwhile_shows_the_first(anna: Talk, known: Known):
+def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known):
     """Pressing Check all again and again asks Microsoft once; after its end another round may begin."""
     boxes = known(2)
     check.run(anna, "all")
@@ -72,59 +72,59 @@ def test_a_second_one_meanwhile_shows_the_first(anna: Talk, known: Known):
     assert the_round(anna).id != first.id
 
 
-def test_without_channels_the_list_says_so(anna: Talk, said: Any):
+def test_without_channels_the_list_says_so(anna: ChatContext, said: Any):
     """There is nothing to begin."""
     check.run(anna, "all")
     assert [text.partition(".")[0] for _, text in said()] == ["No channel is known here"]
-    assert anna.desk.redis.get("space:room-1:round") is None
+    assert anna.services.redis.get("space:room-1:round") is None
 
 
-def test_the_card_of_five_hundred(anna: Talk, known: Known):
+def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
     """The worst first, the rest in numbers, small enough to be sent."""
     boxes = known(500)
     check.run(anna, "all")
     broken = [Finding(box, State.WRONG, cause="smtp_auth_off_for_mailbox", facts={"step": "smtp_auth"}) for box in boxes[490:]]
-    right = [Finding(box, State.OK, seen=Words("channels.nothing_wrong")) for box in boxes[:490]]
+    right = [Finding(box, State.OK, seen=Text("channels.nothing_wrong")) for box in boxes[:490]]
     run = found(anna, the_round(anna), *right, *broken)
-    card = face.faces(run, anna.desk)[0].card
+    card = face.cards(run, anna.services)[0].card
     assert card.text.startswith("Mail is broken in 10 of 500 channels.")
     assert len(codec.dump(card.content)) < 15_000
     assert "480 more channels are not listed; none is worse than these. All: 10 broken, 490 right." in str(card.content)
 
 
-def test_few_edits_however_many_channels(anna: Talk, known: Known):
+def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
     """Fewer than a message takes, the last one at the end; each shows how far it is."""
     boxes = known(100)
     check.run(anna, "all")
     run, marks = the_round(anna), []
     for box in boxes:
         run = found(anna, run, Finding(box, State.OK), ended=False)
-        marks.append(face.faces(run, anna.desk)[0])
-    last = face.faces(found(anna, run), anna.desk)[0]
-    assert 4 <= len({each.mark for each in [*marks, last]}) <= 9
-    assert ({each.last for each in marks}, last.last, last.turn != marks[-1].turn) == ({False}, True, True)
+        marks.append(face.cards(run, anna.services)[0])
+    last = face.cards(found(anna, run), anna.services)[0]
+    assert 4 <= len({each.fingerprint for each in [*marks, last]}) <= 9
+    assert ({each.final for each in marks}, last.final, last.urgency != marks[-1].urgency) == ({False}, True, True)
     assert face.view(found(anna, run)).checking == 0
 
 
-def test_a_tenant_that_took_its_grant_back_is_counted(anna: Talk, known: Known):
+def test_a_tenant_that_took_its_grant_back_is_counted(anna: ChatContext, known: Known):
     """Each tenant once."""
     known(1)
     check.run(anna, "all")
     run = the_round(anna)
     for tenant in ("t1", "t2", "t1"):
         data = {"question": f"app_access:{tenant}", "cause": "app_access_withdrawn", "code": ""}
-        anna.desk.store.append(run.id, Event(Kind.PROBLEM, now(), data=data))
-    card = face.faces(anna.desk.store.load(run.id), anna.desk)[0].card
+        anna.services.store.append(run.id, Event(Kind.PROBLEM, now(), data=data))
+    card = face.cards(anna.services.store.load(run.id), anna.services)[0].card
     assert "In 2 tenants the bot may not read by itself any more" in str(card.content)
 
 
 MAIL = (Finding("copies", State.OK), Finding("answers", State.OK))
-NEEDS_OTHER = Words("skipped.needs_other", {"step": "key:step.mailbox_user"})
+NEEDS_OTHER = Text("skipped.needs_other", {"step": "key:step.mailbox_user"})
 
 
-def checked(anna: Talk, *findings: Finding) -> Run:
+def checked(anna: ChatContext, *findings: Finding) -> Run:
     """A check that ended with these findings."""
-    run = anna.desk.store.check(Channel("support@example.test", profile=Profile.LEAST), anna.asker, anna.place)
+    run = anna.services.store.check(Channel("support@example.test", profile=Profile.LEAST), anna.asker, anna.origin)
     return found(anna, run, *findings)
 
 
@@ -137,18 +137,18 @@ def checked(anna: Talk, *findings: Finding) -> Run:
         ((Finding("client_secret", State.WARNING),), State.WARNING, "something was noticed"),
         ((Finding("entra", State.UNKNOWN, cause="throttled"), *MAIL), State.UNKNOWN, "but 1 of 3 findings could not be looked at"),
         ((Finding("copies", State.SKIPPED, seen=NEEDS_OTHER), *MAIL[1:]), State.UNKNOWN, "but 1 of 2 findings could not be looked at"),
-        ((Finding("arrivals", State.SKIPPED, seen=Words("skipped.no_mail")),), State.UNKNOWN, "no mail of the last two days proves it"),
+        ((Finding("arrivals", State.SKIPPED, seen=Text("skipped.no_mail")),), State.UNKNOWN, "no mail of the last two days proves it"),
         ((Finding("copies", State.OK),), State.UNKNOWN, "no mail of the last two days proves it"),
-        ((Finding("connect_send", State.SKIPPED, seen=Words("skipped.no_service_key")), *MAIL), State.OK, "Nothing wrong was found"),
+        ((Finding("connect_send", State.SKIPPED, seen=Text("skipped.no_service_key")), *MAIL), State.OK, "Nothing wrong was found"),
     ],
 )
-def test_a_check_in_one_line(anna: Talk, findings: tuple[Finding, ...], state: State, words: str):
+def test_a_check_in_one_line(anna: ChatContext, findings: tuple[Finding, ...], state: State, words: str):
     """The cause, or how much is known: what nobody may or could look at is not known to be right, and only mail proves that mail flows."""
-    verdict = judged(checked(anna, *findings))
-    assert (verdict.step, verdict.state, words in say(face.words_of(verdict))) == ("support@example.test", state, True)
+    verdict = summarize(checked(anna, *findings))
+    assert (verdict.step, verdict.state, words in render(face.words_of(verdict))) == ("support@example.test", state, True)
 
 
-def test_a_list_shows_the_newest_check(anna: Talk, known: Known, said: Any):
+def test_a_list_shows_the_newest_check(anna: ChatContext, known: Known, said: Any):
     """Of a round, too: its channels' checks are kept one by one."""
     known(1)
     run = checked(anna)

@@ -8,31 +8,33 @@ import pytest
 
 from adaptive_cards import plan as draw
 from bot.cards.presenters import plan as plan_face
-from bot.chat.context import Talk
+from bot.chat.context import ChatContext
 from bot.commands import commands
 from bot.commands.fix import RECENT
 from jobs.clock import now
-from jobs.model import Account, Change, Channel, Finding, Scope, State, Turn, Words
+from jobs.model import Account, Change, Channel, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 
 MAILBOX = "support@contoso.com"
-LINE = Change("outbound_policy", "M4", Words("step.outbound_policy"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "x")
+LINE = Change("outbound_policy", "M4", Text("step.outbound_policy"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x")
 RULE, DOMAIN = ("transport_rules", "transport_rule_blocks"), ("remote_domain", "remote_domain_blocks_forwarding")
 POLICY, TOKEN = ("outbound_policy", "forwarding_blocked"), ("sessions", "session_revoked")
 
 
-def fixed(talk: Talk, *causes: tuple[str, str], age: timedelta = timedelta(0), changes: tuple[Change, ...] = ()) -> tuple[Run, datetime]:
+def fixed(
+    ctx: ChatContext, *causes: tuple[str, str], age: timedelta = timedelta(0), changes: tuple[Change, ...] = ()
+) -> tuple[Run, datetime]:
     """A fix after a check that has found these, with its plan; and when the check was."""
-    store, at = talk.desk.store, now() - age
+    store, at = ctx.services.store, now() - age
     channel = Channel(MAILBOX, "https://a.b/callback", "x@y.z")
-    setup = store.open(channel, talk.asker, talk.place | {"message": "typed-0"})
+    setup = store.open(channel, ctx.asker, ctx.origin | {"message": "typed-0"})
     store.end(setup, Event(Kind.FINISHED, now()))
     if causes:
-        check = store.check(channel, talk.asker, {})
+        check = store.check(channel, ctx.asker, {})
         found = [Event(Kind.FOUND, at, step=step, finding=Finding(step, State.WRONG, cause=cause)) for step, cause in causes]
         store.append(check.id, *found, Event(Kind.CHECKED, at))
         store.remember_check(MAILBOX, check.id)
-    commands()["fix"].run(talk, MAILBOX)
+    commands()["fix"].run(ctx, MAILBOX)
     run_id = store.running(MAILBOX)
     signed_in = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
     store.append(run_id, signed_in, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes))
@@ -46,7 +48,7 @@ def fixed(talk: Talk, *causes: tuple[str, str], age: timedelta = timedelta(0), c
         (DOMAIN, "A remote domain forbids automatic forwarding to Webex Connect. Set-RemoteDomain for that entry"),
     ],
 )
-def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna: Talk, cause: tuple[str, str], sentence: str):
+def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna: ChatContext, cause: tuple[str, str], sentence: str):
     """Whose turn it is, its sentence and its remedy; nobody reads that every setting is right."""
     run, at = fixed(anna, cause)
     drawn = draw(plan_face.view(run))
@@ -58,7 +60,7 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna: Talk, ca
 @pytest.mark.parametrize(
     ("causes", "age"), [([], timedelta(0)), ([RULE], RECENT + timedelta(minutes=1)), ([POLICY], timedelta(0)), ([TOKEN], timedelta(0))]
 )
-def test_without_a_recent_one_it_points_to_the_command(anna: Talk, causes: list[tuple[str, str]], age: timedelta):
+def test_without_a_recent_one_it_points_to_the_command(anna: ChatContext, causes: list[tuple[str, str]], age: timedelta):
     """What the bot itself mends it has looked at anew, and a new token is asked for by the run."""
     run, _ = fixed(anna, *causes, age=age)
     view = plan_face.view(run)
@@ -66,10 +68,10 @@ def test_without_a_recent_one_it_points_to_the_command(anna: Talk, causes: list[
     assert "If mail stops all the same, /check says why." in draw(view).text
 
 
-def test_beside_what_it_mends_it_says_what_it_does_not(anna: Talk):
+def test_beside_what_it_mends_it_says_what_it_does_not(anna: ChatContext):
     """Before anybody approves a plan after which mail still stops."""
     run, _ = fixed(anna, DOMAIN, POLICY, changes=(LINE,))
     drawn = draw(plan_face.view(run))
     assert ("1 change to approve" in drawn.text, "A remote domain forbids" in str(drawn.content)) == (True, True)
-    anna.desk.store.end(run, Event(Kind.CANCELLED, now()))
-    assert "A remote domain forbids" not in str(draw(plan_face.view(anna.desk.store.load(run.id))).content)
+    anna.services.store.end(run, Event(Kind.CANCELLED, now()))
+    assert "A remote domain forbids" not in str(draw(plan_face.view(anna.services.store.load(run.id))).content)

@@ -10,7 +10,7 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.events import handler
-from bot.services import Desk
+from bot.services import Services
 from bot.webex import models
 from jobs.clock import now
 from jobs.runs.run import Run
@@ -20,7 +20,7 @@ MEMBERS = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
 
 
 @pytest.fixture
-def space(desk: Desk, webex_script: Any, reply: Any) -> Callable[..., None]:
+def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., None]:
     """Scripts a message, who wrote it, and who is in the space."""
 
     def script(
@@ -104,7 +104,7 @@ def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, 
 )
 def test_stale(created: str, stale: bool):  # noqa: FBT001  a column of the table
     """An age that cannot be read is none: the event was signed all the same."""
-    assert models.stale(created.replace("now", now().isoformat())) is stale
+    assert models.is_stale(created.replace("now", now().isoformat())) is stale
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_mistake_of_ours_is_said_with_a_reference(space: Callable[..., None], 
     ],
 )
 def test_joining_a_space(
-    desk: Desk, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, room: str, answers: int
+    services: Services, said: Said, webex_script: Any, reply: Any, members: list[Any], membership: str, kind: str, room: str, answers: int
 ):
     """The bot greets where it was added and everybody may know what it does; others' joining is not its business.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bot.events.prefetch import ahead
+from bot.events.prefetch import prefetch
 from bot.webex.client import Webex
 
 MEMBER = {"id": "m1", "personId": "ann-id", "personEmail": "ann@example.test", "personOrgId": "org", "roomId": "room"}
@@ -17,7 +17,7 @@ def test_the_two_questions_are_asked_before_they_are_needed(webex: Webex, webex_
     """The answers are there, and nothing is asked a second time."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
-    with ahead(webex, "ann-id", "room") as asked:
+    with prefetch(webex, "ann-id", "room") as asked:
         until = time.monotonic() + 5
         while len(webex_script.asked) < 2:
             assert time.monotonic() < until
@@ -31,7 +31,7 @@ def test_an_event_that_names_somebody_else_is_not_believed(webex: Webex, webex_s
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []}))
-    with ahead(webex, "ann-id", "room") as asked:
+    with prefetch(webex, "ann-id", "room") as asked:
         asked.members("room")
         assert (asked.person("bob-id").email, asked.members("another")) == ("bob@example.test", ())
 
@@ -39,6 +39,6 @@ def test_an_event_that_names_somebody_else_is_not_believed(webex: Webex, webex_s
 def test_an_event_that_names_nobody_asks_when_it_knows(webex: Webex, webex_script: Any, reply: Any):
     """Nothing is asked ahead, and everything is answered."""
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
-    with ahead(webex, "", "") as asked:
+    with prefetch(webex, "", "") as asked:
         assert asked.person("bob-id").email == "bob@example.test"
     assert len(webex_script.asked) == 1

@@ -20,8 +20,8 @@ from bot.cards import delivery
 from bot.commands.setup_email import FIRST
 from bot.events import handler
 from bot.queue import SafeJob, SafeQueue, make_queue
-from bot.services import Desk, use
-from bot.web.webhooks import Event, _enqueue
+from bot.services import Services, install_services
+from bot.web.webhooks import WebhookEvent, _enqueue
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.runs.run import Kind, Run
@@ -31,15 +31,15 @@ AWAY = {"429": (429, {"Retry-After": "40"}), "503": (503, {}), "no answer": (0, 
 
 
 @pytest.fixture
-def busy(desk: Desk, hurried: Webex) -> Desk:
+def busy(services: Services, hurried: Webex) -> Services:
     """The desk as a worker has it."""
-    made = replace(desk, webex=hurried)
-    use(made)
+    made = replace(services, webex=hurried)
+    install_services(made)
     return made
 
 
 @pytest.fixture
-def typed(busy: Desk, webex_script: Any, reply: Any) -> Callable[..., Retry | None]:
+def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., Retry | None]:
     """Anna types something 1:1, and the event arrives, as often as it is called."""
 
     def receive(words: str, **more: Any) -> Retry | None:
@@ -57,12 +57,12 @@ def work(redis: Redis) -> None:
     SimpleWorker([queue], connection=redis, serializer="json", job_class=SafeJob, queue_class=SafeQueue).work(burst=True)
 
 
-def event(**more: Any) -> Event:
+def event(**more: Any) -> WebhookEvent:
     """A message that was written just now."""
-    return replace(Event("messages", "m1", "anna", "", now().isoformat()), **more)
+    return replace(WebhookEvent("messages", "m1", "anna", "", now().isoformat()), **more)
 
 
-def test_the_same_job_comes_again_when_webex_says(busy: Desk, redis: Redis, webex_script: Any, reply: Any):
+def test_the_same_job_comes_again_when_webex_says(busy: Services, redis: Redis, webex_script: Any, reply: Any):
     """Not sooner than Retry-After, under its own id, so the event stays one job however often it is delivered meanwhile."""
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
     queue, arrived = make_queue(redis), event()
@@ -74,7 +74,7 @@ def test_the_same_job_comes_again_when_webex_says(busy: Desk, redis: Redis, webe
         queue.enqueue_call("bot.events.handler.receive", job_id=arrived.job_id, unique=True)
 
 
-def test_its_own_pauses_grow(busy: Desk, redis: Redis, webex_script: Any, reply: Any):
+def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, reply: Any):
     """Two seconds, then five, up to a minute, where Webex names none."""
     webex_script.on("GET", "/messages/m1", reply(0))
     queue, arrived = make_queue(redis), event()
@@ -88,7 +88,7 @@ def test_its_own_pauses_grow(busy: Desk, redis: Redis, webex_script: Any, reply:
 
 
 @pytest.mark.parametrize("away", AWAY)
-def test_what_may_pass_is_tried_again(busy: Desk, webex_script: Any, reply: Any, away: str):
+def test_what_may_pass_is_tried_again(busy: Services, webex_script: Any, reply: Any, away: str):
     """Whatever Webex has, also a token that is being exchanged."""
     status, headers = AWAY[away]
     webex_script.on("GET", "/messages/m1", reply(status, {}, headers))
@@ -100,7 +100,7 @@ def test_what_may_pass_is_tried_again(busy: Desk, webex_script: Any, reply: Any,
 @pytest.mark.parametrize(
     ("age", "wait"), [(timedelta(minutes=9, seconds=30), "40"), (timedelta(0), "3600"), (timedelta(0), "99999999999999999999")]
 )
-def test_what_comes_too_late_is_given_up(busy: Desk, webex_script: Any, reply: Any, age: timedelta, wait: str):
+def test_what_comes_too_late_is_given_up(busy: Services, webex_script: Any, reply: Any, age: timedelta, wait: str):
     """Ten minutes after it happened nobody waits for the answer any more; that is in the log."""
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": wait}))
     with capture_logs() as logged:
@@ -118,7 +118,7 @@ def missing(webex_script: Any, reply: Any) -> None:
 @pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
 @pytest.mark.parametrize(("age", "interval"), [(0, 3), (57, 3), (59, None), (120, None)])
 def test_what_is_not_there_yet_is_looked_for_for_a_minute(
-    busy: Desk, webex_script: Any, reply: Any, hasty_retries: None, resource: str, age: int, interval: int | None
+    busy: Services, webex_script: Any, reply: Any, hasty_retries: None, resource: str, age: int, interval: int | None
 ):
     """An event may come before what it is about; after that time it is gone."""
     missing(webex_script, reply)
@@ -129,7 +129,7 @@ def test_what_is_not_there_yet_is_looked_for_for_a_minute(
     assert said == ["event is tried again" if interval else "event about something that is gone"]
 
 
-def test_a_press_whose_card_is_not_there_yet(busy: Desk, webex_script: Any, reply: Any, hasty_retries: None):
+def test_a_press_whose_card_is_not_there_yet(busy: Services, webex_script: Any, reply: Any, hasty_retries: None):
     """The card belongs to it."""
     missing(webex_script, reply)
     action = {"id": "m1", "messageId": "card-9", "personId": "anna", "roomId": "room-1", "inputs": {"do": "help"}}
@@ -157,7 +157,7 @@ def test_something_else_that_is_missing_is_not_the_event(
     assert [line["event"] for line in logged if line["event"].startswith("event")] == [event]
 
 
-def test_an_event_without_a_time_has_its_jobs(busy: Desk, redis: Redis, webex_script: Any, reply: Any):
+def test_an_event_without_a_time_has_its_jobs(busy: Services, redis: Redis, webex_script: Any, reply: Any):
     """It is given up ten minutes after it arrived."""
     webex_script.on("GET", "/messages/m1", reply(503))
     queue, arrived = make_queue(redis), event(created="")
@@ -171,7 +171,7 @@ def test_an_event_without_a_time_has_its_jobs(busy: Desk, redis: Redis, webex_sc
 
 
 @pytest.mark.parametrize("how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"])
-def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Desk, said: Said, webex_script: Any, reply: Any, how: Any):
+def test_cancel_is_carried_out_once(typed: Any, begin: Any, busy: Services, said: Said, webex_script: Any, reply: Any, how: Any):
     """Its answer is posted by the next try; nobody reads that there is nothing to cancel."""
     run: Run = begin()
     status, headers = how
@@ -233,26 +233,26 @@ def first_cards(webex_script: Any) -> int:
 
 
 @pytest.mark.parametrize("doubts", [2, 4])
-def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Desk, webex_script: Any, reply: Any, doubts: int):
+def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Services, webex_script: Any, reply: Any, doubts: int):
     """Not before; and who asks again gets one that was given up."""
     webex_script.on("POST", "/messages", *[reply(502)] * doubts, reply(body={"id": "posted-1"}))
     there = []
     for message in ["m1"] * 4 + ["m2"] * 2:
         typed("/setup-email support@example.test", id=message)
-        (run,) = busy.store.of_space("room-1")
-        there.append(delivery.was_answered(busy, run.id, FIRST))
+        (run,) = busy.store.runs_in_space("room-1")
+        there.append(delivery.was_posted(busy, run.id, FIRST))
     assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
 
 
-def test_who_asks_again_gets_the_first_card_once(typed: Any, busy: Desk, webex_script: Any, reply: Any):
+def test_who_asks_again_gets_the_first_card_once(typed: Any, busy: Services, webex_script: Any, reply: Any):
     """What was kept of the first asking is not posted after that."""
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     again = [typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")]
     assert ([each is not None for each in again], first_cards(webex_script)) == ([True, False, False], 2)
-    assert len(busy.store.of_space("room-1")) == 1
+    assert len(busy.store.runs_in_space("room-1")) == 1
 
 
-def test_a_check_is_opened_once(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any):
+def test_a_check_is_opened_once(typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any):
     """However often the event is read; so a worker that dies after it does no harm either."""
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     for _ in range(2):
@@ -262,10 +262,10 @@ def test_a_check_is_opened_once(typed: Any, busy: Desk, said: Said, webex_script
 
 @pytest.mark.parametrize(("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"])
 def test_the_trail_is_taken_out_once(
-    typed: Any, begin: Any, busy: Desk, webex_script: Any, reply: Any, status: int, files: int, monkeypatch: Any
+    typed: Any, begin: Any, busy: Services, webex_script: Any, reply: Any, status: int, files: int, monkeypatch: Any
 ):
     """A file that may stand in the space is not posted again, one that surely does not is; then comes the card, and one entry tells of it."""
-    use(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
+    install_services(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
     begin()
     taken = {"id": "posted-1"}
     answers = [reply(status, {}, {"Retry-After": "9"}), reply(body=taken)]
@@ -276,7 +276,7 @@ def test_the_trail_is_taken_out_once(
     assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
 
 
-def test_what_waits_is_sealed(typed: Any, busy: Desk, webex_script: Any, reply: Any):
+def test_what_waits_is_sealed(typed: Any, busy: Services, webex_script: Any, reply: Any):
     """An answer that waits for Webex stands in Redis, for half an hour at most, and nobody reads it there."""
     webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
     typed("/nonsense")
@@ -307,7 +307,7 @@ def test_where_it_may_write_nowhere_nothing_is_tried_again(typed: Any, said: Sai
     assert (typed("/status", roomType="group"), len(said())) == (None, 2)
 
 
-def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Desk, said: Said, webex_script: Any, reply: Any):
+def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Services, said: Said, webex_script: Any, reply: Any):
     """Nobody has asked."""
     read_only(webex_script, reply)
     mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1", "personEmail": "emailbot@webex.bot"}
@@ -320,7 +320,7 @@ def shot(**more: Any) -> dict[str, Any]:
     return {"files": ["/v1/contents/1"]} | more
 
 
-def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any):
+def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any):
     """The guide is shown once, and the picture is taken when Webex hands it out."""
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
@@ -330,7 +330,7 @@ def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, bu
     assert [key in words for (_, words), key in zip(said(), (text("tac.title"), "The screenshot is taken"), strict=True)] == [True, True]
 
 
-def test_a_scan_that_does_not_end(typed: Any, busy: Desk, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
+def test_a_scan_that_does_not_end(typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
     """After a minute the person is told to send it again, and the event is done."""
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     webex_script.on("GET", "/contents/1", reply(423))

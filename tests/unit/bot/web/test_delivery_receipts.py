@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from bot.services import Desk
+from bot.services import Services
 from bot.web import delivery_receipts
 from bot.web.app import create_app
 from jobs.contact_center import delivery_receipts as kept
@@ -15,29 +15,29 @@ POSTED = {"deliveryInfoNotification": {"deliveryInfo": {"code": "7553", "Descrip
 
 
 @pytest.fixture
-def client(desk: Desk) -> FlaskClient:
+def client(services: Services) -> FlaskClient:
     """Webex Connect."""
-    return create_app(desk.bot, desk.redis, [delivery_receipts.hooks]).test_client()
+    return create_app(services.bot, services.redis, [delivery_receipts.hooks]).test_client()
 
 
-def test_a_receipt_is_kept(desk: Desk, client: FlaskClient):
+def test_a_receipt_is_kept(services: Services, client: FlaskClient):
     """Under the run that its address was made for."""
-    token = kept.begin(desk.redis, "R1")
+    token = kept.begin(services.redis, "R1")
     assert client.post(f"{kept.PATH}{token}", json=POSTED).status_code == 200
-    assert kept.read(desk.redis, "R1") == Receipt("7553", "SMTP Authentication Failed", "t-1")
+    assert kept.read(services.redis, "R1") == Receipt("7553", "SMTP Authentication Failed", "t-1")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"7501"', b"\xff"])
-def test_whatever_is_posted_does_no_harm(desk: Desk, client: FlaskClient, body: bytes):
+def test_whatever_is_posted_does_no_harm(services: Services, client: FlaskClient, body: bytes):
     """What is no receipt is taken and forgotten."""
-    token = kept.begin(desk.redis, "R1")
+    token = kept.begin(services.redis, "R1")
     assert client.post(f"{kept.PATH}{token}", data=body).status_code == 200
-    assert kept.read(desk.redis, "R1") is None
+    assert kept.read(services.redis, "R1") is None
 
 
-def test_an_address_that_nobody_was_given(desk: Desk, client: FlaskClient):
+def test_an_address_that_nobody_was_given(services: Services, client: FlaskClient):
     """404, and nothing is kept; looking at one is not offered."""
-    kept.begin(desk.redis, "R1")
+    kept.begin(services.redis, "R1")
     assert client.post(f"{kept.PATH}guess", json=POSTED).status_code == 404
     assert client.get(f"{kept.PATH}guess").status_code == 405
-    assert kept.read(desk.redis, "R1") is None
+    assert kept.read(services.redis, "R1") is None

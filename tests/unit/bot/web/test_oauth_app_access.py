@@ -13,15 +13,15 @@ from flask.testing import FlaskClient
 from adaptive_cards.texts import text
 from bot import links
 from bot.cards.presenters import verdict
-from bot.services import Desk
+from bot.services import Services
 from bot.web import oauth_state, sign_in
 from bot.web.app import create_app
-from bot.web.oauth import LetRead
+from bot.web.oauth import AppAccessConsent
 from bot.web.oauth_state import Flow
 from bot.web.pages import assets
 from jobs.access import app_access
 from jobs.clock import now
-from jobs.clouds.errors import NotAllowed
+from jobs.clouds.errors import Forbidden
 from jobs.engine.failures import NEEDS_SIGN_IN
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Channel, Finding, Person, State
@@ -32,42 +32,42 @@ BACK = "/microsoft/callback"
 
 
 @pytest.fixture
-def here(desk: Desk, provider: Any) -> Desk:
+def services(services: Services, provider: Any) -> Services:
     """A desk whose Microsoft is the small provider on loopback, where all roles are granted."""
     provider.app_roles.update({GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)})
-    work = replace(desk.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
-    return replace(desk, settings=work)
+    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
+    return replace(services, settings=work)
 
 
 @pytest.fixture
-def browser(here: Desk) -> FlaskClient:
+def browser(services: Services) -> FlaskClient:
     """Somebody's browser at the bot's pages."""
-    app = create_app(here.bot, here.redis, [sign_in.pages, assets])
-    app.config["DESK"] = here
+    app = create_app(services.bot, services.redis, [sign_in.pages, assets])
+    app.config["SERVICES"] = services
     return app.test_client()
 
 
 @pytest.fixture
-def run(here: Desk) -> Run:
+def run(services: Services) -> Run:
     """A check of Anna's that had to leave something out."""
     channel = Channel("support@example.test", tenant_id=TENANT)
-    begun = here.store.check(channel, Person("anna", "anna@example.test", "org-1"), {"room": "room-1", "thread": "t"})
+    begun = services.store.check(channel, Person("anna", "anna@example.test", "org-1"), {"room": "room-1", "thread": "t"})
     left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
-    here.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
-    return here.store.load(begun.id)
+    services.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
+    return services.store.load(begun.id)
 
 
-def depart(here: Desk, browser: FlaskClient, run: Run) -> dict[str, str]:
+def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]:
     """Open the card's link; what Microsoft is asked, and where."""
-    page = browser.get(urlsplit(links.link(here, "access", run.id).url).path)
+    page = browser.get(urlsplit(links.link(services, "access", run.id).url).path)
     assert (page.status_code, "support@example.test" in page.text, "anna@example.test" in page.text) == (200, True, True)
     url = next(part for part in page.text.split('"') if "/adminconsent" in part).replace("&amp;", "&")
     return {"path": urlsplit(url).path, **{name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}}
 
 
-def test_the_way_there(here: Desk, browser: FlaskClient, run: Run):
+def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
     """To the channel's own tenant, for the bot's own app and all that it declares, with a state nobody can guess."""
-    asked = depart(here, browser, run)
+    asked = depart(services, browser, run)
     assert {name: asked[name] for name in ("path", "client_id", "scope", "redirect_uri")} == {
         "path": f"/{TENANT}/v2.0/adminconsent",
         "client_id": "client-1",
@@ -77,19 +77,19 @@ def test_the_way_there(here: Desk, browser: FlaskClient, run: Run):
     assert len(asked["state"]) >= 43
 
 
-def test_granted(here: Desk, browser: FlaskClient, run: Run):
+def test_granted(services: Services, browser: FlaskClient, run: Run):
     """The tenant is remembered, the check looks anew, and the card's button is gone."""
-    assert verdict.view(run, here).grant_url
-    state = depart(here, browser, run)["state"]
+    assert verdict.view(run, services).grant_url
+    state = depart(services, browser, run)["state"]
     page = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
-    after, known = here.store.load(run.id), app_access.known(here.redis, TENANT)
+    after, known = services.store.load(run.id), app_access.grant_for(services.redis, TENANT)
     assert (page.status_code, text("page.readable_title") in page.text) == (200, True)
     assert known is not None
     assert (known.by, after.checked, after.findings) == ("anna@example.test", None, {})
-    data = here.store.events(run.id)[-1].data
+    data = services.store.events(run.id)[-1].data
     assert {name: data[name] for name in ("tenant", "roles")} == {"tenant": TENANT, "roles": ", ".join(known.roles)}
-    assert "jobs.advance.advance" in {str(job.func_name) for job in here.queue.jobs}
-    assert verdict.view(after, here).grant_url == ""
+    assert "jobs.advance.advance" in {str(job.func_name) for job in services.queue.jobs}
+    assert verdict.view(after, services).grant_url == ""
     again = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
     assert again.status_code == 400
 
@@ -106,58 +106,62 @@ ENTRA = "AADSTS{}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00
         ({"tenant": TENANT}, "consent_declined"),
     ],
 )
-def test_what_does_not_count(here: Desk, browser: FlaskClient, run: Run, query: dict[str, str], cause: str):
+def test_what_does_not_count(services: Services, browser: FlaskClient, run: Run, query: dict[str, str], cause: str):
     """Declined, not allowed, another tenant: on the page and on the card in their own words, the button stays, no token is asked for."""
-    page = browser.get(BACK, query_string=query | {"state": depart(here, browser, run)["state"]})
-    after = here.store.load(run.id)
-    view = verdict.view(after, here)
+    page = browser.get(BACK, query_string=query | {"state": depart(services, browser, run)["state"]})
+    after = services.store.load(run.id)
+    view = verdict.view(after, services)
     assert (after.problems["app_access"].cause, text(f"cause.{cause}").split("'")[0] in page.text) == (cause, True)
-    assert (view.problem and view.problem.key, bool(view.grant_url), app_access.known(here.redis, TENANT)) == (f"cause.{cause}", True, None)
+    assert (view.problem and view.problem.key, bool(view.grant_url), app_access.grant_for(services.redis, TENANT)) == (
+        f"cause.{cause}",
+        True,
+        None,
+    )
 
 
-def test_consent_without_the_permissions(here: Desk, provider: Any, run: Run):
+def test_consent_without_the_permissions(services: Services, provider: Any, run: Run):
     """Whoever brings back a good word but no permissions is told which are missing; the token decides."""
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
-    journey = LetRead(settles_s=(0, 0))
-    flow = Flow("access", run.id, journey.depart(here, run, "state-1").flow)
-    with pytest.raises(NotAllowed) as told:
-        journey.arrive(here, run, flow, {"admin_consent": "True", "tenant": TENANT})
+    journey = AppAccessConsent(settles_s=(0, 0))
+    flow = Flow("access", run.id, journey.start(services, run, "state-1").flow)
+    with pytest.raises(Forbidden) as told:
+        journey.handle_callback(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
-    assert (told.value.cause, told.value.code, app_access.known(here.redis, TENANT)) == ("app_roles_missing", lacking, None)
+    assert (told.value.cause, told.value.code, app_access.grant_for(services.redis, TENANT)) == ("app_roles_missing", lacking, None)
     assert sum(form.get("scope") == GRAPH_SCOPE for _, form in provider.requests) == 3
 
 
-def test_permissions_that_are_still_spreading(here: Desk, browser: FlaskClient, provider: Any, run: Run):
+def test_permissions_that_are_still_spreading(services: Services, browser: FlaskClient, provider: Any, run: Run):
     """The first token after the consent may lack them; another one is asked for a moment later."""
     provider.trouble.append(provider.refuse(400, "unauthorized_client", 700016))
-    page = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": depart(here, browser, run)["state"]})
+    page = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": depart(services, browser, run)["state"]})
     assert text("page.readable_title") in page.text
 
 
-def test_a_state_of_another_check(here: Desk, browser: FlaskClient, run: Run):
+def test_a_state_of_another_check(services: Services, browser: FlaskClient, run: Run):
     """It is bound to who asked, the tenant and the channel: moved to another run it counts for nothing."""
-    state = depart(here, browser, run)["state"]
-    flow = oauth_state.take(here, state)
+    state = depart(services, browser, run)["state"]
+    flow = oauth_state.pop(services, state)
     assert flow is not None
-    other = here.store.check(Channel("other@example.test", tenant_id=TENANT), Person("bob", "bob@example.test"), {"room": "room-1"})
-    oauth_state.keep(here, state, replace(flow, run=other.id))
+    other = services.store.check(Channel("other@example.test", tenant_id=TENANT), Person("bob", "bob@example.test"), {"room": "room-1"})
+    oauth_state.save(services, state, replace(flow, run=other.id))
     browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
-    assert here.store.load(other.id).problems["app_access"].cause == "state_mismatch"
-    assert app_access.known(here.redis, TENANT) is None
+    assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
+    assert app_access.grant_for(services.redis, TENANT) is None
 
 
-def test_the_card_says_with_what_each_finding_was_seen(here: Desk, run: Run):
+def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: Run):
     """By the finding itself, not by what its step takes at least."""
     seen = [Finding("security_defaults", State.OK, access=Access.APP), Finding("entra", State.OK, access=Access.NONE)]
-    here.store.append(run.id, *(Event(Kind.FOUND, now(), step=each.step, finding=each) for each in seen))
-    lines = verdict.view(here.store.load(run.id), here).lines
+    services.store.append(run.id, *(Event(Kind.FOUND, now(), step=each.step, finding=each) for each in seen))
+    lines = verdict.view(services.store.load(run.id), services).lines
     assert {line.access for line in lines} == {Access.APP, Access.NONE}
 
 
 @pytest.mark.parametrize("channel", [Channel("support@example.test"), Channel("support@example.test", tenant_id="known")])
-def test_the_button_needs_a_tenant(here: Desk, begin: Callable[..., Run], channel: Channel):
+def test_the_button_needs_a_tenant(services: Services, begin: Callable[..., Run], channel: Channel):
     """Where nobody knows the tenant there is nowhere to send an administrator to."""
-    begun = here.store.check(channel, Person("anna", "anna@example.test"), {"room": "room-1"})
+    begun = services.store.check(channel, Person("anna", "anna@example.test"), {"room": "room-1"})
     left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
-    here.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
-    assert bool(verdict.view(here.store.load(begun.id), here).grant_url) is bool(channel.tenant_id)
+    services.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
+    assert bool(verdict.view(services.store.load(begun.id), services).grant_url) is bool(channel.tenant_id)

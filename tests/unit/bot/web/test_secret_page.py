@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from bot import links
 from bot.cards import delivery
-from bot.cards.delivery import Shown
-from bot.services import Desk
+from bot.cards.delivery import PostedCard
+from bot.services import Services
 from bot.web import secret_page
 from bot.web.app import create_app
 from bot.web.pages import assets
@@ -31,67 +31,67 @@ MADE = Event(
 
 
 @pytest.fixture
-def browser(desk: Desk) -> FlaskClient:
+def browser(services: Services) -> FlaskClient:
     """Somebody's browser."""
-    app = create_app(desk.bot, desk.redis, [secret_page.pages, assets])
-    app.config["DESK"] = desk
+    app = create_app(services.bot, services.redis, [secret_page.pages, assets])
+    app.config["SERVICES"] = services
     return app.test_client()
 
 
 @pytest.fixture
-def run(desk: Desk, begin: Callable[..., Run]) -> Run:
+def run(services: Services, begin: Callable[..., Run]) -> Run:
     """A run with a secret to show."""
     made = begin(SIGNED_IN, MADE)
-    desk.vault.put(f"secret:{made.id}", SECRET, 60)
+    services.vault.put(f"secret:{made.id}", SECRET, 60)
     return made
 
 
 @pytest.fixture
-def address(desk: Desk, run: Run) -> str:
+def address(services: Services, run: Run) -> str:
     """The link's path."""
-    return urlsplit(links.link(desk, "handover", run.id).url).path
+    return urlsplit(links.link(services, "handover", run.id).url).path
 
 
-def end(desk: Desk) -> None:
+def end(services: Services) -> None:
     """The link's fifteen minutes are over."""
-    key = next(key for key in desk.redis.scan_iter("ticket:*"))
-    ticket = codec.load(desk.redis.get(key), links.Ticket)  # type: ignore[arg-type]  # bytes
-    desk.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
+    key = next(key for key in services.redis.scan_iter("ticket:*"))
+    ticket = codec.load(services.redis.get(key), links.PageToken)  # type: ignore[arg-type]  # bytes
+    services.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
 
 
-def test_looking_burns_nothing(desk: Desk, browser: FlaskClient, run: Run, address: str):
+def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Run, address: str):
     """Previews and scanners see a button, and no secret."""
     pages = [browser.get(address), browser.head(address), browser.get(address)]
     assert ([page.status_code for page in pages], any(SECRET in page.text for page in pages)) == ([200] * 3, False)
-    assert desk.vault.holds(f"secret:{run.id}")
+    assert services.vault.holds(f"secret:{run.id}")
 
 
-def test_a_press_shows_it_once(desk: Desk, browser: FlaskClient, run: Run, address: str):
+def test_a_press_shows_it_once(services: Services, browser: FlaskClient, run: Run, address: str):
     """Escaped, with every other field of the form; afterwards it is gone here, and known to be handed over."""
     shown = browser.post(address)
     assert shown.status_code == 200
     assert ["s3cret~Value.&lt;b&gt;" in shown.text, "client-1" in shown.text, "support@example.test" in shown.text] == [True] * 3
-    assert (desk.vault.holds(f"secret:{run.id}"), desk.store.handed_over("key-1")) == (False, True)
+    assert (services.vault.holds(f"secret:{run.id}"), services.store.was_secret_shown("key-1")) == (False, True)
     assert [browser.post(address).status_code, browser.get(address).status_code] == [410, 410]
 
 
-def test_without_an_administrator_the_addresses_are_whole(desk: Desk, browser: FlaskClient, run: Run, address: str):
+def test_without_an_administrator_the_addresses_are_whole(services: Services, browser: FlaskClient, run: Run, address: str):
     """The tenant is known although the administrator's sign-in has ended."""
-    desk.store.append(run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    services.store.append(run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
     shown = browser.post(address).text
     assert ["/tenant-1/oauth2/v2.0/authorize" in shown, "/tenant-1/oauth2/v2.0/token" in shown] == [True, True]
 
 
 @pytest.mark.parametrize(("upn", "login"), [("S1@contoso.test", "S1@contoso.test"), ("support@example.test", "")])
-def test_a_login_of_its_own_can_be_copied(desk: Desk, browser: FlaskClient, run: Run, address: str, upn: str, login: str):
+def test_a_login_of_its_own_can_be_copied(services: Services, browser: FlaskClient, run: Run, address: str, upn: str, login: str):
     """Only where who signs in is another address than the mailbox's."""
     user = Finding("mailbox_user", State.OK, facts={"upn": upn})
-    desk.store.append(run.id, Event(Kind.FOUND, now(), step="mailbox_user", finding=user))
+    services.store.append(run.id, Event(Kind.FOUND, now(), step="mailbox_user", finding=user))
     page = browser.post(address).text
     assert (("Login ID For Generating Token" in page), page.count(login) > 1 if login else True) == (bool(login), True)
 
 
-def test_of_fifty_readers_one_sees_it(desk: Desk, browser: FlaskClient, run: Run, address: str):
+def test_of_fifty_readers_one_sees_it(services: Services, browser: FlaskClient, run: Run, address: str):
     """At the same moment."""
     with ThreadPoolExecutor(50) as pool:
         pages = list(pool.map(lambda _: browser.application.test_client().post(address), range(50)))
@@ -112,9 +112,9 @@ def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
 
 
 @pytest.mark.parametrize(("method", "status"), [("put", 405), ("delete", 405), ("patch", 405)])
-def test_no_other_method(desk: Desk, browser: FlaskClient, run: Run, address: str, method: str, status: int):
+def test_no_other_method(services: Services, browser: FlaskClient, run: Run, address: str, method: str, status: int):
     """Nothing is burnt by them."""
-    assert (getattr(browser, method)(address).status_code, desk.vault.holds(f"secret:{run.id}")) == (status, True)
+    assert (getattr(browser, method)(address).status_code, services.vault.holds(f"secret:{run.id}")) == (status, True)
 
 
 @pytest.mark.parametrize(
@@ -125,26 +125,26 @@ def test_an_unknown_link(browser: FlaskClient, method: str, path: str, status: i
     assert getattr(browser, method)(path).status_code == status
 
 
-def test_another_kinds_link(desk: Desk, browser: FlaskClient, run: Run):
+def test_another_kinds_link(services: Services, browser: FlaskClient, run: Run):
     """A sign-in link does not open this page."""
-    path = urlsplit(links.link(desk, "signin", run.id).url).path.replace("/signin/", "/handover/")
+    path = urlsplit(links.link(services, "signin", run.id).url).path.replace("/signin/", "/handover/")
     assert (browser.get(path).status_code, browser.post(path).status_code) == (404, 410)
-    assert desk.vault.holds(f"secret:{run.id}")
+    assert services.vault.holds(f"secret:{run.id}")
 
 
-def test_a_late_link_shows_nothing_but_a_way_on(desk: Desk, browser: FlaskClient, run: Run, address: str):
+def test_a_late_link_shows_nothing_but_a_way_on(services: Services, browser: FlaskClient, run: Run, address: str):
     """A new link comes 1:1 to who asked, and never on the page."""
-    end(desk)
-    desk.redis.hset(f"cards:{run.id}", "connect", codec.dump(Shown("m", "r", "x", "", now())))
+    end(services)
+    services.redis.hset(f"cards:{run.id}", "connect", codec.dump(PostedCard("m", "r", "x", "", now())))
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert ([page.status_code for page in pages], any(SECRET[:6] in page.text for page in pages)) == ([410, 410, 200], False)
-    assert (desk.vault.holds(f"secret:{run.id}"), delivery.read(desk, run.id, "connect")) == (True, None)
-    assert [job.func_name for job in desk.cards.jobs] == ["bot.cards.draw.draw"]
+    assert (services.vault.holds(f"secret:{run.id}"), delivery.posted_card(services, run.id, "connect")) == (True, None)
+    assert [job.func_name for job in services.cards.jobs] == ["bot.cards.draw.draw"]
 
 
-def test_a_cancelled_run_shows_nothing(desk: Desk, browser: FlaskClient, run: Run, address: str):
+def test_a_cancelled_run_shows_nothing(services: Services, browser: FlaskClient, run: Run, address: str):
     """Its secret was dropped with it."""
-    desk.vault.drop(f"secret:{run.id}")
+    services.vault.drop(f"secret:{run.id}")
     assert (browser.get(address).status_code, browser.post(address).status_code) == (410, 410)
 
 
@@ -156,11 +156,11 @@ def test_the_pages_own_files(browser: FlaskClient, path: str, kind: str):
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_after_a_loss_the_run_goes_on(desk: Desk, browser: FlaskClient, run: Run, address: str, lost: bool):  # noqa: FBT001  a column of the table
+def test_after_a_loss_the_run_goes_on(services: Services, browser: FlaskClient, run: Run, address: str, lost: bool):  # noqa: FBT001  a column of the table
     """Once the new secret was shown a worker removes the lost one; the key id is that of the secret that was shown."""
-    desk.vault.put(f"secret-key:{run.id}", "key-2", 60)
+    services.vault.put(f"secret-key:{run.id}", "key-2", 60)
     if lost:
-        desk.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"}))
+        services.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"}))
     assert SECRET.partition("<")[0] in browser.post(address).text
-    assert [desk.store.handed_over(key) for key in ("key-1", "key-2")] == [False, True]
-    assert (f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in desk.queue.jobs}) is lost
+    assert [services.store.was_secret_shown(key) for key in ("key-1", "key-2")] == [False, True]
+    assert (f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in services.queue.jobs}) is lost

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
 from bot import links
-from bot.services import Desk
+from bot.services import Services
 from bot.web import oauth_state, sign_in
 from bot.web.app import create_app
 from bot.web.oauth_state import Flow
@@ -32,23 +32,23 @@ APP = Event(
 
 
 @pytest.fixture
-def here(desk: Desk, provider: Any) -> Desk:
+def services(services: Services, provider: Any) -> Services:
     """A desk whose Microsoft is the small provider on loopback."""
-    work = replace(desk.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
-    return replace(desk, settings=work)
+    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
+    return replace(services, settings=work)
 
 
 @pytest.fixture
-def browser(here: Desk) -> FlaskClient:
+def browser(services: Services) -> FlaskClient:
     """Somebody's browser at the bot's pages."""
-    app = create_app(here.bot, here.redis, [sign_in.pages, assets])
-    app.config["DESK"] = here
+    app = create_app(services.bot, services.redis, [sign_in.pages, assets])
+    app.config["SERVICES"] = services
     return app.test_client()
 
 
-def path(here: Desk, run: Run, kind: str = "signin") -> str:
+def path(services: Services, run: Run, kind: str = "signin") -> str:
     """The run's link."""
-    return urlsplit(links.link(here, kind, run.id).url).path
+    return urlsplit(links.link(services, kind, run.id).url).path
 
 
 def away(page: Any) -> str:
@@ -60,29 +60,29 @@ def away(page: Any) -> str:
     )
 
 
-def depart(here: Desk, browser: FlaskClient, run: Run, kind: str = "signin") -> dict[str, str]:
+def depart(services: Services, browser: FlaskClient, run: Run, kind: str = "signin") -> dict[str, str]:
     """Open the link; what Microsoft is asked."""
-    page = browser.get(path(here, run, kind))
+    page = browser.get(path(services, run, kind))
     assert page.status_code == 200, page.text
     return {name: values[0] for name, values in parse_qs(urlsplit("//" + away(page)).query).items()}
 
 
-def signed(here: Desk, browser: FlaskClient, provider: Any, run: Run) -> dict[str, str]:
+def signed(services: Services, browser: FlaskClient, provider: Any, run: Run) -> dict[str, str]:
     """Open the link and sign in; the query with which Microsoft sends back."""
-    asked = depart(here, browser, run)
+    asked = depart(services, browser, run)
     query: dict[str, str] = provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items()))
     return query
 
 
-def last(here: Desk, run: Run) -> Event:
+def last(services: Services, run: Run) -> Event:
     """The newest event."""
-    return here.store.events(run.id)[-1]
+    return services.store.events(run.id)[-1]
 
 
-def test_the_page_says_for_what_and_by_whom(here: Desk, browser: FlaskClient, begin: Callable[..., Run]):
+def test_the_page_says_for_what_and_by_whom(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
     """And leads to Microsoft with PKCE, a state of 256 bits, a nonce, and no consent prompt."""
     run = begin()
-    page = browser.get(path(here, run))
+    page = browser.get(path(services, run))
     asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + away(page)).query).items()}
     assert ("support@example.test" in page.text, "anna@example.test" in page.text) == (True, True)
     assert {name: asked[name] for name in ("code_challenge_method", "prompt", "client_id", "redirect_uri")} == {
@@ -96,42 +96,42 @@ def test_the_page_says_for_what_and_by_whom(here: Desk, browser: FlaskClient, be
 
 
 @pytest.mark.parametrize("address", ["/signin/{}", "/microsoft/callback?state=x", "/signin/none"])
-def test_every_page_is_private(here: Desk, browser: FlaskClient, begin: Callable[..., Run], address: str):
+def test_every_page_is_private(services: Services, browser: FlaskClient, begin: Callable[..., Run], address: str):
     """No referrer, no cache, nothing from elsewhere, no frame."""
-    page = browser.get(address.format(path(here, begin()).rpartition("/")[2]))
+    page = browser.get(address.format(path(services, begin()).rpartition("/")[2]))
     wanted = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}
     assert {name: page.headers[name] for name in wanted} == wanted
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
 
-def test_a_sign_in(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_sign_in(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """It is sealed for the run, on record with the account of the validated token, and a worker goes on."""
     run = begin()
-    page = browser.get(BACK, query_string=signed(here, browser, provider, run))
-    event = last(here, run)
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    event = last(services, run)
     assert (page.status_code, "admin@contoso.com" in page.text) == (200, True)
     assert (event.kind, event.by, event.account and event.account.tenant_id) == (Kind.SIGNED_IN, "admin@contoso.com", TENANT)
-    assert here.vault.holds(f"session:{run.id}")
-    assert {str(job.func_name) for job in (*here.queue.jobs, *here.cards.jobs)} == {"jobs.advance.advance", "bot.cards.draw.draw"}
+    assert services.vault.holds(f"session:{run.id}")
+    assert {str(job.func_name) for job in (*services.queue.jobs, *services.cards.jobs)} == {"jobs.advance.advance", "bot.cards.draw.draw"}
 
 
 @pytest.mark.parametrize("number", [65001, 50076, 50079])
-def test_exchange_asks_for_more_than_graph(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int):
+def test_exchange_asks_for_more_than_graph(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int):
     """Consent, or a second factor: the same browser goes on to a sign-in for Exchange, and what comes of that counts."""
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", number)]
-    onward = browser.get(BACK, query_string=signed(here, browser, provider, run))
+    onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
     address = onward.headers.get("Location", "")
     asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
     assert (onward.status_code, "https://outlook.office365.com/.default" in asked.get("scope", "")) == (302, True)
     assert browser.get(BACK, query_string=provider.sign_in(address)).status_code == 200
-    assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN, True)
+    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN, True)
 
 
 @pytest.mark.parametrize(("number", "at_once"), [(53003, True), (50076, False)])
 def test_more_than_a_sign_in_can_give(
-    here: Desk,
+    services: Services,
     browser: FlaskClient,
     provider: Any,
     begin: Callable[..., Run],
@@ -141,19 +141,19 @@ def test_more_than_a_sign_in_can_give(
     """What a policy forbids is told at once, and what is still asked for after the second sign-in, then; nobody goes round in circles."""
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", number) for _ in range(2)]
-    page = browser.get(BACK, query_string=signed(here, browser, provider, run))
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
     if not at_once:
         page = browser.get(BACK, query_string=provider.sign_in(page.headers["Location"]))
-    assert (page.status_code, last(here, run).kind, f"AADSTS{number}" in page.text) == (200, Kind.PROBLEM, True)
+    assert (page.status_code, last(services, run).kind, f"AADSTS{number}" in page.text) == (200, Kind.PROBLEM, True)
 
 
-def test_a_state_is_used_once(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_state_is_used_once(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """The same answer a second time is over."""
     run = begin()
-    query = signed(here, browser, provider, run)
+    query = signed(services, browser, provider, run)
     browser.get(BACK, query_string=query)
     again = browser.get(BACK, query_string=query)
-    assert (again.status_code, last(here, run).kind, len(here.store.events(run.id))) == (400, Kind.SIGNED_IN, 3)
+    assert (again.status_code, last(services, run).kind, len(services.store.events(run.id))) == (400, Kind.SIGNED_IN, 3)
 
 
 @pytest.mark.parametrize("query", [{}, {"state": ""}, {"state": "made-up", "code": "x"}, {"error": "access_denied"}])
@@ -163,34 +163,36 @@ def test_a_state_that_was_never_given_out(browser: FlaskClient, query: dict[str,
     assert (page.status_code, text("page.over_title") in page.text) == (400, True)
 
 
-def test_looking_uses_nothing_up(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_looking_uses_nothing_up(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """A preview opens the page many times, whoever scans links looks at the headers of the way back, and the person still signs in."""
     run = begin()
     for _ in range(3):
-        assert browser.get(path(here, run)).status_code == 200
-        assert browser.head(path(here, run)).status_code == 200
-    browser.get(BACK, query_string=signed(here, browser, provider, run))
-    assert last(here, run).kind is Kind.SIGNED_IN
+        assert browser.get(path(services, run)).status_code == 200
+        assert browser.head(path(services, run)).status_code == 200
+    browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_a_declined_sign_in_is_told(here: Desk, browser: FlaskClient, begin: Callable[..., Run]):
+def test_a_declined_sign_in_is_told(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
     """On the page and on record, with Microsoft's own code."""
     run = begin()
-    state = depart(here, browser, run)["state"]
+    state = depart(services, browser, run)["state"]
     words = "AADSTS65004: User declined to consent. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00:00Z"
     page = browser.get(BACK, query_string={"state": state, "error": "access_denied", "error_description": words})
-    event = last(here, run)
+    event = last(services, run)
     assert (event.kind, event.data["question"], event.data["cause"]) == (Kind.PROBLEM, "sign_in", "consent_declined")
     assert ("AADSTS65004" in page.text, page.status_code) == (True, 200)
 
 
 @pytest.mark.parametrize("claims", [{"aud": "another"}, {"nonce": "another"}, {"exp": 1}, {"tid": "another"}])
-def test_a_token_that_is_not_ours(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run], claims: dict[str, Any]):
+def test_a_token_that_is_not_ours(
+    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], claims: dict[str, Any]
+):
     """Nobody is signed in by it."""
     run = begin()
     provider.claims.update(claims)
-    browser.get(BACK, query_string=signed(here, browser, provider, run))
-    assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.PROBLEM, False)
+    browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (Kind.PROBLEM, False)
 
 
 CHANGING = Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG))
@@ -200,7 +202,7 @@ APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
 @pytest.mark.parametrize(("tenant", "counts"), [(TENANT, True), ("99999999-2222-3333-4444-555555555555", False)])
 @pytest.mark.parametrize("word", [(APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))])
 def test_a_run_stays_in_its_tenant(
-    here: Desk,
+    services: Services,
     browser: FlaskClient,
     provider: Any,
     begin: Callable[..., Run],
@@ -211,50 +213,50 @@ def test_a_run_stays_in_its_tenant(
     """Once its plan was approved, an administrator of another tenant than the one it was made in cannot go on."""
     admin = Event(Kind.SIGNED_IN, now(), account=Account(tenant, "oid-1", "admin@contoso.com"))
     run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), *word, Event(Kind.SIGNED_OUT, now()))
-    browser.get(BACK, query_string=signed(here, browser, provider, run))
-    assert (last(here, run).kind, here.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN if counts else Kind.PROBLEM, counts)
+    browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (Kind.SIGNED_IN if counts else Kind.PROBLEM, counts)
 
 
-def test_before_an_approval_any_tenant_may_be_tried(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_before_an_approval_any_tenant_may_be_tried(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """Whoever picked the wrong account picks another one."""
     admin = Event(Kind.SIGNED_IN, now(), account=Account("99999999-2222-3333-4444-555555555555", "oid-9", "admin@fabrikam.com"))
     run = begin(admin, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
-    browser.get(BACK, query_string=signed(here, browser, provider, run))
-    assert last(here, run).kind is Kind.SIGNED_IN
+    browser.get(BACK, query_string=signed(services, browser, provider, run))
+    assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_of_two_who_sign_in_the_first_counts(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_of_two_who_sign_in_the_first_counts(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """A journey that comes back late replaces neither the account nor what is sealed."""
     run = begin()
-    query = signed(here, browser, provider, run)
-    here.store.append(run.id, replace(SIGNED_IN, account=Account(TENANT, "oid-2", "first@contoso.com")))
+    query = signed(services, browser, provider, run)
+    services.store.append(run.id, replace(SIGNED_IN, account=Account(TENANT, "oid-2", "first@contoso.com")))
     page = browser.get(BACK, query_string=query)
-    account = here.store.load(run.id).account
+    account = services.store.load(run.id).account
     assert (text("page.done_title") in page.text, account and account.upn) == (True, "first@contoso.com")
-    assert not here.vault.holds(f"session:{run.id}")
+    assert not services.vault.holds(f"session:{run.id}")
 
 
-def test_a_link_of_an_ended_run(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_link_of_an_ended_run(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """Neither the way there nor the way back."""
     run = begin()
-    query = signed(here, browser, provider, run)
-    here.store.end(run, Event(Kind.CANCELLED, now()))
-    assert (browser.get(path(here, run)).status_code, browser.get(BACK, query_string=query).status_code) == (410, 410)
-    assert here.store.load(run.id).account is None
+    query = signed(services, browser, provider, run)
+    services.store.end(run, Event(Kind.CANCELLED, now()))
+    assert (browser.get(path(services, run)).status_code, browser.get(BACK, query_string=query).status_code) == (410, 410)
+    assert services.store.load(run.id).account is None
 
 
-def test_a_link_whose_time_is_up(here: Desk, browser: FlaskClient, begin: Callable[..., Run]):
+def test_a_link_whose_time_is_up(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
     """Is over."""
-    address = path(here, begin())
-    key = next(key for key in here.redis.scan_iter("ticket:*"))
-    ticket = codec.load(here.redis.get(key), links.Ticket)  # type: ignore[arg-type]  # bytes
-    here.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
+    address = path(services, begin())
+    key = next(key for key in services.redis.scan_iter("ticket:*"))
+    ticket = codec.load(services.redis.get(key), links.PageToken)  # type: ignore[arg-type]  # bytes
+    services.redis.set(key, codec.dump(replace(ticket, until=now() - timedelta(seconds=1))))
     assert browser.get(address).status_code == 410
 
 
-def test_somebody_is_signed_in_already(here: Desk, browser: FlaskClient, begin: Callable[..., Run]):
+def test_somebody_is_signed_in_already(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
     """Nobody has to travel any more."""
-    page = browser.get(path(here, begin(SIGNED_IN)))
+    page = browser.get(path(services, begin(SIGNED_IN)))
     assert (page.status_code, text("page.done_title") in page.text, away(page)) == (200, True, "")
 
 
@@ -264,15 +266,15 @@ def test_an_unknown_link(browser: FlaskClient, address: str):
     assert browser.get(address).status_code == 404
 
 
-def test_a_link_of_another_kind(here: Desk, browser: FlaskClient, begin: Callable[..., Run]):
+def test_a_link_of_another_kind(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
     """A sign-in link is no consent link."""
-    assert browser.get(path(here, begin()).replace("/signin/", "/consent/")).status_code == 404
+    assert browser.get(path(services, begin()).replace("/signin/", "/consent/")).status_code == 404
 
 
-def test_microsoft_away(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_microsoft_away(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """The page says so, and the link stays good."""
     provider.discovery = (400, {"Content-Type": "application/json"}, b'{"error": "invalid_tenant"}')
-    assert browser.get(path(here, begin())).status_code == 502
+    assert browser.get(path(services, begin())).status_code == 502
 
 
 @pytest.mark.parametrize(
@@ -285,39 +287,41 @@ def test_microsoft_away(here: Desk, browser: FlaskClient, provider: Any, begin: 
         ({}, Kind.PROBLEM, "consent_declined"),
     ],
 )
-def test_admin_consent(here: Desk, browser: FlaskClient, begin: Callable[..., Run], query: dict[str, str], kind: Kind, cause: str | None):
+def test_admin_consent(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run], query: dict[str, str], kind: Kind, cause: str | None
+):
     """A redirect is a word only; a refusal and another tenant are told."""
     run = begin(SIGNED_IN, APP)
-    asked = depart(here, browser, run, "consent")
+    asked = depart(services, browser, run, "consent")
     assert (asked["client_id"], asked["redirect_uri"]) == ("email-app", "https://bot.example.test/microsoft/callback")
     browser.get(BACK, query_string=query | {"state": asked["state"]})
-    event = last(here, run)
+    event = last(services, run)
     assert (event.kind, event.data["question"], event.data.get("cause")) == (kind, "consent", cause)
 
 
-def test_a_state_is_sealed_and_ends(here: Desk, redis: Any):
+def test_a_state_is_sealed_and_ends(services: Services, redis: Any):
     """It holds the PKCE verifier and the nonce, for ten minutes, unreadable in Redis and in a repr."""
-    oauth_state.keep(here, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
+    oauth_state.save(services, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
     assert 0 < redis.ttl("sealed:flow:state-1") <= 600
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")
-    flow = oauth_state.take(here, "state-1")
+    flow = oauth_state.pop(services, "state-1")
     assert flow is not None
-    assert (flow.msal, "verifier-1" in repr(flow), oauth_state.take(here, "state-1")) == ({"code_verifier": "verifier-1"}, False, None)
+    assert (flow.msal, "verifier-1" in repr(flow), oauth_state.pop(services, "state-1")) == ({"code_verifier": "verifier-1"}, False, None)
 
 
-def test_a_delegate_rehearses_for_a_shared_mailbox(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_a_delegate_rehearses_for_a_shared_mailbox(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """Whoever of the tenant signs in: whether that user may log in for the mailbox is for the mail server to say."""
     facts = {"user_id": "oid-2", "upn": "shared@contoso.com", "client_id": "client-1", "shared": "blocked"}
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.POSSIBLE, facts=facts)))
-    here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
-    page = browser.get(f"/rehearsal/{links.link(here, 'rehearsal', run.id).url.rpartition('/')[2]}").text
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    page = browser.get(f"/rehearsal/{links.link(services, 'rehearsal', run.id).url.rpartition('/')[2]}").text
     assert ("a user who may send as support@example.test" in page, "the mailbox itself" in page) == (True, False)
-    asked = depart(here, browser, run, "rehearsal")
+    asked = depart(services, browser, run, "rehearsal")
     assert ("login_hint" in asked, asked["prompt"]) == (False, "login")
     browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    event = last(here, run)
+    event = last(services, run)
     assert (event.kind, event.data.get("question"), event.by) == (Kind.ANSWERED, "mailbox_sign_in", "admin@contoso.com")
-    assert here.vault.holds(f"rehearsal:{run.id}")
+    assert services.vault.holds(f"rehearsal:{run.id}")
 
 
 @pytest.mark.parametrize(
@@ -332,7 +336,7 @@ def test_a_delegate_rehearses_for_a_shared_mailbox(here: Desk, browser: FlaskCli
     ],
 )
 def test_what_was_written_a_moment_ago_is_waited_for(
-    here: Desk,
+    services: Services,
     browser: FlaskClient,
     provider: Any,
     begin: Callable[..., Run],
@@ -349,16 +353,16 @@ def test_what_was_written_a_moment_ago_is_waited_for(
     at = now() - timedelta(seconds=ago_s)
     written = (Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)), Event(Kind.CHANGED, at, step=step))
     run = begin(SIGNED_IN, found, *written)
-    here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
-    asked = depart(here, browser, run, "rehearsal")
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    asked = depart(services, browser, run, "rehearsal")
     provider.trouble = [provider.refuse(400, "invalid_grant", number) for number in numbers]
     browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    assert last(here, run).data.get("cause") == cause
+    assert last(services, run).data.get("cause") == cause
 
 
 @pytest.mark.parametrize(("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)])
 def test_only_the_mailbox_user_rehearses(
-    here: Desk,
+    services: Services,
     browser: FlaskClient,
     provider: Any,
     begin: Callable[..., Run],
@@ -368,29 +372,30 @@ def test_only_the_mailbox_user_rehearses(
     """By the object id of the validated token; the tokens are sealed, and only then."""
     facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
     run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
-    here.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
-    asked = depart(here, browser, run, "rehearsal")
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    asked = depart(services, browser, run, "rehearsal")
     assert (asked["login_hint"], asked["prompt"], "https://outlook.office.com/SMTP.Send" in asked["scope"]) == (
         "support@contoso.com",
         "login",
         True,
     )
     browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    event = last(here, run)
+    event = last(services, run)
     assert (event.kind, event.data.get("cause")) == ((Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user"))
     sealed = [
-        here.vault.holds(name) for name in (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}", f"check-session:{run.channel.mailbox}")
+        services.vault.holds(name)
+        for name in (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}", f"check-session:{run.channel.mailbox}")
     ]
     assert sealed == [counts, counts, False]
 
 
-def test_the_mailbox_user_needs_no_administrator(here: Desk, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+def test_the_mailbox_user_needs_no_administrator(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
     """While the administrator's sign-in has ended the journey goes to the same tenant, and counts."""
     facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
     user = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
     run = begin(SIGNED_IN, user, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
-    here.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
-    address = away(browser.get(path(here, run, "rehearsal")))
+    services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
+    address = away(browser.get(path(services, run, "rehearsal")))
     asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + address).query).items()}
     browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(here, run).kind) == (True, Kind.ANSWERED)
+    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(services, run).kind) == (True, Kind.ANSWERED)

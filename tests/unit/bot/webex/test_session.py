@@ -8,7 +8,7 @@ import pytest
 
 from bot.webex.client import Webex, WebexError
 from bot.webex.errors import WebexUnreachableError
-from bot.webex.session import at_home
+from bot.webex.session import own_url
 
 ELSEWHERE = "http://127.0.0.2:9/v1/people/eve"
 
@@ -60,4 +60,4 @@ def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any
 )
 def test_what_counts_as_the_same_place(url: str, api: str, home: str):
     """The same host by name, by loopback or with its default port written out; everything else is elsewhere."""
-    assert at_home(url, api) == home
+    assert own_url(url, api) == home

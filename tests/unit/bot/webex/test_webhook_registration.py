@@ -10,7 +10,7 @@ from redis import Redis
 
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexBadRequestError, Webhook
-from bot.webex.webhook_registration import OURS, Outcome, Subscriptions
+from bot.webex.webhook_registration import OURS, Outcome, WebhookRegistrar
 
 TARGET = "https://bot.example.test/webhooks/webex"
 PREFIX = f"email-bot {hashlib.sha256(b'https://bot.example.test').hexdigest()[:8]} "
@@ -71,14 +71,14 @@ WELL = sorted((PREFIX + resource, TARGET, resource, "created", "", "active") for
 def test_the_first_start_registers_three(settings: BotSettings, redis: Redis):
     """Messages, card answers (which no firehose covers) and memberships, with the newest secret."""
     shelf = WebhookShelf()
-    assert Subscriptions(shelf, redis, settings).register() == Outcome(created=RESOURCES)
+    assert WebhookRegistrar(shelf, redis, settings).register() == Outcome(created=RESOURCES)
     assert (shelf_state(shelf), set(shelf.secrets.values())) == (WELL, {"new-secret-0123456789"})
 
 
 def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, redis: Redis):
     """No webhook is made again, so no event is lost in between; every one gets the newest secret, which Webex does not show."""
     shelf = WebhookShelf(*good())
-    assert Subscriptions(shelf, redis, settings).register() == Outcome(updated=RESOURCES)
+    assert WebhookRegistrar(shelf, redis, settings).register() == Outcome(updated=RESOURCES)
     assert (shelf_state(shelf), sorted(shelf.secrets)) == (WELL, sorted(each.id for each in good()))
 
 
@@ -100,14 +100,14 @@ def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, re
 def test_what_is_broken_is_mended(settings: BotSettings, redis: Redis, broken: tuple[Webhook, ...], how: str):
     """Switched off, at a wrong address, doubled, filtered, of another kind, or missing: afterwards there is exactly one of each."""
     shelf = WebhookShelf(*broken)
-    getattr(Subscriptions(shelf, redis, settings), how)()
+    getattr(WebhookRegistrar(shelf, redis, settings), how)()
     assert shelf_state(shelf) == WELL
 
 
 def test_of_two_the_good_one_stays(settings: BotSettings, redis: Redis):
     """The one that works is kept, whichever comes first."""
     shelf = WebhookShelf(hook(id="off", status="inactive"), *good())
-    Subscriptions(shelf, redis, settings).watch()
+    WebhookRegistrar(shelf, redis, settings).watch()
     assert sorted(shelf.hooks) == sorted(each.id for each in good())
 
 
@@ -119,7 +119,7 @@ def test_other_webhooks_are_left_alone(settings: BotSettings, redis: Redis):
         hook(id="3", name="email-bot", status="inactive"),
     )
     shelf = WebhookShelf(*others)
-    subscriptions = Subscriptions(shelf, redis, settings)
+    subscriptions = WebhookRegistrar(shelf, redis, settings)
     subscriptions.register()
     subscriptions.watch()
     assert [shelf.hooks[each.id] for each in others] == list(others)
@@ -133,25 +133,25 @@ def moved(settings: BotSettings) -> BotSettings:
 def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettings, redis: Redis):
     """Those that were made under the old address are taken over: none is made, none is left behind, and no event is lost in between."""
     shelf = WebhookShelf()
-    Subscriptions(shelf, redis, settings).register()
+    WebhookRegistrar(shelf, redis, settings).register()
     ids = sorted(shelf.hooks)
-    assert Subscriptions(shelf, redis, moved(settings)).register() == Outcome(updated=RESOURCES)
+    assert WebhookRegistrar(shelf, redis, moved(settings)).register() == Outcome(updated=RESOURCES)
     assert (sorted(shelf.hooks), {each.target_url for each in shelf.webhooks()}) == (ids, {"https://moved.example.test/webhooks/webex"})
-    assert Subscriptions(shelf, redis, moved(settings)).watch() == Outcome()
+    assert WebhookRegistrar(shelf, redis, moved(settings)).watch() == Outcome()
 
 
 def test_webhooks_of_an_older_version_move_too(settings: BotSettings, redis: Redis):
     """It has not remembered them; a start at the old address by this version has."""
     shelf = WebhookShelf(*good())
-    Subscriptions(shelf, redis, settings).register()
-    Subscriptions(shelf, redis, moved(settings)).register()
+    WebhookRegistrar(shelf, redis, settings).register()
+    WebhookRegistrar(shelf, redis, moved(settings)).register()
     assert {each.target_url for each in shelf.webhooks()} == {"https://moved.example.test/webhooks/webex"}
 
 
 def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
     """Where the new address has its own already, the old ones go, and are forgotten."""
     shelf = WebhookShelf()
-    here, there = (Subscriptions(shelf, redis, each) for each in (settings, moved(settings)))
+    here, there = (WebhookRegistrar(shelf, redis, each) for each in (settings, moved(settings)))
     here.register()
     there.watch()
     assert (len(shelf.hooks), there.register()) == (6, Outcome(updated=RESOURCES, deleted=3))
@@ -163,13 +163,13 @@ def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis
     shelf = WebhookShelf()
     with Redis.from_url(redis_url.removesuffix("/0") + "/1") as elsewhere:
         elsewhere.flushdb()
-        other = Subscriptions(shelf, elsewhere, replace(settings, public_url="https://other.example.test"))
+        other = WebhookRegistrar(shelf, elsewhere, replace(settings, public_url="https://other.example.test"))
         other.register()
-        before = other.mine()
+        before = other.own()
         for each in (settings, moved(settings)):
-            Subscriptions(shelf, redis, each).register()
-            Subscriptions(shelf, redis, each).watch()
-        assert (other.mine(), len(shelf.hooks)) == (before, 6)
+            WebhookRegistrar(shelf, redis, each).register()
+            WebhookRegistrar(shelf, redis, each).watch()
+        assert (other.own(), len(shelf.hooks)) == (before, 6)
 
 
 def test_a_repair_that_failed_is_tried_at_once(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
@@ -178,7 +178,7 @@ def test_a_repair_that_failed_is_tried_at_once(settings: BotSettings, redis: Red
     rest = [{**off, "id": each, "name": PREFIX + each, "resource": each, "status": "active"} for each in RESOURCES[1:]]
     webex_script.on("GET", "/webhooks", reply(200, {"items": [off, *rest]}))
     webex_script.on("PUT", "/webhooks/w", reply(400, {"message": "not now"}), reply(200, off))
-    subscriptions = Subscriptions(webex, redis, settings)
+    subscriptions = WebhookRegistrar(webex, redis, settings)
     with pytest.raises(WebexBadRequestError):
         subscriptions.watch()
     assert [subscriptions.watch(), subscriptions.watch()] == [Outcome(updated=("messages",)), Outcome()]
@@ -187,13 +187,13 @@ def test_a_repair_that_failed_is_tried_at_once(settings: BotSettings, redis: Red
 def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redis):
     """A look every 5 minutes costs one GET."""
     shelf = WebhookShelf(*good())
-    assert (Subscriptions(shelf, redis, settings).watch(), shelf.writes) == (Outcome(), 0)
+    assert (WebhookRegistrar(shelf, redis, settings).watch(), shelf.writes) == (Outcome(), 0)
 
 
 def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redis: Redis):
     """Switched on again, it has 5 minutes: before, a single failure switches it off (facts/webex.md 1). Then it is tried again."""
     shelf = WebhookShelf(*good()[1:], hook(status="inactive"))
-    subscriptions = Subscriptions(shelf, redis, settings)
+    subscriptions = WebhookRegistrar(shelf, redis, settings)
     outcomes = [subscriptions.watch()]
     shelf.hooks["old-messages"] = hook(status="inactive")
     outcomes.append(subscriptions.watch())
@@ -207,7 +207,7 @@ def test_the_real_client_and_the_shelf_agree(settings: BotSettings, redis: Redis
     """Over HTTP the same is sent as the tests above assume: three POST with the newest secret."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
-    Subscriptions(webex, redis, settings).register()
+    WebhookRegistrar(webex, redis, settings).register()
     assert [body for method, _, body in webex_script.asked if method == "POST"] == [
         {"name": PREFIX + resource, "targetUrl": TARGET, "resource": resource, "event": "created", "secret": "new-secret-0123456789"}
         for resource in RESOURCES

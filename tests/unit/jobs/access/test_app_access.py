@@ -18,7 +18,7 @@ from redis import Redis
 import jobs
 from jobs.access import app_access, tenant_reader
 from jobs.access.app_access import AppAccess
-from jobs.clouds.errors import CloudError, NotAllowed, Rejected, Said, Transient, Unreadable
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, Rejected, Transient
 from jobs.microsoft import scopes
 from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph, WriteRefusedError, missing_in, roles_in
 from jobs.microsoft.graph import Graph
@@ -56,7 +56,7 @@ def test_roles_of_a_token():
 @pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "a.!!.c", "a.bnVsbA.c"])
 def test_what_is_no_token(text: str):
     """It says nothing about roles, so nothing is known."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         roles_in(text)
 
 
@@ -77,7 +77,7 @@ def test_proven_by_both_tokens(here: Settings, provider: Any):
 def test_missing_roles_are_named(here: Settings, provider: Any):
     """All of them, by their names, whichever token lacks them."""
     provider.app_roles.update({GRAPH_SCOPE: ["User.Read.All", "Application.Read.All", "Directory.Read.All"], EXCHANGE_SCOPE: []})
-    with pytest.raises(NotAllowed) as told:
+    with pytest.raises(Forbidden) as told:
         app_access.prove(here, TENANT, "anna@contoso.com")
     assert (told.value.cause, told.value.code) == (
         "app_roles_missing",
@@ -88,9 +88,9 @@ def test_missing_roles_are_named(here: Settings, provider: Any):
 def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
     """What is in Redis is what was granted, and neither the token nor the bot's secret."""
     access = app_access.prove(here, TENANT, "anna@contoso.com")
-    app_access.remember(redis, access)
-    assert (app_access.known(redis, TENANT), app_access.known(redis, TENANT.upper())) == (access, access)
-    assert [app_access.known(redis, tenant) for tenant in ("", "another")] == [None, None]
+    app_access.save(redis, access)
+    assert (app_access.grant_for(redis, TENANT), app_access.grant_for(redis, TENANT.upper())) == (access, access)
+    assert [app_access.grant_for(redis, tenant) for tenant in ("", "another")] == [None, None]
     kept = b"".join(redis.hvals(app_access.KEY))
     assert (SECRET.encode() in kept, b"eyJ" in kept) == (False, False)
 
@@ -99,11 +99,11 @@ def test_one_that_was_granted_anew_is_not_forgotten(redis: Redis):
     """A check that began before may end after the administrator has granted it again."""
     old = AppAccess(TENANT, datetime(2026, 1, 1, tzinfo=UTC), "a@b.c", ())
     new = replace(old, at=datetime(2026, 1, 2, tzinfo=UTC))
-    app_access.remember(redis, new)
-    app_access.forget(redis, old)
-    assert app_access.known(redis, TENANT) == new
-    app_access.forget(redis, new)
-    assert app_access.known(redis, TENANT) is None
+    app_access.save(redis, new)
+    app_access.drop(redis, old)
+    assert app_access.grant_for(redis, TENANT) == new
+    app_access.drop(redis, new)
+    assert app_access.grant_for(redis, TENANT) is None
 
 
 def asking(*answers: str | CloudError) -> tuple[Callable[[str], str], list[str]]:
@@ -132,15 +132,15 @@ async def test_one_token_for_all_that_ask():
     ("answer", "ended", "cause"),
     [
         (token(roles=[]), True, "app_access_withdrawn"),
-        (Rejected("app_not_found", Said("entra", 400, "AADSTS700016", "No such app.")), True, "app_access_withdrawn"),
-        (Rejected("app_disabled", Said("entra", 400, "AADSTS7000112")), True, "app_access_withdrawn"),
-        (Rejected("consent_missing", Said("entra", 400, "AADSTS65001")), True, "app_access_withdrawn"),
-        (Rejected("blocked_by_conditional_access", Said("entra", 400, "AADSTS53003")), False, "blocked_by_conditional_access"),
-        (Rejected("tenant_not_found", Said("entra", 400, "AADSTS90002")), False, "tenant_not_found"),
-        (Rejected("request_rejected", Said("entra", 400)), False, "request_rejected"),
-        (Rejected("client_secret_expired", Said("entra", 401, "AADSTS7000222")), False, "client_secret_expired"),
-        (Transient("entra_busy", Said("entra", 503)), False, "entra_busy"),
-        (Unreadable("answer_unreadable", Said("entra", 200)), False, "answer_unreadable"),
+        (Rejected("app_not_found", CloudReply("entra", 400, "AADSTS700016", "No such app.")), True, "app_access_withdrawn"),
+        (Rejected("app_disabled", CloudReply("entra", 400, "AADSTS7000112")), True, "app_access_withdrawn"),
+        (Rejected("consent_missing", CloudReply("entra", 400, "AADSTS65001")), True, "app_access_withdrawn"),
+        (Rejected("blocked_by_conditional_access", CloudReply("entra", 400, "AADSTS53003")), False, "blocked_by_conditional_access"),
+        (Rejected("tenant_not_found", CloudReply("entra", 400, "AADSTS90002")), False, "tenant_not_found"),
+        (Rejected("request_rejected", CloudReply("entra", 400)), False, "request_rejected"),
+        (Rejected("client_secret_expired", CloudReply("entra", 401, "AADSTS7000222")), False, "client_secret_expired"),
+        (Transient("entra_busy", CloudReply("entra", 503)), False, "entra_busy"),
+        (MalformedAnswer("answer_unreadable", CloudReply("entra", 200)), False, "answer_unreadable"),
     ],
 )
 async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: str):  # noqa: FBT001  a column of the table
@@ -157,19 +157,19 @@ async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: s
 async def test_the_eyes_of_a_tenant(here: Settings, provider: Any, runtime_of: Callable[[Settings], Runtime], asker: Person):
     """Nothing while it is not granted, the app afterwards; once taken back it is said with the reason, and forgotten."""
     runtime = runtime_of(here)
-    async with tenant_reader.opened(runtime, TENANT) as seen:
-        assert (set(seen.allowed), seen.ended()) == ({Access.NONE}, None)
-    app_access.remember(runtime.store.redis, app_access.prove(here, TENANT, asker.email))
+    async with tenant_reader.open_reader(runtime, TENANT) as seen:
+        assert (set(seen.allowed), seen.revoked_event()) == ({Access.NONE}, None)
+    app_access.save(runtime.store.redis, app_access.prove(here, TENANT, asker.email))
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
-    async with tenant_reader.opened(runtime, TENANT) as seen:
+    async with tenant_reader.open_reader(runtime, TENANT) as seen:
         assert set(seen.allowed) == {Access.NONE, Access.APP}
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             await seen.graph.organization()
-    event = seen.ended()
+    event = seen.revoked_event()
     assert event is not None
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
     assert event.data == {"question": "app_access", "cause": "app_access_withdrawn", "code": lacking}
-    assert app_access.known(runtime.store.redis, TENANT) is None
+    assert app_access.grant_for(runtime.store.redis, TENANT) is None
 
 
 def writing() -> list[str]:

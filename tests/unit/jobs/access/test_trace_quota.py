@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from jobs.access.tenant_reader import TraceLedger
+from jobs.access.tenant_reader import TraceCallHistory
 from jobs.clouds.errors import Transient
-from jobs.clouds.rate_limit import Limit, Pace
+from jobs.clouds.rate_limit import Limit, RateLimiter
 
 TRACES = Limit("messagetrace", 3, 300.0, waits=False)
 QUICK = Limit("/reports", 1, 300.0)
 
 
-def pace(redis: Redis, tenant: str = "T1") -> Pace:
+def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
     """A look's own limits."""
-    return Pace((TRACES, QUICK), TraceLedger(redis, tenant))
+    return RateLimiter((TRACES, QUICK), TraceCallHistory(redis, tenant))
 
 
-async def call(who: Pace, name: str = "GET /messageTraces") -> None:
+async def call(who: RateLimiter, name: str = "GET /messageTraces") -> None:
     """One call."""
     async with who.turn(name):
         pass
@@ -48,7 +48,7 @@ async def test_other_limits_last_as_long_as_the_look(redis: Redis):
 def test_old_calls_are_forgotten(redis: Redis):
     """What is older than five minutes counts no more."""
     redis.zadd("tenant:t1:traces", {"old": 1.0})
-    ledger = TraceLedger(redis, "T1")
+    ledger = TraceCallHistory(redis, "T1")
     assert ledger.ages() == []
-    ledger.note()
+    ledger.record()
     assert ([age < 5 for age in ledger.ages()], redis.zcard("tenant:t1:traces")) == ([True], 1)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from jobs.channel.form import LONGEST, LONGEST_URL, Details, TypedWrongError, read_address, read_callback, read_details
-from jobs.model import Channel, Profile, Words
+from jobs.channel.form import LONGEST, LONGEST_URL, ChannelForm, InvalidInputError, read_address, read_callback, read_details
+from jobs.model import Channel, Profile, Text
 
 MAILBOX = "support@contoso.com"
 RIGHT = {"callback_url": "https://uk.webexconnect.io/callback", "forwarding_address": "x1@mail.webexconnect.io"}
@@ -45,9 +45,9 @@ def test_an_address(typed: str):
 )
 def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
     """Why not, and what was probably meant."""
-    with pytest.raises(TypedWrongError) as wrong:
+    with pytest.raises(InvalidInputError) as wrong:
         read_address(typed)
-    assert (wrong.value.why, wrong.value.meant) == (Words(f"typed.{why}"), meant)
+    assert (wrong.value.why, wrong.value.meant) == (Text(f"typed.{why}"), meant)
 
 
 @drawn(st.text(max_size=300))
@@ -56,7 +56,7 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
     try:
         read = read_address(typed)
         why = ""
-    except TypedWrongError as wrong:
+    except InvalidInputError as wrong:
         read, why = wrong.meant, wrong.why.key
     assert not read or read_address(read) == read
     assert not why or why.startswith("typed.")
@@ -103,9 +103,9 @@ def test_a_callback_stays_as_it_was_typed(typed: str):
 )
 def test_what_is_no_callback(typed: str, why: str):
     """Each with its reason."""
-    with pytest.raises(TypedWrongError) as wrong:
+    with pytest.raises(InvalidInputError) as wrong:
         read_callback(typed)
-    assert wrong.value.why == Words(f"typed.{why}")
+    assert wrong.value.why == Text(f"typed.{why}")
 
 
 @drawn(st.text(max_size=220).map("https://{}".format) | st.text(max_size=220))
@@ -113,7 +113,7 @@ def test_any_text_is_a_callback_or_a_reason(typed: str):
     """It never raises anything else."""
     try:
         answer = read_callback(typed)
-    except TypedWrongError as wrong:
+    except InvalidInputError as wrong:
         answer = wrong.why.key
     assert answer == typed.strip() or answer.startswith("typed.callback")
 
@@ -121,27 +121,27 @@ def test_any_text_is_a_callback_or_a_reason(typed: str):
 def test_the_first_card_with_defaults():
     """A year, a copy, the article's profile."""
     asked = Channel(MAILBOX, **RIGHT, keep_copy=True, lifetime_months=12, profile=Profile.ARTICLE)
-    assert read_details(Channel(MAILBOX), RIGHT) == Details(asked, {})
+    assert read_details(Channel(MAILBOX), RIGHT) == ChannelForm(asked, {})
 
 
 def test_the_first_card_with_everything():
     """The mailbox too, where the command did not name it; unknown inputs are left alone."""
     values = RIGHT | {"mailbox": "Support@contoso.com", "lifetime": "6", "keep_copy": "no", "profile": "least", "x": "y"}
     asked = Channel(MAILBOX, **RIGHT, keep_copy=False, lifetime_months=6, profile=Profile.LEAST)
-    assert read_details(Channel(""), values) == Details(asked, {})
+    assert read_details(Channel(""), values) == ChannelForm(asked, {})
 
 
 @pytest.mark.parametrize(("typed", "kept"), [("yes", True), ("true", True), ("no", False), ("false", False)])
 def test_whether_a_copy_stays(typed: str, kept: bool):  # noqa: FBT001  a column of the table
     """In the card's words, and in those of a client that sends true or false."""
     found = read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed})
-    assert found == Details(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
+    assert found == ChannelForm(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
 
 
 @pytest.mark.parametrize("typed", ["", "maybe", "No", "0", "null", "['no']"])
 def test_a_copy_that_is_neither(typed: str):
     """Nothing is taken for a yes."""
-    assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == Details(None, {"keep_copy": Words("typed.keep_copy")})
+    assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == ChannelForm(None, {"keep_copy": Text("typed.keep_copy")})
 
 
 def test_a_mailbox_that_was_named_cannot_be_changed():
@@ -161,7 +161,7 @@ def test_every_wrong_field_is_named_at_once():
     }
     same = {name: name for name in ("lifetime", "profile", "keep_copy")}
     keys = {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox", **same}
-    assert read_details(Channel(MAILBOX), values) == Details(None, {name: Words(f"typed.{key}") for name, key in keys.items()})
+    assert read_details(Channel(MAILBOX), values) == ChannelForm(None, {name: Text(f"typed.{key}") for name, key in keys.items()})
 
 
 @drawn(st.dictionaries(st.sampled_from(["mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"]), st.text()))

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.access import tenant_reader
 from jobs.checks import bulk
-from jobs.checks.bulk import Draft, Round, mailboxes
+from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
 from jobs.engine.engine import LeaseLostError
 from jobs.model import Channel, Finding, Person, State
@@ -41,7 +41,7 @@ def begun(store: Store, asker: Person) -> Run:
 
 async def test_every_channel_gets_its_verdict(runtime: Runtime, store: Store, begun: Run):
     """The round ends with a verdict for each; each channel's whole check is kept as its newest, and none is due by itself."""
-    version = await bulk.look(runtime, begun, lambda: True)
+    version = await bulk.check_all(runtime, begun, lambda: True)
     run = store.load(begun.id)
     assert (run.findings.keys(), run.checked is not None, version) == (set(BOXES), True, run.version)
     checks = [store.last_check(box) for box in BOXES]
@@ -54,7 +54,7 @@ async def test_every_channel_gets_its_verdict(runtime: Runtime, store: Store, be
 
 async def test_what_is_the_same_for_all_is_looked_at_once(runtime: Runtime, provider: Any, begun: Run):
     """Entra's discovery document is read once a tenant, not once a channel."""
-    await bulk.look(runtime, begun, lambda: True)
+    await bulk.check_all(runtime, begun, lambda: True)
     asked = [path for path, _ in provider.requests if path.endswith("openid-configuration")]
     assert sorted(asked) == ["/T2/v2.0/.well-known/openid-configuration", "/organizations/v2.0/.well-known/openid-configuration"]
 
@@ -63,22 +63,22 @@ async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: Sto
     """A verdict that is there stays; a second look after the end changes nothing."""
     first = Finding(BOXES[0], State.WARNING)
     store.append(begun.id, Event(Kind.FOUND, now(), step=BOXES[0], finding=first))
-    await bulk.look(runtime, store.load(begun.id), lambda: True)
+    await bulk.check_all(runtime, store.load(begun.id), lambda: True)
     run = store.load(begun.id)
     assert (run.findings[BOXES[0]], len(run.findings), store.last_check(BOXES[0])) == (first, 3, None)
-    assert await bulk.look(runtime, run, lambda: True) == run.version == store.length(run.id)
+    assert await bulk.check_all(runtime, run, lambda: True) == run.version == store.length(run.id)
 
 
 async def test_a_lost_lease_writes_nothing_more(runtime: Runtime, store: Store, begun: Run):
     """Another worker has the round by then."""
     with pytest.raises(LeaseLostError):
-        await bulk.look(runtime, begun, lambda: False)
+        await bulk.check_all(runtime, begun, lambda: False)
     assert store.load(begun.id).findings == {}
 
 
 async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: Store, begun: Run):
     """It begins no other tenant; the rest is for the next turn."""
-    work = Round(runtime, begun, lambda: True, time.monotonic() - bulk.SLICE_S - 1)
+    work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - bulk.SLICE_S - 1)
     for name, channels in bulk.by_tenant(runtime, mailboxes(begun)).items():
         await work.tenant(name, channels)
     assert store.load(begun.id).findings == {}
@@ -87,8 +87,8 @@ async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: Store,
 @pytest.mark.parametrize(("seconds", "looked"), [(bulk.SLICE_S, 1), (bulk.LONGEST_S, 0)])
 async def test_a_tenant_that_was_begun_is_finished(runtime: Runtime, store: Store, begun: Run, seconds: float, looked: int):
     """Cut in two it would be read twice; only the job's own time ends it."""
-    work = Round(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
-    async with tenant_reader.opened(runtime, "") as seen:
+    work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
+    async with tenant_reader.open_reader(runtime, "") as seen:
         await work.channel(seen, Channel(BOXES[0]), asyncio.Semaphore(1))
     assert len(store.load(begun.id).findings) == looked
 
@@ -101,7 +101,7 @@ def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
 
 def test_a_draft_is_nowhere_before_it_is_kept(store: Store, asker: Person):
     """A death in the middle leaves no half check behind; kept, it reads as it was."""
-    draft = Draft(store, Channel("a@contoso.com"), asker, {"room": "room-1"})
+    draft = CheckBuffer(store, Channel("a@contoso.com"), asker, {"room": "room-1"})
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
     assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.newest(draft.run)) == (0, None, draft.run)
     kept = draft.keep()

@@ -10,50 +10,50 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bot.web.oauth import JOURNEYS
+from bot.web.oauth import FLOWS
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.checks import check
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, NotAllowed, Said, SignInNeeded, Transient
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, Transient
 from jobs.engine.engine import Engine
 from jobs.engine.failures import NEEDS_SIGN_IN, NOT_AT_EXCHANGE, NOT_BY_ITSELF
-from jobs.engine.step import Context, Probe
-from jobs.model import Access, Evidence, Finding, State, Words, verbatim
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Access, Evidence, Finding, State, Text, verbatim
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.mailbox_user import MailboxUser
 
-NOT_AT_GRAPH = NotAllowed("not_allowed", Said("graph", 403, "Forbidden"))
-NO_ROLE = NotAllowed("exchange_role_missing", Said("exchange", 403))
-NO_GRANT = SignInNeeded("exchange_consent_missing", Said("exchange", 401))
-WITHDRAWN = NotAllowed("app_access_withdrawn", Said("entra"))
+NOT_AT_GRAPH = Forbidden("not_allowed", CloudReply("graph", 403, "Forbidden"))
+NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
+NO_GRANT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
+WITHDRAWN = Forbidden("app_access_withdrawn", CloudReply("entra"))
 USER = {"id": "u1", "userPrincipalName": "support@contoso.com", "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled"}]}
 
 
 class Silent:
     """Nobody listens."""
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Nothing."""
 
 
 class Look(Probe):
     """A probe that sees what a test tells it."""
 
-    row = "X"
+    article_row = "X"
 
     def __init__(self, name: str, error: Exception | None = None, access: Access = Access.ADMIN, reads: tuple[str, ...] = ()) -> None:
         self.__dict__.update(name=name, access=access, reads=reads)
         self.error = error
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """The error, or all is well."""
         if self.error is not None:
             raise self.error
         return self.ok()
 
 
-def looked(ctx: Context, allowed: set[Access], *steps: Look) -> dict[str, tuple[State, Words | None, Access | None]]:
+def looked(ctx: StepContext, allowed: set[Access], *steps: Look) -> dict[str, tuple[State, Text | None, Access | None]]:
     """What a check finds, by step."""
     asyncio.run(Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(allowed))
     return {step.name: (f.state, f.seen, f.access) for step in steps for f in [ctx.run.findings[step.name]]}
@@ -67,7 +67,7 @@ def looked(ctx: Context, allowed: set[Access], *steps: Look) -> dict[str, tuple[
         ({Access.NONE, Access.ADMIN}, [Access.NONE, Access.ADMIN, Access.ADMIN]),
     ],
 )
-def test_every_finding_says_with_what_it_was_seen(given: Callable[..., Context], allowed: set[Access], seen: list[Access | None]):
+def test_every_finding_says_with_what_it_was_seen(given: Callable[..., StepContext], allowed: set[Access], seen: list[Access | None]):
     """Without anything, by the bot itself, by whoever signed in; what the bot has no permission for is left to a sign-in."""
     steps = (Look("a", access=Access.NONE), Look("b", reads=("Policy.Read.All",)), Look("c", reads=("Sites.Read.All",)))
     found = looked(given(), allowed, *steps)
@@ -79,13 +79,13 @@ def test_every_finding_says_with_what_it_was_seen(given: Callable[..., Context],
     ("error", "words"),
     [(NOT_AT_GRAPH, NOT_BY_ITSELF), (NO_ROLE, NOT_AT_EXCHANGE), (NO_GRANT, NOT_AT_EXCHANGE), (WITHDRAWN, NEEDS_SIGN_IN)],
 )
-def test_a_refusal_is_no_finding(given: Callable[..., Context], error: CloudError, words: Words):
+def test_a_refusal_is_no_finding(given: Callable[..., StepContext], error: CloudError, words: Text):
     """What the bot's own access may not read is skipped, with the reason: it is neither wrong nor unknown."""
     assert looked(given(), {Access.NONE, Access.APP}, Look("a", error))["a"][:2] == (State.SKIPPED, words)
 
 
 @pytest.mark.parametrize("odd", [KeyError("appId"), TypeError("no"), ValueError("x"), AttributeError("get"), IndexError(), OverflowError()])
-def test_an_answer_that_cannot_be_read_stops_nothing_else(given: Callable[..., Context], odd: Exception):
+def test_an_answer_that_cannot_be_read_stops_nothing_else(given: Callable[..., StepContext], odd: Exception):
     """It is unknown, with the reason, and the other facts are looked at."""
     ctx = given()
     found = looked(ctx, {Access.NONE}, Look("a", odd, Access.NONE), Look("b", access=Access.NONE))
@@ -96,9 +96,9 @@ def test_an_answer_that_cannot_be_read_stops_nothing_else(given: Callable[..., C
     assert ctx.run.findings["a"].evidence == (Evidence("answer", type(odd).__name__),)
 
 
-def test_a_refusal_of_a_person_is_told_as_it_is(given: Callable[..., Context]):
+def test_a_refusal_of_a_person_is_told_as_it_is(given: Callable[..., StepContext]):
     """Who signed in hears what Microsoft said, and so does everybody of a cloud that is away."""
-    away, ctx = Transient("service_unavailable", Said("graph", 503)), given()
+    away, ctx = Transient("service_unavailable", CloudReply("graph", 503)), given()
     assert looked(ctx, {Access.NONE, Access.ADMIN}, Look("a", NO_ROLE))["a"][0] is State.UNKNOWN
     assert looked(ctx, {Access.NONE, Access.APP}, Look("b", away))["b"][0] is State.UNKNOWN
 
@@ -111,12 +111,12 @@ MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
     ("access", "answer", "state", "seen", "cause"),
     [
         (Access.APP, (403, None), State.SKIPPED, NOT_AT_EXCHANGE, ""),
-        (Access.ADMIN, (403, None), State.UNKNOWN, Words("cause.exchange_role_missing"), "exchange_role_missing"),
+        (Access.ADMIN, (403, None), State.UNKNOWN, Text("cause.exchange_role_missing"), "exchange_role_missing"),
         (Access.ADMIN, (200, "a page"), State.UNKNOWN, verbatim("not a JSON object with a list"), "answer_unreadable"),
     ],
 )
 async def test_a_mailbox_that_exchange_does_not_show(
-    given: Callable[..., Context], cloud: Any, access: Access, answer: object, state: State, seen: Words, cause: str
+    given: Callable[..., StepContext], cloud: Any, access: Access, answer: object, state: State, seen: Text, cause: str
 ):
     """In a check the directory's half is told all the same, and leads on: for the bot itself, without a role, and with Exchange broken."""
     cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", answer)
@@ -124,10 +124,10 @@ async def test_a_mailbox_that_exchange_does_not_show(
     assert (found.state, found.seen, found.cause, found.facts) == (state, seen, cause, KNOWN)
 
 
-async def test_a_setup_needs_exchange(given: Callable[..., Context], cloud: Any):
+async def test_a_setup_needs_exchange(given: Callable[..., StepContext], cloud: Any):
     """What is to be changed must be seen: the error is told as it is."""
     cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", (403, None))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         await MailboxUser().inspect(given())
 
 
@@ -135,7 +135,7 @@ async def test_a_setup_needs_exchange(given: Callable[..., Context], cloud: Any)
     ("user", "state", "cause"),
     [({"accountEnabled": False}, State.POSSIBLE, "account_disabled"), ({"assignedPlans": []}, State.SKIPPED, "")],
 )
-async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., Context], cloud: Any, user: Any, state: State, cause: str):
+async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., StepContext], cloud: Any, user: Any, state: State, cause: str):
     """Blocked or without a licence, and nobody says of what kind the mailbox is: it may be shared, so nothing of it is certain."""
     cloud.on("GET /users/support@contoso.com", USER | user).on("Get-Mailbox", (403, None))
     found = await MailboxUser().inspect(replace(given(kind="check"), access=Access.APP))
@@ -143,7 +143,7 @@ async def test_an_account_like_a_shared_mailbox_s(given: Callable[..., Context],
 
 
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.POSSIBLE, State.SKIPPED, State.WRONG])
-def test_ids_that_are_known_lead_on(given: Callable[..., Context], state: State):
+def test_ids_that_are_known_lead_on(given: Callable[..., StepContext], state: State):
     """What needs a fact is looked at with the ids that were found, whatever else is not known of it."""
     ctx, first, then = given(kind="check"), Look("a", access=Access.NONE), Look("b", access=Access.NONE)
     first.inspect = lambda _ctx: _found(Finding("a", state, facts=KNOWN))  # type: ignore[method-assign]
@@ -155,7 +155,7 @@ async def _found(finding: Finding) -> Finding:
     return finding
 
 
-def run_with(given: Callable[..., Context], *findings: Finding) -> Run:
+def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
     """A check that nobody has signed in for, with these findings."""
     events = [Event(Kind.SIGNED_OUT, now()), *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings)]
     return given(events=tuple(events), kind="check").run
@@ -163,9 +163,9 @@ def run_with(given: Callable[..., Context], *findings: Finding) -> Run:
 
 @pytest.mark.parametrize(
     ("seen", "more"),
-    [(NEEDS_SIGN_IN, True), (NOT_BY_ITSELF, True), (NOT_AT_EXCHANGE, True), (Words("skipped.no_mail"), False), (None, False)],
+    [(NEEDS_SIGN_IN, True), (NOT_BY_ITSELF, True), (NOT_AT_EXCHANGE, True), (Text("skipped.no_mail"), False), (None, False)],
 )
-def test_when_a_sign_in_shows_more(given: Callable[..., Context], seen: Words | None, more: bool):  # noqa: FBT001  a column of the table
+def test_when_a_sign_in_shows_more(given: Callable[..., StepContext], seen: Text | None, more: bool):  # noqa: FBT001  a column of the table
     """Only where something was left out for want of access."""
     assert check.may_sign_in(run_with(given, Finding("a", State.SKIPPED, seen=seen))) is more
 
@@ -184,25 +184,30 @@ UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
         (Finding("a", State.OK), False),
     ],
 )
-def test_somebody_with_more_roles_may_sign_in_after_the_first(given: Callable[..., Context], redis: Redis, finding: Finding, more: bool):  # noqa: FBT001  a column of the table
+def test_somebody_with_more_roles_may_sign_in_after_the_first(
+    given: Callable[..., StepContext],
+    redis: Redis,
+    finding: Finding,
+    more: bool,  # noqa: FBT001  a parameter of the test
+):
     """Once the check is done; then their look is another one, in the same run. Who may sign in is not asked to let the bot read."""
     ctx = given(kind="check", events=(Event(Kind.FOUND, now(), step="a", finding=finding),))
-    assert (check.may_sign_in(ctx.run), JOURNEYS["signin"].done(ctx.run)) == (False, True)
+    assert (check.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
     ctx.store.append(ctx.run.id, Event(Kind.CHECKED, now()))
     run = ctx.store.load(ctx.run.id)
-    assert (check.may_sign_in(run), JOURNEYS["signin"].done(run), check.may_be_granted(redis, run)) == (more, not more, False)
+    assert (check.may_sign_in(run), FLOWS["signin"].is_complete(run), check.may_be_granted(redis, run)) == (more, not more, False)
     ctx.store.append(ctx.run.id, Event(Kind.SIGNED_IN, now(), account=replace(run.account, upn="other@contoso.com")))
     again = ctx.store.load(ctx.run.id)
-    assert (again.checked, again.findings, JOURNEYS["signin"].done(again)) == (None, {}, True)
+    assert (again.checked, again.findings, FLOWS["signin"].is_complete(again)) == (None, {}, True)
 
 
-def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., Context], redis: Redis):
+def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext], redis: Redis):
     """Something was left out, the tenant is known, and it has not granted it yet."""
     run = run_with(given, Finding("a", State.SKIPPED, seen=NEEDS_SIGN_IN))
     assert check.may_be_granted(redis, run) is True
     assert check.may_be_granted(redis, replace(run, channel=replace(run.channel, tenant_id=""))) is False
     assert check.may_be_granted(redis, run_over(run)) is False
-    app_access.remember(redis, AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ()))
+    app_access.save(redis, AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ()))
     assert check.may_be_granted(redis, run) is False
 
 
@@ -211,7 +216,7 @@ def run_over(run: Run) -> Run:
     return replace(run, findings={"a": Finding("a", State.OK)})
 
 
-def test_a_grant_looks_anew(given: Callable[..., Context]):
+def test_a_grant_looks_anew(given: Callable[..., StepContext]):
     """What was found without it counts no more, unless somebody is signed in and sees more anyway."""
     ctx = given(kind="check", events=(Event(Kind.CHECKED, now()),))
     granted = Event(Kind.READABLE, now(), by="anna@contoso.com", data={"tenant": "tenant-1"})

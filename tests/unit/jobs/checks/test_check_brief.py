@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.checks.check import facts_for
+from jobs.checks.check import brief_for
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import Store
@@ -32,7 +32,7 @@ def test_the_newest_of_each(store: Store, channel: Channel, asker: Person):
     ran(store, channel, asker, 0, "old", "forwarding", "smtp_auth")
     ran(store, channel, asker, 5, "new", "smtp_auth")
     later = (MOMENT + timedelta(hours=5)).isoformat()
-    assert facts_for(store, channel.mailbox) == {"client_id": "new", "token_at": later, "changed_at": MOMENT.isoformat()}
+    assert brief_for(store, channel.mailbox) == {"client_id": "new", "token_at": later, "changed_at": MOMENT.isoformat()}
 
 
 def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: Store, channel: Channel, asker: Person):
@@ -41,7 +41,7 @@ def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: Store, ch
     run = store.open(channel, asker, {"room": "room-1", "message": "m2"})
     seen = Finding("application", State.OK, facts={"client_id": "found"})
     store.append(run.id, Event(Kind.FOUND, MOMENT + timedelta(hours=2), step="application", finding=seen))
-    assert facts_for(store, channel.mailbox)["client_id"] == "given"
+    assert brief_for(store, channel.mailbox)["client_id"] == "given"
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_whose_mailbox_the_login_opens(store: Store, channel: Channel, asker: Pe
     run = store.open(channel, asker, {"room": "room-1", "message": "m1"})
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
     store.append(run.id, Event(Kind.FOUND, MOMENT, step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
-    assert facts_for(store, channel.mailbox) == told
+    assert brief_for(store, channel.mailbox) == told
 
 
 def test_of_an_unknown_mailbox_nothing(store: Store, redis: Any):
     """There is no run."""
-    assert facts_for(store, "nobody@contoso.com") == {}
+    assert brief_for(store, "nobody@contoso.com") == {}

@@ -10,8 +10,8 @@ import pytest
 
 from jobs.checks import fix_context
 from jobs.clock import now
-from jobs.engine.step import Context
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
+from jobs.engine.step import StepContext
+from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.plan import Plan
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import Store
@@ -32,7 +32,7 @@ def checked(store: Store, channel: Channel, asker: Person, *findings: Finding) -
 def test_the_cause_of_the_newest_check_is_told(store: Store, channel: Channel, asker: Person, cause: str):
     """By whichever finding has seen it."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
-    assert fix_context.told(store, channel.mailbox) == {BY_GENERATE: cause}
+    assert fix_context.fix_context(store, channel.mailbox) == {BY_GENERATE: cause}
 
 
 @pytest.mark.parametrize(
@@ -49,24 +49,24 @@ def test_the_cause_of_the_newest_check_is_told(store: Store, channel: Channel, a
 def test_what_a_new_token_does_not_mend(store: Store, channel: Channel, asker: Person, findings: tuple[Finding, ...]):
     """Nothing wrong, something that the bot mends, and what that explains."""
     checked(store, channel, asker, *findings)
-    assert fix_context.told(store, channel.mailbox) == {}
+    assert fix_context.fix_context(store, channel.mailbox) == {}
 
 
 def test_without_a_check_nothing_is_told(store: Store, channel: Channel):
     """Nobody has looked."""
-    assert fix_context.told(store, channel.mailbox) == {}
+    assert fix_context.fix_context(store, channel.mailbox) == {}
 
 
-def test_a_token_that_was_generated_since_has_answered_it(given: Callable[..., Context], channel: Channel, asker: Person):
+def test_a_token_that_was_generated_since_has_answered_it(given: Callable[..., StepContext], channel: Channel, asker: Person):
     """And a later check counts from that token on."""
     ctx = given(kind="fix")
     checked(ctx.store, channel, asker, Finding("sessions", State.WRONG, cause="session_revoked"))
     saved = now() + timedelta(seconds=1)
     ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, saved, data={"question": "token_saved", "value": "yes"}))
-    assert fix_context.told(ctx.store, channel.mailbox) == {"token_at": saved.isoformat()}
+    assert fix_context.fix_context(ctx.store, channel.mailbox) == {"token_at": saved.isoformat()}
 
 
-def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Context]):
+def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., StepContext]):
     """Beside what can be mended; a fix that was told nothing has neither."""
     run = given(kind="fix").run
     told = replace(run, place=run.place | {BY_GENERATE: "session_revoked"})
@@ -76,10 +76,10 @@ def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Cont
 @pytest.mark.parametrize(
     ("step", "proof"), [("smtp_auth", PROOF), ("application", PROOF), ("forwarding", {"test_mail"}), ("gone", {"test_mail"})]
 )
-def test_what_carries_answers_is_proven_by_one(given: Callable[..., Context], step: str, proof: set[str]):
+def test_what_carries_answers_is_proven_by_one(given: Callable[..., StepContext], step: str, proof: set[str]):
     """A fix of the way out ends with a login and an answer that leaves; one of the way in, with a mail that arrives."""
     run = given(kind="fix").run
-    words = Words("seen.on")
+    words = Text("seen.on")
     line = Change(step, "M1", words, words, words, Scope.MAILBOX, "")
     assert set(steps_of(replace(run, plan=Plan("plan-1", (line,), now())))) & PROOF == proof
 
@@ -88,13 +88,13 @@ def test_what_carries_answers_is_proven_by_one(given: Callable[..., Context], st
 def test_a_consent_that_is_missing_is_told(store: Store, channel: Channel, asker: Person, state: State, told: dict[str, str]):
     """Where the newest check has seen that it is."""
     checked(store, channel, asker, Finding("admin_consent", state))
-    assert fix_context.told(store, channel.mailbox) == told
+    assert fix_context.fix_context(store, channel.mailbox) == told
 
 
-def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., Context]):
+def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., StepContext]):
     """Nothing else can grant it; what the bot declares anew is granted by it, too."""
     run = given(kind="fix").run
     told = replace(run, place=run.place | {BY_CONSENT: "yes"})
     assert set(steps_of(told)) - set(steps_of(run)) == CONSENT
-    mends = replace(run, plan=Plan("p1", (Change("mail_send", "E4", Words("x"), Words("x"), Words("x"), Scope.APP, ""),), now()))
+    mends = replace(run, plan=Plan("p1", (Change("mail_send", "E4", Text("x"), Text("x"), Text("x"), Scope.APP, ""),), now()))
     assert set(steps_of(mends)) >= CONSENT

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.checks.verdict import flows, judge
-from jobs.engine.step import Context, Probe
-from jobs.model import Finding, Profile, State, Station, Words
+from jobs.checks.verdict import judge, mail_flows
+from jobs.engine.step import Probe, StepContext
+from jobs.model import Finding, Profile, State, Station, Text
 from jobs.probes import checks_for
 
 
@@ -18,12 +18,12 @@ def fact(
 ) -> Probe:
     """A fact of that name in the graph."""
 
-    async def inspect(self: Probe, ctx: Context) -> Finding:
+    async def inspect(self: Probe, ctx: StepContext) -> Finding:
         raise NotImplementedError
 
     members = {
         "name": name,
-        "row": name,
+        "article_row": name,
         "station": station,
         "because": because,
         "explains": frozenset(explains),
@@ -205,7 +205,7 @@ def test_nothing_is_certain_before_its_healer_was_seen():
 def test_what_may_be_the_cause_is_tried(facts: dict[str, str], found: Finding, state: State):
     """What holds all the same, and late enough, takes it away; a finding may name what does."""
     verdict = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked", facts=facts), found.step: found})
-    assert (verdict.counted["policy"].state, verdict.possible) == (state, ("policy",) if state is State.POSSIBLE else ())
+    assert (verdict.weighed["policy"].state, verdict.possible) == (state, ("policy",) if state is State.POSSIBLE else ())
 
 
 def test_what_was_disproved_may_count_as_left_out():
@@ -244,7 +244,7 @@ def test_since_is_that_of_the_first_cause():
 )
 def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # noqa: FBT001  a row of the table
     """An answer says nothing about the copies, and a mail that waits too long says nothing good about the answers."""
-    assert flows({each.step: each for each in found}) is both
+    assert mail_flows({each.step: each for each in found}) is both
 
 
 @pytest.mark.parametrize(
@@ -273,9 +273,9 @@ ON_THE_WAY = graph(
 RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", facts={"proven": "rule_blocks"})
 POLICY = Finding("policy", State.POSSIBLE, cause="blocked")
 BLOCKED_ACCOUNT = Finding("account", State.POSSIBLE, cause="disabled")
-UNREAD = Finding("policy", State.SKIPPED, seen=Words("skipped.needs_sign_in"))
+UNREAD = Finding("policy", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
 NO_ROLE = Finding("policy", State.UNKNOWN, cause="exchange_role_missing")
-NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Words("skipped.restricted_sender"))
+NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_sender"))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_a_failure_without_a_code(beside: tuple[Finding, ...], causes: tuple[str
     found = {each.step: each for each in (*beside, wrong("copies", LOST))}
     looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}
     verdict = judge(ON_THE_WAY, looked_at)
-    assert (verdict.causes, verdict.counted[causes[0]].cause, verdict.symptoms) == (causes, code, symptoms)
+    assert (verdict.causes, verdict.weighed[causes[0]].cause, verdict.symptoms) == (causes, code, symptoms)
 
 
 def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
@@ -310,7 +310,7 @@ def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
     """What it names is something else."""
     found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
     verdict = judge(ON_THE_WAY, found)
-    assert (verdict.causes, verdict.counted["copies"].cause, verdict.possible) == (("copies",), "connect_address_gone", ("rules",))
+    assert (verdict.causes, verdict.weighed["copies"].cause, verdict.possible) == (("copies",), "connect_address_gone", ("rules",))
 
 
 def test_what_is_set_right_by_now_is_told_so():
@@ -321,7 +321,7 @@ def test_what_is_set_right_by_now_is_told_so():
     )
     failed = wrong("copies", "blocked")
     told = {
-        state: judge(steps, {"policy": Finding("policy", state), "copies": failed}).counted["copies"].cause
+        state: judge(steps, {"policy": Finding("policy", state), "copies": failed}).weighed["copies"].cause
         for state in (State.OK, State.UNKNOWN)
     }
     assert told == {State.OK: "settling", State.UNKNOWN: "blocked"}
@@ -332,4 +332,4 @@ def test_newer_mail_that_has_not_gone_on_is_no_proof():
     """Also where it has not even arrived."""
     well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
     late = {name: replace(well[name], state=State.WARNING, facts={"unproven": "2026-01-01T10:00:00+00:00"}) for name in well}
-    assert [flows(well), *(flows(well | {name: late[name]}) for name in well)] == [True, False, False, False]
+    assert [mail_flows(well), *(mail_flows(well | {name: late[name]}) for name in well)] == [True, False, False, False]

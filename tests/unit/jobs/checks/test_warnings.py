@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from jobs.checks.verdict import judge
-from jobs.engine.engine import Engine, planned
-from jobs.engine.step import Context, Probe, Step
-from jobs.model import Access, Finding, State, Station, Words
+from jobs.engine.engine import Engine, has_plan
+from jobs.engine.step import Probe, Step, StepContext
+from jobs.model import Access, Finding, State, Station, Text
 from jobs.steps.forwarding import Forwarding
 from jobs.steps.implicit_grant import ImplicitGrant
 
@@ -19,7 +19,7 @@ COPY_OFF = {"ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io", "Forwarding
 class Silent:
     """Nobody listens."""
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Nothing."""
 
 
@@ -27,22 +27,22 @@ class Copies(Probe):
     """The forwarded copies failed, and nobody says why."""
 
     name = "copies"
-    row = "X"
+    article_row = "X"
     station = Station.FORWARD
     because: ClassVar[tuple[str, ...]] = ("forwarding",)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """As the trace shows it."""
-        return self.wrong(Words("seen.copies_failed"), cause="mail_not_delivered")
+        return self.wrong(Text("seen.copies_failed"), cause="mail_not_delivered")
 
 
-def checked(ctx: Context, *steps: Step) -> dict[str, Finding]:
+def checked(ctx: StepContext, *steps: Step) -> dict[str, Finding]:
     """What a check with an administrator's sign-in finds."""
     asyncio.run(Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check({Access.NONE, Access.ADMIN}))
     return {step.name: ctx.run.findings[step.name] for step in steps}
 
 
-def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., Context], cloud: Any):
+def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., StepContext], cloud: Any):
     """Mail flows all the same: it is noticed, and a failure of the copies keeps its own place as the cause."""
     cloud.on("Get-Mailbox", [COPY_OFF])
     steps = (Forwarding(), Copies())
@@ -52,21 +52,21 @@ def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given: Callable[..., 
     copy = found["forwarding"]
     assert (copy.state, copy.seen, copy.expected, copy.cause) == (
         State.WARNING,
-        Words("seen.keeps_none"),
-        Words("expected.forwarding"),
+        Text("seen.keeps_none"),
+        Text("expected.forwarding"),
         "copy_differs",
     )
 
 
-def test_a_fix_mends_it_all_the_same(given: Callable[..., Context], cloud: Any):
+def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: Any):
     """What a check only warns of is in the plan of a fix."""
     cloud.on("Get-Mailbox", [COPY_OFF])
     ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
-    asyncio.run(Engine(ctx, steps, Silent(), lambda: True).look())
-    assert [change.step for change in planned(steps, ctx)] == ["forwarding"]
+    asyncio.run(Engine(ctx, steps, Silent(), lambda: True).make_plan())
+    assert [change.step for change in has_plan(steps, ctx)] == ["forwarding"]
 
 
-def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., Context]):
+def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., StepContext]):
     """A step that is not essential only warns, by the same rule."""
     found = checked(given(kind="check"), ImplicitGrant())
-    assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (State.WARNING, Words("seen.implicit_off"))
+    assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (State.WARNING, Text("seen.implicit_off"))

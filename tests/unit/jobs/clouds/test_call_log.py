@@ -27,7 +27,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
         return httpx.Response(204, headers={"request-id": "r-1"})
 
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
-        with call_log.noted() as made:
+        with call_log.record_calls() as made:
             await request(client, Call("graph", "GET", URL), judge_graph)
             await request(client, Call("graph", "PATCH", URL), judge_graph)
             await request(client, Call("exchange", "PUT", URL, headers={"X-CmdletName": "Get-Mailbox"}), judge_graph)
@@ -41,7 +41,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
 
 def test_outside_nobody_keeps_them():
     """A call that nobody asked about is not kept."""
-    call_log.note("graph", "PATCH /x", 200, Ids("r"))
-    with call_log.noted() as made:
+    call_log.record("graph", "PATCH /x", 200, Ids("r"))
+    with call_log.record_calls() as made:
         pass
     assert made == []

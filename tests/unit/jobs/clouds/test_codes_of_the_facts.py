@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from jobs.clouds.causes import ENTRA
-from jobs.clouds.errors import Ids, explain
+from jobs.clouds.errors import Ids, find_causes
 from jobs.microsoft.responses import judge_exchange, judge_graph
 from practice.shared import ABSENT, FACTS
 
@@ -82,7 +82,7 @@ def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
 @pytest.mark.parametrize("row", rows("smtp"))
 def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
     """Pasted or read from a trace, it is one finding."""
-    assert [found.cause for found in explain(row["facts"])] == [row["cause"]]
+    assert [found.cause for found in find_causes(row["facts"])] == [row["cause"]]
     assert row["cause"] in REMEDIES
 
 
@@ -114,7 +114,7 @@ def test_every_reply_in_the_table_of_the_facts_is_explained():
     """Section 4.1 lists the replies; several of them share a code, so the words count."""
     table = TOLD.read_text(encoding="utf-8").split("\n### 4.1", 1)[1].split("\n### ", 1)[0]
     replies = [line.split(" | ")[0].strip("| ").replace("`", "") for line in table.splitlines() if line.startswith("| ")][1:]
-    unexplained = [reply for reply in replies if not reply.startswith("235") and not explain(reply)]
+    unexplained = [reply for reply in replies if not reply.startswith("235") and not find_causes(reply)]
     assert (len(replies), unexplained) == (14, [])
 
 

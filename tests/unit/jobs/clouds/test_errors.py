@@ -8,8 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, OAUTH, SETTLES, SMTP_PHRASES, Kind
-from jobs.clouds.errors import CloudError, Explained, Ids, NotFound, Rejected, Said, Settling, error_for, explain, first_cause
+from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, OAUTH, SETTLES, SMTP_PHRASES, ErrorKind
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    Ids,
+    KnownError,
+    NotFound,
+    NotReplicatedYet,
+    Rejected,
+    error_for,
+    find_causes,
+    first_cause,
+)
 from jobs.model import Evidence
 
 ROOT = Path(__file__).parents[4]
@@ -93,42 +104,42 @@ def test_what_settles_is_a_cause():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("AADSTS50011: The redirect URI ... AADSTS50011", [Explained("redirect_uri_mismatch", "AADSTS50011")]),
-        ("aadsts7000222 expired", [Explained("client_secret_expired", "AADSTS7000222")]),
-        ("AADSTS99999999", [Explained("", "AADSTS99999999")]),
+        ("AADSTS50011: The redirect URI ... AADSTS50011", [KnownError("redirect_uri_mismatch", "AADSTS50011")]),
+        ("aadsts7000222 expired", [KnownError("client_secret_expired", "AADSTS7000222")]),
+        ("AADSTS99999999", [KnownError("", "AADSTS99999999")]),
         (
             "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
-            [Explained("smtp_auth_off_for_tenant", "535 5.7.139")],
+            [KnownError("smtp_auth_off_for_tenant", "535 5.7.139")],
         ),
         (
             "535-5.7.139 no, SmtpClientAuthentication\r\n535 5.7.139 is disabled for the Tenant. Visit smtp_auth_disabled\r\nAADSTS50173",
-            [Explained("smtp_auth_off_for_tenant", "535 5.7.139"), Explained("session_revoked", "AADSTS50173")],
+            [KnownError("smtp_auth_off_for_tenant", "535 5.7.139"), KnownError("session_revoked", "AADSTS50173")],
         ),
         (
             "S: 535-5.7.139 Authentication unsuccessful, the user\nS: 535 credentials were incorrect",
-            [Explained("smtp_password_login", "535 5.7.139")],
+            [KnownError("smtp_password_login", "535 5.7.139")],
         ),
         (
             "250-SIZE 157286400\n250-AUTH LOGIN XOAUTH2\n535-5.7.3 Authentication unsuccessful\n554 5.2.252 SendAsDenied",
-            [Explained("smtp_token_refused", "535 5.7.3"), Explained("send_as_denied", "554 5.2.252")],
+            [KnownError("smtp_token_refused", "535 5.7.3"), KnownError("send_as_denied", "554 5.2.252")],
         ),
-        ("535 5.7.3 Authentication unsuccessful [SN2PR]", [Explained("smtp_token_refused", "535 5.7.3")]),
-        ("5.7.520 Access denied ... AS(7555)", [Explained("forwarding_blocked", "5.7.520")]),
+        ("535 5.7.3 Authentication unsuccessful [SN2PR]", [KnownError("smtp_token_refused", "535 5.7.3")]),
+        ("5.7.520 Access denied ... AS(7555)", [KnownError("forwarding_blocked", "5.7.520")]),
         (
             "first 554 5.2.252 SendAsDenied; a@x not allowed\nthen AADSTS50173 revoked",
-            [Explained("send_as_denied", "554 5.2.252"), Explained("session_revoked", "AADSTS50173")],
+            [KnownError("send_as_denied", "554 5.2.252"), KnownError("session_revoked", "AADSTS50173")],
         ),
         (
             "The command you tried to run isn't currently allowed in your organization.",
-            [Explained("customization_needed", "isn't currently allowed in your organization")],
+            [KnownError("customization_needed", "isn't currently allowed in your organization")],
         ),
         ("", []),
         ("Mail is slow today, since 10:30.", []),
     ],
 )
-def test_codes_are_found_in_pasted_text(text: str, found: list[Explained]):
+def test_codes_are_found_in_pasted_text(text: str, found: list[KnownError]):
     """Whatever a person pastes, each code in it is named once, in order."""
-    assert explain(text) == found
+    assert find_causes(text) == found
 
 
 DEFERRED = "Defer | Reason: [{LED=421 4.4.2 Connection dropped}]"
@@ -164,12 +175,12 @@ def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
 )
 def test_whose_connections_are_too_many(text: str, cause: str):
     """Those of whoever sends as the mailbox; the code alone is any trouble of a system."""
-    assert [found.cause for found in explain(text)] == [cause]
+    assert [found.cause for found in find_causes(text)] == [cause]
 
 
 def test_an_error_carries_evidence_and_reads_well():
     """The words stand first, then each id that support asks for; control characters cannot forge a log line."""
-    said = Said("graph", 404, "Request_ResourceNotFound", "not\r\nhere", Ids(request_id="r-1", client_request_id="c-1"))
+    said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", Ids(request_id="r-1", client_request_id="c-1"))
     error = NotFound("not_found", said)
     assert error.evidence() == (
         Evidence("graph", "404 Request_ResourceNotFound not here"),
@@ -181,30 +192,32 @@ def test_an_error_carries_evidence_and_reads_well():
 
 def test_a_message_holds_no_secret():
     """A service that echoes what it was sent, or was about to answer, puts it neither on a card nor into Redis."""
-    said = Said("graph", 500, message='Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}')
+    said = CloudReply("graph", 500, message='Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}')
     error = Rejected("request_rejected", said)
     assert ("Q~" in error.message, "Q~" in error.words, "keyId" in error.message) == (False, False, True)
 
 
 def test_a_code_that_begins_the_words_is_told_once():
     """As Entra writes it."""
-    said = Said("entra", 400, "AADSTS700016", "AADSTS700016: Application with identifier 'x' was not found.")
+    said = CloudReply("entra", 400, "AADSTS700016", "AADSTS700016: Application with identifier 'x' was not found.")
     assert Rejected("app_not_found", said).evidence() == (Evidence("entra", f"400 {said.message}"),)
 
 
 def test_a_message_is_cut():
     """A page of somebody's HTML does not get into a card."""
-    assert len(Rejected("request_rejected", Said("graph", message="x" * 5000)).message) == 600
+    assert len(Rejected("request_rejected", CloudReply("graph", message="x" * 5000)).message) == 600
 
 
 @pytest.mark.parametrize(("cause", "settles"), [("not_found", True), ("client_secret_wrong", True), ("redirect_uri_mismatch", False)])
 def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):  # noqa: FBT001  a parameter of the test
     """A 404 may be replication; a wrong redirect URI never is."""
-    assert CloudError(cause, Said("entra")).settles is settles
+    assert CloudError(cause, CloudReply("entra")).settles is settles
 
 
 def test_each_kind_has_its_class():
     """A meaning becomes the class that its kind names."""
-    made = {kind: type(error_for(meaning, Said("entra"))).kind for kind in Kind for meaning in ENTRA.values() if meaning.kind is kind}
+    made = {
+        kind: type(error_for(meaning, CloudReply("entra"))).kind for kind in ErrorKind for meaning in ENTRA.values() if meaning.kind is kind
+    }
     assert made == {kind: kind for kind in made}
-    assert isinstance(error_for(ENTRA[650051], Said("entra")), Settling)
+    assert isinstance(error_for(ENTRA[650051], CloudReply("entra")), NotReplicatedYet)

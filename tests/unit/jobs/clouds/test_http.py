@@ -15,21 +15,21 @@ import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from jobs.clouds.errors import (
-    AlreadyThere,
+    AlreadyExists,
     CloudError,
-    CutShort,
+    CloudReply,
+    Forbidden,
     Ids,
-    NotAllowed,
+    MalformedAnswer,
     NotFound,
+    NotReplicatedYet,
     Rejected,
-    Said,
-    Settling,
     SignInNeeded,
     Transient,
-    Unreadable,
+    TruncatedAnswer,
 )
-from jobs.clouds.http import Answer, Call, async_client, request, sync_client
-from jobs.clouds.retry import Patience, retry_after
+from jobs.clouds.http import Call, Response, async_client, request, sync_client
+from jobs.clouds.retry import RetryPolicy, retry_after
 from jobs.microsoft.responses import judge_exchange, judge_graph
 from jobs.settings import Settings
 
@@ -71,10 +71,10 @@ class Cloud:
         return httpx.Response(step.status_code, headers=step.headers, content=step.content)
 
 
-async def ask(settings: Settings, cloud: Any, method: str = "GET", patience: Patience | None = None, **options: Any) -> Answer:
+async def ask(settings: Settings, cloud: Any, method: str = "GET", patience: RetryPolicy | None = None, **options: Any) -> Response:
     """Send one request to a cloud."""
     async with async_client(settings, httpx.MockTransport(cloud)) as client:
-        return await request(client, Call("graph", method, URL, **options), judge_graph, patience or Patience())
+        return await request(client, Call("graph", method, URL, **options), judge_graph, patience or RetryPolicy())
 
 
 MATRIX = [
@@ -92,14 +92,14 @@ MATRIX = [
     ("timeout", httpx.ReadTimeout("slow"), None, 2, Transient, 1),
     ("reset", httpx.ReadError("reset"), None, 2, Transient, 1),
     ("not connected", httpx.ConnectError("refused"), None, 2, None, 2),
-    ("wrong JSON", httpx.Response(200, content=b'{"value": ['), Unreadable, 1, Unreadable, 1),
-    ("HTML", httpx.Response(200, html="<html>"), Unreadable, 1, Unreadable, 1),
-    ("NUL bytes", httpx.Response(200, content=b"\0" * 4096), Unreadable, 1, Unreadable, 1),
+    ("wrong JSON", httpx.Response(200, content=b'{"value": ['), MalformedAnswer, 1, MalformedAnswer, 1),
+    ("HTML", httpx.Response(200, html="<html>"), MalformedAnswer, 1, MalformedAnswer, 1),
+    ("NUL bytes", httpx.Response(200, content=b"\0" * 4096), MalformedAnswer, 1, MalformedAnswer, 1),
     ("redirect", httpx.Response(302, headers={"Location": "https://evil.test/"}), Rejected, 1, Rejected, 1),
     ("400", httpx.Response(400, json={"error": {"code": "BadRequest"}}), Rejected, 1, Rejected, 1),
     ("401", httpx.Response(401), SignInNeeded, 1, SignInNeeded, 1),
-    ("403", httpx.Response(403), NotAllowed, 1, NotAllowed, 1),
-    ("403 of NUL bytes", httpx.Response(403, content=b"\0" * 4096), NotAllowed, 1, NotAllowed, 1),
+    ("403", httpx.Response(403), Forbidden, 1, Forbidden, 1),
+    ("403 of NUL bytes", httpx.Response(403, content=b"\0" * 4096), Forbidden, 1, Forbidden, 1),
     ("404", httpx.Response(404), NotFound, 1, NotFound, 1),
 ]
 
@@ -152,7 +152,7 @@ async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Setting
         return OK
 
     with pytest.raises(Transient) as failed:
-        await ask(make_settings(), never, patience=Patience(total=0.05))
+        await ask(make_settings(), never, patience=RetryPolicy(total=0.05))
     assert failed.value.cause == "timed_out"
 
 
@@ -161,15 +161,15 @@ async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Setting
     [
         (Transient, True, 0.0, True),
         (Transient, False, 0.0, False),
-        (CutShort, True, 0.0, True),
-        (CutShort, False, 0.0, False),
-        (Unreadable, True, 0.0, False),
+        (TruncatedAnswer, True, 0.0, True),
+        (TruncatedAnswer, False, 0.0, False),
+        (MalformedAnswer, True, 0.0, False),
         (Rejected, True, 0.0, False),
     ],
 )
 def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float, expected: bool):  # noqa: FBT001  parameters of the test
     """Without a Retry-After the kind and the request decide, and stamina's own back-off is used."""
-    assert Patience().wait(error("throttled", Said("graph")), repeatable=repeatable, spent=spent) is expected
+    assert RetryPolicy().wait(error("throttled", CloudReply("graph")), repeatable=repeatable, spent=spent) is expected
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float,
 )
 def test_how_long_is_patient(asked: float, spent: float, expected: float):
     """A wait is never shorter than asked for, one sleep is 60 s at most and the whole 90 s; beyond that the job parks itself."""
-    error = Transient("throttled", Said("graph"), retry_after=asked)
-    assert Patience().wait(error, repeatable=True, spent=spent) == expected
+    error = Transient("throttled", CloudReply("graph"), retry_after=asked)
+    assert RetryPolicy().wait(error, repeatable=True, spent=spent) == expected
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
         async with async_client(make_settings(graph_url=base)) as client:
             assert (await request(client, Call("graph", "GET", base), judge_graph)).data == {"value": []}
             tries.clear()
-            with pytest.raises(CutShort):
+            with pytest.raises(TruncatedAnswer):
                 await request(client, Call("graph", "POST", base, body={}), judge_graph)
     assert len(tries) == 1
 
@@ -224,7 +224,7 @@ async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
 async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(make_settings: Callable[..., Settings]):
     """client-request-id is new for each attempt, and the error holds both ids."""
     cloud = Cloud(httpx.Response(500), httpx.Response(403, headers={"request-id": "r-1"}))
-    with pytest.raises(NotAllowed) as failed:
+    with pytest.raises(Forbidden) as failed:
         await ask(make_settings(), cloud)
     sent = [asked.headers["client-request-id"] for asked in cloud.seen]
     assert len(set(sent)) == 2
@@ -252,36 +252,36 @@ def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
     ("answer", "kind", "cause"),
     [
         (graph_no(404, "Request_ResourceNotFound"), NotFound, "not_found"),
-        (graph_no(403, "Authorization_RequestDenied"), NotAllowed, "directory_role_missing"),
-        (graph_no(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists."), AlreadyThere, "already_there"),
-        (graph_no(400, "Request_BadRequest", "Permission being assigned already exists on the object"), AlreadyThere, "already_there"),
+        (graph_no(403, "Authorization_RequestDenied"), Forbidden, "directory_role_missing"),
+        (graph_no(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists."), AlreadyExists, "already_there"),
+        (graph_no(400, "Request_BadRequest", "Permission being assigned already exists on the object"), AlreadyExists, "already_there"),
         (
             graph_no(400, "Request_BadRequest", "The appId 'x' ... does not reference a valid application object."),
-            Settling,
+            NotReplicatedYet,
             "directory_settling",
         ),
-        (graph_no(400, "Request_BadRequest", "Not a valid reference update"), Settling, "directory_settling"),
-        (graph_no(400, "x", "Credential type not allowed as per assigned policy"), NotAllowed, "secret_forbidden_by_policy"),
+        (graph_no(400, "Request_BadRequest", "Not a valid reference update"), NotReplicatedYet, "directory_settling"),
+        (graph_no(400, "x", "Credential type not allowed as per assigned policy"), Forbidden, "secret_forbidden_by_policy"),
         (
             graph_no(
                 400, "CredentialInvalidLifetimeAsPerAppPolicy", "Credential lifetime exceeds the max value allowed as per assigned policy"
             ),
-            NotAllowed,
+            Forbidden,
             "secret_forbidden_by_policy",
         ),
         (
             graph_no(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists."),
-            AlreadyThere,
+            AlreadyExists,
             "already_there",
         ),
         (graph_no(401, "InvalidAuthenticationToken"), SignInNeeded, "access_token_refused"),
         (graph_no(400, "Request_BadRequest", "Something else"), Rejected, "request_rejected"),
         (graph_no(400, "Request_BadRequest", "No password credential found with keyId 'x'."), NotFound, "not_found"),
-        (graph_no(409, "Conflict"), AlreadyThere, "already_there"),
+        (graph_no(409, "Conflict"), AlreadyExists, "already_there"),
         (httpx.Response(400, json={"error": {"code": None, "message": None}}), Rejected, "request_rejected"),
         (
             httpx.Response(400, json={"odata.error": {"code": "x", "message": {"lang": "en", "value": "Not a valid reference update"}}}),
-            Settling,
+            NotReplicatedYet,
             "directory_settling",
         ),
         (httpx.Response(400, json=["not", "an", "object"]), Rejected, "request_rejected"),
@@ -330,7 +330,7 @@ def exchange_details(status: int, message: str) -> httpx.Response:
         ),
         (
             exchange_details(400, "|Microsoft.Exchange.ADObjectAlreadyExistsException|Taken."),
-            AlreadyThere,
+            AlreadyExists,
             "already_there",
             "ADObjectAlreadyExistsException",
             "Taken.",
@@ -346,12 +346,12 @@ def exchange_details(status: int, message: str) -> httpx.Response:
         ),
         (
             exchange_no("This operation is not required. Organization is already enabled for customization.", ""),
-            AlreadyThere,
+            AlreadyExists,
             "already_there",
             "BadRequest",
             "This operation is not required. Organization is already enabled for customization.",
         ),
-        (httpx.Response(403, content=b"\0" * 4096), NotAllowed, "exchange_role_missing", "", ""),
+        (httpx.Response(403, content=b"\0" * 4096), Forbidden, "exchange_role_missing", "", ""),
         (httpx.Response(401), SignInNeeded, "exchange_consent_missing", "", ""),
         (httpx.Response(429), Transient, "throttled", "", ""),
         (httpx.Response(503, html="<html>"), Transient, "service_unavailable", "", ""),

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.clouds.errors import Said, Transient
-from jobs.clouds.rate_limit import LIMITS, Limit, Pace, Spacing
-from jobs.clouds.single_flight import KeptReads
+from jobs.clouds.errors import CloudReply, Transient
+from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, Throttle
+from jobs.clouds.single_flight import ReadCache
 
 QUICK = Limit("/reports", 2, 0.4)
 SCARCE = Limit("messagetrace", 3, 60.0, waits=False)
 
 
-async def calls(pace: Pace, name: str, count: int, seconds: float = 0.0) -> list[tuple[float, float]]:
+async def calls(pace: RateLimiter, name: str, count: int, seconds: float = 0.0) -> list[tuple[float, float]]:
     """So many calls at once; when each began and ended, in their order."""
     began = time.monotonic()
 
@@ -32,35 +32,35 @@ async def calls(pace: Pace, name: str, count: int, seconds: float = 0.0) -> list
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
 async def test_never_more_than_the_limit_in_any_window(seconds: float):
     """However long a call is on its way: no window that could be seen at the other end holds more than two."""
-    times = await calls(Pace((QUICK,)), "GET /Reports/x", 6, seconds)
+    times = await calls(RateLimiter((QUICK,)), "GET /Reports/x", 6, seconds)
     for (_, ended), (begins, _) in zip(times, times[2:], strict=False):
         assert begins - ended >= QUICK.seconds - 0.01
 
 
 async def test_what_has_no_limit_does_not_wait():
     """Fifty calls go out at once."""
-    assert (await calls(Pace((QUICK,)), "GET /users/x", 50))[-1][0] < QUICK.seconds
+    assert (await calls(RateLimiter((QUICK,)), "GET /users/x", 50))[-1][0] < QUICK.seconds
 
 
 async def test_a_limit_that_nobody_waits_for():
     """The call after the last one fails at once, unsent."""
-    pace = Pace((SCARCE,))
+    pace = RateLimiter((SCARCE,))
     await calls(pace, "Get-MessageTraceV2", 3)
     with pytest.raises(Transient) as told:
         await calls(pace, "GET /admin/exchange/tracing/messageTraces", 1)
     assert (told.value.cause, told.value.unsent) == ("trace_limit", True)
 
 
-async def refused(pace: Pace, name: str, after: float | None) -> None:
+async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
     """One call that is answered with 429."""
     with pytest.raises(Transient):
         async with pace.turn(name):
-            raise Transient("throttled", Said("graph", 429), retry_after=after)
+            raise Transient("throttled", CloudReply("graph", 429), retry_after=after)
 
 
 async def test_a_429_holds_everybody_back():
     """For as long as Microsoft asked; the others wait, and what nobody waits for fails without a call."""
-    pace = Pace((QUICK, SCARCE))
+    pace = RateLimiter((QUICK, SCARCE))
     await refused(pace, "/reports", 0.3)
     assert (await calls(pace, "/reports", 1))[0][0] >= 0.29
     await refused(pace, "messagetraces", 200)
@@ -77,12 +77,12 @@ def test_the_limits_are_those_of_the_facts():
 
 async def test_kept_reads_are_made_once_and_errors_are_not_kept():
     """A good answer counts as long as the look lasts; after an error the next one asks again."""
-    reads, asked = KeptReads(), []
+    reads, asked = ReadCache(), []
 
     async def read() -> int:
         asked.append(len(asked))
         if len(asked) == 1:
-            raise Transient("entra_busy", Said("graph"))
+            raise Transient("entra_busy", CloudReply("graph"))
         return len(asked)
 
     with pytest.raises(Transient):
@@ -91,7 +91,7 @@ async def test_kept_reads_are_made_once_and_errors_are_not_kept():
     assert asked == [0, 1]
 
 
-async def spaced(spacing: Spacing, count: int) -> list[float]:
+async def spaced(spacing: Throttle, count: int) -> list[float]:
     """So many calls at once; when each began."""
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -109,11 +109,11 @@ def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], s
     begins: list[list[int]] = []
 
     async def day() -> None:
-        spacing = Spacing(1.0, quiet_s=60.0)
+        spacing = Throttle(1.0, quiet_s=60.0)
         begins.append([round(at) for at in await spaced(spacing, 6)])
         with pytest.raises(Transient):
             async with spacing.turn():
-                raise Transient("throttled", Said("exchange", status))
+                raise Transient("throttled", CloudReply("exchange", status))
         begins.append([round(at) for at in await spaced(spacing, 4)])
         await asyncio.sleep(60.0)
         begins.append([round(at) for at in await spaced(spacing, 6)])
@@ -124,8 +124,8 @@ def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], s
 
 async def test_other_trouble_spaces_nothing():
     """A connection that was lost says nothing about the pace."""
-    spacing = Spacing(60.0)
+    spacing = Throttle(60.0)
     with pytest.raises(Transient):
         async with spacing.turn():
-            raise Transient("connection_lost", Said("exchange"))
+            raise Transient("connection_lost", CloudReply("exchange"))
     assert (await spaced(spacing, 6))[-1] < 30.0

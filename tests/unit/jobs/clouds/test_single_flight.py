@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from jobs.clouds.errors import Rejected, Said
-from jobs.clouds.single_flight import SharedReads
+from jobs.clouds.errors import CloudReply, Rejected
+from jobs.clouds.single_flight import SingleFlight
 
 
 class Cloud:
@@ -27,7 +27,7 @@ class Cloud:
 
 async def test_the_same_read_at_the_same_time_is_made_once():
     """Three that ask together get one answer; another key, and one who asks afterwards, is another read."""
-    reads, cloud = SharedReads(), Cloud()
+    reads, cloud = SingleFlight(), Cloud()
     together = await asyncio.gather(*(reads.read("a", cloud.look) for _ in range(3)), reads.read("b", cloud.look))
     await reads.read("a", cloud.look)
     assert (together, cloud.asked) == (["before"] * 4, 3)
@@ -35,7 +35,7 @@ async def test_the_same_read_at_the_same_time_is_made_once():
 
 async def test_a_read_that_began_before_a_write_is_not_shared_after_it():
     """Whoever asks while something is written, or when it is written, reads anew."""
-    reads, cloud = SharedReads(), Cloud()
+    reads, cloud = SingleFlight(), Cloud()
     early = asyncio.create_task(reads.read("a", cloud.look))
     await asyncio.sleep(0.005)
     async with reads.writing():
@@ -48,11 +48,11 @@ async def test_a_read_that_began_before_a_write_is_not_shared_after_it():
 
 async def test_an_error_reaches_everybody_who_waits():
     """The read is not repeated for the others, and the next one is a new one."""
-    reads = SharedReads()
+    reads = SingleFlight()
 
     async def refuse() -> str:
         await asyncio.sleep(0.01)
-        raise Rejected("request_rejected", Said("graph"))
+        raise Rejected("request_rejected", CloudReply("graph"))
 
     answers = await asyncio.gather(reads.read("a", refuse), reads.read("a", refuse), return_exceptions=True)
     assert [getattr(answer, "cause", "") for answer in answers] == ["request_rejected"] * 2
@@ -62,7 +62,7 @@ async def test_an_error_reaches_everybody_who_waits():
 
 async def test_one_who_gives_up_takes_nothing_from_the_others():
     """A step that is cancelled does not cancel the read that another step waits for."""
-    reads, cloud = SharedReads(), Cloud()
+    reads, cloud = SingleFlight(), Cloud()
     first = asyncio.create_task(reads.read("a", cloud.look))
     second = asyncio.create_task(reads.read("a", cloud.look))
     await asyncio.sleep(0.005)

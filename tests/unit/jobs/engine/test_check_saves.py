@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.engine.engine import Engine
-from jobs.engine.step import Context, Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.model import Access, Finding, State
 
 
@@ -15,10 +15,10 @@ from jobs.model import Access, Finding, State
 class Counting:
     """Counts how often there was something new to show, and how much had been found by then."""
 
-    ctx: Context
+    ctx: StepContext
     found: list[int] = field(default_factory=list)
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """How many findings there are now; the one that every run of these tests begins with is left out."""
         self.found.append(len(self.ctx.store.load(run_id).findings) - 1)
 
@@ -26,19 +26,19 @@ class Counting:
 class Look(Probe):
     """A probe that answers after a while."""
 
-    row = "X"
+    article_row = "X"
 
     def __init__(self, name: str, access: Access, seconds: float = 0.0) -> None:
         self.__dict__.update(name=name, access=access)
         self.seconds = seconds
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """All is well."""
         await asyncio.sleep(self.seconds)
         return self.ok()
 
 
-def test_what_is_left_out_holds_up_nobody(given: Callable[..., Context]):
+def test_what_is_left_out_holds_up_nobody(given: Callable[..., StepContext]):
     """Thirty that need a sign-in are saved as one, before the first that is really looked at, which does not wait for the slow one."""
     ctx = given(kind="check")
     left = [Look(f"admin{number}", Access.ADMIN) for number in range(30)]
@@ -49,7 +49,7 @@ def test_what_is_left_out_holds_up_nobody(given: Callable[..., Context]):
     assert [ctx.run.findings[name].state for name in ("admin0", "quick", "slow")] == [State.SKIPPED, State.OK, State.OK]
 
 
-def test_what_is_seen_at_once_is_saved_at_once(given: Callable[..., Context]):
+def test_what_is_seen_at_once_is_saved_at_once(given: Callable[..., StepContext]):
     """Ten answers of the same moment are one event to the store, not ten."""
     ctx = given(kind="check")
     steps = {step.name: step for step in (Look(f"probe{number}", Access.NONE) for number in range(10))}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.single_flight import KeptReads
+from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import STALE_S, Engine
-from jobs.engine.step import Context, Step
-from jobs.model import Access, Finding, State, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
 
 CarryOut = Callable[[Coroutine[Any, Any, None]], float]
@@ -22,7 +22,7 @@ SHOWN, NOT_SHOWN = State.OK, State.WRONG
 class Silent:
     """Nobody listens."""
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Nothing."""
 
 
@@ -35,13 +35,13 @@ class Grant(Step):
         self.__dict__.update(group=group)
         self.looks = list(looks)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """What this look shows; the last one again and again."""
         state = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return self.ok() if state is State.OK else self.wrong(Words("seen.none"), cause="consent_missing")
+        return self.ok() if state is State.OK else self.wrong(Text("seen.none"), cause="consent_missing")
 
 
-def written(given: Callable[..., Context], minutes: float) -> None:
+def written(given: Callable[..., StepContext], minutes: float) -> None:
     """A setup of the channel that wrote so many minutes ago, and is over."""
     ctx = given(changed={"smtp_grant": now() - timedelta(minutes=minutes)})
     ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
@@ -58,7 +58,13 @@ def written(given: Callable[..., Context], minutes: float) -> None:
     ],
 )
 def test_what_was_written_a_moment_ago_is_read_once_more(
-    given: Callable[..., Context], carry_out: CarryOut, minutes: float, group: str, looks: tuple[State, ...], state: State, waited: float
+    given: Callable[..., StepContext],
+    carry_out: CarryOut,
+    minutes: float,
+    group: str,
+    looks: tuple[State, ...],
+    state: State,
+    waited: float,
 ):
     """Once, after a pause, and only then; Exchange does not replicate that way (facts/microsoft.md 7)."""
     written(given, minutes)
@@ -67,10 +73,10 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
 
 
-def test_of_many_channels_all_is_read_once(given: Callable[..., Context], carry_out: CarryOut):
+def test_of_many_channels_all_is_read_once(given: Callable[..., StepContext], carry_out: CarryOut):
     """A second read would be answered from memory."""
     written(given, 1)
     ctx = given(kind="check")
-    ctx.once = KeptReads()
+    ctx.reads = ReadCache()
     assert carry_out(Engine(ctx, {"grant": Grant("entra", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check({Access.NONE})) < STALE_S
     assert ctx.run.findings["grant"].state is State.WRONG

@@ -8,21 +8,31 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, NotAllowed, NotFound, Rejected, Said, Settling, SignInNeeded, Transient, Unreadable
-from jobs.engine.failures import AGAIN_S, LONGEST_PAUSE_S, finding_of, settles
-from jobs.engine.step import Context
-from jobs.model import Account, Finding, State, Turn, Words, verbatim
+from jobs.clouds.errors import (
+    CloudError,
+    CloudReply,
+    Forbidden,
+    MalformedAnswer,
+    NotFound,
+    NotReplicatedYet,
+    Rejected,
+    SignInNeeded,
+    Transient,
+)
+from jobs.engine.failures import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
+from jobs.engine.step import StepContext
+from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.steps.ids import Ids
 
-SAID = Said("graph", 503, "ServiceUnavailable", "Try later")
+SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 
 
-@pytest.mark.parametrize("kind", [Transient, Unreadable])
+@pytest.mark.parametrize("kind", [Transient, MalformedAnswer])
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
-def test_what_may_pass_is_tried_again(given: Callable[..., Context], kind: type[CloudError], waits: int):
+def test_what_may_pass_is_tried_again(given: Callable[..., StepContext], kind: type[CloudError], waits: int):
     """After longer and longer pauses."""
-    found = finding_of(Ids(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run)
+    found = finding_from_error(Ids(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.cause, found.seen) == (
         State.UNKNOWN,
         Turn.TIME,
@@ -34,30 +44,32 @@ def test_what_may_pass_is_tried_again(given: Callable[..., Context], kind: type[
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(None, 30), (7.0, 30), (90.0, 90), (99_999_999.0, LONGEST_PAUSE_S)])
-def test_retry_after_is_the_least_that_is_waited(given: Callable[..., Context], asked: float | None, pause: float):
+def test_retry_after_is_the_least_that_is_waited(given: Callable[..., StepContext], asked: float | None, pause: float):
     """A cloud that asks for more than our own pause gets it, up to an hour."""
-    found = finding_of(Ids(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run)
+    found = finding_from_error(Ids(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run)
     assert found.until is not None
     assert abs((found.until - now()).total_seconds() - pause) < 1
 
 
 @pytest.mark.parametrize(
-    ("error", "waits"), [(Transient("throttled", SAID), len(AGAIN_S)), (NotAllowed("not_allowed", SAID), 0), (Rejected("x", SAID), 0)]
+    ("error", "waits"), [(Transient("throttled", SAID), len(AGAIN_S)), (Forbidden("not_allowed", SAID), 0), (Rejected("x", SAID), 0)]
 )
-def test_everything_else_is_a_persons_turn(given: Callable[..., Context], error: CloudError, waits: int):
+def test_everything_else_is_a_persons_turn(given: Callable[..., StepContext], error: CloudError, waits: int):
     """So is what did not pass after seven tries."""
-    found = finding_of(Ids(), error, given(waits={"ids": waits}).run)
+    found = finding_from_error(Ids(), error, given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.until) == (State.UNKNOWN, Turn.ADMINISTRATOR, None)
 
 
-@pytest.mark.parametrize(("said", "words"), [(Said("graph", code="C"), verbatim("C")), (Said("graph"), Words("cause.not_found"))])
-def test_an_error_without_words_is_told_by_its_code(given: Callable[..., Context], said: Said, words: Words):
+@pytest.mark.parametrize(
+    ("said", "words"), [(CloudReply("graph", code="C"), verbatim("C")), (CloudReply("graph"), Text("cause.not_found"))]
+)
+def test_an_error_without_words_is_told_by_its_code(given: Callable[..., StepContext], said: CloudReply, words: Text):
     """Something always stands there: the cloud's code, or the sentence of the cause where no cloud was asked."""
-    assert finding_of(Ids(), NotFound("not_found", said), given().run).seen == words
+    assert finding_from_error(Ids(), NotFound("not_found", said), given().run).seen == words
 
 
-NOT_READY = Settling("directory_settling", Said("graph", 400))
-NOT_THERE = NotFound("not_found", Said("graph", 404))
+NOT_READY = NotReplicatedYet("directory_settling", CloudReply("graph", 400))
+NOT_THERE = NotFound("not_found", CloudReply("graph", 404))
 
 
 @pytest.mark.parametrize(
@@ -66,40 +78,40 @@ NOT_THERE = NotFound("not_found", Said("graph", 404))
         (NOT_THERE, 10, True),
         (NOT_THERE, 121, False),
         (NOT_THERE, None, False),
-        (Rejected("client_secret_wrong", Said("entra", 401)), 119, True),
+        (Rejected("client_secret_wrong", CloudReply("entra", 401)), 119, True),
         (NOT_READY, 121, True),
         (NOT_READY, 299, True),
         (NOT_READY, 301, False),
-        (NotFound("not_found", Said("exchange", 404)), 10, False),
+        (NotFound("not_found", CloudReply("exchange", 404)), 10, False),
         (Rejected("redirect_uri_mismatch", SAID), 10, False),
     ],
 )
-def test_what_a_write_of_ours_explains(given: Callable[..., Context], error: CloudError, ago: float | None, settling: bool):  # noqa: FBT001  a column of the table
+def test_what_a_write_of_ours_explains(given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool):  # noqa: FBT001  a column of the table
     """Only what replicates, and only for two minutes (CHECKLIST J7), or five where the directory itself says that it settles."""
     changed = {"application": now() - timedelta(seconds=ago)} if ago is not None else {}
-    assert settles(error, given(changed=changed).run) is settling
+    assert may_be_replication(error, given(changed=changed).run) is settling
 
 
 @pytest.mark.parametrize(("tries", "settling"), [((310, 200, 1), False), ((290, 200, 1), True)])
-def test_trying_again_does_not_open_the_window_again(given: Callable[..., Context], tries: tuple[float, ...], settling: bool):  # noqa: FBT001  a column of the table
+def test_trying_again_does_not_open_the_window_again(given: Callable[..., StepContext], tries: tuple[float, ...], settling: bool):  # noqa: FBT001  a column of the table
     """A change that never gets to its end counts from its first try, however often it is tried."""
     wrong = Finding("application", State.WRONG)
     events = tuple(Event(Kind.CHANGING, now() - timedelta(seconds=ago), step="application", finding=wrong) for ago in tries)
-    assert settles(NOT_READY, given(events=events).run) is settling
+    assert may_be_replication(NOT_READY, given(events=events).run) is settling
 
 
 LETS_IN = [
-    SignInNeeded("exchange_consent_missing", Said("exchange", 401)),
-    NotAllowed("exchange_role_missing", Said("exchange", 403)),
-    NotAllowed("directory_role_missing", Said("graph", 403)),
-    NotAllowed("not_allowed", Said("graph", 403)),
+    SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401)),
+    Forbidden("exchange_role_missing", CloudReply("exchange", 403)),
+    Forbidden("directory_role_missing", CloudReply("graph", 403)),
+    Forbidden("not_allowed", CloudReply("graph", 403)),
 ]
 
 
 @pytest.mark.parametrize("error", LETS_IN)
 @pytest.mark.parametrize(("signed_in", "changed", "settling"), [(119, None, True), (121, None, False), (300, 119, True), (300, 121, False)])
 def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
-    given: Callable[..., Context],
+    given: Callable[..., StepContext],
     error: CloudError,
     signed_in: float,
     changed: float | None,
@@ -109,10 +121,10 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
     account = Account("tenant-1", "oid-1", "admin@contoso.com")
     events = (Event(Kind.SIGNED_IN, now() - timedelta(seconds=signed_in), account=account),)
     made = {"smtp_grant": now() - timedelta(seconds=changed)} if changed else {}
-    assert settles(error, given(events=events, changed=made).run) is settling
+    assert may_be_replication(error, given(events=events, changed=made).run) is settling
 
 
-def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Callable[..., Context]):
+def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Callable[..., StepContext]):
     """It was begun a second ago and changed nothing, so nobody waits for a role on its account."""
     begun = Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG))
-    assert settles(LETS_IN[2], given(events=(begun,)).run) is False
+    assert may_be_replication(LETS_IN[2], given(events=(begun,)).run) is False

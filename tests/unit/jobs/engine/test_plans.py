@@ -9,59 +9,59 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import NotAllowed, Said
-from jobs.engine.engine import ANEW, Engine, digest
+from jobs.clouds.errors import CloudReply, Forbidden
+from jobs.engine.engine import REAPPROVAL_NOTE, Engine, digest
 from jobs.engine.readiness import NOT_KNOWN, NOTHING_YET
-from jobs.engine.step import Context, Step
-from jobs.model import Change, Finding, Scope, State, Turn, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from jobs.runtime import Silent
+from jobs.runtime import NoListener
 
-NONE, SHUT, ON, OPEN = (Words(f"seen.{name}") for name in ("none", "sp_disabled", "on", "implicit_on"))
-REFUSED = NotAllowed("not_allowed", Said("graph", 403))
+NONE, SHUT, ON, OPEN = (Text(f"seen.{name}") for name in ("none", "sp_disabled", "on", "implicit_on"))
+REFUSED = Forbidden("not_allowed", CloudReply("graph", 403))
 
 
 class Fact(Step):
     """Wrong as ``seen`` says, until it is changed; ``error`` is what its look meets."""
 
-    row, group = "E1", "entra"
+    article_row, group = "E1", "entra"
 
-    def __init__(self, name: str, seen: Words | None = None, error: NotAllowed | None = None, **more: Any) -> None:
+    def __init__(self, name: str, seen: Text | None = None, error: Forbidden | None = None, **more: Any) -> None:
         self.name, self.seen, self.error = name, seen, error
         self.known: dict[str, str] = {}
         self.log: list[str] = []
         for key, value in {"scope": Scope.APP, **more}.items():
             setattr(self, key, value)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """As the test says."""
         self.log.append("inspect")
         if self.error:
             raise self.error
         return self.wrong(self.seen, **self.known) if self.seen else self.ok(ON)
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Making it is not opening it."""
         return (self.change(finding.seen or NONE, OPEN if finding.seen == SHUT else ON, self.scope, "x"),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Done."""
         self.log.append("apply")
         self.seen = None
 
 
-def engine(ctx: Context, *steps: Fact) -> Engine:
+def engine(ctx: StepContext, *steps: Fact) -> Engine:
     """The engine of these steps."""
-    return Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True)
+    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True)
 
 
-def approve(ctx: Context, *scopes: str) -> None:
+def approve(ctx: StepContext, *scopes: str) -> None:
     """The plan in force."""
     assert ctx.run.plan is not None
     ctx.store.append(ctx.run.id, *(Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope}) for scope in scopes))
 
 
-def kinds(ctx: Context, kind: Kind) -> list[str]:
+def kinds(ctx: StepContext, kind: Kind) -> list[str]:
     """Of which steps there are such events."""
     return [event.step for event in ctx.store.events(ctx.run.id) if event.kind is kind]
 
@@ -76,89 +76,91 @@ def kinds(ctx: Context, kind: Kind) -> list[str]:
     ],
 )
 async def test_none_is_said_only_of_what_is_known_to_be_none(
-    given: Callable[..., Context], base: Fact, known: dict[str, str], before: Words, log: list[str]
+    given: Callable[..., StepContext], base: Fact, known: dict[str, str], before: Text, log: list[str]
 ):
     """What is there, though it is wrong, leads on; what nobody has read is not known, and what hangs on that neither."""
     top, above = Fact("top", SHUT, needs=("base",)), Fact("above", SHUT, needs=("top",))
     base.known, ctx = known, given()
-    await engine(ctx, base, top, above).look()
+    await engine(ctx, base, top, above).make_plan()
     assert ctx.run.plan is not None
     lines = {line.step: line.before for line in ctx.run.plan.changes}
     assert (lines["top"], top.log) == (before, log)
     assert lines["above"] == (NOT_KNOWN if log else before)
 
 
-async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(given: Callable[..., Context]):
+async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(given: Callable[..., StepContext]):
     """A grant of an app that is still to be made, say, for a user whom nobody may read."""
     steps = Fact("app", NONE), Fact("user", error=REFUSED), Fact("grant", needs=("user", "app"))
     ctx = given()
-    await engine(ctx, *steps).look()
+    await engine(ctx, *steps).make_plan()
     assert ctx.run.findings["grant"].seen == NOTHING_YET
 
 
 @pytest.mark.parametrize(("seen", "looked"), [(NONE, True), (SHUT, False)])
-async def test_a_step_that_foresees_is_looked_at_before_what_it_needs_is_made(given: Callable[..., Context], seen: Words, *, looked: bool):
+async def test_a_step_that_foresees_is_looked_at_before_what_it_needs_is_made(
+    given: Callable[..., StepContext], seen: Text, *, looked: bool
+):
     """Where that is known not to be there."""
-    base, top, ctx = Fact("base", seen), Fact("top", SHUT, needs=("base",), foresees=True), given()
-    await engine(ctx, base, top).look()
+    base, top, ctx = Fact("base", seen), Fact("top", SHUT, needs=("base",), inspect_unmet=True), given()
+    await engine(ctx, base, top).make_plan()
     assert (bool(top.log), ctx.run.findings["top"].seen) == (looked, SHUT if looked else NOT_KNOWN)
 
 
-async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..., Context]):
+async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..., StepContext]):
     """Once what it needs is there."""
     base, top, ctx = Fact("base", error=REFUSED), Fact("top", SHUT, needs=("base",)), given()
-    await engine(ctx, base, top).look()
+    await engine(ctx, base, top).make_plan()
     base.error = None
     ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
-    await engine(ctx, base, top).look()
+    await engine(ctx, base, top).make_plan()
     assert ctx.run.findings["top"].seen == SHUT
 
 
-async def test_what_was_found_since_the_approval_is_approved_anew(given: Callable[..., Context]):
+async def test_what_was_found_since_the_approval_is_approved_anew(given: Callable[..., StepContext]):
     """Making something does not cover opening what somebody has shut: that stands in the plan then, and no change waits unseen."""
     made, other, ctx = Fact("made", NONE), Fact("other", NONE, after=("made",)), given()
-    await engine(ctx, made, other).look()
+    await engine(ctx, made, other).make_plan()
     approve(ctx, "mailbox")
     made.seen = SHUT
     for _ in range(2):
-        await engine(ctx, made, other).make()
+        await engine(ctx, made, other).apply_plan()
     assert ctx.run.plan is not None
-    line = replace(made.change(SHUT, OPEN, Scope.APP, "x"), note=ANEW, warning=True)
+    line = replace(made.change(SHUT, OPEN, Scope.APP, "x"), note=REAPPROVAL_NOTE, warning=True)
     lines = (line, other.change(NONE, ON, Scope.APP, "x"))
     assert (ctx.run.plan.changes, ctx.run.plan.id, ctx.run.approvals) == (lines, digest(lines), {})
     assert ("apply" in made.log, kinds(ctx, Kind.DIFFERS)) == (False, ["made"])
-    assert ctx.run.findings["made"] == made.waits_for(Turn.APPROVER, Words("seen.not_approved"))
+    assert ctx.run.findings["made"] == made.waits_for(Turn.APPROVER, Text("seen.not_approved"))
     approve(ctx, "mailbox")
-    await engine(ctx, made, other).make()
+    await engine(ctx, made, other).apply_plan()
     assert (made.log.count("apply"), other.log.count("apply"), kinds(ctx, Kind.DIFFERS)) == (1, 1, ["made"])
 
 
-async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(given: Callable[..., Context]):
+async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(given: Callable[..., StepContext]):
     """The tenant's own approval was for another line."""
     grant, base, ctx = Fact("grant", NONE), Fact("base", NONE, scope=Scope.TENANT), given()
-    await engine(ctx, grant, base).look()
+    await engine(ctx, grant, base).make_plan()
     approve(ctx, "mailbox", "tenant")
     grant.scope = Scope.TENANT
-    await engine(ctx, grant).make()
+    await engine(ctx, grant).apply_plan()
     assert (grant.log.count("apply"), set(ctx.run.approvals)) == (0, {Scope.MAILBOX})
 
 
-async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Callable[..., Context]):
+async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Callable[..., StepContext]):
     """It held when the plan was made, and joins it."""
     late, ctx = Fact("late"), given()
-    await engine(ctx).look()
+    await engine(ctx).make_plan()
     late.seen = NONE
-    await engine(ctx, late).make()
+    await engine(ctx, late).apply_plan()
     assert ctx.run.plan is not None
     assert [line.step for line in ctx.run.plan.changes] == ["late"]
 
 
 @pytest.mark.parametrize(("seen", "made"), [(NONE, 1), (SHUT, 0)])
-async def test_what_was_not_known_is_approved_as_that(given: Callable[..., Context], seen: Words, made: int):
+async def test_what_was_not_known_is_approved_as_that(given: Callable[..., StepContext], seen: Text, made: int):
     """It is made as the plan said; what turns out to be shut was not in it."""
     base, top, ctx = Fact("base", ON), Fact("top", seen, needs=("base",)), given()
-    await engine(ctx, base, top).look()
+    await engine(ctx, base, top).make_plan()
     assert (ctx.run.findings["top"].state, ctx.run.findings["top"].seen) == (State.WRONG, NOT_KNOWN)
     approve(ctx, "mailbox")
-    await engine(ctx, base, top).make()
+    await engine(ctx, base, top).apply_plan()
     assert top.log.count("apply") == made

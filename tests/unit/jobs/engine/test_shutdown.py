@@ -11,18 +11,18 @@ import pytest
 from jobs import advance, shutdown
 from jobs.clock import now
 from jobs.engine.engine import Engine, StoppingError
-from jobs.engine.step import Context, Step
-from jobs.model import Account, Change, Finding, Scope, State, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import DUE, Store
-from jobs.runtime import Runtime, Silent, use
+from jobs.runtime import NoListener, Runtime, use
 from jobs.settings import Settings
 
 
 class Given(Protocol):
     """Makes the context of a run."""
 
-    def __call__(self, **more: Any) -> Context:
+    def __call__(self, **more: Any) -> StepContext:
         """With what a test needs."""
         ...
 
@@ -30,22 +30,22 @@ class Given(Protocol):
 class Made(Step):
     """A step that holds once it was applied, which takes so many seconds; ``meanwhile`` is called as it begins."""
 
-    row, group = "E1", "entra"
+    article_row, group = "E1", "entra"
 
     def __init__(self, name: str, seconds: float = 0, meanwhile: Callable[[], None] = lambda: None, **more: Any) -> None:
         self.name, self.seconds, self.meanwhile, self.log = name, seconds, meanwhile, list[str]()
         for key, value in more.items():
             setattr(self, key, value)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Whether it was."""
-        return self.ok(Words("seen.ok")) if "applied" in self.log else self.wrong(Words("seen.none"))
+        return self.ok(Text("seen.ok")) if "applied" in self.log else self.wrong(Text("seen.none"))
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """One line."""
-        return (self.change(Words("seen.none"), Words("seen.ok"), Scope.MAILBOX, "x"),)
+        return (self.change(Text("seen.none"), Text("seen.ok"), Scope.MAILBOX, "x"),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Take the time."""
         self.log.append("begun")
         self.meanwhile()
@@ -56,28 +56,28 @@ class Made(Step):
 @pytest.fixture(autouse=True)
 def _unasked() -> Iterator[None]:
     yield
-    shutdown.forget()
+    shutdown.reset()
 
 
-def approved(ctx: Context, *steps: Step) -> Engine:
+def approved(ctx: StepContext, *steps: Step) -> Engine:
     """The engine of these steps, all approved."""
     changes = tuple(change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG)))
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     ctx.store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes), word)
-    return Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True)
+    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True)
 
 
-def kinds(ctx: Context, step: str) -> list[str]:
+def kinds(ctx: StepContext, step: str) -> list[str]:
     """What is on record of a step."""
     return [str(event.kind) for event in ctx.store.events(ctx.run.id) if event.step == step]
 
 
 async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given):
     """Two changes at the same time: both end and are saved, and the one that needs them is not begun."""
-    first, slow = Made("a", meanwhile=shutdown.ask), Made("b", seconds=0.3)
+    first, slow = Made("a", meanwhile=shutdown.request), Made("b", seconds=0.3)
     then, ctx = Made("c", needs=("a",)), given()
     with pytest.raises(StoppingError):
-        await approved(ctx, slow, first, then).make()
+        await approved(ctx, slow, first, then).apply_plan()
     assert (first.log, slow.log, then.log) == (["begun", "applied"], ["begun", "applied"], [])
     assert [kinds(ctx, name)[-2:] for name in "ab"] == [["changed", "found"], ["changed", "found"]]
 
@@ -86,24 +86,24 @@ async def test_a_wait_for_the_directory_is_left(given: Given):
     """The change is on record as made; what it became is looked at by whoever goes on. Another's call is not cut off by that."""
 
     class Late(Made):
-        async def inspect(self, ctx: Context) -> Finding:
-            return self.wrong(Words("seen.none"))
+        async def inspect(self, ctx: StepContext) -> Finding:
+            return self.wrong(Text("seen.none"))
 
-    late, slow, ctx = Late("a", meanwhile=shutdown.ask), Made("b", seconds=0.3), given()
+    late, slow, ctx = Late("a", meanwhile=shutdown.request), Made("b", seconds=0.3), given()
     with pytest.raises(StoppingError):
-        await approved(ctx, slow, late).make()
+        await approved(ctx, slow, late).apply_plan()
     assert (kinds(ctx, "a"), ctx.run.running) == (["running", "changing", "changed"], {"a"})
     assert (slow.log, kinds(ctx, "b")[-1]) == (["begun", "applied"], "found")
 
 
 async def test_another_process_goes_on(given: Given):
     """It makes what was not begun, and nothing a second time."""
-    first, then, ctx = Made("a", meanwhile=shutdown.ask), Made("b", needs=("a",)), given()
+    first, then, ctx = Made("a", meanwhile=shutdown.request), Made("b", needs=("a",)), given()
     work = approved(ctx, first, then)
     with pytest.raises(StoppingError):
-        await work.make()
-    shutdown.forget()
-    await work.make()
+        await work.apply_plan()
+    shutdown.reset()
+    await work.apply_plan()
     assert (first.log, then.log) == (["begun", "applied"], ["begun", "applied"])
 
 
@@ -116,7 +116,7 @@ def test_the_run_is_due_at_once(
     async def stopped(*_: object) -> int:
         raise StoppingError
 
-    monkeypatch.setattr(advance, "_carry_on", stopped)
+    monkeypatch.setattr(advance, "_advance_setup", stopped)
     use(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.engine.undo import known, recall
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
-from jobs.runs.run import Changed, Event, Kind, Past, Run, undid
+from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
+from jobs.runs.run import Changed, Event, Kind, RecordedChange, Run, undid
 from jobs.steps import all_steps, steps_of
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ STEP = "smtp_auth"
 
 def line(before: str) -> Change:
     """A change of SMTP AUTH."""
-    return Change(STEP, "M2", Words("step.smtp_auth"), Words(before), Words("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
+    return Change(STEP, "M2", Text("step.smtp_auth"), Text(before), Text("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
 
 
 def run(name: str, was: dict[str, str], left: dict[str, str], kind: str = "setup", *, done: bool = True, before: str = "b") -> Run:
@@ -31,12 +31,12 @@ def run(name: str, was: dict[str, str], left: dict[str, str], kind: str = "setup
     return Run(name, Channel("support@contoso.com"), Person("p", "a@contoso.com"), AT, place=place, changed={STEP: changed})
 
 
-def past(*runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str) -> tuple[Past, ...]:
+def past(*runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str) -> tuple[RecordedChange, ...]:
     """What is remembered."""
-    return (Past(STEP, line(change), Words(before), was, left, runs),)
+    return (RecordedChange(STEP, line(change), Text(before), was, left, runs),)
 
 
-RECALLED: list[tuple[str, list[Run], tuple[Past, ...]]] = [
+RECALLED: list[tuple[str, list[Run], tuple[RecordedChange, ...]]] = [
     ("nothing", [], ()),
     ("one run", [run("A", UNSET, ON)], past("A", was=UNSET, left=ON, before="b", change="b")),
     (
@@ -75,27 +75,27 @@ RECALLED: list[tuple[str, list[Run], tuple[Past, ...]]] = [
 
 
 @pytest.mark.parametrize(("runs", "wanted"), [row[1:] for row in RECALLED], ids=[row[0] for row in RECALLED])
-def test_what_is_remembered(runs: list[Run], wanted: tuple[Past, ...]):
+def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...]):
     """Back, as long as each run found what the one before it had left."""
     assert recall(runs, all_steps()) == wanted
 
 
-def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., Context]):
+def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., StepContext]):
     """And nothing else of a run is taken along."""
     first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
     second = Run("B", first.channel, first.requester, AT, findings={"x": Finding("x", State.OK, facts={"object_id": "new"})})
     assert known([first, second]) == {"object_id": "new", "sp_id": "sp"}
 
 
-def undo(given: Callable[..., Context], *names: str, **found: State) -> Run:
+def undo(given: Callable[..., StepContext], *names: str, **found: State) -> Run:
     """An undo of these steps, with what was found."""
-    pasts = tuple(Past(name, line("b"), Words("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names)
+    pasts = tuple(RecordedChange(name, line("b"), Text("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names)
     recalled = Event(Kind.RECALLED, AT, data={"sp_id": "sp-1"}, past=pasts)
     events = [Event(Kind.FOUND, AT, step=name, finding=Finding(name, state)) for name, state in found.items()]
     return given(kind="undo", events=(recalled, *events)).run
 
 
-def test_the_way_back_is_the_other_way_round(given: Callable[..., Context]):
+def test_the_way_back_is_the_other_way_round(given: Callable[..., StepContext]):
     """Each reversal waits for what was built on it, near or far; what was not changed is not gone through."""
     names = (
         "application",
@@ -120,7 +120,7 @@ def test_the_way_back_is_the_other_way_round(given: Callable[..., Context]):
     }
 
 
-def test_what_was_found_out_is_known_again(given: Callable[..., Context]):
+def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
     """An undo asks for ids as every step does."""
     assert undo(given, STEP).fact("sp_id") == "sp-1"
 
@@ -129,6 +129,6 @@ def test_what_was_found_out_is_known_again(given: Callable[..., Context]):
     ("found", "is_undone"),
     [({STEP: State.WARNING, "forwarding": State.OK}, True), ({STEP: State.WARNING, "forwarding": State.SKIPPED}, False), ({}, False)],
 )
-def test_whether_anything_is_back(given: Callable[..., Context], found: dict[str, State], is_undone: bool):  # noqa: FBT001  a column of the table
+def test_whether_anything_is_back(given: Callable[..., StepContext], found: dict[str, State], is_undone: bool):  # noqa: FBT001  a column of the table
     """Where everything stays, the channel is what it was."""
     assert undid(undo(given, STEP, "forwarding", **found)) is is_undone

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, NotAllowed, Rejected, Said, Settling, SignInNeeded
-from jobs.engine.engine import LET_IN, MOST_UNSEEN, Engine, digest
-from jobs.engine.step import DEMANDED, Context, Step
-from jobs.model import Access, Account, Change, Finding, Scope, State, Turn, Words, verbatim
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotReplicatedYet, Rejected, SignInNeeded
+from jobs.engine.engine import LET_IN, MAX_UNSEEN_CHANGES, Engine, digest
+from jobs.engine.step import REQUIRED_ELSEWHERE, Step, StepContext
+from jobs.model import Access, Account, Change, Finding, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 
-NO_ROLE = NotAllowed("exchange_role_missing", Said("exchange", 403))
-NO_CONSENT = SignInNeeded("exchange_consent_missing", Said("exchange", 401))
-NOT_READY = Settling("directory_settling", Said("graph", 400, "Request_BadRequest", "NoBackingApplicationObject"))
-DEHYDRATED = Rejected("customization_needed", Said("exchange", 400))
+NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
+NO_CONSENT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
+NOT_READY = NotReplicatedYet("directory_settling", CloudReply("graph", 400, "Request_BadRequest", "NoBackingApplicationObject"))
+DEHYDRATED = Rejected("customization_needed", CloudReply("exchange", 400))
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
-GONE, THERE = Words("seen.none"), Words("seen.on")
+GONE, THERE = Text("seen.none"), Text("seen.on")
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +36,14 @@ class Heard:
 
     runs: list[str] = field(default_factory=list)
 
-    def changed(self, run_id: str) -> None:
+    def run_changed(self, run_id: str) -> None:
         """Something is new."""
 
 
 class Fact(Step):
     """True once it was changed, or asked for by nobody; ``refusals`` are what its look or its change meets first."""
 
-    row, group = "E1", "entra"
+    article_row, group = "E1", "entra"
 
     def __init__(self, name: str, *refusals: CloudError, where: str = "apply", holds: bool = False, **more: Any) -> None:
         self.name, self.refusals, self.where, self.holds = name, list(refusals), where, holds
@@ -51,17 +51,17 @@ class Fact(Step):
         for key, value in {"scope": Scope.MAILBOX, **more}.items():
             setattr(self, key, value)
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """As the cloud says."""
         self._meet("inspect")
-        open_again = self.name in ctx.run.demanded and not ctx.run.made(self.name)
+        open_again = self.name in ctx.run.demanded and not ctx.run.change_applied(self.name)
         return self.ok(THERE) if self.holds and not open_again else self.wrong(GONE)
 
-    def plan(self, ctx: Context, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """One line."""
         return (self.change(finding.seen or GONE, THERE, self.scope, "x"),)
 
-    async def apply(self, ctx: Context, finding: Finding) -> None:
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Done, unless the cloud refuses."""
         self._meet("apply")
         self.holds = True
@@ -88,16 +88,16 @@ def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
     return Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), Event(Kind.APPROVED, now(), data={"plan": "p", "scope": scope})
 
 
-def engine(ctx: Context, *steps: Fact) -> Engine:
+def engine(ctx: StepContext, *steps: Fact) -> Engine:
     """The engine of these steps."""
     return Engine(ctx, {step.name: step for step in steps}, Heard(), lambda: True)
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
-async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Callable[..., Context], error: CloudError):
+async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Callable[..., StepContext], error: CloudError):
     """Right after the sign-in nobody is sent away: the card says what is waited for, what is missing, and in whose words."""
     step, ctx = Fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
-    await engine(ctx, step).look()
+    await engine(ctx, step).make_plan()
     found = ctx.run.findings["a"]
     assert found.until is not None
     assert found == Finding(
@@ -106,36 +106,36 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Callable[..., 
     assert (step.log, timedelta() < found.until - now() <= timedelta(seconds=8)) == (["inspect"], True)
 
 
-async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., Context]):
+async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepContext]):
     """Nobody has to press anything."""
     step, ctx = Fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
     ctx.store.append(ctx.run.id, *approved(step))
     for _ in range(3):
-        await engine(ctx, step).make()
+        await engine(ctx, step).apply_plan()
     assert (step.log, ctx.run.settled("a")) == (["inspect", "apply"] * 3 + ["inspect"], True)
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Callable[..., Context], where: str):
+async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Callable[..., StepContext], where: str):
     """Then it is the administrator's turn."""
     step, ctx = Fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
-    await engine(ctx, step).make()
+    await engine(ctx, step).apply_plan()
     found = ctx.run.findings["a"]
     assert (found.state, found.waiting_for, found.cause) == (State.UNKNOWN, Turn.ADMINISTRATOR, "exchange_role_missing")
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(given: Callable[..., Context], where: str):
+async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(given: Callable[..., StepContext], where: str):
     """Not before: the consent may be minutes old."""
     step, ctx = Fact("a", NO_CONSENT, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
     with pytest.raises(SignInNeeded):
-        await engine(ctx, step).make()
+        await engine(ctx, step).apply_plan()
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
-async def test_a_check_never_waits(given: Callable[..., Context], error: CloudError):
+async def test_a_check_never_waits(given: Callable[..., StepContext], error: CloudError):
     """It says at once what it could not see."""
     step, ctx = Fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
     await engine(ctx, step).check({Access.ADMIN})
@@ -143,67 +143,69 @@ async def test_a_check_never_waits(given: Callable[..., Context], error: CloudEr
     assert (found.state, found.waiting_for, found.until, step.log) == (State.UNKNOWN, Turn.ADMINISTRATOR, None, ["inspect"])
 
 
-async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable[..., Context]):
+async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable[..., StepContext]):
     """Five minutes after its first try it is said, in the directory's words, and tried again only when somebody asks."""
     step = Fact("a", *[NOT_READY] * 3)
     tries = [Event(Kind.CHANGING, seconds_ago(ago), step="a", finding=step.wrong(GONE)) for ago in (301, 60, 30)]
     ctx = given(events=(*approved(step), *tries))
     for _ in range(2):
-        await engine(ctx, step).make()
+        await engine(ctx, step).apply_plan()
     found = ctx.run.findings["a"]
     assert (found.state, found.waiting_for, found.seen) == (State.UNKNOWN, Turn.ADMINISTRATOR, verbatim("NoBackingApplicationObject"))
     assert step.log.count("apply") == 2
 
 
-async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[..., Context]):
+async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[..., StepContext]):
     """After three writes that the cloud took and does not show, a person looks; when they have, it is made once more."""
     step = Fact("a")
     wrong = step.wrong(GONE)
-    made = [Event(kind, seconds_ago(400), step="a", finding=wrong) for _ in range(MOST_UNSEEN) for kind in (Kind.CHANGING, Kind.CHANGED)]
+    made = [
+        Event(kind, seconds_ago(400), step="a", finding=wrong) for _ in range(MAX_UNSEEN_CHANGES) for kind in (Kind.CHANGING, Kind.CHANGED)
+    ]
     ctx = given(events=(*approved(step), *made))
-    await engine(ctx, step).make()
-    stopped = Finding("a", State.UNKNOWN, Words("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)
+    await engine(ctx, step).apply_plan()
+    stopped = Finding("a", State.UNKNOWN, Text("seen.never_shown"), cause="change_never_shown", waiting_for=Turn.ADMINISTRATOR)
     assert (step.log, ctx.run.findings["a"]) == (["inspect"], stopped)
     ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
-    await engine(ctx, step).make()
+    await engine(ctx, step).apply_plan()
     assert (step.log, ctx.run.settled("a")) == (["inspect", "inspect", "apply", "inspect"], True)
 
 
 class Wanting(Fact):
     """A step that a cloud refuses until ``base`` is changed, and that waits where that was not enough."""
 
-    demands = {"customization_needed": "base"}  # noqa: RUF012  as in jobs.engine.step
+    prerequisites = {"customization_needed": "base"}  # noqa: RUF012  as in jobs.engine.step
 
-    def trouble(self, ctx: Context, error: CloudError) -> Finding | None:
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Wait."""
         return self.waits_for(Turn.TIME, THERE, again_s=5)
 
 
-async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[..., Context]):
+async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[..., StepContext]):
     """Although its look found nothing to do: it is open again, for an approval of its own, and what asked for it waits."""
     base, top = Fact("base", holds=True, scope=Scope.TENANT), Wanting("top", *[DEHYDRATED] * 3, after=("base",))
     ctx = given(events=approved(top))
-    await engine(ctx, base, top).make()
-    lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(DEMANDED)))
+    await engine(ctx, base, top).apply_plan()
+    lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(REQUIRED_ELSEWHERE)))
     assert ctx.run.plan is not None
     assert (ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)) == (lines, digest(lines), {Scope.MAILBOX})
     assert (ctx.run.findings["base"], ctx.run.findings["top"]) == (
-        base.waits_for(Turn.APPROVER, Words("seen.not_approved")),
-        top.waits_for(Turn.NOBODY, Words("seen.after", {"step": "key:step.base"})),
+        base.waits_for(Turn.APPROVER, Text("seen.not_approved")),
+        top.waits_for(Turn.NOBODY, Text("seen.after", {"step": "key:step.base"})),
     )
     assert "apply" not in base.log
     word = Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": "tenant"})
     ctx.store.append(ctx.run.id, word)
-    await engine(ctx, base, top).make()
+    await engine(ctx, base, top).apply_plan()
     assert (base.log.count("apply"), ctx.run.settled("base"), ctx.run.findings["top"].waiting_for) == (1, True, Turn.TIME)
-    await engine(ctx, base, top).make()
+    await engine(ctx, base, top).apply_plan()
     assert (base.log.count("apply"), ctx.run.settled("top")) == (1, True)
 
 
-async def test_a_change_that_was_approved_already_is_made_at_once(given: Callable[..., Context]):
+async def test_a_change_that_was_approved_already_is_made_at_once(given: Callable[..., StepContext]):
     """Where it stood in the plan, and somebody else seemed to have made it meanwhile."""
     base, top = Fact("base", holds=True), Wanting("top", DEHYDRATED, after=("base",))
     ctx = given(events=approved(base, top))
-    await engine(ctx, base, top).make()
+    await engine(ctx, base, top).apply_plan()
     assert ctx.run.plan is not None
     assert (base.log.count("apply"), ctx.run.settled("base"), ctx.run.settled("top"), len(ctx.run.plan.changes)) == (1, True, True, 2)

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import NotAllowed, Rejected, Said, Transient, Unreadable
+from jobs.clouds.errors import CloudReply, Forbidden, MalformedAnswer, Rejected, Transient
 from jobs.mail.message_trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus, open_trace
-from jobs.microsoft.exchange import Row
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
@@ -55,7 +55,7 @@ FAILED = TraceRow(
     TraceStatus.FAILED,
 )
 CMDLET_ROWS = [
-    Row(
+    ExchangeRow(
         {
             "MessageTraceId": "m-1",
             "SenderAddress": "a@fabrikam.com",
@@ -72,11 +72,11 @@ CMDLET_ROWS = [
 class Exchange:
     """A cmdlet runner that gives rows or raises, and keeps what it was asked."""
 
-    def __init__(self, rows: list[Row] | Exception) -> None:
+    def __init__(self, rows: list[ExchangeRow] | Exception) -> None:
         self.rows = rows
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
         """Give what the test put there."""
         self.asked.append((cmdlet, dict(parameters)))
         if isinstance(self.rows, Exception):
@@ -121,17 +121,17 @@ class Many:
         self.most, self.warns, self.asked = most, warns, 0
         times = [now() - timedelta(minutes=number) for number in range(1, rows + 1)]
         self.rows = [
-            Row(CMDLET_ROWS[0]) | {"MessageTraceId": f"m-{number}", "Received": at.strftime("%Y-%m-%dT%H:%M:%S")}
+            ExchangeRow(CMDLET_ROWS[0]) | {"MessageTraceId": f"m-{number}", "Received": at.strftime("%Y-%m-%dT%H:%M:%S")}
             for number, at in enumerate(times)
         ]
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[Row]:
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()) -> list[ExchangeRow]:
         """The newest of the interval."""
         self.asked += 1
         start, end = (str(parameters[name]).removesuffix("Z") for name in ("StartDate", "EndDate"))
-        found = [Row(row) for row in self.rows if start <= row["Received"] <= end]
+        found = [ExchangeRow(row) for row in self.rows if start <= row["Received"] <= end]
         if self.warns and len(found) > self.most:
-            raise Unreadable("exchange_answer_cut", Said("exchange", 200, message="There are more results"))
+            raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", 200, message="There are more results"))
         return found[: self.most]
 
 
@@ -145,7 +145,7 @@ async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):
 
 async def test_rows_that_stay_missing_are_no_answer():
     """Where even ten minutes are too much, nothing is made up; another error is handed on as it is."""
-    with pytest.raises(Unreadable) as cut:
+    with pytest.raises(MalformedAnswer) as cut:
         await CmdletTrace(Many(2500, 3, warns=True)).find(now() - timedelta(hours=48))
     assert cut.value.cause == "exchange_answer_cut"
 
@@ -191,7 +191,7 @@ async def test_details_are_lines_in_which_codes_can_be_found():
     by_graph = GraphTrace(
         graph(httpx.Response(200, json={"value": [{"event": "Fail", "description": "550 5.7.520 Access denied", "data": None}]}))
     )
-    by_cmdlet = CmdletTrace(Exchange([Row({"Date": "2026-11-24", "Event": "Fail", "Detail": "550 5.7.520 Access denied"})]))
+    by_cmdlet = CmdletTrace(Exchange([ExchangeRow({"Date": "2026-11-24", "Event": "Fail", "Detail": "550 5.7.520 Access denied"})]))
     assert await by_graph.details(FAILED) == ("Fail | 550 5.7.520 Access denied",)
     assert await by_cmdlet.details(FAILED) == ("2026-11-24 | Fail | 550 5.7.520 Access denied",)
 
@@ -210,10 +210,10 @@ async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status: int):
 
 async def test_if_neither_can_graphs_words_are_told():
     """Graph is the documented way, so its error is the one to act on."""
-    exchange = Exchange(Rejected("exchange_parameter_wrong", Said("exchange", 400)))
+    exchange = Exchange(Rejected("exchange_parameter_wrong", CloudReply("exchange", 400)))
     trace = open_trace(graph(httpx.Response(403)), exchange)
     for _ in range(2):
-        with pytest.raises(NotAllowed) as failed:
+        with pytest.raises(Forbidden) as failed:
             await trace.find(SINCE)
         assert failed.value.service == "graph"
 
@@ -260,5 +260,5 @@ async def test_a_row_without_a_time_is_left_out():
 async def test_a_time_that_is_none_is_unreadable():
     """A row without a time cannot be put in order."""
     rows = [{**GRAPH_ROWS[0], "receivedDateTime": "yesterday"}]
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from jobs.clouds.errors import CloudError, Rejected, Transient
-from jobs.mail.send import Probe, send_probe
+from jobs.mail.send import OutgoingMail, send_test_mail
 
-MAIL = Probe("probe@fabrikam.com", "support@contoso.com", "Test of the channel #1", "Nothing to do.", "<test.1@fabrikam.com>")
+MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", "Test of the channel #1", "Nothing to do.", "<test.1@fabrikam.com>")
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,16 @@ MAIL = Probe("probe@fabrikam.com", "support@contoso.com", "Test of the channel #
 async def test_the_mail_arrives_as_it_was_sent(start: Callable[..., Any], server: dict[str, bool], url: str):
     """In the clear, by STARTTLS, by TLS, and with a user: sender, recipient, subject, text and Message-ID."""
     mailbox = start(**server)
-    await send_probe(url.format(mailbox.port), MAIL)
+    await send_test_mail(url.format(mailbox.port), MAIL)
     (mail,) = mailbox.received
-    assert Probe(mail["From"], mail["To"], mail["Subject"], mail.get_payload().strip(), mail["Message-ID"]) == MAIL
+    assert OutgoingMail(mail["From"], mail["To"], mail["Subject"], mail.get_payload().strip(), mail["Message-ID"]) == MAIL
 
 
 async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., Any]):
     """Where STARTTLS is insisted on and not offered, nothing is sent."""
     mailbox = start(tls=False)
     with pytest.raises(CloudError):
-        await send_probe(f"smtp://127.0.0.1:{mailbox.port}?starttls=always", MAIL)
+        await send_test_mail(f"smtp://127.0.0.1:{mailbox.port}?starttls=always", MAIL)
     assert mailbox.received == []
 
 
@@ -45,7 +45,7 @@ async def test_a_refused_recipient_has_its_cause_and_code(start: Callable[..., A
     mailbox = start(tls=False)
     mailbox.refuse_recipient = "550 5.1.8 Access denied, bad outbound sender"
     with pytest.raises(Rejected) as refused:
-        await send_probe(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
+        await send_test_mail(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
     error = refused.value
     assert (error.cause, error.status, error.code, error.message) == (
         "sender_restricted",
@@ -59,7 +59,7 @@ async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
     """The password stands in no part of the error, which is the operator's: no sign-in at Microsoft would mend it."""
     mailbox = start(tls=False)
     with pytest.raises(Rejected) as refused:
-        await send_probe(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
+        await send_test_mail(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
     assert (refused.value.cause, refused.value.status) == ("probe_login_refused", 535)
     assert "wr0ng" not in str(refused.value)
     assert refused.value.__context__ is None or "wr0ng" not in str(refused.value.__context__)
@@ -80,7 +80,7 @@ async def test_a_server_that_wants_a_login(start: Callable[..., Any], reply: str
     mailbox = start(tls=False)
     mailbox.refuse_recipient = reply
     with pytest.raises(kind) as refused:
-        await send_probe(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
+        await send_test_mail(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
     assert refused.value.cause == cause
 
 
@@ -98,14 +98,14 @@ async def test_a_login_that_is_refused(start: Callable[..., Any], refusal: str, 
     mailbox = start(tls=False)
     mailbox.password_refusal = refusal
     with pytest.raises(kind) as refused:
-        await send_probe(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
+        await send_test_mail(f"smtp://bot%40contoso.com:wr0ng@127.0.0.1:{mailbox.port}", MAIL)
     assert refused.value.cause == cause
 
 
 async def test_a_server_that_is_not_there_may_be_there_later():
     """A refused connection is transient, and nothing was sent."""
     with pytest.raises(Transient) as failed:
-        await send_probe("smtp://127.0.0.1:9", MAIL)
+        await send_test_mail("smtp://127.0.0.1:9", MAIL)
     assert (failed.value.cause, failed.value.unsent) == ("smtp_unreachable", True)
 
 
@@ -113,5 +113,5 @@ async def test_a_server_that_is_not_there_may_be_there_later():
 async def test_an_address_that_is_none_is_refused_without_being_shown(url: str):
     """It may hold a password, so it is not in the error."""
     with pytest.raises(Rejected) as refused:
-        await send_probe(url, MAIL)
+        await send_test_mail(url, MAIL)
     assert "hidden" not in str(refused.value)

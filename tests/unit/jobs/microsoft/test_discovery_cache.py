@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from jobs.microsoft.discovery_cache import LIFE_S, Documents
+from jobs.microsoft.discovery_cache import LIFE_S, DiscoveryCache
 from jobs.storage.vault import Vault
 
 URL = "https://login.microsoftonline.com/t/v2.0/.well-known/openid-configuration"
@@ -15,19 +15,19 @@ DOCUMENT = {"issuer": "https://login.microsoftonline.com/t/v2.0"}
 def test_another_process_finds_what_one_has_read(redis: Redis):
     """The document comes back as it was, for an hour at most."""
     vault = Vault(redis, (Fernet.generate_key().decode(),))
-    Documents(vault).put(URL, DOCUMENT)
-    assert (Documents(vault).get(URL), Documents(vault).get("https://elsewhere")) == (DOCUMENT, None)
+    DiscoveryCache(vault).put(URL, DOCUMENT)
+    assert (DiscoveryCache(vault).get(URL), DiscoveryCache(vault).get("https://elsewhere")) == (DOCUMENT, None)
     assert 0 < redis.ttl(f"sealed:document:{URL}") <= LIFE_S
 
 
 def test_a_document_that_was_put_into_redis_by_somebody_else_is_not_believed(redis: Redis):
     """Without the key nothing can be planted: the client secret goes where a document says."""
-    Documents(Vault(redis, (Fernet.generate_key().decode(),))).put(URL, DOCUMENT)
-    assert Documents(Vault(redis, (Fernet.generate_key().decode(),))).get(URL) is None
+    DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).put(URL, DOCUMENT)
+    assert DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).get(URL) is None
 
 
 def test_without_a_vault_they_stay_in_this_process():
     """One object remembers, another one does not."""
-    documents = Documents()
+    documents = DiscoveryCache()
     documents.put(URL, DOCUMENT)
-    assert (documents.get(URL), Documents().get(URL)) == (DOCUMENT, None)
+    assert (documents.get(URL), DiscoveryCache().get(URL)) == (DOCUMENT, None)

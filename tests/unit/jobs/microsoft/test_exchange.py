@@ -12,15 +12,15 @@ import httpx
 import pytest
 import stamina
 
-from jobs.clouds.errors import NotAllowed, Transient, Unreadable
+from jobs.clouds.errors import Forbidden, MalformedAnswer, Transient
 from jobs.clouds.http import async_client
-from jobs.microsoft.exchange import InvokeCommand, Row
+from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.settings import Settings
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
-async def run(settings: Settings, handler: Any, *arguments: Any, **options: Any) -> list[Row]:
+async def run(settings: Settings, handler: Any, *arguments: Any, **options: Any) -> list[ExchangeRow]:
     """Run one cmdlet against a handler."""
 
     async def token() -> str:
@@ -81,7 +81,7 @@ async def test_an_empty_answer_is_an_empty_result(make_settings: Callable[..., S
 async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(make_settings: Callable[..., Settings], extra: dict[str, Any]):
     """Rows that are missing must not look like rows that do not exist."""
     body = {"value": [{"Name": "a"}], **extra}
-    with pytest.raises(Unreadable) as failed:
+    with pytest.raises(MalformedAnswer) as failed:
         await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportRule", {})
     assert failed.value.cause == "exchange_answer_cut"
 
@@ -103,13 +103,13 @@ async def test_a_warning_after_a_write_is_only_talk(make_settings: Callable[...,
 @pytest.mark.parametrize("body", [["a"], "text", {"value": "text"}, {"value": ["a"]}])
 async def test_an_answer_of_another_shape_is_unreadable_here_too(make_settings: Callable[..., Settings], body: Any):
     """JSON without a list of objects is not taken for one."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-Mailbox", {})
 
 
 async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(make_settings: Callable[..., Settings]):
     """The body is no JSON, and a role that was just given takes minutes."""
-    with pytest.raises(NotAllowed) as failed:
+    with pytest.raises(Forbidden) as failed:
         await run(make_settings(), lambda _: httpx.Response(403, content=b"\0" * 4096), "Set-CASMailbox", {})
     assert (failed.value.cause, failed.value.settles) == ("exchange_role_missing", True)
 

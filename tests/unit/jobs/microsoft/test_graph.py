@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from jobs.clouds.errors import AlreadyThere, NotFound, SignInNeeded, Transient, Unreadable
+from jobs.clouds.errors import AlreadyExists, MalformedAnswer, NotFound, SignInNeeded, Transient
 from jobs.clouds.http import async_client
 from jobs.microsoft.graph import Graph, NewPassword, TraceFilter
 from jobs.settings import Settings
@@ -118,7 +118,7 @@ async def test_a_secret_whose_answer_is_lost_is_not_made_twice(graph: Graph, dir
 async def test_a_secret_without_its_value_is_unreadable(graph: Graph, directory: Directory, value: dict[str, object]):
     """An answer without secretText, or with something else there, is of no use, and says so."""
     directory.on("POST", "/applications/obj/addPassword", (200, {"keyId": "k"} | value))
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         await graph.add_password("obj", "webex 1", WHEN)
 
 
@@ -132,7 +132,7 @@ async def test_a_service_principal_is_made_by_the_apps_id(graph: Graph, director
 async def test_a_service_principal_that_somebody_else_made_meanwhile_is_there(graph: Graph, directory: Directory):
     """409 is told as what it is, and the caller looks."""
     directory.on("POST", "/servicePrincipals", (409, {"error": {"code": "Request_MultipleObjectsWithSameKeyValue"}}))
-    with pytest.raises(AlreadyThere):
+    with pytest.raises(AlreadyExists):
         await graph.create_service_principal("app-1")
 
 
@@ -153,7 +153,7 @@ async def test_a_grant_is_for_one_user_or_for_all(graph: Graph, directory: Direc
 async def test_a_grant_that_exists_is_already_there(graph: Graph, directory: Directory):
     """The second POST is 409, and the caller merges."""
     directory.on("POST", "/oauth2PermissionGrants", (409, {"error": {"code": "x", "message": "Permission entry already exists."}}))
-    with pytest.raises(AlreadyThere):
+    with pytest.raises(AlreadyExists):
         await graph.create_grant("client", "exchange", "SMTP.Send")
 
 
@@ -207,7 +207,7 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, di
 async def test_a_next_page_that_leads_elsewhere_is_no_end(graph: Graph, directory: Directory, link: object):
     """Nothing is fetched from there, and what lies behind it does not count as missing."""
     directory.on("GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1}], "@odata.nextLink": link}))
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         await graph.grants("sp")
     assert len(directory.asked) == 1
 
@@ -288,7 +288,7 @@ async def test_a_trace_is_filtered_and_its_details_are_read(graph: Graph, direct
 async def test_an_answer_of_another_shape_is_unreadable(graph: Graph, directory: Directory, body: Any):
     """JSON that is not an object is not taken for one."""
     directory.on("GET", "/policies/authorizationPolicy", (200, body))
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         await graph.authorization_policy()
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from jobs.clouds.errors import CloudError, Rejected, SignInNeeded, Transient, Unreadable
+from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, SignInNeeded, Transient
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.tokens import Tokens
@@ -244,7 +244,7 @@ def test_html_from_the_token_endpoint_is_unreadable(provider: Any, bot: Identity
     """A proxy's page is not an answer."""
     cache = sign_in(bot, provider).cache
     provider.trouble = [(200, {"Content-Type": "text/html"}, b"<html>")]
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         bot.token(cache, EXCHANGE)
 
 
@@ -271,7 +271,7 @@ def test_a_token_answer_without_a_token_is_unreadable(provider: Any, bot: Identi
     query = provider.sign_in(flow["auth_uri"])
     for ask in (lambda: bot.token(cache, EXCHANGE), lambda: app.app_token(EXCHANGE[0]), lambda: bot.finish(flow, query)):
         provider.trouble = [(200, {}, json.dumps(body).encode())]
-        with pytest.raises(Unreadable) as failed:
+        with pytest.raises(MalformedAnswer) as failed:
             ask()
         assert failed.value.cause == "answer_unreadable"
 
@@ -301,7 +301,7 @@ def test_a_tenant_that_does_not_exist_is_named(provider: Any, http: httpx.Client
 def test_a_discovery_document_without_endpoints_is_unreadable(provider: Any, bot: Identity):
     """JSON that is not a discovery document is not taken for one."""
     provider.discovery = (200, {}, b"{}")
-    with pytest.raises(Unreadable):
+    with pytest.raises(MalformedAnswer):
         bot.begin(GRAPH, CALLBACK, "state-1")
 
 

@@ -6,18 +6,20 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from jobs.microsoft.exchange import Row
-from jobs.microsoft.outbound_spam import CARRIED, Applies, addresses_of, applies_to, named, narrowed, needs_addresses, policy_name
+from jobs.microsoft.exchange import ExchangeRow
+from jobs.microsoft.outbound_spam import CARRIED, EffectivePolicy, addresses_of, applies_to, named, narrowed, needs_addresses, policy_name
 
 SENDER = "support@contoso.com"
-DEFAULT = Row({"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"})
-ON, OFF = Row({"Name": "P-on", "AutoForwardingMode": "On"}), Row({"Name": "P-off", "AutoForwardingMode": "Off"})
+DEFAULT = ExchangeRow({"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"})
+ON, OFF = ExchangeRow({"Name": "P-on", "AutoForwardingMode": "On"}), ExchangeRow({"Name": "P-off", "AutoForwardingMode": "Off"})
 POLICIES = [DEFAULT, ON, OFF]
 
 
-def rule(policy: str, priority: object = 0, **conditions: object) -> Row:
+def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow:
     """An enabled rule."""
-    return Row({"Name": f"R-{policy}", "HostedOutboundSpamFilterPolicy": policy, "Priority": priority, "State": "Enabled", **conditions})
+    return ExchangeRow(
+        {"Name": f"R-{policy}", "HostedOutboundSpamFilterPolicy": policy, "Priority": priority, "State": "Enabled", **conditions}
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def rule(policy: str, priority: object = 0, **conditions: object) -> Row:
         ([rule("P-on", From=[f"SMTP:{SENDER}"])], "P-on"),
     ],
 )
-def test_the_first_rule_that_matches(rules: list[Row], policy: str):
+def test_the_first_rule_that_matches(rules: list[ExchangeRow], policy: str):
     """By priority, enabled ones only; kinds are AND, values of one kind are OR, exceptions win."""
     assert applies_to([SENDER], POLICIES, rules).name == policy
 
@@ -53,7 +55,7 @@ def test_a_group_cannot_be_judged_here():
     group = rule("P-off", 0, FromMemberOf=["Sales"])
     both = rule("P-off", 1, From=["a@contoso.com"], FromMemberOf=["Sales"])
     ours = rule("P-on", 2, From=[SENDER])
-    assert applies_to([SENDER], POLICIES, [group, both, ours]) == Applies(ON, ours, (group,))
+    assert applies_to([SENDER], POLICIES, [group, both, ours]) == EffectivePolicy(ON, ours, (group,))
 
 
 def test_an_exception_for_a_group_cannot_be_judged_either():
@@ -67,7 +69,7 @@ def test_an_exception_for_a_group_cannot_be_judged_either():
 
 def test_a_default_policy_that_does_not_say_so():
     """It is known by its name."""
-    assert applies_to([SENDER], [Row({"Name": "Default", "AutoForwardingMode": "On"})], []).forwards
+    assert applies_to([SENDER], [ExchangeRow({"Name": "Default", "AutoForwardingMode": "On"})], []).forwards
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_a_default_policy_that_does_not_say_so():
 )
 def test_only_on_forwards(mode: str | None, forwards: bool):  # noqa: FBT001  a column of the table
     """Automatic counts as off."""
-    assert applies_to([SENDER], [Row(DEFAULT | {"AutoForwardingMode": mode})], []).forwards is forwards
+    assert applies_to([SENDER], [ExchangeRow(DEFAULT | {"AutoForwardingMode": mode})], []).forwards is forwards
 
 
 def test_no_policies_at_all():
@@ -92,15 +94,15 @@ def test_a_rule_whose_policy_is_gone():
 
 def test_limits_are_carried_along():
     """All eight, in whatever case; empty ones are left out, false and zero are not."""
-    row = Row({"isdefault": True, **{name.lower(): 7 for name in CARRIED}, "Color": "red"})
+    row = ExchangeRow({"isdefault": True, **{name.lower(): 7 for name in CARRIED}, "Color": "red"})
     assert applies_to([SENDER], [row], []).limits() == dict.fromkeys(CARRIED, 7)
-    row = Row({"IsDefault": True, CARRIED[0]: 0, CARRIED[1]: None, CARRIED[2]: "", CARRIED[4]: False, CARRIED[5]: []})
+    row = ExchangeRow({"IsDefault": True, CARRIED[0]: 0, CARRIED[1]: None, CARRIED[2]: "", CARRIED[4]: False, CARRIED[5]: []})
     assert applies_to([SENDER], [row], []).limits() == {CARRIED[0]: 0, CARRIED[4]: False}
 
 
 def test_a_row_is_found_by_any_of_its_names():
     """Name, Identity or Id, in any case."""
-    rows = [Row({"Name": "A"}), Row({"Identity": "B"}), Row({"Id": "C"})]
+    rows = [ExchangeRow({"Name": "A"}), ExchangeRow({"Identity": "B"}), ExchangeRow({"Id": "C"})]
     assert [named(rows, each) for each in ("a", "b", "c", "d")] == [*rows, None]
 
 
@@ -169,7 +171,7 @@ def test_nobody_sends():
 )
 def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple[str, ...]):
     """The primary one first, once each, and mail addresses only."""
-    assert addresses_of(Row(mailbox)) == addresses
+    assert addresses_of(ExchangeRow(mailbox)) == addresses
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.model import Finding, Profile, State, Words
+from jobs.model import Finding, Profile, State, Text
 from jobs.probes.excess_permissions import Surplus
 
 SP = "aaaaaaaa-0000-4000-8000-0000000000a1"
@@ -35,6 +35,6 @@ def test_what_is_beyond_need(cloud: Any, given: Any, channel: Any, profile: Prof
     cloud.on("GET /oauth2PermissionGrants", grants).on(f"GET /servicePrincipals/{SP}/appRoleAssignments", roles)
     ctx = given(channel=replace(channel, profile=profile), facts={"sp_id": SP, "mail_send": MAIL_SEND})
     found = asyncio.run(Surplus().inspect(ctx))
-    named = Words("seen.surplus", {"names": ", ".join(more), "count": str(len(more))})
-    warned = Finding("surplus", State.WARNING, seen=named, expected=Words("expected.surplus"))
-    assert found == (warned if more else Finding("surplus", State.OK, seen=Words("seen.no_surplus")))
+    named = Text("seen.surplus", {"names": ", ".join(more), "count": str(len(more))})
+    warned = Finding("surplus", State.WARNING, seen=named, expected=Text("expected.surplus"))
+    assert found == (warned if more else Finding("surplus", State.OK, seen=Text("seen.no_surplus")))

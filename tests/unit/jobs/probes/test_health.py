@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.model import Finding, State, Words
+from jobs.model import Finding, State, Text
 from jobs.probes import all_probes
 
 PROBES = all_probes()
@@ -52,7 +52,7 @@ def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
     ctx = given()
     found = look("exchange_health", ctx)
     assert told(found) == (State.POSSIBLE, "seen.incidents", "exchange_incident")
-    assert found.seen == Words("seen.incidents", {"id": "EX1", "title": "SMTP is late", "count": "1"})
+    assert found.seen == Text("seen.incidents", {"id": "EX1", "title": "SMTP is late", "count": "1"})
     assert found.facts == {"since": "2026-11-24T08:14:00+00:00"}
     assert told(look("entra_health", ctx)) == (State.OK, "seen.no_incident", "")
 
@@ -96,22 +96,20 @@ def test_the_page_can_be_switched_off(given: Any, configured: Any, outside: Any)
 
 APPLIES = "seen.authentication_policy"
 STRICT = [{"Name": "Strict", "AllowBasicAuthSmtp": False}]
-FORBIDS = Words("seen.authentication_policy_basic", {"name": "Strict"})
+FORBIDS = Text("seen.authentication_policy_basic", {"name": "Strict"})
 
 
 @pytest.mark.parametrize(
     ("user", "organization", "policies", "state", "seen"),
     [
-        (None, None, [], State.OK, Words("seen.no_authentication_policy")),
+        (None, None, [], State.OK, Text("seen.no_authentication_policy")),
         ("Strict", "Default", STRICT, State.POSSIBLE, FORBIDS),
         (None, "Strict", STRICT, State.POSSIBLE, FORBIDS),
-        ("Open", "Strict", [*STRICT, {"Name": "Open", "AllowBasicAuthSmtp": True}], State.OK, Words(APPLIES, {"name": "Open"})),
-        (None, "Gone", [], State.OK, Words(APPLIES, {"name": "Gone"})),
+        ("Open", "Strict", [*STRICT, {"Name": "Open", "AllowBasicAuthSmtp": True}], State.OK, Text(APPLIES, {"name": "Open"})),
+        (None, "Gone", [], State.OK, Text(APPLIES, {"name": "Gone"})),
     ],
 )
-def test_which_authentication_policy_applies(
-    cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Words
-):
+def test_which_authentication_policy_applies(cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Text):
     """The user's own before the organization's; one that forbids passwords for SMTP only may stop this login (facts/microsoft.md 2.1)."""
     cloud.on("Get-User", [{"AuthenticationPolicy": user}]).on("Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}])
     cloud.on("Get-AuthenticationPolicy", policies)

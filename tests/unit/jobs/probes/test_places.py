@@ -11,7 +11,7 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.microsoft.exchange import Row
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Finding, State, Station
 from jobs.probes import all_probes
 from jobs.probes.transport_rules import TransportRules
@@ -44,7 +44,7 @@ def found_by(name: str, ctx: Any) -> dict[str, Finding]:
 def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
     """The first cause, and where mail stops."""
     verdict = judge(all_probes(), found)
-    return verdict.counted[verdict.causes[0]].cause, verdict.stops
+    return verdict.weighed[verdict.causes[0]].cause, verdict.stops
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
 )
 def test_a_rule_that_certainly_matches_has_its_place(cloud: Any, given: Any, rules: list[Any], cause: str, stops: Station):
     """The one that stops mail first is told first."""
-    cloud.on("Get-TransportRule", [Row(rule) for rule in rules])
+    cloud.on("Get-TransportRule", [ExchangeRow(rule) for rule in rules])
     found = asyncio.run(TransportRules().inspect(given()))
     assert judged({"transport_rules": found}) == (cause, stops)
 
@@ -73,14 +73,14 @@ def test_a_rule_that_a_trace_names_has_its_place(
     """Whether the rules can be read, or the trace alone says that one did it."""
     traced(cloud, recipient, BY_RULE if readable else "Deleted by the transport rule 'Some mail'.")
     if readable:
-        cloud.on("Get-TransportRule", [Row(SOME)])
+        cloud.on("Get-TransportRule", [ExchangeRow(SOME)])
     found = found_by(name, given())
     assert judged(found if readable else {name: found[name]}) == (cause, stops)
 
 
 def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, given: Any):
     """Another one stops that, earlier on the way; an answer that a rule stops is put down to the one that is known."""
-    cloud.on("Get-TransportRule", [Row(OUT)])
+    cloud.on("Get-TransportRule", [ExchangeRow(OUT)])
     rule = asyncio.run(TransportRules().inspect(given()))
     before, answers = Finding("arrivals", State.WRONG, cause=BEFORE), Finding("answers", State.WRONG, cause=ANSWER)
     assert judge(all_probes(), {"transport_rules": rule, "arrivals": before}).causes == ("arrivals", "transport_rules")

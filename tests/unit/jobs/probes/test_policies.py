@@ -11,10 +11,10 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.step import Context
-from jobs.microsoft.exchange import Row
+from jobs.engine.step import StepContext
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Evidence, Finding, State, Words
+from jobs.model import Evidence, Finding, State, Text
 from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.revoked_sessions import Sessions
@@ -67,9 +67,9 @@ def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool): 
     assert touches(policy, USER.upper()) is touches(policy, USER) is touched
 
 
-def rules(cloud: Any, given: Callable[..., Context], rule: dict[str, Any]) -> State:
+def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -> State:
     """What the probe makes of one mail-flow rule."""
-    cloud.on("Get-TransportRule", [Row({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)])
+    cloud.on("Get-TransportRule", [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)])
     return asyncio.run(TransportRules().inspect(given())).state
 
 
@@ -112,7 +112,7 @@ def rules(cloud: Any, given: Callable[..., Context], rule: dict[str, Any]) -> St
         ({"DeleteMessage": True, "RecipientDomainIs": ["contoso.com"], "ExceptIfSentTo": ["support@contoso.com"]}, State.OK),
     ],
 )
-def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., Context], rule: dict[str, Any], state: State):
+def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], state: State):
     """Certain where nothing but the recipient is asked for, today; mail inside the organization is another matter."""
     assert rules(cloud, given, rule) is state
 
@@ -126,7 +126,7 @@ def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., Context], ru
         (None, State.SKIPPED),
     ],
 )
-async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., Context], valid_from: str | None, state: State):
+async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State):
     """Without one it is UTC; one outside of the calendar is none."""
     cloud.on("GET /users/support@contoso.com", {"id": USER, "signInSessionsValidFromDateTime": valid_from})
     ctx = given()
@@ -135,13 +135,13 @@ async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[...
 
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])
-async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given: Callable[..., Context], cloud: Any, shared: str):
+async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given: Callable[..., StepContext], cloud: Any, shared: str):
     """Another user got the token, so this one is not even asked about."""
     found = await Sessions().inspect(given(facts={"user_id": USER, "shared": shared}))
-    assert (found.state, found.seen, cloud.asked) == (State.SKIPPED, Words("skipped.delegate_unknown"), [])
+    assert (found.state, found.seen, cloud.asked) == (State.SKIPPED, Text("skipped.delegate_unknown"), [])
 
 
-async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[..., Context], cloud: Any):
+async def test_the_sessions_are_those_of_the_user_who_was_found(given: Callable[..., StepContext], cloud: Any):
     """By the object id: the directory may not know the mailbox by its address."""
     cloud.on(f"GET /users/{USER}", {"id": USER})
     await Sessions().inspect(given(facts={"user_id": USER}))
@@ -176,7 +176,12 @@ def signed(cause: str) -> Finding:
     ],
 )
 async def test_a_policy_is_tried(
-    cloud: Any, given: Callable[..., Context], policy: dict[str, Any], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
+    cloud: Any,
+    given: Callable[..., StepContext],
+    policy: dict[str, Any],
+    other: Finding,
+    possible: tuple[str, ...],
+    causes: tuple[str, ...],
 ):
     """A login, or an answer from after its change, shows it harmless; a sign-in that names it makes it the cause."""
     cloud.on("GET /identity/conditionalAccess/policies", [policy])
@@ -195,7 +200,7 @@ async def test_a_policy_is_tried(
     ],
 )
 async def test_security_defaults_are_tried(
-    cloud: Any, given: Callable[..., Context], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
+    cloud: Any, given: Callable[..., StepContext], other: Finding, possible: tuple[str, ...], causes: tuple[str, ...]
 ):
     """The documents do not say whether they stop this login: the login does, either way."""
     cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
@@ -227,7 +232,7 @@ def refused(cause: str) -> Finding:
     ],
 )
 async def test_an_authentication_policy_is_tried(
-    cloud: Any, given: Callable[..., Context], other: Callable[[], Finding], possible: tuple[str, ...], causes: tuple[str, ...]
+    cloud: Any, given: Callable[..., StepContext], other: Callable[[], Finding], possible: tuple[str, ...], causes: tuple[str, ...]
 ):
     """A login decides, either way, or an answer that left just now; where neither is known it stays possible."""
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
@@ -238,15 +243,18 @@ async def test_an_authentication_policy_is_tried(
 
 
 @pytest.mark.parametrize(("cause", "causes"), [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")])
-async def test_a_rule_is_the_cause_where_a_trace_names_it(cloud: Any, given: Callable[..., Context], cause: str, causes: str):
+async def test_a_rule_is_the_cause_where_a_trace_names_it(cloud: Any, given: Callable[..., StepContext], cause: str, causes: str):
     """What only may match does match then."""
-    cloud.on("Get-TransportRule", [Row({"Name": "R", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["x"]})])
+    cloud.on("Get-TransportRule", [ExchangeRow({"Name": "R", "State": "Enabled", "DeleteMessage": True, "SubjectContainsWords": ["x"]})])
     found = {"transport_rules": await TransportRules().inspect(given()), "copies": Finding("copies", State.WRONG, cause=cause)}
     verdict = judge(all_probes(), found)
-    assert (verdict.causes, verdict.counted[causes].cause) == ((causes,), cause)
+    assert (verdict.causes, verdict.weighed[causes].cause) == ((causes,), cause)
 
 
-HELD = [Row({"SenderAddress": "other@contoso.com"}), Row({"SenderAddress": "Support@Contoso.com", "Reason": "OutboundSpam"})]
+HELD = [
+    ExchangeRow({"SenderAddress": "other@contoso.com"}),
+    ExchangeRow({"SenderAddress": "Support@Contoso.com", "Reason": "OutboundSpam"}),
+]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +262,7 @@ HELD = [Row({"SenderAddress": "other@contoso.com"}), Row({"SenderAddress": "Supp
     [(HELD, State.WRONG, (Evidence("exchange", "OutboundSpam"),)), (HELD[:1], State.OK, ()), ([], State.OK, ())],
 )
 async def test_a_sender_that_exchange_holds(
-    cloud: Any, given: Callable[..., Context], rows: list[Row], state: State, evidence: tuple[Evidence, ...]
+    cloud: Any, given: Callable[..., StepContext], rows: list[ExchangeRow], state: State, evidence: tuple[Evidence, ...]
 ):
     """By the mailbox's address, in any case, with the reason; another sender is no matter of this channel."""
     cloud.on("Get-BlockedSenderAddress", rows)
@@ -263,8 +271,8 @@ async def test_a_sender_that_exchange_holds(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_who_may_not_read_them_is_told_so(cloud: Any, given: Callable[..., Context], status: int):
+async def test_who_may_not_read_them_is_told_so(cloud: Any, given: Callable[..., StepContext], status: int):
     """Skipped, and never an alarm."""
     cloud.refuse("Get-BlockedSenderAddress", status)
     found = await all_probes()["restricted_sender"].inspect(given())
-    assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.restricted_sender"))
+    assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.restricted_sender"))

@@ -11,9 +11,9 @@ import pytest
 from jobs.access import mailbox_login
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.single_flight import KeptReads
-from jobs.engine.step import Context
-from jobs.model import Evidence, Finding, State, Words
+from jobs.clouds.single_flight import ReadCache
+from jobs.engine.step import StepContext
+from jobs.model import Evidence, Finding, State, Text
 from jobs.probes.revoked_sessions import Sessions
 from jobs.probes.sign_ins import SignIns
 
@@ -45,7 +45,7 @@ def person(minutes: float, code: int = 0, user: str = USER, **more: Any) -> dict
     return row(minutes, code, user, interactive=True, **more)
 
 
-async def look(cloud: Any, ctx: Context, *rows: dict[str, Any]) -> Finding:
+async def look(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding:
     """What the probe finds in a log with these rows, oldest first: the order is nobody's promise."""
     ordered = list(reversed(rows))
     cloud.on(LOG, [each for each in ordered if each["isInteractive"]]).on(RENEWALS, [each for each in ordered if not each["isInteractive"]])
@@ -53,7 +53,7 @@ async def look(cloud: Any, ctx: Context, *rows: dict[str, Any]) -> Finding:
 
 
 @pytest.fixture
-def ctx(given: Callable[..., Context]) -> Context:
+def ctx(given: Callable[..., StepContext]) -> StepContext:
     """A check that has found the app and its user."""
     return given(facts=FACTS)
 
@@ -93,20 +93,20 @@ def ctx(given: Callable[..., Context]) -> Context:
         ((), State.SKIPPED, ""),
     ],
 )
-async def test_which_rows_tell(cloud: Any, ctx: Context, rows: tuple[Any, ...], state: State, cause: str):
+async def test_which_rows_tell(cloud: Any, ctx: StepContext, rows: tuple[Any, ...], state: State, cause: str):
     """A refused renewal is the token's end; what a person did not finish, what failed for others, and a busy service say nothing."""
     found = await look(cloud, ctx, *rows)
     assert (found.state, found.cause) == (state, cause)
 
 
-async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud: Any, given: Callable[..., Context]):
+async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud: Any, given: Callable[..., StepContext]):
     """Everybody's rows count there, and nobody is the wrong user."""
     ctx = given(facts=FACTS | {"shared": "yes"})
     assert (await look(cloud, ctx, row(5, user=OTHER))).state is State.OK
     assert (await look(cloud, ctx, row(5, 50057, OTHER), row(65, user=OTHER))).cause == "account_disabled"
 
 
-async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: Any, ctx: Context):
+async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: Any, ctx: StepContext):
     """Since the first of its kind after a success, and proven wrong only by what is later than the last; with code and correlation id."""
     found = await look(cloud, ctx, row(5, 700082), row(65, 700082), row(125))
     ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "harmless_after")]
@@ -130,17 +130,17 @@ POLICIES = [
     ("applied", "told"),
     [(POLICIES, ("Block legacy, p3",)), (POLICIES[1:2], ()), ([], ()), (None, ()), ("hidden", ()), (["hidden", None], ())],
 )
-async def test_which_policy_refused_is_told(cloud: Any, ctx: Context, applied: object, told: tuple[str, ...]):
+async def test_which_policy_refused_is_told(cloud: Any, ctx: StepContext, applied: object, told: tuple[str, ...]):
     """As the log names it, between the code and the number to look it up by (facts/microsoft.md 5)."""
     found = await look(cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65))
     named = tuple(Evidence("conditional-access", each) for each in told)
     assert found.evidence == (Evidence("entra", "AADSTS53003: No."), *named, Evidence("correlation-id", "c5"))
 
 
-async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: Context, redis: Any):
+async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, redis: Any):
     """By the number of the request, by the row's own, or where the log tells neither by its second; they neither hide a failure nor are one."""
     made = ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C1", "graph POST /x 200 request-id=r65"]
-    mailbox_login.note(redis, "support@contoso.com", made)
+    mailbox_login.record_sign_in(redis, "support@contoso.com", made)
     rows = (row(1, correlationId="c1"), row(2, id="r2", correlationId="x"), row(0, id="", correlationId=""), row(5, 700082), row(65))
     assert (await look(cloud, ctx, *rows)).cause == "refresh_token_expired"
     assert (await look(cloud, ctx, row(1, 7000215, correlationId="c1"), row(5))).state is State.OK
@@ -158,45 +158,45 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: Context, redi
         ((row(0), row(0, id="r2"), row(0, 7000215, id="theirs"), row(5)), "client_secret_wrong"),
     ],
 )
-async def test_a_log_with_numbers_of_its_own(cloud: Any, ctx: Context, redis: Any, rows: tuple[Any, ...], cause: str):
+async def test_a_log_with_numbers_of_its_own(cloud: Any, ctx: StepContext, redis: Any, rows: tuple[Any, ...], cause: str):
     """No row has a number of ours: then its second tells, of what nobody did in person. Where one has, the others are somebody else's."""
-    mailbox_login.note(redis, "support@contoso.com", ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"])
+    mailbox_login.record_sign_in(redis, "support@contoso.com", ["entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C2"])
     assert (await look(cloud, ctx, *rows)).cause == cause
 
 
-async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: Context):
+async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: StepContext):
     """Whether a row says so or not: a second factor that a renewal cannot give is no attempt that somebody gave up."""
     cloud.on(LOG, []).on(RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}])
     assert (await SignIns().inspect(ctx)).cause == "mfa_needed"
 
 
-async def test_what_is_asked(cloud: Any, ctx: Context):
+async def test_what_is_asked(cloud: Any, ctx: StepContext):
     """The interactive ones of v1.0 and the others of beta, once each."""
     await look(cloud, ctx, row(5))
     assert [what for what, _ in cloud.asked] == [LOG, RENEWALS]
 
 
 @pytest.mark.parametrize(("minutes", "asked"), [(30, [RENEWALS]), (300, [RENEWALS, LOG, RENEWALS])])
-async def test_of_many_channels_less_is_asked(cloud: Any, ctx: Context, minutes: int, asked: list[str]):
+async def test_of_many_channels_less_is_asked(cloud: Any, ctx: StepContext, minutes: int, asked: list[str]):
     """Where a renewal has just gone well nobody's attempt would say more. In a round the second question is answered from memory."""
-    ctx.once = KeptReads()
+    ctx.reads = ReadCache()
     assert (await look(cloud, ctx, row(minutes), person(400))).state is State.OK
     assert sorted(what for what, _ in cloud.asked) == sorted(asked)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 503])
-async def test_without_beta_the_interactive_ones_tell(cloud: Any, given: Callable[..., Context], status: int):
+async def test_without_beta_the_interactive_ones_tell(cloud: Any, given: Callable[..., StepContext], status: int):
     """Not every cloud serves it."""
     cloud.on(LOG, [person(5, 50173), person(65)]).refuse(RENEWALS, status)
     assert (await SignIns().inspect(given(facts=FACTS))).cause == "session_revoked"
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., Context], status: int):
+async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., StepContext], status: int):
     """It takes a licence, and not every cloud has it: left out, never wrong."""
     cloud.refuse(LOG, status)
     found = await SignIns().inspect(given(facts=FACTS))
-    assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.sign_in_log"))
+    assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.sign_in_log"))
 
 
 @pytest.mark.parametrize(
@@ -211,14 +211,14 @@ async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., Context]
         ({"errorCode": "50173"}, State.WRONG),
     ],
 )
-async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., Context], status: object, state: State):
+async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., StepContext], status: object, state: State):
     """Numbers may be texts, and parts may be missing."""
     cloud.on(LOG, [{"createdDateTime": "2026-11-25T08:00:00Z", "status": status}, {"createdDateTime": "yesterday"}])
     found = await SignIns().inspect(given(facts=FACTS))
     assert (found.state, found.cause) == (state, "session_revoked" if state is State.WRONG else "")
 
 
-async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., Context]):
+async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., StepContext]):
     """Who was revoked and signed in again has a token again; the time of the press in the bot's card is not all that counts."""
     cloud.on(f"GET /users/{USER}", {"id": USER, "signInSessionsValidFromDateTime": (now() - timedelta(minutes=60)).isoformat()})
     ctx = given(facts=FACTS)

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from jobs.access import mailbox_login
-from jobs.access.mailbox_login import last_good
+from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.http import sync_client
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.microsoft.identity import Identity
-from jobs.model import Finding, State, Words
+from jobs.model import Finding, State, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin
 from jobs.settings import Settings
@@ -28,7 +28,7 @@ MAILBOX = "support@contoso.com"
 
 
 @pytest.fixture
-def ctx(given: Callable[..., Context], vault: Vault, work_settings: Settings, provider: Any) -> Context:
+def ctx(given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any) -> StepContext:
     """A check of a mailbox whose user has rehearsed."""
     settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
     with sync_client(settings) as http:
@@ -42,10 +42,10 @@ def ctx(given: Callable[..., Context], vault: Vault, work_settings: Settings, pr
     return made
 
 
-async def test_nobody_rehearsed(given: Callable[..., Context]):
+async def test_nobody_rehearsed(given: Callable[..., StepContext]):
     """Without a sign-in of its own the bot proves nothing."""
     found = await SmtpLogin().inspect(given())
-    assert (found.state, found.seen) == (State.SKIPPED, Words("skipped.never_rehearsed"))
+    assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.never_rehearsed"))
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ async def test_nobody_rehearsed(given: Callable[..., Context]):
         (700016, State.WRONG, "app_not_found"),
     ],
 )
-async def test_what_is_the_bots_own_only_may_be_the_channels(ctx: Context, provider: Any, number: int, state: State, cause: str):
+async def test_what_is_the_bots_own_only_may_be_the_channels(ctx: StepContext, provider: Any, number: int, state: State, cause: str):
     """The bot's secret and its token may be dead while Webex Connect's live; what Entra says of the account or the app is true of both."""
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     found = await SmtpLogin().inspect(ctx)
     assert (found.state, found.cause, found.evidence[0].text.startswith("400")) == (state, cause, True)
 
 
-def begun(ctx: Context, provider: Any, number: int, good: float | None, token: float | None) -> Finding:
+def begun(ctx: StepContext, provider: Any, number: int, good: float | None, token: float | None) -> Finding:
     """The login, refused so, where the bot's own last went well and Webex Connect's token was generated so many hours ago."""
     redis = ctx.store.redis
     redis.delete(f"channel:{MAILBOX}:own-login")
@@ -96,7 +96,7 @@ def begun(ctx: Context, provider: Any, number: int, good: float | None, token: f
         (None, 480, State.POSSIBLE, 1.5),
     ],
 )
-def test_a_token_that_ends_with_the_bots(ctx: Context, provider: Any, number: int, good: Any, token: Any, state: State, after: float):
+def test_a_token_that_ends_with_the_bots(ctx: StepContext, provider: Any, number: int, good: Any, token: Any, state: State, after: float):
     """Both are the same user's: where the bot's was good about when Webex Connect got its own, or later, that one has ended, too."""
     found = begun(ctx, provider, number, good, token)
     assert found.state is state
@@ -105,7 +105,7 @@ def test_a_token_that_ends_with_the_bots(ctx: Context, provider: Any, number: in
 
 
 @pytest.mark.parametrize("number", [50173, 70000, 50057, 53011])
-def test_who_signs_in_for_a_shared_mailbox_may_be_another(ctx: Context, provider: Any, number: int):
+def test_who_signs_in_for_a_shared_mailbox_may_be_another(ctx: StepContext, provider: Any, number: int):
     """What has ended the token, or the account, of the one who rehearsed says nothing of the one whom Webex Connect has."""
     ctx.run.place["shared"] = "yes"
     assert begun(ctx, provider, number, 1, 480).state is State.POSSIBLE
@@ -136,21 +136,21 @@ REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", facts={"sinc
     ],
 )
 def test_what_shows_that_webex_connects_token_lives(
-    ctx: Context, provider: Any, good: float, others: tuple[Finding, ...], causes: tuple[str, ...]
+    ctx: StepContext, provider: Any, good: float, others: tuple[Finding, ...], causes: tuple[str, ...]
 ):
     """Generate Token since the bot's own went well; a renewal may be older than the end, and a directory that tells of no revocation tells nothing."""
     found = begun(ctx, provider, 50173, good, 480)
     assert judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others}).causes == causes
 
 
-def judged(ctx: Context, found: Finding, *others: Finding) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def judged(ctx: StepContext, found: Finding, *others: Finding) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Which are causes, which only possible, and which left out, of the login and the others."""
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": found} | {each.step: each for each in others})
     return verdict.causes, verdict.possible, verdict.skipped
 
 
-NO_LOG = Finding("sign_ins", State.SKIPPED, seen=Words("skipped.sign_in_log"))
-NOT_SIGNED_IN = Finding("sign_ins", State.SKIPPED, seen=Words("skipped.needs_sign_in"))
+NO_LOG = Finding("sign_ins", State.SKIPPED, seen=Text("skipped.sign_in_log"))
+NOT_SIGNED_IN = Finding("sign_ins", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
 THE_SAME = Finding("sign_ins", State.WRONG, cause="grant_invalid")
 OWN, NOTHING = ("smtp_login",), ()
 
@@ -169,21 +169,21 @@ OWN, NOTHING = ("smtp_login",), ()
         ((NOT_SIGNED_IN, Finding("connect_send", State.WRONG, cause="connect_login_failed")), (OWN, NOTHING, ("sign_ins",))),
     ],
 )
-def test_one_token_that_is_dead(ctx: Context, provider: Any, others: tuple[Finding, ...], told: tuple[tuple[str, ...], ...]):
+def test_one_token_that_is_dead(ctx: StepContext, provider: Any, others: tuple[Finding, ...], told: tuple[tuple[str, ...], ...]):
     """AADSTS70000 is of one token: a renewal of Webex Connect's since the bot's own went well shows that it is the bot's."""
     assert judged(ctx, begun(ctx, provider, 70000, 1, 480), *others) == told
 
 
-def test_an_answer_since_makes_one_dead_token_history(ctx: Context, provider: Any):
+def test_an_answer_since_makes_one_dead_token_history(ctx: StepContext, provider: Any):
     """Where no log tells: one that left so late was sent by a token that was renewed since the bot's own was good."""
     assert judged(ctx, begun(ctx, provider, 70000, 24, 480), NO_LOG, ok("answers", 1)) == (NOTHING, NOTHING, ("sign_ins",))
 
 
-def test_what_is_the_bots_alone_is_told_in_its_own_words(ctx: Context, provider: Any):
+def test_what_is_the_bots_alone_is_told_in_its_own_words(ctx: StepContext, provider: Any):
     """Entra's words stay as evidence."""
     found = begun(ctx, provider, 70000, 1, 480)
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": found, "sign_ins": ok("sign_ins", 0.7)})
-    assert (verdict.counted["smtp_login"].seen, verdict.counted["smtp_login"].evidence) == (Words("skipped.own_sign_in"), found.evidence)
+    assert (verdict.weighed["smtp_login"].seen, verdict.weighed["smtp_login"].evidence) == (Text("skipped.own_sign_in"), found.evidence)
 
 
 ITS_USER = {"user_id": "u1"}
@@ -191,7 +191,7 @@ ACCOUNT_OFF = Finding("mailbox_user", State.WRONG, cause="account_disabled", fac
 SHARED_OFF = Finding("mailbox_user", State.POSSIBLE, cause="account_disabled", facts=ITS_USER | {"shared": "blocked"})
 SHARED_ON = Finding("mailbox_user", State.OK, facts=ITS_USER | {"shared": "yes"})
 ACCOUNT_ON = Finding("mailbox_user", State.OK, facts=ITS_USER)
-USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Words("skipped.needs_sign_in"))
+USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,9 @@ USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Words("skipped.needs_s
         (53011, SHARED_ON, (NOTHING, OWN, NOTHING)),
     ],
 )
-def test_the_account_of_a_user_is_the_channels(ctx: Context, provider: Any, number: int, user: Finding, told: tuple[tuple[str, ...], ...]):
+def test_the_account_of_a_user_is_the_channels(
+    ctx: StepContext, provider: Any, number: int, user: Finding, told: tuple[tuple[str, ...], ...]
+):
     """From wherever it signs in. One of a mailbox that was made a shared one since is not, as another signs in for that."""
     causes, possible, skipped = judged(ctx, begun(ctx, provider, number, 1, 480), user)
     assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
@@ -226,7 +228,7 @@ FRESH = replace(
 UNDATED = replace(POLICY, facts={"by_place": "yes", "disproved_by": "answers"})
 FOR_ALL_PLACES = replace(POLICY, facts={"harmless_after": POLICY.facts["harmless_after"]})
 NONE_TOUCHES = Finding("conditional_access", State.OK)
-UNREAD = Finding("conditional_access", State.SKIPPED, seen=Words("skipped.needs_sign_in"))
+UNREAD = Finding("conditional_access", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
 BLOCKED_TOO = Finding("sign_ins", State.WRONG, cause="blocked_by_conditional_access")
 SENT_IN_VAIN = Finding("connect_send", State.WRONG, cause="connect_login_failed")
 BOTH = ("conditional_access", "smtp_login")
@@ -257,27 +259,27 @@ BOTH = ("conditional_access", "smtp_login")
     ],
 )
 def test_a_policy_for_the_bots_place_alone(
-    ctx: Context, provider: Any, number: int, others: tuple[Finding, ...], causes: tuple[str, ...], possible: tuple[str, ...]
+    ctx: StepContext, provider: Any, number: int, others: tuple[Finding, ...], causes: tuple[str, ...], possible: tuple[str, ...]
 ):
     """Webex Connect signs in from elsewhere: what stops the bot only may stop it, too, until a policy, a sign-in or a mail says so."""
     told = judged(ctx, begun(ctx, provider, number, 2400, 480), *others)
     assert (told[0], tuple(sorted(told[1]))) == (causes, possible)
 
 
-def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: Context, provider: Any):
+def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
     """Where Webex Connect is seen to get its tokens."""
     found = begun(ctx, provider, 53003, 2400, 480)
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": found, "conditional_access": POLICY, "answers": ok("answers", 3)})
-    assert (verdict.skipped, verdict.counted["smtp_login"].seen) == (OWN, Words("skipped.own_place"))
+    assert (verdict.skipped, verdict.weighed["smtp_login"].seen) == (OWN, Text("skipped.own_place"))
 
 
-async def test_its_renewal_is_remembered(ctx: Context, provider: Any, redis: Any):
+async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis: Any):
     """So that the sign-in log, which shows it too, can be read without it."""
     await SmtpLogin().inspect(ctx)
     assert provider.requests[-1][1]["grant_type"] == "refresh_token"
-    known = mailbox_login.known(redis, MAILBOX)
+    known = mailbox_login.own_sign_ins(redis, MAILBOX)
     assert (len(known.numbers), [abs(moment - now()) < timedelta(minutes=1) for moment in known.moments]) == (1, [True])
-    good = last_good(redis, MAILBOX)
+    good = last_success(redis, MAILBOX)
     assert good is not None
     assert now() - good < timedelta(minutes=1)
 
@@ -300,7 +302,7 @@ def own(cause: str) -> Finding:
     ],
 )
 def test_another_finding_decides(
-    ctx: Context, cause: str, other: Finding, causes: tuple[str, ...], skipped: tuple[str, ...], possible: tuple[str, ...]
+    ctx: StepContext, cause: str, other: Finding, causes: tuple[str, ...], skipped: tuple[str, ...], possible: tuple[str, ...]
 ):
     """Left out where the channel's own is seen to be good, a symptom where the same is seen there, and else only possible."""
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
@@ -319,7 +321,7 @@ AT = {"at": now().isoformat()}
         (Finding("answers", State.SKIPPED), ("smtp_server",)),
     ],
 )
-async def test_a_server_that_only_the_bot_cannot_reach(ctx: Context, answers: Finding, causes: tuple[str, ...]):
+async def test_a_server_that_only_the_bot_cannot_reach(ctx: StepContext, answers: Finding, causes: tuple[str, ...]):
     """A firewall of our own is no cause of the channel's: answers that leave, and none that waits, show that the server is there."""
     checks = checks_for(ctx.channel.profile)
     found = {name: await checks[name].inspect(ctx) for name in ("smtp_server", "smtp_login")}
@@ -339,7 +341,7 @@ BUSY = SmtpProbe(ok=False, failed_phase="banner", cause="smtp_busy", reply="421 
     ],
 )
 async def test_a_server_that_was_busy_for_a_moment(
-    ctx: Context, monkeypatch: pytest.MonkeyPatch, login: Finding, answers: Finding, causes: tuple[str, ...]
+    ctx: StepContext, monkeypatch: pytest.MonkeyPatch, login: Finding, answers: Finding, causes: tuple[str, ...]
 ):
     """A login that goes well at the same look shows that it has passed; an answer of before shows nothing."""
 

@@ -13,7 +13,7 @@ from jobs.checks.verdict import proves
 from jobs.clock import now
 from jobs.mail.flow import without_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
-from jobs.microsoft.exchange import Row
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, State
 from jobs.probes import all_probes
 
@@ -229,7 +229,7 @@ def test_a_trace_that_names_the_rule(cloud: Any, given: Any, words: str, rules: 
     """By its name, its id or its reason, where it is one that takes mail away; a code that is known says more."""
     sides(cloud, [], [copy(5, "failed")])
     details(cloud, 5, FORWARD, words)
-    cloud.on("Get-TransportRule", [Row(rule) for rule in rules])
+    cloud.on("Get-TransportRule", [ExchangeRow(rule) for rule in rules])
     assert look("copies", given()).cause == cause
 
 

@@ -15,7 +15,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import Receipt
-from jobs.model import Evidence, Finding, State, Words
+from jobs.model import Evidence, Finding, State, Text
 from jobs.probes import all_probes
 
 PROBES = all_probes()
@@ -94,7 +94,7 @@ def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any,
     outside.on("GET /connect/v2/messages/t-1", {"messageId": "t-1", "status": "submitted"})
     ctx = asked_for(given(settings=configured()))
     found = look("connect_send", ctx)
-    assert (found.state, found.seen) == (State.OK, Words("seen.connect_submitted", {"recipient": "anna@contoso.com"}))
+    assert (found.state, found.seen) == (State.OK, Text("seen.connect_submitted", {"recipient": "anna@contoso.com"}))
     assert found.evidence == (Evidence("connect", "7501 submitted"), Evidence("transaction-id", "t-1"))
     [(_, _, headers, body)] = [each for each in outside.asked if each[0].startswith("POST")]
     notify = body.pop("notifyUrl")

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.audit import Verified, read
-from jobs.runs.audit_entries import QUIET, About, fact, facts_of
+from jobs.runs.audit_entries import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import AlreadyRunningError, Store
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 STAMP = "2026-11-25T09:00:00+00:00"
 PLACE = {"room": "room-1", "message": "m-1"}
-LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("after.on"), Scope.MAILBOX, "Set-CASMailbox")
+LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("after.on"), Scope.MAILBOX, "Set-CASMailbox")
 SHOWN = {
     "object": {"key": "step.smtp_auth", "values": {}},
     "before": {"key": "seen.off", "values": {}},
@@ -68,7 +68,7 @@ def test_only_looking_is_left_out(kind: Kind, store: Store, asker: Person, chann
     run = store.open(channel, asker, PLACE)
     before = len(store.audit.entries())
     store.append(run.id, Event(kind, AT, channel=channel, person=asker))
-    assert len(store.audit.entries()) - before == (kind not in QUIET)
+    assert len(store.audit.entries()) - before == (kind not in NOT_RECORDED)
     assert len(store.events(run.id)) == 2
 
 
@@ -76,7 +76,7 @@ def test_a_run_that_learns_its_mailbox(channel: Channel):
     """Entries name it from then on, and the kind of run and the space from the first on."""
     opened = Event(Kind.OPENED, AT, by="a@b.c", data=PLACE | {"kind": "undo"}, channel=Channel(""))
     details = Event(Kind.DETAILS, AT, by="a@b.c", channel=channel)
-    told = [about for _, about in facts_of(About("r-1"), (opened, details))]
+    told = [about for _, about in entries_of(About("r-1"), (opened, details))]
     first = About("r-1", "undo", "", "room-1", "a@b.c")
     assert told == [first, About("r-1", "undo", channel.mailbox, "room-1", "a@b.c", channel.tenant_id)]
 
@@ -94,10 +94,10 @@ def test_who_came_second_is_recorded(store: Store, asker: Person, channel: Chann
 def test_a_secret_that_was_shown(store: Store, asker: Person, channel: Channel):
     """By the id of its key, together with the note that it was: never by its value."""
     run = store.open(channel, asker, PLACE)
-    store.hand_over("key-7", run.id)
+    store.record_secret_shown("key-7", run.id)
     last = recorded(store)[-1]
     assert (last["what"], last["key_id"], last["run"], last["mailbox"]) == ("handed_over", "key-7", run.id, channel.mailbox)
-    assert store.handed_over("key-7")
+    assert store.was_secret_shown("key-7")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_secret_that_was_shown(store: Store, asker: Person, channel: Channel):
 )
 def test_what_looks_like_a_secret_is_never_written(secret: str):
     """Wherever somebody put it: in a reason, in an answer, under a name of its own."""
-    found = fact("answered", data={"value": f"because {secret} was seen"}, client_secret="whatever-it-is")
+    found = entry("answered", data={"value": f"because {secret} was seen"}, client_secret="whatever-it-is")
     assert secret not in str(found)
     assert found["client_secret"] == "[removed]"
 

@@ -16,5 +16,5 @@ def test_only_what_happened_since_is_added(redis: Redis):
     early = store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), {"room": "room"})
     for state in (State.WAITING, State.WRONG, State.OK):
         store.append(early.id, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", state)))
-    late = store.newest(early)
-    assert (late, store.newest(late), late.version, late.settled("ids")) == (store.load(early.id), late, 4, True)
+    late = store.refresh(early)
+    assert (late, store.refresh(late), late.version, late.settled("ids")) == (store.load(early.id), late, 4, True)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Words
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.plan import Plan
-from jobs.runs.run import Answer, Changed, Event, Kind, Past, Problem, Run, fold, onto
+from jobs.runs.run import Changed, Event, Kind, Problem, RecordedChange, Reply, Run, apply_events, fold
 
 T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
@@ -18,22 +18,22 @@ ASKER = Person("p1", "anna@contoso.com")
 ACCOUNT, ELSEWHERE = Account("t1", "o1", "admin@contoso.com"), Account("t2", "o2", "admin@fabrikam.com")
 OPENED = Event(Kind.OPENED, T0, by=ASKER.email, data={"room": "r1"}, channel=CHANNEL, person=ASKER)
 BASE = Run("R1", CHANNEL, ASKER, T0, {"room": "r1"})
-CHANGE = Change("forwarding", "M3", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "Set-Mailbox")
+CHANGE = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set-Mailbox")
 WRONG, OK = Finding("forwarding", State.WRONG), Finding("forwarding", State.OK, facts={"upn": "u"})
 LEFT = Finding("forwarding", State.OK, values={"smtp": "x"})
 CHANGING = Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG)
-PAST = Past("forwarding", CHANGE, Words("a"), {"smtp": ""}, {"smtp": "x"}, ("R0",))
+PAST = RecordedChange("forwarding", CHANGE, Text("a"), {"smtp": ""}, {"smtp": "x"}, ("R0",))
 UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING, until=T2)
 SIGNED_IN, SIGNED_OUT = Event(Kind.SIGNED_IN, T0, account=ACCOUNT), Event(Kind.SIGNED_OUT, T1)
 PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
 APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"})
 TENANT_WIDE = replace(CHANGE, step="customization", scope=Scope.TENANT)
 DEMANDED = Event(Kind.DEMANDED, T2, step="forwarding", data={"plan": "plan-2"}, changes=(TENANT_WIDE,))
-OTHER, SHUT = replace(CHANGE, step="ids"), replace(CHANGE, before=Words("shut"), after=Words("open"), scope=Scope.APP)
+OTHER, SHUT = replace(CHANGE, step="ids"), replace(CHANGE, before=Text("shut"), after=Text("open"), scope=Scope.APP)
 DIFFERS = Event(Kind.DIFFERS, T2, step="forwarding", data={"plan": "plan-2"}, changes=(SHUT,))
 PLAN = Plan("plan-1", (CHANGE,), T0)
 FORWARDING = frozenset({"forwarding"})
-APPROVAL = Answer("plan-1", "anna@contoso.com", T1)
+APPROVAL = Reply("plan-1", "anna@contoso.com", T1)
 
 
 def found(finding: Finding) -> Event:
@@ -63,9 +63,9 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("signed out by a person", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.SIGNED_OUT, T2)], replace(BASE, signed_in=T1)),
     ("signed out by a cloud", [Event(Kind.SIGNED_OUT, T2, data={"cause": "c", "code": "x"})], replace(BASE, problems={"sign_in": Problem("c", "x", T2)})),
     ("readable", [problem("app_access"), found(OK), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2, by="b@x.y")],
-     replace(BASE, answers={"app_access": Answer("granted", "b@x.y", T2)}, found_at={"forwarding": T1})),
+     replace(BASE, answers={"app_access": Reply("granted", "b@x.y", T2)}, found_at={"forwarding": T1})),
     ("readable though somebody is signed in", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2)],
-     replace(BASE, account=ACCOUNT, signed_in=T1, checked=T1, answers={"app_access": Answer("granted", "", T2)})),
+     replace(BASE, account=ACCOUNT, signed_in=T1, checked=T1, answers={"app_access": Reply("granted", "", T2)})),
     ("planned", [PLANNED], replace(BASE, plan=PLAN)),
     ("demanded", [found(OK), PLANNED, APPROVED, DEMANDED],
      replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T0), approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING, found_at={"forwarding": T1}, waits={"forwarding": 0})),
@@ -96,7 +96,7 @@ TABLE: list[tuple[str, list[Event], Run]] = [
      replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, {"smtp": "x"})}, findings={"forwarding": replace(LEFT, values={"smtp": "other"})}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
     ("recalled", [Event(Kind.RECALLED, T1, data={"sp_id": "s"}, past=(PAST,))], replace(BASE, past={"forwarding": PAST}, known={"sp_id": "s"})),
     ("nothing changing", [Event(Kind.CHANGING, T1, step="forwarding")], BASE),
-    ("answered", [problem("consent"), Event(Kind.ANSWERED, T2, by="b@x.y", data={"question": "consent", "value": "granted"})], replace(BASE, answers={"consent": Answer("granted", "b@x.y", T2)})),
+    ("answered", [problem("consent"), Event(Kind.ANSWERED, T2, by="b@x.y", data={"question": "consent", "value": "granted"})], replace(BASE, answers={"consent": Reply("granted", "b@x.y", T2)})),
     ("problem", [problem("consent")], replace(BASE, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
     ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, findings={"token": WAITING}, found_at={"forwarding": T1, "ids": T1, "token": T1})),
     ("look again after an approval", [PLANNED, APPROVED, Event(Kind.LOOK_AGAIN, T2)], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
@@ -135,7 +135,7 @@ def test_folding_goes_on_anywhere():
     """Reading only what is new gives the same run as reading it all."""
     events = [OPENED, PLANNED, APPROVED, found(OK), Event(Kind.FINISHED, T2)]
     whole = fold("R1", events)
-    assert [onto(fold("R1", events[:cut]), events[cut:]) for cut in range(1, len(events) + 1)] == [whole] * len(events)
+    assert [apply_events(fold("R1", events[:cut]), events[cut:]) for cut in range(1, len(events) + 1)] == [whole] * len(events)
 
 
 @pytest.mark.parametrize(
@@ -148,10 +148,10 @@ def test_folding_goes_on_anywhere():
         ({Scope.MAILBOX}, TENANT_WIDE, False),
         ({Scope.TENANT}, TENANT_WIDE, True),
         ({Scope.MAILBOX}, replace(CHANGE, step="other"), False),
-        ({Scope.MAILBOX}, replace(CHANGE, after=Words("d")), False),
-        ({Scope.MAILBOX}, replace(CHANGE, after=Words("c", {"expires": "26 Nov 2027"}), command="PATCH /applications/o-1"), True),
-        ({Scope.MAILBOX}, replace(CHANGE, before=Words("other")), True),
-        ({Scope.MAILBOX}, replace(CHANGE, before=Words("other"), overwrites=True), False),
+        ({Scope.MAILBOX}, replace(CHANGE, after=Text("d")), False),
+        ({Scope.MAILBOX}, replace(CHANGE, after=Text("c", {"expires": "26 Nov 2027"}), command="PATCH /applications/o-1"), True),
+        ({Scope.MAILBOX}, replace(CHANGE, before=Text("other")), True),
+        ({Scope.MAILBOX}, replace(CHANGE, before=Text("other"), overwrites=True), False),
         ({Scope.MAILBOX}, replace(CHANGE, overwrites=True), True),
         (set(), CHANGE, False),
     ],
@@ -184,12 +184,12 @@ def test_settled(state: State, settled: bool):  # noqa: FBT001  a column of the 
 def test_the_tenant_of_a_run(events: list[Event], tenant: str, bound_to: str):
     """It is known while nobody is signed in, too; from the first approval on no sign-in of another one counts."""
     run = fold("R1", [OPENED, *events])
-    assert (run.tenant, run.bound_to) == (tenant, bound_to)
+    assert (run.tenant, run.required_tenant) == (tenant, bound_to)
 
 
 def test_facts_and_answers():
     """A value that some step found, what a person said, and empty strings for what nobody did."""
-    run = replace(BASE, findings={"a": Finding("a", State.OK, facts={"upn": ""}), "b": OK}, answers={"q": Answer("yes", "", T0)})
+    run = replace(BASE, findings={"a": Finding("a", State.OK, facts={"upn": ""}), "b": OK}, answers={"q": Reply("yes", "", T0)})
     assert (run.fact("upn"), run.fact("none"), run.answer("q"), run.answer("none"), run.kind) == ("u", "", "yes", "", "setup")
 
 
@@ -205,4 +205,4 @@ def test_when_a_change_was_written(changed: Changed, written: datetime):
 def test_only_what_got_to_its_end_was_made():
     """A change that was begun may have had no effect."""
     run = replace(BASE, changed={"a": Changed((), WRONG, T1), "b": Changed((), WRONG, T1, T2)})
-    assert [run.made(step) for step in ("a", "b", "c")] == [False, True, False]
+    assert [run.change_applied(step) for step in ("a", "b", "c")] == [False, True, False]

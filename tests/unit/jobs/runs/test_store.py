@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Words
-from jobs.runs.run import Event, Kind, Past, Run, RunGoneError
+from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
+from jobs.runs.run import Event, Kind, RecordedChange, Run, RunGoneError
 from jobs.runs.store import ASKED_S, DUE, LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
 
 MAILBOX = "support@contoso.com"
@@ -27,7 +27,7 @@ def test_a_second_run_of_a_mailbox_is_refused(store: Store, asker: Person, opene
     """It names the first one, and leaves nothing open behind."""
     with pytest.raises(AlreadyRunningError) as busy:
         store.open(Channel(MAILBOX), asker, PLACE | {"message": "message-2"})
-    assert (busy.value.run, store.running(MAILBOX), len(store.of_space("room-1"))) == (opened.id, opened.id, 1)
+    assert (busy.value.run, store.running(MAILBOX), len(store.runs_in_space("room-1"))) == (opened.id, opened.id, 1)
 
 
 def test_of_many_at_once_one_opens(store: Store, asker: Person):
@@ -82,11 +82,11 @@ def test_ending_twice_keeps_the_first_end(store: Store, asker: Person, opened: R
 def test_a_finished_setup_is_a_record(store: Store, opened: Run, asker: Person):
     """Of the channel, for the space and for who asked; nothing is due any more."""
     at = now()
-    store.look_at(opened.id, at)
+    store.schedule(opened.id, at)
     store.end(opened, Event(Kind.FINISHED, at))
     assert store.record(MAILBOX) == Record(opened.id, at, Channel(MAILBOX))
     assert (store.channels("room-1"), store.channels("room-2"), store.channels("room-2", asker.id)) == ((MAILBOX,), (), (MAILBOX,))
-    assert store.take_due() == ()
+    assert store.claim_due() == ()
 
 
 @pytest.mark.parametrize("kind", [Kind.CANCELLED, Kind.FAILED])
@@ -98,32 +98,32 @@ def test_another_end_is_no_record(store: Store, opened: Run, kind: Kind):
 
 def test_what_is_due_stays_until_it_is_done(store: Store):
     """It is handed out once its time has come, and again a little later: who took it may have died with it."""
-    store.look_at("A", now())
-    store.look_at("B", now() + timedelta(minutes=1))
-    assert (store.take_due(), store.take_due()) == (("A",), ())
+    store.schedule("A", now())
+    store.schedule("B", now() + timedelta(minutes=1))
+    assert (store.claim_due(), store.claim_due()) == (("A",), ())
     assert 10 < (store.redis.zscore(DUE, "A") or 0) - now().timestamp() <= LEASE_S + 1
 
 
 def test_a_clock_that_is_set_back_puts_nothing_off(store: Store):
     """By an hour: what would be due an hour and a few seconds from now is due now; the longest pause itself stays."""
-    store.look_at("A", now() + timedelta(hours=1, seconds=5))
-    store.look_at("B", now() + timedelta(hours=1))
-    assert (store.take_due(), store.take_due()) == (("A",), ())
+    store.schedule("A", now() + timedelta(hours=1, seconds=5))
+    store.schedule("B", now() + timedelta(hours=1))
+    assert (store.claim_due(), store.claim_due()) == (("A",), ())
 
 
 def test_a_run_that_changed_is_due_by_itself(store: Store, opened: Run):
     """Whoever wrote an event and died before telling a worker is made up for; an earlier time stands."""
     assert 10 < (store.redis.zscore(DUE, opened.id) or 0) - now().timestamp() <= LEASE_S + 1
-    store.look_at(opened.id, now())
+    store.schedule(opened.id, now())
     store.append(opened.id, Event(Kind.RESUMED, now()))
-    assert store.take_due() == (opened.id,)
+    assert store.claim_due() == (opened.id,)
 
 
 def test_due_can_be_forgotten(store: Store):
     """A run that waits for a person is not looked at by itself."""
-    store.look_at("A", now())
-    store.forget_due("A")
-    assert store.take_due() == ()
+    store.schedule("A", now())
+    store.unschedule("A")
+    assert store.claim_due() == ()
 
 
 def test_one_worker_at_a_time(store: Store, opened: Run):
@@ -155,7 +155,7 @@ def test_a_lost_lease_is_not_renewed(store: Store, opened: Run):
 def test_only_what_is_new_is_read(store: Store, opened: Run):
     """The newest run from an older one is the same as the run from the start."""
     store.append(opened.id, Event(Kind.DETAILS, now()), Event(Kind.RUNNING, now(), step="ids"))
-    assert (store.newest(opened), store.length(opened.id)) == (store.load(opened.id), 3)
+    assert (store.refresh(opened), store.length(opened.id)) == (store.load(opened.id), 3)
 
 
 def test_an_unknown_run(store: Store):
@@ -200,19 +200,19 @@ def twelve(store: Store, asker: Person) -> list[Run]:
 
 def listed(store: Store) -> list[str]:
     """The mailboxes of the space's runs, by their names."""
-    return [run.channel.mailbox.partition("@")[0] for run in store.of_space("room-1")]
+    return [run.channel.mailbox.partition("@")[0] for run in store.runs_in_space("room-1")]
 
 
 def test_a_space_lists_every_open_run(store: Store, twelve: list[Run]):
     """Newest first, however many they are."""
-    assert (listed(store), store.count_of_space("room-1")) == ([f"m{each}" for each in reversed(range(12))], len(twelve))
+    assert (listed(store), store.count_in_space("room-1")) == ([f"m{each}" for each in reversed(range(12))], len(twelve))
 
 
 def test_a_space_lists_open_runs_before_ended_ones(store: Store, twelve: list[Run]):
     """So an old open one is never out of sight; of the ended ones the newest fill the ten."""
     for run in twelve[2:]:
         store.end(run, Event(Kind.CANCELLED, now()))
-    assert (listed(store), store.count_of_space("room-1")) == (["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))], 12)
+    assert (listed(store), store.count_in_space("room-1")) == (["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))], 12)
 
 
 def test_a_run_whose_history_was_deleted_is_not_listed(store: Store, twelve: list[Run]):
@@ -220,7 +220,7 @@ def test_a_run_whose_history_was_deleted_is_not_listed(store: Store, twelve: lis
     store.end(twelve[11], Event(Kind.CANCELLED, now()))
     store.end(twelve[3], Event(Kind.CANCELLED, now()))
     store.redis.delete(*(f"run:{twelve[each].id}:events" for each in (0, 5, 11)))
-    assert (listed(store), store.count_of_space("room-1")) == ([*(f"m{each}" for each in (10, 9, 8, 7, 6, 4, 2, 1)), "m3"], 9)
+    assert (listed(store), store.count_in_space("room-1")) == ([*(f"m{each}" for each in (10, 9, 8, 7, 6, 4, 2, 1)), "m3"], 9)
 
 
 def test_the_claim_of_a_message_ends(store: Store, asker: Person, opened: Run):
@@ -231,8 +231,8 @@ def test_the_claim_of_a_message_ends(store: Store, asker: Person, opened: Run):
 
 def test_a_secret_is_handed_over_once_and_for_all(store: Store):
     """By its key id."""
-    store.hand_over("k1")
-    assert (store.handed_over("k1"), store.handed_over("k2")) == (True, False)
+    store.record_secret_shown("k1")
+    assert (store.was_secret_shown("k1"), store.was_secret_shown("k2")) == (True, False)
 
 
 def test_ids_can_be_read_aloud():
@@ -247,9 +247,9 @@ def test_a_mailbox_lists_its_runs(store: Store, asker: Person, opened: Run):
     store.end(opened, Event(Kind.CANCELLED, now()))
     second = store.open(Channel(MAILBOX), asker, PLACE | {"room": "room-2", "message": "message-3"})
     store.open(Channel("sales@contoso.com"), asker, PLACE)
-    assert [run.id for run in store.of_mailbox(MAILBOX)] == [opened.id, second.id]
+    assert [run.id for run in store.runs_of_mailbox(MAILBOX)] == [opened.id, second.id]
     store.redis.delete(f"run:{second.id}:events")
-    assert [run.id for run in store.of_mailbox(MAILBOX)] == [opened.id]
+    assert [run.id for run in store.runs_of_mailbox(MAILBOX)] == [opened.id]
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ def test_an_undone_channel_is_listed_nowhere(store: Store, asker: Person, opened
     """Not in the space of its setup, not for who asked; one of which nothing was put back is what it was."""
     store.end(opened, Event(Kind.FINISHED, now()))
     undo = store.open(Channel(MAILBOX), asker, {"room": "room-2", "message": "message-2", "kind": "undo"})
-    change = Change("smtp_auth", "M2", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
-    past = Past("smtp_auth", change, Words("b"), {"disabled": ""}, {}, (opened.id,))
+    change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
+    past = RecordedChange("smtp_auth", change, Text("b"), {"disabled": ""}, {}, (opened.id,))
     store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)))
     store.append(undo.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", state)))
     store.end(store.load(undo.id), Event(kind, now()))

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.step import Context
-from jobs.model import Finding, Profile, State, Turn, Words
+from jobs.engine.step import StepContext
+from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.run import Event, Kind
 from jobs.steps.admin_consent import AdminConsent
@@ -18,34 +18,34 @@ READ = "GET /servicePrincipals/sp-1/appRoleAssignments"
 FACTS = {"mail_send": "mail-id", "sp_id": "sp-1"}
 
 
-async def test_nothing_to_consent_to(given: Callable[..., Context], cloud: Any):
+async def test_nothing_to_consent_to(given: Callable[..., StepContext], cloud: Any):
     """Where Exchange exposes no Mail.Send, the consent is skipped."""
-    assert await STEP.inspect(given()) == Finding("admin_consent", State.SKIPPED, seen=Words("skipped.mail_send_not_exposed"))
+    assert await STEP.inspect(given()) == Finding("admin_consent", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed"))
 
 
-async def test_an_assignment_is_consent(given: Callable[..., Context], cloud: Any):
+async def test_an_assignment_is_consent(given: Callable[..., StepContext], cloud: Any):
     """Only the grants count, whoever made them."""
     cloud.on(READ, [{"appRoleId": "other"}, {"appRoleId": "MAIL-ID"}])
-    assert await STEP.inspect(given(facts=FACTS)) == Finding("admin_consent", State.OK, seen=Words("seen.consent"))
+    assert await STEP.inspect(given(facts=FACTS)) == Finding("admin_consent", State.OK, seen=Text("seen.consent"))
 
 
-async def test_without_it_the_administrator_is_waited_for(given: Callable[..., Context], cloud: Any):
+async def test_without_it_the_administrator_is_waited_for(given: Callable[..., StepContext], cloud: Any):
     """Nobody has pressed anything."""
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS))
-    assert found == Finding("admin_consent", State.WAITING, seen=Words("seen.no_consent"), waiting_for=Turn.ADMINISTRATOR)
+    assert found == Finding("admin_consent", State.WAITING, seen=Text("seen.no_consent"), waiting_for=Turn.ADMINISTRATOR)
 
 
-async def test_a_fresh_redirect_waits_for_the_directory(given: Callable[..., Context], cloud: Any):
+async def test_a_fresh_redirect_waits_for_the_directory(given: Callable[..., StepContext], cloud: Any):
     """A word that is minutes old may be ahead of the grants: the clock is waited for, and it is looked at again."""
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS, answers={"consent": "granted"}))
-    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.TIME, Words("seen.consent_settles"))
+    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.TIME, Text("seen.consent_settles"))
     assert found.until is not None
     assert found.until > now()
 
 
-async def test_an_old_redirect_proves_nothing(given: Callable[..., Context], cloud: Any):
+async def test_an_old_redirect_proves_nothing(given: Callable[..., StepContext], cloud: Any):
     """Five minutes later the administrator is asked again."""
     cloud.on(READ, [])
     old = Event(Kind.ANSWERED, now() - timedelta(minutes=6), data={"question": "consent", "value": "granted"})
@@ -53,10 +53,10 @@ async def test_an_old_redirect_proves_nothing(given: Callable[..., Context], clo
     assert (found.waiting_for, found.until) == (Turn.ADMINISTRATOR, None)
 
 
-async def test_a_check_warns_where_it_was_revoked(given: Callable[..., Context], cloud: Any):
+async def test_a_check_warns_where_it_was_revoked(given: Callable[..., StepContext], cloud: Any):
     """Mail flows without it; a setup would wait for it, and a check agrees with that."""
     cloud.on(READ, [])
-    found = STEP.weighed(await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"})))
-    assert (found.state, found.seen, found.expected) == (State.WARNING, Words("seen.no_consent"), Words("expected.admin_consent"))
+    found = STEP.as_check_result(await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"})))
+    assert (found.state, found.seen, found.expected) == (State.WARNING, Text("seen.no_consent"), Text("expected.admin_consent"))
     assert STEP.name in checks_for(Profile.ARTICLE)
     assert STEP.name not in checks_for(Profile.LEAST)

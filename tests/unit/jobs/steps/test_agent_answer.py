@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import Context
-from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.engine.step import StepContext
+from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.steps.agent_answer import AgentAnswer, AgentHasIt
 
@@ -24,32 +24,32 @@ def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, 
     return sent | {"recipientAddress": recipient, "subject": f"RE: Webex email test {ctx.run.id}", "status": status}
 
 
-async def test_an_agent_is_asked(given: Callable[..., Context]):
+async def test_an_agent_is_asked(given: Callable[..., StepContext]):
     """Nobody has said that it is there."""
     found = await HAS.inspect(given())
-    assert found == Finding("agent_has_it", State.WAITING, seen=Words("seen.agent_asked"), waiting_for=Turn.AGENT)
+    assert found == Finding("agent_has_it", State.WAITING, seen=Text("seen.agent_asked"), waiting_for=Turn.AGENT)
 
 
-async def test_an_agents_word_counts(given: Callable[..., Context]):
+async def test_an_agents_word_counts(given: Callable[..., StepContext]):
     """Somebody at the desktop has it."""
-    assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding("agent_has_it", State.OK, seen=Words("seen.said_by_agent"))
+    assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding("agent_has_it", State.OK, seen=Text("seen.said_by_agent"))
 
 
 @pytest.mark.parametrize(
     "answer",
     [Finding("agent_answer", State.OK), Finding("agent_answer", State.WAITING, cause="sender_restricted", facts={"answer_failed_at": "t"})],
 )
-async def test_an_answer_shows_it_better(given: Callable[..., Context], answer: Finding):
+async def test_an_answer_shows_it_better(given: Callable[..., StepContext], answer: Finding):
     """Whoever answered has had it, even where the answer was stopped on its way."""
     answered = Event(Kind.FOUND, now(), step="agent_answer", finding=answer)
-    assert await HAS.inspect(given(events=(answered,))) == Finding("agent_has_it", State.OK, seen=Words("seen.shown_by_answer"))
+    assert await HAS.inspect(given(events=(answered,))) == Finding("agent_has_it", State.OK, seen=Text("seen.shown_by_answer"))
 
 
-async def test_a_delivered_answer_is_the_proof(given: Callable[..., Context], cloud: Any):
+async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext], cloud: Any):
     """From the mailbox, with the test's subject, to the one who wrote."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "delivered")])
-    seen = Words("seen.answer_delivered", {"recipient": "probe@else.test"})
+    seen = Text("seen.answer_delivered", {"recipient": "probe@else.test"})
     facts = {"answered_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
     assert await ANSWER.inspect(ctx) == Finding("agent_answer", State.OK, seen=seen, facts=facts)
 
@@ -57,12 +57,12 @@ async def test_a_delivered_answer_is_the_proof(given: Callable[..., Context], cl
 @pytest.mark.parametrize(
     "recipient", [None, "x1@mail.webexconnect.io", "X1@mail.webexconnect.io", "Support@contoso.com", "upn@contoso.com"]
 )
-async def test_what_is_no_answer(given: Callable[..., Context], cloud: Any, recipient: str | None):
+async def test_what_is_no_answer(given: Callable[..., StepContext], cloud: Any, recipient: str | None):
     """Nothing, only the copy, or a mail of the mailbox to itself: the agent is waited for, and it is looked at again."""
     ctx = given(facts={"upn": "UPN@contoso.com"})
     cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
     found = await ANSWER.inspect(ctx)
-    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.AGENT, Words("seen.no_answer"))
+    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, Turn.AGENT, Text("seen.no_answer"))
     assert found.until is not None
 
 
@@ -76,7 +76,7 @@ async def test_what_is_no_answer(given: Callable[..., Context], cloud: Any, reci
         ("no idea", "mail_not_delivered"),
     ],
 )
-async def test_an_answer_that_failed_is_explained(given: Callable[..., Context], cloud: Any, words: str, cause: str):
+async def test_an_answer_that_failed_is_explained(given: Callable[..., StepContext], cloud: Any, words: str, cause: str):
     """By the trace's words where they are known."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "failed")])
@@ -86,9 +86,9 @@ async def test_an_answer_that_failed_is_explained(given: Callable[..., Context],
     assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
 
 
-async def test_an_automatic_reply_is_no_answer(given: Callable[..., Context], cloud: Any):
+async def test_an_automatic_reply_is_no_answer(given: Callable[..., StepContext], cloud: Any):
     """Exchange sends it, and nobody has answered."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "delivered") | {"subject": f"Automatic reply: Webex email test {ctx.run.id}"}])
     found = await ANSWER.inspect(ctx)
-    assert (found.state, found.seen) == (State.WAITING, Words("seen.no_answer"))
+    assert (found.state, found.seen) == (State.WAITING, Text("seen.no_answer"))

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import NotAllowed, NotFound, Unreadable
-from jobs.engine.step import Context
+from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
-from jobs.model import Change, Scope, State, Words
+from jobs.model import Change, Scope, State, Text
 from jobs.steps.application import Application
 
 STEP = Application()
@@ -33,47 +33,47 @@ APP = {
 KNOWN = {"client_id": "client-1", "object_id": "object-1", "app_name": "Mail"}
 
 
-async def test_a_whole_app_holds(given: Callable[..., Context], cloud: Any):
+async def test_a_whole_app_holds(given: Callable[..., StepContext], cloud: Any):
     """Both redirect addresses, one tenant, SMTP.Send declared."""
     cloud.on(READ, APP)
     found = await STEP.inspect(given(facts=FACTS))
-    assert (found.state, found.seen, found.facts) == (State.OK, Words("seen.application", {"client_id": "client-1"}), KNOWN)
+    assert (found.state, found.seen, found.facts) == (State.OK, Text("seen.application", {"client_id": "client-1"}), KNOWN)
 
 
 @pytest.mark.parametrize("audience", ["azureadmyorg", None])
-async def test_an_audience_that_is_not_told_is_no_difference(given: Callable[..., Context], cloud: Any, audience: str | None):
+async def test_an_audience_that_is_not_told_is_no_difference(given: Callable[..., StepContext], cloud: Any, audience: str | None):
     """Only another one is."""
     cloud.on(READ, APP | {"signInAudience": audience})
     assert (await STEP.inspect(given(facts=FACTS))).state is State.OK
 
 
 @pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("check", State.WARNING)])
-async def test_the_bots_own_address_carries_no_mail(given: Callable[..., Context], cloud: Any, kind: str, state: State):
+async def test_the_bots_own_address_carries_no_mail(given: Callable[..., StepContext], cloud: Any, kind: str, state: State):
     """A check warns where nothing but that is missing."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[:1]}})
     found = await STEP.inspect(given(facts=FACTS, kind=kind))
-    assert (found.state, found.seen) == (state, Words("seen.redirects_missing", {"missing": URIS[1]}))
+    assert (found.state, found.seen) == (state, Text("seen.redirects_missing", {"missing": URIS[1]}))
 
 
 @pytest.mark.parametrize("name", ["id", "appId"])
-async def test_an_app_without_its_ids_says_nothing(given: Callable[..., Context], cloud: Any, name: str):
+async def test_an_app_without_its_ids_says_nothing(given: Callable[..., StepContext], cloud: Any, name: str):
     """What the documents promise is missing: nothing is concluded."""
     cloud.on(READ, {key: value for key, value in APP.items() if key != name})
-    with pytest.raises(Unreadable, match=f"an object without {name}"):
+    with pytest.raises(MalformedAnswer, match=f"an object without {name}"):
         await STEP.inspect(given(facts=FACTS))
 
 
 @pytest.mark.parametrize(
     ("part", "seen"),
     [
-        ({"web": {"redirectUris": URIS[1:]}}, Words("seen.redirects_missing", {"missing": URIS[0]})),
-        ({"web": {"redirectUris": [URIS[0] + "/", URIS[1]]}}, Words("seen.redirects_missing", {"missing": URIS[0]})),
-        ({"web": None}, Words("seen.redirects_missing", {"missing": ", ".join(URIS)})),
-        ({"signInAudience": "AzureADMultipleOrgs"}, Words("seen.audience", {"audience": "AzureADMultipleOrgs"})),
-        ({"requiredResourceAccess": []}, Words("seen.not_declared")),
+        ({"web": {"redirectUris": URIS[1:]}}, Text("seen.redirects_missing", {"missing": URIS[0]})),
+        ({"web": {"redirectUris": [URIS[0] + "/", URIS[1]]}}, Text("seen.redirects_missing", {"missing": URIS[0]})),
+        ({"web": None}, Text("seen.redirects_missing", {"missing": ", ".join(URIS)})),
+        ({"signInAudience": "AzureADMultipleOrgs"}, Text("seen.audience", {"audience": "AzureADMultipleOrgs"})),
+        ({"requiredResourceAccess": []}, Text("seen.not_declared")),
     ],
 )
-async def test_what_an_app_may_lack(given: Callable[..., Context], cloud: Any, part: dict[str, object], seen: Words):
+async def test_what_an_app_may_lack(given: Callable[..., StepContext], cloud: Any, part: dict[str, object], seen: Text):
     """Each difference is named; the app's ids are known all the same."""
     cloud.on(READ, APP | part)
     found = await STEP.inspect(given(facts=FACTS))
@@ -88,22 +88,22 @@ async def test_what_an_app_may_lack(given: Callable[..., Context], cloud: Any, p
         ({"requiredResourceAccess": []}, State.WARNING),
     ],
 )
-async def test_what_stops_no_mail(given: Callable[..., Context], cloud: Any, part: dict[str, object], state: State):
+async def test_what_stops_no_mail(given: Callable[..., StepContext], cloud: Any, part: dict[str, object], state: State):
     """A wider audience, and a permission that is granted though not declared: a check warns, and a setup puts it right."""
     cloud.on(READ, APP | part)
-    assert STEP.weighed(await STEP.inspect(given(facts=FACTS))).state is state
+    assert STEP.as_check_result(await STEP.inspect(given(facts=FACTS))).state is state
 
 
-async def test_no_app_yet(given: Callable[..., Context], cloud: Any):
+async def test_no_app_yet(given: Callable[..., StepContext], cloud: Any):
     """A new mailbox has none, and the plan says what will be made."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     command = f"Graph PATCH /applications(uniqueName='{NAME}')"
-    line = Change("application", "E1", Words("step.application"), Words("seen.none"), Words("after.application"), Scope.APP, command)
+    line = Change("application", "E1", Text("step.application"), Text("seen.none"), Text("after.application"), Scope.APP, command)
     assert (found.state, found.facts, STEP.plan(ctx, found)) == (State.WRONG, {}, (line,))
 
 
-async def test_a_new_app_is_made_whole(given: Callable[..., Context], cloud: Any):
+async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud: Any):
     """One upsert, with a lock on what other tenants could change."""
     cloud.on(WRITE, (201, APP))
     ctx = given(facts=FACTS)
@@ -114,7 +114,7 @@ async def test_a_new_app_is_made_whole(given: Callable[..., Context], cloud: Any
     assert cloud.writes == [(WRITE, body)]
 
 
-async def test_an_app_that_is_there_is_merged_into(given: Callable[..., Context], cloud: Any):
+async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
     """What somebody else has put there stays, in front."""
     other = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": "user-read", "type": "Scope"}]}
     web = {"redirectUris": ["https://else.test/x"], "logoutUrl": "https://else.test/out"}
@@ -126,7 +126,7 @@ async def test_an_app_that_is_there_is_merged_into(given: Callable[..., Context]
     assert cloud.writes == [(CHANGE, body)]
 
 
-async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Callable[..., Context], cloud: Any):
+async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Callable[..., StepContext], cloud: Any):
     """It is looked for once more before anything is written, and merged into if it is there after all."""
     cloud.on(READ, (404, {"error": {"code": "Request_ResourceNotFound"}}), APP | {"web": {"redirectUris": ["https://else.test/x"]}})
     ctx = given(facts=FACTS)
@@ -136,7 +136,7 @@ async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Callable[
     assert cloud.writes[0][1]["web"]["redirectUris"] == ["https://else.test/x", *URIS]
 
 
-async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Callable[..., Context], cloud: Any):
+async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Callable[..., StepContext], cloud: Any):
     """It was seen a moment ago, so a replica that does not know it is no reason to write."""
     cloud.on(READ, APP | {"web": {}}, (404, {"error": {"code": "Request_ResourceNotFound"}}))
     ctx = given(facts=FACTS)
@@ -146,7 +146,7 @@ async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Callabl
     assert cloud.writes == []
 
 
-async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given: Callable[..., Context], cloud: Any):
+async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given: Callable[..., StepContext], cloud: Any):
     """A foreign id would break every consent, so the resource that exposes the id is named."""
     cloud.on(READ, APP)
     ctx = given(facts={"graph_smtp_send": "graph-smtp"})
@@ -163,14 +163,14 @@ NO_NAME = "GET /applications(appId='theirs')"
     ("apps", "offered"),
     [([BY_HAND], "theirs"), ([BY_HAND, BY_HAND | {"appId": "other"}], ""), ([BY_HAND | {"uniqueName": "x"}], ""), ([], "")],
 )
-async def test_an_app_made_by_hand_is_offered(given: Callable[..., Context], cloud: Any, apps: list[Any], offered: str):
+async def test_an_app_made_by_hand_is_offered(given: Callable[..., StepContext], cloud: Any, apps: list[Any], offered: str):
     """One for the same Call Back URL; of several none is picked, and one with a name belongs to somebody's program."""
     cloud.on("GET /applications", apps)
     ctx = given(facts=FACTS)
     ctx.looking = True
     found = await STEP.inspect(ctx)
     (line,) = STEP.plan(ctx, found)
-    told = Words("note.by_hand", {"client_id": offered}) if offered else None
+    told = Text("note.by_hand", {"client_id": offered}) if offered else None
     assert (found.state, found.facts, [item.text for item in found.evidence], line.note) == (
         State.WRONG,
         {},
@@ -179,19 +179,19 @@ async def test_an_app_made_by_hand_is_offered(given: Callable[..., Context], clo
     )
 
 
-async def test_an_app_made_by_hand_is_adopted(given: Callable[..., Context], cloud: Any):
+async def test_an_app_made_by_hand_is_adopted(given: Callable[..., StepContext], cloud: Any):
     """It gets the name by which every later run finds it; what is in it stays."""
     cloud.on(NO_NAME, BY_HAND)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.facts["client_id"]) == (State.WRONG, Words("seen.by_hand", {"name": "Mail"}), "theirs")
+    assert (found.state, found.seen, found.facts["client_id"]) == (State.WRONG, Text("seen.by_hand", {"name": "Mail"}), "theirs")
     await STEP.apply(ctx, found)
     body = {"signInAudience": "AzureADMyOrg", "web": {"redirectUris": URIS}, "requiredResourceAccess": ACCESS, "uniqueName": NAME}
     assert cloud.writes == [("PATCH /applications/object-1", body)]
 
 
 @pytest.mark.parametrize("status", [400, 409])
-async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given: Callable[..., Context], cloud: Any, status: int):
+async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given: Callable[..., StepContext], cloud: Any, status: int):
     """Its client id finds it."""
     cloud.on(NO_NAME, BY_HAND).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
@@ -199,26 +199,26 @@ async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given: Calla
     assert [(what, body.get("uniqueName")) for what, body in cloud.writes] == [(CHANGE, NAME), (CHANGE, None)]
 
 
-async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Callable[..., Context], cloud: Any):
+async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Callable[..., StepContext], cloud: Any):
     """A role that is missing has nothing to do with the name."""
     cloud.on(NO_NAME, BY_HAND).refuse(CHANGE, 403)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     found = await STEP.inspect(ctx)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         await STEP.apply(ctx, found)
     assert len(cloud.writes) == 1
 
 
-async def test_a_name_that_is_not_kept_is_not_asked_for_again(given: Callable[..., Context], cloud: Any):
+async def test_a_name_that_is_not_kept_is_not_asked_for_again(given: Callable[..., StepContext], cloud: Any):
     """The change was made: without the name the app is whole."""
     cloud.on(NO_NAME, APP | {"appId": "theirs", "uniqueName": None})
     ctx = given(facts=FACTS, answers={"adopt": "theirs"}, changed={"application": now()})
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen) == (State.OK, Words("seen.application", {"client_id": "theirs"}))
+    assert (found.state, found.seen) == (State.OK, Text("seen.application", {"client_id": "theirs"}))
 
 
 async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
-    given: Callable[..., Context], cloud: Any, monkeypatch: pytest.MonkeyPatch
+    given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch
 ):
     """The conflict is with one that shows a moment later: there is never a second one beside it."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
@@ -230,7 +230,7 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
     assert [what for what, _ in cloud.writes] == [WRITE, CHANGE]
 
 
-async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., Context], cloud: Any, monkeypatch: pytest.MonkeyPatch):
+async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch):
     """A deleted app may keep it for 30 days: the next one has the run's id behind it, and every run finds it."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
@@ -248,7 +248,7 @@ async def test_a_name_that_the_recycle_bin_keeps(given: Callable[..., Context], 
 BY_ID = "GET /applications(appId='client-1')"
 
 
-async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callable[..., Context], cloud: Any):
+async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callable[..., StepContext], cloud: Any):
     """Where the directory does not keep the name that the bot gave it."""
     cloud.on(BY_ID, APP)
     ctx = given(facts=FACTS, kind="check")
@@ -257,7 +257,7 @@ async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callab
     assert (found.state, found.facts) == (State.OK, KNOWN)
 
 
-async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., Context], cloud: Any):
+async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., StepContext], cloud: Any):
     """It is changed by its object id, and given the name once more."""
     cloud.on(BY_ID, APP | {"web": {"redirectUris": []}})
     ctx = given(facts=FACTS, kind="fix")
@@ -278,7 +278,7 @@ async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., Con
     ],
 )
 async def test_an_app_made_anew_has_another_client_id(
-    given: Callable[..., Context], cloud: Any, kind: str, given_id: str, there: Any, state: State
+    given: Callable[..., StepContext], cloud: Any, kind: str, given_id: str, there: Any, state: State
 ):
     """Webex Connect has the client ID of the one that is gone: a check says so, and knows the new one; a setup and a fix use that."""
     cloud.on(READ, APP)
@@ -288,9 +288,9 @@ async def test_an_app_made_anew_has_another_client_id(
     ctx.run.place["client_id"] = given_id
     found = await STEP.inspect(ctx)
     assert (found.state, found.facts) == (state, KNOWN)
-    gone = Words("seen.app_replaced", {"client_id": "client-1", "gone": "client-0"})
+    gone = Text("seen.app_replaced", {"client_id": "client-1", "gone": "client-0"})
     assert (found.cause, found.seen) == (
-        ("app_not_found", gone) if state is State.WRONG else ("", Words("seen.application", {"client_id": "client-1"}))
+        ("app_not_found", gone) if state is State.WRONG else ("", Text("seen.application", {"client_id": "client-1"}))
     )
 
 
@@ -300,25 +300,27 @@ EXPOSES = {"id": "graph-sp", "oauth2PermissionScopes": [{"id": "user-read", "val
 
 
 @pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("fix", State.WRONG), ("check", State.WARNING)])
-async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(given: Callable[..., Context], cloud: Any, kind: str, state: State):
+async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
+    given: Callable[..., StepContext], cloud: Any, kind: str, state: State
+):
     """It breaks every consent (AADSTS65006), though not the mail that flows: the plan says so, and everything else stays."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
     ctx = given(facts=FACTS, kind=kind)
-    found = STEP.weighed(await STEP.inspect(ctx)) if kind == "check" else await STEP.inspect(ctx)
+    found = STEP.as_check_result(await STEP.inspect(ctx)) if kind == "check" else await STEP.inspect(ctx)
     (line,) = STEP.plan(ctx, found)
-    seen, note = Words("seen.permission_unknown", {"ids": "old-id"}), Words("note.permission_unknown", {"ids": "old-id"})
+    seen, note = Text("seen.permission_unknown", {"ids": "old-id"}), Text("note.permission_unknown", {"ids": "old-id"})
     assert (found.state, found.seen, found.cause, line.note) == (state, seen, "permission_id_unknown", note)
     await STEP.apply(ctx, found)
     kept = GRAPHS | {"resourceAccess": [{"id": "USER-READ", "type": "Scope"}]}
     assert cloud.writes[0][1]["requiredResourceAccess"] == [*ACCESS, kept]
 
 
-async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(given: Callable[..., Context], cloud: Any):
+async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(given: Callable[..., StepContext], cloud: Any):
     """Nothing is taken out that the plan has not shown."""
     cloud.on(READ, APP | {"web": {}, "requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    assert (found.cause, STEP.plan(ctx, found)[0].note) == ("reply_address_missing", Words("note.permission_unknown", {"ids": "old-id"}))
+    assert (found.cause, STEP.plan(ctx, found)[0].note) == ("reply_address_missing", Text("note.permission_unknown", {"ids": "old-id"}))
 
 
 @pytest.mark.parametrize(
@@ -331,7 +333,7 @@ async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(given:
     ],
 )
 async def test_what_cannot_be_judged_stays(
-    given: Callable[..., Context],
+    given: Callable[..., StepContext],
     cloud: Any,
     entry: dict[str, object],
     principal: dict[str, object] | None,

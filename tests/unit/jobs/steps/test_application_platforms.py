@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Change, Scope, State, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Scope, State, Text
+from jobs.runs.run import RecordedChange
 from jobs.steps.application import Application
 
 STEP = Application()
@@ -42,7 +42,7 @@ ELSEWHERE = [
 @pytest.mark.parametrize("there", [URIS, URIS[1:]])
 @pytest.mark.parametrize(("platforms", "key", "cause"), ELSEWHERE)
 async def test_a_callback_of_another_platform_is_moved_to_web(
-    given: Callable[..., Context], cloud: Any, there: list[str], platforms: dict[str, list[str]], key: str, cause: str
+    given: Callable[..., StepContext], cloud: Any, there: list[str], platforms: dict[str, list[str]], key: str, cause: str
 ):
     """Its tokens end after a day, or its secret is refused, also where it stands under Web as well; what is somebody else's stays."""
     app = (
@@ -53,8 +53,8 @@ async def test_a_callback_of_another_platform_is_moved_to_web(
     cloud.on(READ, app, app, APP)
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, Words(key, {"uris": URIS[0]}), cause)
-    assert STEP.brings_about(cause) >= {cause}
+    assert (found.state, found.seen, found.cause) == (State.WRONG, Text(key, {"uris": URIS[0]}), cause)
+    assert STEP.causes_elsewhere(cause) >= {cause}
     await STEP.apply(ctx, found)
     ((what, body),) = cloud.writes
     assert (what, set(body["web"]["redirectUris"])) == (CHANGE, set(URIS))
@@ -63,32 +63,32 @@ async def test_a_callback_of_another_platform_is_moved_to_web(
     assert (left.state, left.values == found.values) == (State.OK, False)
 
 
-async def test_an_undo_puts_the_platforms_back(given: Callable[..., Context], cloud: Any):
+async def test_an_undo_puts_the_platforms_back(given: Callable[..., StepContext], cloud: Any):
     """The callback goes where it was, beside what somebody has put there since."""
     before = APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[:1]}}
     after = APP | {"spa": {"redirectUris": ["https://else.test/x"]}}
     cloud.on(READ, before, APP).on("GET /applications/object-1", after, after, before)
     ctx = given(facts=FACTS | KNOWN, kind="undo")
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
-    line = Change("application", "E1", Words("a"), Words("b"), Words("c"), Scope.APP, "x")
-    past = Past("application", line, Words("b"), was, left, ("R1",))
-    assert (await STEP.undone(ctx, past)).state is State.WRONG
+    line = Change("application", "E1", Text("a"), Text("b"), Text("c"), Scope.APP, "x")
+    past = RecordedChange("application", line, Text("b"), was, left, ("R1",))
+    assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
     await STEP.undo(ctx, past)
     body = cloud.writes[0][1]
     assert (body["web"]["redirectUris"], body["spa"]) == (URIS[1:], {"redirectUris": ["https://else.test/x", URIS[0]]})
-    assert (await STEP.undone(ctx, past)).state is State.OK
+    assert (await STEP.inspect_undo(ctx, past)).state is State.OK
 
 
 @pytest.mark.parametrize(("kind", "state"), [("fix", State.WRONG), ("check", State.WARNING)])
 async def test_the_bots_own_address_under_another_platform_carries_no_mail(
-    given: Callable[..., Context], cloud: Any, kind: str, state: State
+    given: Callable[..., StepContext], cloud: Any, kind: str, state: State
 ):
     """A check warns of it; a fix moves it."""
     cloud.on(READ, APP | {"spa": {"redirectUris": URIS[1:]}})
     assert (await STEP.inspect(given(facts=FACTS, kind=kind))).state is state
 
 
-async def test_webex_connects_address_counts_first(given: Callable[..., Context], cloud: Any):
+async def test_webex_connects_address_counts_first(given: Callable[..., StepContext], cloud: Any):
     """One of the bot's own that stands elsewhere hides none that is missing."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[1:]}})
     found = await STEP.inspect(given(facts=FACTS, kind="check"))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Change, Channel, Finding, Scope, State, Words
+from jobs.model import Change, Channel, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import Record, Store
 from jobs.steps.client_secret import ClientSecret
@@ -39,26 +39,26 @@ def restricted(*restrictions: dict[str, str]) -> dict[str, object]:
 FORBIDS = restricted({"restrictionType": "passwordAddition"})
 
 
-async def test_nobody_has_a_secret(given: Callable[..., Context], cloud: Any):
+async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any):
     """A new app has none, and the finding says until when a new one would live."""
     cloud.on(APP, {"passwordCredentials": []})
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     end = datetime.fromisoformat(found.facts["renew_until"])
-    assert (found.state, found.seen, found.cause, end.month, end.year) == (State.WRONG, Words("seen.none"), "", now().month, now().year + 1)
-    after = Words("after.client_secret", {"expires": f"{end:%d %b %Y}"})
+    assert (found.state, found.seen, found.cause, end.month, end.year) == (State.WRONG, Text("seen.none"), "", now().month, now().year + 1)
+    after = Text("after.client_secret", {"expires": f"{end:%d %b %Y}"})
     command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end:%Y-%m-%d}"
-    line = Change("client_secret", "E3", Words("step.client_secret"), Words("seen.none"), after, Scope.APP, command)
+    line = Change("client_secret", "E3", Text("step.client_secret"), Text("seen.none"), after, Scope.APP, command)
     assert STEP.plan(ctx, found) == (line,)
 
 
-async def test_a_secret_that_nobody_can_see_does_not_count(given: Callable[..., Context], cloud: Any):
+async def test_a_secret_that_nobody_can_see_does_not_count(given: Callable[..., StepContext], cloud: Any):
     """One that is listed, but neither sealed here nor handed over, is as good as none."""
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect OTHER", 300), secret("k2", "by hand", 300)]})
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Words("seen.none")
+    assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
 
 
-async def test_a_sealed_secret_holds(given: Callable[..., Context], cloud: Any, vault: Vault):
+async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: Any, vault: Vault):
     """The secret that this run can still show once."""
     ctx = given(facts=FACTS)
     made = secret("k1", f"Webex Connect {ctx.run.id}", 300)
@@ -67,7 +67,7 @@ async def test_a_sealed_secret_holds(given: Callable[..., Context], cloud: Any, 
     cloud.on(APP, {"passwordCredentials": [made]})
     facts = {"key_id": "k1", "hint": "abc", "expires": made["endDateTime"]}
     end = datetime.fromisoformat(made["endDateTime"])
-    seen = Words("seen.secret", {"expires": f"{end:%d %b %Y}"})
+    seen = Text("seen.secret", {"expires": f"{end:%d %b %Y}"})
     assert await STEP.inspect(ctx) == Finding("client_secret", State.OK, seen=seen, facts=facts, values={"key_id": "k1"})
 
 
@@ -81,10 +81,10 @@ async def test_a_sealed_secret_holds(given: Callable[..., Context], cloud: Any, 
     ],
 )
 async def test_a_secret_that_was_handed_over(
-    given: Callable[..., Context], cloud: Any, store: Store, days: float, kind: str, state: State, cause: str
+    given: Callable[..., StepContext], cloud: Any, store: Store, days: float, kind: str, state: State, cause: str
 ):
     """It holds until it ends; a check only warns of one that ends soon."""
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]})
     found = await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind=kind))
     assert (found.state, found.cause) == (state, cause)
@@ -92,10 +92,10 @@ async def test_a_secret_that_was_handed_over(
 
 @pytest.mark.parametrize(("secrets", "seen"), [([], "seen.secrets_forbidden"), ([-1], "seen.secret_expired")])
 async def test_a_tenant_may_forbid_the_secret_that_is_needed(
-    given: Callable[..., Context], cloud: Any, store: Store, secrets: list[float], seen: str
+    given: Callable[..., StepContext], cloud: Any, store: Store, secrets: list[float], seen: str
 ):
     """No plan of ours gets around the tenant's policy."""
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect X", days) for days in secrets]}).on(POLICY, FORBIDS)
     ctx = given(facts=FACTS | {"key_id": "k1"})
     found = await STEP.inspect(ctx)
@@ -107,17 +107,17 @@ async def test_a_tenant_may_forbid_the_secret_that_is_needed(
 @pytest.mark.parametrize("kind", ["setup", "fix", "check"])
 @pytest.mark.parametrize("days", [300, 10])
 async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
-    given: Callable[..., Context], cloud: Any, store: Store, kind: str, days: float
+    given: Callable[..., StepContext], cloud: Any, store: Store, kind: str, days: float
 ):
     """Mail flows and a setup goes on; somebody is told that the next secret needs an exception."""
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     there = secret("k1", "Webex Connect X", days)
     cloud.on(APP, {"passwordCredentials": [there]}).on(POLICY, FORBIDS)
     end = datetime.fromisoformat(there["endDateTime"])
     assert await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind=kind)) == Finding(
         "client_secret",
         State.WARNING,
-        seen=Words("seen.secret_last", {"expires": f"{end:%d %b %Y}"}),
+        seen=Text("seen.secret_last", {"expires": f"{end:%d %b %Y}"}),
         cause="secret_forbidden_by_policy",
         facts={"key_id": "k1", "hint": "abc", "expires": there["endDateTime"]},
         values={"key_id": "k1"},
@@ -125,7 +125,7 @@ async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
 
 
 @pytest.mark.parametrize("limit", ["P30D", "P7D", "P1D", "PT1H"])
-async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[..., Context], cloud: Any, vault: Vault, limit: str):
+async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[..., StepContext], cloud: Any, vault: Vault, limit: str):
     """However short the tenant lets it live: the next would end no later, and the run would make one after the other."""
     ctx = given(facts=FACTS)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
@@ -136,39 +136,39 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[
 
 
 @pytest.mark.parametrize(("days", "state"), [(29, State.OK), (11, State.OK), (9, State.WRONG)])
-async def test_soon_is_a_third_of_a_short_life(given: Callable[..., Context], cloud: Any, store: Store, days: float, state: State):
+async def test_soon_is_a_third_of_a_short_life(given: Callable[..., StepContext], cloud: Any, store: Store, days: float, state: State):
     """Where a secret lives for 30 days at most, one with 29 left is as good as new, for the next run as well."""
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     limit = restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P30D"})
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}).on(POLICY, limit)
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is state
 
 
-async def test_a_policy_for_younger_apps_is_not_for_this_one(given: Callable[..., Context], cloud: Any):
+async def test_a_policy_for_younger_apps_is_not_for_this_one(given: Callable[..., StepContext], cloud: Any):
     """Graph says when the app was made, and the restriction from when on it counts."""
     rule = {"restrictionType": "passwordAddition", "restrictForAppsCreatedAfterDateTime": "2026-01-01T00:00:00Z"}
     cloud.on(APP, {"createdDateTime": "2025-06-01T00:00:00Z"}).on(POLICY, restricted(rule))
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Words("seen.none")
+    assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
 
 
-async def test_a_limit_that_cuts_nothing_is_not_told(given: Callable[..., Context], cloud: Any):
+async def test_a_limit_that_cuts_nothing_is_not_told(given: Callable[..., StepContext], cloud: Any):
     """A tenant that allows two years shortens no secret of one year."""
     cloud.on(APP, {}).on(POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P2Y"}))
     ctx = given(facts=FACTS)
     assert STEP.plan(ctx, await STEP.inspect(ctx))[0].note is None
 
 
-async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., Context], cloud: Any):
+async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., StepContext], cloud: Any):
     """The end is cut to what is allowed, less five minutes, and the plan says so."""
     cloud.on(APP, {}).on(POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"}))
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     left = datetime.fromisoformat(found.facts["renew_until"]) - now()
     assert timedelta(days=89, hours=23) < left < timedelta(days=90)
-    assert STEP.plan(ctx, found)[0].note == Words("note.secret_clamped")
+    assert STEP.plan(ctx, found)[0].note == Text("note.secret_clamped")
 
 
-async def test_a_secret_is_made_and_sealed(given: Callable[..., Context], cloud: Any, vault: Vault):
+async def test_a_secret_is_made_and_sealed(given: Callable[..., StepContext], cloud: Any, vault: Vault):
     """Its value goes into the vault and nowhere else."""
     cloud.on(ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"})
     ctx = given(facts=FACTS)
@@ -178,7 +178,7 @@ async def test_a_secret_is_made_and_sealed(given: Callable[..., Context], cloud:
     assert (vault.get(f"secret:{ctx.run.id}"), vault.get(f"secret-key:{ctx.run.id}")) == ("s3cret~value", "k9")
 
 
-async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., Context], cloud: Any):
+async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepContext], cloud: Any):
     """After a death between making and sealing, the secret that nobody can see is removed before another is made."""
     begun = Event(Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG))
     ctx = given(facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()), begun))
@@ -188,14 +188,14 @@ async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., Context]
     assert [(what, (body or {}).get("keyId")) for what, body in cloud.writes] == [(REMOVE, "k1"), (ADD, None)]
 
 
-async def test_a_secret_without_an_end_never_ends(given: Callable[..., Context], cloud: Any, store: Store):
+async def test_a_secret_without_an_end_never_ends(given: Callable[..., StepContext], cloud: Any, store: Store):
     """An unreadable end is no reason to renew."""
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]})
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is State.OK
 
 
-async def test_six_months_are_six_months(given: Callable[..., Context], channel: Channel, cloud: Any):
+async def test_six_months_are_six_months(given: Callable[..., StepContext], channel: Channel, cloud: Any):
     """The lifetime that was asked for counts."""
     cloud.on(APP, {})
     found = await STEP.inspect(given(channel=replace(channel, lifetime_months=6), facts=FACTS))
@@ -205,10 +205,10 @@ async def test_six_months_are_six_months(given: Callable[..., Context], channel:
 @pytest.mark.parametrize(("kind", "state"), [("check", State.POSSIBLE), ("fix", State.WRONG)])
 @pytest.mark.parametrize(("days", "cause"), [(-1, "client_secret_expired"), (None, "client_secret_gone")])
 async def test_a_secret_made_by_hand_may_be_the_one_in_use(
-    given: Callable[..., Context], cloud: Any, store: Store, kind: str, state: State, days: float | None, cause: str
+    given: Callable[..., StepContext], cloud: Any, store: Store, kind: str, state: State, days: float | None, cause: str
 ):
     """A valid one that bears no name of the bot's: a check says that it may be so, a fix makes one that is known."""
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     ours = [secret("k1", "Webex Connect EARLIER", days)] if days else []
     cloud.on(APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind=kind)
@@ -218,20 +218,22 @@ async def test_a_secret_made_by_hand_may_be_the_one_in_use(
 
 
 @pytest.mark.parametrize("other", [("Webex email bot, rehearsal and check", 90), ("by hand", -1)])
-async def test_no_other_secret_excuses_one_that_is_gone(given: Callable[..., Context], cloud: Any, store: Store, other: tuple[str, float]):
+async def test_no_other_secret_excuses_one_that_is_gone(
+    given: Callable[..., StepContext], cloud: Any, store: Store, other: tuple[str, float]
+):
     """Not the bot's own for checking, and not one that has ended."""
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", -1), secret("k9", *other)]})
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind="check"))).state is State.WRONG
 
 
 @pytest.mark.parametrize(("given_id", "state"), [("client-0", State.WRONG), ("client-1", State.OK)])
 async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
-    given: Callable[..., Context], cloud: Any, store: Store, given_id: str, state: State
+    given: Callable[..., StepContext], cloud: Any, store: Store, given_id: str, state: State
 ):
     """A fix makes one, and with it the form tells the new client ID."""
     cloud.on(APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]})
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix")
     ctx.run.place["client_id"] = given_id
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     assert (await STEP.inspect(ctx)).state is state

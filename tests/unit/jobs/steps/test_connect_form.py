@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.engine.step import Context, Step
-from jobs.model import Finding, State, Turn, Words
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding, State, Text, Turn
 from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token
 
 PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
 
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_part_waits_for_the_requester(given: Callable[..., Context], step: Step):
+async def test_a_part_waits_for_the_requester(given: Callable[..., StepContext], step: Step):
     """Nobody has said that the form is saved."""
-    assert await step.inspect(given()) == Finding(step.name, State.WAITING, seen=Words("seen.form_open"), waiting_for=Turn.REQUESTER)
+    assert await step.inspect(given()) == Finding(step.name, State.WAITING, seen=Text("seen.form_open"), waiting_for=Turn.REQUESTER)
 
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_saved_token_says_it_all(given: Callable[..., Context], step: Step):
+async def test_a_saved_token_says_it_all(given: Callable[..., StepContext], step: Step):
     """A token can be saved only in a form that is filled in."""
     found = await step.inspect(given(answers={"token_saved": "yes"}))
-    assert found == Finding(step.name, State.OK, seen=Words("seen.said_by_requester"))
+    assert found == Finding(step.name, State.OK, seen=Text("seen.said_by_requester"))
 
 
 def test_the_form_needs_everything_at_microsoft():
     """Generate Token can succeed only when all of it holds."""
-    assert {step.row: step.needs for step in PARTS} == dict.fromkeys(("C3", "C4", "C5", "C6"), FORM)
+    assert {step.article_row: step.needs for step in PARTS} == dict.fromkeys(("C3", "C4", "C5", "C6"), FORM)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import NotAllowed
+from jobs.clouds.errors import Forbidden
 from jobs.engine.engine import Engine
-from jobs.engine.step import DEMANDED, Context
-from jobs.model import Change, Finding, Scope, State, Turn, Words
+from jobs.engine.step import REQUIRED_ELSEWHERE, StepContext
+from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -23,41 +23,41 @@ DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automati
 
 
 @pytest.mark.parametrize("rows", [[{"IsDehydrated": False}], [{"IsDehydrated": "False"}]])
-async def test_customized(given: Callable[..., Context], cloud: Any, rows: list[object]):
+async def test_customized(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
     """As the tenant says, which is no proof."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
-    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Words("seen.customized"))
+    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Text("seen.customized"))
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [{"IsDehydrated": None}]])
-async def test_a_tenant_that_does_not_tell(given: Callable[..., Context], cloud: Any, rows: list[object]):
+async def test_a_tenant_that_does_not_tell(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
     """Left out, never counted as right; M4 finds out."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
-    assert await STEP.inspect(given()) == STEP.skipped(Words("skipped.customization_untold"))
+    assert await STEP.inspect(given()) == STEP.skipped(Text("skipped.customization_untold"))
 
 
-async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Callable[..., Context], cloud: Any):
+async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Callable[..., StepContext], cloud: Any):
     """Left out, as where it does not tell: whether there is anything to save is known all the same, and M4 finds out."""
     cloud.refuse("Get-OrganizationConfig", 403).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
-    assert await STEP.inspect(ctx) == STEP.skipped(Words("skipped.customization_untold"))
+    assert await STEP.inspect(ctx) == STEP.skipped(Text("skipped.customization_untold"))
     cloud.refuse(f"Get-{POLICY}", 403)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         await STEP.inspect(ctx)
 
 
 @pytest.mark.parametrize("rows", [[], [{"IsDehydrated": False}], [{"IsDehydrated": True}]])
-async def test_exchange_may_ask_for_it_all_the_same(given: Callable[..., Context], cloud: Any, rows: list[object]):
+async def test_exchange_may_ask_for_it_all_the_same(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
     """M4 was refused for want of it, whatever the property says: needed, until this run has run it."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     asked = Event(Kind.DEMANDED, now(), step="customization", data={"plan": "p"})
     ctx = given(events=(asked,))
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, DEMANDED, "customization_needed")
-    assert [(line.before, line.scope) for line in STEP.plan(ctx, found)] == [(DEMANDED, Scope.TENANT)]
+    assert (found.state, found.seen, found.cause) == (State.WRONG, REQUIRED_ELSEWHERE, "customization_needed")
+    assert [(line.before, line.scope) for line in STEP.plan(ctx, found)] == [(REQUIRED_ELSEWHERE, Scope.TENANT)]
     ctx.store.append(ctx.run.id, *(Event(kind, now(), step="customization", finding=found) for kind in (Kind.CHANGING, Kind.CHANGED)))
     ctx.run = ctx.store.load(ctx.run.id)
-    assert await STEP.inspect(ctx) == Finding("customization", State.OK, seen=Words("seen.customized"))
+    assert await STEP.inspect(ctx) == Finding("customization", State.OK, seen=Text("seen.customized"))
 
 
 NOT_REQUIRED = "This operation is not required. Organization is already enabled for customization."
@@ -65,7 +65,7 @@ NOT_YET = "The command you tried to run isn't currently allowed in your organiza
 
 
 async def test_a_flag_that_stays_is_waited_for_by_the_policy(
-    given: Callable[..., Context], cloud: Any, runtime_of: Callable[[Settings], Runtime], work_settings: Settings
+    given: Callable[..., StepContext], cloud: Any, runtime_of: Callable[[Settings], Runtime], work_settings: Settings
 ):
     """IsDehydrated is true for hours after the cmdlet: it is run once, and M4 is tried again, with growing pauses, until it is taken."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT])
@@ -73,15 +73,15 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
     steps = {"customization": STEP, "outbound_policy": OutboundPolicy()}
     ctx = given()
     engine = Engine(ctx, steps, runtime_of(work_settings).listener, lambda: True)
-    await engine.look()
+    await engine.make_plan()
     assert ctx.run.plan is not None
     words = [Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope}) for scope in ("tenant", "mailbox")]
     ctx.store.append(ctx.run.id, *words)
     pauses = []
     for _ in range(4):
-        await engine.make()
+        await engine.apply_plan()
         waiting = ctx.run.findings["outbound_policy"]
-        assert (waiting.waiting_for, waiting.seen) == (Turn.TIME, Words("seen.customization_takes"))
+        assert (waiting.waiting_for, waiting.seen) == (Turn.TIME, Text("seen.customization_takes"))
         assert waiting.until is not None
         pauses.append(round((waiting.until - now()).total_seconds()))
     asked = [what for what, _ in cloud.writes]
@@ -89,21 +89,21 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
     assert (ctx.run.settled("customization"), pauses) == (True, [round(pause) for pause in CUSTOMIZATION_S[:4]])
 
 
-async def test_not_needed_where_forwarding_is_allowed(given: Callable[..., Context], cloud: Any):
+async def test_not_needed_where_forwarding_is_allowed(given: Callable[..., StepContext], cloud: Any):
     """With nothing to save for M4, the whole tenant stays as it is."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}])
-    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Words("seen.customization_not_needed"))
+    assert await STEP.inspect(given()) == Finding("customization", State.OK, seen=Text("seen.customization_not_needed"))
 
 
 @pytest.mark.parametrize("value", [True, "True"])
-async def test_needed_is_tenant_wide_and_for_ever(given: Callable[..., Context], cloud: Any, value: object):
+async def test_needed_is_tenant_wide_and_for_ever(given: Callable[..., StepContext], cloud: Any, value: object):
     """The line has an approval of its own, a warning, and no way back."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": value}]).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, Words("seen.not_customized"), "customization_needed")
-    words = Words("step.customization"), Words("seen.not_customized"), Words("after.customization")
-    rest = {"reversible": False, "note": Words("note.customization"), "warning": True}
+    assert (found.state, found.seen, found.cause) == (State.WRONG, Text("seen.not_customized"), "customization_needed")
+    words = Text("step.customization"), Text("seen.not_customized"), Text("after.customization")
+    rest = {"reversible": False, "note": Text("note.customization"), "warning": True}
     assert STEP.plan(ctx, found) == (Change("customization", "M5", *words, Scope.TENANT, "Enable-OrganizationCustomization", **rest),)
     await STEP.apply(ctx, found)
     assert cloud.writes == [("Enable-OrganizationCustomization", {})]

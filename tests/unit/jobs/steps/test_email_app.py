@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from jobs.engine.step import Context
-from jobs.model import Channel, Finding, State, Turn, Words
+from jobs.engine.step import StepContext
+from jobs.model import Channel, Finding, State, Text, Turn
 from jobs.steps.email_app import EmailApp
 
 STEP = EmailApp()
 
 
-async def test_the_app_is_believed_by_its_callback(given: Callable[..., Context]):
+async def test_the_app_is_believed_by_its_callback(given: Callable[..., StepContext]):
     """Whoever gives a Call Back URL has seen the app."""
-    assert await STEP.inspect(given()) == Finding("email_app", State.OK, seen=Words("seen.said_by_requester"))
+    assert await STEP.inspect(given()) == Finding("email_app", State.OK, seen=Text("seen.said_by_requester"))
 
 
-async def test_without_a_callback_the_requester_is_waited_for(given: Callable[..., Context], channel: Channel):
+async def test_without_a_callback_the_requester_is_waited_for(given: Callable[..., StepContext], channel: Channel):
     """Nobody has said anything yet."""
     found = await STEP.inspect(given(channel=replace(channel, callback_url="")))
     assert found == Finding("email_app", State.WAITING, waiting_for=Turn.REQUESTER)

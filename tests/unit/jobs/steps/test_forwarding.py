@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jobs.clouds.errors import NotFound
-from jobs.engine.step import Context
-from jobs.model import Change, Channel, Finding, Scope, State, Words
-from jobs.runs.run import Past
+from jobs.engine.step import StepContext
+from jobs.model import Change, Channel, Finding, Scope, State, Text
+from jobs.runs.run import RecordedChange
 from jobs.steps.forwarding import Forwarding
 
 STEP = Forwarding()
@@ -20,65 +20,65 @@ ON = {"ForwardingSmtpAddress": f"smtp:{TARGET}", "ForwardingAddress": None, "Del
 
 
 @pytest.mark.parametrize("row", [ON, ON | {"ForwardingSmtpAddress": TARGET.upper(), "DeliverToMailboxAndForward": "True"}])
-async def test_forwarding_with_a_copy_holds(given: Callable[..., Context], cloud: Any, row: object):
+async def test_forwarding_with_a_copy_holds(given: Callable[..., StepContext], cloud: Any, row: object):
     """With and without ``smtp:``, in any case."""
     cloud.on("Get-Mailbox", [row])
     values = {"smtp": TARGET, "internal": "", "keeps": "true"}
-    assert await STEP.inspect(given()) == Finding("forwarding", State.OK, seen=Words("seen.forwarding_keeps"), values=values)
+    assert await STEP.inspect(given()) == Finding("forwarding", State.OK, seen=Text("seen.forwarding_keeps"), values=values)
 
 
 @pytest.mark.parametrize(
     ("row", "seen", "cause"),
     [
-        (ON | {"ForwardingAddress": "Sales"}, Words("seen.forwarding_overridden", {"address": "Sales"}), "forwarding_address_wins"),
+        (ON | {"ForwardingAddress": "Sales"}, Text("seen.forwarding_overridden", {"address": "Sales"}), "forwarding_address_wins"),
         (
             ON | {"ForwardingAddress": "Jane Doe", "ForwardingSmtpAddress": "smtp:Old@x.io"},
-            Words("seen.forwarding_overridden_two", {"address": "Jane Doe", "external": "old@x.io"}),
+            Text("seen.forwarding_overridden_two", {"address": "Jane Doe", "external": "old@x.io"}),
             "forwarding_address_wins",
         ),
-        (ON | {"ForwardingSmtpAddress": "smtp:o@x.io"}, Words("seen.forwards_to", {"address": "o@x.io"}), "not_forwarded"),
-        (ON | {"ForwardingSmtpAddress": None}, Words("seen.none"), "not_forwarded"),
-        (ON | {"DeliverToMailboxAndForward": False}, Words("seen.keeps_none"), "copy_differs"),
+        (ON | {"ForwardingSmtpAddress": "smtp:o@x.io"}, Text("seen.forwards_to", {"address": "o@x.io"}), "not_forwarded"),
+        (ON | {"ForwardingSmtpAddress": None}, Text("seen.none"), "not_forwarded"),
+        (ON | {"DeliverToMailboxAndForward": False}, Text("seen.keeps_none"), "copy_differs"),
     ],
 )
-async def test_what_may_be_wrong(given: Callable[..., Context], cloud: Any, row: dict[str, object], seen: Words, cause: str):
+async def test_what_may_be_wrong(given: Callable[..., StepContext], cloud: Any, row: dict[str, object], seen: Text, cause: str):
     """An internal address wins silently, another target, none, or the copy."""
     cloud.on("Get-Mailbox", [row])
     found = await STEP.inspect(given())
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, cause)
 
 
-async def test_what_was_there_is_kept(given: Callable[..., Context], cloud: Any):
+async def test_what_was_there_is_kept(given: Callable[..., StepContext], cloud: Any):
     """All three values, for an undo."""
     cloud.on("Get-Mailbox", [ON | {"ForwardingAddress": "Sales"}])
     assert (await STEP.inspect(given())).values == {"smtp": TARGET, "internal": "Sales", "keeps": "true"}
 
 
 @pytest.mark.parametrize(("keep", "word"), [(True, "$true"), (False, "$false")])
-async def test_all_three_values_are_set_at_once(given: Callable[..., Context], channel: Channel, cloud: Any, keep: bool, word: str):  # noqa: FBT001  a parameter of the table
+async def test_all_three_values_are_set_at_once(given: Callable[..., StepContext], channel: Channel, cloud: Any, keep: bool, word: str):  # noqa: FBT001  a parameter of the table
     """The plan names them as PowerShell would, and so does the request."""
     cloud.on("Get-Mailbox", [{}])
     ctx = given(channel=replace(channel, keep_copy=keep))
     found = await STEP.inspect(ctx)
     command = f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress {TARGET} -DeliverToMailboxAndForward {word}"
-    after = Words("after.forwarding_keeps" if keep else "after.forwarding", {"address": TARGET})
-    line = Change("forwarding", "M3", Words("step.forwarding"), Words("seen.none"), after, Scope.MAILBOX, command)
+    after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": TARGET})
+    line = Change("forwarding", "M3", Text("step.forwarding"), Text("seen.none"), after, Scope.MAILBOX, command)
     assert STEP.plan(ctx, found) == (line,)
     await STEP.apply(ctx, found)
     values = {"ForwardingAddress": None, "ForwardingSmtpAddress": f"smtp:{TARGET}", "DeliverToMailboxAndForward": keep}
     assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com"} | values)]
 
 
-def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..., Context]):
+def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..., StepContext]):
     """A name with a blank would be two arguments."""
     was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
-    line = Change("forwarding", "M3", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
-    command = STEP.undo_command(given(kind="undo"), Past("forwarding", line, Words("b"), was, {}, ("R1",)))
+    line = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
+    command = STEP.undo_command(given(kind="undo"), RecordedChange("forwarding", line, Text("b"), was, {}, ("R1",)))
     where = "-ForwardingAddress 'Jane Doe' -ForwardingSmtpAddress old@x.io"
     assert command == f"Set-Mailbox support@contoso.com {where} -DeliverToMailboxAndForward $false"
 
 
-async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Callable[..., Context]):
+async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Callable[..., StepContext]):
     """An empty list says that there is no mailbox, which is another step's fact, and nothing of its values."""
     with pytest.raises(NotFound):
         await STEP.inspect(given())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jobs.engine.step import Context
-from jobs.model import Finding, State, Words
+from jobs.engine.step import StepContext
+from jobs.model import Finding, State, Text
 from jobs.steps.ids import Ids
 
 
-async def test_the_ids_are_the_apps_and_the_accounts(given: Callable[..., Context]):
+async def test_the_ids_are_the_apps_and_the_accounts(given: Callable[..., StepContext]):
     """The client id comes from the app, the tenant id from who signed in."""
     found = await Ids().inspect(given(facts={"client_id": "client-1"}))
-    seen = Words("seen.ids", {"client_id": "client-1", "tenant_id": "tenant-1"})
+    seen = Text("seen.ids", {"client_id": "client-1", "tenant_id": "tenant-1"})
     assert found == Finding("ids", State.OK, seen=seen, facts={"tenant_id": "tenant-1"})

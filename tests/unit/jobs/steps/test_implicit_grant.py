@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import say
-from jobs.engine.step import Context
+from adaptive_cards.texts import render
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Change, Scope, State, Words
+from jobs.model import Change, Scope, State, Text
 from jobs.steps.implicit_grant import ImplicitGrant
 
 STEP = ImplicitGrant()
@@ -26,20 +26,20 @@ READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
         ({}, State.WRONG, "seen.implicit_off"),
     ],
 )
-async def test_the_box(given: Callable[..., Context], cloud: Any, app: dict[str, object], state: State, seen: str):
+async def test_the_box(given: Callable[..., StepContext], cloud: Any, app: dict[str, object], state: State, seen: str):
     """Ticked, or not, or never touched."""
     cloud.on(READ, app)
     found = await STEP.inspect(given())
-    assert (found.state, found.seen) == (state, Words(seen))
+    assert (found.state, found.seen) == (state, Text(seen))
 
 
-async def test_ticking_it_keeps_the_rest(given: Callable[..., Context], cloud: Any):
+async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], cloud: Any):
     """``web`` is written whole, with the redirect addresses that are there, and those of the app's own that a stale read may lack."""
     cloud.on(READ, {"web": {"redirectUris": ["https://a.test/callback"]}})
     ctx = given(facts={"object_id": "object-1"})
     found = await STEP.inspect(ctx)
     command = "web.implicitGrantSettings.enableAccessTokenIssuance = true"
-    line = Change("implicit_grant", "E2", Words("step.implicit_grant"), Words("seen.off"), Words("seen.on"), Scope.APP, command)
+    line = Change("implicit_grant", "E2", Text("step.implicit_grant"), Text("seen.off"), Text("seen.on"), Scope.APP, command)
     assert STEP.plan(ctx, found) == (line,)
     await STEP.apply(ctx, found)
     settings = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}
@@ -49,9 +49,9 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., Context], cloud: A
 
 
 @pytest.mark.parametrize("on", [True, False])
-async def test_a_check_says_that_nothing_needs_it(given: Callable[..., Context], cloud: Any, on: bool):  # noqa: FBT001  a column of the table
+async def test_a_check_says_that_nothing_needs_it(given: Callable[..., StepContext], cloud: Any, on: bool):  # noqa: FBT001  a column of the table
     """Whether it is ticked or not: it is the article's, and no token comes to be by it (CHECKLIST O10)."""
     cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
-    found = STEP.weighed(await STEP.inspect(given(kind="check")))
+    found = STEP.as_check_result(await STEP.inspect(given(kind="check")))
     assert found.seen is not None
-    assert (found.state, "code flow" in say(found.seen)) == (State.OK if on else State.WARNING, True)
+    assert (found.state, "code flow" in render(found.seen)) == (State.OK if on else State.WARNING, True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Change, Finding, Scope, State, Words
+from jobs.model import Change, Finding, Scope, State, Text
 from jobs.steps.mail_send import MailSend
 
 STEP = MailSend()
@@ -17,28 +17,26 @@ FACTS = {"mail_send": "mail-id", "exchange_smtp_send": "smtp-id", "object_id": "
 SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role"}
 
 
-async def test_a_tenant_without_mail_send_goes_without(given: Callable[..., Context], cloud: Any):
+async def test_a_tenant_without_mail_send_goes_without(given: Callable[..., StepContext], cloud: Any):
     """Where Exchange exposes none, the row is skipped with the reason, and nothing is asked."""
     found = await STEP.inspect(given())
-    assert (found, cloud.asked) == (Finding("mail_send", State.SKIPPED, seen=Words("skipped.mail_send_not_exposed")), [])
+    assert (found, cloud.asked) == (Finding("mail_send", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed")), [])
 
 
-async def test_declared_is_declared(given: Callable[..., Context], cloud: Any):
+async def test_declared_is_declared(given: Callable[..., StepContext], cloud: Any):
     """Ids are compared without regard to case."""
     cloud.on(READ, {"requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID.upper(), "resourceAccess": [MAIL | {"id": "MAIL-ID"}]}]})
-    assert await STEP.inspect(given(facts=FACTS)) == Finding(
-        "mail_send", State.OK, seen=Words("seen.mail_send"), values={"declared": "yes"}
-    )
+    assert await STEP.inspect(given(facts=FACTS)) == Finding("mail_send", State.OK, seen=Text("seen.mail_send"), values={"declared": "yes"})
 
 
-async def test_a_stale_read_does_not_drop_smtp_send(given: Callable[..., Context], cloud: Any):
+async def test_a_stale_read_does_not_drop_smtp_send(given: Callable[..., StepContext], cloud: Any):
     """The list is replaced whole, so SMTP.Send is in it whatever was read."""
     cloud.on(READ, {"requiredResourceAccess": []})
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    words = Words("step.mail_send"), Words("seen.none"), Words("after.mail_send")
+    words = Text("step.mail_send"), Text("seen.none"), Text("after.mail_send")
     command = "requiredResourceAccess + Exchange Mail.Send (Role)"
-    line = Change("mail_send", "E4", *words, Scope.APP, command, note=Words("note.mail_send"), warning=True)
+    line = Change("mail_send", "E4", *words, Scope.APP, command, note=Text("note.mail_send"), warning=True)
     assert STEP.plan(ctx, found) == (line,)
     await STEP.apply(ctx, found)
     access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP, MAIL]}]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import Context, Step
-from jobs.model import State, Words
-from jobs.runs.run import Past
+from jobs.engine.step import Step, StepContext
+from jobs.model import State, Text
+from jobs.runs.run import RecordedChange
 
 PAGE = Path(__file__).parents[4] / "docs" / "adding-a-step.md"
 COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
@@ -30,7 +30,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Step:
     return made
 
 
-async def test_it_looks_plans_and_changes(step: Step, given: Callable[..., Context], cloud: Any):
+async def test_it_looks_plans_and_changes(step: Step, given: Callable[..., StepContext], cloud: Any):
     """It is wrong where there is a hold, and one cmdlet takes it off."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": True}])
     ctx = given()
@@ -42,11 +42,11 @@ async def test_it_looks_plans_and_changes(step: Step, given: Callable[..., Conte
 
 
 @pytest.mark.parametrize(("now", "state"), [(True, State.OK), (False, State.WRONG)])
-async def test_it_is_undone(step: Step, given: Callable[..., Context], cloud: Any, now: bool, state: State):  # noqa: FBT001
+async def test_it_is_undone(step: Step, given: Callable[..., StepContext], cloud: Any, now: bool, state: State):  # noqa: FBT001
     """Back where there is a hold again; else there is something to put back."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
     ctx = given(kind="undo")
-    past = Past(step.name, step.plan(ctx, step.ok())[0], Words("seen.on_hold"), {"held": "true"}, {"held": "false"}, ("run-1",))
-    assert ((await step.undone(ctx, past)).state, step.undo_command(ctx, past)) == (state, COMMAND.format("true"))
+    past = RecordedChange(step.name, step.plan(ctx, step.ok())[0], Text("seen.on_hold"), {"held": "true"}, {"held": "false"}, ("run-1",))
+    assert ((await step.inspect_undo(ctx, past)).state, step.undo_command(ctx, past)) == (state, COMMAND.format("true"))
     await step.undo(ctx, past)
     assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": True})]

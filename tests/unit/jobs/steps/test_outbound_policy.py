@@ -10,12 +10,12 @@ import pytest
 
 from jobs.access.admin_session import SESSION_S
 from jobs.checks.verdict import judge
-from jobs.clouds.errors import Rejected, Said
-from jobs.engine.step import Context
+from jobs.clouds.errors import CloudReply, Rejected
+from jobs.engine.step import StepContext
 from jobs.microsoft.outbound_spam import policy_name
-from jobs.model import Change, Channel, Finding, Profile, Scope, State, Turn, Words
+from jobs.model import Change, Channel, Finding, Profile, Scope, State, Text, Turn
 from jobs.probes import checks_for
-from jobs.runs.run import Past
+from jobs.runs.run import RecordedChange
 from jobs.runs.store import LONGEST_PAUSE_S
 from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE, OutboundPolicy
 
@@ -35,18 +35,18 @@ WRONG = Finding("outbound_policy", State.WRONG)
 
 
 @pytest.mark.parametrize("mode", ["Automatic", "Off", None])
-async def test_the_default_policy_does_not_forward(given: Callable[..., Context], cloud: Any, mode: str | None):
+async def test_the_default_policy_does_not_forward(given: Callable[..., StepContext], cloud: Any, mode: str | None):
     """Automatic counts as off."""
     cloud.on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": mode}])
     found = await STEP.inspect(given())
-    seen = Words("seen.outbound", {"mode": mode or "Automatic", "policy": "Default"})
+    seen = Text("seen.outbound", {"mode": mode or "Automatic", "policy": "Default"})
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, "forwarding_blocked")
 
 
-async def test_a_policy_that_is_on_holds(given: Callable[..., Context], cloud: Any):
+async def test_a_policy_that_is_on_holds(given: Callable[..., StepContext], cloud: Any):
     """The policy that applies says On, whoever made it."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS])
-    seen = Words("seen.outbound", {"mode": "On", "policy": NAME})
+    seen = Text("seen.outbound", {"mode": "On", "policy": NAME})
     found = await STEP.inspect(given())
     assert (replace(found, values={}), set(found.values)) == (Finding("outbound_policy", State.OK, seen=seen), {"policy", "rule"})
 
@@ -55,19 +55,19 @@ async def test_a_policy_that_is_on_holds(given: Callable[..., Context], cloud: A
 @pytest.mark.parametrize(("default", "above"), [("On", "Off"), ("Automatic", "On")])
 @pytest.mark.parametrize("who", [{"FromMemberOf": ["Sales"]}, {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}])
 async def test_a_rule_for_a_group_leaves_a_doubt(
-    given: Callable[..., Context], cloud: Any, kind: str, state: State, default: str, above: str, who: dict[str, object]
+    given: Callable[..., StepContext], cloud: Any, kind: str, state: State, default: str, above: str, who: dict[str, object]
 ):
     """Whether it would stop the copy or let it through: a check says what may be; a setup does not take the chance."""
     policies = [DEFAULT | {"AutoForwardingMode": default}, {"Name": "Sales", "AutoForwardingMode": above}]
     rule = {"Name": "Sales only", POLICY: "Sales", "Priority": 0, "State": "Enabled"} | who
     cloud.on(f"Get-{POLICY}", policies).on(f"Get-{RULE}", [rule])
     found = await STEP.inspect(given(kind=kind))
-    seen = Words("seen.outbound_unsure", {"policy": "Default", "mode": default, "rule": "Sales only"})
+    seen = Text("seen.outbound_unsure", {"policy": "Default", "mode": default, "rule": "Sales only"})
     assert (found.state, found.seen, found.cause) == (state, seen, "forwarding_blocked")
 
 
 @pytest.mark.parametrize(("cause", "causes"), [("forwarding_blocked", ("outbound_policy",)), ("", ())])
-async def test_a_trace_takes_the_doubt_away(given: Callable[..., Context], cloud: Any, cause: str, causes: tuple[str, ...]):
+async def test_a_trace_takes_the_doubt_away(given: Callable[..., StepContext], cloud: Any, cause: str, causes: tuple[str, ...]):
     """A rule for a group may let the copy through: what the trace says decides whether it does."""
     rule = {"Name": "Sales", POLICY: "Sales", "FromMemberOf": ["Sales"], "Priority": 0, "State": "Enabled"}
     cloud.on(f"Get-{POLICY}", [DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]).on(f"Get-{RULE}", [rule])
@@ -76,15 +76,15 @@ async def test_a_trace_takes_the_doubt_away(given: Callable[..., Context], cloud
     assert judge(checks_for(Profile.LEAST), found).causes == causes
 
 
-async def test_a_policy_and_a_rule_are_made(given: Callable[..., Context], cloud: Any):
+async def test_a_policy_and_a_rule_are_made(given: Callable[..., StepContext], cloud: Any):
     """Both with their own name; the limits that applied so far are carried along."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     found = await STEP.inspect(ctx)
     limits = "-RecipientLimitPerDay 500 -NotifyOutboundSpam $false"
     command = f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} '{NAME}' -From {MAILBOX} -Priority 0"
-    before = Words("seen.outbound", {"mode": "Automatic", "policy": "Default"})
-    words = Words("step.outbound_policy"), before, Words("after.outbound_policy")
+    before = Text("seen.outbound", {"mode": "Automatic", "policy": "Default"})
+    words = Text("step.outbound_policy"), before, Text("after.outbound_policy")
     assert STEP.plan(ctx, found) == (Change("outbound_policy", "M4", *words, Scope.MAILBOX, command),)
     await STEP.apply(ctx, found)
     assert cloud.writes == [
@@ -100,13 +100,13 @@ ABOVE = [{"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], 
     ("rules", "note"),
     [
         ([], None),
-        (ABOVE[:1], Words("note.rules_move.one")),
-        (ABOVE, Words("note.rules_move.many", {"count": "3"})),
-        ([ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2]], Words("note.rules_move.one")),
+        (ABOVE[:1], Text("note.rules_move.one")),
+        (ABOVE, Text("note.rules_move.many", {"count": "3"})),
+        ([ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2]], Text("note.rules_move.one")),
         ([RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1]], None),
     ],
 )
-async def test_the_plan_says_which_rules_move_down(given: Callable[..., Context], cloud: Any, rules: list[Any], note: Words | None):
+async def test_the_plan_says_which_rules_move_down(given: Callable[..., StepContext], cloud: Any, rules: list[Any], note: Text | None):
     """A rule on top shifts the others by one; one of ours that is there already only those above it."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", rules)
     ctx = given()
@@ -114,7 +114,7 @@ async def test_the_plan_says_which_rules_move_down(given: Callable[..., Context]
     assert (found.state, STEP.plan(ctx, found)[0].note) == (State.WRONG, note)
 
 
-async def test_a_second_try_completes_the_first(given: Callable[..., Context], cloud: Any):
+async def test_a_second_try_completes_the_first(given: Callable[..., StepContext], cloud: Any):
     """A policy without its rule gets the rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS | {"AutoForwardingMode": "Off"}])
     await STEP.apply(given(), WRONG)
@@ -124,7 +124,7 @@ async def test_a_second_try_completes_the_first(given: Callable[..., Context], c
     ]
 
 
-async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., Context], cloud: Any):
+async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., StepContext], cloud: Any):
     """Nothing is made twice."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | {"Priority": 3}])
     await STEP.apply(given(), WRONG)
@@ -132,43 +132,43 @@ async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., Context],
 
 
 SALES, ALIAS = "sales@contoso.com", "svc@contoso.com"
-OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Words]] = [
+OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Text]] = [
     (
         {"From": [MAILBOX, SALES]},
         {},
         "",
-        Words("after.outbound_policy_shared", {"senders": f"{MAILBOX}, {SALES}"}),
+        Text("after.outbound_policy_shared", {"senders": f"{MAILBOX}, {SALES}"}),
     ),
     (
         {"From": [SALES]},
         {"From": [SALES, MAILBOX]},
         f" -From {SALES}, {MAILBOX}",
-        Words("after.outbound_policy_shared", {"senders": f"{SALES}, {MAILBOX}"}),
+        Text("after.outbound_policy_shared", {"senders": f"{SALES}, {MAILBOX}"}),
     ),
     (
         {"From": [MAILBOX, SALES], "ExceptIfFrom": ["b@contoso.com", ALIAS.upper()]},
         {"ExceptIfFrom": ["b@contoso.com"]},
         " -ExceptIfFrom b@contoso.com",
-        Words("after.outbound_policy_cleared", {"senders": f"{MAILBOX}, {SALES}", "cleared": f"ExceptIfFrom {ALIAS.upper()}"}),
+        Text("after.outbound_policy_cleared", {"senders": f"{MAILBOX}, {SALES}", "cleared": f"ExceptIfFrom {ALIAS.upper()}"}),
     ),
     (
         {"From": [], "SenderDomainIs": "contoso.com", "ExceptIfSenderDomainIs": ["contoso.com"]},
         {"ExceptIfSenderDomainIs": None},
         " -ExceptIfSenderDomainIs $null",
-        Words("after.outbound_policy_cleared", {"senders": "contoso.com", "cleared": "ExceptIfSenderDomainIs contoso.com"}),
+        Text("after.outbound_policy_cleared", {"senders": "contoso.com", "cleared": "ExceptIfSenderDomainIs contoso.com"}),
     ),
     (
         {"From": MAILBOX, "FromMemberOf": ["Sales"], "ExceptIfFromMemberOf": ["Desk", "Field"]},
         {"FromMemberOf": None, "ExceptIfFromMemberOf": None},
         " -FromMemberOf $null -ExceptIfFromMemberOf $null",
-        Words("after.outbound_policy_cleared", {"senders": MAILBOX, "cleared": "FromMemberOf Sales; ExceptIfFromMemberOf Desk, Field"}),
+        Text("after.outbound_policy_cleared", {"senders": MAILBOX, "cleared": "FromMemberOf Sales; ExceptIfFromMemberOf Desk, Field"}),
     ),
 ]
 
 
 @pytest.mark.parametrize(("who", "sent", "shown", "after"), OTHERS)
 async def test_whom_somebody_else_put_into_our_rule_stays(
-    given: Callable[..., Context], cloud: Any, who: dict[str, Any], sent: dict[str, Any], shown: str, after: Words
+    given: Callable[..., StepContext], cloud: Any, who: dict[str, Any], sent: dict[str, Any], shown: str, after: Text
 ):
     """The plan names who is covered and what goes, the commands are what is sent; a rule above is why it is wrong at all."""
     above = {"Name": "Baseline", POLICY: "Default", "SenderDomainIs": ["contoso.com"], "Priority": 0, "State": "Enabled"}
@@ -177,14 +177,14 @@ async def test_whom_somebody_else_put_into_our_rule_stays(
     ctx = given(kind="fix")
     found = await STEP.inspect(ctx)
     (line,) = STEP.plan(ctx, found)
-    assert (line.after, line.note) == (after, Words("note.rules_move.one"))
+    assert (line.after, line.note) == (after, Text("note.rules_move.one"))
     assert line.command == f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}'{shown} -Priority 0"
     await STEP.apply(ctx, found)
     assert cloud.writes[1:] == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0, **sent})]
 
 
 @pytest.mark.parametrize("who", [row[0] for row in OTHERS])
-async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., Context], cloud: Any, who: dict[str, Any]):
+async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., StepContext], cloud: Any, who: dict[str, Any]):
     """Also where the fix was killed before it had read back: what it makes of such a rule is known, and is nobody else's."""
     bent = RULE_OF_OURS | who | {"State": "Disabled"}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
@@ -195,17 +195,17 @@ async def test_an_undo_gives_them_back_what_they_had(given: Callable[..., Contex
     sent = next(values for what, values in cloud.writes if what == f"Set-{RULE}")
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled"}])
     (line,) = STEP.plan(ctx, found)
-    past = Past("outbound_policy", line, line.before, found.values, {}, (ctx.run.id,))
-    assert (await STEP.undone(ctx, past)).state is State.WRONG
+    past = RecordedChange("outbound_policy", line, line.before, found.values, {}, (ctx.run.id,))
+    assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
     cloud.asked.clear()
     await STEP.undo(ctx, past)
     back = {name: [value] if isinstance(value, str) and name == "From" else value or None for name, value in who.items()}
     assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": NAME, POLICY: NAME, **back})
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled", "From": ["else@contoso.com"]}])
-    assert (await STEP.undone(ctx, past)).state is State.WARNING
+    assert (await STEP.inspect_undo(ctx, past)).state is State.WARNING
 
 
-async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Callable[..., Context], cloud: Any):
+async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Callable[..., StepContext], cloud: Any):
     """An earlier try has made it, and the list is stale: without the rule it would apply to nobody."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     cloud.refuse(f"New-{POLICY}", 400, "", "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists.")
@@ -216,7 +216,7 @@ async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Callable[...
 BENT = {"State": "Disabled", "ExceptIfFrom": [MAILBOX], "SenderDomainIs": "fabrikam.com", "ExceptIfFromMemberOf": [], POLICY: "Other"}
 
 
-async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..., Context], cloud: Any):
+async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..., StepContext], cloud: Any):
     """Switched off, narrowed, or with another policy: the plan says what is done, and all of it is."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT])
     ctx = given()
@@ -225,7 +225,7 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..
     commands = f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; Enable-{RULE} '{NAME}'"
     gone = {"senders": MAILBOX, "cleared": f"SenderDomainIs fabrikam.com; ExceptIfFrom {MAILBOX}"}
     (line,) = STEP.plan(ctx, found)
-    assert (found.state, line.command, line.after) == (State.WRONG, commands, Words("after.outbound_policy_cleared", gone))
+    assert (found.state, line.command, line.after) == (State.WRONG, commands, Text("after.outbound_policy_cleared", gone))
     await STEP.apply(ctx, found)
     cleared = {"SenderDomainIs": None, "ExceptIfFrom": None}
     assert cloud.writes == [
@@ -235,13 +235,13 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Callable[..
     ]
 
 
-async def test_an_undo_bends_it_back(given: Callable[..., Context], cloud: Any):
+async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: Any):
     """As somebody had left it: off, with its exceptions and its policy."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS])
     ctx = given(kind="undo")
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
-    line = Change("outbound_policy", "M4", Words("a"), Words("b"), Words("c"), Scope.MAILBOX, "x")
-    past = Past("outbound_policy", line, Words("b"), was, left, ("R1",))
+    line = Change("outbound_policy", "M4", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
+    past = RecordedChange("outbound_policy", line, Text("b"), was, left, ("R1",))
     bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
     assert STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0] == f"Set-{RULE} '{NAME}' {bends}; Disable-{RULE} '{NAME}'"
     await STEP.undo(ctx, past)
@@ -254,14 +254,14 @@ async def test_an_undo_bends_it_back(given: Callable[..., Context], cloud: Any):
 
 
 @pytest.mark.parametrize(("answer", "state"), [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), ([], State.WRONG)])
-async def test_a_rule_may_name_the_mailbox_otherwise(given: Callable[..., Context], cloud: Any, answer: list[object], state: State):
+async def test_a_rule_may_name_the_mailbox_otherwise(given: Callable[..., StepContext], cloud: Any, answer: list[object], state: State):
     """By an alias, which only Exchange can tell; it is asked where a rule names somebody who is not known."""
     rule = RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).on("Get-Mailbox", answer)
     assert (await STEP.inspect(given())).state is state
 
 
-async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Callable[..., Context], cloud: Any):
+async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Callable[..., StepContext], cloud: Any):
     """And by its UPN; nothing else is asked where no rule names anybody else."""
     rule = RULE_OF_OURS | {"From": ["upn@contoso.com"]}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).refuse("Get-Mailbox", 403)
@@ -271,12 +271,12 @@ async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Cal
     assert ((await STEP.inspect(ctx)).state, "Get-Mailbox" in [what for what, _ in cloud.asked]) == (State.OK, True)
 
 
-def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., Context]):
+def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., StepContext]):
     """Up to a day; after that it is an error like others."""
-    error = Rejected("customization_needed", Said("exchange"))
-    found = STEP.trouble(given(), error)
+    error = Rejected("customization_needed", CloudReply("exchange"))
+    found = STEP.explain_error(given(), error)
     assert found is not None
-    assert (found.waiting_for, found.seen) == (Turn.TIME, Words("seen.customization_takes"))
+    assert (found.waiting_for, found.seen) == (Turn.TIME, Text("seen.customization_takes"))
 
 
 def test_the_pauses_make_a_day_and_end_before_the_sign_in():
@@ -286,12 +286,12 @@ def test_the_pauses_make_a_day_and_end_before_the_sign_in():
     assert max(pauses) <= LONGEST_PAUSE_S
 
 
-def test_a_day_is_enough(given: Callable[..., Context], channel: Channel):
+def test_a_day_is_enough(given: Callable[..., StepContext], channel: Channel):
     """After a day of tries a person has to look."""
     ctx = given(waits={"outbound_policy": DAY_TRIES + 1})
-    assert STEP.trouble(ctx, Rejected("customization_needed", Said("exchange"))) is None
+    assert STEP.explain_error(ctx, Rejected("customization_needed", CloudReply("exchange"))) is None
 
 
-def test_other_errors_are_not_its_business(given: Callable[..., Context]):
+def test_other_errors_are_not_its_business(given: Callable[..., StepContext]):
     """The engine knows what they mean."""
-    assert STEP.trouble(given(), Rejected("request_rejected", Said("exchange"))) is None
+    assert STEP.explain_error(given(), Rejected("request_rejected", CloudReply("exchange"))) is None

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from jobs.clouds.errors import CloudError, NotAllowed, NotFound, Rejected, Said, Transient
-from jobs.engine.step import Context
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotFound, Rejected, Transient
+from jobs.engine.step import StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
-from jobs.model import Change, Finding, Scope, State, Words, verbatim
+from jobs.model import Change, Finding, Scope, State, Text, verbatim
 from jobs.steps.permissions import Permissions
 
 STEP = Permissions()
-SAID = Said("graph", 400, "Request_BadRequest", "No such service.")
+SAID = CloudReply("graph", 400, "Request_BadRequest", "No such service.")
 EXCHANGE = {
     "id": "exchange-sp",
     "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id"}],
@@ -27,20 +27,20 @@ def principal(app_id: str) -> str:
     return f"GET /servicePrincipals(appId='{app_id}')"
 
 
-async def test_ids_are_read_from_the_tenant(given: Callable[..., Context], cloud: Any):
+async def test_ids_are_read_from_the_tenant(given: Callable[..., StepContext], cloud: Any):
     """Exchange's own SMTP.Send and Mail.Send, by the ids that this tenant gives them."""
     cloud.on(principal(EXCHANGE_APP_ID), EXCHANGE).on(principal(GRAPH_APP_ID), {"id": "graph-sp"})
     facts = {"exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp", "graph_smtp_send": ""}
     facts |= {"exchange_smtp_send": "smtp-id", "mail_send": "mail-id"}
-    assert await STEP.inspect(given()) == Finding("permissions", State.OK, seen=Words("seen.permissions"), facts=facts)
+    assert await STEP.inspect(given()) == Finding("permissions", State.OK, seen=Text("seen.permissions"), facts=facts)
 
 
-async def test_no_exchange_in_the_tenant(given: Callable[..., Context], cloud: Any):
+async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], cloud: Any):
     """Without Exchange Online's service principal there is nothing to permit: it is made where the tenant has the service."""
     ctx = given()
     found = await STEP.inspect(ctx)
-    assert (found.state, found.cause, found.seen) == (State.WRONG, "exchange_service_missing", Words("seen.no_exchange"))
-    words = Words("step.permissions"), Words("seen.no_exchange"), Words("after.permissions")
+    assert (found.state, found.cause, found.seen) == (State.WRONG, "exchange_service_missing", Text("seen.no_exchange"))
+    words = Text("step.permissions"), Text("seen.no_exchange"), Text("after.permissions")
     command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
     assert STEP.plan(ctx, found) == (Change("permissions", "E4", *words, Scope.APP, command),)
     await STEP.apply(ctx, found)
@@ -52,32 +52,32 @@ async def test_no_exchange_in_the_tenant(given: Callable[..., Context], cloud: A
     [
         (Rejected("request_rejected", SAID), True),
         (NotFound("not_found", SAID), True),
-        (NotAllowed("directory_role_missing", SAID), False),
+        (Forbidden("directory_role_missing", SAID), False),
         (Transient("service_unavailable", SAID), False),
     ],
 )
-def test_a_tenant_without_the_service(given: Callable[..., Context], error: CloudError, told: bool):  # noqa: FBT001  a column of the table
+def test_a_tenant_without_the_service(given: Callable[..., StepContext], error: CloudError, told: bool):  # noqa: FBT001  a column of the table
     """Graph makes none there; that is said, in its words. What else keeps it from being made is not its business."""
-    found = STEP.trouble(given(), error)
+    found = STEP.explain_error(given(), error)
     assert (found is not None) is told
     if found:
         assert (found.state, found.cause, found.seen) == (State.UNKNOWN, "exchange_service_missing", verbatim("No such service."))
 
 
-def test_ids_that_are_not_exposed_cannot_be_mended(given: Callable[..., Context]):
+def test_ids_that_are_not_exposed_cannot_be_mended(given: Callable[..., StepContext]):
     """No change of ours makes Exchange expose SMTP.Send."""
     assert STEP.plan(given(), Finding("permissions", State.WRONG, cause="permission_id_unknown")) == ()
 
 
-async def test_a_permission_that_is_switched_off_is_none(given: Callable[..., Context], cloud: Any):
+async def test_a_permission_that_is_switched_off_is_none(given: Callable[..., StepContext], cloud: Any):
     """A scope that the tenant has disabled counts as not exposed."""
     off = {"id": "exchange-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "smtp-id", "isEnabled": False}]}
     cloud.on(principal(EXCHANGE_APP_ID), off)
     found = await STEP.inspect(given())
-    assert (found.state, found.cause, found.seen) == (State.WRONG, "permission_id_unknown", Words("seen.no_smtp_send"))
+    assert (found.state, found.cause, found.seen) == (State.WRONG, "permission_id_unknown", Text("seen.no_smtp_send"))
 
 
-async def test_graphs_own_smtp_send_is_enough(given: Callable[..., Context], cloud: Any):
+async def test_graphs_own_smtp_send_is_enough(given: Callable[..., StepContext], cloud: Any):
     """Where only Graph exposes SMTP.Send, its id is found."""
     graph = {"id": "graph-sp", "oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "graph-smtp"}]}
     cloud.on(principal(EXCHANGE_APP_ID), {"id": "exchange-sp"}).on(principal(GRAPH_APP_ID), graph)

@@ -11,9 +11,9 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.settings import Settings
 from jobs.steps.rehearsal import Rehearsal
 from jobs.storage.vault import Vault
@@ -39,31 +39,33 @@ def refuses() -> Iterator[str]:
         thread.join(2)
 
 
-def rehearsing(vault: Vault, ctx: Context) -> None:
+def rehearsing(vault: Vault, ctx: StepContext) -> None:
     """The mailbox user has just signed in."""
     for name, value in (("rehearsal", "the-token"), ("rehearsal-session", "the-sign-in"), ("rehearsal-secret", "the-secret")):
         vault.put(f"{name}:{ctx.run.id}", value, 60)
 
 
-def kept(vault: Vault, ctx: Context) -> tuple[str | None, str | None, bool, bool]:
+def kept(vault: Vault, ctx: StepContext) -> tuple[str | None, str | None, bool, bool]:
     """What a check has, and whether the run has it still."""
     session, secret = (vault.get(f"{name}:support@contoso.com") for name in ("check-session", "check-secret"))
     return session, secret, vault.holds(f"rehearsal-session:{ctx.run.id}"), vault.holds(f"rehearsal-secret:{ctx.run.id}")
 
 
-async def test_a_reason_skips_it(given: Callable[..., Context]):
+async def test_a_reason_skips_it(given: Callable[..., StepContext]):
     """The reason is on record."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:on leave"}))
-    assert found == Finding("rehearsal", State.SKIPPED, seen=Words("skipped.rehearsal_because", {"reason": "on leave"}))
+    assert found == Finding("rehearsal", State.SKIPPED, seen=Text("skipped.rehearsal_because", {"reason": "on leave"}))
 
 
-async def test_the_mailbox_user_is_waited_for(given: Callable[..., Context]):
+async def test_the_mailbox_user_is_waited_for(given: Callable[..., StepContext]):
     """Without a sign-in there is no token to log in with."""
     found = await STEP.inspect(given(answers={"rehearse": "yes"}))
-    assert found == Finding("rehearsal", State.WAITING, seen=Words("seen.rehearsal_open"), waiting_for=Turn.MAILBOX_USER)
+    assert found == Finding("rehearsal", State.WAITING, seen=Text("seen.rehearsal_open"), waiting_for=Turn.MAILBOX_USER)
 
 
-async def test_a_refusal_shows_its_phase_and_its_words(given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str):
+async def test_a_refusal_shows_its_phase_and_its_words(
+    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, refuses: str
+):
     """With the server's own words as evidence, and the token nowhere."""
     ctx = given(facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses))
     rehearsing(vault, ctx)
@@ -81,7 +83,7 @@ async def test_a_refusal_shows_its_phase_and_its_words(given: Callable[..., Cont
     assert kept(vault, ctx) == (None, None, True, True)
 
 
-async def test_what_has_logged_in_is_kept(given: Callable[..., Context], vault: Vault, monkeypatch: pytest.MonkeyPatch):
+async def test_what_has_logged_in_is_kept(given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch):
     """The mailbox user's word: the sign-in and the secret are a check's from then on, also where it is looked at twice."""
 
     async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
@@ -96,7 +98,7 @@ async def test_what_has_logged_in_is_kept(given: Callable[..., Context], vault: 
 
 @pytest.mark.parametrize(("shared", "user"), [("", "s1@contoso.com"), ("blocked", "support@contoso.com"), ("yes", "support@contoso.com")])
 async def test_whose_mailbox_the_login_opens(
-    given: Callable[..., Context], vault: Vault, monkeypatch: pytest.MonkeyPatch, shared: str, user: str
+    given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch, shared: str, user: str
 ):
     """A shared mailbox is named by its address; the token is a delegate's."""
     asked: list[str] = []
@@ -113,7 +115,7 @@ async def test_whose_mailbox_the_login_opens(
 
 @pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)])
 async def test_a_fresh_switch_takes_time_to_spread(
-    given: Callable[..., Context], vault: Vault, work_settings: Settings, refuses: str, ago: timedelta, turn: Turn
+    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, refuses: str, ago: timedelta, turn: Turn
 ):
     """Within an hour of our own switch, a login that is still blocked is tried again by itself."""
     settings = replace(work_settings, smtp_server=refuses)
@@ -125,7 +127,7 @@ async def test_a_fresh_switch_takes_time_to_spread(
 
 @pytest.mark.parametrize(("waited", "turn"), [(0, Turn.TIME), (8, Turn.MAILBOX_USER)])
 async def test_a_server_that_is_away_is_tried_again(
-    given: Callable[..., Context], vault: Vault, work_settings: Settings, free_port: int, waited: int, turn: Turn
+    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, free_port: int, waited: int, turn: Turn
 ):
     """It says nothing about the login; after some tries somebody is asked."""
     settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Change, Finding, Scope, State, Words
+from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import Store
 from jobs.steps.secret_for_checks import LABEL, CheckSecret
@@ -25,37 +25,37 @@ FACTS = {"object_id": "object-1"}
 KEPT = "check-secret:support@contoso.com"
 
 
-async def test_a_skipped_rehearsal_needs_none(given: Callable[..., Context]):
+async def test_a_skipped_rehearsal_needs_none(given: Callable[..., StepContext]):
     """Somebody gave a reason, and no secret is made."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:away"}))
-    assert found == Finding("check_secret", State.SKIPPED, seen=Words("skipped.rehearsal"))
+    assert found == Finding("check_secret", State.SKIPPED, seen=Text("skipped.rehearsal"))
 
 
 @pytest.mark.parametrize("sealed", [KEPT, "rehearsal-secret:{run}"])
-async def test_a_sealed_secret_holds(given: Callable[..., Context], vault: Vault, sealed: str):
+async def test_a_sealed_secret_holds(given: Callable[..., StepContext], vault: Vault, sealed: str):
     """The run's own, or one that was kept with the mailbox user's word before; it is not opened for that."""
     ctx = given()
     vault.put(sealed.format(run=ctx.run.id), "value", 60)
-    assert await STEP.inspect(ctx) == Finding("check_secret", State.OK, seen=Words("seen.check_secret"), values={"made": "yes"})
+    assert await STEP.inspect(ctx) == Finding("check_secret", State.OK, seen=Text("seen.check_secret"), values={"made": "yes"})
 
 
-async def test_a_proven_channel_is_not_rehearsed_again(given: Callable[..., Context], store: Store):
+async def test_a_proven_channel_is_not_rehearsed_again(given: Callable[..., StepContext], store: Store):
     """A later run of the same channel leaves it out."""
     earlier = given()
     store.end(earlier.run, Event(Kind.FINISHED, now()))
-    assert await STEP.inspect(given()) == Finding("check_secret", State.SKIPPED, seen=Words("skipped.proven_before"))
+    assert await STEP.inspect(given()) == Finding("check_secret", State.SKIPPED, seen=Text("skipped.proven_before"))
 
 
-async def test_it_is_planned_with_the_others(given: Callable[..., Context]):
+async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
     """The line says that it is made only when somebody rehearses."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    words = Words("step.check_secret"), Words("seen.none"), Words("after.check_secret")
+    words = Text("step.check_secret"), Text("seen.none"), Text("after.check_secret")
     line = Change("check_secret", "C6", *words, Scope.APP, "Graph POST /applications/{id}/addPassword")
-    assert STEP.plan(ctx, found) == (replace(line, note=Words("note.check_secret")),)
+    assert STEP.plan(ctx, found) == (replace(line, note=Text("note.check_secret")),)
 
 
-async def test_it_replaces_what_was_left_behind(given: Callable[..., Context], cloud: Any, vault: Vault):
+async def test_it_replaces_what_was_left_behind(given: Callable[..., StepContext], cloud: Any, vault: Vault):
     """An orphan of an earlier try goes, a foreign secret stays, and the new one ends with Webex Connect's own at the latest. It is the run's."""
     end = now() + timedelta(days=30)
     left = [{"displayName": LABEL, "keyId": "old"}, {"displayName": "Webex Connect X", "keyId": "theirs"}]

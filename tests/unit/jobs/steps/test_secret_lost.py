@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.step import Context
-from jobs.model import Channel, State, Turn, Words
+from jobs.engine.step import StepContext
+from jobs.model import Channel, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import Store
 from jobs.steps import steps_of
@@ -21,7 +21,7 @@ APP = "GET /applications(uniqueName='webexconnect-support-contoso-com-eb962f')"
 REMOVE = "POST /applications/obj-1/removePassword"
 FACTS = {"object_id": "obj-1", "key_id": "k2"}
 LOST = {"new_secret": "k1"}
-Given = Callable[..., Context]
+Given = Callable[..., StepContext]
 
 
 def secret(key_id: str, run_id: str) -> dict[str, str]:
@@ -38,22 +38,22 @@ def test_a_run_without_a_loss_has_no_such_step(given: Given):
 async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: Store):
     """Although it was handed over, and nobody has to wait for the directory to make another."""
     ctx = given(facts={"object_id": "obj-1", "key_id": "k1"}, answers=LOST, changed={"client_secret": now() - timedelta(minutes=1)})
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", ctx.run.id)]})
     found = await OLD.inspect(ctx)
-    assert (found.state, found.seen) == (State.WRONG, Words("seen.none"))
+    assert (found.state, found.seen) == (State.WRONG, Text("seen.none"))
 
 
 async def test_it_is_no_orphan(given: Given, cloud: Any):
     """After a death the half-made successor is removed, and the lost one stays until the new one was shown."""
-    trying = Event(Kind.CHANGING, now() + timedelta(seconds=1), step="client_secret", finding=OLD.wrong(Words("seen.none")))
+    trying = Event(Kind.CHANGING, now() + timedelta(seconds=1), step="client_secret", finding=OLD.wrong(Text("seen.none")))
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST, events=(trying, trying))
     left = {"passwordCredentials": [secret("k1", ctx.run.id), secret("k3", ctx.run.id)]}
     cloud.on(APP, left, {"passwordCredentials": left["passwordCredentials"][:1]}).on(
         "POST /applications/obj-1/addPassword", {"keyId": "k4", "secretText": "s", "endDateTime": ""}
     )
     end = (now() + timedelta(days=300)).isoformat()
-    await OLD.apply(ctx, OLD.wrong(Words("seen.none"), renew_until=end))
+    await OLD.apply(ctx, OLD.wrong(Text("seen.none"), renew_until=end))
     assert [body["keyId"] for what, body in cloud.writes if what == REMOVE] == ["k3"]
 
 
@@ -62,14 +62,14 @@ async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: S
     ctx = given(facts=FACTS, answers=LOST)
     both = [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]
     cloud.on(APP, {"passwordCredentials": both})
-    assert await NEW.inspect(ctx) == NEW.waits_for(Turn.NOBODY, Words("seen.lost_secret_stays"))
-    store.hand_over("k2")
+    assert await NEW.inspect(ctx) == NEW.waits_for(Turn.NOBODY, Text("seen.lost_secret_stays"))
+    store.record_secret_shown("k2")
     found = await NEW.inspect(ctx)
     assert found.state is State.WRONG
     await NEW.apply(ctx, found)
     assert cloud.writes == [(REMOVE, {"keyId": "k1"})]
     cloud.on(APP, {"passwordCredentials": both[1:]})
-    assert await NEW.inspect(ctx) == NEW.ok(Words("seen.lost_secret_removed"))
+    assert await NEW.inspect(ctx) == NEW.ok(Text("seen.lost_secret_removed"))
 
 
 async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
@@ -86,6 +86,6 @@ async def test_one_that_was_shown_before_it_was_read_back_holds(given: Given, cl
     """Somebody was faster than the directory: the secret is known by what the run sealed, and no other one is made."""
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
     vault.put(f"secret-key:{ctx.run.id}", "k2", 60)
-    store.hand_over("k2")
+    store.record_secret_shown("k2")
     cloud.on(APP, {"passwordCredentials": [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]})
     assert (await OLD.inspect(ctx)).state is State.OK

@@ -9,13 +9,13 @@ from typing import Any
 
 from jobs.clock import now
 from jobs.engine.engine import Engine
-from jobs.engine.step import Context
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Change, Finding, Person, Scope, State, Words
+from jobs.model import Change, Finding, Person, Scope, State, Text
 from jobs.runs.plan import Plan
 from jobs.runs.run import Event, Kind
 from jobs.runs.store import Store
-from jobs.runtime import Silent
+from jobs.runtime import NoListener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import ClientSecret
 from jobs.steps.secret_replaced import OldSecret
@@ -24,18 +24,18 @@ STEP = OldSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
 REMOVE = "POST /applications/object-1/removePassword"
 FACTS = {"object_id": "object-1"}
-ONE = Words("seen.old_secret", {"count": "1"})
+ONE = Text("seen.old_secret", {"count": "1"})
 LINE = Change(
     "old_secret",
     "E3",
-    Words("step.old_secret"),
+    Text("step.old_secret"),
     ONE,
-    Words("after.old_secret"),
+    Text("after.old_secret"),
     Scope.APP,
     "Graph POST /applications/{id}/removePassword",
     reversible=False,
 )
-Given = Callable[..., Context]
+Given = Callable[..., StepContext]
 
 
 def secret(key_id: str, name: str, days: float = 9) -> dict[str, str]:
@@ -53,7 +53,7 @@ def before(store: Store, channel: Any, asker: Person) -> str:
 async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):
     """Beside the new secret, and only in a fix; a check has no use for it."""
     name = f"Webex Connect {before(store, channel, asker)}"
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", name), secret("k2", "made by hand")]})
     ctx = given(facts=FACTS, kind="fix")
     lines = ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))
@@ -65,14 +65,14 @@ async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store:
 async def test_the_new_one_does_not_count_as_its_removal(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):
     """Its line stands in the plan of the new secret; whoever lists what was done, after a /cancel say, lists that alone which was made."""
     old = secret("k1", f"Webex Connect {before(store, channel, asker)}")
-    store.hand_over("k1")
+    store.record_secret_shown("k1")
     ctx = given(facts=FACTS, kind="fix")
     there, after = {"passwordCredentials": [old]}, {"passwordCredentials": [old, secret("k2", f"Webex Connect {ctx.run.id}", 300)]}
     cloud.on(APP, there, there, after).on("POST /applications/object-1/addPassword", {"keyId": "k2", "secretText": "s"})
     lines = ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), word)
-    await Engine(ctx, {"client_secret": ClientSecret()}, Silent(), lambda: True).make()
+    await Engine(ctx, {"client_secret": ClientSecret()}, NoListener(), lambda: True).apply_plan()
     done = [change.step for made in ctx.run.changed.values() if made.done for change in made.changes]
     assert ([line.step for line in lines], done) == (["client_secret", "old_secret"], ["client_secret"])
 
@@ -93,7 +93,7 @@ async def test_only_what_the_bot_made_before_is_removed(given: Given, cloud: Any
     found = await STEP.inspect(ctx)
     assert (found.state, found.seen, STEP.plan(ctx, found)) == (State.WRONG, ONE, (LINE,))
     await STEP.apply(ctx, found)
-    assert await STEP.inspect(ctx) == Finding("old_secret", State.OK, seen=Words("seen.old_secret_removed"))
+    assert await STEP.inspect(ctx) == Finding("old_secret", State.OK, seen=Text("seen.old_secret_removed"))
     await STEP.apply(ctx, found)
     assert cloud.writes == [(REMOVE, {"keyId": "k1"})]
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, NotAllowed, Said, Transient
-from jobs.engine.step import Context
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Transient
+from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Channel, Finding, State, Words
+from jobs.model import Channel, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_of
 from jobs.steps.secret_for_checks import LABEL
@@ -24,7 +24,7 @@ FACTS = {"object_id": "object-1"}
 OWN, THEIRS = {"displayName": LABEL, "keyId": "own"}, {"displayName": "Webex Connect X", "keyId": "theirs"}
 MADE = Event(Kind.FOUND, now(), step="check_secret", finding=Finding("check_secret", State.OK))
 TRIED = Event(Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG))
-Given = Callable[..., Context]
+Given = Callable[..., StepContext]
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
     cloud.on(BY_ID, {"passwordCredentials": [THEIRS]}).on(BY_NAME, {"passwordCredentials": [OWN, THEIRS]})
     ctx = given(facts=FACTS)
     assert (await STEP.inspect(ctx)).state is State.WRONG
-    await STEP.apply(ctx, STEP.wrong(Words("seen.unused_secret_there")))
+    await STEP.apply(ctx, STEP.wrong(Text("seen.unused_secret_there")))
     assert cloud.writes == [(REMOVE, {"keyId": "own"})]
     after = given(channel=Channel("a@contoso.com"), facts=FACTS, changed={"unused_secret": now()})
-    assert await STEP.inspect(after) == STEP.ok(Words("seen.undo_removed"))
+    assert await STEP.inspect(after) == STEP.ok(Text("seen.undo_removed"))
 
 
 async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
@@ -56,9 +56,9 @@ async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
 
 @pytest.mark.parametrize(
     ("error", "state"),
-    [(NotAllowed("request_rejected", Said("graph")), State.WARNING), (Transient("service_unavailable", Said("graph")), None)],
+    [(Forbidden("request_rejected", CloudReply("graph")), State.WARNING), (Transient("service_unavailable", CloudReply("graph")), None)],
 )
 def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, state: State | None):
     """It holds up no run, for nobody knows its value; what may pass is tried again."""
-    found = STEP.trouble(given(), error)
+    found = STEP.explain_error(given(), error)
     assert (found and found.state, found and found.seen and found.seen.values) == (state, state and {"name": LABEL})

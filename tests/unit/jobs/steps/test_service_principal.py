@@ -8,30 +8,30 @@ from typing import Any
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.engine.step import Context
-from jobs.model import Change, Finding, Profile, Scope, State, Words
+from jobs.engine.step import StepContext
+from jobs.model import Change, Finding, Profile, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.steps.service_principal import ServicePrincipal
 
 STEP = ServicePrincipal()
 READ = "GET /servicePrincipals(appId='client-1')"
 FACTS = {"client_id": "client-1"}
-EXPECTED = Words("expected.service_principal")
+EXPECTED = Text("expected.service_principal")
 NO_VALUES = {"sp_id": "", "accountEnabled": "", "appRoleAssignmentRequired": ""}
 VALUES = {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "false"}
 
 
-async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud: Any):
+async def test_one_that_is_missing_is_made(given: Callable[..., StepContext], cloud: Any):
     """Graph does not make it with the app, as the portal does."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
-    words = Words("step.service_principal"), Words("seen.none"), Words("after.service_principal")
+    words = Text("step.service_principal"), Text("seen.none"), Text("after.service_principal")
     made = Change("service_principal", "E1", *words, Scope.APP, "Graph POST /servicePrincipals")
     assert (found, STEP.plan(ctx, found)) == (
         Finding(
             "service_principal",
             State.WRONG,
-            seen=Words("seen.none"),
+            seen=Text("seen.none"),
             expected=EXPECTED,
             cause="service_principal_missing",
             values=NO_VALUES,
@@ -42,11 +42,11 @@ async def test_one_that_is_missing_is_made(given: Callable[..., Context], cloud:
     assert cloud.writes == [("POST /servicePrincipals", {"appId": "client-1"})]
 
 
-async def test_one_that_is_there_holds(given: Callable[..., Context], cloud: Any):
+async def test_one_that_is_there_holds(given: Callable[..., StepContext], cloud: Any):
     """Enabled by default, and open to everybody by default."""
     cloud.on(READ, {"id": "sp-1"})
     found = await STEP.inspect(given(facts=FACTS))
-    assert found == Finding("service_principal", State.OK, seen=Words("seen.service_principal"), facts={"sp_id": "sp-1"}, values=VALUES)
+    assert found == Finding("service_principal", State.OK, seen=Text("seen.service_principal"), facts={"sp_id": "sp-1"}, values=VALUES)
 
 
 SHUT = {"id": "sp-1", "appRoleAssignmentRequired": True}
@@ -61,7 +61,7 @@ WITH_USER = FACTS | {"user_id": "user-1"}
 def line(before: str, after: str, command: str) -> Change:
     """One line of the plan."""
     return Change(
-        "service_principal", "E1", Words("step.service_principal"), Words(before), Words(after), Scope.APP, f"Graph {PATH}, {command}"
+        "service_principal", "E1", Text("step.service_principal"), Text(before), Text(after), Scope.APP, f"Graph {PATH}, {command}"
     )
 
 
@@ -83,7 +83,7 @@ LET_IN = line("seen.sp_assignment", "after.sp_open", "appRoleAssignmentRequired 
     ],
 )
 async def test_what_somebody_has_shut_is_opened(
-    given: Callable[..., Context], cloud: Any, principal: Any, cause: str, lines: tuple[Change, ...], body: dict[str, bool]
+    given: Callable[..., StepContext], cloud: Any, principal: Any, cause: str, lines: tuple[Change, ...], body: dict[str, bool]
 ):
     """A line of the plan for each property, and one request for all of them."""
     cloud.on(READ, principal).on(ASSIGNED, [])
@@ -95,14 +95,14 @@ async def test_what_somebody_has_shut_is_opened(
 
 
 BANNED = "DisabledDueToViolationOfServicesAgreement"
-BY_MICROSOFT = Words("seen.app_by_microsoft", {"status": BANNED})
+BY_MICROSOFT = Text("seen.app_by_microsoft", {"status": BANNED})
 
 
 @pytest.mark.parametrize(
     ("principal", "state", "cause", "seen", "lines"),
     [
         ({"disabledByMicrosoftStatus": BANNED}, State.WRONG, "app_disabled_by_microsoft", BY_MICROSOFT, ()),
-        ({"isDisabled": True}, State.WRONG, "app_deactivated", Words("seen.app_deactivated"), ()),
+        ({"isDisabled": True}, State.WRONG, "app_deactivated", Text("seen.app_deactivated"), ()),
         (
             {"isDisabled": True, "disabledByMicrosoftStatus": BANNED, "accountEnabled": False},
             State.WRONG,
@@ -110,12 +110,12 @@ BY_MICROSOFT = Words("seen.app_by_microsoft", {"status": BANNED})
             BY_MICROSOFT,
             (ENABLE,),
         ),
-        ({"isDisabled": False, "disabledByMicrosoftStatus": "NotDisabled"}, State.OK, "", Words("seen.service_principal"), ()),
-        ({"isDisabled": None, "disabledByMicrosoftStatus": None}, State.OK, "", Words("seen.service_principal"), ()),
+        ({"isDisabled": False, "disabledByMicrosoftStatus": "NotDisabled"}, State.OK, "", Text("seen.service_principal"), ()),
+        ({"isDisabled": None, "disabledByMicrosoftStatus": None}, State.OK, "", Text("seen.service_principal"), ()),
     ],
 )
 async def test_an_app_that_no_plan_can_open(
-    given: Callable[..., Context], cloud: Any, principal: Any, state: State, cause: str, seen: Words, lines: tuple[Change, ...]
+    given: Callable[..., StepContext], cloud: Any, principal: Any, state: State, cause: str, seen: Text, lines: tuple[Change, ...]
 ):
     """Deactivated, or disabled by Microsoft: a person has to act elsewhere; what else is shut is in the plan (facts/microsoft.md 5)."""
     cloud.on(READ, {"id": "sp-1", **principal})
@@ -133,7 +133,7 @@ def test_a_refused_sign_in_is_explained_by_it(cause: str):
     assert judge(checks_for(Profile.LEAST), {"service_principal": own, "sign_ins": refused}).causes == ("service_principal",)
 
 
-async def test_what_it_was_is_written_down(given: Callable[..., Context], cloud: Any):
+async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cloud: Any):
     """Both properties and the id, for an undo."""
     cloud.on(READ, SHUT | {"accountEnabled": False}).on(ASSIGNED, [MINE])
     values = {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"}
@@ -150,7 +150,7 @@ async def test_what_it_was_is_written_down(given: Callable[..., Context], cloud:
         ([], "SharedMailbox", State.WRONG),
     ],
 )
-async def test_who_is_assigned_decides(given: Callable[..., Context], cloud: Any, assigned: list[Any], mailbox: str, state: State):
+async def test_who_is_assigned_decides(given: Callable[..., StepContext], cloud: Any, assigned: list[Any], mailbox: str, state: State):
     """The user's own assignment is enough; a group may hold the user, and for a shared mailbox a delegate signs in."""
     cloud.on(READ, SHUT).on(ASSIGNED, assigned).on("Get-Mailbox", [{"RecipientTypeDetails": mailbox}])
     ctx = given(facts=WITH_USER)
@@ -159,7 +159,7 @@ async def test_who_is_assigned_decides(given: Callable[..., Context], cloud: Any
     assert bool(STEP.plan(ctx, found)) is (state is State.WRONG)
 
 
-async def test_the_user_is_looked_up_where_nobody_has_yet(given: Callable[..., Context], cloud: Any):
+async def test_the_user_is_looked_up_where_nobody_has_yet(given: Callable[..., StepContext], cloud: Any):
     """The mailbox's user may be found at the same time, so this step does not wait for it."""
     cloud.on(READ, SHUT).on(ASSIGNED, [MINE]).on("GET /users/support@contoso.com", {"id": "user-1"})
     assert (await STEP.inspect(given(facts=FACTS))).state is State.OK

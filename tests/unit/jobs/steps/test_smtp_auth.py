@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from jobs.clouds.errors import NotAllowed
-from jobs.engine.step import Context
-from jobs.model import Change, Finding, Scope, State, Words
+from jobs.clouds.errors import Forbidden
+from jobs.engine.step import StepContext
+from jobs.model import Change, Finding, Scope, State, Text
 from jobs.steps.smtp_auth import PROPERTY, SmtpAuth
 
 STEP = SmtpAuth()
-EXPECTED = Words("expected.smtp_auth")
+EXPECTED = Text("expected.smtp_auth")
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ EXPECTED = Words("expected.smtp_auth")
         ("", "false", "seen.smtp_inherits_on"),
     ],
 )
-async def test_switched_on(given: Callable[..., Context], cloud: Any, own: object, everybody: object, seen: str):
+async def test_switched_on(given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str):
     """The mailbox's own switch wins; without one, the organization's counts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     values = {"disabled": "false" if own in {False, "False"} else ""}
-    assert await STEP.inspect(given()) == Finding("smtp_auth", State.OK, seen=Words(seen), values=values)
+    assert await STEP.inspect(given()) == Finding("smtp_auth", State.OK, seen=Text(seen), values=values)
 
 
 @pytest.mark.parametrize(
@@ -40,34 +40,34 @@ async def test_switched_on(given: Callable[..., Context], cloud: Any, own: objec
         (None, None, "seen.smtp_inherits_off", "smtp_auth_off_for_tenant", ""),
     ],
 )
-async def test_switched_off(given: Callable[..., Context], cloud: Any, own: object, everybody: object, seen: str, cause: str, was: str):
+async def test_switched_off(given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str, cause: str, was: str):
     """Who switched it off is told apart, and what was there is kept."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
-    wanted = Finding("smtp_auth", State.WRONG, seen=Words(seen), expected=EXPECTED, cause=cause, values={"disabled": was})
+    wanted = Finding("smtp_auth", State.WRONG, seen=Text(seen), expected=EXPECTED, cause=cause, values={"disabled": was})
     assert await STEP.inspect(given()) == wanted
 
 
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(("own", "state"), [(False, State.OK), (True, State.WRONG)])
-async def test_the_mailbox_says_enough(given: Callable[..., Context], cloud: Any, own: object, state: State, status: int):
+async def test_the_mailbox_says_enough(given: Callable[..., StepContext], cloud: Any, own: object, state: State, status: int):
     """Where it has a switch of its own, an organization that cannot be read is no matter."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).refuse("Get-TransportConfig", status)
     assert (await STEP.inspect(given())).state is state
 
 
-async def test_a_mailbox_that_inherits_needs_the_organization(given: Callable[..., Context], cloud: Any):
+async def test_a_mailbox_that_inherits_needs_the_organization(given: Callable[..., StepContext], cloud: Any):
     """Who may not read it knows nothing then."""
     cloud.on("Get-CASMailbox", [{PROPERTY: None}]).refuse("Get-TransportConfig", 403)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         await STEP.inspect(given())
 
 
-async def test_only_the_one_mailbox_is_switched(given: Callable[..., Context], cloud: Any):
+async def test_only_the_one_mailbox_is_switched(given: Callable[..., StepContext], cloud: Any):
     """The organization's switch is only read."""
     cloud.on("Get-CASMailbox", [{}])
     ctx = given()
     found = await STEP.inspect(ctx)
-    words = Words("step.smtp_auth"), Words("seen.smtp_inherits_off"), Words("seen.on")
+    words = Text("step.smtp_auth"), Text("seen.smtp_inherits_off"), Text("seen.on")
     command = f"Set-CASMailbox support@contoso.com -{PROPERTY} $false"
     assert STEP.plan(ctx, found) == (Change("smtp_auth", "M2", *words, Scope.MAILBOX, command),)
     await STEP.apply(ctx, found)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import Context
-from jobs.model import Change, Finding, Scope, State, Words
-from jobs.runs.run import Past
+from jobs.engine.step import StepContext
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import RecordedChange
 from jobs.steps.smtp_grant import SmtpGrant
 
 STEP = SmtpGrant()
@@ -18,8 +18,8 @@ READ, MAKE = "GET /oauth2PermissionGrants", "POST /oauth2PermissionGrants"
 FACTS = {"sp_id": "sp-1", "exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp", "user_id": "user-1", "upn": "support@contoso.com"}
 SMTP = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
 SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": "openid profile offline_access"}
-HOLDS = Finding("smtp_grant", State.OK, seen=Words("seen.smtp_grant", {"user": "support@contoso.com"}))
-MISSES = Finding("smtp_grant", State.WRONG, seen=Words("seen.none"), expected=Words("expected.smtp_grant"), cause="consent_missing")
+HOLDS = Finding("smtp_grant", State.OK, seen=Text("seen.smtp_grant", {"user": "support@contoso.com"}))
+MISSES = Finding("smtp_grant", State.WRONG, seen=Text("seen.none"), expected=Text("expected.smtp_grant"), cause="consent_missing")
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,29 @@ MISSES = Finding("smtp_grant", State.WRONG, seen=Words("seen.none"), expected=Wo
         ([], MISSES),
     ],
 )
-async def test_grants_for_the_user_or_for_everybody_count(given: Callable[..., Context], cloud: Any, grants: list[object], found: Finding):
+async def test_grants_for_the_user_or_for_everybody_count(
+    given: Callable[..., StepContext], cloud: Any, grants: list[object], found: Finding
+):
     """Both resources, and all scopes of each, in one grant or in several."""
     cloud.on(READ, grants)
     assert replace(await STEP.inspect(given(facts=FACTS)), values={}) == found
 
 
 @pytest.mark.parametrize(("grants", "found"), [([SMTP], HOLDS), ([SIGN_IN], MISSES)])
-async def test_a_check_asks_for_no_more_than_mail_needs(given: Callable[..., Context], cloud: Any, grants: list[object], found: Finding):
+async def test_a_check_asks_for_no_more_than_mail_needs(
+    given: Callable[..., StepContext], cloud: Any, grants: list[object], found: Finding
+):
     """What a sign-in needs is normally implied; a setup grants it all the same."""
     cloud.on(READ, grants)
     assert replace(await STEP.inspect(given(facts=FACTS, kind="check")), values={}) == found
 
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])
-async def test_a_delegate_s_grant_counts_for_a_shared_mailbox(given: Callable[..., Context], cloud: Any, shared: str):
+async def test_a_delegate_s_grant_counts_for_a_shared_mailbox(given: Callable[..., StepContext], cloud: Any, shared: str):
     """Webex Connect takes another login for it, whom the bot does not know: the app's grant for anybody will do."""
     cloud.on(READ, [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}])
     found = await STEP.inspect(given(facts=FACTS | {"shared": shared}))
-    assert (found.state, found.seen) == (State.OK, Words("seen.smtp_grant_delegate", {"user": "support@contoso.com"}))
+    assert (found.state, found.seen) == (State.OK, Text("seen.smtp_grant_delegate", {"user": "support@contoso.com"}))
 
 
 OWN_ALONE = [SMTP, SIGN_IN]
@@ -75,14 +79,14 @@ OF_DELEGATE = [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user
     ],
 )
 async def test_a_grant_for_an_account_that_cannot_sign_in_is_none(
-    given: Callable[..., Context], cloud: Any, kind: str, shared: str, grants: list[object], state: State
+    given: Callable[..., StepContext], cloud: Any, kind: str, shared: str, grants: list[object], state: State
 ):
     """A setup and a fix look for one that a delegate can use."""
     cloud.on(READ, grants)
     assert (await STEP.inspect(given(facts=FACTS | {"shared": shared}, kind=kind))).state is state
 
 
-async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(given: Callable[..., Context], cloud: Any):
+async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(given: Callable[..., StepContext], cloud: Any):
     """Nobody says who that is: so for all users of the tenant, with the tenant's own approval."""
     cloud.on(READ, [SMTP])
     ctx = given(facts=FACTS | {"shared": "blocked"})
@@ -93,8 +97,8 @@ async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(given: Callable[.
     assert told == (
         Scope.TENANT,
         True,
-        Words("after.smtp_grant_shared"),
-        Words("note.smtp_grant_shared", {"mailbox": "support@contoso.com"}),
+        Text("after.smtp_grant_shared"),
+        Text("note.smtp_grant_shared", {"mailbox": "support@contoso.com"}),
     )
     assert "consentType AllPrincipals" in line.command
     await STEP.apply(ctx, found)
@@ -105,28 +109,28 @@ async def test_for_a_shared_mailbox_it_is_for_whoever_signs_in(given: Callable[.
     ]
 
 
-async def test_an_undo_takes_the_grant_for_all_users_back(given: Callable[..., Context], cloud: Any):
+async def test_an_undo_takes_the_grant_for_all_users_back(given: Callable[..., StepContext], cloud: Any):
     """And no user's own; by what the run wrote down, as an undo does not ask what kind of mailbox it is."""
     cloud.on(READ, [SMTP, *OF_ALL])
     was, left = NONE_OF_ALL, NONE_OF_ALL | {"exchange": "SMTP.Send", "graph": "offline_access openid profile"}
-    line = Change("smtp_grant", "E5", Words("a"), Words("b"), Words("c"), Scope.TENANT, "x")
-    past, ctx = Past("smtp_grant", line, Words("b"), was, left, ("R1",)), given(facts=FACTS, kind="undo")
-    assert ((await STEP.undone(ctx, past)).state, STEP.undo_command(ctx, past).split()[1]) == (State.WRONG, "DELETE")
+    line = Change("smtp_grant", "E5", Text("a"), Text("b"), Text("c"), Scope.TENANT, "x")
+    past, ctx = RecordedChange("smtp_grant", line, Text("b"), was, left, ("R1",)), given(facts=FACTS, kind="undo")
+    assert ((await STEP.inspect_undo(ctx, past)).state, STEP.undo_command(ctx, past).split()[1]) == (State.WRONG, "DELETE")
     await STEP.undo(ctx, past)
     assert {what for what, _ in cloud.writes} == {"DELETE /oauth2PermissionGrants/g3", "DELETE /oauth2PermissionGrants/g4"}
 
 
-async def test_the_users_own_scopes_are_written_down(given: Callable[..., Context], cloud: Any):
+async def test_the_users_own_scopes_are_written_down(given: Callable[..., StepContext], cloud: Any):
     """For an undo, and in one order; a grant for everybody is not the bot's."""
     cloud.on(READ, [SMTP | {"principalId": None}, SIGN_IN])
     assert (await STEP.inspect(given(facts=FACTS))).values == {"exchange": "", "graph": "offline_access openid profile"}
 
 
-async def test_two_grants_are_made(given: Callable[..., Context], cloud: Any):
+async def test_two_grants_are_made(given: Callable[..., StepContext], cloud: Any):
     """One a resource, for one principal."""
     cloud.on(READ, [])
     ctx = given(facts=FACTS)
-    words = Words("step.smtp_grant"), Words("seen.none"), Words("after.smtp_grant", {"user": "support@contoso.com"})
+    words = Text("step.smtp_grant"), Text("seen.none"), Text("after.smtp_grant", {"user": "support@contoso.com"})
     command = "Graph POST /oauth2PermissionGrants, consentType Principal, scope SMTP.Send"
     assert STEP.plan(ctx, MISSES) == (Change("smtp_grant", "E5", *words, Scope.APP, command),)
     await STEP.apply(ctx, MISSES)
@@ -137,14 +141,14 @@ async def test_two_grants_are_made(given: Callable[..., Context], cloud: Any):
     ]
 
 
-async def test_a_grant_that_is_there_is_merged_into(given: Callable[..., Context], cloud: Any):
+async def test_a_grant_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
     """A PATCH replaces the scopes, so those that are there go with it."""
     cloud.on(READ, [SMTP | {"scope": "IMAP.AccessAsUser.All"}, SIGN_IN])
     await STEP.apply(given(facts=FACTS), MISSES)
     assert cloud.writes == [("PATCH /oauth2PermissionGrants/g1", {"scope": "IMAP.AccessAsUser.All SMTP.Send"})]
 
 
-async def test_an_earlier_try_of_ours_is_no_error(given: Callable[..., Context], cloud: Any):
+async def test_an_earlier_try_of_ours_is_no_error(given: Callable[..., StepContext], cloud: Any):
     """A grant that exists but does not show yet counts as made; inspect decides."""
     cloud.on(READ, [SIGN_IN]).refuse(MAKE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
     await STEP.apply(given(facts=FACTS), MISSES)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import Context
-from jobs.model import Evidence, Finding, State, Turn, Words
+from jobs.engine.step import StepContext
+from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import test_mail
@@ -51,24 +51,24 @@ def sends(work_settings: Settings) -> Settings:
     return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
 
 
-async def test_a_delivered_copy_is_the_proof(given: Callable[..., Context], cloud: Any):
+async def test_a_delivered_copy_is_the_proof(given: Callable[..., StepContext], cloud: Any):
     """Both rows: for the mailbox, and for the forwarding address."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
     moment = "2026-11-25T09:00:00+00:00"
     facts = {"subject": f"Webex email test {ctx.run.id}", "arrived_at": moment, "forwarded_at": moment}
-    assert await STEP.inspect(ctx) == Finding("test_mail", State.OK, seen=Words("seen.copy_delivered"), facts=facts)
+    assert await STEP.inspect(ctx) == Finding("test_mail", State.OK, seen=Text("seen.copy_delivered"), facts=facts)
 
 
-async def test_the_bot_sends_it_where_it_can(given: Callable[..., Context], cloud: Any, sends: Settings):
+async def test_the_bot_sends_it_where_it_can(given: Callable[..., StepContext], cloud: Any, sends: Settings):
     """Nothing is on its way yet, so the fact is wrong, and can be mended by sending."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=sends))
-    assert (found.state, found.seen) == (State.WRONG, Words("seen.not_sent"))
+    assert (found.state, found.seen) == (State.WRONG, Text("seen.not_sent"))
 
 
 @pytest.mark.parametrize(("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)])
-async def test_a_sending_that_was_cut_off(given: Callable[..., Context], cloud: Any, sends: Settings, ago: timedelta, state: State):
+async def test_a_sending_that_was_cut_off(given: Callable[..., StepContext], cloud: Any, sends: Settings, ago: timedelta, state: State):
     """Its worker was killed: the mail is looked for first, and sent again when it does not show within 20 seconds."""
     cloud.on(TRACE, [])
     begun = Event(Kind.CHANGING, now() - ago, step="test_mail", finding=Finding("test_mail", State.WRONG))
@@ -76,11 +76,11 @@ async def test_a_sending_that_was_cut_off(given: Callable[..., Context], cloud: 
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
-async def test_a_person_sends_it_otherwise(given: Callable[..., Context], cloud: Any, sends: Settings, sender: str):
+async def test_a_person_sends_it_otherwise(given: Callable[..., StepContext], cloud: Any, sends: Settings, sender: str):
     """Without a sender of its own the bot asks; Webex Connect ignores a mail from the mailbox to itself."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=replace(sends, probe_from=sender)))
-    assert (found.waiting_for, found.seen) == (Turn.REQUESTER, Words("seen.send_it"))
+    assert (found.waiting_for, found.seen) == (Turn.REQUESTER, Text("seen.send_it"))
     assert found.until is not None
 
 
@@ -94,17 +94,17 @@ async def test_a_person_sends_it_otherwise(given: Callable[..., Context], cloud:
         (False, test_mail.LATE + 1, 1, Turn.TIME, "seen.on_its_way"),
     ],
 )
-async def test_underway(given: Callable[..., Context], cloud: Any, rows: bool, waits: int, sent: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
+async def test_underway(given: Callable[..., StepContext], cloud: Any, rows: bool, waits: int, sent: int, turn: Turn, seen: str):  # noqa: FBT001  a parameter of the table
     """The clock is waited for; a mail that is late is somebody's business, and not one that was sent a moment ago after a long wait."""
     ctx = given(events=(said("test_sent", sent),), waits={"test_mail": waits})
     cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
     found = await STEP.inspect(ctx)
-    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, turn, Words(seen))
+    assert (found.state, found.waiting_for, found.seen) == (State.WAITING, turn, Text(seen))
     assert found.cause == ("test_mail_late" if turn is Turn.REQUESTER else "")
 
 
 @pytest.mark.parametrize(("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)])
-async def test_a_blocked_copy_is_explained(given: Callable[..., Context], cloud: Any, ago: timedelta, turn: Turn):
+async def test_a_blocked_copy_is_explained(given: Callable[..., StepContext], cloud: Any, ago: timedelta, turn: Turn):
     """The trace's words say why; within an hour of our own policy it may be the old one still."""
     ctx = given(changed={"outbound_policy": now() - ago}, answers={"test_sent": "yes"})
     words = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
@@ -121,7 +121,7 @@ async def test_a_blocked_copy_is_explained(given: Callable[..., Context], cloud:
     [("delivered", "failed", "connect_address_gone"), ("failed", None, "mail_not_delivered")],
 )
 async def test_a_forwarding_address_that_nobody_has(
-    given: Callable[..., Context], cloud: Any, arrived: str, copies: str | None, cause: str
+    given: Callable[..., StepContext], cloud: Any, arrived: str, copies: str | None, cause: str
 ):
     """Webex Connect's own mail server refuses the copy; the same words about the mailbox are not about Webex Connect."""
     ctx = given(answers={"test_sent": "yes"})
@@ -140,7 +140,7 @@ async def test_a_forwarding_address_that_nobody_has(
     ],
 )
 async def test_a_bounce_is_told_by_its_code(
-    given: Callable[..., Context], cloud: Any, arrived: str, copies: str | None, words: str, cause: str
+    given: Callable[..., StepContext], cloud: Any, arrived: str, copies: str | None, words: str, cause: str
 ):
     """For the mail that it is about: a copy says nothing of the mailbox."""
     ctx = given(answers={"test_sent": "yes"})
@@ -151,16 +151,16 @@ async def test_a_bounce_is_told_by_its_code(
     assert (found.waiting_for, found.cause) == (Turn.ADMINISTRATOR, cause)
 
 
-async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[..., Context], cloud: Any, sends: Settings):
+async def test_it_is_sent_again_when_the_policy_may_have_spread(given: Callable[..., StepContext], cloud: Any, sends: Settings):
     """A minute after the first one failed, another one is worth it."""
     ctx = given(changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)}, waits={"test_mail": 1}, settings=sends)
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
     cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", [{"description": "5.7.520 Access denied"}])
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (State.WRONG, Words("seen.not_sent"), "forwarding_blocked")
+    assert (found.state, found.seen, found.cause) == (State.WRONG, Text("seen.not_sent"), "forwarding_blocked")
 
 
-def happens(ctx: Context, event: Event) -> None:
+def happens(ctx: StepContext, event: Event) -> None:
     """The run goes on."""
     ctx.store.append(ctx.run.id, event)
     ctx.run = ctx.store.load(ctx.run.id)
@@ -180,7 +180,7 @@ def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("by_bot", [True, False])
-async def test_a_refused_copy_is_sent_again_after_look_again(given: Callable[..., Context], cloud: Any, sends: Settings, by_bot: bool):  # noqa: FBT001  who sends it
+async def test_a_refused_copy_is_sent_again_after_look_again(given: Callable[..., StepContext], cloud: Any, sends: Settings, by_bot: bool):  # noqa: FBT001  who sends it
     """Nobody can mend a mail that was refused already: whoever mended the reason presses Look again, and the old rows count no more."""
     sent: dict[str, Any]
     sent = {"changed": {"test_mail": now() - timedelta(minutes=11)}, "settings": sends} if by_bot else {"events": (said("test_sent", 11),)}
@@ -190,16 +190,16 @@ async def test_a_refused_copy_is_sent_again_after_look_again(given: Callable[...
     happens(ctx, said("look_again", 1))
     refused(ctx, cloud)
     found = await STEP.inspect(ctx)
-    expected = (State.WRONG, Words("seen.not_sent"), None) if by_bot else (State.WAITING, test_mail.SEND_AGAIN, Turn.REQUESTER)
+    expected = (State.WRONG, Text("seen.not_sent"), None) if by_bot else (State.WAITING, test_mail.SEND_AGAIN, Turn.REQUESTER)
     assert (found.state, found.seen, found.waiting_for, found.cause) == (*expected, "")
     assert "arrived_at" not in found.facts
 
 
-async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., Context], cloud: Any):
+async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., StepContext], cloud: Any):
     """What the first one left in the trace says nothing about it; if it fails, too, that is told."""
     ctx = given(events=(said("test_sent", 11), said("look_again", 3), said("test_sent", 2)))
     refused(ctx, cloud)
-    assert (await STEP.inspect(ctx)).seen == Words("seen.on_its_way")
+    assert (await STEP.inspect(ctx)).seen == Text("seen.on_its_way")
     both = [row(ctx, COPY, "failed", id=each, receivedDateTime=minutes(ago)) for each, ago in (("t2", 1), ("t1", 10))]
     cloud.on(TRACE, [row(ctx, MAILBOX, id="t2", receivedDateTime=minutes(1))], both)
     found = await STEP.inspect(ctx)
@@ -216,7 +216,7 @@ async def test_the_mail_that_was_sent_again_is_followed(given: Callable[..., Con
     ],
 )
 async def test_a_lost_mail_is_sent_again_after_look_again(
-    given: Callable[..., Context], cloud: Any, sends: Settings, last: Finding | None, state: State
+    given: Callable[..., StepContext], cloud: Any, sends: Settings, last: Finding | None, state: State
 ):
     """Where the last look said that it is late. One that is on its way stays the only one, whatever else Look again was pressed for."""
     cloud.on(TRACE, [])
@@ -225,14 +225,14 @@ async def test_a_lost_mail_is_sent_again_after_look_again(
     assert (await STEP.inspect(ctx)).state is state
 
 
-async def test_a_mail_sent_anew_has_another_id(given: Callable[..., Context], monkeypatch: pytest.MonkeyPatch, sends: Settings):
+async def test_a_mail_sent_anew_has_another_id(given: Callable[..., StepContext], monkeypatch: pytest.MonkeyPatch, sends: Settings):
     """A mailbox drops what it has had already; a sending that was cut off goes on under its own id."""
     ids = []
 
     async def send(_: str, mail: Any) -> None:
         ids.append(mail.message_id)
 
-    monkeypatch.setattr(test_mail, "send_probe", send)
+    monkeypatch.setattr(test_mail, "send_test_mail", send)
     wrong = Finding("test_mail", State.WRONG)
     first, second, third = (Event(Kind.CHANGING, now() - timedelta(minutes=ago), step="test_mail", finding=wrong) for ago in (9, 8, 1))
     done = Event(Kind.CHANGED, now() - timedelta(minutes=7), step="test_mail")
@@ -249,14 +249,14 @@ OTHER = {"messageId": "<other>"}
 
 
 @pytest.mark.parametrize("own", [MAILBOX, "UPN@contoso.com"])
-async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[..., Context], cloud: Any, own: str):
+async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[..., StepContext], cloud: Any, own: str):
     """Webex Connect drops it, although the trace shows that it arrived and that its copy was delivered."""
     ctx = given(facts={"upn": "upn@contoso.com"}, events=(said("test_sent", 1),))
     from_own = OWN | {"senderAddress": own}
     cloud.on(TRACE, [row(ctx, MAILBOX, **from_own)], [row(ctx, COPY, **from_own)])
     found = await STEP.inspect(ctx)
     assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "test_mail_from_itself")
-    assert (found.seen, "arrived_at" in found.facts, found.until is not None) == (Words("seen.from_itself"), False, True)
+    assert (found.seen, "arrived_at" in found.facts, found.until is not None) == (Text("seen.from_itself"), False, True)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Callable[...
     ],
 )
 async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
-    given: Callable[..., Context],
+    given: Callable[..., StepContext],
     cloud: Any,
     beside: bool | None,  # noqa: FBT001  a column of the table: one of its own lies beside, or nothing has arrived
     copy: str,

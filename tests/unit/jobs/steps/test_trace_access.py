@@ -7,55 +7,55 @@ from typing import Any
 
 import pytest
 
-from jobs.clouds.errors import NotAllowed, SignInNeeded
-from jobs.engine.step import Context
+from jobs.clouds.errors import Forbidden, SignInNeeded
+from jobs.engine.step import StepContext
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
-from jobs.model import Change, Finding, Scope, State, Words
+from jobs.model import Change, Finding, Scope, State, Text
 from jobs.steps.trace_access import TraceAccess
 
 STEP = TraceAccess()
 TRACE = "GET /admin/exchange/tracing/messageTraces"
 SERVICE = f"GET /servicePrincipals(appId='{MESSAGE_TRACE_APP_ID}')"
-HOLDS = Finding("trace_access", State.OK, seen=Words("seen.trace_readable"))
+HOLDS = Finding("trace_access", State.OK, seen=Text("seen.trace_readable"))
 
 
-async def test_graph_traces(given: Callable[..., Context], cloud: Any):
+async def test_graph_traces(given: Callable[..., StepContext], cloud: Any):
     """An empty answer is an answer."""
     cloud.on(TRACE, [])
     assert await STEP.inspect(given()) == HOLDS
 
 
-async def test_the_cmdlet_traces_instead(given: Callable[..., Context], cloud: Any):
+async def test_the_cmdlet_traces_instead(given: Callable[..., StepContext], cloud: Any):
     """Where Graph does not, Exchange may."""
     cloud.refuse(TRACE, 403)
     assert await STEP.inspect(given()) == HOLDS
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_the_service_is_missing(given: Callable[..., Context], cloud: Any, status: int):
+async def test_the_service_is_missing(given: Callable[..., StepContext], cloud: Any, status: int):
     """Where neither does, and Microsoft's service is not in the tenant, it can be added."""
     cloud.refuse(TRACE, status).refuse("Get-MessageTraceV2", 403)
     ctx = given()
     found = await STEP.inspect(ctx)
-    wanted = Words("expected.trace_access")
-    seen, more = Words("seen.trace_service_missing"), {"facts": {"missing": "yes"}, "values": {"present": "no"}}
+    wanted = Text("expected.trace_access")
+    seen, more = Text("seen.trace_service_missing"), {"facts": {"missing": "yes"}, "values": {"present": "no"}}
     assert found == Finding("trace_access", State.WRONG, seen=seen, expected=wanted, **more)
-    words = Words("step.trace_access"), Words("seen.none"), Words("after.trace_access")
+    words = Text("step.trace_access"), Text("seen.none"), Text("after.trace_access")
     command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
     assert STEP.plan(ctx, found) == (Change("trace_access", "V1", *words, Scope.APP, command),)
     await STEP.apply(ctx, found)
     assert cloud.writes[-1] == ("POST /servicePrincipals", {"appId": MESSAGE_TRACE_APP_ID})
 
 
-async def test_a_role_that_is_missing_is_an_error(given: Callable[..., Context], cloud: Any):
+async def test_a_role_that_is_missing_is_an_error(given: Callable[..., StepContext], cloud: Any):
     """With the service in the tenant, nothing of ours helps: the cloud's words go up."""
     cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403).on(SERVICE, {"id": "sp"})
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         await STEP.inspect(given())
 
 
 @pytest.mark.parametrize("service", [(200, {"id": "sp"}), (401, {})])
-async def test_a_sign_in_that_is_dead_is_not_hidden(given: Callable[..., Context], cloud: Any, service: tuple[int, Any]):
+async def test_a_sign_in_that_is_dead_is_not_hidden(given: Callable[..., StepContext], cloud: Any, service: tuple[int, Any]):
     """Nothing can be read then, or the service is there and does not let anybody in: somebody signs in again."""
     cloud.refuse(TRACE, 401).refuse("Get-MessageTraceV2", 403).on(SERVICE, service)
     with pytest.raises(SignInNeeded):

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import say
-from jobs.clouds.errors import NotFound, Said
-from jobs.engine.step import Context, Step
+from adaptive_cards.texts import render
+from jobs.clouds.errors import CloudReply, NotFound
+from jobs.engine.step import Step, StepContext
 from jobs.engine.undo import Reversal
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
-from jobs.model import Change, Finding, Scope, State, Words
-from jobs.runs.run import Past
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.outbound_policy import POLICY, RULE
 from jobs.storage.vault import Vault
@@ -49,7 +49,7 @@ POLICY_ROW, RULE_ROW = {"Name": NAME, "AutoForwardingMode": "On"}, {"Name": NAME
 GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
 SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": "offline_access openid profile"}
 
-Given = Callable[..., Context]
+Given = Callable[..., StepContext]
 
 
 def said(row: dict[str, Any], *names: str) -> str:
@@ -209,10 +209,10 @@ TOUCHED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
 ]
 
 
-def past(name: str, was: dict[str, str], left: dict[str, str]) -> Past:
+def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange:
     """What a run has changed."""
-    change = Change(name, "E1", Words(f"step.{name}"), Words("seen.none"), Words("seen.on"), Scope.APP, "x")
-    return Past(name, change, Words("seen.off"), was, left, ("R1",))
+    change = Change(name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x")
+    return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
 
 
 def scripted(cloud: Any, script: dict[str, Any]) -> None:
@@ -240,7 +240,7 @@ async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: 
     """What was made and is not there any more needs nothing, and a second try finds nothing to remove."""
     cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": None}]).on(GRANTS, [])
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
-    assert (await all_steps()[name].undone(ctx, what)).state is State.OK
+    assert (await all_steps()[name].inspect_undo(ctx, what)).state is State.OK
     if name not in {"smtp_auth", "service_principal"}:
         await all_steps()[name].undo(ctx, what)
         assert cloud.writes == []
@@ -251,14 +251,14 @@ async def test_what_somebody_else_has_changed_stays(given: Given, cloud: Any, na
     """It is settled as a warning, so the run goes on with the rest."""
     scripted(cloud, script)
     was = dict.fromkeys(left, "")
-    assert (await all_steps()[name].undone(given(kind="undo", facts=FACTS), past(name, was, left))).state is State.WARNING
+    assert (await all_steps()[name].inspect_undo(given(kind="undo", facts=FACTS), past(name, was, left))).state is State.WARNING
 
 
 @pytest.mark.parametrize("name", ["customization", "permissions", "trace_access"])
 async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: str):
     """M5 is final, and Microsoft's own services may be in use; nothing is asked for that."""
-    found = await all_steps()[name].undone(given(kind="undo"), past(name, {"x": "no"}, {}))
-    assert (found, cloud.asked) == (Finding(name, State.SKIPPED, seen=Words(f"skipped.undo_{name}")), [])
+    found = await all_steps()[name].inspect_undo(given(kind="undo"), past(name, {"x": "no"}, {}))
+    assert (found, cloud.asked) == (Finding(name, State.SKIPPED, seen=Text(f"skipped.undo_{name}")), [])
 
 
 @pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
@@ -295,7 +295,7 @@ async def test_what_a_run_never_read_back_may_be_somebody_elses(given: Given, cl
     scripted(cloud, script)
     found = await Reversal(all_steps()[name], past(name, was, {}), ()).inspect(given(kind="undo", facts=FACTS))
     assert (found.state, cloud.writes) == (State.WARNING, [])
-    assert now in say(found.seen or Words("seen.none"))
+    assert now in render(found.seen or Text("seen.none"))
 
 
 async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
@@ -303,7 +303,7 @@ async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
     ctx, reversal = given(kind="undo"), Reversal(all_steps()["outbound_policy"], past("outbound_policy", TABLE[3][1], {}), ())
     found = await reversal.inspect(ctx)
-    assert (found.state, say(reversal.plan(ctx, found)[0].before)) == (State.WRONG, "Default: Automatic")
+    assert (found.state, render(reversal.plan(ctx, found)[0].before)) == (State.WRONG, "Default: Automatic")
     await reversal.apply(ctx, found)
     assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
@@ -313,7 +313,7 @@ async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
     cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
     ctx = given(kind="undo", facts={name: value for name, value in FACTS.items() if name != "sp_id"})
-    assert (await step.undone(ctx, what)).facts == {"sp_id": "sp-7"}
+    assert (await step.inspect_undo(ctx, what)).facts == {"sp_id": "sp-7"}
 
 
 async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any):
@@ -321,7 +321,7 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any)
     cloud.on("GET /applications(uniqueName='anything')", MADE | {"id": "obj-2"})
     step = all_steps()["application"]
     ctx, what = given(kind="undo", facts=FACTS), past("application", NO_APP, app_values())
-    assert await step.undone(ctx, what) == step.ok(Words("seen.undo_removed"))
+    assert await step.inspect_undo(ctx, what) == step.ok(Text("seen.undo_removed"))
     await step.undo(ctx, what)
     assert cloud.writes == []
 
@@ -330,7 +330,7 @@ async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, clou
     """Graph may write the permissions that the bot has declared otherwise than the service principal does."""
     access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}, {"id": "Mail-Id", "type": "Role"}]}]
     cloud.on(APP, MADE | {"requiredResourceAccess": access})
-    found = await all_steps()["application"].undone(given(kind="undo", facts=FACTS), past("application", NO_APP, app_values()))
+    found = await all_steps()["application"].inspect_undo(given(kind="undo", facts=FACTS), past("application", NO_APP, app_values()))
     assert found.state is State.WRONG
 
 
@@ -347,7 +347,7 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vau
     for name in names:
         vault.put(name, "value", 60)
     ctx = given(kind="undo", facts=FACTS)
-    assert (await all_steps()["check_secret"].undone(ctx, past("check_secret", {"made": ""}, {}))).state is State.WRONG
+    assert (await all_steps()["check_secret"].inspect_undo(ctx, past("check_secret", {"made": ""}, {}))).state is State.WRONG
     for name in ("check_secret", "client_secret"):
         await all_steps()[name].undo(ctx, past(name, {}, {}))
     assert [vault.holds(name) for name in names] == [False, False, False]
@@ -356,22 +356,22 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vau
 class Gone(Step):
     """A step whose object is not there any more."""
 
-    name, row, group = "forwarding", "M3", "microsoft"
+    name, article_row, group = "forwarding", "M3", "microsoft"
 
-    async def inspect(self, ctx: Context) -> Finding:
+    async def inspect(self, ctx: StepContext) -> Finding:
         """Not asked."""
         raise NotImplementedError
 
-    async def undone(self, ctx: Context, past: Past) -> Finding:
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The mailbox was deleted."""
-        raise NotFound("mailbox_not_found", Said("exchange"))
+        raise NotFound("mailbox_not_found", CloudReply("exchange"))
 
 
 async def test_an_object_that_is_gone_stops_nothing(given: Given):
     """A deleted mailbox has nothing to put back, and the app is still removed."""
     what = past("forwarding", {"smtp": ""}, {})
     found = await Reversal(Gone(), what, ()).inspect(given(kind="undo"))
-    assert found == Finding("forwarding", State.WARNING, seen=Words("seen.undo_gone"))
+    assert found == Finding("forwarding", State.WARNING, seen=Text("seen.undo_gone"))
 
 
 def test_a_line_says_what_is_final(given: Given):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import Context
-from jobs.model import Finding, State, Words
+from jobs.engine.step import StepContext
+from jobs.model import Finding, State, Text
 from jobs.steps.user_consent import UserConsent, allows, assigned
 
 STEP = UserConsent()
@@ -41,17 +41,17 @@ def test_a_policy_that_says_nothing_allows_nothing(policy: dict[str, object]):
     assert allows(assigned(policy)) == "no"
 
 
-async def test_whatever_it_says_holds(given: Callable[..., Context], cloud: Any):
+async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: Any):
     """The channel does not depend on it, so the row is ok, with what was seen."""
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": []}})
-    assert await STEP.inspect(given()) == Finding("user_consent", State.OK, seen=Words("seen.user_consent_no"))
+    assert await STEP.inspect(given()) == Finding("user_consent", State.OK, seen=Text("seen.user_consent_no"))
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_one_that_may_not_be_read_is_skipped(given: Callable[..., Context], cloud: Any, status: int):
+async def test_one_that_may_not_be_read_is_skipped(given: Callable[..., StepContext], cloud: Any, status: int):
     """An administrator without Policy.Read.All, or a cloud without the policy, does not stop the run."""
     cloud.refuse(READ, status)
-    assert await STEP.inspect(given()) == Finding("user_consent", State.SKIPPED, seen=Words("skipped.policy_not_readable"))
+    assert await STEP.inspect(given()) == Finding("user_consent", State.SKIPPED, seen=Text("skipped.policy_not_readable"))
 
 
 EXCHANGE, FACTS = "00000002-0000-0ff1-ce00-000000000000", {"exchange_smtp_send": "smtp-id"}
@@ -74,22 +74,22 @@ SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
         ([{}], "yes"),
     ],
 )
-async def test_what_the_recommended_policy_leaves_out_is_read(given: Callable[..., Context], cloud: Any, sets: list[Any], answer: str):
+async def test_what_the_recommended_policy_leaves_out_is_read(given: Callable[..., StepContext], cloud: Any, sets: list[Any], answer: str):
     """Microsoft keeps it up to date, so what the documents list is no more than what stands in for it."""
     names = [OURS + "microsoft-user-default-recommended"]
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(EXCLUDES, sets)
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Words(f"seen.user_consent_{answer}")
+    assert (await STEP.inspect(given(facts=FACTS))).seen == Text(f"seen.user_consent_{answer}")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_where_that_may_not_be_read_the_documents_count(given: Callable[..., Context], cloud: Any, status: int):
+async def test_where_that_may_not_be_read_the_documents_count(given: Callable[..., StepContext], cloud: Any, status: int):
     """SMTP.Send is not in their list."""
     names = [DOCS + "microsoft-user-default-recommended"]
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).refuse(EXCLUDES, status)
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Words("seen.user_consent_yes")
+    assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.user_consent_yes")
 
 
-async def test_nothing_more_is_read_where_another_policy_decides(given: Callable[..., Context], cloud: Any):
+async def test_nothing_more_is_read_where_another_policy_decides(given: Callable[..., StepContext], cloud: Any):
     """Only the recommended one changes by itself."""
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": [OURS + "microsoft-user-default-low"]}})
     await STEP.inspect(given(facts=FACTS))

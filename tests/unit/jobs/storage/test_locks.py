@@ -15,7 +15,7 @@ TAKE = """
 import sys
 from redis import Redis
 from jobs.storage import locks
-assert locks.take(Redis.from_url(sys.argv[1]), "run:R1:lease", 60)
+assert locks.acquire(Redis.from_url(sys.argv[1]), "run:R1:lease", 60)
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -35,18 +35,18 @@ def holder(redis: Redis, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_what_a_killed_process_held_is_free(holder: subprocess.Popen[bytes], redis: Redis):
     """While it lives nothing is freed; once it was killed its lock is named and can be taken, although it had a minute left."""
-    assert (locks.free_of_dead(redis), locks.take(redis, "run:R1:lease", 5)) == ((), None)
+    assert (locks.release_dead(redis), locks.acquire(redis, "run:R1:lease", 5)) == ((), None)
     holder.kill()
     holder.wait()
-    assert locks.free_of_dead(redis) == ("run:R1:lease",)
-    assert locks.take(redis, "run:R1:lease", 5) is not None
+    assert locks.release_dead(redis) == ("run:R1:lease",)
+    assert locks.acquire(redis, "run:R1:lease", 5) is not None
 
 
 def test_the_remains_of_a_process_are_dead(holder: subprocess.Popen[bytes], redis: Redis):
     """One that was killed and that nobody has waited for yet still has its number, and counts as dead."""
     holder.kill()
     for _ in range(200):
-        if freed := locks.free_of_dead(redis):
+        if freed := locks.release_dead(redis):
             break
     assert freed == ("run:R1:lease",)
 
@@ -55,7 +55,7 @@ def test_a_process_of_another_machine_is_not_known_to_be_dead(redis: Redis):
     """Its number may be nobody's here: its lock ends by itself."""
     redis.set("run:R1:lease", "other-boot pid:[1]/999999/1/aa", ex=60)
     redis.hset(locks.HELD, "run:R1:lease", "other-boot pid:[1]/999999/1/aa")
-    assert (locks.free_of_dead(redis), redis.exists("run:R1:lease")) == ((), 1)
+    assert (locks.release_dead(redis), redis.exists("run:R1:lease")) == ((), 1)
 
 
 def test_another_process_with_the_same_number_is_not_the_holder(holder: subprocess.Popen[bytes], redis: Redis):
@@ -67,10 +67,10 @@ def test_another_process_with_the_same_number_is_not_the_holder(holder: subproce
 
 def test_a_lock_that_ran_out_is_not_taken_from_the_next(redis: Redis):
     """Whoever gives back late, or died long ago, leaves the one that has it now alone."""
-    late = locks.take(redis, "draw:R1", 60)
+    late = locks.acquire(redis, "draw:R1", 60)
     assert late is not None
     place, pid, _, rest = (redis.get("draw:R1") or b"").decode().split("/")
     redis.set("draw:R1", "the next")
-    locks.give(redis, late)
+    locks.release(redis, late)
     redis.hset(locks.HELD, "draw:R1", f"{place}/{pid}/1/{rest}")
-    assert (locks.free_of_dead(redis), redis.get("draw:R1"), redis.hgetall(locks.HELD)) == (("draw:R1",), b"the next", {})
+    assert (locks.release_dead(redis), redis.get("draw:R1"), redis.hgetall(locks.HELD)) == (("draw:R1",), b"the next", {})

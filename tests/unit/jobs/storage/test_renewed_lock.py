@@ -7,28 +7,28 @@ import time
 from redis import Redis
 
 from jobs.storage import locks
-from jobs.storage.locks import hold
+from jobs.storage.locks import renewed_lock
 
 
 def test_it_lasts_as_long_as_the_work(redis: Redis):
     """Three times its own time later nobody else gets it; afterwards anybody does, and no trace of it is left."""
-    with hold(redis, "draw:run", 0.2) as held:
+    with renewed_lock(redis, "draw:run", 0.2) as held:
         time.sleep(0.6)
-        assert (held is not None and held.renew(), locks.take(redis, "draw:run", 1)) == (True, None)
-    assert (redis.keys("*"), locks.take(redis, "draw:run", 1) is not None) == ([], True)
+        assert (held is not None and held.renew(), locks.acquire(redis, "draw:run", 1)) == (True, None)
+    assert (redis.keys("*"), locks.acquire(redis, "draw:run", 1) is not None) == ([], True)
 
 
 def test_of_two_one_has_it(redis: Redis):
     """The second does not wait."""
-    with hold(redis, "draw:run", 5) as first, hold(redis, "draw:run", 5) as second:
+    with renewed_lock(redis, "draw:run", 5) as first, renewed_lock(redis, "draw:run", 5) as second:
         assert (first is not None, second) == (True, None)
 
 
 def test_what_another_has_by_now_is_lost(redis: Redis):
     """It is not renewed, never comes back, and is not given back in the other's place."""
-    with hold(redis, "draw:run", 5) as held:
+    with renewed_lock(redis, "draw:run", 5) as held:
         redis.delete("draw:run")
-        other = locks.take(redis, "draw:run", 5)
+        other = locks.acquire(redis, "draw:run", 5)
         assert (held is not None and held.renew(), held is not None and held.lost) == (False, True)
     assert other is not None
     assert (other.owned(), redis.hlen(locks.HELD)) == (True, 1)
@@ -36,7 +36,7 @@ def test_what_another_has_by_now_is_lost(redis: Redis):
 
 def test_it_is_noticed_without_being_asked(redis: Redis):
     """The thread that renews it sees the loss."""
-    with hold(redis, "draw:run", 0.3) as held:
+    with renewed_lock(redis, "draw:run", 0.3) as held:
         redis.set("draw:run", "somebody else")
         time.sleep(0.2)
         assert (held is not None and held.lost, redis.get("draw:run")) == (True, b"somebody else")

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.model import Channel, Evidence, Finding, Person, State, Turn, Words, verbatim
+from jobs.model import Channel, Evidence, Finding, Person, State, Text, Turn, verbatim
 from jobs.redact import Redactor
 from jobs.runs.run import Event, Kind, fold
 from jobs.tac.bundle import Bundle, bundle
-from jobs.tac.case import Matter, Past, Picture, Told
+from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 
 AT = datetime(2026, 11, 25, 14, 5, 9, tzinfo=UTC)
 ORG = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wYjBjNmE5ZS02YjFmLTRjNTItOWQ2Zi0zYzFmN2MwYTRlMTE"
@@ -28,7 +28,7 @@ LOGIN = Finding(
     "smtp_login",
     State.WRONG,
     seen=verbatim(REPLY),
-    expected=Words("expected.smtp_login"),
+    expected=Text("expected.smtp_login"),
     cause="smtp_auth_off_for_mailbox",
     evidence=(
         Evidence("smtp", REPLY),
@@ -37,21 +37,21 @@ LOGIN = Finding(
         Evidence("correlation-id", "0d1f2c3b-1111-4222-8333-abcdefabcdef"),
     ),
 )
-BARE = Matter(CHANNEL, Told(RITA), AT)
+BARE = TacCase(CHANNEL, Report(RITA), AT)
 KEYS = {"tac.file.none": "not given", "step.smtp_login": "The bot's own login", "cause.smtp_auth_off_for_mailbox": "SMTP AUTH is off."}
 
 
-def say(words: Words) -> str:
+def say(words: Text) -> str:
     """A catalogue of a few texts; the others are their keys with their values, and what begins with remedy. is not known."""
     if words.key == "verbatim":
         return words.values["text"]
     return "" if words.key.startswith("remedy.") else KEYS.get(words.key, " ".join([words.key, *words.values.values()]))
 
 
-def past(kind: str, *events: Event) -> Past:
+def past(kind: str, *events: Event) -> RunHistory:
     """A run with these events."""
     opened = Event(Kind.OPENED, AT - timedelta(hours=1), by=RITA.email, data={"kind": kind}, channel=CHANNEL, person=RITA)
-    return Past(fold(kind.upper(), (opened, *events)), (opened, *events))
+    return RunHistory(fold(kind.upper(), (opened, *events)), (opened, *events))
 
 
 def found(finding: Finding) -> Event:
@@ -64,10 +64,10 @@ IDS = Finding(
 )
 FULL = replace(
     BARE,
-    told=Told(RITA, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b", "7553 since 14:05 UTC\nsecond line"),
+    told=Report(RITA, "a_638211456712345678", "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b", "7553 since 14:05 UTC\nsecond line"),
     setup=past("setup", found(IDS), Event(Kind.FINISHED, AT - timedelta(minutes=30))),
     check=past("check", found(LOGIN), Event(Kind.CHECKED, AT - timedelta(minutes=4))),
-    picture=Picture("png", b"\x89PNG\r\n\x1a\n..."),
+    picture=Screenshot("png", b"\x89PNG\r\n\x1a\n..."),
 )
 
 
@@ -78,7 +78,7 @@ def opened(made: Bundle) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def texts(matter: Matter, *known: str) -> dict[str, str]:
+def texts(matter: TacCase, *known: str) -> dict[str, str]:
     """The texts in the archive."""
     files = opened(bundle(matter, say, Redactor(known)))
     return {name: content.decode() for name, content in files.items() if not name.startswith("screenshot")}
@@ -219,17 +219,17 @@ def test_no_known_secret_in_any_field():
     assert [name for name, text in files.items() if "tulips" in text] == []
 
 
-def everywhere(bad: str) -> Matter:
+def everywhere(bad: str) -> TacCase:
     """A matter with the same text in every place that a person or a cloud fills."""
     finding = Finding(
         "smtp_login",
         State.WRONG,
         seen=verbatim(bad),
-        expected=Words("expected.x", {"value": bad}),
+        expected=Text("expected.x", {"value": bad}),
         cause="smtp_auth_off_for_mailbox",
         evidence=(Evidence("smtp", bad), Evidence("transcript", f"C: {bad}")),
         facts={"note": bad},
     )
     events = (found(finding), Event(Kind.ANSWERED, AT, data={"question": "error", "value": bad}), Event(Kind.CHECKED, AT))
     channel = replace(CHANNEL, callback_url=f"https://contoso.us.webexconnect.io/{bad}/callback", tenant_id=bad)
-    return Matter(channel, Told(RITA, bad, bad, f"seen: {bad}\nand {bad}."), AT, past("setup", *events), past("check", *events))
+    return TacCase(channel, Report(RITA, bad, bad, f"seen: {bad}\nand {bad}."), AT, past("setup", *events), past("check", *events))

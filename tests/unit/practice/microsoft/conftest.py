@@ -46,7 +46,7 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
 
-class Desk:
+class Services:
     """What tests do: sign in, call Graph, run cmdlets, log in by SMTP."""
 
     base, callback, setup, graph_scope, exchange_scope, smtp_scope = BASE, CALLBACK, SETUP, GRAPH, EXCHANGE, SMTP
@@ -160,7 +160,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> tls.Tls:
 
 
 @pytest.fixture
-def desk(certificates: tls.Tls) -> Iterator[Desk]:
+def services(certificates: tls.Tls) -> Iterator[Services]:
     """A started cloud without delays."""
     settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
     clock = Clock()
@@ -171,5 +171,5 @@ def desk(certificates: tls.Tls) -> Iterator[Desk]:
     transport = httpx.WSGITransport(app)
     cloud.start(BASE, transport)
     with httpx.Client(transport=transport, base_url=BASE) as http:
-        yield Desk(cloud, http, clock)
+        yield Services(cloud, http, clock)
     cloud.stop()

@@ -10,109 +10,109 @@ EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
 CALLBACK = "https://a.example/callback"
 
 
-def made(desk: Any, *access: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def made(services: Any, *access: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """An app with its service principal that declares permissions on Exchange."""
     body = {"displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": {"redirectUris": [CALLBACK]}}
     body["requiredResourceAccess"] = [{"resourceAppId": EXCHANGE, "resourceAccess": list(access)}]
-    app = desk.graph("POST", "/applications", body).json()
-    return app, desk.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).json()
+    app = services.graph("POST", "/applications", body).json()
+    return app, services.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).json()
 
 
-def permission(desk: Any, kind: str, value: str) -> dict[str, str]:
+def permission(services: Any, kind: str, value: str) -> dict[str, str]:
     """A permission as an app declares it, by the id that Exchange exposes."""
-    found = desk.resource()["oauth2PermissionScopes" if kind == "Scope" else "appRoles"]
+    found = services.resource()["oauth2PermissionScopes" if kind == "Scope" else "appRoles"]
     return {"id": next(item["id"] for item in found if item["value"] == value), "type": kind}
 
 
-def secret(desk: Any, app: dict[str, Any]) -> dict[str, Any]:
+def secret(services: Any, app: dict[str, Any]) -> dict[str, Any]:
     """A new secret."""
-    return dict(desk.graph("POST", f"/applications/{app['id']}/addPassword", {}).json())
+    return dict(services.graph("POST", f"/applications/{app['id']}/addPassword", {}).json())
 
 
-def consent(desk: Any, app: dict[str, Any]) -> Any:
+def consent(services: Any, app: dict[str, Any]) -> Any:
     """The administrator accepts all that the app declares."""
-    query = {"client_id": app["appId"], "redirect_uri": CALLBACK, "scope": desk.exchange_scope, "state": "s"}
-    return desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    query = {"client_id": app["appId"], "redirect_uri": CALLBACK, "scope": services.exchange_scope, "state": "s"}
+    return services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
 
 
-def app_token(desk: Any, app: dict[str, Any], text: str, tenant: str = "contoso.com") -> Any:
+def app_token(services: Any, app: dict[str, Any], text: str, tenant: str = "contoso.com") -> Any:
     """client_credentials."""
-    form = {"grant_type": "client_credentials", "client_id": app["appId"], "client_secret": text, "scope": desk.exchange_scope}
-    return desk.http.post(f"/{tenant}/oauth2/v2.0/token", data=form)
+    form = {"grant_type": "client_credentials", "client_id": app["appId"], "client_secret": text, "scope": services.exchange_scope}
+    return services.http.post(f"/{tenant}/oauth2/v2.0/token", data=form)
 
 
-def test_consent_to_declared_permissions_gives_scopes_and_roles(desk: Any):
+def test_consent_to_declared_permissions_gives_scopes_and_roles(services: Any):
     """.default makes a grant for everybody and an app role assignment."""
-    app, client = made(desk, permission(desk, "Scope", "SMTP.Send"), permission(desk, "Role", "Mail.Send"))
-    assert desk.values(consent(desk, app))["admin_consent"] == "True"
-    grants = desk.graph("GET", f"/servicePrincipals/{client['id']}/oauth2PermissionGrants").json()["value"]
-    roles = desk.graph("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments").json()["value"]
+    app, client = made(services, permission(services, "Scope", "SMTP.Send"), permission(services, "Role", "Mail.Send"))
+    assert services.values(consent(services, app))["admin_consent"] == "True"
+    grants = services.graph("GET", f"/servicePrincipals/{client['id']}/oauth2PermissionGrants").json()["value"]
+    roles = services.graph("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments").json()["value"]
     assert ([item["scope"] for item in grants], len(roles)) == (["SMTP.Send"], 1)
 
 
-def test_a_declared_id_that_is_not_exposed_breaks_default(desk: Any):
+def test_a_declared_id_that_is_not_exposed_breaks_default(services: Any):
     """The id that people copy is AADSTS65006 on the consent page."""
-    app, _ = made(desk, {"id": "258f6531-6087-4cc4-bb90-092c5fb3ed3f", "type": "Scope"})
-    assert "AADSTS65006" in consent(desk, app).text
+    app, _ = made(services, {"id": "258f6531-6087-4cc4-bb90-092c5fb3ed3f", "type": "Scope"})
+    assert "AADSTS65006" in consent(services, app).text
 
 
-def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(desk: Any):
+def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(services: Any):
     """The token carries the app roles; Exchange answers 403 until the service principal has a directory role."""
-    app, _ = made(desk, permission(desk, "Role", "Exchange.ManageAsApp"))
-    consent(desk, app)
-    token = app_token(desk, app, secret(desk, app)["secretText"]).json()["access_token"]
+    app, _ = made(services, permission(services, "Role", "Exchange.ManageAsApp"))
+    consent(services, app)
+    token = app_token(services, app, secret(services, app)["secretText"]).json()["access_token"]
     assert jwt.decode(token, options={"verify_signature": False})["roles"] == ["Exchange.ManageAsApp"]
     url, body = (
-        f"/adminapi/beta/{desk.tenant()['id']}/InvokeCommand",
+        f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand",
         {"CmdletInput": {"CmdletName": "Get-TransportConfig", "Parameters": {}}},
     )
-    seen = [desk.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code]
-    desk.change(principal_roles={app["appId"]: ["Global Reader"]})
-    seen.append(desk.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
+    seen = [services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code]
+    services.change(principal_roles={app["appId"]: ["Global Reader"]})
+    seen.append(services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
     assert seen == [403, 200]
 
 
-def test_secrets_wrong_expired_and_disabled_apps(desk: Any):
+def test_secrets_wrong_expired_and_disabled_apps(services: Any):
     """The secret's id is 7000215, an expired one 7000222, a disabled service principal 7000112."""
-    app, _ = made(desk)
-    key = secret(desk, app)
-    codes = [app_token(desk, app, key["keyId"]).json()["error_codes"][0]]
-    desk.change(expire_secrets=app["appId"])
-    codes.append(app_token(desk, app, key["secretText"]).json()["error_codes"][0])
-    desk.change(service_principals={app["appId"]: {"accountEnabled": False}})
-    codes.append(app_token(desk, app, key["secretText"]).json()["error_codes"][0])
+    app, _ = made(services)
+    key = secret(services, app)
+    codes = [app_token(services, app, key["keyId"]).json()["error_codes"][0]]
+    services.change(expire_secrets=app["appId"])
+    codes.append(app_token(services, app, key["secretText"]).json()["error_codes"][0])
+    services.change(service_principals={app["appId"]: {"accountEnabled": False}})
+    codes.append(app_token(services, app, key["secretText"]).json()["error_codes"][0])
     assert codes == [7000215, 7000222, 7000112]
 
 
-def test_a_single_tenant_app_stays_in_its_tenant(desk: Any):
+def test_a_single_tenant_app_stays_in_its_tenant(services: Any):
     """Over organizations it is 50194, in another tenant 700016."""
-    app, _ = made(desk)
-    key = secret(desk, app)["secretText"]
-    codes = [app_token(desk, app, key, tenant).json()["error_codes"][0] for tenant in ("organizations", "fabrikam.com")]
+    app, _ = made(services)
+    key = secret(services, app)["secretText"]
+    codes = [app_token(services, app, key, tenant).json()["error_codes"][0] for tenant in ("organizations", "fabrikam.com")]
     assert codes == [50194, 700016]
 
 
-def test_a_grant_for_one_user_skips_consent_for_that_user_only(desk: Any):
+def test_a_grant_for_one_user_skips_consent_for_that_user_only(services: Any):
     """With user consent off, the user of a Principal grant signs in and another one needs an administrator."""
-    app, client = made(desk)
-    user = desk.tenant()["users"]["support@contoso.com"]["id"]
+    app, client = made(services)
+    user = services.tenant()["users"]["support@contoso.com"]["id"]
     grant = {
         "clientId": client["id"],
         "consentType": "Principal",
         "principalId": user,
-        "resourceId": desk.resource()["id"],
+        "resourceId": services.resource()["id"],
         "scope": "SMTP.Send",
     }
-    desk.graph("POST", "/oauth2PermissionGrants", grant)
-    desk.change(consent=[])
-    query = desk.query(desk.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
-    answers = [desk.authorize(f"{name}@contoso.com", query, "contoso.com") for name in ("support", "agent")]
-    assert ("code" in desk.values(answers[0]), "AADSTS90094" in answers[1].text) == (True, True)
+    services.graph("POST", "/oauth2PermissionGrants", grant)
+    services.change(consent=[])
+    query = services.query(services.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
+    answers = [services.authorize(f"{name}@contoso.com", query, "contoso.com") for name in ("support", "agent")]
+    assert ("code" in services.values(answers[0]), "AADSTS90094" in answers[1].text) == (True, True)
 
 
-def test_an_app_that_requires_assignment_refuses_others(desk: Any):
+def test_an_app_that_requires_assignment_refuses_others(services: Any):
     """With appRoleAssignmentRequired and without an assignment it is 50105."""
-    app, _ = made(desk)
-    desk.change(service_principals={app["appId"]: {"appRoleAssignmentRequired": True}})
-    query = desk.query(desk.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
-    assert "AADSTS50105" in desk.authorize("support@contoso.com", query, "contoso.com").text
+    app, _ = made(services)
+    services.change(service_principals={app["appId"]: {"appRoleAssignmentRequired": True}})
+    query = services.query(services.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
+    assert "AADSTS50105" in services.authorize("support@contoso.com", query, "contoso.com").text

@@ -18,33 +18,35 @@ def rows(answer: Any) -> list[dict[str, Any]]:
     return list(answer.json()["value"])
 
 
-def test_an_answer_has_warnings_and_sidecars(desk: Any):
+def test_an_answer_has_warnings_and_sidecars(services: Any):
     """Warnings are there and empty, and a boolean has its type beside it; null has none."""
-    body = desk.cmdlet("Get-TransportConfig").json()
+    body = services.cmdlet("Get-TransportConfig").json()
     assert (body["@adminapi.warnings"], body["value"][0]["SmtpClientAuthenticationDisabled@data.type"]) == ([], "System.Boolean")
-    assert rows(desk.cmdlet("Get-CASMailbox", Identity="support@contoso.com"))[0]["SmtpClientAuthenticationDisabled"] is None
+    assert rows(services.cmdlet("Get-CASMailbox", Identity="support@contoso.com"))[0]["SmtpClientAuthenticationDisabled"] is None
 
 
-def test_smtp_auth_is_set_on_the_mailbox(desk: Any):
+def test_smtp_auth_is_set_on_the_mailbox(services: Any):
     """The property is tri-state and can be read back."""
-    assert rows(desk.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=False)) == []
-    assert rows(desk.cmdlet("Get-CASMailbox", identity="support@contoso.com"))[0]["SmtpClientAuthenticationDisabled"] is False
+    assert rows(services.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=False)) == []
+    assert rows(services.cmdlet("Get-CASMailbox", identity="support@contoso.com"))[0]["SmtpClientAuthenticationDisabled"] is False
 
 
-def test_forwarding_is_read_back_with_its_prefix(desk: Any):
+def test_forwarding_is_read_back_with_its_prefix(services: Any):
     """ForwardingSmtpAddress comes back with smtp:, and null clears it."""
-    desk.cmdlet("Set-Mailbox", Identity="support@contoso.com", ForwardingSmtpAddress="x@forward.example", DeliverToMailboxAndForward=True)
-    box = rows(desk.cmdlet("Get-Mailbox", Identity="support@contoso.com"))[0]
+    services.cmdlet(
+        "Set-Mailbox", Identity="support@contoso.com", ForwardingSmtpAddress="x@forward.example", DeliverToMailboxAndForward=True
+    )
+    box = rows(services.cmdlet("Get-Mailbox", Identity="support@contoso.com"))[0]
     assert (box["ForwardingSmtpAddress"], box["DeliverToMailboxAndForward"]) == ("smtp:x@forward.example", True)
-    desk.cmdlet("Set-Mailbox", Identity="support@contoso.com", ForwardingSmtpAddress=None)
-    assert rows(desk.cmdlet("Get-Mailbox", Identity="support@contoso.com"))[0]["ForwardingSmtpAddress"] is None
+    services.cmdlet("Set-Mailbox", Identity="support@contoso.com", ForwardingSmtpAddress=None)
+    assert rows(services.cmdlet("Get-Mailbox", Identity="support@contoso.com"))[0]["ForwardingSmtpAddress"] is None
 
 
-def test_unknown_object_parameter_and_cmdlet(desk: Any):
+def test_unknown_object_parameter_and_cmdlet(services: Any):
     """404 with the exception's type, 400 with the parameter's name, 403 with nothing but NUL bytes."""
-    absent = desk.cmdlet("Get-Mailbox", Identity="nobody@contoso.com")
-    strange = desk.cmdlet("Get-HostedOutboundSpamFilterPolicy", ResultSize="Unlimited")
-    unknown = desk.cmdlet("Get-Bogus")
+    absent = services.cmdlet("Get-Mailbox", Identity="nobody@contoso.com")
+    strange = services.cmdlet("Get-HostedOutboundSpamFilterPolicy", ResultSize="Unlimited")
+    unknown = services.cmdlet("Get-Bogus")
     assert absent.status_code == 404
     assert inner(absent).startswith("Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|")
     assert strange.status_code == 400
@@ -52,98 +54,100 @@ def test_unknown_object_parameter_and_cmdlet(desk: Any):
     assert (unknown.status_code, set(unknown.content)) == (403, {0})
 
 
-def test_a_value_of_the_wrong_type_is_named(desk: Any):
+def test_a_value_of_the_wrong_type_is_named(services: Any):
     """The transformation's message names the parameter."""
-    error = desk.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled="no").json()["error"]
+    error = services.cmdlet("Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled="no").json()["error"]
     assert "'SmtpClientAuthenticationDisabled'" in error["innererror"]["internalexception"]["message"]
 
 
-def test_a_graph_token_is_401_and_another_tenant_403(desk: Any):
+def test_a_graph_token_is_401_and_another_tenant_403(services: Any):
     """Exchange takes its own tokens only, for their own tenant only."""
     body = {"CmdletInput": {"CmdletName": "Get-TransportConfig", "Parameters": {}}}
     answers = []
-    for domain, scope in (("contoso.com", desk.graph_scope), ("fabrikam.com", desk.exchange_scope)):
-        headers = {"Authorization": f"Bearer {desk.token('admin@contoso.com', scope)}"}
-        answers.append(desk.http.post(f"/adminapi/beta/{desk.tenant(domain)['id']}/InvokeCommand", json=body, headers=headers).status_code)
+    for domain, scope in (("contoso.com", services.graph_scope), ("fabrikam.com", services.exchange_scope)):
+        headers = {"Authorization": f"Bearer {services.token('admin@contoso.com', scope)}"}
+        answers.append(
+            services.http.post(f"/adminapi/beta/{services.tenant(domain)['id']}/InvokeCommand", json=body, headers=headers).status_code
+        )
     assert answers == [401, 403]
 
 
-def test_a_policy_waits_for_customization(desk: Any):
+def test_a_policy_waits_for_customization(services: Any):
     """Dehydrated: refused. Enabled: refused until it has taken effect, though the flag says otherwise. Twice: not required."""
     create = {"Name": "Forward", "AutoForwardingMode": "On"}
-    assert NEED in inner(desk.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))
-    desk.settings.customization_s = 60
-    assert rows(desk.cmdlet("Enable-OrganizationCustomization")) == []
-    assert rows(desk.cmdlet("Get-OrganizationConfig"))[0]["IsDehydrated"] is False
-    assert NEED in inner(desk.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))
-    assert "This operation is not required" in inner(desk.cmdlet("Enable-OrganizationCustomization"))
-    desk.wait(minutes=2)
-    assert rows(desk.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))[0]["AutoForwardingMode"] == "On"
+    assert NEED in inner(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))
+    services.settings.customization_s = 60
+    assert rows(services.cmdlet("Enable-OrganizationCustomization")) == []
+    assert rows(services.cmdlet("Get-OrganizationConfig"))[0]["IsDehydrated"] is False
+    assert NEED in inner(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))
+    assert "This operation is not required" in inner(services.cmdlet("Enable-OrganizationCustomization"))
+    services.wait(minutes=2)
+    assert rows(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))[0]["AutoForwardingMode"] == "On"
 
 
-def rule(desk: Any, name: str, **more: Any) -> Any:
+def rule(services: Any, name: str, **more: Any) -> Any:
     """A policy with its rule."""
-    desk.change(dehydrated=False)
-    desk.cmdlet("New-HostedOutboundSpamFilterPolicy", Name=name, AutoForwardingMode="On")
+    services.change(dehydrated=False)
+    services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name=name, AutoForwardingMode="On")
     given = {"Name": name, "HostedOutboundSpamFilterPolicy": name, "From": ["support@contoso.com"]} | more
-    return desk.cmdlet("New-HostedOutboundSpamFilterRule", **given)
+    return services.cmdlet("New-HostedOutboundSpamFilterRule", **given)
 
 
-def test_priority_zero_moves_the_others_down(desk: Any):
+def test_priority_zero_moves_the_others_down(services: Any):
     """A rule comes last unless told; with priority 0 it is first and the others move."""
-    rule(desk, "one")
-    rule(desk, "two")
-    rule(desk, "three", Priority=0)
-    found = rows(desk.cmdlet("Get-HostedOutboundSpamFilterRule"))
+    rule(services, "one")
+    rule(services, "two")
+    rule(services, "three", Priority=0)
+    found = rows(services.cmdlet("Get-HostedOutboundSpamFilterRule"))
     assert [(row["Name"], row["Priority"]) for row in found] == [("three", 0), ("one", 1), ("two", 2)]
 
 
-def test_a_rule_needs_a_policy_of_its_own(desk: Any):
+def test_a_rule_needs_a_policy_of_its_own(services: Any):
     """The default policy and one that another rule uses are refused; so is a taken name and a letter that names cannot have."""
-    rule(desk, "one")
+    rule(services, "one")
     answers = [
-        rule(desk, "x", HostedOutboundSpamFilterPolicy="Default"),
-        rule(desk, "y", HostedOutboundSpamFilterPolicy="one"),
-        rule(desk, "one"),
-        desk.cmdlet("New-HostedOutboundSpamFilterPolicy", Name="a:b"),
+        rule(services, "x", HostedOutboundSpamFilterPolicy="Default"),
+        rule(services, "y", HostedOutboundSpamFilterPolicy="one"),
+        rule(services, "one"),
+        services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name="a:b"),
     ]
     assert [answer.status_code for answer in answers] == [400] * 4
     assert "already exists" in inner(answers[2])
 
 
-def test_removing_a_policy_leaves_its_rule(desk: Any):
+def test_removing_a_policy_leaves_its_rule(services: Any):
     """And the default policy stays."""
-    rule(desk, "one")
-    assert rows(desk.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="one", Confirm=False)) == []
-    assert desk.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="Default").status_code == 400
-    assert [row["Name"] for row in rows(desk.cmdlet("Get-HostedOutboundSpamFilterRule"))] == ["one"]
+    rule(services, "one")
+    assert rows(services.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="one", Confirm=False)) == []
+    assert services.cmdlet("Remove-HostedOutboundSpamFilterPolicy", Identity="Default").status_code == 400
+    assert [row["Name"] for row in rows(services.cmdlet("Get-HostedOutboundSpamFilterRule"))] == ["one"]
 
 
-def test_the_list_of_cmdlets_depends_on_the_role(desk: Any):
+def test_the_list_of_cmdlets_depends_on_the_role(services: Any):
     """EXOModuleFile names what the caller may run; a person without a role may run nothing."""
-    url = f"/adminapi/v1.0/{desk.tenant()['id']}/EXOModuleFile?Version=3.9.2"
+    url = f"/adminapi/v1.0/{services.tenant()['id']}/EXOModuleFile?Version=3.9.2"
     seen = []
-    desk.change(users={"admin@contoso.com": {"roles": ["Exchange Administrator", "Privileged Role Administrator"]}})
-    desk.http.post(
+    services.change(users={"admin@contoso.com": {"roles": ["Exchange Administrator", "Privileged Role Administrator"]}})
+    services.http.post(
         "/contoso.com/v2.0/adminconsent",
-        params={"client_id": desk.settings.bot_client_id, "redirect_uri": desk.callback, "scope": desk.exchange_scope},
+        params={"client_id": services.settings.bot_client_id, "redirect_uri": services.callback, "scope": services.exchange_scope},
         data={"account": "admin@contoso.com", "action": "accept"},
     )
     for account in ("admin@contoso.com", "helpdesk@contoso.com"):
-        token = desk.sign_in(account, desk.exchange_scope + " offline_access")["access_token"]
+        token = services.sign_in(account, services.exchange_scope + " offline_access")["access_token"]
         seen.append(
-            desk.http.get(url, headers={"Authorization": f"Bearer {token}", "CommandName": "*"}).json()["value"][0]["exportedCmdlets"]
+            services.http.get(url, headers={"Authorization": f"Bearer {token}", "CommandName": "*"}).json()["value"][0]["exportedCmdlets"]
         )
     assert ("Set-CASMailbox" in seen[0].split(","), seen[1]) == (True, "")
 
 
-def test_a_batch_answers_each_request(desk: Any):
+def test_a_batch_answers_each_request(services: Any):
     """Two requests, two answers with their ids and states."""
     bodies = [
         {"CmdletInput": {"CmdletName": name, "Parameters": {"Identity": who}}}
         for name, who in (("Get-Mailbox", "support@contoso.com"), ("Get-Mailbox", "x"))
     ]
     requests = [{"id": str(number), "method": "POST", "url": "x", "body": body} for number, body in enumerate(bodies)]
-    headers = {"Authorization": f"Bearer {desk.token('admin@contoso.com', desk.exchange_scope)}"}
-    answer = desk.http.post(f"/adminapi/beta/{desk.tenant()['id']}/$batch", json={"requests": requests}, headers=headers)
+    headers = {"Authorization": f"Bearer {services.token('admin@contoso.com', services.exchange_scope)}"}
+    answer = services.http.post(f"/adminapi/beta/{services.tenant()['id']}/$batch", json={"requests": requests}, headers=headers)
     assert [(item["id"], item["status"]) for item in answer.json()["responses"]] == [("0", 200), ("1", 404)]

@@ -16,26 +16,26 @@ def code(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def made(desk: Any) -> dict[str, Any]:
+def made(services: Any) -> dict[str, Any]:
     """An application by upsert."""
-    return desk.graph("PATCH", NAME, BODY, **CREATE).json()
+    return services.graph("PATCH", NAME, BODY, **CREATE).json()
 
 
-def test_upsert_creates_then_updates_then_misses(desk: Any):
+def test_upsert_creates_then_updates_then_misses(services: Any):
     """201 with the object, 204 without a body, and 404 without the header."""
-    missing = desk.graph("PATCH", NAME, BODY)
-    created, updated = desk.graph("PATCH", NAME, BODY, **CREATE), desk.graph("PATCH", NAME, {"notes": "n"}, **CREATE)
+    missing = services.graph("PATCH", NAME, BODY)
+    created, updated = services.graph("PATCH", NAME, BODY, **CREATE), services.graph("PATCH", NAME, {"notes": "n"}, **CREATE)
     assert (code(missing), created.status_code, updated.status_code, updated.content) == ((404, "Request_ResourceNotFound"), 201, 204, b"")
-    seen = desk.graph("GET", NAME).json()
+    seen = services.graph("GET", NAME).json()
     assert (seen["uniqueName"], seen["notes"], seen["web"]["redirectUris"]) == ("webexconnect-support", "n", ["https://a.example/callback"])
 
 
-def test_patch_replaces_lists_and_keeps_the_rest_of_web(desk: Any):
+def test_patch_replaces_lists_and_keeps_the_rest_of_web(services: Any):
     """RedirectUris are replaced whole; the implicit grant beside them stays."""
-    app = made(desk)
-    desk.graph("PATCH", f"/applications/{app['id']}", {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}})
-    desk.graph("PATCH", f"/applications/{app['id']}", {"web": {"redirectUris": ["https://b.example/callback"]}})
-    web = desk.graph("GET", f"/applications(appId='{app['appId']}')").json()["web"]
+    app = made(services)
+    services.graph("PATCH", f"/applications/{app['id']}", {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}})
+    services.graph("PATCH", f"/applications/{app['id']}", {"web": {"redirectUris": ["https://b.example/callback"]}})
+    web = services.graph("GET", f"/applications(appId='{app['appId']}')").json()["web"]
     assert (web["redirectUris"], web["implicitGrantSettings"]["enableAccessTokenIssuance"]) == (["https://b.example/callback"], True)
 
 
@@ -43,174 +43,175 @@ def test_patch_replaces_lists_and_keeps_the_rest_of_web(desk: Any):
     "body",
     [{"colour": "red"}, {"passwordCredentials": []}, {"appId": "x"}, {"web": {"redirectUris": ["http://a.example/callback"]}}],
 )
-def test_what_cannot_be_written_is_refused(desk: Any, body: dict[str, Any]):
+def test_what_cannot_be_written_is_refused(services: Any, body: dict[str, Any]):
     """Unknown and read-only properties and http redirects are 400."""
-    assert code(desk.graph("PATCH", NAME, BODY | body, **CREATE)) == (400, "Request_BadRequest")
+    assert code(services.graph("PATCH", NAME, BODY | body, **CREATE)) == (400, "Request_BadRequest")
 
 
-def test_select_is_honoured_and_checked(desk: Any):
+def test_select_is_honoured_and_checked(services: Any):
     """Only the named properties come, and an unknown name is an error."""
-    app = made(desk)
-    seen = desk.graph("GET", f"/applications/{app['id']}?$select=appId,displayName").json()
+    app = made(services)
+    seen = services.graph("GET", f"/applications/{app['id']}?$select=appId,displayName").json()
     assert set(seen) == {"@odata.context", "id", "appId", "displayName"}
-    assert code(desk.graph("GET", f"/applications/{app['id']}?$select=colour")) == (400, "Request_BadRequest")
+    assert code(services.graph("GET", f"/applications/{app['id']}?$select=colour")) == (400, "Request_BadRequest")
 
 
-def test_a_secret_is_told_once(desk: Any):
+def test_a_secret_is_told_once(services: Any):
     """AddPassword tells the text; afterwards only its first three characters can be read; removePassword takes it away."""
-    app = made(desk)
-    secret = desk.graph("POST", f"/applications/{app['id']}/addPassword", {"passwordCredential": {"displayName": "one"}}).json()
-    kept = desk.graph("GET", f"/applications/{app['id']}").json()["passwordCredentials"]
+    app = made(services)
+    secret = services.graph("POST", f"/applications/{app['id']}/addPassword", {"passwordCredential": {"displayName": "one"}}).json()
+    kept = services.graph("GET", f"/applications/{app['id']}").json()["passwordCredentials"]
     assert [(item["hint"], item["secretText"], item["keyId"]) for item in kept] == [(secret["secretText"][:3], None, secret["keyId"])]
-    assert secret["secretText"] not in desk.http.get("/practice/tenants/contoso.com").text
-    assert desk.graph("POST", f"/applications/{app['id']}/removePassword", {"keyId": secret["keyId"]}).status_code == 204
-    assert desk.graph("GET", f"/applications/{app['id']}").json()["passwordCredentials"] == []
+    assert secret["secretText"] not in services.http.get("/practice/tenants/contoso.com").text
+    assert services.graph("POST", f"/applications/{app['id']}/removePassword", {"keyId": secret["keyId"]}).status_code == 204
+    assert services.graph("GET", f"/applications/{app['id']}").json()["passwordCredentials"] == []
 
 
-def test_an_app_management_policy_forbids_secrets(desk: Any):
+def test_an_app_management_policy_forbids_secrets(services: Any):
     """The tenant's policy can keep secrets out, in its own words."""
-    app = made(desk)
+    app = made(services)
     rule = {"restrictionType": "passwordAddition", "state": "enabled"}
-    desk.change(app_management={"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}})
-    answer = desk.graph("POST", f"/applications/{app['id']}/addPassword", {})
+    services.change(app_management={"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}})
+    answer = services.graph("POST", f"/applications/{app['id']}/addPassword", {})
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Credential type not allowed as per assigned policy")
 
 
-def test_only_a_request_makes_a_service_principal(desk: Any):
+def test_only_a_request_makes_a_service_principal(services: Any):
     """An app made through Graph has none; making a second one is 409."""
-    app = made(desk)
-    assert desk.graph("GET", f"/servicePrincipals(appId='{app['appId']}')").status_code == 404
-    assert desk.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).status_code == 201
-    assert code(desk.graph("POST", "/servicePrincipals", {"appId": app["appId"]})) == (409, "Request_MultipleObjectsWithSameKeyValue")
+    app = made(services)
+    assert services.graph("GET", f"/servicePrincipals(appId='{app['appId']}')").status_code == 404
+    assert services.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).status_code == 201
+    assert code(services.graph("POST", "/servicePrincipals", {"appId": app["appId"]})) == (409, "Request_MultipleObjectsWithSameKeyValue")
 
 
-def test_new_objects_are_unknown_until_they_are_replicated(desk: Any):
+def test_new_objects_are_unknown_until_they_are_replicated(services: Any):
     """Within the delay: 404, no backing application, AADSTS700016; then all is well."""
-    admin = desk.token("admin@contoso.com", desk.graph_scope)
-    desk.settings.replication_s = 60
-    app = made(desk)
-    principal = desk.graph("POST", "/servicePrincipals", {"appId": app["appId"]})
-    token = desk.redeem(tenant="contoso.com", client_id=app["appId"], client_secret="x", grant_type="refresh_token", refresh_token="x")
+    admin = services.token("admin@contoso.com", services.graph_scope)
+    services.settings.replication_s = 60
+    app = made(services)
+    principal = services.graph("POST", "/servicePrincipals", {"appId": app["appId"]})
+    token = services.redeem(tenant="contoso.com", client_id=app["appId"], client_secret="x", grant_type="refresh_token", refresh_token="x")
     assert admin
-    assert desk.graph("GET", f"/applications/{app['id']}").status_code == 404
+    assert services.graph("GET", f"/applications/{app['id']}").status_code == 404
     assert "does not reference a valid application object" in principal.json()["error"]["message"]
     assert principal.json()["error"]["details"][0]["code"] == "NoBackingApplicationObject"
     assert token.json()["error_codes"] == [700016]
-    desk.wait(minutes=2)
-    assert desk.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).status_code == 201
+    services.wait(minutes=2)
+    assert services.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).status_code == 201
 
 
-def test_a_stale_read_shows_the_state_before(desk: Any):
+def test_a_stale_read_shows_the_state_before(services: Any):
     """A change can be read after the delay only."""
-    app = made(desk)
-    desk.settings.replication_s = 60
-    desk.wait(minutes=2)
-    desk.graph("PATCH", NAME, {"notes": "new"})
-    stale = desk.graph("GET", f"/applications/{app['id']}").json()["notes"]
-    desk.wait(minutes=2)
-    assert (stale, desk.graph("GET", NAME).json()["notes"]) == (None, "new")
+    app = made(services)
+    services.settings.replication_s = 60
+    services.wait(minutes=2)
+    services.graph("PATCH", NAME, {"notes": "new"})
+    stale = services.graph("GET", f"/applications/{app['id']}").json()["notes"]
+    services.wait(minutes=2)
+    assert (stale, services.graph("GET", NAME).json()["notes"]) == (None, "new")
 
 
-def principal_of(desk: Any) -> dict[str, Any]:
+def principal_of(services: Any) -> dict[str, Any]:
     """The email app's service principal."""
-    return desk.graph("POST", "/servicePrincipals", {"appId": made(desk)["appId"]}).json()
+    return services.graph("POST", "/servicePrincipals", {"appId": made(services)["appId"]}).json()
 
 
-def test_a_grant_is_one_object_and_its_scope_is_replaced(desk: Any):
+def test_a_grant_is_one_object_and_its_scope_is_replaced(services: Any):
     """The second POST is 409; PATCH replaces the scope."""
-    user = desk.tenant()["users"]["support@contoso.com"]["id"]
+    user = services.tenant()["users"]["support@contoso.com"]["id"]
     body = {
-        "clientId": principal_of(desk)["id"],
+        "clientId": principal_of(services)["id"],
         "consentType": "Principal",
         "principalId": user,
-        "resourceId": desk.resource()["id"],
+        "resourceId": services.resource()["id"],
         "scope": "SMTP.Send",
     }
-    first, second = desk.graph("POST", "/oauth2PermissionGrants", body), desk.graph("POST", "/oauth2PermissionGrants", body)
+    first, second = services.graph("POST", "/oauth2PermissionGrants", body), services.graph("POST", "/oauth2PermissionGrants", body)
     assert (first.status_code, code(second)) == (201, (409, "Request_MultipleObjectsWithSameKeyValue"))
-    assert desk.graph("PATCH", f"/oauth2PermissionGrants/{first.json()['id']}", {"scope": "Mail.Send"}).status_code == 204
-    found = desk.graph("GET", f"/oauth2PermissionGrants?$filter=clientId eq '{body['clientId']}'").json()["value"]
+    assert services.graph("PATCH", f"/oauth2PermissionGrants/{first.json()['id']}", {"scope": "Mail.Send"}).status_code == 204
+    found = services.graph("GET", f"/oauth2PermissionGrants?$filter=clientId eq '{body['clientId']}'").json()["value"]
     assert [item["scope"] for item in found] == ["Mail.Send"]
 
 
-def test_an_app_role_is_assigned_once(desk: Any):
+def test_an_app_role_is_assigned_once(services: Any):
     """Exchange's Mail.Send can be given by a Cloud Application Administrator, Graph's cannot; twice is 400."""
-    client, exchange, graph = principal_of(desk), desk.resource(), desk.resource("00000003-0000-0000-c000-000000000000")
+    client, exchange, graph = principal_of(services), services.resource(), services.resource("00000003-0000-0000-c000-000000000000")
     answers = []
     for resource in (exchange, exchange, graph):
         role = next(item["id"] for item in resource["appRoles"] if item["value"] == "Mail.Send")
         body = {"principalId": client["id"], "resourceId": resource["id"], "appRoleId": role}
-        answers.append(desk.graph("POST", f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", body))
+        answers.append(services.graph("POST", f"/servicePrincipals/{resource['id']}/appRoleAssignedTo", body))
     assert [answer.status_code for answer in answers] == [201, 400, 403]
     assert answers[1].json()["error"]["message"] == "Permission being assigned already exists on the object."
 
 
-def test_ids_of_permissions_are_new_at_every_start(desk: Any):
+def test_ids_of_permissions_are_new_at_every_start(services: Any):
     """The id that people write down for SMTP.Send is not exposed."""
-    assert "258f6531-6087-4cc4-bb90-092c5fb3ed3f" not in {item["id"] for item in desk.resource()["oauth2PermissionScopes"]}
+    assert "258f6531-6087-4cc4-bb90-092c5fb3ed3f" not in {item["id"] for item in services.resource()["oauth2PermissionScopes"]}
 
 
-def test_wrong_audience_no_token_and_no_permission(desk: Any):
+def test_wrong_audience_no_token_and_no_permission(services: Any):
     """An Exchange token is 401 at Graph; a token without the scope is 403; every error echoes the ids."""
-    exchange = desk.token("admin@contoso.com", desk.exchange_scope)
+    exchange = services.token("admin@contoso.com", services.exchange_scope)
     own = {"Authorization": f"Bearer {exchange}", "client-request-id": "c-1"}
-    wrong = desk.http.get("/graph/v1.0/applications", headers=own)
-    small = desk.sign_in("helpdesk@contoso.com", "openid User.Read")["access_token"]
-    denied = desk.http.get("/graph/v1.0/applications", headers={"Authorization": f"Bearer {small}"})
+    wrong = services.http.get("/graph/v1.0/applications", headers=own)
+    small = services.sign_in("helpdesk@contoso.com", "openid User.Read")["access_token"]
+    denied = services.http.get("/graph/v1.0/applications", headers={"Authorization": f"Bearer {small}"})
     assert (code(wrong), code(denied)) == ((401, "InvalidAuthenticationToken"), (403, "Authorization_RequestDenied"))
     assert wrong.headers["client-request-id"] == wrong.json()["error"]["innerError"]["client-request-id"] == "c-1"
-    assert desk.http.get("/graph/v1.0/me").status_code == 401
+    assert services.http.get("/graph/v1.0/me").status_code == 401
 
 
-def test_an_expired_token_is_401(desk: Any):
+def test_an_expired_token_is_401(services: Any):
     """Two hours later the token is too old."""
-    token = desk.token("admin@contoso.com", desk.graph_scope)
-    desk.wait(hours=2)
-    assert desk.http.get("/graph/v1.0/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    token = services.token("admin@contoso.com", services.graph_scope)
+    services.wait(hours=2)
+    assert services.http.get("/graph/v1.0/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
-def test_a_user_is_found_by_upn_or_id_and_by_mail_only_with_a_filter(desk: Any):
+def test_a_user_is_found_by_upn_or_id_and_by_mail_only_with_a_filter(services: Any):
     """The address of a mailbox whose UPN differs is no key."""
-    assert desk.graph("GET", "/users/service@contoso.com").status_code == 404
+    assert services.graph("GET", "/users/service@contoso.com").status_code == 404
     query = "/users?$filter=mail eq 'service@contoso.com'&$select=userPrincipalName,accountEnabled"
-    assert [(row["userPrincipalName"], row["accountEnabled"]) for row in desk.graph("GET", query).json()["value"]] == [
+    assert [(row["userPrincipalName"], row["accountEnabled"]) for row in services.graph("GET", query).json()["value"]] == [
         ("s.desk@contoso.com", True)
     ]
 
 
-def test_a_filter_joins_with_and_and_or(desk: Any):
+def test_a_filter_joins_with_and_and_or(services: Any):
     """Either of two addresses finds the user; a broken filter and an unsupported property are 400."""
     query = "/users?$filter=proxyAddresses/any(p:p eq 'smtp:none@contoso.com') or mail eq 'service@contoso.com' and accountEnabled eq true"
-    assert [row["mail"] for row in desk.graph("GET", query).json()["value"]] == ["service@contoso.com"]
-    broken = [desk.graph("GET", f"/users?$filter={text}").status_code for text in ("mail eq", "mail eq 'a' 'b'", "surname eq 'a'")]
+    assert [row["mail"] for row in services.graph("GET", query).json()["value"]] == ["service@contoso.com"]
+    broken = [services.graph("GET", f"/users?$filter={text}").status_code for text in ("mail eq", "mail eq 'a' 'b'", "surname eq 'a'")]
     assert broken == [400, 400, 400]
 
 
-def test_assigned_plans_come_only_when_asked_for(desk: Any):
+def test_assigned_plans_come_only_when_asked_for(services: Any):
     """The usual properties have no plans; $select brings them, and a user without a licence has none."""
-    assert "assignedPlans" not in desk.graph("GET", "/users/support@contoso.com").json()
+    assert "assignedPlans" not in services.graph("GET", "/users/support@contoso.com").json()
     found = {
-        name: desk.graph("GET", f"/users/{name}@contoso.com?$select=assignedPlans").json()["assignedPlans"]
+        name: services.graph("GET", f"/users/{name}@contoso.com?$select=assignedPlans").json()["assignedPlans"]
         for name in ("support", "unlicensed")
     }
     assert ([plan["service"] for plan in found["support"]], found["unlicensed"]) == (["exchange"], [])
 
 
-def test_the_policies_can_be_read(desk: Any):
+def test_the_policies_can_be_read(services: Any):
     """The defaults of a tenant of today."""
     read = {
-        name: desk.graph("GET", f"/policies/{name}").json() for name in ("authorizationPolicy", "identitySecurityDefaultsEnforcementPolicy")
+        name: services.graph("GET", f"/policies/{name}").json()
+        for name in ("authorizationPolicy", "identitySecurityDefaultsEnforcementPolicy")
     }
     assigned = read["authorizationPolicy"]["defaultUserRolePermissions"]["permissionGrantPoliciesAssigned"]
     assert assigned == ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"]
     assert read["identitySecurityDefaultsEnforcementPolicy"]["isEnabled"] is False
 
 
-def test_a_message_trace_needs_its_own_service_principal(desk: Any):
+def test_a_message_trace_needs_its_own_service_principal(services: Any):
     """Without it 403; with it an empty list; more than ten days is 400."""
     path = "/admin/exchange/tracing/messageTraces"
-    assert desk.graph("GET", path).status_code == 403
-    desk.graph("POST", "/servicePrincipals", {"appId": "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"})
-    assert desk.graph("GET", path).json()["value"] == []
+    assert services.graph("GET", path).status_code == 403
+    services.graph("POST", "/servicePrincipals", {"appId": "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"})
+    assert services.graph("GET", path).json()["value"] == []
     long = "?$filter=receivedDateTime ge 2026-01-01T00:00:00Z and receivedDateTime le 2026-01-20T00:00:00Z"
-    assert desk.graph("GET", path + long).status_code == 400
+    assert services.graph("GET", path + long).status_code == 400

@@ -19,10 +19,10 @@ def codes(answer: httpx.Response) -> list[int]:
 
 
 @pytest.mark.parametrize("name", ["contoso.com", "contoso.onmicrosoft.com"])
-def test_discovery_by_domain_names_the_tenant_by_its_id(desk: Any, name: str):
+def test_discovery_by_domain_names_the_tenant_by_its_id(services: Any, name: str):
     """A verified domain leads to the configuration of its tenant."""
-    found = desk.http.get(f"/{name}/v2.0/.well-known/openid-configuration").json()
-    base = f"{desk.base}/{desk.tenant()['id']}"
+    found = services.http.get(f"/{name}/v2.0/.well-known/openid-configuration").json()
+    base = f"{services.base}/{services.tenant()['id']}"
     assert (found["issuer"], found["token_endpoint"], found["jwks_uri"]) == (
         f"{base}/v2.0",
         f"{base}/oauth2/v2.0/token",
@@ -30,24 +30,24 @@ def test_discovery_by_domain_names_the_tenant_by_its_id(desk: Any, name: str):
     )
 
 
-def test_an_unknown_tenant_is_90002(desk: Any):
+def test_an_unknown_tenant_is_90002(services: Any):
     """Discovery of a tenant that is not there is an error with its code."""
-    assert codes(desk.http.get("/nowhere.example/v2.0/.well-known/openid-configuration")) == [90002]
+    assert codes(services.http.get("/nowhere.example/v2.0/.well-known/openid-configuration")) == [90002]
 
 
-def test_the_page_shows_accounts_and_preselects_the_hint(desk: Any):
+def test_the_page_shows_accounts_and_preselects_the_hint(services: Any):
     """The chooser is a plain form; login_hint checks one account."""
-    page = desk.http.get("/contoso.com/oauth2/v2.0/Authorize", params=desk.query("User.Read", login_hint="admin@contoso.com")).text
+    page = services.http.get("/contoso.com/oauth2/v2.0/Authorize", params=services.query("User.Read", login_hint="admin@contoso.com")).text
     assert 'value="admin@contoso.com" required checked' in page
     assert 'name="action" value="decline"' in page
 
 
-def test_the_id_token_is_signed_and_names_person_and_roles(desk: Any):
+def test_the_id_token_is_signed_and_names_person_and_roles(services: Any):
     """An admin's ID token holds against the published keys, with nonce, audience and roles."""
-    tokens = desk.sign_in("admin@contoso.com", desk.setup, desk.graph_scope)
-    tenant = desk.tenant()
-    keys = jwt.PyJWKSet.from_dict(desk.http.get(f"/{tenant['id']}/discovery/v2.0/keys").json())
-    options = {"audience": desk.settings.bot_client_id, "issuer": f"{desk.base}/{tenant['id']}/v2.0"}
+    tokens = services.sign_in("admin@contoso.com", services.setup, services.graph_scope)
+    tenant = services.tenant()
+    keys = jwt.PyJWKSet.from_dict(services.http.get(f"/{tenant['id']}/discovery/v2.0/keys").json())
+    options = {"audience": services.settings.bot_client_id, "issuer": f"{services.base}/{tenant['id']}/v2.0"}
     claims = jwt.decode(tokens["id_token"], keys.keys[0].key, algorithms=["RS256"], **options)
     admin = tenant["users"]["admin@contoso.com"]
     assert (claims["nonce"], claims["tid"], claims["oid"], claims["preferred_username"]) == (
@@ -59,40 +59,40 @@ def test_the_id_token_is_signed_and_names_person_and_roles(desk: Any):
     assert set(admin["roles"]) < set(claims["wids"])
 
 
-def test_one_refresh_token_serves_two_resources(desk: Any):
+def test_one_refresh_token_serves_two_resources(services: Any):
     """After consent to both, the same refresh token gives a Graph and an Exchange token, each with its audience."""
-    desk.sign_in("admin@contoso.com", desk.setup, desk.graph_scope)
+    services.sign_in("admin@contoso.com", services.setup, services.graph_scope)
     read = {
-        scope: jwt.decode(desk.token("admin@contoso.com", scope), options={"verify_signature": False})
-        for scope in (desk.graph_scope, desk.exchange_scope)
+        scope: jwt.decode(services.token("admin@contoso.com", scope), options={"verify_signature": False})
+        for scope in (services.graph_scope, services.exchange_scope)
     }
     assert [claims["aud"] for claims in read.values()] == ["https://graph.microsoft.com", OUTLOOK]
-    assert read[desk.exchange_scope]["scp"] == "Exchange.Manage"
+    assert read[services.exchange_scope]["scp"] == "Exchange.Manage"
 
 
-def test_exchange_without_consent_is_65001(desk: Any):
+def test_exchange_without_consent_is_65001(services: Any):
     """A refresh token alone opens no resource that nobody agreed to."""
-    tokens = desk.sign_in("admin@contoso.com", "openid offline_access User.Read")
-    answer = desk.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=desk.exchange_scope)
+    tokens = services.sign_in("admin@contoso.com", "openid offline_access User.Read")
+    answer = services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.exchange_scope)
     assert (answer.status_code, codes(answer), answer.json()["error"]) == (400, [65001], "invalid_grant")
 
 
-def test_a_person_without_a_role_cannot_consent_to_admin_scopes(desk: Any):
+def test_a_person_without_a_role_cannot_consent_to_admin_scopes(services: Any):
     """Admin-only scopes end on the page that asks for an administrator."""
-    answer = desk.authorize("helpdesk@contoso.com", desk.query(desk.setup))
+    answer = services.authorize("helpdesk@contoso.com", services.query(services.setup))
     assert "AADSTS90094" in answer.text
 
 
-def test_declining_comes_back_as_access_denied(desk: Any):
+def test_declining_comes_back_as_access_denied(services: Any):
     """Decline redirects with the error, Microsoft's code and the state."""
-    values = desk.values(desk.authorize("admin@contoso.com", desk.query("User.Read"), action="decline"))
+    values = services.values(services.authorize("admin@contoso.com", services.query("User.Read"), action="decline"))
     assert (values["error"], values["error_description"][:11], values["state"]) == ("access_denied", "AADSTS65004", "s1")
 
 
-def test_a_redirect_uri_is_compared_byte_for_byte(desk: Any):
+def test_a_redirect_uri_is_compared_byte_for_byte(services: Any):
     """A trailing slash is another address; the page says 50011 and does not redirect."""
-    desk.http.put("/practice/bot", json={"redirect_uris": [desk.callback]})
-    answer = desk.authorize("admin@contoso.com", desk.query("User.Read", redirect_uri=desk.callback + "/"))
+    services.http.put("/practice/bot", json={"redirect_uris": [services.callback]})
+    answer = services.authorize("admin@contoso.com", services.query("User.Read", redirect_uri=services.callback + "/"))
     assert (answer.status_code, "AADSTS50011" in answer.text) == (400, True)
 
 
@@ -100,145 +100,149 @@ def test_a_redirect_uri_is_compared_byte_for_byte(desk: Any):
     ("account", "code"),
     [("disabled@contoso.com", "AADSTS50057"), ("admin@fabrikam.com", "AADSTS50020"), ("nobody@contoso.com", "AADSTS50034")],
 )
-def test_accounts_that_cannot_sign_in(desk: Any, account: str, code: str):
+def test_accounts_that_cannot_sign_in(services: Any, account: str, code: str):
     """Disabled, foreign and unknown accounts end on a page with their code."""
-    assert code in desk.authorize(account, desk.query("User.Read"), tenant="contoso.com").text
+    assert code in services.authorize(account, services.query("User.Read"), tenant="contoso.com").text
 
 
-def test_a_code_is_good_once(desk: Any):
+def test_a_code_is_good_once(services: Any):
     """The second redemption is 54005."""
-    form = {"grant_type": "authorization_code", "code": desk.code("support@contoso.com", "openid User.Read")}
-    form |= {"redirect_uri": desk.callback, "code_verifier": "v" * 50}
-    assert desk.redeem(**form).status_code == 200
-    assert codes(desk.redeem(**form)) == [54005]
+    form = {"grant_type": "authorization_code", "code": services.code("support@contoso.com", "openid User.Read")}
+    form |= {"redirect_uri": services.callback, "code_verifier": "v" * 50}
+    assert services.redeem(**form).status_code == 200
+    assert codes(services.redeem(**form)) == [54005]
 
 
-def test_the_verifier_has_to_match(desk: Any):
+def test_the_verifier_has_to_match(services: Any):
     """Another PKCE verifier is 501481."""
-    form = {"grant_type": "authorization_code", "code": desk.code("support@contoso.com", "openid User.Read")}
-    assert codes(desk.redeem(**form, redirect_uri=desk.callback, code_verifier="w" * 50)) == [501481]
+    form = {"grant_type": "authorization_code", "code": services.code("support@contoso.com", "openid User.Read")}
+    assert codes(services.redeem(**form, redirect_uri=services.callback, code_verifier="w" * 50)) == [501481]
 
 
-def test_wrong_secret_no_secret_and_wrong_client(desk: Any):
+def test_wrong_secret_no_secret_and_wrong_client(services: Any):
     """Each has its own code; the first two are 401."""
-    wrong = desk.redeem(grant_type="refresh_token", refresh_token="x", client_secret="no")
-    none = desk.redeem(grant_type="refresh_token", refresh_token="x", client_secret="")
-    client = desk.redeem(grant_type="refresh_token", refresh_token="x", client_id="11111111-1111-1111-1111-111111111111")
+    wrong = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="no")
+    none = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="")
+    client = services.redeem(grant_type="refresh_token", refresh_token="x", client_id="11111111-1111-1111-1111-111111111111")
     assert [(answer.status_code, codes(answer)[0]) for answer in (wrong, none, client)] == [(401, 7000215), (401, 7000218), (400, 700016)]
 
 
-def test_revoked_sessions_end_refresh_tokens(desk: Any):
+def test_revoked_sessions_end_refresh_tokens(services: Any):
     """After revoking sessions a refresh token is 50173."""
-    tokens = desk.sign_in("support@contoso.com", desk.smtp_scope)
-    desk.change(revoke_sessions="support@contoso.com")
-    assert codes(desk.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=desk.smtp_scope)) == [50173]
+    tokens = services.sign_in("support@contoso.com", services.smtp_scope)
+    services.change(revoke_sessions="support@contoso.com")
+    assert codes(services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.smtp_scope)) == [50173]
 
 
-def test_a_user_who_was_deleted_has_no_token(desk: Any):
+def test_a_user_who_was_deleted_has_no_token(services: Any):
     """The refresh token of nobody is 50057, and nobody's sign-in is in the log."""
-    tokens = desk.sign_in("support@contoso.com", desk.smtp_scope)
-    tenant = desk.cloud.world.tenant("contoso.com")
+    tokens = services.sign_in("support@contoso.com", services.smtp_scope)
+    tenant = services.cloud.world.tenant("contoso.com")
     del tenant.users[tenant.user("support@contoso.com").id]
     noted = len(tenant.sign_ins)
-    assert codes(desk.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=desk.smtp_scope)) == [50057]
+    assert codes(services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.smtp_scope)) == [50057]
     assert len(tenant.sign_ins) == noted
 
 
-def test_a_sign_in_is_logged_with_what_it_is_for(desk: Any):
+def test_a_sign_in_is_logged_with_what_it_is_for(services: Any):
     """The resource stands in the row."""
-    desk.sign_in("support@contoso.com", desk.smtp_scope)
-    assert desk.cloud.world.tenant("contoso.com").sign_ins[-1]["resourceDisplayName"] == "Office 365 Exchange Online"
+    services.sign_in("support@contoso.com", services.smtp_scope)
+    assert services.cloud.world.tenant("contoso.com").sign_ins[-1]["resourceDisplayName"] == "Office 365 Exchange Online"
 
 
-def test_a_token_request_names_one_resource(desk: Any):
+def test_a_token_request_names_one_resource(services: Any):
     """Scopes of two resources in one token request are 70011."""
-    form = {"grant_type": "authorization_code", "code": desk.code("support@contoso.com", "User.Read"), "redirect_uri": desk.callback}
-    answer = desk.redeem(**form, code_verifier="v" * 50, scope="User.Read https://outlook.office.com/SMTP.Send")
+    form = {
+        "grant_type": "authorization_code",
+        "code": services.code("support@contoso.com", "User.Read"),
+        "redirect_uri": services.callback,
+    }
+    answer = services.redeem(**form, code_verifier="v" * 50, scope="User.Read https://outlook.office.com/SMTP.Send")
     assert codes(answer) == [70011]
 
 
-def test_default_does_not_mix_with_other_scopes(desk: Any):
+def test_default_does_not_mix_with_other_scopes(services: Any):
     """.default beside another scope is refused at authorize by a redirect."""
-    answer = desk.http.get("/organizations/oauth2/v2.0/authorize", params=desk.query(f"{desk.graph_scope} User.Read"))
-    assert desk.values(answer)["error"] == "invalid_scope"
+    answer = services.http.get("/organizations/oauth2/v2.0/authorize", params=services.query(f"{services.graph_scope} User.Read"))
+    assert services.values(answer)["error"] == "invalid_scope"
 
 
-def test_a_user_may_consent_to_smtp_by_the_recommended_policy(desk: Any):
+def test_a_user_may_consent_to_smtp_by_the_recommended_policy(services: Any):
     """SMTP.Send is not among what the recommended policy leaves out, but without a policy it needs an administrator."""
-    assert "access_token" in desk.sign_in("support@contoso.com", desk.smtp_scope)
-    desk.change("fabrikam.com", consent=[])
-    assert "AADSTS90094" in desk.authorize("support@fabrikam.com", desk.query(desk.smtp_scope)).text
+    assert "access_token" in services.sign_in("support@contoso.com", services.smtp_scope)
+    services.change("fabrikam.com", consent=[])
+    assert "AADSTS90094" in services.authorize("support@fabrikam.com", services.query(services.smtp_scope)).text
 
 
-def test_conditional_access_blocks_refresh(desk: Any):
+def test_conditional_access_blocks_refresh(services: Any):
     """A blocking policy for everybody and everything is 53003 at refresh."""
-    tokens = desk.sign_in("support@contoso.com", desk.smtp_scope)
+    tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     policy = {"id": "p", "state": "enabled", "grantControls": {"builtInControls": ["block"]}}
     policy["conditions"] = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}}
-    desk.change(conditional_access=[policy])
-    assert codes(desk.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=desk.smtp_scope)) == [53003]
+    services.change(conditional_access=[policy])
+    assert codes(services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"], scope=services.smtp_scope)) == [53003]
 
 
-def test_a_policy_may_except_a_place(desk: Any):
+def test_a_policy_may_except_a_place(services: Any):
     """Webex Connect's requests come from its own; everybody else's are blocked."""
-    tokens = desk.sign_in("support@contoso.com", desk.smtp_scope)
+    tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     policy = {"id": "p", "state": "enabled", "grantControls": {"builtInControls": ["block"]}}
     policy["conditions"] = {
         "users": {"includeUsers": ["All"]},
         "applications": {"includeApplications": ["All"]},
         "locations": {"includeLocations": ["All"], "excludeLocations": [ids.WEBEX]},
     }
-    desk.change(conditional_access=[policy])
-    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "scope": desk.smtp_scope}
-    assert codes(desk.redeem(**form)) == [53003]
-    desk.http.headers[ids.PLACE] = ids.WEBEX
-    assert "access_token" in desk.redeem(**form).json()
+    services.change(conditional_access=[policy])
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "scope": services.smtp_scope}
+    assert codes(services.redeem(**form)) == [53003]
+    services.http.headers[ids.PLACE] = ids.WEBEX
+    assert "access_token" in services.redeem(**form).json()
 
 
 CONSENT = {"redirect_uri": "http://127.0.0.1:5000/callback", "scope": "https://outlook.office365.com/.default", "state": "s2"}
 
 
-def test_admin_consent_grants_for_everybody(desk: Any):
+def test_admin_consent_grants_for_everybody(services: Any):
     """Accepting makes a grant for all principals and says so in the redirect; the app's own permissions are assigned with it."""
-    desk.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
-    query = CONSENT | {"client_id": desk.settings.bot_client_id}
-    answer = desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
-    values = desk.values(answer)
-    assert (values["admin_consent"], values["tenant"], values["state"]) == ("True", desk.tenant()["id"], "s2")
-    assert {grant["consentType"] for grant in desk.tenant()["grants"]} == {"AllPrincipals"}
-    assert any("Exchange.Manage" in grant["scope"] for grant in desk.tenant()["grants"])
-    assert len(desk.tenant()["role_assignments"]) == 7
+    services.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
+    query = CONSENT | {"client_id": services.settings.bot_client_id}
+    answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    values = services.values(answer)
+    assert (values["admin_consent"], values["tenant"], values["state"]) == ("True", services.tenant()["id"], "s2")
+    assert {grant["consentType"] for grant in services.tenant()["grants"]} == {"AllPrincipals"}
+    assert any("Exchange.Manage" in grant["scope"] for grant in services.tenant()["grants"])
+    assert len(services.tenant()["role_assignments"]) == 7
 
 
-def test_application_permissions_take_a_higher_role(desk: Any):
+def test_application_permissions_take_a_higher_role(services: Any):
     """Who may consent to delegated permissions may not grant Graph's application permissions (facts/microsoft.md 1.5)."""
-    query = CONSENT | {"client_id": desk.settings.bot_client_id}
-    answer = desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
-    assert ("AADSTS90094" in answer.text, desk.tenant()["role_assignments"]) == (True, [])
+    query = CONSENT | {"client_id": services.settings.bot_client_id}
+    answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    assert ("AADSTS90094" in answer.text, services.tenant()["role_assignments"]) == (True, [])
 
 
-def app_token(desk: Any, scope: str) -> dict[str, Any]:
+def app_token(services: Any, scope: str) -> dict[str, Any]:
     """The token endpoint's answer to the bot's app alone, in contoso."""
-    return desk.redeem("contoso.com", grant_type="client_credentials", scope=scope).json()
+    return services.redeem("contoso.com", grant_type="client_credentials", scope=scope).json()
 
 
-def test_an_app_alone(desk: Any):
+def test_an_app_alone(services: Any):
     """Its tokens carry what was granted, Graph and Exchange honour it, and what is taken back is gone from the next token."""
-    desk.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
-    query = CONSENT | {"client_id": desk.settings.bot_client_id}
-    assert app_token(desk, desk.graph_scope)["error_codes"] == [700016]
-    desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
-    graph, exchange = (app_token(desk, scope)["access_token"] for scope in (desk.graph_scope, desk.exchange_scope))
+    services.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
+    query = CONSENT | {"client_id": services.settings.bot_client_id}
+    assert app_token(services, services.graph_scope)["error_codes"] == [700016]
+    services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "accept"})
+    graph, exchange = (app_token(services, scope)["access_token"] for scope in (services.graph_scope, services.exchange_scope))
     assert (len(roles(graph)), roles(exchange)) == (6, ["Exchange.ManageAsApp"])
-    read = desk.http.get("/graph/v1.0/policies/identitySecurityDefaultsEnforcementPolicy", headers={"Authorization": f"Bearer {graph}"})
-    write = desk.http.post("/graph/v1.0/applications", json={"displayName": "x"}, headers={"Authorization": f"Bearer {graph}"})
-    assert (read.status_code, write.status_code, cmdlet(desk, exchange)) == (200, 403, 403)
-    desk.change(principal_roles={desk.settings.bot_client_id: ["Global Reader"]})
-    assert cmdlet(desk, exchange) == 200
-    desk.change(drop_app_roles={desk.settings.bot_client_id: ["Policy.Read.All"]})
-    assert "Policy.Read.All" not in roles(app_token(desk, desk.graph_scope)["access_token"])
-    desk.change(drop_app_roles={desk.settings.bot_client_id: []})
-    assert roles(app_token(desk, desk.graph_scope)["access_token"]) == []
+    read = services.http.get("/graph/v1.0/policies/identitySecurityDefaultsEnforcementPolicy", headers={"Authorization": f"Bearer {graph}"})
+    write = services.http.post("/graph/v1.0/applications", json={"displayName": "x"}, headers={"Authorization": f"Bearer {graph}"})
+    assert (read.status_code, write.status_code, cmdlet(services, exchange)) == (200, 403, 403)
+    services.change(principal_roles={services.settings.bot_client_id: ["Global Reader"]})
+    assert cmdlet(services, exchange) == 200
+    services.change(drop_app_roles={services.settings.bot_client_id: ["Policy.Read.All"]})
+    assert "Policy.Read.All" not in roles(app_token(services, services.graph_scope)["access_token"])
+    services.change(drop_app_roles={services.settings.bot_client_id: []})
+    assert roles(app_token(services, services.graph_scope)["access_token"]) == []
 
 
 def roles(token: str) -> list[str]:
@@ -247,23 +251,25 @@ def roles(token: str) -> list[str]:
     return found
 
 
-def cmdlet(desk: Any, token: str) -> int:
+def cmdlet(services: Any, token: str) -> int:
     """The status of a cmdlet that reads."""
     body = {"CmdletInput": {"CmdletName": "Get-OrganizationConfig", "Parameters": {}}}
-    url = f"/adminapi/beta/{desk.tenant()['id']}/InvokeCommand"
-    return int(desk.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
+    url = f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand"
+    return int(services.http.post(url, json=body, headers={"Authorization": f"Bearer {token}"}).status_code)
 
 
-def test_declined_admin_consent_still_says_admin_consent(desk: Any):
+def test_declined_admin_consent_still_says_admin_consent(services: Any):
     """admin_consent is True in the error case too: only ``error`` tells."""
-    query = CONSENT | {"client_id": desk.settings.bot_client_id}
-    answer = desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "decline"})
-    values = desk.values(answer)
+    query = CONSENT | {"client_id": services.settings.bot_client_id}
+    answer = services.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "admin@contoso.com", "action": "decline"})
+    values = services.values(answer)
     assert (values["admin_consent"], values["error"], values["error_description"][:11]) == ("True", "consent_required", "AADSTS65004")
 
 
-def test_admin_consent_takes_an_administrator(desk: Any):
+def test_admin_consent_takes_an_administrator(services: Any):
     """Somebody without a role meets the page that asks for one, and nothing is granted."""
-    query = CONSENT | {"client_id": desk.settings.bot_client_id}
-    answer = desk.http.post("/contoso.com/v2.0/adminconsent", params=query, data={"account": "helpdesk@contoso.com", "action": "accept"})
-    assert ("AADSTS90094" in answer.text, desk.tenant()["grants"]) == (True, [])
+    query = CONSENT | {"client_id": services.settings.bot_client_id}
+    answer = services.http.post(
+        "/contoso.com/v2.0/adminconsent", params=query, data={"account": "helpdesk@contoso.com", "action": "accept"}
+    )
+    assert ("AADSTS90094" in answer.text, services.tenant()["grants"]) == (True, [])

@@ -8,66 +8,68 @@ from typing import Any
 import pytest
 
 
-def mailbox(desk: Any, **fields: Any) -> None:
+def mailbox(services: Any, **fields: Any) -> None:
     """Set the support mailbox."""
-    desk.change(users={"support@contoso.com": {"mailbox": fields}})
+    services.change(users={"support@contoso.com": {"mailbox": fields}})
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_good_token_logs_in(desk: Any, *, late: bool):
+def test_a_good_token_logs_in(services: Any, *, late: bool):
     """With the mailbox's switch on; the response may come after a 334."""
-    mailbox(desk, smtp_auth_disabled=False)
-    assert desk.smtp_login("support@contoso.com", desk.smtp_token("support@contoso.com"), late=late) == (
+    mailbox(services, smtp_auth_disabled=False)
+    assert services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"), late=late) == (
         235,
         "2.7.0 Authentication successful",
     )
 
 
 @pytest.mark.parametrize(("switch", "word"), [(None, "disabled for the Tenant"), (True, "disabled for the Mailbox")])
-def test_smtp_auth_off_says_where(desk: Any, word: str, *, switch: bool | None):
+def test_smtp_auth_off_says_where(services: Any, word: str, *, switch: bool | None):
     """The organisation's switch counts where the mailbox has none."""
-    mailbox(desk, smtp_auth_disabled=switch)
-    code, reply = desk.smtp_login("support@contoso.com", desk.smtp_token("support@contoso.com"))
+    mailbox(services, smtp_auth_disabled=switch)
+    code, reply = services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"))
     assert (code, word in reply, reply[:7]) == (535, True, "5.7.139")
 
 
-def test_a_graph_token_somebody_elses_and_nonsense_are_5_7_3(desk: Any):
+def test_a_graph_token_somebody_elses_and_nonsense_are_5_7_3(services: Any):
     """Audience, scope and user have to be right."""
-    mailbox(desk, smtp_auth_disabled=False)
-    graph = desk.sign_in("support@contoso.com", "openid https://graph.microsoft.com/SMTP.Send")["access_token"]
-    replies = [desk.smtp_login("support@contoso.com", token)[1][:5] for token in (graph, desk.smtp_token("agent@contoso.com"), "nonsense")]
+    mailbox(services, smtp_auth_disabled=False)
+    graph = services.sign_in("support@contoso.com", "openid https://graph.microsoft.com/SMTP.Send")["access_token"]
+    replies = [
+        services.smtp_login("support@contoso.com", token)[1][:5] for token in (graph, services.smtp_token("agent@contoso.com"), "nonsense")
+    ]
     assert replies == ["5.7.3"] * 3
 
 
-def test_a_delegate_opens_a_shared_mailbox(desk: Any):
+def test_a_delegate_opens_a_shared_mailbox(services: Any):
     """With full access the delegate's token serves the shared address."""
-    desk.change(users={"shared@contoso.com": {"mailbox": {"smtp_auth_disabled": False, "full_access": ["agent@contoso.com"]}}})
-    assert desk.smtp_login("shared@contoso.com", desk.smtp_token("agent@contoso.com"))[0] == 235
+    services.change(users={"shared@contoso.com": {"mailbox": {"smtp_auth_disabled": False, "full_access": ["agent@contoso.com"]}}})
+    assert services.smtp_login("shared@contoso.com", services.smtp_token("agent@contoso.com"))[0] == 235
 
 
-def test_security_defaults_lock_smtp(desk: Any):
+def test_security_defaults_lock_smtp(services: Any):
     """In their own words."""
-    mailbox(desk, smtp_auth_disabled=False)
-    desk.change(security_defaults=True)
-    assert "security defaults policy" in desk.smtp_login("support@contoso.com", desk.smtp_token("support@contoso.com"))[1]
+    mailbox(services, smtp_auth_disabled=False)
+    services.change(security_defaults=True)
+    assert "security defaults policy" in services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"))[1]
 
 
-def test_a_password_is_refused_and_nobody_sends_without_login(desk: Any):
+def test_a_password_is_refused_and_nobody_sends_without_login(services: Any):
     """Basic logins are 5.7.139; MAIL without a login is 5.7.57; before STARTTLS nothing goes."""
-    with desk.submission() as client:
+    with services.submission() as client:
         with pytest.raises(smtplib.SMTPAuthenticationError, match="user credentials were incorrect"):
             client.login("support@contoso.com", "secret")
         assert client.mail("support@contoso.com")[1].startswith(b"5.7.57")
-    with smtplib.SMTP("localhost", desk.settings.smtp_port, timeout=5) as plain:
+    with smtplib.SMTP("localhost", services.settings.smtp_port, timeout=5) as plain:
         plain.ehlo()
         assert plain.mail("support@contoso.com")[0] == 530
 
 
-def test_a_mailbox_sends_only_as_itself(desk: Any):
+def test_a_mailbox_sends_only_as_itself(services: Any):
     """Another sender is SendAsDenied at DATA."""
-    mailbox(desk, smtp_auth_disabled=False)
-    token = desk.smtp_token("support@contoso.com")
-    with desk.submission() as client:
+    mailbox(services, smtp_auth_disabled=False)
+    token = services.smtp_token("support@contoso.com")
+    with services.submission() as client:
         client.auth("XOAUTH2", lambda _challenge=None: f"user=support@contoso.com\x01auth=Bearer {token}\x01\x01")
         with pytest.raises(smtplib.SMTPDataError, match="SendAsDenied"):
             client.sendmail("agent@contoso.com", ["a@customer.example"], "From: agent@contoso.com\r\nSubject: x\r\n\r\nx")

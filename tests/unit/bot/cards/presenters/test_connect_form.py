@@ -8,9 +8,9 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import connect_form, rehearsal
-from bot.services import Desk
+from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Turn, Words
+from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 
 MAILBOX = "support@example.test"
@@ -40,18 +40,24 @@ def user(**facts: str) -> Event:
     ],
 )
 def test_the_login_for_generating_tokens(
-    desk: Desk, begin: Callable[..., Run], events: list[Event], username: str, login: str, said: tuple[str, ...], left_out: tuple[str, ...]
+    services: Services,
+    begin: Callable[..., Run],
+    events: list[Event],
+    username: str,
+    login: str,
+    said: tuple[str, ...],
+    left_out: tuple[str, ...],
 ):
     """Where it is not the asset's address the box is ticked and Login ID named; Username is the mailbox that mail is sent as."""
     run = begin(SIGNED_IN, FORM, *events)
-    (face,) = connect_form.faces(run, desk)
-    told = face.card.text + str(face.card.content)
-    assert (connect_form.form(run, desk).username, connect_form.form(run, desk).login_id) == (username, login)
+    (card,) = connect_form.cards(run, services)
+    told = card.card.text + str(card.card.content)
+    assert (connect_form.form(run, services).username, connect_form.form(run, services).login_id) == (username, login)
     assert [words for words in said if words not in told] == []
     assert [words for words in left_out if words in told] == []
 
 
-SECRET = Change("client_secret", "E3", Words("step.client_secret"), Words("seen.none"), Words("seen.on"), Scope.APP, "Graph")
+SECRET = Change("client_secret", "E3", Text("step.client_secret"), Text("seen.none"), Text("seen.on"), Scope.APP, "Graph")
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(SECRET,))
 MADE = Event(Kind.CHANGING, now(), step="client_secret", changes=(SECRET,), finding=Finding("client_secret", State.WRONG))
 
@@ -65,15 +71,15 @@ MADE = Event(Kind.CHANGING, now(), step="client_secret", changes=(SECRET,), find
     ids=["planned", "made"],
 )
 def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
-    desk: Desk, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+    services: Services, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
 ):
     """Where the app was wrong its plan holds a secret, as nobody could look at the one that is there; nobody rehearses in a fix."""
     run = begin(SIGNED_IN, FORM, *events, user(), kind="fix")
-    (face,) = connect_form.faces(run, desk)
-    told = (face.card.text + str(face.card.content)).replace("\u00a0", " ")
+    (card,) = connect_form.cards(run, services)
+    told = (card.card.text + str(card.card.content)).replace("\u00a0", " ")
     assert [words for words in said if words not in told] == []
     assert [words for words in left_out if words in told] == []
-    assert rehearsal.faces(run, desk) == []
+    assert rehearsal.cards(run, services) == []
 
 
 OPEN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER))
@@ -99,10 +105,10 @@ PRESSED = Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": 
     ],
 )
 def test_a_delegate_is_asked_to_rehearse(
-    desk: Desk, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
+    services: Services, begin: Callable[..., Run], events: list[Event], said: tuple[str, ...], left_out: tuple[str, ...]
 ):
     """By what each stage needs of a user who signs in for a shared mailbox."""
-    (face,) = rehearsal.faces(begin(SIGNED_IN, FORM, user(shared="blocked"), *events), desk)
-    told = (face.card.text + str(face.card.content)).replace("\u00a0", " ")
+    (card,) = rehearsal.cards(begin(SIGNED_IN, FORM, user(shared="blocked"), *events), services)
+    told = (card.card.text + str(card.card.content)).replace("\u00a0", " ")
     assert [words for words in said if words.lower() not in told.lower()] == []
     assert [words for words in left_out if words in told] == []

@@ -8,19 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from bot.cards import draw
-from bot.cards.delivery import Face, Shown
+from bot.cards.delivery import DesiredCard, PostedCard
 from bot.cards.presenters import progress as progress_face
-from bot.services import Desk
+from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Profile, Scope, State, Turn, Words
+from jobs.model import Account, Change, Finding, Profile, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for
 from jobs.storage import codec
 
 ADMIN = "admin@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
-LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
-WIDE = Change("customization", "M5", Words("step.customization"), Words("seen.off"), Words("seen.on"), Scope.TENANT, "Enable")
+LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
+WIDE = Change("customization", "M5", Text("step.customization"), Text("seen.off"), Text("seen.on"), Scope.TENANT, "Enable")
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE, WIDE))
 APPROVED = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
 ASKED = Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": ADMIN})
@@ -33,24 +33,24 @@ def found(step: str, state: State = State.OK, **more: object) -> Event:
     return Event(Kind.FOUND, now(), step=step, finding=Finding(step, state, **more))  # type: ignore[arg-type]  # the finding's own names
 
 
-def shown(desk: Desk, run: Run, *slots: str, turn: str = "ask") -> None:
+def shown(services: Services, run: Run, *slots: str, turn: str = "ask") -> None:
     """These cards stand in Webex already."""
     for slot in slots:
-        desk.redis.hset(f"cards:{run.id}", slot, codec.dump(Shown("m", "r", "x", turn, now())))
+        services.redis.hset(f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", turn, now())))
 
 
-def faces(desk: Desk, run: Run) -> dict[str, Face]:
-    """Every face of the run."""
-    return {face.slot: face for of in draw.FACES for face in of(run, desk)}
+def cards(services: Services, run: Run) -> dict[str, DesiredCard]:
+    """Every card of the run."""
+    return {card.slot: card for of in draw.PRESENTERS for card in of(run, services)}
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
 @pytest.mark.parametrize("events", [(ASKED,), (ASKED, SIGNED_IN, PLANNED), (ASKED, SIGNED_IN, PLANNED, APPROVED)])
-def test_nothing_is_asked_for_any_more(desk: Desk, begin: Begin, events: tuple[Event, ...], end: Kind):
+def test_nothing_is_asked_for_any_more(services: Services, begin: Begin, events: tuple[Event, ...], end: Kind):
     """Every card that was shown says so, has no button, and is drawn whatever Webex takes."""
     run = begin(*events, Event(end, now()))
-    shown(desk, run, *SLOTS)
-    drawn = faces(desk, run)
+    shown(services, run, *SLOTS)
+    drawn = cards(services, run)
     wanted = (
         set(SLOTS)
         - ({"plan"} if SIGNED_IN not in events else set())
@@ -58,27 +58,27 @@ def test_nothing_is_asked_for_any_more(desk: Desk, begin: Begin, events: tuple[E
     )
     assert drawn.keys() == wanted
     asks = [
-        slot for slot, face in drawn.items() if '"do"' in json.dumps(face.card.content) or "Action.OpenUrl" in json.dumps(face.card.content)
+        slot for slot, card in drawn.items() if '"do"' in json.dumps(card.card.content) or "Action.OpenUrl" in json.dumps(card.card.content)
     ]
-    assert (asks, [slot for slot, face in drawn.items() if not face.last]) == ([], [])
+    assert (asks, [slot for slot, card in drawn.items() if not card.final]) == ([], [])
 
 
-def test_what_was_never_shown_is_not_shown_then(desk: Desk, begin: Begin):
+def test_what_was_never_shown_is_not_shown_then(services: Services, begin: Begin):
     """Nor is a card changed that says who has signed in."""
     run = begin(SIGNED_IN, Event(Kind.CANCELLED, now()))
-    shown(desk, run, "signin", turn="signed in")
-    assert faces(desk, run) == {}
+    shown(services, run, "signin", turn="signed in")
+    assert cards(services, run) == {}
 
 
-def test_the_test_mails_card_at_the_end(desk: Desk, begin: Begin):
+def test_the_test_mails_card_at_the_end(services: Services, begin: Begin):
     """It asks no agent for anything, and says when each station was passed."""
     at = "2026-11-25T09:00:00+00:00"
     passed = [found("test_mail", facts={"arrived_at": at, "forwarded_at": at}), found("agent_answer", facts={"answered_at": at})]
     run = begin(SIGNED_IN, PLANNED, APPROVED, *(found(name) for name in steps_for(Profile.ARTICLE)), *passed, Event(Kind.FINISHED, now()))
-    shown(desk, run, "mail")
-    drawn = faces(desk, run)
+    shown(services, run, "mail")
+    drawn = cards(services, run)
     content = json.dumps(drawn["mail"].card.content)
-    assert (drawn["mail"].last, content.count("09:00:00"), '"do"' in content) == (True, 4, False)
+    assert (drawn["mail"].final, content.count("09:00:00"), '"do"' in content) == (True, 4, False)
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_the_test_mails_card_at_the_end(desk: Desk, begin: Begin):
         (found("smtp_auth"), (), ""),
     ],
 )
-def test_what_leads_on_stands_on_the_progress_card(desk: Desk, begin: Begin, event: Event, buttons: tuple[str, ...], remedy: str):
+def test_what_leads_on_stands_on_the_progress_card(services: Services, begin: Begin, event: Event, buttons: tuple[str, ...], remedy: str):
     """Look again where it is asked for, with what to do; Send card again where there is one to send."""
     view = progress_face.view(
         begin(SIGNED_IN, PLANNED, APPROVED, Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "tenant"}), event)
     )
-    assert (view.buttons, view.remedy) == (buttons, Words(remedy) if remedy else None)
+    assert (view.buttons, view.remedy) == (buttons, Text(remedy) if remedy else None)

@@ -12,21 +12,21 @@ import pytest
 
 from adaptive_cards.texts import remedy_within, text
 from bot.cards import delivery, draw
-from bot.cards.delivery import Shown
+from bot.cards.delivery import PostedCard
 from bot.cards.presenters import plan as plan_face
 from bot.cards.presenters import progress as progress_face
 from bot.cards.presenters import proof, rehearsal, verdict
-from bot.services import DRAWS_DUE, Desk
+from bot.services import DRAWS_DUE, Services
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Turn, Words
+from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
 from jobs.storage import codec, locks
 
 ADMIN = "admin@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
-LINE = Change("smtp_auth", "M2", Words("step.smtp_auth"), Words("seen.off"), Words("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
+LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "Set-CASMailbox")
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 APPROVED = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
 SIGNED_OUT = Event(Kind.SIGNED_OUT, now(), data={"cause": "sign_in_missing", "code": "AADSTS700082"})
@@ -43,20 +43,20 @@ def answered(question: str, value: str = "yes") -> Event:
     return Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": question, "value": value})
 
 
-def faces(desk: Desk, run: Run) -> list[delivery.Face]:
-    """Every face of the run, in the order of drawing."""
-    return [face for of in draw.FACES for face in of(run, desk)]
+def cards(services: Services, run: Run) -> list[delivery.DesiredCard]:
+    """Every card of the run, in the order of drawing."""
+    return [card for of in draw.PRESENTERS for card in of(run, services)]
 
 
-def shown(desk: Desk, run: Run, *slots: str) -> None:
+def shown(services: Services, run: Run, *slots: str) -> None:
     """These cards stand in Webex already."""
     for slot in slots:
-        desk.redis.hset(f"cards:{run.id}", slot, codec.dump(Shown("m", "r", "x", "", now())))
+        services.redis.hset(f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "", now())))
 
 
 CONSENT = found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
 FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
-ON_THE_WAY = found("test_mail", State.WAITING, waiting_for=Turn.TIME, seen=Words("seen.on_its_way"))
+ON_THE_WAY = found("test_mail", State.WAITING, waiting_for=Turn.TIME, seen=Text("seen.on_its_way"))
 TO_HER = "anna@example.test"
 STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
     ("details are in", [], [("signin", "thread")]),
@@ -77,32 +77,32 @@ STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
 ]  # fmt: skip
 
 
-def test_the_progress_card_says_where_the_form_cannot_go(desk: Desk, begin: Begin, webex_script: Any, reply: Any):
+def test_the_progress_card_says_where_the_form_cannot_go(services: Services, begin: Begin, webex_script: Any, reply: Any):
     """Webex lets nobody write 1:1 to whoever asked: nobody else would tell them that a form waits; that it has gone is shown, too."""
     run = begin(SIGNED_IN, PLANNED, APPROVED, FORM)
     says = text("progress.form_unsent", who=TO_HER)
 
     def told() -> bool:
         return says in next(
-            face.card.text + json.dumps(face.card.content, ensure_ascii=False) for face in faces(desk, run) if face.slot == "progress"
+            card.card.text + json.dumps(card.card.content, ensure_ascii=False) for card in cards(services, run) if card.slot == "progress"
         )
 
-    def form() -> delivery.Face:
-        return next(face for face in faces(desk, run) if face.slot == "connect")
+    def form() -> delivery.DesiredCard:
+        return next(card for card in cards(services, run) if card.slot == "connect")
 
     webex_script.on("POST", "/messages", reply(403, {"message": "no"}), reply(403, {"message": "no"}), reply(body={"id": "posted-1"}))
-    turns = [next(face.turn for face in faces(desk, run) if face.slot == "progress")]
+    turns = [next(card.urgency for card in cards(services, run) if card.slot == "progress")]
     drawn = []
     assert not told()
     for _ in range(2):
-        desk.redis.delete(DRAWS_DUE)
+        services.redis.delete(DRAWS_DUE)
         with pytest.raises(WebexError):
-            delivery.show(desk, run, form())
-        drawn.append(desk.draw_due(run.id) > 0)
-        turns.append(next(face.turn for face in faces(desk, run) if face.slot == "progress"))
+            delivery.sync(services, run, form())
+        drawn.append(services.cards_due(run.id) > 0)
+        turns.append(next(card.urgency for card in cards(services, run) if card.slot == "progress"))
         assert told()
-    delivery.show(desk, run, form())
-    assert (drawn, desk.draw_due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
+    delivery.sync(services, run, form())
+    assert (drawn, services.cards_due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
 
 
 SEEN: list[tuple[str, list[Event], set[str]]] = [
@@ -121,104 +121,112 @@ SEEN: list[tuple[str, list[Event], set[str]]] = [
 
 
 @pytest.mark.parametrize(("events", "slots"), [stage[1:] for stage in SEEN], ids=[stage[0] for stage in SEEN])
-def test_what_a_person_has_to_see(desk: Desk, begin: Begin, events: list[Event], slots: set[str]):
+def test_what_a_person_has_to_see(services: Services, begin: Begin, events: list[Event], slots: set[str]):
     """Where Webex takes no edits only these are posted anew: somebody's turn, a problem, the end."""
-    assert {face.slot for face in faces(desk, begin(*events)) if face.asks != ""} == slots
+    assert {card.slot for card in cards(services, begin(*events)) if card.prompt != ""} == slots
 
 
-@pytest.mark.parametrize(("events", "cards"), [stage[1:] for stage in STAGES], ids=[stage[0] for stage in STAGES])
-def test_the_cards_of_a_stage(desk: Desk, begin: Begin, events: list[Event], cards: list[tuple[str, str]]):
+@pytest.mark.parametrize(("events", "expected"), [stage[1:] for stage in STAGES], ids=[stage[0] for stage in STAGES])
+def test_the_cards_of_a_stage(services: Services, begin: Begin, events: list[Event], expected: list[tuple[str, str]]):
     """Slot and place, in the order of drawing; a second look at the same run draws the same."""
     run = begin(*events)
-    first, second = faces(desk, run), faces(desk, run)
-    assert [(face.slot, face.to) for face in first] == cards
-    assert [(face.slot, face.mark, face.turn) for face in first] == [(face.slot, face.mark, face.turn) for face in second]
+    first, second = cards(services, run), cards(services, run)
+    assert [(card.slot, card.to) for card in first] == expected
+    assert [(card.slot, card.fingerprint, card.urgency) for card in first] == [
+        (card.slot, card.fingerprint, card.urgency) for card in second
+    ]
 
 
 @pytest.mark.parametrize("state", [State.WARNING, State.POSSIBLE])
-def test_what_may_stop_mail_is_a_warning_on_the_plan(desk: Desk, begin: Begin, state: State):
+def test_what_may_stop_mail_is_a_warning_on_the_plan(services: Services, begin: Begin, state: State):
     """It holds nothing up, and it is not called right."""
-    blocked = found("mailbox_user", state, seen=Words("seen.shared_blocked", {"upn": "support@example.test"}), cause="account_disabled")
-    view = plan_face.view(begin(SIGNED_IN, blocked, found("permissions", seen=Words("seen.permissions")), replace(PLANNED, at=now())))
+    blocked = found("mailbox_user", state, seen=Text("seen.shared_blocked", {"upn": "support@example.test"}), cause="account_disabled")
+    view = plan_face.view(begin(SIGNED_IN, blocked, found("permissions", seen=Text("seen.permissions")), replace(PLANNED, at=now())))
     words = {"row": "M1", "step": "key:step.mailbox_user"}
     said = "support@example.test may not sign in. That is usual for a shared mailbox: a user with rights to it signs in"
-    assert Words("plan.stands", words | {"seen": said}) in view.warnings
+    assert Text("plan.stands", words | {"seen": said}) in view.warnings
     assert [line.values["step"] for line in view.right] == ["key:step.permissions"]
 
 
-def test_before_the_details_there_is_only_the_first_card(desk: Desk, begin: Begin):
+def test_before_the_details_there_is_only_the_first_card(services: Services, begin: Begin):
     """Which the command has posted."""
-    assert faces(desk, begin(detailed=False)) == []
+    assert cards(services, begin(detailed=False)) == []
 
 
-def test_a_finished_run(desk: Desk, begin: Begin):
+def test_a_finished_run(services: Services, begin: Begin):
     """The done card, and it is the last."""
-    everything = [found(name, seen=Words("seen.on")) for name in steps_for(Profile.ARTICLE)]
+    everything = [found(name, seen=Text("seen.on")) for name in steps_for(Profile.ARTICLE)]
     run = begin(SIGNED_IN, PLANNED, APPROVED, *everything, Event(Kind.FINISHED, now()))
-    assert [(face.slot, face.last) for face in faces(desk, run)] == [("plan", True), ("progress", True), ("done", True)]
+    assert [(card.slot, card.final) for card in cards(services, run)] == [("plan", True), ("progress", True), ("done", True)]
 
 
-def test_a_sign_in_card_says_who_came(desk: Desk, begin: Begin):
+def test_a_sign_in_card_says_who_came(services: Services, begin: Begin):
     """Only where it was shown; nobody who had no card gets one."""
     run = begin(SIGNED_IN)
-    shown(desk, run, "signin")
-    (face,) = faces(desk, run)
-    assert (face.slot, face.turn, ADMIN in json.dumps(face.card.content)) == ("signin", "signed in", True)
+    shown(services, run, "signin")
+    (card,) = cards(services, run)
+    assert (card.slot, card.urgency, ADMIN in json.dumps(card.card.content)) == ("signin", "signed in", True)
 
 
-def test_a_consent_card_says_that_it_was_granted(desk: Desk, begin: Begin):
+def test_a_consent_card_says_that_it_was_granted(services: Services, begin: Begin):
     """Only where it was shown."""
     run = begin(SIGNED_IN, PLANNED, APPROVED, found("admin_consent"))
-    shown(desk, run, "consent")
-    assert [(face.slot, face.turn) for face in faces(desk, run)][-1] == ("consent", "granted")
+    shown(services, run, "consent")
+    assert [(card.slot, card.urgency) for card in cards(services, run)][-1] == ("consent", "granted")
 
 
 @pytest.mark.parametrize(("question", "slot", "events"), [("sign_in", "signin", []), ("consent", "consent", [SIGNED_IN, CONSENT])])
-def test_a_problem_is_news(desk: Desk, begin: Begin, question: str, slot: str, events: list[Event]):
+def test_a_problem_is_news(services: Services, begin: Begin, question: str, slot: str, events: list[Event]):
     """It is told on the card where somebody tried, with the cloud's code, at once."""
     run = begin(*events)
-    before = next(face for face in faces(desk, run) if face.slot == slot)
-    desk.store.append(run.id, Event(Kind.PROBLEM, now(), data={"question": question, "cause": "consent_declined", "code": "AADSTS65004"}))
-    after = next(face for face in faces(desk, desk.store.load(run.id)) if face.slot == slot)
-    assert (before.turn != after.turn, before.mark != after.mark, "AADSTS65004" in json.dumps(after.card.content)) == (True, True, True)
+    before = next(card for card in cards(services, run) if card.slot == slot)
+    services.store.append(
+        run.id, Event(Kind.PROBLEM, now(), data={"question": question, "cause": "consent_declined", "code": "AADSTS65004"})
+    )
+    after = next(card for card in cards(services, services.store.load(run.id)) if card.slot == slot)
+    assert (before.urgency != after.urgency, before.fingerprint != after.fingerprint, "AADSTS65004" in json.dumps(after.card.content)) == (
+        True,
+        True,
+        True,
+    )
 
 
-def test_the_plan_names_what_is_right_and_what_stops_it(desk: Desk, begin: Begin):
+def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begin: Begin):
     """Skipped is neither; after an approval nothing stops it any more."""
-    wrong = found("mailbox_user", State.WRONG, seen=Words("seen.nobody", {"mailbox": "m"}), cause="mailbox_not_found")
+    wrong = found("mailbox_user", State.WRONG, seen=Text("seen.nobody", {"mailbox": "m"}), cause="mailbox_not_found")
     run = begin(SIGNED_IN, found("tenant"), found("user_consent", State.SKIPPED), wrong, replace(PLANNED, at=now()))
     view = plan_face.view(run)
     assert [words.values["step"] for words in view.right] == ["key:step.tenant"]
     assert [words.values["step"] for words in view.blocked] == ["key:step.mailbox_user"]
     assert (view.changes, view.approved, view.signed_in) == ((LINE,), False, ADMIN)
-    desk.store.append(run.id, APPROVED, found("ids"))
-    approved = plan_face.view(desk.store.load(run.id))
+    services.store.append(run.id, APPROVED, found("ids"))
+    approved = plan_face.view(services.store.load(run.id))
     assert (approved.blocked, approved.approved, approved.approved_tenant) == ((), True, False)
     assert approved.right == view.right  # what the run brings about was not right already
 
 
-def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(desk: Desk, begin: Begin):
+def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Services, begin: Begin):
     """What is made stands on it again once all of it is approved; no sign-in, and no smaller plan, makes another one of it."""
-    other, shut = replace(LINE, step="forwarding"), replace(LINE, step="forwarding", before=Words("seen.on"))
+    other, shut = replace(LINE, step="forwarding"), replace(LINE, step="forwarding", before=Text("seen.on"))
     made = [Event(kind, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG)) for kind in (Kind.CHANGING, Kind.CHANGED)]
     differs = Event(Kind.DIFFERS, now(), step="forwarding", data={"plan": "plan-2"}, changes=(shut,))
     events = (SIGNED_IN, replace(PLANNED, changes=(LINE, other)), APPROVED, *made, differs)
     run = begin(*events)
     view = plan_face.view(run)
     assert (view.changes, view.approved, view.under_way, view.plan_id) == ((shut,), False, True, "plan-2")
-    desk.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
-    again = plan_face.view(desk.store.load(run.id))
+    services.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
+    again = plan_face.view(services.store.load(run.id))
     assert (again.changes, again.approved) == ((LINE, shut), True)
 
 
-def test_what_stops_the_plan_reads_as_two_sentences(desk: Desk, begin: Begin):
+def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: Begin):
     """Where the text itself ends with a full stop, there is one and not two."""
-    waits = found("mailbox_user", State.WAITING, seen=Words("seen.let_in"), cause="exchange_role_missing")
+    waits = found("mailbox_user", State.WAITING, seen=Text("seen.let_in"), cause="exchange_role_missing")
     (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocked
     assert stop.values["seen"].endswith("so it is asked again")
 
 
-def test_the_secret_stands_on_no_card(desk: Desk, begin: Begin):
+def test_the_secret_stands_on_no_card(services: Services, begin: Begin):
     """Whatever stage, whoever the card is for."""
     run = begin(
         SIGNED_IN,
@@ -231,8 +239,8 @@ def test_the_secret_stands_on_no_card(desk: Desk, begin: Begin):
         found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
     )
     for name in (f"secret:{run.id}", "check-secret:support@example.test", f"session:{run.id}", f"rehearsal:{run.id}"):
-        desk.vault.put(name, "canary-s3cret", 60)
-    drawn = json.dumps([[face.card.content, face.card.text] for face in faces(desk, run)])
+        services.vault.put(name, "canary-s3cret", 60)
+    drawn = json.dumps([[card.card.content, card.card.text] for card in cards(services, run)])
     assert ("canary" in drawn, len(drawn) > 1000) == (False, True)
 
 
@@ -244,29 +252,29 @@ def test_the_secret_stands_on_no_card(desk: Desk, begin: Begin):
         ([answered("rehearse", "skip:on leave")], {"url": "", "skipped": "on leave"}),
         ([found("rehearsal", evidence=(Evidence("transcript", "235 OK"),))], {"url": "", "done": True, "transcript": ("235 OK",)}),
         ([answered("rehearse"), found("rehearsal", State.WAITING, cause="smtp_token_refused", evidence=(Evidence("smtp", "535 no"),))],
-         {"url": "", "problem": Words("cause.smtp_token_refused"), "problem_code": "535 no"}),
+         {"url": "", "problem": Text("cause.smtp_token_refused"), "problem_code": "535 no"}),
         ([answered("rehearse"), Event(Kind.PROBLEM, now(), data={"question": "mailbox_sign_in", "cause": "wrong_mailbox_user", "code": "x@y.z"})],
-         {"url": "", "problem": Words("cause.wrong_mailbox_user"), "problem_code": "x@y.z"}),
+         {"url": "", "problem": Text("cause.wrong_mailbox_user"), "problem_code": "x@y.z"}),
     ],
 )  # fmt: skip
-def test_the_rehearsals_card(desk: Desk, begin: Begin, events: list[Event], part: dict[str, Any]):
+def test_the_rehearsals_card(services: Services, begin: Begin, events: list[Event], part: dict[str, Any]):
     """Offer, sign-in, skipped, done, refused by the server, refused at the sign-in."""
-    view = rehearsal.view(begin(SIGNED_IN, FORM, *events), desk)
+    view = rehearsal.view(begin(SIGNED_IN, FORM, *events), services)
     assert {name: getattr(view, name) for name in part} == part
     assert bool(view.url) is ("url" not in part)
 
 
-def test_the_progress_card_stands_for_every_step(desk: Desk, begin: Begin):
+def test_the_progress_card_stands_for_every_step(services: Services, begin: Begin):
     """Each step has a line, or stands in another's, and a line that runs says so."""
     run = begin(SIGNED_IN, PLANNED, APPROVED, Event(Kind.RUNNING, now(), step="application"), found("tenant"))
     view = progress_face.view(run)
     rows = {str(row.title.key): row for _, rows in view.groups for row in rows}
     steps = steps_of(run)
-    assert set(rows) == {f"line.{step.name}" for step in steps.values() if step.line not in steps}
+    assert set(rows) == {f"line.{step.name}" for step in steps.values() if step.shown_in not in steps}
     assert (rows["line.application"].running, view.turn, view.can_cancel, view.ended) == (True, Turn.NOBODY, True, "")
 
 
-def test_a_test_mail_is_followed(desk: Desk, begin: Begin):
+def test_a_test_mail_is_followed(services: Services, begin: Begin):
     """Sent by the bot or by a person, arrived, forwarded, with an agent; a failure with its cause."""
     at = "2026-11-25T09:00:00+00:00"
     failed = found("agent_answer", State.WAITING, cause="forwarding_blocked", evidence=(Evidence("trace", "5.7.520"),))
@@ -277,14 +285,14 @@ def test_a_test_mail_is_followed(desk: Desk, begin: Begin):
         answered("agent_has_it"),
         failed,
     )
-    view = proof.mail_view(run, desk)
+    view = proof.mail_view(run, services)
     assert (view.subject, view.sent_by_bot, view.arrived_at, view.forwarded_at) == (
         "S",
         False,
         datetime.fromisoformat(at),
         datetime.fromisoformat(at),
     )
-    assert (view.problem, view.problem_code, view.agent_at is not None) == (Words("cause.forwarding_blocked"), "5.7.520", True)
+    assert (view.problem, view.problem_code, view.agent_at is not None) == (Text("cause.forwarding_blocked"), "5.7.520", True)
 
 
 @pytest.mark.parametrize(
@@ -296,47 +304,47 @@ def test_a_test_mail_is_followed(desk: Desk, begin: Begin):
         ("test_mail_from_itself", Turn.REQUESTER, False, {"late": False, "sent_by_bot": False}),
     ],
 )
-def test_a_test_mail_that_stops(desk: Desk, begin: Begin, cause: str, turn: Turn, sent: bool, part: dict[str, bool]):  # noqa: FBT001  a column of the table
+def test_a_test_mail_that_stops(services: Services, begin: Begin, cause: str, turn: Turn, sent: bool, part: dict[str, bool]):  # noqa: FBT001  a column of the table
     """With what to do, and whose turn it is: the same as on the progress card. What has to be sent once more counts as not sent."""
     run = begin(SIGNED_IN, PLANNED, APPROVED, answered("test_sent"), found("test_mail", State.WAITING, cause=cause, waiting_for=turn))
-    view = proof.mail_view(run, desk)
-    assert (view.problem, view.remedy, view.turn) == (Words(f"cause.{cause}"), Words(remedy_within(cause)), turn)
+    view = proof.mail_view(run, services)
+    assert (view.problem, view.remedy, view.turn) == (Text(f"cause.{cause}"), Text(remedy_within(cause)), turn)
     assert (view.sent_at is not None, view.of_answer, {name: getattr(view, name) for name in part}) == (sent, False, part)
     assert progress_face.view(run).turn in {turn, Turn.NOBODY}
 
 
-def test_an_answer_that_stops(desk: Desk, begin: Begin):
+def test_an_answer_that_stops(services: Services, begin: Begin):
     """Whoever answered has had the mail, whether or not somebody said so, and it is the agent's turn on both cards."""
     at = "2026-11-25T09:00:00+00:00"
     facts = {"arrived_at": at, "forwarded_at": at}
     stopped = {"cause": "sender_restricted", "waiting_for": Turn.AGENT, "facts": {"answer_failed_at": at}}
     run = begin(SIGNED_IN, PLANNED, APPROVED, found("test_mail", facts=facts), found("agent_answer", State.WAITING, **stopped))
-    view = proof.mail_view(run, desk)
+    view = proof.mail_view(run, services)
     assert (view.of_answer, view.turn, view.agent_at) == (True, Turn.AGENT, datetime.fromisoformat(at))
     assert progress_face.view(run).turn is Turn.AGENT
 
 
-def test_a_check_is_one_card(desk: Desk, begin: Begin):
+def test_a_check_is_one_card(services: Services, begin: Begin):
     """From the first moment; the last one when it has ended, with a way to sign in where that would show more."""
     setup = begin()
-    check = desk.store.check(setup.channel, setup.requester, {"room": "room-1", "thread": "t"})
-    (looking,) = verdict.faces(check, desk)
-    desk.store.append(check.id, Event(Kind.CHECKED, now()))
-    (done,) = verdict.faces(desk.store.load(check.id), desk)
-    assert (looking.slot, looking.last, done.last, looking.mark != done.mark) == ("verdict", False, True, True)
+    check = services.store.check(setup.channel, setup.requester, {"room": "room-1", "thread": "t"})
+    (looking,) = verdict.cards(check, services)
+    services.store.append(check.id, Event(Kind.CHECKED, now()))
+    (done,) = verdict.cards(services.store.load(check.id), services)
+    assert (looking.slot, looking.final, done.final, looking.fingerprint != done.fingerprint) == ("verdict", False, True, True)
 
 
-def test_drawing_posts_each_card_once(desk: Desk, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
+def test_drawing_posts_each_card_once(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
     """A second draw of the same run does nothing; a queued mark is taken off first."""
     run = begin(SIGNED_IN, PLANNED, APPROVED)
-    desk.changed(run.id)
-    desk.changed(run.id)
-    assert len(desk.cards.jobs) == 1
+    services.run_changed(run.id)
+    services.run_changed(run.id)
+    assert len(services.cards.jobs) == 1
     draw.draw(run.id)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST", "POST"]
-    desk.changed(run.id)
-    assert len(desk.cards.jobs) == 2
+    services.run_changed(run.id)
+    assert len(services.cards.jobs) == 2
 
 
 @pytest.mark.parametrize(
@@ -348,36 +356,36 @@ def test_drawing_posts_each_card_once(desk: Desk, begin: Begin, said: Callable[[
         (("62e90394-69f5-4237-9190-012177145e10",), False),
     ],
 )
-def test_the_plan_warns_of_an_account_without_a_role(desk: Desk, begin: Begin, roles: tuple[str, ...], told: bool):  # noqa: FBT001  a column of the table
+def test_the_plan_warns_of_an_account_without_a_role(services: Services, begin: Begin, roles: tuple[str, ...], told: bool):  # noqa: FBT001  a column of the table
     """Where the sign-in tells the roles, and none of them can do anything; one that tells none is believed."""
     run = begin(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN, roles)), PLANNED)
-    assert plan_face.view(run).warnings == ((Words("plan.no_role", {"account": ADMIN}),) if told else ())
+    assert plan_face.view(run).warnings == ((Text("plan.no_role", {"account": ADMIN}),) if told else ())
 
 
-def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(desk: Desk, begin: Begin):
+def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, begin: Begin):
     """With the reference by which the log knows it; a run that was only cancelled has no such card."""
     mistake = Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": "REF-1A2B3C"})
     failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
-    (shown,) = progress_face.faces(failed, desk)
-    assert (shown.last, "REF-1A2B3C" in json.dumps(shown.card.content)) == (True, True)
-    assert progress_face.faces(replace(failed, ended="cancelled"), desk) == []
+    (shown,) = progress_face.cards(failed, services)
+    assert (shown.final, "REF-1A2B3C" in json.dumps(shown.card.content)) == (True, True)
+    assert progress_face.cards(replace(failed, ended="cancelled"), services) == []
 
 
-def test_a_draw_does_not_wait_for_another(desk: Desk, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
+def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
     """Which may wait for Webex: it comes again, and draws then."""
     run = begin(SIGNED_IN, PLANNED)
-    other = locks.take(desk.redis, f"draw:{run.id}", 20)
+    other = locks.acquire(services.redis, f"draw:{run.id}", 20)
     assert other is not None
     draw.draw(run.id)
-    assert (said(), 0 < desk.draw_due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
-    locks.give(desk.redis, other)
+    assert (said(), 0 < services.cards_due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
+    locks.release(services.redis, other)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
 
 
-def test_what_webex_does_not_take_is_drawn_later(desk: Desk, begin: Begin, webex_script: Any, reply: Any, hasty_retries: None):
+def test_what_webex_does_not_take_is_drawn_later(services: Services, begin: Begin, webex_script: Any, reply: Any, hasty_retries: None):
     """Nothing is lost: the run stands on the list of draws."""
     webex_script.on("POST", "/messages", reply(503))
     run = begin()
     draw.draw(run.id)
-    assert desk.redis.zscore("draws:due", run.id) is not None
+    assert services.redis.zscore("draws:due", run.id) is not None

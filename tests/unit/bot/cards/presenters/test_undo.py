@@ -6,42 +6,42 @@ from collections.abc import Callable
 
 import pytest
 
-from adaptive_cards.texts import has, text
+from adaptive_cards.texts import has_text, text
 from bot.cards import draw
 from bot.cards.presenters import plan, undo
 from bot.cards.presenters import progress as steps
 from bot.commands.status import _line
-from bot.services import Desk
+from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import Account, Change, Finding, Scope, State, Turn, Words
-from jobs.next_action import whose
-from jobs.runs.run import Event, Kind, Past, Run
+from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
+from jobs.next_action import next_action
+from jobs.runs.run import Event, Kind, RecordedChange, Run
 from jobs.steps import all_steps
 
 Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-SEEN = Words("seen.undo_changed_since", {"seen": "key:seen.off"})
+SEEN = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
 FINDINGS = {
-    "application": Finding("application", State.OK, seen=Words("seen.undo_removed")),
+    "application": Finding("application", State.OK, seen=Text("seen.undo_removed")),
     "smtp_auth": Finding("smtp_auth", State.WARNING, seen=SEEN),
-    "forwarding": Finding("forwarding", State.WRONG, seen=Words("seen.on")),
-    "customization": Finding("customization", State.SKIPPED, seen=Words("skipped.undo_customization")),
+    "forwarding": Finding("forwarding", State.WRONG, seen=Text("seen.on")),
+    "customization": Finding("customization", State.SKIPPED, seen=Text("skipped.undo_customization")),
 }
 
 
 def line(name: str) -> Change:
     """A line of a plan."""
-    return Change(name, "M3", Words(f"step.{name}"), Words("seen.on"), Words("seen.none"), Scope.MAILBOX, "x")
+    return Change(name, "M3", Text(f"step.{name}"), Text("seen.on"), Text("seen.none"), Scope.MAILBOX, "x")
 
 
-PASTS = tuple(Past(name, line(name), Words("seen.none"), {"object_id": ""}, {}, ("R1",)) for name in FINDINGS)
+PASTS = tuple(RecordedChange(name, line(name), Text("seen.none"), {"object_id": ""}, {}, ("R1",)) for name in FINDINGS)
 RECALLED = Event(Kind.RECALLED, now(), past=PASTS)
 FOUND = tuple(Event(Kind.FOUND, now(), step=name, finding=finding) for name, finding in FINDINGS.items())
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line("forwarding"),))
 APPROVED = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "p", "scope": "mailbox"})
 BACK = Event(
-    Kind.FOUND, now(), step="forwarding", finding=Finding("forwarding", State.OK, seen=Words("seen.undo_back", {"seen": "key:seen.none"}))
+    Kind.FOUND, now(), step="forwarding", finding=Finding("forwarding", State.OK, seen=Text("seen.undo_back", {"seen": "key:seen.none"}))
 )
 FINISHED = Event(Kind.FINISHED, now())
 
@@ -60,43 +60,43 @@ def test_the_plan_says_what_stays(planned: Run):
         ("M5", "key:step.customization", text("skipped.undo_customization")),
     ]
     assert found.warnings == (
-        *(Words("plan.stands", {"row": row, "step": step, "seen": seen}) for row, step, seen in stays),
-        Words("plan.undo_asset"),
+        *(Text("plan.stands", {"row": row, "step": step, "seen": seen}) for row, step, seen in stays),
+        Text("plan.undo_asset"),
     )
-    assert (found.right, found.header.kind) == ((Words("plan.right_line", {"row": "E1", "step": "key:step.application"}),), "undo")
+    assert (found.right, found.header.kind) == ((Text("plan.right_line", {"row": "E1", "step": "key:step.application"}),), "undo")
 
 
-def test_its_progress_names_the_things(planned: Run, begin: Begin, desk: Desk):
+def test_its_progress_names_the_things(planned: Run, begin: Begin, services: Services):
     """Not what a setup does with them; parts of the list with nothing in them are left out."""
-    desk.store.append(planned.id, APPROVED)
-    found = steps.view(desk.store.load(planned.id))
+    services.store.append(planned.id, APPROVED)
+    found = steps.view(services.store.load(planned.id))
     assert [(title, [row.title.key for row in rows]) for title, rows in found.groups] == [
         ("progress.group.entra", ["step.application"]),
         ("progress.group.microsoft", ["step.smtp_auth", "step.forwarding", "step.customization"]),
     ]
 
 
-def test_the_end_of_an_undo(begin: Begin, desk: Desk):
+def test_the_end_of_an_undo(begin: Begin, services: Services):
     """One card says what is back and what was left; no other card of a setup comes."""
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
     found = undo.view(run)
     assert [row for row, _, _ in found.back] == ["E1", "M3"]
     assert [(row, words.key) for row, words, _ in found.left] == [("M2", "step.smtp_auth"), ("M5", "step.customization")]
     assert (found.binned, found.approved_by) == (True, "anna@example.test")
-    slots = [face.slot for of in draw.FACES for face in of(run, desk)]
+    slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
     assert slots == ["plan", "progress", "undone"]
-    assert (whose(run).words.key, whose(run).turn, _line(run).kind) == ("turn_words.undone", Turn.NOBODY, "undo")
+    assert (next_action(run).words.key, next_action(run).turn, _line(run).kind) == ("turn_words.undone", Turn.NOBODY, "undo")
 
 
-def test_a_cancelled_undo_ends_without_that_card(begin: Begin, desk: Desk):
+def test_a_cancelled_undo_ends_without_that_card(begin: Begin, services: Services):
     """What was put back by then stands on the progress card."""
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, Event(Kind.CANCELLED, now()), kind="undo")
-    assert "undone" not in [face.slot for of in draw.FACES for face in of(run, desk)]
+    assert "undone" not in [card.slot for of in draw.PRESENTERS for card in of(run, services)]
 
 
 def test_every_change_can_be_undone_or_says_why_not():
     """A step that changes something has an undo of its own, or a text for what stays; notes of the plan have theirs."""
     changing = [step for step in all_steps().values() if type(step).apply is not Step.apply and type(step).plan is not Step.plan]
-    without = [step.name for step in changing if type(step).undone is Step.undone and not has(f"skipped.undo_{step.name}")]
+    without = [step.name for step in changing if type(step).inspect_undo is Step.inspect_undo and not has_text(f"skipped.undo_{step.name}")]
     assert (without, len(changing) > 10) == ([], True)
-    assert {step.name for step in all_steps().values() if step.noted != has(f"note.undo_{step.name}")} == set()
+    assert {step.name for step in all_steps().values() if step.undo_note != has_text(f"note.undo_{step.name}")} == set()

@@ -16,14 +16,14 @@ from adaptive_cards import progress as draw_progress
 from adaptive_cards import rehearsal as draw_rehearsal
 from adaptive_cards import verdict as draw_verdict
 from bot.cards.presenters import plan, progress, rehearsal, sign_in, verdict
-from bot.services import Desk
+from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, Ids
-from jobs.engine.failures import finding_of
+from jobs.engine.failures import finding_from_error
 from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.msal_http import entra_error
 from jobs.microsoft.responses import judge_exchange, judge_graph
-from jobs.model import Account, Evidence, Finding, State, Turn, Words
+from jobs.model import Account, Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.smtp_auth import SmtpAuth
 
@@ -70,37 +70,37 @@ def missing(card: Any, told: tuple[str, ...]) -> list[str]:
     return [each for each in told if each not in shown]
 
 
-def refused(desk: Desk, run: Run, error: CloudError, *more: Event) -> Run:
+def refused(services: Services, run: Run, error: CloudError, *more: Event) -> Run:
     """The run after a step that could not be looked at."""
-    desk.store.append(run.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=finding_of(SmtpAuth(), error, run)), *more)
-    return desk.store.load(run.id)
+    services.store.append(run.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=finding_from_error(SmtpAuth(), error, run)), *more)
+    return services.store.load(run.id)
 
 
 @pytest.mark.parametrize("service", UNKNOWN)
-def test_on_the_cards_of_a_setup(desk: Desk, begin: Begin, service: str):
+def test_on_the_cards_of_a_setup(services: Services, begin: Begin, service: str):
     """On the plan that it stops, and on the card of the work."""
     error, told = UNKNOWN[service]
-    run = refused(desk, begin(SIGNED_IN, PLANNED), error())
+    run = refused(services, begin(SIGNED_IN, PLANNED), error())
     cards = [draw_plan(plan.view(run)), draw_progress(progress.view(run))]
     assert [missing(card, told) for card in cards] == [[], []]
 
 
 @pytest.mark.parametrize("service", UNKNOWN)
-def test_on_the_card_of_a_check(desk: Desk, begin: Begin, service: str):
+def test_on_the_card_of_a_check(services: Services, begin: Begin, service: str):
     """In the list of all findings."""
     error, told = UNKNOWN[service]
-    run = refused(desk, begin(SIGNED_IN, kind="check"), error(), Event(Kind.CHECKED, now()))
-    assert missing(draw_verdict(verdict.view(run, desk)), told) == []
+    run = refused(services, begin(SIGNED_IN, kind="check"), error(), Event(Kind.CHECKED, now()))
+    assert missing(draw_verdict(verdict.view(run, services)), told) == []
 
 
-def test_on_the_card_of_a_sign_in(desk: Desk, begin: Begin):
+def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
     """Of one that did not count."""
     error, told = entra(), UNKNOWN["entra"][1]
     run = begin(Event(Kind.PROBLEM, now(), data={"question": "sign_in", "cause": error.cause, "code": error.words}))
-    assert [missing(face.card, told) for face in sign_in.faces(run, desk)] == [[]]
+    assert [missing(card.card, told) for card in sign_in.cards(run, services)] == [[]]
 
 
-async def test_on_the_card_of_a_rehearsal(desk: Desk, begin: Begin):
+async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
     """An SMTP server's reply, word by word with its own trace, has an explanation of its own."""
 
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,13 +110,13 @@ async def test_on_the_card_of_a_rehearsal(desk: Desk, begin: Begin):
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         probe = await hello_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", 5)
-    seen = Words("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
+    seen = Text("seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply})
     evidence = (Evidence("smtp", probe.reply),)
     finding = Finding("rehearsal", State.WAITING, seen=seen, cause=probe.cause, evidence=evidence, waiting_for=Turn.MAILBOX_USER)
     asked = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
     run = begin(SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding))
     assert probe.cause == "smtp_refused"
-    assert missing(draw_rehearsal(rehearsal.view(run, desk)), (REPLY,)) == []
+    assert missing(draw_rehearsal(rehearsal.view(run, services)), (REPLY,)) == []
 
 
 def test_a_known_code_is_told_without_what_only_support_reads():
@@ -125,7 +125,7 @@ def test_a_known_code_is_told_without_what_only_support_reads():
     assert entra_error({"error": "interaction_required", "error_description": told}).words == "AADSTS50105: Not assigned."
 
 
-def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(desk: Desk, begin: Begin):
+def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services: Services, begin: Begin):
     """Each try has new ones, and a card that takes ten edits is not edited for them."""
     error = judge_graph(httpx.Response(503, json={"error": {"code": "ServiceUnavailable", "message": "Later"}}), IDS)
-    assert progress.view(refused(desk, begin(SIGNED_IN), error)).problem_code == "503 ServiceUnavailable Later"
+    assert progress.view(refused(services, begin(SIGNED_IN), error)).problem_code == "503 ServiceUnavailable Later"

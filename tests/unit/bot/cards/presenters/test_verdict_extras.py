@@ -10,10 +10,10 @@ import pytest
 from adaptive_cards.views import Damage
 from bot.cards.presenters import verdict_extras as extras
 from bot.cards.presenters.verdict import view
-from bot.services import Desk
+from bot.services import Services
 from jobs.checks import check
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Channel, Finding, Person, State, Station, Turn, Words
+from jobs.model import Channel, Finding, Person, State, Station, Text, Turn
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_no_incident_is_a_line_where_all_three_were_read():
     """Skipped is not read."""
     three = [Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")]
     run = run_of(*three)
-    assert [proof.words for proof in extras.no_incident(run, run.findings)] == [Words("verdict.no_incident")]
+    assert [proof.words for proof in extras.no_incident(run, run.findings)] == [Text("verdict.no_incident")]
     partly = run_of(*three[:2], Finding("webex_status", State.SKIPPED))
     assert extras.no_incident(partly, partly.findings) == []
 
@@ -89,21 +89,21 @@ def test_no_incident_is_a_line_where_all_three_were_read():
         ("https://c", True, {"connect_test": "a@b.c"}, False),
     ],
 )
-def test_a_mail_through_webex_connect_is_offered_once(desk: Desk, url: str, ended: bool, place: dict[str, str], offered: bool):  # noqa: FBT001  a row of the table
+def test_a_mail_through_webex_connect_is_offered_once(services: Services, url: str, ended: bool, place: dict[str, str], offered: bool):  # noqa: FBT001  a row of the table
     """Where a key is configured, when the check has ended, and not where this check has sent one."""
-    assert extras.may_send(run_of(ended=ended, **place), replace(desk.settings, connect_url=url)) is offered
+    assert extras.may_send(run_of(ended=ended, **place), replace(services.settings, connect_url=url)) is offered
 
 
-def test_the_cause_is_drawn_as_one(desk: Desk):
+def test_the_cause_is_drawn_as_one(services: Services):
     """An incident that explains something is wrong in the list of all findings, too, and stops the way where it does."""
     found = view(
         run_of(
             Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"), Finding("smtp_server", State.WRONG, cause="smtp_busy")
         ),
-        desk,
+        services,
     )
     assert [(line.row, line.state) for line in found.lines if line.row == "MS"] == [("MS", State.WRONG)]
-    assert ([line.title for line in found.causes], found.possible, found.turn) == ([Words("cause.exchange_incident")], (), Turn.TIME)
+    assert ([line.title for line in found.causes], found.possible, found.turn) == ([Text("cause.exchange_incident")], (), Turn.TIME)
     assert [stop.station for stop in found.way if stop.passes is False] == [Station.ANSWER]
 
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from adaptive_cards import verdict as draw
-from adaptive_cards.texts import has, keys, text
+from adaptive_cards.texts import has_text, keys, text
 from bot.cards.presenters.verdict import view
-from bot.services import Desk
-from jobs.checks.remedies import GENERATE, MENDS, whose
+from bot.services import Services
+from jobs.checks.remedies import FIXED_BY, GENERATE, who_acts
 from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import Account, Channel, Finding, Person, State, Station, Turn, Words
+from jobs.model import Account, Channel, Finding, Person, State, Station, Text, Turn
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -97,37 +97,37 @@ def ok(*steps: str) -> tuple[Finding, ...]:
         ((), Turn.NOBODY, None),
     ],
 )
-def test_who_can_mend_it_and_by_which_button(desk: Desk, found: tuple[Finding, ...], turn: Turn, fix: object):
+def test_who_can_mend_it_and_by_which_button(services: Services, found: tuple[Finding, ...], turn: Turn, fix: object):
     """By the cause: a plan where it would hold a change, for any of the causes, Webex Connect's own page where a new token ends the first."""
-    seen = view(check_of(*found), desk)
+    seen = view(check_of(*found), services)
     assert (seen.turn, seen.fix) == (turn, fix)
-    assert has(f"turn.{turn}")
+    assert has_text(f"turn.{turn}")
 
 
-def test_a_button_for_another_cause_says_so(desk: Desk):
+def test_a_button_for_another_cause_says_so(services: Services):
     """The first one is a person's all the same, and the button is there."""
-    drawn = draw(view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), desk))
+    drawn = draw(view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services))
     told = "Administrator's turn: do what Remedy says below. The button mends another of the causes, and shows its plan first."
     assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
 
 
-def test_a_sign_in_comes_before_the_page(desk: Desk):
+def test_a_sign_in_comes_before_the_page(services: Services):
     """What the bot's own login has seen may have a cause that only an administrator's sign-in shows."""
     left_out = Finding("conditional_access", State.SKIPPED, seen=NEEDS_SIGN_IN)
-    seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), desk)
+    seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), services)
     assert (seen.fix, bool(seen.sign_in_url), seen.turn) == (None, True, Turn.MAILBOX_USER)
 
 
 @pytest.mark.parametrize("state", [State.SKIPPED, State.UNKNOWN])
-def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(desk: Desk, state: State):
+def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(services: Services, state: State):
     """Entra says of an app that Microsoft has disabled what it says of one that is switched off here."""
     left_out = Finding("service_principal", state, seen=NEEDS_SIGN_IN), Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN)
-    seen = view(check_of(wrong("smtp_login", "app_disabled"), *left_out), desk)
+    seen = view(check_of(wrong("smtp_login", "app_disabled"), *left_out), services)
     assert (seen.fix, seen.turn) == (None, Turn.ADMINISTRATOR)
     assert "Administrator's turn: sign in with the button below" in draw(seen).text
 
 
-NO_ROLE = Finding("copies", State.UNKNOWN, cause="exchange_role_missing", seen=Words("cause.exchange_role_missing"))
+NO_ROLE = Finding("copies", State.UNKNOWN, cause="exchange_role_missing", seen=Text("cause.exchange_role_missing"))
 LOST = wrong("arrivals", "mail_not_delivered")
 
 
@@ -139,28 +139,28 @@ LOST = wrong("arrivals", "mail_not_delivered")
         ((NO_ROLE, wrong("smtp_auth", "smtp_auth_off_for_mailbox")), "Approver's turn: press the button below"),
     ],
 )
-def test_who_may_not_read_everything_is_followed_by_somebody_who_may(desk: Desk, found: tuple[Finding, ...], told: str):
+def test_who_may_not_read_everything_is_followed_by_somebody_who_may(services: Services, found: tuple[Finding, ...], told: str):
     """The card still offers a sign-in, and nobody is told that nobody has to act."""
-    seen = view(replace(check_of(*found), account=Account("t", "o", "anna@contoso.com")), desk)
+    seen = view(replace(check_of(*found), account=Account("t", "o", "anna@contoso.com")), services)
     assert (bool(seen.sign_in_url), seen.grant_url) == (True, "")
     assert told in draw(seen).text
 
 
-def test_the_page_stays_where_a_role_is_lacking(desk: Desk):
+def test_the_page_stays_where_a_role_is_lacking(services: Services):
     """What ends the token was seen by a sign-in; that another would show more hides no button."""
     run = replace(check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE), account=Account("t", "o", "anna@contoso.com"))
-    assert view(run, desk).fix == ("fix.generate_token", CONNECT)
+    assert view(run, services).fix == ("fix.generate_token", CONNECT)
 
 
 @pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])
-def test_no_page_without_its_address(desk: Desk, url: str):
+def test_no_page_without_its_address(services: Services, url: str):
     """An address that is not known, or not safe, is no button."""
-    assert view(check_of(wrong("sign_ins", "grant_invalid"), channel=replace(CHANNEL, callback_url=url)), desk).fix is None
+    assert view(check_of(wrong("sign_ins", "grant_invalid"), channel=replace(CHANNEL, callback_url=url)), services).fix is None
 
 
-def test_the_page_of_webex_connect_is_a_button(desk: Desk):
+def test_the_page_of_webex_connect_is_a_button(services: Services):
     """The card says whose turn it is and opens Webex Connect."""
-    drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), desk))
+    drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), services))
     assert "Mailbox user's turn: open the page with the button below" in drawn.text
     assert "Open Webex Connect: press Generate Token" in str(drawn.content)
     assert CONNECT["url"] in str(drawn.content)
@@ -171,7 +171,7 @@ def test_the_turn_is_whom_the_remedy_names(begins: str):
     """A remedy that begins with who acts, and the turn of its cause, are the same person; codes that a check never names are left out."""
     shown = {key.partition(".")[2] for key in keys() if key.startswith("remedy.")} - {"already_there", "request_rejected"}
     shown = {cause for cause in shown if not cause.startswith("id_token")}
-    named = {cause: whose(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)}
+    named = {cause: who_acts(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)}
     others = {cause: turn for cause, turn in named.items() if turn is not BEGINS[begins]}
     assert named
     assert others == {}
@@ -179,8 +179,8 @@ def test_the_turn_is_whom_the_remedy_names(begins: str):
 
 def test_every_cause_in_the_tables_is_known():
     """None is misspelt."""
-    named = {cause for causes in MENDS.values() for cause in causes} | GENERATE
-    assert {cause for cause in named if not has(f"cause.{cause}")} == set()
+    named = {cause for causes in FIXED_BY.values() for cause in causes} | GENERATE
+    assert {cause for cause in named if not has_text(f"cause.{cause}")} == set()
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_every_cause_in_the_tables_is_known():
         ((*ok("answers"), wrong("copies", "mail_not_delivered")), (None, None, False, None, None, True)),
     ],
 )
-def test_the_way_claims_what_was_seen(desk: Desk, found: tuple[Finding, ...], passes: tuple[bool | None, ...]):
+def test_the_way_claims_what_was_seen(services: Services, found: tuple[Finding, ...], passes: tuple[bool | None, ...]):
     """An answer that left says nothing of the stations before it, and a task nothing of today's copies."""
-    seen = view(check_of(*found), desk)
+    seen = view(check_of(*found), services)
     assert tuple(stop.passes for stop in seen.way) == passes
     assert [stop.station for stop in seen.way] == list(Station)
 
@@ -205,15 +205,17 @@ def test_what_a_fix_enables_again_names_it():
     assert ["/fix" in text(f"remedy.{cause}") for cause in ("app_disabled", "app_disabled_by_microsoft")] == [True, False]
 
 
-def test_both_ways_is_said_of_both_ends_alone(desk: Desk):
+def test_both_ways_is_said_of_both_ends_alone(services: Services):
     """The first line of a check whose copies nobody could see claims nothing."""
-    lines = [draw(view(check_of(*found), desk)).text for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))]
+    lines = [
+        draw(view(check_of(*found), services)).text for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))
+    ]
     assert [line.startswith("Nothing wrong: mail flows both ways") for line in lines] == [False, False, True]
 
 
-def test_what_has_gone_well_since_is_no_cross(desk: Desk):
+def test_what_has_gone_well_since_is_no_cross(services: Services):
     """A sign-in that failed before the newest answers stays in the list, and is neither a cause nor drawn as one."""
     failed = Finding("sign_ins", State.WRONG, cause="grant_invalid", facts={"since": "2026-11-24T09:00:00+00:00"})
     answers = Finding("answers", State.OK, facts={"at": "2026-11-25T08:00:00+00:00"})
-    seen = view(check_of(failed, answers), desk)
+    seen = view(check_of(failed, answers), services)
     assert ([line.state for line in seen.lines if line.row == "LOG"], seen.causes, seen.warnings) == ([State.WARNING], (), ())

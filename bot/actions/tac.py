@@ -23,6 +23,7 @@ from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.redact import Redactor
 from jobs.runs.run import fold
+from jobs.storage.vault import Sealed
 from jobs.tac.bundle import TYPE, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 
@@ -146,7 +147,12 @@ def _known_secrets(services: Services, mailbox: str) -> list[str]:
     """Everything secret that this bot holds and that could stand in a text about this channel."""
     urls = (services.settings.probe_smtp_url, services.settings.redis_url)
     running = services.store.running(mailbox)
-    names = (f"check-secret:{mailbox}", f"rehearsal-secret:{running}", f"check-session:{mailbox}", f"rehearsal-session:{running}")
+    names = (
+        Sealed.CHECK_SECRET.of(mailbox),
+        Sealed.REHEARSAL_SECRET.of(running),
+        Sealed.CHECK_SESSION.of(mailbox),
+        Sealed.REHEARSAL_SESSION.of(running),
+    )
     kept = [services.vault.get(name) or "" for name in names]
     return [
         services.bot.webex_access_token,

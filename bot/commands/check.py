@@ -14,6 +14,8 @@ from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, Text
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 ROUND_S = 3600
 """How long a round that does not end is waited for before another may begin, in seconds."""
@@ -54,7 +56,7 @@ def begin(ctx: ChatContext, mailbox: str, **more: str) -> None:
 
 def everything(ctx: ChatContext) -> None:
     """Check every channel that this person may ask about here. One round of a space at a time: its card is posted anew instead."""
-    store, key = ctx.services.store, f"space:{ctx.room}:round"
+    store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
     under_way = _under_way(ctx, key)
     if under_way:
         delivery.repost(ctx.services, under_way, "channels")
@@ -67,7 +69,7 @@ def everything(ctx: ChatContext) -> None:
     ctx.services.run_changed(opened.id)
 
 
-def _under_way(ctx: ChatContext, key: str) -> str:
+def _under_way(ctx: ChatContext, key: Key) -> str:
     """The space's round that has not ended, or the empty string."""
     before = ctx.services.redis.get(key)
     try:

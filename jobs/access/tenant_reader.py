@@ -26,6 +26,8 @@ from jobs.model import Access
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import Store, new_id
 from jobs.runtime import Runtime
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 KEPT_S = 300
 """How far back Microsoft counts, in seconds (facts/microsoft.md 2.5)."""
@@ -54,8 +56,8 @@ class TraceCallHistory:
             together.execute()
 
     @property
-    def _key(self) -> str:
-        return f"tenant:{self.tenant.lower()}:traces"
+    def _key(self) -> Key:
+        return keys.tenant_traces(self.tenant.lower())
 
 
 @dataclass(slots=True)

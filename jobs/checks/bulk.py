@@ -185,7 +185,7 @@ class CheckBuffer(Store):
         """Add to the history, in memory."""
         self._events += events
 
-    def newest(self, run: Run) -> Run:
+    def refresh(self, run: Run) -> Run:
         """The check as it stands; only what happened since is folded."""
         return apply_events(run, self._events[run.version :])
 

@@ -103,6 +103,6 @@ def test_a_draft_is_nowhere_before_it_is_kept(store: Store, asker: Person):
     """A death in the middle leaves no half check behind; kept, it reads as it was."""
     draft = CheckBuffer(store, Channel("a@contoso.com"), asker, {"room": "room-1"})
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
-    assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.newest(draft.run)) == (0, None, draft.run)
+    assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.refresh(draft.run)) == (0, None, draft.run)
     kept = draft.keep()
     assert (store.load(kept.id), store.last_check("a@contoso.com"), store.redis.zscore(DUE, kept.id)) == (kept, kept, None)

@@ -14,7 +14,7 @@ from jobs.access import tenant_reader
 from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
-from jobs.engine.engine import LeaseLostError
+from jobs.engine.recorder import LeaseLostError
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import DUE, Record, Store

@@ -116,7 +116,7 @@ def _picture(ctx: ChatContext) -> Screenshot | None:
 
 def _matter(ctx: ChatContext, mailbox: str, told: Report) -> TacCase:
     store = ctx.services.store
-    record, last = store.record(mailbox), store.last_check(mailbox)
+    record, last = store.channels.record(mailbox), store.last_check(mailbox)
     return TacCase(
         channel=record.channel if record else Channel(mailbox),
         told=told,
@@ -146,7 +146,7 @@ def _spoken(words: Text) -> str:
 def _known_secrets(services: Services, mailbox: str) -> list[str]:
     """Everything secret that this bot holds and that could stand in a text about this channel."""
     urls = (services.settings.probe_smtp_url, services.settings.redis_url)
-    running = services.store.running(mailbox)
+    running = services.channels.running(mailbox)
     names = (
         Sealed.CHECK_SECRET.of(mailbox),
         Sealed.REHEARSAL_SECRET.of(running),

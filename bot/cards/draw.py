@@ -16,7 +16,7 @@ from bot.webex.errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
 from jobs.clock import now
 from jobs.runs.run import Run, RunGoneError
 from jobs.storage import keys
-from jobs.storage.locks import RenewedLock, renewed_lock
+from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PRESENTERS = tuple(module.cards for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended))
 """In the order of drawing."""
@@ -39,7 +39,7 @@ def draw(run_id: str) -> None:
     services = current_services()
     services.redis.delete(keys.draw_queued(run_id))
     due = services.cards_due(run_id)
-    with renewed_lock(services.redis, f"draw:{run_id}", LOCK_S) as held:
+    with renewed_lock(services.redis, LockName(LockKind.DRAW, run_id), LOCK_S) as held:
         if held is None:
             services.schedule_cards(run_id, now() + timedelta(seconds=BUSY_S))
             return

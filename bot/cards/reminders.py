@@ -20,7 +20,7 @@ from bot.webex.errors import WebexError, passes
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
 from jobs.storage import keys
 from jobs.storage.keys import Key
@@ -56,7 +56,7 @@ class Ending:
 def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
     """Look at every proven channel that was not looked at today, and tell what is due. Where Webex is away, again at the next look."""
     at = clock()
-    for record in services.store.connected_channels():
+    for record in services.channels.connected():
         mailbox = record.channel.mailbox
         if not _first(services, keys.reminder_look(mailbox, f"{at:%Y-%m-%d}"), KEPT):
             continue
@@ -65,7 +65,7 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
             _tell(services, services.store.load(record.run), ending, days, at)
 
 
-def ending_of(store: Store, mailbox: str) -> Ending | None:
+def ending_of(store: RunStore, mailbox: str) -> Ending | None:
     """What the newest run that came to its end knows of the secret; one that was not proven has replaced nothing yet."""
     over = [run for run in store.runs_of_mailbox(mailbox) if run.ended == Kind.FINISHED and run.kind != "undo" and run.fact("expires")]
     if not over:

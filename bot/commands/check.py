@@ -47,7 +47,7 @@ def one(ctx: ChatContext, argument: str) -> None:
 
 def begin(ctx: ChatContext, mailbox: str, **more: str) -> None:
     """Open the check, show that it has begun, and let a worker look; ``more`` is what this one check is told beside."""
-    record = ctx.services.store.record(mailbox)
+    record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
     opened = ctx.services.store.check(channel, ctx.asker, {**ctx.origin, **check.brief_for(ctx.services.store, mailbox), **more})
     ctx.services.advance(opened.id)

@@ -39,8 +39,8 @@ from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, shutdown, steps
 from jobs.clouds.tls import http_context
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
-from jobs.runs.store import Record
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 """The queues of each worker, the first one first."""

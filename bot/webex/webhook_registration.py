@@ -8,9 +8,8 @@ One is ours by its name, which holds our address, or by its id, which Redis reme
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
@@ -18,7 +17,8 @@ from redis import Redis
 
 from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
-from jobs.storage import keys, locks
+from jobs.storage import keys
+from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PREFIX = "email-bot"
 
@@ -32,13 +32,7 @@ WATCH_S = 300
 BACK_OFF_S = 300
 
 
-LOCK = "webhooks:lock"
-
-
 LOCK_S = 120
-
-
-BUSY_S = 0.25
 
 
 log = structlog.get_logger(__name__)
@@ -95,15 +89,9 @@ class WebhookRegistrar:
         """Whether a webhook is switched on and calls this instance."""
         return hook.status.lower() == "active" and hook.target_url == self._target
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[RenewedLock | None]:
         """Wait for whoever is at it; one that was killed is not waited for for long (:mod:`jobs.storage.locks`)."""
-        while (lock := locks.acquire(self._redis, LOCK, LOCK_S)) is None:
-            time.sleep(BUSY_S)
-        try:
-            yield
-        finally:
-            locks.release(self._redis, lock)
+        return renewed_lock(self._redis, LockName(LockKind.WEBHOOKS), LOCK_S, wait_s=math.inf)
 
     def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}

@@ -70,7 +70,7 @@ class ClientSecret(Step):
         end = expiry(start, months, rules.longest)
         renewal = {"renew_until": end.isoformat(), "clamped": "yes" if end < expiry(start, months, None) else ""}
         if secret is None:
-            gone = ctx.store.record(ctx.channel.mailbox) is not None
+            gone = ctx.channels.record(ctx.channel.mailbox) is not None
             found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
             return replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
         if _end(secret) >= now():
@@ -147,7 +147,7 @@ class ClientSecret(Step):
         mine = ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
         if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
             return True
-        in_use = mine or ctx.fact("key_id") == key_id or ctx.store.record(ctx.channel.mailbox) is not None
+        in_use = mine or ctx.fact("key_id") == key_id or ctx.channels.record(ctx.channel.mailbox) is not None
         return in_use and ctx.store.was_secret_shown(key_id)
 
     def _label(self, ctx: StepContext) -> str:

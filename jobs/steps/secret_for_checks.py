@@ -41,7 +41,7 @@ class CheckSecret(Step):
             return self.skipped(Text("skipped.rehearsal"))
         if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox)):
             return replace(self.ok(Text("seen.check_secret")), values={"made": "yes"})
-        if ctx.store.record(ctx.channel.mailbox) is not None:
+        if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
         return replace(self.wrong(Text("seen.none")), values={"made": ""})
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from jobs.runs.audit import ENTRIES, Trail
+from jobs.runs.audit import Trail
 
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
@@ -139,7 +139,7 @@ def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis:
     whole = run("audit", env)
     assert (whole.returncode, whole.stdout.encode().splitlines()) == (0, list(trail.entries()))
     assert "ok     audit trail: whole, 2 entries since 2026-11-25T09:00Z, sealed with the newest key" in run("doctor", env).stdout
-    redis.rpop(ENTRIES)
+    redis.rpop("audit:entries")
     broken = run("audit", env)
     assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (1, "The trail is broken at entry 2")
     assert "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end" in run("doctor", env).stdout

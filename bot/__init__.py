@@ -1,0 +1,12 @@
+"""The conversation: everything that Webex or a browser can reach.
+
+RQ reads the first part of its keys from the environment while it is imported, so it is set before any other module is.
+"""
+
+from __future__ import annotations
+
+import os
+
+from jobs.storage import keys
+
+os.environ[keys.RQ_VARIABLE] = keys.rq_prefix()

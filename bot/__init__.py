@@ -1,4 +1,4 @@
-"""The conversation: everything that Webex or a browser can reach.
+"""The conversation in Webex: webhooks in, commands and card buttons, cards out.
 
 RQ reads the first part of its keys from the environment while it is imported, so it is set before any other module is.
 """

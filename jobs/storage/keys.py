@@ -215,6 +215,11 @@ def cards(run_id: str) -> Key:
     return _key("cards", run_id)
 
 
+def every_cards() -> Key:
+    """A pattern that matches the cards of all runs."""
+    return cards("*")
+
+
 def cards_due() -> Key:
     """The runs by the time at which their cards are drawn."""
     return _key("draws", "due")

@@ -16,16 +16,15 @@ from bot.webex.client import Webex, WebexPerson
 from jobs.clock import now
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run_store import RunStore
-from jobs.runs.schedule import Schedule
+from jobs.runs.schedule import LEASE_S, Schedule
 from jobs.settings import Settings
 from jobs.storage import codec, keys, locks
+from jobs.storage.due_list import DueList
 from jobs.storage.locks import LockKind, LockName
 from jobs.storage.vault import Vault
 
 DRAW_QUEUED_S = 4
 """How long a draw counts as queued, in seconds. A second one does no harm."""
-DRAWN = "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then redis.call('zrem', KEYS[1], ARGV[1]) end"
-"""Takes a run off the list of draws unless somebody has put it there anew since."""
 ME_S = 3600
 
 
@@ -54,9 +53,9 @@ class Services:
         return self.store.schedule
 
     @cached_property
-    def card_schedule(self) -> Schedule:
+    def card_schedule(self) -> DueList:
         """When the cards of runs are due."""
-        return Schedule(self.redis, keys.cards_due())
+        return DueList(self.redis, keys.cards_due(), LEASE_S + 1)
 
     @cached_property
     def vault(self) -> Vault:
@@ -99,7 +98,7 @@ class Services:
 
     def schedule_cards(self, run_id: str, when: datetime) -> None:
         """Have the run's cards drawn at that time."""
-        self.card_schedule.add(run_id, when)
+        self.card_schedule.schedule(run_id, when)
 
     def _retry_cards(self, run_id: str, when: datetime) -> None:
         """A draw was killed, and perhaps another that was just beginning: what counts as queued may be so no more."""
@@ -108,11 +107,11 @@ class Services:
 
     def cards_due(self, run_id: str) -> float:
         """When the run's cards are due: a number that differs after the next change."""
-        return self.card_schedule.due_at(run_id)
+        return self.card_schedule.due(run_id)
 
     def settle_cards(self, run_id: str, due: float) -> None:
         """The cards are as they should be, unless something has changed since they were due then."""
-        self.redis.eval(DRAWN, 1, keys.cards_due(), run_id, repr(due))
+        self.card_schedule.settle(run_id, due)
 
     def dispatch_due(self) -> None:
         """Hand out what is due: runs whose time has come, cards that waited, and what killed processes were at. Called every half second."""
@@ -120,7 +119,7 @@ class Services:
             self._retry(lock)
         for run_id in self.schedule.claim_due():
             self.advance(run_id)
-        for run_id in self.card_schedule.claim_due():
+        for run_id in self.card_schedule.claim():
             self.run_changed(run_id)
 
     def _retry(self, lock: LockName) -> None:

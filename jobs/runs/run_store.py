@@ -33,7 +33,7 @@ class RunStore:
         self.redis = redis
         self.audit = Trail(redis, encryption_keys)
         self.channels = ChannelIndex(redis)
-        self.schedule = Schedule(redis, keys.runs_due())
+        self.schedule = Schedule(redis)
 
     def open(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
         """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known.

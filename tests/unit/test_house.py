@@ -43,7 +43,8 @@ ORDER = {
         "mail",
         "contact_center microsoft runtime",
         "clouds runs",
-        "clock model redact settings shutdown storage webex_org_id",
+        "storage",
+        "clock model redact settings shutdown webex_org_id",
     ),
     "adaptive_cards": (
         "__init__",
@@ -244,6 +245,7 @@ def spelled(node: ast.AST) -> str:
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
 
 
+@cache
 def heads_of_keys() -> tuple[str, ...]:
     """How keys begin, as far as the first colon."""
     calls = [node for node in ast.walk(tree(KEYS)) if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key"]

@@ -22,14 +22,13 @@ from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Message, Post, Webex, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, passes
+from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.model import Text, verbatim
 from jobs.storage import codec
 
 KEPT_S = 1800
 """How long it is known what was carried out, in seconds: longer than an event is tried again."""
-UNCONFIRMED_PAUSES_S = (5.0, 60.0, 300.0)
-"""The pauses before a message that may stand there is posted once more, in seconds. After the last one it is given up."""
 SKEW = timedelta(seconds=10)
 """How far Webex's clock may be behind ours."""
 Handler = Callable[[ChatContext], None]
@@ -106,10 +105,10 @@ def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ..
     """What is still to be posted after the trouble, and not before its time."""
     if not error.accepted:
         return (post,)
-    if post.file or post.doubts >= len(UNCONFIRMED_PAUSES_S):
+    if post.file or post.doubts >= len(UNCONFIRMED.seconds):
         log.warning("message given up: it may stand there", posts=post.doubts + 1, tracking_id=error.tracking_id, error=str(error))
         return ()
-    error.retry_after = max(error.retry_after or 0.0, UNCONFIRMED_PAUSES_S[post.doubts])
+    error.retry_after = UNCONFIRMED.after(post.doubts + 1, error.retry_after)
     return (replace(post, doubts=post.doubts + 1, since=post.since or began),)
 
 

@@ -17,7 +17,7 @@ from urllib3 import ProxyManager
 from webexteamssdk import WebexTeamsAPI
 
 from bot.webex.deadline import POOLS, deadline
-from bot.webex.errors import seconds
+from bot.webex.errors import retry_after_s
 from jobs.settings import LOOPBACK
 
 TIMEOUT_S = 12
@@ -89,7 +89,7 @@ class ApiAdapter(HTTPAdapter):
             answer.headers["Link"] = f'<{address}>; rel="next"'
         wait = answer.headers.get("Retry-After")
         if wait is not None and not wait.isdecimal():
-            answer.headers["Retry-After"] = str(ceil(seconds(wait)))
+            answer.headers["Retry-After"] = str(ceil(retry_after_s(wait)))
         return answer
 
 

@@ -9,9 +9,10 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
+from requests import Response
 from webexteamssdk import WebexTeamsAPI
 
-from bot.webex.deadline import deadline
+from bot.webex.deadline import CHUNK
 from bot.webex.errors import (
     WebexAnswerError,
     WebexBadRequestError,
@@ -203,15 +204,13 @@ class Webex:
 
     def _read(self, url: str, largest: int) -> File:
         # Same private session as in edit(): the SDK has no call for files. It forgets an answer with an error without closing it.
-        with deadline(), ExitStack() as answers:
+        with ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
             response = self._api._session.request("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)  # noqa: SLF001
-            content = response.raw.read(largest + 1, decode_content=True)
+            content = _at_most(largest, response)
             headers = EmailMessage()
             headers["Content-Disposition"] = response.headers.get("Content-Disposition", "attachment")
             content_type = response.headers.get("Content-Type", "application/octet-stream")
-        if len(content) > largest:
-            raise FileTooLargeError(f"the file has more than {largest} bytes")
         return File(headers.get_filename() or "", content_type, content)
 
     @property
@@ -221,6 +220,15 @@ class Webex:
 
 class FileTooLargeError(Exception):
     """A file is larger than the caller wants to hold."""
+
+
+def _at_most(largest: int, response: Response) -> bytes:
+    content = bytearray()
+    for piece in response.iter_content(CHUNK):
+        content += piece
+        if len(content) > largest:
+            raise FileTooLargeError(f"the file has more than {largest} bytes")
+    return bytes(content)
 
 
 def _segment(identifier: str) -> str:

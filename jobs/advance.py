@@ -16,8 +16,9 @@ from jobs.access import admin_session, mailbox_login
 from jobs.checks import bulk, check
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, SignInNeeded
-from jobs.engine.engine import Engine, LeaseLostError, StoppingError
+from jobs.engine.engine import Engine
 from jobs.engine.readiness import is_due
+from jobs.engine.recorder import LeaseLostError, StoppingError
 from jobs.model import State
 from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind, Run, RunGoneError

@@ -20,8 +20,9 @@ from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import judge, mail_flows
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
-from jobs.engine.engine import Engine, LeaseLostError
+from jobs.engine.engine import Engine
 from jobs.engine.failures import GO_WITH_SIGN_IN
+from jobs.engine.recorder import LeaseLostError
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Channel, Finding, Person, State, Text
@@ -185,7 +186,7 @@ class CheckBuffer(Store):
         """Add to the history, in memory."""
         self._events += events
 
-    def newest(self, run: Run) -> Run:
+    def refresh(self, run: Run) -> Run:
         """The check as it stands; only what happened since is folded."""
         return apply_events(run, self._events[run.version :])
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.engine import REAPPROVAL_NOTE
+from jobs.engine.applier import REAPPROVAL_NOTE
 from jobs.engine.readiness import NOT_KNOWN
 from jobs.model import Change, Scope, Text, Turn
 from jobs.next_action import blocking_steps

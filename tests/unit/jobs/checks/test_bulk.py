@@ -14,7 +14,7 @@ from jobs.access import tenant_reader
 from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
-from jobs.engine.engine import LeaseLostError
+from jobs.engine.recorder import LeaseLostError
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import DUE, Record, Store
@@ -103,6 +103,6 @@ def test_a_draft_is_nowhere_before_it_is_kept(store: Store, asker: Person):
     """A death in the middle leaves no half check behind; kept, it reads as it was."""
     draft = CheckBuffer(store, Channel("a@contoso.com"), asker, {"room": "room-1"})
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
-    assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.newest(draft.run)) == (0, None, draft.run)
+    assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.refresh(draft.run)) == (0, None, draft.run)
     kept = draft.keep()
     assert (store.load(kept.id), store.last_check("a@contoso.com"), store.redis.zscore(DUE, kept.id)) == (kept, kept, None)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from jobs.checks.verdict import judge
-from jobs.engine.engine import Engine, has_plan
+from jobs.engine.engine import Engine
+from jobs.engine.planner import planned_changes
 from jobs.engine.step import Probe, Step, StepContext
 from jobs.model import Access, Finding, State, Station, Text
 from jobs.steps.forwarding import Forwarding
@@ -63,7 +64,7 @@ def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: A
     cloud.on("Get-Mailbox", [COPY_OFF])
     ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
     asyncio.run(Engine(ctx, steps, Silent(), lambda: True).make_plan())
-    assert [change.step for change in has_plan(steps, ctx)] == ["forwarding"]
+    assert [change.step for change in planned_changes(steps, ctx)] == ["forwarding"]
 
 
 def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., StepContext]):

@@ -10,7 +10,8 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
-from jobs.engine.engine import STALE_S, Engine
+from jobs.engine.checker import STALE_S
+from jobs.engine.engine import Engine
 from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind

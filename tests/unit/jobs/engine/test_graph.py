@@ -11,8 +11,11 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import AlreadyExists, CloudError, CloudReply, Forbidden, NotFound, SignInNeeded, Transient
-from jobs.engine.engine import IN_FLIGHT_S, Engine, LeaseLostError, digest
+from jobs.engine.applier import IN_FLIGHT_S
+from jobs.engine.engine import Engine
+from jobs.engine.planner import digest
 from jobs.engine.readiness import NOTHING_YET
+from jobs.engine.recorder import LeaseLostError
 from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind

@@ -10,7 +10,9 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
-from jobs.engine.engine import REAPPROVAL_NOTE, Engine, digest
+from jobs.engine.applier import REAPPROVAL_NOTE
+from jobs.engine.engine import Engine
+from jobs.engine.planner import digest
 from jobs.engine.readiness import NOT_KNOWN, NOTHING_YET
 from jobs.engine.step import Step, StepContext
 from jobs.model import Change, Finding, Scope, State, Text, Turn

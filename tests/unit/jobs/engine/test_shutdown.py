@@ -10,7 +10,8 @@ import pytest
 
 from jobs import advance, shutdown
 from jobs.clock import now
-from jobs.engine.engine import Engine, StoppingError
+from jobs.engine.engine import Engine
+from jobs.engine.recorder import StoppingError
 from jobs.engine.step import Step, StepContext
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind

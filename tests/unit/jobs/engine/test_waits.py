@@ -11,7 +11,10 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotReplicatedYet, Rejected, SignInNeeded
-from jobs.engine.engine import LET_IN, MAX_UNSEEN_CHANGES, Engine, digest
+from jobs.engine.applier import MAX_UNSEEN_CHANGES
+from jobs.engine.engine import Engine
+from jobs.engine.inspector import LET_IN
+from jobs.engine.planner import digest
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step, StepContext
 from jobs.model import Access, Account, Change, Finding, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
@@ -27,7 +30,7 @@ GONE, THERE = Text("seen.none"), Text("seen.on")
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was begun before is not waited for: here it has always ended."""
-    monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
+    monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
 
 
 @dataclass

@@ -1,0 +1,141 @@
+"""Makes the approved changes of a setup, and inspects again until each of them is proven."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from jobs.clock import now
+from jobs.clouds import call_log
+from jobs.clouds.errors import AlreadyExists, CloudError
+from jobs.engine.failures import SETTLES_FOR, never_effective
+from jobs.engine.graph import Graph
+from jobs.engine.inspector import Inspector
+from jobs.engine.planner import digest
+from jobs.engine.recorder import Recorder, stop_if_requested
+from jobs.engine.step import REQUIRED_ELSEWHERE, Step
+from jobs.model import Change, Finding, State, Text, Turn
+from jobs.runs.run import Event, Kind, Run
+
+IN_FLIGHT_S = 3.0
+"""Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
+REAPPROVAL_NOTE = Text("note.anew")
+MAX_UNSEEN_CHANGES = 3
+"""A change that never shows is made this often, each time with five minutes to appear; then a person has to look."""
+
+
+@dataclass(slots=True)
+class Applier:
+    """Applies the plan of one run. Only a later inspect may call a step done."""
+
+    recorder: Recorder
+    steps: Mapping[str, Step]
+    _begun: set[str] = field(default_factory=set)
+
+    async def apply_plan(self) -> None:
+        """Make what is approved true; return when nothing more can be done before a person or the clock has moved.
+
+        Raises:
+            SignInNeeded: the sign-in has ended.
+            LeaseLostError: another worker has the run.
+        """
+        await Graph(self.steps, self._advance, Run.settled).run(self.recorder)
+
+    async def _advance(self, step: Step) -> None:
+        before = self.recorder.run.findings.get(step.name)
+        if before is None or before.state is not State.WAITING:
+            self.recorder.append(Event(Kind.RUNNING, now(), step=step.name))
+        await self._await_in_flight(step)
+        finding = await Inspector(self.recorder).inspect(step)
+        if finding.state is State.WRONG:
+            finding = await self._apply_if_allowed(step, finding)
+        if finding != before or step.name in self.recorder.run.running:
+            self.recorder.found(step, finding)
+
+    async def _await_in_flight(self, step: Step) -> None:
+        """Wait for a call of a killed worker to arrive, because a late call would undo what is written after it."""
+        made = self.recorder.run.changed.get(step.name)
+        if made is not None and made.done is None and step.name not in self._begun:
+            age = (now() - made.begun).total_seconds()
+            await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
+
+    async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
+        """Make a change that may be made now, or return a finding that says who or what it waits for.
+
+        A plan may show a step's own lines together with lines that another step applies later. All of them must be
+        approved; only the step's own are made here.
+        """
+        changes = step.plan(self.recorder.ctx, finding)
+        if not changes and not step.unapproved:
+            return finding
+        if changes and self._is_replicating(step):
+            return Inspector(self.recorder).wait_for_replication(step)
+        made = self.recorder.run.changed.get(step.name)
+        if changes and made is not None and made.unseen >= MAX_UNSEEN_CHANGES:
+            return never_effective(step)
+        return self._blocker(step, changes) or await self._change(step, finding, changes)
+
+    def _is_replicating(self, step: Step) -> bool:
+        """Return whether a read may be stale, because the change was made within the last five minutes.
+
+        A newer answer to the question in ``repeat_on`` asks for the change once more, so nothing is waited for then.
+        """
+        made, repeat = self.recorder.run.changed.get(step.name), self.recorder.run.answers.get(step.repeat_on)
+        if made is None or made.done is None:
+            return False
+        return not (repeat is not None and repeat.at > made.done) and now() - made.done < SETTLES_FOR
+
+    def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
+        run = self.recorder.run
+        open_steps = [name for name in step.after if name in self.steps and not run.settled(name)]
+        if open_steps:
+            return _waits_for_step(step, open_steps[0])
+        if not all(run.approved(change) for change in changes):
+            self._replan(step, changes)
+            return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
+        if step.required_answer and not run.answer(step.required_answer):
+            return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
+        return None
+
+    def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
+        """Show the changed lines on the plan for another approval, because they differ from the approved ones."""
+        plan = self.recorder.run.plan
+        if plan is not None and not all(plan.shows(change) for change in changes):
+            lines = tuple(replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes)
+            data = {"plan": digest(plan.with_lines(lines))}
+            self.recorder.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
+
+    async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
+        stop_if_requested()
+        self._begun.add(step.name)
+        own = tuple(line for line in changes if line.step == step.name)
+        self.recorder.append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own))
+        ctx, inspector = self.recorder.ctx, Inspector(self.recorder)
+        try:
+            with call_log.record_calls() as made:
+                await inspector.retry_while_replicating(step, lambda: step.apply(ctx, finding))
+        except AlreadyExists:
+            pass  # made by somebody else or by an earlier try: inspect decides
+        except CloudError as error:
+            ctx.store.not_changed(ctx.run.id, step.name, {"cause": error.cause, "calls": "; ".join(made)})
+            known = self._require_other_step(step, error) or step.explain_error(ctx, error)
+            return known or inspector.finding_from(step, error)
+        self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data={"calls": "; ".join(made)} if made else {}))
+        return await inspector.verify(step)
+
+    def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
+        """Add another step's change to the plan, for an approval of its own, if the cloud asks for it first."""
+        run, other = self.recorder.run, self.steps.get(step.prerequisites.get(error.cause, ""))
+        if other is None or run.change_applied(other.name):
+            return None
+        there = run.plan.changes if run.plan else ()
+        planned = any(line.step == other.name for line in there)
+        lines = () if planned else other.plan(self.recorder.ctx, other.wrong(REQUIRED_ELSEWHERE))
+        data = {"plan": digest((*there, *lines))}
+        self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
+        return _waits_for_step(step, other.name)
+
+
+def _waits_for_step(step: Step, other: str) -> Finding:
+    return step.waits_for(Turn.NOBODY, Text("seen.after", {"step": f"key:step.{other}"}))

@@ -1,0 +1,103 @@
+"""Inspects everything about a channel that may be read, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from jobs.clock import now
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
+from jobs.engine.failures import NEEDS_SIGN_IN, SETTLES_FOR, finding_from_error, not_readable, wrote_within
+from jobs.engine.graph import Graph
+from jobs.engine.readiness import required_access
+from jobs.engine.recorder import Recorder
+from jobs.engine.step import Step
+from jobs.model import Access, Finding, State, Text
+from jobs.runs.run import Event, Kind
+
+log = structlog.get_logger(__name__)
+
+STALE_S = 1.0
+"""Seconds before a check reads again what the directory may not show yet (facts/microsoft.md 7)."""
+DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What code raises that meets a missing value, a value of another type, or a date out of range."""
+
+
+@dataclass(slots=True)
+class Checker:
+    """Checks the channel of one run with the ``allowed`` kinds of access."""
+
+    recorder: Recorder
+    steps: Mapping[str, Step]
+    allowed: Collection[Access]
+
+    async def check(self) -> None:
+        """Inspect every step that may be read, and skip the others with the reason.
+
+        Every finding says with which access it was seen.
+
+        Raises:
+            LeaseLostError: another worker has the run.
+        """
+        self._skip([step for step in self.steps.values() if required_access(step, self.allowed) is None])
+        await Graph(self.steps, self._check, lambda run, name: name in run.findings).run(self.recorder)
+
+    def _skip(self, steps: Sequence[Step]) -> None:
+        """Save the skipped steps in one write, because one by one they would delay the first real finding."""
+        left = [step for step in steps if step.name not in self.recorder.run.findings]
+        if left:
+            self.recorder.append(*(Event(Kind.FOUND, now(), step=step.name, finding=step.skipped(NEEDS_SIGN_IN)) for step in left))
+
+    async def _check(self, step: Step) -> None:
+        found = self.recorder.run.findings
+        unmet = [need for need in step.needs if need in self.steps and not _is_enough(found[need])]
+        if unmet:
+            self.recorder.queue(step, step.skipped(Text("skipped.needs_other", {"step": f"key:step.{unmet[0]}"})))
+            return
+        access = required_access(step, self.allowed)
+        finding = await self._inspect(step, access)
+        if finding.state is State.WRONG and self._may_be_stale(step):
+            await asyncio.sleep(STALE_S)
+            finding = await self._inspect(step, access)
+        self.recorder.queue(step, replace(step.as_check_result(finding), access=access))
+
+    def _may_be_stale(self, step: Step) -> bool:
+        """Return whether the directory may not show yet what a run of this channel has just written.
+
+        A check of many channels reads everything once.
+        """
+        ctx = self.recorder.ctx
+        recently = (wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox))
+        return step.group == "entra" and not ctx.many and any(recently)
+
+    async def _inspect(self, step: Step, access: Access | None) -> Finding:
+        try:
+            return await self._read(step)
+        except CloudError as error:
+            if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
+                return not_readable(step, error)
+            return finding_from_error(step, error, self.recorder.run)
+
+    async def _read(self, step: Step) -> Finding:
+        """Return the step's finding.
+
+        An answer of another shape than documented becomes an error of this one step. In a setup such an answer ends
+        the run with a reference instead (:func:`jobs.advance.advance`).
+
+        Raises:
+            CloudError: as for :meth:`jobs.engine.step.Step.inspect`.
+            MalformedAnswer: the step could not read the cloud's answer.
+        """
+        try:
+            return await step.inspect(self.recorder.ctx)
+        except DATA_ERRORS as odd:
+            log.exception("an answer that the step cannot read", run=self.recorder.run.id)
+            raise MalformedAnswer("answer_unreadable", CloudReply("answer", message=type(odd).__name__)) from odd
+
+
+def _is_enough(finding: Finding) -> bool:
+    """Return whether other steps can be inspected with this finding: the fact holds, or its ids are known."""
+    return finding.state in {State.OK, State.WARNING} or bool(finding.facts)

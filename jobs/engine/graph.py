@@ -1,0 +1,84 @@
+"""Runs the steps of a graph concurrently, each as soon as the steps it needs are met."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from jobs import shutdown
+from jobs.engine.readiness import must_wait, retry_key
+from jobs.engine.recorder import Recorder, StoppingError, stop_if_requested
+from jobs.engine.step import Step
+from jobs.runs.run import Run
+
+TICK_S = 0.5
+"""Seconds between two looks at whether another step has become ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The steps to run, the ``work`` to do for each, and ``met``: whether a step needs nothing more."""
+
+    steps: Mapping[str, Step]
+    work: Callable[[Step], Awaitable[None]]
+    met: Callable[[Run, str], bool]
+
+    async def run(self, recorder: Recorder) -> None:
+        """Start each step once its needs are met, and return when no step can go on.
+
+        A step that did not settle is started again when something it depends on has changed.
+
+        Raises:
+            StoppingError: a shutdown was requested; running steps are allowed to end first.
+            LeaseLostError: another worker has the run.
+        """
+        tried: dict[str, object] = {}
+        tasks: dict[asyncio.Future[None], str] = {}
+        try:
+            while True:
+                recorder.refresh()
+                for step in () if shutdown.requested() else self._ready(recorder.run, tried, tasks.values()):
+                    tried[step.name] = retry_key(step, recorder.run)
+                    tasks[asyncio.ensure_future(self._work_on(step))] = step.name
+                if not tasks:
+                    stop_if_requested()
+                    return
+                done, _ = await asyncio.wait(tasks, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                _collect(done, tasks)
+                recorder.flush()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _ready(self, run: Run, tried: Mapping[str, object], busy: Collection[str]) -> list[Step]:
+        if run.ended:
+            return []
+        return [
+            step
+            for step in self.steps.values()
+            if step.name not in busy and self._is_open(run, step) and tried.get(step.name) != retry_key(step, run)
+        ]
+
+    def _is_open(self, run: Run, step: Step) -> bool:
+        if self.met(run, step.name) or must_wait(run, step.name):
+            return False
+        return all(self.met(run, need) for need in step.needs if need in self.steps)
+
+    async def _work_on(self, step: Step) -> None:
+        """Do the work with the step's name bound to every log line."""
+        with structlog.contextvars.bound_contextvars(step=step.name):
+            await self.work(step)
+
+
+def _collect(done: Iterable[asyncio.Future[None]], tasks: dict[asyncio.Future[None], str]) -> None:
+    """Drop the finished tasks and raise what they raised.
+
+    A :exc:`StoppingError` is left out: the other steps end first, so that none of their calls is cut off.
+    """
+    for task in done:
+        del tasks[task]
+        if not isinstance(task.exception(), StoppingError):
+            task.result()

@@ -1,0 +1,70 @@
+"""Inspects every automatic step of a setup and records the plan that follows. Changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from jobs.clock import now
+from jobs.engine.graph import Graph
+from jobs.engine.inspector import Inspector
+from jobs.engine.readiness import NOT_INSPECTABLE, NOT_KNOWN, is_due, why_not_inspectable
+from jobs.engine.recorder import Recorder
+from jobs.engine.step import Step, StepContext
+from jobs.model import Change, Finding, State
+from jobs.runs.run import Event, Kind
+
+
+@dataclass(slots=True)
+class Planner:
+    """Makes the plan of one run."""
+
+    recorder: Recorder
+    steps: Mapping[str, Step]
+
+    async def make_plan(self) -> None:
+        """Inspect the automatic steps in the order of their needs, then record the plan.
+
+        A second call inspects only steps that are due again or could not be inspected, and the steps that need them.
+
+        Raises:
+            SignInNeeded: the sign-in has ended.
+            LeaseLostError: another worker has the run.
+        """
+        ctx = self.recorder.ctx
+        automatic = {name: step for name, step in self.steps.items() if step.automatic}
+        again = {name for name, finding in ctx.run.findings.items() if is_due(finding) or finding.seen in NOT_INSPECTABLE}
+
+        async def inspect(step: Step) -> None:
+            self.recorder.queue(step, await self._inspect(step))
+            again.discard(step.name)
+
+        ctx.looking = True
+        await Graph(automatic, inspect, lambda run, name: name in run.findings and name not in again).run(self.recorder)
+        ctx.looking = False
+        changes = planned_changes(self.steps, ctx)
+        self.recorder.append(Event(Kind.PLANNED, now(), data={"plan": digest(changes)}, changes=changes))
+
+    async def _inspect(self, step: Step) -> Finding:
+        why = why_not_inspectable(step, self.recorder.run, self.steps)
+        return step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
+
+
+def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
+    """Return the changes that would make the wrong findings right, in the order of the article."""
+    wrong = {name: finding for name, finding in ctx.run.findings.items() if finding.state is State.WRONG}
+    return tuple(
+        _without_guess(change, wrong[name]) for name, step in steps.items() if name in wrong for change in step.plan(ctx, wrong[name])
+    )
+
+
+def _without_guess(change: Change, finding: Finding) -> Change:
+    """Say "not known" as the old value of a change whose step could not be inspected."""
+    return replace(change, before=NOT_KNOWN) if finding.seen == NOT_KNOWN else change
+
+
+def digest(changes: tuple[Change, ...]) -> str:
+    """Return the id of a plan with these changes, so that a press on an old card approves nothing."""
+    text = repr([(c.step, c.object, c.before, c.after, c.scope) for c in changes])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,84 @@
+"""The only writer of a run's events while a worker holds the run's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jobs import shutdown
+from jobs.clock import now
+from jobs.engine.step import Step, StepContext
+from jobs.model import Finding
+from jobs.runs.run import Event, Kind, Run
+from jobs.runtime import Listener
+
+
+class LeaseLostError(Exception):
+    """Another worker has taken over the run, so this one must not write any more."""
+
+
+class StoppingError(LeaseLostError):
+    """This process is shutting down. Finished work is saved, and another worker continues from there."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Saves what happens to one run, as long as ``holds()`` says that this worker still has the lease."""
+
+    ctx: StepContext
+    listener: Listener
+    holds: Callable[[], bool]
+    _pending: list[Event] = field(default_factory=list)
+
+    @property
+    def run(self) -> Run:
+        """The run as of the last event that was read."""
+        return self.ctx.run
+
+    def append(self, *events: Event) -> None:
+        """Save the events together, read the run again and tell the listener.
+
+        Raises:
+            LeaseLostError: another worker has the run.
+        """
+        if not self.holds():
+            raise LeaseLostError
+        self.ctx.store.append(self.run.id, *events)
+        self.refresh()
+        self.listener.run_changed(self.run.id)
+
+    def found(self, step: Step, finding: Finding) -> None:
+        """Save a finding now.
+
+        Raises:
+            LeaseLostError: another worker has the run.
+        """
+        self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
+
+    def queue(self, step: Step, finding: Finding) -> None:
+        """Keep a finding for the next :meth:`flush`, so that findings of the same moment are one write."""
+        self._pending.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
+
+    def flush(self) -> None:
+        """Save the queued findings.
+
+        Raises:
+            LeaseLostError: another worker has the run.
+        """
+        if self._pending:
+            self.append(*self._pending)
+            self._pending.clear()
+
+    def refresh(self) -> None:
+        """Read the events that were added since the last read, by this worker or anybody else."""
+        self.ctx.run = self.ctx.store.refresh(self.run)
+
+
+def stop_if_requested() -> None:
+    """Leave the work if this process is shutting down.
+
+    Raises:
+        StoppingError: a shutdown was requested.
+    """
+    if shutdown.requested():
+        raise StoppingError

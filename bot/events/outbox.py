@@ -6,7 +6,6 @@ next try only posts what is left.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from bot.webex.errors import FORBIDDEN, passes
 from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.model import Text, verbatim
+from jobs.runs.reference import new_reference
 from jobs.storage import codec
 
 KEPT_S = 1800
@@ -142,7 +142,7 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
         elif isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
             raise
         else:
-            reference = f"REF-{secrets.token_hex(3).upper()}"
+            reference = new_reference()
             log.exception("event failed", reference=reference)
             _report_failure(ctx, reference)
 

@@ -170,9 +170,9 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
         room = run.place["room"]
-        return services.webex.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
+        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
     known = wanted.to == run.requester.email
-    posted = services.webex.send(
+    posted = services.messenger.send(
         to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content
     )
     return posted.id, posted.room_id
@@ -182,7 +182,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     """Edit the card in place. Where Webex does not take that, it takes none of its later edits either, and only news is posted anew."""
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
-        services.webex.edit(shown.message, room, wanted.card.text, wanted.card.content)
+        services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexAnswerError as error:
         if error.status not in EDIT_REFUSED:
             raise

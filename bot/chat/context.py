@@ -43,7 +43,7 @@ class ChatContext:
 
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
         """Post a card in the thread; ``shows`` names the run's card that it is. What Webex has not taken yet has no id."""
-        return self.services.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
+        return self.services.messenger.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
 
     def notify(self, view: NoticeView) -> None:
         """A short answer."""

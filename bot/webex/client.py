@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from email.message import EmailMessage
 from functools import partial
 from itertools import islice
-from typing import Any
 from urllib.parse import quote
 
 from requests import Response
@@ -22,6 +21,7 @@ from bot.webex.errors import (
     WebexUnauthorizedError,
     WebexUnreachableError,
 )
+from bot.webex.messenger import Json, Messenger, attachments
 from bot.webex.models import Action, File, Membership, Message, Post, WebexPerson, Webhook, as_text
 from bot.webex.retry import HURRIED, PATIENT, Caller
 from bot.webex.session import ApiSession, own_url
@@ -51,11 +51,9 @@ __all__ = [
 PAGE = 100
 NEWEST = 50
 LARGEST_FILE = 1_048_576
-CARD = "application/vnd.microsoft.card.adaptive"
-Json = dict[str, Any]
 
 
-class Webex:
+class Webex(Messenger):
     """The bot's own account. Safe to make before a fork (:class:`bot.webex.session.Account`).
 
     Every method raises :class:`bot.webex.errors.WebexError` when its policy is at an end (:mod:`bot.webex.retry`).
@@ -109,30 +107,6 @@ class Webex:
         found = self._calls.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)], fresh=fresh)
         return tuple(Membership.of(item) for item in found)
 
-    def send(  # noqa: PLR0913  each is one of the API's own fields
-        self,
-        *,
-        room_id: str | None = None,
-        to_person_id: str | None = None,
-        to_email: str | None = None,
-        text: str | None = None,
-        card: Json | None = None,
-        parent_id: str | None = None,
-        shows: tuple[str, str] | None = None,
-    ) -> Message:
-        """Post to a space or to a person (exactly one of them).
-
-        It is tried again only where it is sure that nothing was posted.
-        """
-        fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "text": text}
-        fields |= {"attachments": _attachments(card) if card else None, "parentId": parent_id}
-        return self.post(Post({name: value for name, value in fields.items() if value}, shows=shows))
-
-    def send_file(self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = "") -> Message:  # noqa: PLR0913  each is one of the API's own fields
-        """Post a file to a space with a text, from memory. It is tried again as :meth:`send` is."""
-        thread = {"parentId": parent_id} if parent_id else {}
-        return self.post(Post({"roomId": room_id, "text": text, **thread}, File(name, content_type, content)))
-
     def post(self, post: Post) -> Message:
         """Post in the thread, or below it where Webex does not take the thread: its root is gone, or is none (facts/webex.md 2)."""
         try:
@@ -148,7 +122,7 @@ class Webex:
         Raises:
             WebexBadRequestError: Webex does not take this edit; post a new message.
         """
-        body = {"roomId": room_id, "text": text} | ({"attachments": _attachments(card)} if card else {})
+        body = {"roomId": room_id, "text": text} | ({"attachments": attachments(card)} if card else {})
         # The SDK's own edit() knows no attachments; its session has no public name (facts/webex.md 2).
         self._calls.get(lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body))  # noqa: SLF001
 
@@ -233,7 +207,3 @@ def _at_most(largest: int, response: Response) -> bytes:
 
 def _segment(identifier: str) -> str:
     return quote(identifier, safe="")
-
-
-def _attachments(card: Json) -> list[Json]:
-    return [{"contentType": CARD, "content": card}]

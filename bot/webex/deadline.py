@@ -1,7 +1,9 @@
-"""A call to Webex has an end. The time-out of requests is the longest pause between two bytes: a body that drips never meets it.
+"""An end for every call to Webex.
 
-The clock is read between two reads of the body. The status line and the headers are read by ``http.client`` in one go: where these
-drip, the time-out between two bytes is all that holds, and RQ's own time-out ends the job (:data:`bot.queue.JOB_TIMEOUT_S`).
+The time-out of requests is the longest pause between two bytes, which a body that drips never meets. So the clock is
+read between two reads of the body. ``http.client`` reads the status line, the headers, and the size of a chunk in one
+go: where these drip, the time-out between two bytes is all that holds, and in a worker RQ's own time-out ends the job
+(:data:`bot.queue.JOB_TIMEOUT_S`).
 """
 
 from __future__ import annotations
@@ -19,20 +21,24 @@ CHUNK = 65_536
 
 
 class TimedBody:
-    """The body of an answer, as requests reads it: each read gives what is there, and none begins after the end.
+    """The body of an answer, as requests reads it.
 
-    Everything but the reading is the answer's own.
+    Each read gives what is there, and none begins after the end. Everything but the reading is the answer's own.
     """
 
     def __init__(self, body: HTTPResponse, end: float) -> None:
         self._body = body
         self._end = end
 
-    def stream(self, _size: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001  as urllib3 has it
+    def stream(
+        self,
+        _size: int | None = None,
+        decode_content: bool | None = None,  # noqa: FBT001  as urllib3 has it
+    ) -> Iterator[bytes]:
         """Give the body piece by piece.
 
         Raises:
-            requests.ReadTimeout: it was not whole in time. A cut answer without a length looks whole: what was read is not to be used.
+            requests.ReadTimeout: it was not whole in time. What was read is not to be used: without a length it looks whole.
         """
         while piece := self._body.read1(CHUNK, decode_content=decode_content):
             if time.monotonic() > self._end:

@@ -14,7 +14,8 @@ Json = dict[str, Any]
 class Messenger(Protocol):
     """Posts and edits messages as the bot.
 
-    There are two: :class:`bot.webex.client.Webex` does it at once, :class:`bot.events.outbox.Outbox` keeps what Webex does not take.
+    There are two: :class:`bot.webex.client.Webex` does it at once, :class:`bot.events.outbox.Outbox` keeps what Webex
+    does not take.
     Every method raises :class:`bot.webex.errors.WebexError` where Webex says no.
     """
 

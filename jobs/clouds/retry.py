@@ -34,7 +34,7 @@ class RetryPolicy:
         total_s: seconds from the first byte on after which no other try begins.
         longest_wait_s: the longest Retry-After that is slept for, in seconds.
         shortest_wait_s: the least that is slept for a Retry-After, in seconds.
-        first_pause_s: the first pause where no Retry-After was given, in seconds; each next one is twice as long.
+        first_pause_s: the first pause without a Retry-After, in seconds; each next one is twice as long.
         longest_pause_s: the longest of these pauses, in seconds.
         jitter_s: the most that chance adds to such a pause, in seconds.
     """
@@ -48,7 +48,7 @@ class RetryPolicy:
     jitter_s: float = 0.5
 
     def call(self, send: Callable[[], T], may_repeat: Judge) -> T:
-        """The answer of a blocking call, which is made again where the judge allows it.
+        """Make a blocking call, again where the judge allows it, and return its answer.
 
         Raises:
             Exception: the last error of the call.
@@ -59,7 +59,7 @@ class RetryPolicy:
         raise AssertionError(send)  # stamina ends by a return or by the error
 
     async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: Judge) -> T:
-        """The answer of an asynchronous call, which is made again where the judge allows it, and is cut off after ``total_s``.
+        """Make an asynchronous call, again where the judge allows it, and return its answer within ``total_s``.
 
         Raises:
             TimeoutError: the time was over in the middle of a try or of a pause.
@@ -72,10 +72,11 @@ class RetryPolicy:
         raise AssertionError(send)  # stamina ends by a return or by the error
 
     def wait(self, error: Exception, *, spent: float) -> bool | float:
-        """Whether there is time for another try after ``spent`` seconds: False, True (with a pause of our own) or the seconds to wait.
+        """Tell whether there is time for another try after ``spent`` seconds.
 
-        Retry-After is a minimum. Where it is longer than the policy sleeps, the error goes up at once with ``retry_after``
-        in it: the job parks itself and frees the worker, instead of knocking too early.
+        Return False, True (a pause of the policy's own) or the seconds to wait. Retry-After is a minimum. Where it
+        is longer than the policy sleeps, the error goes up at once with ``retry_after`` in it: the job parks itself
+        and frees the worker, instead of knocking too early.
         """
         asked: float | None = getattr(error, "retry_after", None)
         if asked is None:
@@ -105,17 +106,20 @@ class Pauses:
     seconds: tuple[float, ...]
 
     def after(self, tries: int, retry_after: float | None = None) -> float:
-        """The seconds after so many tries, and no fewer than the service asked for. The last pause repeats itself."""
+        """Return the seconds after so many tries, no fewer than the service asked for. The last pause repeats."""
         return max(self.seconds[min(tries, len(self.seconds)) - 1], retry_after or 0.0)
 
 
 def may_repeat(error: Exception, *, repeatable: bool) -> bool:
-    """Whether a request to a cloud may be sent again: ``repeatable`` says that sending it twice does what sending it once does."""
+    """Tell whether a request to a cloud may be sent again.
+
+    ``repeatable`` says that sending it twice does what sending it once does.
+    """
     return isinstance(error, Transient | TruncatedAnswer) and (repeatable or error.unsent)
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """The seconds that a ``Retry-After`` header asks for, in either of its two forms; None if it makes no sense."""
+    """Return the seconds that a ``Retry-After`` asks for, in either of its two forms; None if it makes no sense."""
     text = (header or "").strip()
     try:
         seconds = float(text)

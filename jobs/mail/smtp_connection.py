@@ -26,9 +26,10 @@ class NotSmtpError(Exception):
 
 
 class SmtpConnection(SMTPProtocol):
-    """aiosmtplib's connection, which writes down what both sides say. ``secrets`` are cut out of everything that is kept.
+    """aiosmtplib's connection, which writes down what both sides say.
 
-    ``aiosmtplib.SMTP`` keeps neither the lines of a reply that does not end nor those of a failed STARTTLS, so the layer below it is used.
+    ``secrets`` are cut out of everything that is kept. ``aiosmtplib.SMTP`` keeps neither the lines of a reply that does
+    not end nor those of a failed STARTTLS, so the layer below it is used.
 
     Attributes:
         transcript: every line with ``C: `` or ``S: `` before it, at most 100 of each reply.
@@ -58,7 +59,7 @@ class SmtpConnection(SMTPProtocol):
         return await self.execute_command(line.encode())
 
     async def secure(self, context: ssl.SSLContext) -> SMTPResponse:
-        """Ask for TLS and shake hands; gives the server's reply. Where that is not 220 there was no handshake.
+        """Ask for TLS, shake hands, and return the server's reply. Where that is not 220 there was no handshake.
 
         Raises:
             NotSmtpError: there is no reply.

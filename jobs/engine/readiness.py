@@ -48,7 +48,7 @@ def must_wait(run: Run, step: str) -> bool:
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
     """With what a step is looked at: nothing where that is enough, else a sign-in, else the bot's own access where that can be enough."""
-    if step.access is Access.NONE:
+    if step.diagnosis.access is Access.NONE:
         return Access.NONE
     if Access.ADMIN in allowed:
         return Access.ADMIN

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.model import Finding, Text
 
 
@@ -11,9 +13,11 @@ class SecurityDefaults(Probe):
 
     name = "security_defaults"
     article_row = "SD"
-    explains = frozenset({"blocked_by_security_defaults"})
-    disproved_by = ("smtp_login",)
     reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(
+        explains=frozenset({"blocked_by_security_defaults"}),
+        disproved_by=("smtp_login",),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the one switch."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.mail.bounce import LOST
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Finding, Station, Text
+from jobs.model import Finding, Signals, Station, Text
 from jobs.probes._transport_rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stops
+
+
+class RuleDiagnosis(Diagnosis):
+    """What a rule explains depends on where it takes mail away."""
+
+    def causes_elsewhere(self, cause: str) -> frozenset[str]:
+        """A rule may stop later mail as well; what stops earlier on the way is another one's doing."""
+        codes = list(BLOCKS.values())
+        return frozenset({*codes[codes.index(cause) if cause in codes else 0 :], LOST})
 
 
 class TransportRules(Probe):
@@ -19,9 +28,11 @@ class TransportRules(Probe):
 
     name = "transport_rules"
     article_row = "M3"
-    station = Station.FORWARD
-    explains = frozenset({*BLOCKS.values(), LOST})
     reads = ("View-Only Configuration",)
+    diagnosis = RuleDiagnosis(
+        station=Station.FORWARD,
+        explains=frozenset({*BLOCKS.values(), LOST}),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """A rule that names the forwarding domain, or the mailbox, and nothing else certainly matches; any other one only may."""
@@ -31,17 +42,12 @@ class TransportRules(Probe):
         copies = [rule for rule in outside if names(rule, ctx.channel.forwarding_address)]
         for place, named in ((Station.MAILBOX, arriving), (Station.FORWARD, copies)):
             if certain := list(filter(only_recipient, named)):
-                return self.wrong(Text("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], station=str(place))
+                return self.wrong(Text("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], signals=Signals(station=place))
         maybe = [rule for rule in outside if may_match(rule, ctx.channel.forwarding_address)]
         maybe += [rule for rule in stopping if may_name(rule, ctx.channel.mailbox) and rule not in maybe]
         if not maybe:
             return self.ok(Text("seen.no_rule"))
-        return replace(self.possible(Text("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block"), facts={"proven": "there"})
-
-    def causes_elsewhere(self, cause: str) -> frozenset[str]:
-        """A rule may stop later mail as well; what stops earlier on the way is another one's doing."""
-        codes = list(BLOCKS.values())
-        return frozenset({*codes[codes.index(cause) if cause in codes else 0 :], LOST})
+        return self.possible(Text("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block", signals=Signals(proven=True))
 
 
 def _names(rules: list[ExchangeRow]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.cause_codes import causes
 from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
+from jobs.clouds.cause_codes import causes
 from jobs.model import State
 from jobs.runs.run import Run
 from jobs.runs.store import Store

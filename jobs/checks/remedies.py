@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from jobs.cause_codes import causes
 from jobs.checks.fix_context import GENERATE
 from jobs.checks.verdict import Verdict
+from jobs.clouds.cause_codes import causes
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Run
 

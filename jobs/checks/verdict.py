@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
-from jobs.cause_codes import causes
 from jobs.checks.weighing import pending, weigh
+from jobs.clouds.cause_codes import causes
 from jobs.engine.failures import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
 from jobs.model import Finding, Signals, State, Station

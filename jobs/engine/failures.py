@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from jobs.cause_codes import causes
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, MalformedAnswer, NotReplicatedYet, Transient
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn, verbatim

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from jobs.cause_codes import UnknownNameError, require_causes
+from jobs.clouds.cause_codes import UnknownNameError, require_causes
 from jobs.engine.step import Step
 
 

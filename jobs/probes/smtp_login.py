@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from jobs.access.mailbox_login import Login, last_success, log_in
-from jobs.cause_codes import causes
 from jobs.clock import now, parse
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.access import mailbox_login
-from jobs.cause_codes import causes
 from jobs.channel.mailbox import login_name
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_probe

@@ -30,7 +30,7 @@ FIXED_BY = {
 """Which steps make a change where one of these is the cause, and they themselves are not known to be right."""
 SEVERAL = causes("app_disabled")
 """What Entra says alike where a plan mends it and where none does (facts/microsoft.md 5: 7000112): the step itself has to be seen wrong."""
-_TURNS = {
+TURNS = {
     Turn.MAILBOX_USER: GENERATE
     | causes(
         "client_looping",
@@ -101,7 +101,7 @@ _TURNS = {
         "webex_incident",
     ),
 }
-_WHOSE = {cause: turn for turn, causes in _TURNS.items() for cause in causes}
+_WHOSE = {cause: turn for turn, causes in TURNS.items() for cause in causes}
 
 
 def who_acts(cause: str) -> Turn:

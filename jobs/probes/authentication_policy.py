@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -26,7 +27,7 @@ class AuthenticationPolicy(Probe):
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")
     diagnosis = Diagnosis(
-        explains=frozenset({"smtp_login_blocked"}),
+        explains=causes("smtp_login_blocked"),
         disproved_by=("smtp_login", "answers"),
     )
 

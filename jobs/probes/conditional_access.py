@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.clock import parse
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -30,7 +31,7 @@ class ConditionalAccess(Probe):
     needs = ("mailbox_user",)
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(
-        explains=frozenset({"blocked_by_conditional_access"}),
+        explains=causes("blocked_by_conditional_access"),
         disproved_by=("smtp_login", "answers"),
     )
 
@@ -47,17 +48,30 @@ class ConditionalAccess(Probe):
 def touches(policy: dict[str, Any], user_id: str) -> bool:
     """Whether a policy is on, demands something, and covers this user and Exchange."""
     conditions = policy.get("conditions") or {}
+    enabled = str(policy.get("state", "")).lower() == "enabled" and _demands(policy)
     users, apps = conditions.get("users") or {}, conditions.get("applications") or {}
+    return enabled and _is_for_oauth(conditions) and _covers_user(users, user_id.lower()) and _covers_exchange(apps)
+
+
+def _is_for_oauth(conditions: dict[str, Any]) -> bool:
+    """Return whether the policy is for sign-ins as Webex Connect makes them, and not for the device-code flow alone."""
     clients = _lower(conditions.get("clientAppTypes")) or MODERN
-    if str(policy.get("state", "")).lower() != "enabled" or not _demands(policy) or not clients & MODERN:
+    return bool(clients & MODERN) and not _flows(conditions)
+
+
+def _covers_user(users: dict[str, Any], user_id: str) -> bool:
+    """Return whether the policy is for this user, or may be by a group or a role."""
+    if user_id in _lower(users.get("excludeUsers")):
         return False
-    if _flows(conditions):
-        return False  # for the device-code flow alone, which is not how Webex Connect signs in
-    if user_id.lower() in _lower(users.get("excludeUsers")) or _lower(apps.get("excludeApplications")) & EXCHANGE:
+    named = _lower(users.get("includeUsers")) & {"all", user_id}
+    return bool(named or users.get("includeGroups") or users.get("includeRoles"))
+
+
+def _covers_exchange(apps: dict[str, Any]) -> bool:
+    """Return whether the policy is for Exchange, or may be by a filter."""
+    if _lower(apps.get("excludeApplications")) & EXCHANGE:
         return False
-    included = _lower(users.get("includeUsers")) & {"all", user_id.lower()} or users.get("includeGroups") or users.get("includeRoles")
-    covered = _lower(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter")  # a filter may choose Exchange, too
-    return bool(included) and bool(covered)
+    return bool(_lower(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter"))
 
 
 def _proof(policies: list[dict[str, Any]]) -> Signals:

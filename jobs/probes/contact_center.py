@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.engine.context import StepContext
@@ -90,7 +91,7 @@ class EmailEntryPoint(Probe):
     diagnosis = Diagnosis(
         access=Access.NONE,
         station=Station.AGENT,
-        explains=frozenset({"no_task"}),
+        explains=causes("no_task"),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.engine.context import StepContext
@@ -20,8 +21,8 @@ class Entra(Probe):
     name = "entra"
     article_row = "ENT"
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {"service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"}
+        explains=causes(
+            "service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"
         ),
         access=Access.NONE,
         caused_by=("entra_health",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -18,7 +19,7 @@ class RemoteDomain(Probe):
     article_row = "M4"
     reads = ("View-Only Configuration",)
     diagnosis = Diagnosis(
-        explains=frozenset({"forwarding_blocked", "mail_not_delivered"}),
+        explains=causes("forwarding_blocked", "mail_not_delivered"),
         station=Station.FORWARD,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -20,7 +21,7 @@ class RestrictedSender(Probe):
     reads = ("View-Only Configuration",)
     diagnosis = Diagnosis(
         station=Station.FORWARD,
-        explains=frozenset({"sender_restricted", "mail_not_delivered"}),
+        explains=causes("sender_restricted", "mail_not_delivered"),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

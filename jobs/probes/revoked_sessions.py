@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.clock import parse
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -17,7 +18,7 @@ class Sessions(Probe):
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
     diagnosis = Diagnosis(
-        explains=frozenset({"session_revoked", "grant_invalid", "refresh_token_expired"}),
+        explains=causes("session_revoked", "grant_invalid", "refresh_token_expired"),
         superseded_by=("answers", "sign_ins"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -15,7 +16,7 @@ class SecurityDefaults(Probe):
     article_row = "SD"
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(
-        explains=frozenset({"blocked_by_security_defaults"}),
+        explains=causes("blocked_by_security_defaults"),
         disproved_by=("smtp_login",),
     )
 

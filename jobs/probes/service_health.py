@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.contact_center.incidents import microsoft_incidents
 from jobs.engine.context import StepContext
@@ -42,7 +43,7 @@ class ExchangeHealth(_Health):
     cause = "exchange_incident"
     diagnosis = Diagnosis(
         station=Station.MAILBOX,
-        explains=frozenset({"smtp_busy", "smtp_unreachable", "timed_out", "connection_lost", "service_unavailable", "connect_smtp_failed"}),
+        explains=causes("smtp_busy", "smtp_unreachable", "timed_out", "connection_lost", "service_unavailable", "connect_smtp_failed"),
     )
 
 
@@ -53,5 +54,5 @@ class EntraHealth(_Health):
     services = frozenset({"microsoft entra", "identity service", "azure active directory", "orgliveid", "microsoft entra id"})
     cause = "entra_incident"
     diagnosis = Diagnosis(
-        explains=frozenset({"entra_busy", "service_unavailable", "timed_out", "connection_lost", "throttled", "answer_unreadable"})
+        explains=causes("entra_busy", "service_unavailable", "timed_out", "connection_lost", "throttled", "answer_unreadable")
     )

@@ -19,18 +19,12 @@ from jobs.probes._reach import signals_of
 from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
 
 OWN: Mapping[str, tuple[str, ...]] = {
-    "client_secret_wrong": ("client_secret",),
-    "client_secret_expired": ("client_secret",),
-    "client_secret_missing": ("client_secret",),
-    "session_revoked": ("sessions", "sign_ins"),
-    "sign_in_missing": ("sign_ins",),
-    "access_token_refused": ("sign_ins",),
-    "grant_invalid": ("sign_ins",),
-    "refresh_token_expired": ("sign_ins",),
-    "request_rejected": ("sign_ins",),
-    "redirect_uri_is_spa": ("application",),
-    "account_at_risk": (),
-    "account_disabled": (),
+    **dict.fromkeys(causes("client_secret_wrong", "client_secret_expired", "client_secret_missing"), ("client_secret",)),
+    **dict.fromkeys(causes("session_revoked"), ("sessions", "sign_ins")),
+    **dict.fromkeys(causes("sign_in_missing", "access_token_refused", "grant_invalid"), ("sign_ins",)),
+    **dict.fromkeys(causes("refresh_token_expired", "request_rejected"), ("sign_ins",)),
+    **dict.fromkeys(causes("redirect_uri_is_spa"), ("application",)),
+    **dict.fromkeys(causes("account_at_risk", "account_disabled"), ()),
 }
 """What may be wrong with the bot's own login alone, and which findings show that the channel's own is good."""
 LOCKED = "account_locked"

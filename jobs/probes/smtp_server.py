@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -18,17 +19,15 @@ class SmtpServer(Probe):
     name = "smtp_server"
     article_row = "TLS"
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                "smtp_unreachable",
-                "timed_out",
-                "smtp_no_starttls",
-                "smtp_tls_failed",
-                "smtp_certificate_invalid",
-                "smtp_no_oauth",
-                "smtp_busy",
-                "smtp_too_many_connections",
-            }
+        explains=causes(
+            "smtp_unreachable",
+            "timed_out",
+            "smtp_no_starttls",
+            "smtp_tls_failed",
+            "smtp_certificate_invalid",
+            "smtp_no_oauth",
+            "smtp_busy",
+            "smtp_too_many_connections",
         ),
         access=Access.NONE,
         caused_by=("exchange_health",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.incidents import webex_incidents
 from jobs.engine.context import StepContext
@@ -21,7 +22,7 @@ class WebexStatus(Probe):
     diagnosis = Diagnosis(
         access=Access.NONE,
         station=Station.CONNECT,
-        explains=frozenset({"no_task", "connect_smtp_failed", "connect_send_failed", "connect_not_reached", "webex_unavailable"}),
+        explains=causes("no_task", "connect_smtp_failed", "connect_send_failed", "connect_not_reached", "webex_unavailable"),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -59,13 +59,23 @@ def steps_of(run: Run) -> dict[str, Step]:
     """
     if run.kind == "undo":
         return reversals(run, all_steps())
+    names = frozenset({*_of_its_kind(run), *_secrets_removed(run)})
+    return {name: step for name, step in all_steps().items() if name in names}
+
+
+def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
-    beside = frozenset(({WHERE_LOST} if run.answer("new_secret") else set()) | ({WHERE_SKIPPED} if _unused(run) else set()))
-    if run.kind == "fix":
-        steps = {name: step for name, step in steps.items() if step.automatic and not step.required_answer}
-        changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-        beside |= _beside(changed, run.place)
-    return {name: step for name, step in all_steps().items() if name in steps or name in beside}
+    if run.kind != "fix":
+        return frozenset(steps)
+    changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
+    fixable = {name for name, step in steps.items() if step.automatic and not step.required_answer}
+    return _beside(changed, run.place) | fixable
+
+
+def _secrets_removed(run: Run) -> frozenset[str]:
+    """The steps that remove a secret which was lost, or made for a rehearsal that somebody skipped."""
+    lost = {WHERE_LOST} if run.answer("new_secret") else set()
+    return frozenset(lost | {WHERE_SKIPPED} if _unused(run) else lost)
 
 
 def _unused(run: Run) -> bool:

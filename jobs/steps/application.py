@@ -24,6 +24,7 @@ from jobs.channel.email_app import (
     update,
     wanted_uris,
 )
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -33,7 +34,7 @@ from jobs.model import Change, Evidence, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
-ADDRESSES = frozenset({"redirect_uri_mismatch", "reply_address_missing", *OTHERS.values()})
+ADDRESSES = causes("redirect_uri_mismatch", "reply_address_missing", *OTHERS.values())
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 Json = dict[str, Any]
 
@@ -59,7 +60,7 @@ class Application(Undoable):
     writes = ("Application.ReadWrite.All",)
     diagnosis = AppDiagnosis(
         explains=ADDRESSES
-        | {
+        | causes(
             "app_not_found",
             "permission_not_declared",
             "app_misconfigured",
@@ -69,9 +70,9 @@ class Application(Undoable):
             "consent_missing",
             "user_not_assigned",
             "grant_invalid",
-        },
+        ),
         # A wider audience, and what consent makes up for: who has the grant gets the token (facts/microsoft.md 1.4).
-        warnings=frozenset({"", "permission_id_unknown", "permission_not_declared"}),
+        warnings=causes("permission_id_unknown", "permission_not_declared") | {""},
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.channel.email_app import SECRETS, app_of_run, find_app, gone_client_id
 from jobs.clock import now, parse
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -49,7 +50,7 @@ class ClientSecret(Undoable):
     repeat_on = LOST
     diagnosis = Diagnosis(
         caused_by=("application",),
-        explains=frozenset({"client_secret_expired", "client_secret_wrong", "client_secret_missing"}),
+        explains=causes("client_secret_expired", "client_secret_wrong", "client_secret_missing"),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -58,13 +59,19 @@ class ClientSecret(Undoable):
         Of an app that has taken the place of the one in Webex Connect none does.
         """
         app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
-        known = [] if await gone_client_id(ctx, app) else [secret for secret in secrets_of(app) if self._known(ctx, secret)]
-        newest = max(known, key=_end, default=None)
+        newest = None if await gone_client_id(ctx, app) else self._newest(ctx, app)
         rules = rules_for(policy, parse((app or {}).get("createdDateTime")) or now())
         found = replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
-        if ctx.run.kind == "check" and found.state is State.WRONG and by_hand(app):
+        return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
+
+    def _newest(self, ctx: StepContext, app: dict[str, Any] | None) -> dict[str, Any] | None:
+        return max((secret for secret in secrets_of(app) if self._known(ctx, secret)), key=_end, default=None)
+
+    def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
+        """A check does not know the secrets that a person has made; a fix says how many of earlier runs it replaces."""
+        if ctx.run.kind == "check" and by_hand(app):
             return replace(found, state=State.POSSIBLE)
-        old = len(earlier(ctx, app)) if ctx.run.kind == "fix" and found.state is State.WRONG else 0
+        old = len(earlier(ctx, app)) if ctx.run.kind == "fix" else 0
         return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
     def _judged(self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:

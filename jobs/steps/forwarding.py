@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.mailbox import mailbox_row
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -24,8 +25,8 @@ class Forwarding(Undoable):
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=frozenset({"mail_not_delivered"}),
-        warnings=frozenset({"copy_differs"}),
+        explains=causes("mail_not_delivered"),
+        warnings=causes("copy_differs"),
         station=Station.FORWARD,
     )
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -68,7 +69,7 @@ class OutboundPolicy(Undoable):
     writes = ("Security Administrator",)
     prerequisites = MappingProxyType({"customization_needed": "customization"})
     diagnosis = Diagnosis(
-        explains=frozenset({"forwarding_blocked", "mail_not_delivered"}),
+        explains=causes("forwarding_blocked", "mail_not_delivered"),
         settling={"forwarding_blocked": "forwarding_settling"},
         station=Station.FORWARD,
     )

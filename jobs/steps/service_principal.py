@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 from jobs.channel.email_app import Json, app_of_run, foreign_content
 from jobs.channel.mailbox import may_be_shared
+from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -34,7 +36,7 @@ class ServicePrincipal(Undoable):
     reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
     diagnosis = Diagnosis(
-        explains=frozenset({"app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"}),
+        explains=causes("app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"),
         disproved_by=("smtp_login",),
     )
 
@@ -126,11 +128,15 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     """Whether an app for assigned users only is for this one. A group may hold the user, and for a shared mailbox another user signs in."""
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
     user_id = ctx.fact("user_id") or str((await ctx.graph.user(ctx.channel.mailbox) or {}).get("id") or "")
-    if any(str(each.get("principalId") or "").lower() == user_id.lower() for each in assigned if user_id):
+    if user_id and user_id.lower() in _lower(assigned, "principalId"):
         return State.OK
-    if any(str(each.get("principalType") or "").lower() == "group" for each in assigned):
+    if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
     return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
+
+
+def _lower(rows: Iterable[Json], name: str) -> set[str]:
+    return {str(row.get(name) or "").lower() for row in rows}
 
 
 def _values(principal: Json | None) -> dict[str, str]:

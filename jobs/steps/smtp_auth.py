@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from jobs.channel.mailbox import mailbox_row
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -29,7 +30,7 @@ class SmtpAuth(Undoable):
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"}),
+        explains=causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"),
         settling=dict.fromkeys(("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"), "smtp_auth_settling"),
     )
 

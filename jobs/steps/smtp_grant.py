@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -34,7 +35,7 @@ class SmtpGrant(Undoable):
     needs = ("service_principal", "mailbox_user", "permissions")
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
-    diagnosis = Diagnosis(explains=frozenset({"consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"}))
+    diagnosis = Diagnosis(explains=causes("consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app's grants, for this user or for everybody."""

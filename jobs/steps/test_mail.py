@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -83,23 +84,28 @@ class TestMail(Step):
     def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
         facts = _facts(subject_of(ctx), arrived)
         if not arrived and (again or not self._sent(ctx)):
-            if self._sends(ctx):
-                return self.wrong(Text("seen.not_sent"), facts=facts)
-            return self.waits_for(Turn.REQUESTER, SEND_AGAIN if again else Text("seen.send_it"), again_s=PAUSES_S[-1], facts=facts)
-        sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
-        late = ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
+            return self._not_sent(ctx, facts, again=again)
+        late = self._late(ctx, arrived)
         words, turn = Text("seen.arrived" if arrived else "seen.on_its_way"), Turn.REQUESTER if late else Turn.TIME
         return self.waits_for(turn, words, cause=OVERDUE if late else "", again_s=ctx.pause(self.name, PAUSES_S), facts=facts)
+
+    def _not_sent(self, ctx: StepContext, facts: dict[str, str], *, again: bool) -> Finding:
+        if self._sends(ctx):
+            return self.wrong(Text("seen.not_sent"), facts=facts)
+        words = SEND_AGAIN if again else Text("seen.send_it")
+        return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
+
+    def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
+        """Return whether it has been looked for so often, and for so long, that somebody has to look."""
+        sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
+        return ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
 
     async def _failed(self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
         """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
         words = await ctx.trace().details(row)
-        copied = row.recipient.lower() == ctx.channel.forwarding_address.lower()
-        known = cause_at(Station.FORWARD if copied else Station.MAILBOX, words)
-        cause = known or (cause_of_copy(words) if copied else LOST)
+        cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
-        policy = ctx.run.changed.get("outbound_policy")
-        spreading = policy is not None and now() - policy.begun < SPREADS_FOR and cause == "forwarding_blocked"
+        spreading = cause == "forwarding_blocked" and _policy_spreads(ctx)
         if spreading and self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
@@ -151,6 +157,19 @@ class _Seen:
     def since(self, moment: datetime) -> _Seen:
         """What was received from then on."""
         return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in (self.arrived, self.copies, self.from_itself)))
+
+
+def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
+    """Return what the trace's words name, for the mail itself or for its copy."""
+    if row.recipient.lower() == ctx.channel.forwarding_address.lower():
+        return cause_at(Station.FORWARD, words) or cause_of_copy(words)
+    return cause_at(Station.MAILBOX, words) or LOST
+
+
+def _policy_spreads(ctx: StepContext) -> bool:
+    """Return whether this run has changed the outbound policy so lately that not every server knows it."""
+    policy = ctx.run.changed.get("outbound_policy")
+    return policy is not None and now() - policy.begun < SPREADS_FOR
 
 
 def _stuck(finding: Finding | None) -> bool:

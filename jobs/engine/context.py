@@ -20,7 +20,7 @@ from jobs.storage.vault import Vault
 class StepContext:
     """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event.
 
-    ``access`` is with whose eyes Microsoft is seen; ``once`` are reads that several channels of one round make once.
+    ``access`` is with whose eyes Microsoft is seen; ``reads`` makes a read once that several channels of one check share.
     """
 
     run: Run

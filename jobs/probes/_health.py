@@ -1,7 +1,7 @@
 """What the probes of the providers' own health have in common: an open incident may be all that is behind a failure.
 
 Alone it is only possible: there is nearly always an incident somewhere, and mail flows. The verdict makes it the cause where something
-is wrong that it explains (:func:`jobs.checks.verdict.blamed`).
+is wrong that it explains (:func:`jobs.checks.verdict.promote_possible`).
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class SmtpLogin(Probe):
 
         The bot's own secret and its own sign-in may be dead while Webex Connect's live: that only may be the channel's cause, and is
         left out where the same is seen to be good. What Exchange refuses, and what Entra says of the app, is true of both; so is what it
-        says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding (:meth:`doubted`).
+        says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding (:meth:`LoginDiagnosis.is_uncertain`).
         """
         place = ctx.run.place
         try:

@@ -111,7 +111,7 @@ class Evidence:
 class Signals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """What a finding says about times and other findings, for the verdict (:mod:`jobs.checks.weighing`).
 
-    A msgspec Struct and not a dataclass, because that leaves out defaults in JSON: most findings set none of these.
+    A msgspec Struct leaves out defaults in JSON, which a dataclass does not: most findings set none of these.
     """
 
     since: datetime | None = None
@@ -123,13 +123,13 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rep
     shown_by: Literal["at", "generated_at"] = "at"
     """The signal of that success that tells its time."""
     as_of: str = ""
-    """The step whose ``elsewhere_since`` replaces ``since``; without that moment nothing disproves the finding."""
+    """The step whose ``elsewhere_since`` replaces ``since``. Without it nothing disproves the finding."""
     elsewhere_since: datetime | None = None
     """A success of Webex Connect after that shows that only the place of the bot is refused."""
     by_place: bool = False
     """A policy depends on the place of the sign-in, and the bot signs in from another one."""
     token_lives: bool = False
-    """The token in use still works: the failure is a person's own attempt, or a server that only the bot cannot reach."""
+    """The token in use still works: a person's own attempt failed, or only the bot cannot reach a server."""
     station: Station | None = None
     """Where mail stops, if that is not the station of the step."""
     proven: bool = False

@@ -1,4 +1,4 @@
-"""How a check weighs what a step found against the other findings (:mod:`jobs.checks.weighing`, :mod:`jobs.checks.verdict`)."""
+"""How a check weighs a finding against the others (:mod:`jobs.checks.weighing`, :mod:`jobs.checks.verdict`)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Diagnosis:
     grace: timedelta = timedelta(0)
     """How long this step may still succeed with an access token from before its refresh token died."""
     settling: Mapping[str, str] = field(default_factory=dict)
-    """What a failure elsewhere is called if this fact holds by now: cause before the change to cause while it spreads."""
+    """The cause of a failure elsewhere, and what it is called while a change of this step spreads."""
 
     def as_check_result(self, finding: Finding) -> Finding:
         """Return the finding as a check counts it: a failure that does not stop mail becomes a warning.

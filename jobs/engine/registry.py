@@ -22,7 +22,7 @@ def _is_step(kind: object, module: str) -> bool:
 
 
 def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return the steps, if each step that they name is one of them and each cause exists; diagnoses may name probes.
+    """Return the steps, if each step and each cause that they name exists; diagnoses may name probes.
 
     Raises:
         UnknownNameError: a step names a step or a cause that does not exist.

@@ -59,7 +59,7 @@ class Step(ABC):
     inspect_unmet: bool = False
     """A plan looks at it even if the object that it needs is not there yet."""
     prerequisites: Mapping[str, str] = MappingProxyType({})
-    """The step that a cloud wants changed first, by the cause of its refusal, whatever that step's own look has said."""
+    """The step that a cloud wants changed first, by the cause of its refusal."""
     shown_in: str = ""
     """The step in whose line of the progress card this one is shown."""
     carries_answers: bool = False
@@ -132,7 +132,7 @@ class Step(ABC):
         return Finding(self.name, State.SKIPPED, seen=reason)
 
     def left_alone(self, seen: Text) -> Finding:
-        """Something stays as it is, which a person may want to know: what somebody else has changed, or may not be removed."""
+        """An object stays as it is: somebody else has changed it, or it may not be removed."""
         return Finding(self.name, State.WARNING, seen=seen)
 
 

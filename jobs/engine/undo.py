@@ -112,7 +112,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 
 def _was_put_back(run: Run, name: str) -> bool:
-    """Whether the run is an undo that made the change, or found it made: by itself before it was killed, or by somebody else."""
+    """Return whether the run is an undo that has put the change back, or has found it put back."""
     if run.kind != "undo":
         return False
     changed, found = run.changed.get(name), run.findings.get(name)

@@ -17,7 +17,7 @@ MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 EXCHANGE = {"office365", EXCHANGE_APP_ID}
 RESOURCES = EXCHANGE | {"all"}
 BY_ANSWERS = ("answers",)
-"""What shows that a policy which depends on the place is harmless: the bot's own login is made from another place."""
+"""What disproves a policy that depends on the place. The bot's own login is made from another one."""
 
 
 class ConditionalAccess(Probe):
@@ -54,7 +54,7 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
 
 
 def _is_for_oauth(conditions: dict[str, Any]) -> bool:
-    """Return whether the policy is for sign-ins as Webex Connect makes them, and not for the device-code flow alone."""
+    """Return whether the policy is for sign-ins as Webex Connect makes them (not by device code)."""
     clients = _lower(conditions.get("clientAppTypes")) or MODERN
     return bool(clients & MODERN) and not _flows(conditions)
 

@@ -113,7 +113,8 @@ class SmtpLogin(Probe):
 
         The bot's own secret and its own sign-in may be dead while Webex Connect's live: that only may be the channel's cause, and is
         left out where the same is seen to be good. What Exchange refuses, and what Entra says of the app, is true of both; so is what it
-        says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding (:meth:`LoginDiagnosis.is_uncertain`).
+        says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding
+        (:meth:`LoginDiagnosis.is_uncertain`).
         """
         place = ctx.run.place
         try:
@@ -132,7 +133,7 @@ class SmtpLogin(Probe):
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
-    """Return what would show that a refusal of the bot's token is no matter of the channel, and whether it is one until then."""
+    """Return what may disprove a refusal of the bot's token, and whether it is certain until then."""
     if cause in OF_THE_USER and _speaks_for_both(ctx):
         shown_by: Literal["at", "generated_at"] = "at" if cause == GRANT else "generated_at"
         return Signals(disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=shown_by), True

@@ -228,7 +228,7 @@ def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
 
 
 def _signals(passage: MailFlow) -> Signals:
-    """How often mail failed since the last one went through, and when that was: unknown where none did within the window."""
+    """Return how often mail has failed since the last one went through; without one, the time is not known."""
     if passage.good is None:
         return Signals(failed=len(passage.failures))
     first = min(row.received for row in passage.failures)

@@ -48,7 +48,7 @@ class TransportRules(Probe):
 
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
-    """Return the rules that name the mailbox or the forwarding address, by the station where they stop mail."""
+    """Return the rules that name the mailbox or the forwarding address, by where they stop mail."""
     arriving = [rule for rule in stopping if names(rule, channel.mailbox)]
     copies = [rule for rule in stopping if not inside(rule) and names(rule, channel.forwarding_address)]
     return {Station.MAILBOX: arriving, Station.FORWARD: copies}

@@ -54,7 +54,8 @@ class AgentAnswer(Step):
         delivered = next((row for row in answers if row.status.went_on), None)
         if delivered is not None:
             return self.ok(
-                Text("seen.answer_delivered", {"recipient": delivered.recipient}), facts={"answered_at": delivered.received.isoformat()}
+                Text("seen.answer_delivered", {"recipient": delivered.recipient}),
+                facts={"answered_at": delivered.received.isoformat()},
             )
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:

@@ -71,7 +71,7 @@ class Application(Undoable):
             "user_not_assigned",
             "grant_invalid",
         ),
-        # A wider audience, and what consent makes up for: who has the grant gets the token (facts/microsoft.md 1.4).
+        # A wider audience, and what a consent makes up for (facts/microsoft.md 1.4).
         warnings=causes("permission_id_unknown", "permission_not_declared") | {""},
     )
 

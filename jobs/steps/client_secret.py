@@ -68,7 +68,7 @@ class ClientSecret(Undoable):
         return max((secret for secret in secrets_of(app) if self._known(ctx, secret)), key=_end, default=None)
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
-        """A check does not know the secrets that a person has made; a fix says how many of earlier runs it replaces."""
+        """Add what depends on the run: a person's secrets in a check, the secrets that a fix replaces."""
         if ctx.run.kind == "check" and by_hand(app):
             return replace(found, state=State.POSSIBLE)
         old = len(earlier(ctx, app)) if ctx.run.kind == "fix" else 0
@@ -85,7 +85,10 @@ class ClientSecret(Undoable):
         if _end(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
         expired = self.wrong(
-            Text("seen.secret_expired", _day(secret)), cause="client_secret_expired", facts=renewal, signals=Signals(since=_end(secret))
+            Text("seen.secret_expired", _day(secret)),
+            cause="client_secret_expired",
+            facts=renewal,
+            signals=Signals(since=_end(secret)),
         )
         return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
 

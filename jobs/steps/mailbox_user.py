@@ -64,7 +64,7 @@ class MailboxUser(Step):
         return self.ok(Text(key, upn), facts={**facts, **({"shared": "yes"} if shared else {})})
 
     def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        """Exchange knows no mailbox. In a plan ``facts`` are empty, as nothing is shown of a mailbox that is not there."""
+        """Say why Exchange knows no mailbox. In a plan ``facts`` are empty: the steps that need it show nothing."""
         if licensed(user):
             return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", facts=facts)
         if blocked(user):

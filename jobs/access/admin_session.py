@@ -9,7 +9,7 @@ from datetime import timedelta
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph

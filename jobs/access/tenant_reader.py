@@ -18,7 +18,7 @@ from jobs.clouds.http import async_client
 from jobs.clouds.rate_limit import LIMITS, RateLimiter
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.message_trace import Trace, open_trace
 from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
 from jobs.microsoft.scopes import exchange_scope, graph_default

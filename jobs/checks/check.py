@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 
 from redis import Redis
 
@@ -68,14 +69,27 @@ def brief_for(store: RunStore, mailbox: str) -> dict[str, str]:
     Connect got its token with; ``changed_at`` is when the bot last changed where copies go: what arrived before that says nothing about it.
     """
     runs = store.runs_of_mailbox(mailbox)
-    tokens = [run.answers["token_saved"].at for run in runs if "token_saved" in run.answers]
-    changes = [made.done for run in runs for name, made in run.changed.items() if name in FORWARDS and made.done]
     given = [run for run in runs if "token_saved" in run.answers]
     shared = _newest(runs, "shared")  # such a mailbox is named by its address, and who signs in for it may be several
-    facts = {"upn": "" if shared else _newest(runs, "upn"), "shared": shared}
-    facts |= {"client_id": _newest(given, "client_id") or _newest(runs, "client_id")}
-    facts |= {"token_at": max(tokens).isoformat() if tokens else "", "changed_at": max(changes).isoformat() if changes else ""}
+    facts = {
+        "upn": "" if shared else _newest(runs, "upn"),
+        "shared": shared,
+        "client_id": _newest(given, "client_id") or _newest(runs, "client_id"),
+        "token_at": _latest(run.answers["token_saved"].at for run in given),
+        "changed_at": _latest(_forwarding_changes(runs)),
+    }
     return {name: value for name, value in facts.items() if value}
+
+
+def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
+    """Return when the runs have changed where copies go."""
+    made = (run.changed[name] for run in runs for name in FORWARDS if name in run.changed)
+    yield from (change.done for change in made if change.done)
+
+
+def _latest(moments: Iterable[datetime]) -> str:
+    latest = max(moments, default=None)
+    return latest.isoformat() if latest else ""
 
 
 def _newest(runs: Sequence[Run], fact: str) -> str:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
+from jobs.clouds.cause_codes import causes
 from jobs.model import State
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT
 
-GENERATE = frozenset(
-    {
-        "connect_login_failed",
-        "grant_invalid",
-        "mfa_needed",
-        "password_expired",
-        "redirect_uri_is_spa",
-        "refresh_token_expired",
-        "session_revoked",
-        "smtp_token_refused",
-        "wrong_mailbox_user",
-    }
+GENERATE = causes(
+    "connect_login_failed",
+    "grant_invalid",
+    "mfa_needed",
+    "password_expired",
+    "redirect_uri_is_spa",
+    "refresh_token_expired",
+    "session_revoked",
+    "smtp_token_refused",
+    "wrong_mailbox_user",
 )
 """What a new token ends: the mailbox user presses Generate Token in Webex Connect (facts/microsoft.md 4, 9 rows 4 and 10).
 

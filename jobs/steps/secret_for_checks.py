@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.clock import now
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.secret_lifetime import expiry
 from jobs.model import Change, Finding, Scope, Text
 from jobs.runs.run import RecordedChange
@@ -17,7 +18,7 @@ from jobs.storage.vault import Sealed
 LABEL = "Webex email bot, rehearsal and check"
 
 
-class CheckSecret(Step):
+class CheckSecret(Undoable):
     """A second secret, with which the bot signs the mailbox user in and ``/check`` can log in by SMTP (DESIGN.md, decisions).
 
     It is the run's until the mailbox user has signed in and that login went well (:func:`jobs.access.mailbox_login.keep`).

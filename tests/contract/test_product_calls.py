@@ -21,8 +21,8 @@ from redis import Redis
 
 from bot.webex.client import Webex
 from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph

@@ -27,8 +27,8 @@ from redis import Redis
 from jobs.advance import _work
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import StepContext
 from jobs.engine.undo import known, recall
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand

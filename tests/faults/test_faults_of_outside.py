@@ -14,8 +14,9 @@ from redis import Redis
 from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.contact_center import client
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, State
 from jobs.probes.connect_send import ASKED, ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.checks import fix_context
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.plan import Plan
 from jobs.runs.run import Event, Kind, Run

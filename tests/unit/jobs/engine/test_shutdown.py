@@ -10,9 +10,10 @@ import pytest
 
 from jobs import advance, shutdown
 from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.recorder import StoppingError
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Channel, Finding, Scope, State, Text
 from jobs.runs.channel_index import Record

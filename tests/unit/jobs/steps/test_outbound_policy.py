@@ -11,7 +11,7 @@ import pytest
 from jobs.access.admin_session import SESSION_S
 from jobs.checks.verdict import judge
 from jobs.clouds.errors import CloudReply, Rejected
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Change, Channel, Finding, Profile, Scope, State, Text, Turn
 from jobs.probes import checks_for

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Channel, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
@@ -53,7 +53,7 @@ async def test_it_is_no_orphan(given: Given, cloud: Any):
         "POST /applications/obj-1/addPassword", {"keyId": "k4", "secretText": "s", "endDateTime": ""}
     )
     end = (now() + timedelta(days=300)).isoformat()
-    await OLD.apply(ctx, OLD.wrong(Text("seen.none"), renew_until=end))
+    await OLD.apply(ctx, OLD.wrong(Text("seen.none"), facts={"renew_until": end}))
     assert [body["keyId"] for what, body in cloud.writes if what == REMOVE] == ["k3"]
 
 

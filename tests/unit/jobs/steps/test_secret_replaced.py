@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Person, Scope, State, Text
 from jobs.runs.plan import Plan

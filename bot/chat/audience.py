@@ -22,8 +22,8 @@ HELD_S = 60.0
 
 def may_read(services: Services, run: Run) -> bool:
     """Whether everybody in the run's space may read of the channel; if not, the space is told once an hour."""
-    room = run.place.get("room", "")
-    if run.place.get("type") == "direct" or services.redis.exists(_key(room)):
+    room = run.origin.room
+    if run.origin.direct or services.redis.exists(_key(room)):
         return True
     if AccessPolicy(services.bot, services.webex).external_members(services.webex.members(room), services.me.id):
         _tell(services, run, room)
@@ -46,7 +46,7 @@ def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(f"space:{room}:told", "1", nx=True, ex=TOLD_S):
         kicker, title, words = (Text(f"notice.held_{part}") for part in ("kicker", "title", "words"))
         card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-        services.webex.send(room_id=room, text=card.text, card=card.content, parent_id=run.place.get("thread"))
+        services.webex.send(room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread)
 
 
 def _key(room: str) -> str:

@@ -14,6 +14,7 @@ from jobs.engine.failures import GO_WITH_SIGN_IN, lacks_role
 from jobs.engine.step import Step
 from jobs.model import Access, State
 from jobs.probes import checks_for
+from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.store import Store
 from jobs.runtime import Runtime
@@ -61,7 +62,7 @@ def steps_of(run: Run) -> dict[str, Step]:
     return checks_for(run.channel.profile)
 
 
-def brief_for(store: Store, mailbox: str) -> dict[str, str]:
+def brief_for(store: Store, mailbox: str) -> Brief:
     """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
 
     Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``client_id`` is what Webex
@@ -71,11 +72,14 @@ def brief_for(store: Store, mailbox: str) -> dict[str, str]:
     tokens = [run.answers["token_saved"].at for run in runs if "token_saved" in run.answers]
     changes = [made.done for run in runs for name, made in run.changed.items() if name in FORWARDS and made.done]
     given = [run for run in runs if "token_saved" in run.answers]
-    shared = _newest(runs, "shared")  # such a mailbox is named by its address, and who signs in for it may be several
-    facts = {"upn": "" if shared else _newest(runs, "upn"), "shared": shared}
-    facts |= {"client_id": _newest(given, "client_id") or _newest(runs, "client_id")}
-    facts |= {"token_at": max(tokens).isoformat() if tokens else "", "changed_at": max(changes).isoformat() if changes else ""}
-    return {name: value for name, value in facts.items() if value}
+    shared = bool(_newest(runs, "shared"))  # such a mailbox is named by its address, and who signs in for it may be several
+    return Brief(
+        client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
+        upn="" if shared else _newest(runs, "upn"),
+        shared=shared,
+        token_at=max(tokens, default=None),
+        changed_at=max(changes, default=None),
+    )
 
 
 def _newest(runs: Sequence[Run], fact: str) -> str:

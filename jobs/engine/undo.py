@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from jobs.clouds.errors import NotFound
 from jobs.engine.step import Step, StepContext
-from jobs.model import Change, Finding, State, Text
+from jobs.model import Change, Finding, RunKind, State, Text
 from jobs.runs.run import Changed, RecordedChange, Run
 
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
@@ -80,7 +80,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     past: RecordedChange | None = None
     for run in reversed(runs):
         changed = run.changed.get(name)
-        if run.kind == "undo":
+        if run.kind is RunKind.UNDO:
             if _was_put_back(run, name):
                 break
             continue

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from jobs.access.mailbox_login import Login, last_success, log_in
-from jobs.clock import now, parse
+from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.step import Probe, StepContext
 from jobs.model import Access, Finding, State, Text, verbatim
@@ -96,9 +96,9 @@ class SmtpLogin(Probe):
         left out where the same is seen to be good. What Exchange refuses, and what Entra says of the app, is true of both; so is what it
         says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding (:meth:`doubted`).
         """
-        place = ctx.run.place
+        brief = ctx.run.brief
         try:
-            probe = await log_in(ctx, Login(ctx.channel.tenant_id, place.get("client_id", ""), place.get("upn", "")))
+            probe = await log_in(ctx, Login(ctx.channel.tenant_id, brief.client_id, brief.upn))
         except CloudError as error:
             return self._without_token(ctx, error)
         if probe is None:
@@ -133,7 +133,7 @@ class SmtpLogin(Probe):
             found = self.wrong(told, cause=error.cause, **facts, **shown)
         elif error.cause in OF_THE_PLACE or error.cause == LOCKED:
             found = self.wrong(told, cause=error.cause, disproved_by="sign_ins answers", as_of="conditional_access")
-        elif error.cause in OWN and (error.cause not in OF_THE_ACCOUNT or ctx.run.place.get("shared")):
+        elif error.cause in OWN and (error.cause not in OF_THE_ACCOUNT or ctx.run.brief.shared):
             later = max(_newest(ctx), now() - RENEWED).isoformat()
             found = self.possible(told, error.cause, disproved_by=OWN[error.cause], harmless_after=later)
         else:
@@ -161,15 +161,11 @@ def _speaks_for_both(ctx: StepContext) -> bool:
 
     Both are the same user's, but for a shared mailbox, for which several may sign in.
     """
-    good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx)
-    return not ctx.run.place.get("shared") and good is not None and (token_at is None or token_at <= good + SAME)
+    good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
+    return not ctx.run.brief.shared and good is not None and (token_at is None or token_at <= good + SAME)
 
 
 def _newest(ctx: StepContext) -> datetime:
     """When the bot's own login or Generate Token last went well, as far as is known."""
-    known = (last_success(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx))
+    known = (last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at)
     return max((each for each in known if each), default=BEGINNING)
-
-
-def _token_at(ctx: StepContext) -> datetime | None:
-    return parse(ctx.run.place.get("token_at"))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.channel.mailbox import own_addresses
-from jobs.clock import now, parse
+from jobs.clock import now
 from jobs.engine.step import Probe, StepContext
 from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
@@ -104,7 +104,7 @@ class Copies(_Traced):
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        lost = without_copy(arrived, copies, ctx.channel.mailbox, parse(ctx.run.place.get("changed_at")))
+        lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         passage = MailFlow.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
         finding = await self._judge(ctx, passage, lost, copies)
         damage = {"missed": str(len(lost)), "missed_since": lost[-1].received.isoformat()} if lost else {}

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
+from jobs.clock import now
+from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.plan import Plan, word_for
 
 
@@ -67,7 +69,10 @@ class RecordedChange:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. ``by`` is an address, a UPN or empty for the bot; ``data`` never holds a secret."""
+    """One thing that happened. ``by`` is an address, a UPN or empty for the bot; ``data`` never holds a secret.
+
+    Only the first event of a run has ``run_kind``, ``origin`` and ``brief``.
+    """
 
     kind: Kind
     at: datetime
@@ -80,6 +85,9 @@ class Event:
     account: Account | None = None
     person: Person | None = None
     past: tuple[RecordedChange, ...] = ()
+    run_kind: RunKind | None = None
+    origin: Origin | None = None
+    brief: Brief | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +134,8 @@ class Changed:
 class Run:
     """Where a run stands.
 
-    ``place`` is what it was opened with: its ``kind``, where it was asked for (``room``, ``message``, ``thread``: words that only the
-    conversation understands), and what a check, a fix or a round is told of the channel's earlier runs (:mod:`jobs.checks.check`, :mod:`jobs.checks.fix_context`).
+    ``kind``, ``origin`` and ``brief`` are what it was opened with. Only the conversation understands the words of ``origin``;
+    ``brief`` is made by :mod:`jobs.checks.check` and :mod:`jobs.checks.fix_context`.
     ``version`` is the number of events behind it. ``past`` and ``known`` are what an undo has of the runs before it.
     ``demanded`` are steps whose change a cloud asked for, whatever their look says; ``planned_in`` is the tenant of whom the plan was made with.
     """
@@ -136,7 +144,9 @@ class Run:
     channel: Channel
     requester: Person
     opened: datetime
-    place: dict[str, str] = field(default_factory=dict)
+    kind: RunKind = RunKind.SETUP
+    origin: Origin = field(default_factory=Origin)
+    brief: Brief = field(default_factory=Brief)
     detailed: bool = False
     account: Account | None = None
     signed_in: datetime | None = None
@@ -156,13 +166,8 @@ class Run:
     past: dict[str, RecordedChange] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     version: int = 1
-    ended: str = ""
+    ended: Kind | None = None
     ended_at: datetime | None = None
-
-    @property
-    def kind(self) -> str:
-        """``setup``, ``check``, ``fix``, ``undo``, or ``round``: a check of many channels."""
-        return self.place.get("kind", "setup")
 
     @property
     def required_tenant(self) -> str:
@@ -205,6 +210,20 @@ class RunGoneError(LookupError):
     """There is no such run: there never was, it was deleted, or Redis came back without its data."""
 
 
+def opening(channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None) -> Event:
+    """The first event of a run."""
+    return Event(
+        Kind.OPENED,
+        now(),
+        by=requester.email,
+        channel=channel,
+        person=requester,
+        run_kind=kind,
+        origin=origin,
+        brief=brief,
+    )
+
+
 def fold(run_id: str, events: Iterable[Event]) -> Run:
     """The run that follows from its events.
 
@@ -215,7 +234,16 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
     first = next(events, None)
     if first is None or first.channel is None or first.person is None:
         raise RunGoneError(run_id)
-    return apply_events(Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data), events)
+    run = Run(
+        id=run_id,
+        channel=first.channel,
+        requester=first.person,
+        opened=first.at,
+        kind=first.run_kind or RunKind.SETUP,
+        origin=first.origin or Origin(),
+        brief=first.brief or Brief(),
+    )
+    return apply_events(run, events)
 
 
 def apply_events(run: Run, events: Iterable[Event]) -> Run:
@@ -347,7 +375,7 @@ def _resumed(run: Run, _: Event) -> Run:
 
 
 def _ended(run: Run, event: Event) -> Run:
-    return run if run.ended else replace(run, ended=str(event.kind), ended_at=event.at, running=frozenset())
+    return run if run.ended else replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
 
 
 def _problem(event: Event) -> Problem:

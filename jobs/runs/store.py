@@ -18,10 +18,11 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from jobs.clock import now
-from jobs.model import Channel, Person
+from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
 from jobs.runs.audit_entries import About, entries_of, entry, recorded
-from jobs.runs.run import Event, Kind, Run, RunGoneError, apply_events, fold, undid
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run, RunGoneError, apply_events, fold, opening, undid
 from jobs.storage import codec, locks
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -62,7 +63,7 @@ class Store:
         self.redis = redis
         self.audit = Trail(redis, keys)
 
-    def open(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
+    def open(self, channel: Channel, requester: Person, origin: Origin, kind: RunKind = RunKind.SETUP, brief: Brief | None = None) -> Run:
         """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known (:meth:`claim`).
 
         Raises:
@@ -70,16 +71,16 @@ class Store:
         """
         run_id = new_id()
         self.redis.zadd(OPEN, {run_id: now().timestamp()})
-        self.append(run_id, Event(Kind.OPENED, now(), by=requester.email, data=place, channel=channel, person=requester))
+        self.append(run_id, opening(channel, requester, kind, origin, brief))
         try:
-            self.claim(channel.mailbox or place.get("message", run_id), run_id)
+            self.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
             self.redis.zrem(OPEN, run_id)
             self.redis.zrem(DUE, run_id)
             self.redis.delete(f"run:{run_id}:events", f"run:{run_id}:about")
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
-        self.redis.zadd(f"space:{place.get('room', '')}:runs", {run_id: now().timestamp()})
+        self.redis.zadd(f"space:{origin.room}:runs", {run_id: now().timestamp()})
         return self.load(run_id)
 
     def claim(self, mailbox: str, run_id: str) -> None:
@@ -149,21 +150,21 @@ class Store:
             pipe.zrem(DUE, run.id)
             if mine:
                 pipe.delete(f"channel:{mailbox}:run")
-            if event.kind is Kind.FINISHED and run.kind == "setup":
+            if event.kind is Kind.FINISHED and run.kind is RunKind.SETUP:
                 record = Record(run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id")))
                 pipe.set(f"channel:{mailbox}", codec.dump(record))
-                pipe.sadd(f"space:{run.place.get('room', '')}:channels", mailbox)
+                pipe.sadd(f"space:{run.origin.room}:channels", mailbox)
                 pipe.sadd(f"person:{run.requester.id}:channels", mailbox)
             if undone:
                 _unlist(pipe, mailbox, undone)
 
         self._save(run.id, (event,), all_at_once)
 
-    def check(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
-        """Begin a check, or a round of them (``kind`` in the place); any number may run at a time, as they change nothing."""
+    def check(self, channel: Channel, requester: Person, origin: Origin, kind: RunKind = RunKind.CHECK, brief: Brief | None = None) -> Run:
+        """Begin a check, or a bulk check; any number may run at a time, as they change nothing."""
         run_id = new_id()
-        opened = Event(Kind.OPENED, now(), by=requester.email, data={"kind": "check", **place}, channel=channel, person=requester)
-        self.append(run_id, opened, Event(Kind.DETAILS, now(), channel=channel))
+        first = opening(channel, requester, kind, origin, brief)
+        self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
         self.redis.expire(f"run:{run_id}:events", CHECK_KEPT_S)
         return self.load(run_id)
 
@@ -326,7 +327,7 @@ def _unlist(pipe: Pipeline, mailbox: str, runs: Sequence[Run]) -> None:
     """The channel counts as connected nowhere any more: not where one of its runs was asked for, and not for who asked."""
     pipe.delete(f"channel:{mailbox}", f"channel:{mailbox}:check")
     for run in runs:
-        pipe.srem(f"space:{run.place.get('room', '')}:channels", mailbox)
+        pipe.srem(f"space:{run.origin.room}:channels", mailbox)
         pipe.srem(f"person:{run.requester.id}:channels", mailbox)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cache
 
 from jobs.engine.registry import found_in
 from jobs.engine.step import Step
 from jobs.engine.undo import reversals
-from jobs.model import Profile, State
+from jobs.model import Profile, RunKind, State
+from jobs.runs.origin import FixBrief
 from jobs.runs.run import Run
 
 ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
@@ -24,10 +24,6 @@ WHERE_REPLACED = "old_secret"
 SOMETIMES = FIX_ONLY | {WHERE_LOST, WHERE_SKIPPED, WHERE_REPLACED}
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 CONSENT = frozenset({"admin_consent"})
-BY_CONSENT = "consent"
-"""In the place of a fix: that the newest check has not seen the administrator's consent, which the consent card asks for."""
-BY_GENERATE = "generate"
-"""In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.checks.fix_context`)."""
 
 
 @cache
@@ -46,14 +42,14 @@ def steps_of(run: Run) -> dict[str, Step]:
 
     For an undo what the channel's runs have changed, whatever its profile is now.
     """
-    if run.kind == "undo":
+    if run.kind is RunKind.UNDO:
         return reversals(run, all_steps())
     steps = steps_for(run.channel.profile)
     beside = frozenset(({WHERE_LOST} if run.answer("new_secret") else set()) | ({WHERE_SKIPPED} if _unused(run) else set()))
-    if run.kind == "fix":
+    if run.kind is RunKind.FIX:
         steps = {name: step for name, step in steps.items() if step.automatic and not step.required_answer}
         changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-        beside |= _beside(changed, run.place)
+        beside |= _beside(changed, run.brief.fix or FixBrief())
     return {name: step for name, step in all_steps().items() if name in steps or name in beside}
 
 
@@ -64,11 +60,11 @@ def _unused(run: Run) -> bool:
     return made and run.answer("rehearse").startswith("skip")
 
 
-def _beside(changed: frozenset[str], told: Collection[str]) -> frozenset[str]:
+def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
     """What a fix takes beside what it mends: the form for a new secret or a new token, the consent, and the proof of the way that was broken."""
-    new_token = BY_GENERATE in told
+    new_token = bool(told.token_cause)
     carried = any(step.carries_answers for name, step in all_steps().items() if name in changed)
     answers = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"}) if new_token or carried else frozenset()
     form = FORM if new_token or "client_secret" in changed else frozenset()
-    consent = CONSENT if BY_CONSENT in told or changed & {"mail_send"} else frozenset()
+    consent = CONSENT if told.consent_missing or changed & {"mail_send"} else frozenset()
     return answers | form | consent | (changed & {WHERE_REPLACED}) | {"test_mail"}

@@ -15,7 +15,7 @@ from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.engine.step import Step, StepContext
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Change, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Kind, RecordedChange
 
 PREFIX = "Webex Connect "
@@ -59,9 +59,9 @@ class ClientSecret(Step):
         newest = max(known, key=_end, default=None)
         rules = rules_for(policy, parse((app or {}).get("createdDateTime")) or now())
         found = replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
-        if ctx.run.kind == "check" and found.state is State.WRONG and by_hand(app):
+        if ctx.run.kind is RunKind.CHECK and found.state is State.WRONG and by_hand(app):
             return replace(found, state=State.POSSIBLE)
-        old = len(earlier(ctx, app)) if ctx.run.kind == "fix" and found.state is State.WRONG else 0
+        old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX and found.state is State.WRONG else 0
         return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
     def _judged(self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
@@ -86,7 +86,7 @@ class ClientSecret(Step):
         if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
             return good
         soon = self.wrong(Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", **renewal)
-        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind == "check" else soon
+        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind is RunKind.CHECK else soon
 
     def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
         """Whether it is worth another one. The one that this run has made never is: the next would end no later."""

@@ -12,7 +12,7 @@ from jobs.engine.failures import finding_from_error, not_readable
 from jobs.engine.step import Step, StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Access, Finding, Station, Text
+from jobs.model import Access, Finding, RunKind, Station, Text
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ class MailboxUser(Step):
 
     def _judged(self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]) -> Finding:
         upn = {"upn": facts["upn"]}
-        if mailbox is None and ctx.run.kind != "check":
+        if mailbox is None and ctx.run.kind is not RunKind.CHECK:
             facts = {}  # of a mailbox that is not there a plan shows nothing
         shared = mailbox is not None and is_shared(mailbox)
         if mailbox is None and licensed(user):
@@ -79,7 +79,7 @@ class MailboxUser(Step):
         except NotFound:
             return None
         except CloudError as error:
-            if ctx.run.kind != "check":
+            if ctx.run.kind is not RunKind.CHECK:
                 raise
             return error
 

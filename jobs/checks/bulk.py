@@ -26,7 +26,8 @@ from jobs.engine.recorder import LeaseLostError
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Channel, Finding, RunKind, State, Text
-from jobs.runs.run import Event, Kind, Run, apply_events, fold, opening
+from jobs.runs.fold import apply_events, fold
+from jobs.runs.run import Event, Kind, Run, opening
 from jobs.runs.store import CHECK_KEPT_S, Store, new_id
 from jobs.runtime import NoListener, Runtime
 from jobs.storage import codec

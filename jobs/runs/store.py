@@ -21,8 +21,9 @@ from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
 from jobs.runs.audit_entries import About, entries_of, entry, recorded
+from jobs.runs.fold import apply_events, fold
 from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind, Run, RunGoneError, apply_events, fold, opening, undid
+from jobs.runs.run import Event, Kind, Run, RunGoneError, opening, undid
 from jobs.storage import codec, locks
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"

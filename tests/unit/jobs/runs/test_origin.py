@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from jobs.model import Channel, Person, RunKind
+from jobs.runs.fold import fold
 from jobs.runs.origin import Brief, FixBrief, Origin
-from jobs.runs.run import Event, Kind, fold, opening
+from jobs.runs.run import Event, Kind, opening
 from jobs.runs.store import Store
 from jobs.storage import codec
 

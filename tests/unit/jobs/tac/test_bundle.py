@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from jobs.model import Channel, Evidence, Finding, Person, RunKind, State, Text, Turn, verbatim
 from jobs.redact import Redactor
-from jobs.runs.run import Event, Kind, fold
+from jobs.runs.fold import fold
+from jobs.runs.run import Event, Kind
 from jobs.tac.bundle import Bundle, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 

@@ -251,7 +251,10 @@ def test_the_scope_of_a_cloud(url: str, scope: str):
 
 def _opens(path: Path) -> bool:
     tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return any(isinstance(node, ast.ImportFrom) and node.module == "jobs.access" and any(a.name == "tenant_reader" for a in node.names) for node in tree)
+    return any(
+        isinstance(node, ast.ImportFrom) and node.module == "jobs.access" and any(a.name == "tenant_reader" for a in node.names)
+        for node in tree
+    )
 
 
 def _parameters(method: Callable[..., Any]) -> list[tuple[str, inspect.Parameter]]:

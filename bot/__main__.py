@@ -20,6 +20,7 @@ from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.microsoft import discovery_cache
+from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.settings import Settings
 
@@ -44,11 +45,16 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
 
 def _web(settings: BotSettings, work: Settings) -> int:
     from bot.web import delivery_receipts, pages, secret_page, sign_in  # noqa: PLC0415  the other commands need no Flask
-    from bot.web.app import create_app, serve  # noqa: PLC0415  same
+    from bot.web.app import DataGate, create_app, serve  # noqa: PLC0415  same
 
+    refused = _data_problem(settings.redis_url)
+    if refused:
+        print(refused, file=sys.stderr)  # noqa: T201  a command line speaks so
+        return BAD_SETTINGS
     services = _desk(settings, work, connect_for_web(settings.redis_url))
     app = create_app(settings, services.redis, pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets))
     app.config["SERVICES"] = services
+    app.before_request(DataGate(services.redis))
     serve(app, settings.port)
     return 0
 
@@ -60,6 +66,10 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.services import install_services  # noqa: PLC0415  the other commands need no RQ worker
     from jobs import runtime  # noqa: PLC0415  same
 
+    refused = _data_problem(settings.redis_url)
+    if refused:
+        print(refused, file=sys.stderr)  # noqa: T201  a command line speaks so
+        return BAD_SETTINGS
     services = _desk(settings, work, connect(settings.redis_url))  # connects in the process that uses it
     install_services(services)
     runtime.use(runtime.Runtime(work, services.store, services.vault, services))
@@ -72,6 +82,19 @@ def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Services:
     services = Services(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
     discovery_cache.share(discovery_cache.DiscoveryCache(services.vault))
     return services
+
+
+def _data_problem(url: str) -> str:
+    """Migrate older data; why this version cannot use the data, or the empty string. Where Redis is away, it is looked at once it answers."""
+    try:
+        with connect_for_web(url) as hurried, connect(url) as redis:
+            hurried.ping()
+            schema.ensure(redis)
+    except schema.SchemaError as error:
+        return str(error)
+    except RedisError:
+        pass
+    return ""
 
 
 def _doctor(settings: BotSettings, work: Settings) -> int:

@@ -15,16 +15,17 @@ from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexPerson
 from bot.webex.messenger import Messenger
 from jobs.clock import now
-from jobs.runs.store import DUE, Store
+from jobs.runs.channel_index import ChannelIndex
+from jobs.runs.run_store import RunStore
+from jobs.runs.schedule import LEASE_S, Schedule
 from jobs.settings import Settings
-from jobs.storage import codec, locks
+from jobs.storage import codec, keys, locks
+from jobs.storage.due_list import DueList
+from jobs.storage.locks import LockKind, LockName
 from jobs.storage.vault import Vault
 
-DRAWS_DUE = "draws:due"
 DRAW_QUEUED_S = 4
 """How long a draw counts as queued, in seconds. A second one does no harm."""
-DRAWN = "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then redis.call('zrem', KEYS[1], ARGV[1]) end"
-"""Takes a run off the list of draws unless somebody has put it there anew since."""
 ME_S = 3600
 
 
@@ -44,9 +45,24 @@ class Services:
         return self.webex if self.outbox is None else self.outbox
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> RunStore:
         """The runs."""
-        return Store(self.redis, self.settings.encryption_keys)
+        return RunStore(self.redis, self.settings.encryption_keys)
+
+    @property
+    def channels(self) -> ChannelIndex:
+        """Who holds which channel, and what was proven."""
+        return self.store.channels
+
+    @property
+    def schedule(self) -> Schedule:
+        """When runs are due."""
+        return self.store.schedule
+
+    @cached_property
+    def card_schedule(self) -> DueList:
+        """When the cards of runs are due."""
+        return DueList(self.redis, keys.cards_due(), LEASE_S + 1)
 
     @cached_property
     def vault(self) -> Vault:
@@ -66,7 +82,7 @@ class Services:
     @cached_property
     def me(self) -> WebexPerson:
         """The bot's own account, asked once an hour: every job is a new process. Another token is another account."""
-        key = f"bot:me:{hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16]}"
+        key = keys.bot_account(hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16])
         kept = self.redis.get(key)
         if isinstance(kept, bytes):
             return codec.load(kept, WebexPerson)
@@ -84,38 +100,41 @@ class Services:
         A draw that is lost with its worker, or with Redis, is made up for a little later; one that ends takes that back.
         """
         self.schedule_cards(run_id, now() + timedelta(seconds=DRAW_QUEUED_S + 1))
-        if self.redis.set(f"draw:{run_id}:queued", "1", nx=True, ex=DRAW_QUEUED_S):
+        if self.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=DRAW_QUEUED_S):
             self.cards.enqueue("bot.cards.draw.draw", run_id, result_ttl=0)
 
     def schedule_cards(self, run_id: str, when: datetime) -> None:
         """Have the run's cards drawn at that time."""
-        self.redis.zadd(DRAWS_DUE, {run_id: when.timestamp()})
+        self.card_schedule.schedule(run_id, when)
 
     def _retry_cards(self, run_id: str, when: datetime) -> None:
         """A draw was killed, and perhaps another that was just beginning: what counts as queued may be so no more."""
-        self.redis.delete(f"draw:{run_id}:queued")
+        self.redis.delete(keys.draw_queued(run_id))
         self.schedule_cards(run_id, when)
 
     def cards_due(self, run_id: str) -> float:
         """When the run's cards are due: a number that differs after the next change."""
-        return float(self.redis.zscore(DRAWS_DUE, run_id) or 0)
+        return self.card_schedule.due(run_id)
 
     def settle_cards(self, run_id: str, due: float) -> None:
         """The cards are as they should be, unless something has changed since they were due then."""
-        self.redis.eval(DRAWN, 1, DRAWS_DUE, run_id, repr(due))
+        self.card_schedule.settle(run_id, due)
 
     def dispatch_due(self) -> None:
         """Hand out what is due: runs whose time has come, cards that waited, and what killed processes were at. Called every half second."""
-        for name in locks.release_dead(self.redis):
-            {"run": self.store.schedule, "draw": self._retry_cards}.get(name.split(":")[0], _ignore)(name.split(":")[1], now())
-        for run_id in self.store.claim_due(DUE):
+        for lock in locks.release_dead(self.redis):
+            self._retry(lock)
+        for run_id in self.schedule.claim_due():
             self.advance(run_id)
-        for run_id in self.store.claim_due(DRAWS_DUE):
+        for run_id in self.card_schedule.claim():
             self.run_changed(run_id)
 
-
-def _ignore(_name: str, _when: datetime) -> None:
-    """A lock of something that is tried again by itself."""
+    def _retry(self, lock: LockName) -> None:
+        """Have the work of a killed process done once more; what a press or a registration was at is tried again by itself."""
+        if lock.kind is LockKind.RUN:
+            self.schedule.add(lock.run_id, now())
+        elif lock.kind is LockKind.DRAW:
+            self._retry_cards(lock.run_id, now())
 
 
 _current: list[Services] = []

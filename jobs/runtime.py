@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobs.runs.store import Store
+from jobs.runs.channel_index import ChannelIndex
+from jobs.runs.run_store import RunStore
+from jobs.runs.schedule import Schedule
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
@@ -15,9 +17,19 @@ class Runtime:
     """Settings, Redis and whoever listens."""
 
     settings: Settings
-    store: Store
+    store: RunStore
     vault: Vault
     listener: Listener
+
+    @property
+    def channels(self) -> ChannelIndex:
+        """Who holds which channel, and what was proven."""
+        return self.store.channels
+
+    @property
+    def schedule(self) -> Schedule:
+        """When runs are due."""
+        return self.store.schedule
 
 
 _current: list[Runtime] = []

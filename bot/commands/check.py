@@ -17,6 +17,8 @@ from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
 from jobs.runs.origin import Brief
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 BULK_CHECK_S = 3600
 """How long a bulk check that does not end is waited for before another may begin, in seconds."""
@@ -47,8 +49,11 @@ def one(ctx: ChatContext, argument: str) -> None:
 
 
 def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:
-    """Open the check, show that it has begun, and let a worker look; ``test_recipient`` gets one mail through Webex Connect."""
-    record = ctx.services.store.record(mailbox)
+    """Open the check, show that it has begun, and let a worker look.
+
+    ``test_recipient`` gets one mail through Webex Connect.
+    """
+    record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
     brief = replace(check.brief_for(ctx.services.store, mailbox), test_recipient=test_recipient)
     opened = ctx.services.store.check(channel, ctx.asker, ctx.origin, brief=brief)
@@ -58,7 +63,7 @@ def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:
 
 def everything(ctx: ChatContext) -> None:
     """Check every channel that this person may ask about here. One bulk check of a space at a time: its card is posted anew instead."""
-    store, key = ctx.services.store, f"space:{ctx.room}:bulk_check"
+    store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
     under_way = _under_way(ctx, key)
     if under_way:
         delivery.repost(ctx.services, under_way, "channels")
@@ -71,7 +76,7 @@ def everything(ctx: ChatContext) -> None:
     ctx.services.run_changed(opened.id)
 
 
-def _under_way(ctx: ChatContext, key: str) -> str:
+def _under_way(ctx: ChatContext, key: Key) -> str:
     """The space's bulk check that has not ended, or the empty string."""
     before = ctx.services.redis.get(key)
     try:

@@ -16,7 +16,7 @@ from jobs.checks.remedies import for_people
 from jobs.clock import now
 from jobs.model import RunKind, Text
 from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 
 RECENT = timedelta(days=1)
 """For so long a fix repeats what a check has found; after that it only points to the command."""
@@ -27,14 +27,14 @@ def run(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "fix", argument)
     if not mailbox:
         return
-    record = ctx.services.store.record(mailbox)
+    record = ctx.services.channels.record(mailbox)
     if record is None or mailbox not in permissions.visible_channels(ctx):
         unknown(ctx, mailbox)
         return
     begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx.services.store, mailbox))
 
 
-def _brief(store: Store, mailbox: str) -> Brief:
+def _brief(store: RunStore, mailbox: str) -> Brief:
     """What a fix is told, with what the newest check, if that is not old, has found and no plan mends: the plan says it, with the time."""
     brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
     if check is None or check.checked is None or now() - check.checked > RECENT:

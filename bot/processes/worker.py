@@ -31,7 +31,7 @@ from bot import actions, commands
 from bot.cards.delivery import PostedCard
 from bot.links import PageToken
 from bot.processes import redis_server
-from bot.processes.supervisor import Role, Supervisor
+from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
 from bot.queue import ALLOWED, CARDS, MAINTENANCE_S, NAME, RUNS, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
 from bot.settings import BotSettings
@@ -39,8 +39,9 @@ from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, shutdown, steps
 from jobs.clouds.tls import http_context
+from jobs.runs import schema
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
-from jobs.runs.store import Record
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 """The queues of each worker, the first one first."""
@@ -173,7 +174,13 @@ def schedule(redis_url: str) -> int:
 
 
 def wait_for_redis(url: str) -> Redis:
-    """A connection to a Redis that answers: RQ gives up at once, and at start everything starts at once (facts/parts.md H)."""
+    """A connection to a Redis that answers, with data of the newest layout (:mod:`jobs.runs.schema`).
+
+    RQ gives up at once, and at start everything starts at once (facts/parts.md H).
+
+    Raises:
+        SystemExit: this version cannot use the data.
+    """
     redis = connect(url)
     said = False
     while not _answers(redis):
@@ -181,6 +188,11 @@ def wait_for_redis(url: str) -> Redis:
             log.warning("waiting for Redis: set REDIS_URL, or run `python -m bot redis`")
         said = True
         time.sleep(REDIS_PAUSE_S)
+    try:
+        schema.ensure(redis)
+    except schema.SchemaError as error:
+        log.critical("data refused", why=str(error))
+        raise SystemExit(REFUSED) from None
     return redis
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from jobs.clouds.errors import AlreadyExists, Rejected
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import (
     declared,
     display_name,
@@ -37,7 +37,7 @@ Json = dict[str, Any]
 async def find_app(ctx: StepContext) -> Json | None:
     """The mailbox's app, or None. One that this run has made may have the second name; one made by hand has none, until it is adopted.
 
-    Where the directory does not know it by name, an earlier run's client id finds it (:func:`jobs.checks.check.facts_for`).
+    Where the directory does not know it by name, an earlier run's client id finds it (:func:`jobs.checks.check.brief_for`).
     """
     app = await ctx.graph.application_by_unique_name(app_key(ctx))
     if app is None and "application" in ctx.run.changed:

@@ -7,24 +7,23 @@ from datetime import datetime
 
 from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
+from jobs.clouds.cause_codes import causes
 from jobs.model import State
 from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.run import Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.steps import CONSENT
 
-GENERATE = frozenset(
-    {
-        "connect_login_failed",
-        "grant_invalid",
-        "mfa_needed",
-        "password_expired",
-        "redirect_uri_is_spa",
-        "refresh_token_expired",
-        "session_revoked",
-        "smtp_token_refused",
-        "wrong_mailbox_user",
-    }
+GENERATE = causes(
+    "connect_login_failed",
+    "grant_invalid",
+    "mfa_needed",
+    "password_expired",
+    "redirect_uri_is_spa",
+    "refresh_token_expired",
+    "session_revoked",
+    "smtp_token_refused",
+    "wrong_mailbox_user",
 )
 """What a new token ends: the mailbox user presses Generate Token in Webex Connect (facts/microsoft.md 4, 9 rows 4 and 10).
 
@@ -32,7 +31,7 @@ A token of a single-page application ends by itself, also after its callback was
 """
 
 
-def fix_context(store: Store, mailbox: str) -> Brief:
+def fix_context(store: RunStore, mailbox: str) -> Brief:
     """The brief of a fix: ids and times, nothing secret, and what the newest check has seen that only a person mends.
 
     That is the cause that a new token ends, and the administrator's consent where it is missing.

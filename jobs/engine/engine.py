@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from jobs.engine.applier import Applier
 from jobs.engine.checker import Checker
+from jobs.engine.context import StepContext
 from jobs.engine.planner import Planner
 from jobs.engine.recorder import Recorder
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.model import Access
 from jobs.runtime import Listener
 

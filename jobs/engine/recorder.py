@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from jobs import shutdown
 from jobs.clock import now
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import Finding
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import Listener

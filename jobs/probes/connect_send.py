@@ -9,7 +9,9 @@ from dataclasses import replace
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import OF_THE_RECIPIENT, SUBMITTED, Mail, Receipt, cause_of, poll, send
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.model import Access, Evidence, Finding, State, Text, verbatim
 
 PATIENCE_S = 25.0
@@ -21,25 +23,27 @@ class ConnectSend(Probe):
 
     name = "connect_send"
     article_row = "API"
-    access = Access.NONE
-    because = (
-        "smtp_auth",
-        "smtp_server",
-        "client_secret",
-        "application",
-        "service_principal",
-        "smtp_grant",
-        "mailbox_user",
-        "sessions",
-        "permissions",
-        "smtp_login",
-        "sign_ins",
-        "answers",
-        "security_defaults",
-        "conditional_access",
-        "entra",
-        "exchange_health",
-        "webex_status",
+    diagnosis = Diagnosis(
+        access=Access.NONE,
+        caused_by=(
+            "smtp_auth",
+            "smtp_server",
+            "client_secret",
+            "application",
+            "service_principal",
+            "smtp_grant",
+            "mailbox_user",
+            "sessions",
+            "permissions",
+            "smtp_login",
+            "sign_ins",
+            "answers",
+            "security_defaults",
+            "conditional_access",
+            "entra",
+            "exchange_health",
+            "webex_status",
+        ),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

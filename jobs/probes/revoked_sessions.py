@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from jobs.clock import parse
-from jobs.engine.step import Probe, StepContext
-from jobs.model import Finding, Text
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
+from jobs.model import Finding, Signals, Text
 
 
 class Sessions(Probe):
@@ -12,10 +15,12 @@ class Sessions(Probe):
 
     name = "sessions"
     article_row = "C6"
-    explains = frozenset({"session_revoked", "grant_invalid", "refresh_token_expired"})
-    healed_by = ("answers", "sign_ins")
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
+    diagnosis = Diagnosis(
+        explains=causes("session_revoked", "grant_invalid", "refresh_token_expired"),
+        superseded_by=("answers", "sign_ins"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare two moments; where one is not known, nothing is. For a shared mailbox it is another user who got the token."""
@@ -27,5 +32,5 @@ class Sessions(Probe):
             return self.skipped(Text("skipped.moment_unknown"))
         values = {"revoked": f"{valid_from:%d %b %H:%M} UTC", "token": f"{token_at:%d %b %H:%M} UTC"}
         if valid_from > token_at:
-            return self.wrong(Text("seen.revoked", values), cause="session_revoked", since=valid_from.isoformat())
+            return self.wrong(Text("seen.revoked", values), cause="session_revoked", signals=Signals(since=valid_from))
         return self.ok(Text("seen.not_revoked", values))

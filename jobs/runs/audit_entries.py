@@ -58,7 +58,8 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
         about = updated(about, event)
         own = {"step": event.step, "data": event.data, "changes": [_change(each) for each in event.changes]}
         own |= {"origin": _filled(event.origin), "brief": _filled(event.brief)}
-        known = {"facts": event.finding.facts if event.finding else {}, "channel": event.channel, "account_ids": event.account}
+        facts = event.finding.facts | event.finding.signals.texts() if event.finding else {}
+        known = {"facts": facts, "channel": event.channel, "account_ids": event.account}
         yield entry(str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known), about
 
 

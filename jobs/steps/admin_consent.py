@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Step
 from jobs.model import Finding, Profile, RunKind, Text, Turn
 
 SHOWS_WITHIN = timedelta(minutes=5)
@@ -18,12 +20,11 @@ class AdminConsent(Step):
     name = "admin_consent"
     article_row = "E5"
     group = "entra"
-    checked = True
-    essential = False
     needs = ("service_principal", "mail_send")
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)
     automatic = False
+    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Never believe the redirect: read the assignments. A check waits for nobody."""

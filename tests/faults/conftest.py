@@ -27,8 +27,8 @@ from redis import Redis
 from jobs.advance import _work
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import StepContext
 from jobs.engine.undo import known, recall
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
@@ -38,7 +38,7 @@ from jobs.model import Account, Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
@@ -116,7 +116,7 @@ class Country:
 
     def context(self, weather: Weather, kind: str = "setup") -> StepContext:
         """A run of the mailbox, signed in as the tenant's administrator, through this weather."""
-        store, keys = Store(self.redis), (Fernet.generate_key().decode(),)
+        store, keys = RunStore(self.redis), (Fernet.generate_key().decode(),)
         tenant_id = str(self.tenant()["id"])
         run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN, RunKind(kind))
         store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), signed_in(tenant_id))

@@ -14,14 +14,15 @@ from redis import Redis
 from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.contact_center import client
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
 from jobs.probes.connect_send import ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
 from jobs.runs.origin import Brief, Origin
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
@@ -93,7 +94,7 @@ def services() -> Services:
 @pytest.fixture
 def look(redis: Redis, services: Services, weather_over: Any, without_waiting: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Looks at one fact through this weather, as often as wanted, in one check: the findings, the seconds, and the weather."""
-    store = Store(redis)
+    store = RunStore(redis)
     channel = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
 
     def looked(call: str, fault: Any = None, times: int = 1, looks: int = 1) -> tuple[list[Finding], float, Any]:

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.cards import draw
-from bot.services import DRAWS_DUE, Services, install_services
+from bot.services import Services, install_services
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.model import Channel
@@ -44,7 +44,7 @@ def in_a_thread(run: Run) -> threading.Thread:
 
 def due_in(services: Services, run: Run) -> float:
     """The seconds until the run is drawn again."""
-    return float(services.redis.zscore(DRAWS_DUE, run.id) or 0) - time.time()
+    return float(services.redis.zscore("draws:due", run.id) or 0) - time.time()
 
 
 @pytest.mark.usefixtures("short")
@@ -91,7 +91,7 @@ def test_when_webex_takes_messages_again_the_newest_state_is_shown(services: Ser
     draw.draw(run.id)
     services.redis.delete("webex:wait:all")
     draw.draw(run.id)
-    assert (len(said()), services.redis.zscore(DRAWS_DUE, run.id)) == (2, None)
+    assert (len(said()), services.redis.zscore("draws:due", run.id)) == (2, None)
 
 
 @pytest.mark.usefixtures("short")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.engine.undo import known, recall
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.run import Changed, Event, Kind, RecordedChange, Run, undid

@@ -11,10 +11,10 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Evidence, Finding, State, Text
+from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.revoked_sessions import Sessions
@@ -154,7 +154,7 @@ LOGGED_IN = Finding("smtp_login", State.OK)
 
 def answered(hour: int) -> Finding:
     """An answer that left at that hour."""
-    return Finding("answers", State.OK, facts={"at": f"2026-11-25T{hour:02}:00:00+00:00"})
+    return Finding("answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, hour, tzinfo=UTC)))
 
 
 def signed(cause: str) -> Finding:
@@ -211,7 +211,7 @@ async def test_security_defaults_are_tried(
 
 def left(minutes: float, **more: str) -> Finding:
     """An answer that left so many minutes ago."""
-    return Finding("answers", State.OK, facts={"at": (now() - timedelta(minutes=minutes)).isoformat()} | more)
+    return Finding("answers", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes), **more))
 
 
 def refused(cause: str) -> Finding:
@@ -224,7 +224,7 @@ def refused(cause: str) -> Finding:
     [
         (lambda: LOGGED_IN, (), ()),
         (lambda: left(20), (), ()),
-        (lambda: left(20, unanswered="yes"), ("authentication_policy",), ()),
+        (lambda: left(20, unanswered=now()), ("authentication_policy",), ()),
         (lambda: left(90), ("authentication_policy",), ()),
         (lambda: Finding("smtp_login", State.SKIPPED), ("authentication_policy",), ()),
         (lambda: refused("smtp_login_blocked"), (), ("authentication_policy",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,8 @@ from jobs.access import mailbox_login
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
-from jobs.engine.step import StepContext
-from jobs.model import Evidence, Finding, State, Text
+from jobs.engine.context import StepContext
+from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes.revoked_sessions import Sessions
 from jobs.probes.sign_ins import SignIns
 from jobs.runs.origin import Brief
@@ -110,13 +110,13 @@ async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud: Any, given: Calla
 async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: Any, ctx: StepContext):
     """Since the first of its kind after a success, and proven wrong only by what is later than the last; with code and correlation id."""
     found = await look(cloud, ctx, row(5, 700082), row(65, 700082), row(125))
-    ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "harmless_after")]
-    assert (ages, "token_lives" in found.facts) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
+    ages = [(now() - at).total_seconds() / 60 for at in (found.signals.since, found.signals.harmless_after)]
+    assert (ages, found.signals.token_lives) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
     assert found.evidence == (Evidence("entra", "AADSTS700082: No."), Evidence("correlation-id", "c5"))
     nothing_before = await look(cloud, ctx, row(5, 700082))
-    assert nothing_before.facts.keys() == {"harmless_after"}
+    assert nothing_before.signals == Signals(harmless_after=nothing_before.signals.harmless_after)
     in_person = await look(cloud, ctx, person(5, 90094), person(300))
-    assert in_person.facts["token_lives"] == "yes"
+    assert in_person.signals.token_lives
 
 
 POLICIES = [

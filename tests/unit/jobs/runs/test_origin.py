@@ -10,7 +10,7 @@ from jobs.model import Channel, Person, RunKind
 from jobs.runs.fold import fold
 from jobs.runs.origin import Brief, FixBrief, Origin
 from jobs.runs.run import Event, Kind, opening
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.storage import codec
 
 AT = datetime(2026, 11, 25, 9, 30, 15, 250000, tzinfo=UTC)
@@ -35,7 +35,7 @@ def test_a_run_that_says_no_kind_is_a_setup():
     assert (run.kind, run.origin, run.brief) == (RunKind.SETUP, Origin(), Brief())
 
 
-def test_the_audit_trail_says_where_it_was_asked_for(store: Store):
+def test_the_audit_trail_says_where_it_was_asked_for(store: RunStore):
     """In the run's first entry, without the fields that say nothing."""
     store.check(CHANNEL, ASKER, ORIGIN, brief=FIX)
     entry = codec.load(store.audit.entries()[0], dict)

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Change, Scope, State, Text
@@ -92,7 +92,7 @@ async def test_what_an_app_may_lack(given: Callable[..., StepContext], cloud: An
 async def test_what_stops_no_mail(given: Callable[..., StepContext], cloud: Any, part: dict[str, object], state: State):
     """A wider audience, and a permission that is granted though not declared: a check warns, and a setup puts it right."""
     cloud.on(READ, APP | part)
-    assert STEP.as_check_result(await STEP.inspect(given(facts=FACTS))).state is state
+    assert STEP.diagnosis.as_check_result(await STEP.inspect(given(facts=FACTS))).state is state
 
 
 async def test_no_app_yet(given: Callable[..., StepContext], cloud: Any):
@@ -304,7 +304,7 @@ async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
     """It breaks every consent (AADSTS65006), though not the mail that flows: the plan says so, and everything else stays."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
     ctx = given(facts=FACTS, kind=kind)
-    found = STEP.as_check_result(await STEP.inspect(ctx)) if kind == "check" else await STEP.inspect(ctx)
+    found = STEP.diagnosis.as_check_result(await STEP.inspect(ctx)) if kind == "check" else await STEP.inspect(ctx)
     (line,) = STEP.plan(ctx, found)
     seen, note = Text("seen.permission_unknown", {"ids": "old-id"}), Text("note.permission_unknown", {"ids": "old-id"})
     assert (found.state, found.seen, found.cause, line.note) == (state, seen, "permission_id_unknown", note)

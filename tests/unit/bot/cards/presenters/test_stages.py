@@ -16,14 +16,15 @@ from bot.cards.delivery import PostedCard
 from bot.cards.presenters import plan as plan_face
 from bot.cards.presenters import progress as progress_face
 from bot.cards.presenters import proof, rehearsal, verdict
-from bot.services import DRAWS_DUE, Services
+from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Text, Turn
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
-from jobs.storage import codec, locks
+from jobs.storage import codec
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 ADMIN = "admin@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
@@ -96,7 +97,7 @@ def test_the_progress_card_says_where_the_form_cannot_go(services: Services, beg
     drawn = []
     assert not told()
     for _ in range(2):
-        services.redis.delete(DRAWS_DUE)
+        services.redis.delete("draws:due")
         with pytest.raises(WebexError):
             delivery.sync(services, run, form())
         drawn.append(services.cards_due(run.id) > 0)
@@ -375,11 +376,9 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
 def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
     """Which may wait for Webex: it comes again, and draws then."""
     run = begin(SIGNED_IN, PLANNED)
-    other = locks.acquire(services.redis, f"draw:{run.id}", 20)
-    assert other is not None
-    draw.draw(run.id)
+    with renewed_lock(services.redis, LockName(LockKind.DRAW, run.id), 20):
+        draw.draw(run.id)
     assert (said(), 0 < services.cards_due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
-    locks.release(services.redis, other)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
 

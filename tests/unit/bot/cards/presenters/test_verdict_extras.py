@@ -13,13 +13,13 @@ from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.checks import check
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Channel, Finding, Person, RunKind, State, Station, Text, Turn
+from jobs.model import Channel, Finding, Person, RunKind, Signals, State, Station, Text, Turn
 from jobs.runs.origin import Brief
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
-MISSED = {"missed": "14", "missed_since": SINCE.isoformat()}
+MISSED = Signals(missed=14, missed_since=SINCE)
 
 
 def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, test_recipient: str = "") -> Run:
@@ -45,11 +45,11 @@ def verdict_of(run: Run) -> Verdict:
     return judge(check.steps_of(run), run.findings)
 
 
-COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", facts=MISSED)
+COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", signals=MISSED)
 POLICY = Finding("outbound_policy", State.WRONG, cause="forwarding_blocked")
 KEPT = Finding("forwarding", State.OK)
-FULL = Finding("arrivals", State.WRONG, cause="mailbox_full", facts={"failed": "3", "since": SINCE.isoformat()})
-RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arrivals", facts={"station": str(Station.MAILBOX)})
+FULL = Finding("arrivals", State.WRONG, cause="mailbox_full", signals=Signals(failed=3, since=SINCE))
+RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arrivals", signals=Signals(station=Station.MAILBOX))
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arri
         ((POLICY, COPIES, KEPT), False, Damage(14, SINCE)),
         ((POLICY,), True, None),
         ((FULL, KEPT), True, Damage(3, SINCE)),
-        ((replace(FULL, facts={"failed": "3"}), KEPT), True, None),
-        ((FULL, Finding("copies", State.OK, facts={"at": AT.isoformat()}), KEPT), True, None),
-        ((FULL, Finding("copies", State.OK, facts={"at": "2026-11-25T08:00:00+00:00"}), KEPT), True, Damage(3, SINCE)),
+        ((replace(FULL, signals=Signals(failed=3)), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, signals=Signals(at=AT)), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC))), KEPT), True, Damage(3, SINCE)),
         ((RULE, COPIES, KEPT), True, Damage(14, SINCE)),
         ((POLICY, COPIES, KEPT, replace(FULL, state=State.WARNING)), True, Damage(14, SINCE, kept=True)),
         ((Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"), replace(COPIES, state=State.OK)), True, None),
         ((replace(COPIES, state=State.OK),), True, None),
         (
-            (Finding("mail_to_task", State.WRONG, cause="no_task", facts={"missed": "2", "since": SINCE.isoformat()}), KEPT),
+            (Finding("mail_to_task", State.WRONG, cause="no_task", signals=Signals(missed=2, since=SINCE)), KEPT),
             True,
             Damage(2, SINCE, kept=True),
         ),

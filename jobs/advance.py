@@ -16,7 +16,7 @@ from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import LeaseLostError, StoppingError
-from jobs.model import State
+from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs.reference import new_reference
 from jobs.runs.run import Event, Kind, Run, RunGoneError
@@ -78,7 +78,7 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    work = {"check": check.run_check, "round": bulk.check_all}.get(run.kind, _advance_setup)
+    work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(run.kind, _advance_setup)
     return await work(runtime, run, lambda: not lease.lost)
 
 
@@ -114,7 +114,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
     run, store, schedule = runtime.store.load(run_id), runtime.store, runtime.schedule
     times = [finding.until for finding in run.findings.values() if finding.until and not run.checked]
-    if run.kind != "check" and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
+    if run.kind is not RunKind.CHECK and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
         store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     elif times and run.account and not run.ended:

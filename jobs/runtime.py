@@ -59,7 +59,7 @@ class Listener(Protocol):
 
 
 class NoListener:
-    """Nobody listens: a single channel of a round has no card, the round has it."""
+    """Nobody listens: a single channel of a bulk check has no card, the bulk check has it."""
 
     def run_changed(self, run_id: str) -> None:
         """Do nothing."""

@@ -29,9 +29,7 @@ def for_everybody(answer: OnRun) -> Action:
     """The answer, for whoever the bot serves in the run's own space: an agent, the mailbox user."""
     return _checked(
         answer,
-        lambda ctx, run: (
-            ctx.room == run.place["room"] or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run)
-        ),
+        lambda ctx, run: ctx.room == run.origin.room or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run),
     )
 
 

@@ -169,8 +169,8 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     """The message and its room. Whoever asked is written to by their id: addresses change (facts/webex.md 1)."""
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
-        room = run.place["room"]
-        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
+        room = run.origin.room
+        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.origin.thread).id, room
     known = wanted.to == run.requester.email
     posted = services.messenger.send(
         to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content

@@ -14,13 +14,14 @@ from bot.services import Services, current_services
 from bot.webex.client import WebexError
 from bot.webex.errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
 from jobs.clock import now
+from jobs.model import RunKind
 from jobs.runs.run import Run, RunGoneError
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PRESENTERS = tuple(module.cards for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended))
 """In the order of drawing."""
-LOOKS = {"check": (verdict.cards,), "round": (bulk_check.cards,)}
+LOOKS = {RunKind.CHECK: (verdict.cards,), RunKind.BULK_CHECK: (bulk_check.cards,)}
 RETRY_S = 5.0
 SAID_NO_S = 300.0
 LONGEST_S = 3600.0

@@ -24,6 +24,7 @@ from jobs.engine.failures import may_be_replication
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
+from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
@@ -78,7 +79,7 @@ class AdminSignIn:
 
     def is_complete(self, run: Run) -> bool:
         """Somebody is signed in; to a check somebody with more roles may sign in after them."""
-        return run.account is not None and not (run.kind == "check" and check.may_sign_in(run))
+        return run.account is not None and not (run.kind is RunKind.CHECK and check.may_sign_in(run))
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Ask for the first resource's permissions; one journey can ask for one resource only."""
@@ -239,7 +240,7 @@ class RehearsalSignIn:
 
 def _graph(services: Services, run: Run) -> list[str]:
     """A check asks for permissions to read, and for nothing else."""
-    return graph_scopes(services.settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)
+    return graph_scopes(services.settings.graph_url, GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES)
 
 
 def _required_tenant(run: Run) -> str:

@@ -21,7 +21,7 @@ from bot.web.pages import Page, here, plain, show
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError
-from jobs.model import Text
+from jobs.model import RunKind, Text
 from jobs.runs.run import Event, Kind, Run
 
 pages = Blueprint("signin", __name__)
@@ -84,7 +84,7 @@ def _for(run: Run, kind: str) -> str:
     """A check's sign-in says that it only reads, an undo's what it undoes, a shared mailbox's rehearsal who signs in."""
     if kind == "rehearsal" and run.fact("shared"):
         return SHARED
-    return f"_{run.kind}" if kind == "signin" and run.kind in {"check", "undo"} else ""
+    return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
 
 
 def _start(kind: str, run: Run) -> AuthorizationRequest:

@@ -53,6 +53,47 @@ def _recalled(event: Json) -> Json:
     return {**event, "past": [renamed(past, names) for past in event.get("past", [])]}
 
 
+def _opened(event: Json) -> Json:
+    """A run's beginning: its kind, its origin and its brief were strings in ``data``."""
+    if event.get("run_kind"):
+        return event
+    told = event.get("data", {})
+    kind = told.get("kind", "setup")
+    return {
+        **event,
+        "data": {},
+        "run_kind": "bulk_check" if kind == "round" else kind,
+        "origin": _origin(told),
+        "brief": {**_brief(told), "fix": _fix_brief(told) if kind == "fix" else None},
+    }
+
+
+def _origin(told: Json) -> Json:
+    texts = {name: told.get(name, "") for name in ("room", "thread", "message")}
+    return {**texts, "direct": told.get("type") == "direct"}
+
+
+def _brief(told: Json) -> Json:
+    return {
+        "client_id": told.get("client_id", ""),
+        "upn": told.get("upn", ""),
+        "shared": bool(told.get("shared")),
+        "token_at": told.get("token_at") or None,
+        "changed_at": told.get("changed_at") or None,
+        "mailboxes": told.get("mailboxes", "").split(),
+        "test_recipient": told.get("connect_test", ""),
+    }
+
+
+def _fix_brief(told: Json) -> Json:
+    return {
+        "consent_missing": "consent" in told,
+        "token_cause": told.get("generate", ""),
+        "manual_causes": told.get("named", "").split(),
+        "checked_at": told.get("named_at") or None,
+    }
+
+
 def _card(card: Json) -> Json:
     """A posted card: its fields have the names of what they decide."""
     return renamed(card, {"mark": "fingerprint", "turn": "urgency", "asks": "prompt"})
@@ -65,5 +106,6 @@ MIGRATIONS = (
         card=_card,
         obsolete=lambda: (keys.locks_held(),),  # its fields were keys; the locks themselves end within two minutes
     ),
+    Migration(to=3, events={"opened": _opened}),
 )
 """In their order. Data without a number has layout 1."""

@@ -122,7 +122,7 @@ def person_channels(person: str) -> Key:
 
 def space_bulk_check(room: str) -> Key:
     """The newest ``/check all`` of a space."""
-    return _key("space", room, "round")
+    return _key("space", room, "bulk_check")
 
 
 def space_members_checked(room: str) -> Key:

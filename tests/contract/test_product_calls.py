@@ -28,6 +28,7 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
@@ -42,7 +43,7 @@ from practice.shared import ABSENT, GRAPH, WEBEX
 
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes", "agent_has_it": "yes"}
 
 
@@ -172,7 +173,7 @@ def context(tenant: Tenant, redis: Redis) -> StepContext:
     """A run of the mailbox, signed in as the tenant's administrator."""
     store, keys = RunStore(redis), (Fernet.generate_key().decode(),)
     tenant_id = str(tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration").json()["issuer"].split("/")[-2])
-    run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE)
+    run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN)
     account = Account(tenant_id, "admin", "admin@contoso.com")
     store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), Event(Kind.SIGNED_IN, now(), account=account))
     graph_token, exchange_token = tenant.token(" ".join(GRAPH_SETUP_SCOPES)), tenant.token(EXCHANGE_SCOPE)

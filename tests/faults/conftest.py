@@ -34,8 +34,9 @@ from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES
-from jobs.model import Account, Channel, Person, State
+from jobs.model import Account, Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
@@ -50,7 +51,7 @@ from practice.virtual_time import carry_out
 
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes"}
 ROUNDS = 30
 LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("calls.toml").read_text(encoding="utf-8"))
@@ -117,7 +118,7 @@ class Country:
         """A run of the mailbox, signed in as the tenant's administrator, through this weather."""
         store, keys = RunStore(self.redis), (Fernet.generate_key().decode(),)
         tenant_id = str(self.tenant()["id"])
-        run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE | {"kind": kind})
+        run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN, RunKind(kind))
         store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), signed_in(tenant_id))
         scopes = GRAPH_READ_SCOPES if kind == "check" else GRAPH_SETUP_SCOPES
         tokens = {"graph": self.token(" ".join(scopes)), "exchange": self.token(EXCHANGE_SCOPE)}

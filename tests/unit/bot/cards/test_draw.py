@@ -79,7 +79,7 @@ def test_news_does_not_shorten_what_webex_asked_for(
         draw.draw(run.id)
     assert (len(said()), 28 < due_in(services, run) <= 30) == (1, True)
     other = Channel("other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io")
-    second = services.store.open(other, run.requester, {**run.place, "message": "typed-2"})
+    second = services.store.open(other, run.requester, replace(run.origin, message="typed-2"))
     services.store.append(second.id, Event(Kind.DETAILS, run.opened, channel=other))
     draw.draw(second.id)
     assert len(said()) == 1 + others

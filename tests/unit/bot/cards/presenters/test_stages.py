@@ -20,6 +20,7 @@ from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Text, Turn
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
 from jobs.storage import codec
@@ -328,7 +329,7 @@ def test_an_answer_that_stops(services: Services, begin: Begin):
 def test_a_check_is_one_card(services: Services, begin: Begin):
     """From the first moment; the last one when it has ended, with a way to sign in where that would show more."""
     setup = begin()
-    check = services.store.check(setup.channel, setup.requester, {"room": "room-1", "thread": "t"})
+    check = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
     (looking,) = verdict.cards(check, services)
     services.store.append(check.id, Event(Kind.CHECKED, now()))
     (done,) = verdict.cards(services.store.load(check.id), services)
@@ -369,7 +370,7 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
     failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
     (shown,) = progress_face.cards(failed, services)
     assert (shown.final, "REF-1A2B3C" in json.dumps(shown.card.content)) == (True, True)
-    assert progress_face.cards(replace(failed, ended="cancelled"), services) == []
+    assert progress_face.cards(replace(failed, ended=Kind.CANCELLED), services) == []
 
 
 def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):

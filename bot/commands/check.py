@@ -48,8 +48,7 @@ def begin(ctx: ChatContext, mailbox: str, **more: str) -> None:
     record = ctx.services.store.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
     opened = ctx.services.store.check(channel, ctx.asker, {**ctx.origin, **check.brief_for(ctx.services.store, mailbox), **more})
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id)
 
 
 def everything(ctx: ChatContext) -> None:
@@ -58,13 +57,12 @@ def everything(ctx: ChatContext) -> None:
     under_way = _under_way(ctx, key)
     if under_way:
         delivery.repost(ctx.services, under_way, "channels")
-        ctx.services.run_changed(under_way)
+        ctx.services.cards.request(under_way)
         return
     place = {**ctx.origin, "kind": "round", "mailboxes": " ".join(visible_channels(ctx))}
     opened = store.check(Channel(""), ctx.asker, place)
     ctx.services.redis.set(key, opened.id, ex=ROUND_S)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id)
 
 
 def _under_way(ctx: ChatContext, key: str) -> str:

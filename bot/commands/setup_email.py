@@ -63,9 +63,7 @@ def begin_known(ctx: ChatContext, channel: Channel, kind: str, *events: Event, *
         if opened.detailed or opened.place.get("message") != ctx.origin["message"]:
             point_to(ctx, opened)
             return
-    ctx.services.store.append(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:

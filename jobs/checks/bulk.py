@@ -99,7 +99,7 @@ class BulkCheck:
         facts = await asyncio.to_thread(brief_for, store, channel.mailbox)
         draft = CheckBuffer(store, channel, self.run.requester, {**place, **facts})
         run = draft.run
-        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds).check(seen.allowed)
+        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds, self.runtime.shutdown).check(seen.allowed)
         return draft.keep()
 
     def _tell(self, event: Event) -> None:

@@ -10,7 +10,7 @@ from jobs.clouds.errors import CloudError, MalformedAnswer, NotReplicatedYet, Tr
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Run
-from jobs.runs.store import LONGEST_PAUSE_S
+from jobs.storage.due_list import LONGEST_PAUSE_S
 
 AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 """Pauses before a step that a cloud kept from looking is tried again by itself, in seconds; then a person is asked."""

@@ -16,6 +16,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.single_flight import ReadCache, SingleFlight
 from jobs.mail.message_trace import Trace
+from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
 from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Text, Turn, verbatim
@@ -33,6 +34,7 @@ class StepContext:
     """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event.
 
     ``access`` is with whose eyes Microsoft is seen; ``once`` are reads that several channels of one round make once.
+    ``documents`` are Microsoft's public documents, as far as they are known.
     """
 
     run: Run
@@ -45,6 +47,7 @@ class StepContext:
     looking: bool = False
     access: Access = Access.ADMIN
     reads: SingleFlight = field(default_factory=SingleFlight)
+    documents: DiscoveryCache = field(default_factory=DiscoveryCache)
 
     @property
     def channel(self) -> Channel:

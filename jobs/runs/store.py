@@ -23,6 +23,7 @@ from jobs.runs.audit import Along, Trail
 from jobs.runs.audit_entries import About, entries_of, entry, recorded
 from jobs.runs.run import Event, Kind, Run, RunGoneError, apply_events, fold, undid
 from jobs.storage import codec, locks
+from jobs.storage.due_list import DueList
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LEASE_S = 12
@@ -32,8 +33,6 @@ CHECK_KEPT_S = 30 * 24 * 3600
 """How long a check's history is kept, in seconds."""
 ABOUT_S = 90 * 24 * 3600
 """How long the audit trail knows what a run is about after the run's last event, in seconds."""
-LONGEST_PAUSE_S = 3600
-"""The longest time for which anything is put off, in seconds."""
 DUE = "runs:due"
 OPEN = "runs:open"
 
@@ -61,6 +60,7 @@ class Store:
     def __init__(self, redis: Redis, keys: Sequence[str] = ()) -> None:
         self.redis = redis
         self.audit = Trail(redis, keys)
+        self._due = DueList(redis, DUE, LEASE_S + 1)
 
     def open(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
         """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known (:meth:`claim`).
@@ -221,23 +221,15 @@ class Store:
 
     def schedule(self, run_id: str, when: datetime) -> None:
         """Have the run advanced at that time, by whichever worker is there then."""
-        self.redis.zadd(DUE, {run_id: when.timestamp()})
+        self._due.schedule(run_id, when)
 
     def unschedule(self, run_id: str) -> None:
         """Nothing is to be looked at by itself."""
-        self.redis.zrem(DUE, run_id)
+        self._due.remove(run_id)
 
-    def claim_due(self, schedule: str = DUE, most: int = 100) -> tuple[str, ...]:
-        """Runs whose time in the schedule has come. Each stays in it, for a little later: who takes it may die before it is done.
-
-        A time beyond the longest pause was written before the clock was set back: it has come, too.
-        """
-        moment = now().timestamp()
-        spans = ((0, moment), (moment + LONGEST_PAUSE_S + 1, "+inf"))
-        ready = [run_id for low, high in spans for run_id in self.redis.zrangebyscore(schedule, low, high, start=0, num=most)]
-        if ready:
-            self.redis.zadd(schedule, {_text(run_id): _later() for run_id in ready}, xx=True)
-        return tuple(map(_text, ready))
+    def claim_due(self) -> tuple[str, ...]:
+        """Runs whose time has come. Each stays on the list, for a little later: who takes it may die before it is done."""
+        return self._due.claim()
 
     def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
         """Have it on record that a change did not end well, with the calls that were made all the same."""

@@ -29,7 +29,7 @@ def channel(anna: ChatContext) -> ChatContext:
 
 def opened(ctx: ChatContext) -> list[dict[str, str]]:
     """Where the checks that a worker will do were asked for, and what they were told."""
-    runs = {job.args[0] for job in ctx.services.queue.jobs if job.func_name == "jobs.advance.advance"}
+    runs = {job.args[0] for job in ctx.services.runs.queue.jobs if job.func_name == "jobs.advance.advance"}
     return [ctx.services.store.load(run).place for run in sorted(runs)]
 
 

@@ -16,8 +16,8 @@ from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Change, Channel, Finding, Profile, Scope, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.run import RecordedChange
-from jobs.runs.store import LONGEST_PAUSE_S
 from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE, OutboundPolicy
+from jobs.storage.due_list import LONGEST_PAUSE_S
 
 STEP = OutboundPolicy()
 MAILBOX = "support@contoso.com"

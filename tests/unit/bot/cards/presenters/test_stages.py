@@ -16,13 +16,13 @@ from bot.cards.delivery import PostedCard
 from bot.cards.presenters import plan as plan_face
 from bot.cards.presenters import progress as progress_face
 from bot.cards.presenters import proof, rehearsal, verdict
-from bot.services import DRAWS_DUE, Services
+from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
-from jobs.storage import codec, locks
+from jobs.storage import codec, keys, locks
 
 ADMIN = "admin@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
@@ -95,14 +95,14 @@ def test_the_progress_card_says_where_the_form_cannot_go(services: Services, beg
     drawn = []
     assert not told()
     for _ in range(2):
-        services.redis.delete(DRAWS_DUE)
+        services.redis.delete(keys.cards_due())
         with pytest.raises(WebexError):
             delivery.sync(services, run, form())
-        drawn.append(services.cards_due(run.id) > 0)
+        drawn.append(services.cards.due(run.id) > 0)
         turns.append(next(card.urgency for card in cards(services, run) if card.slot == "progress"))
         assert told()
     delivery.sync(services, run, form())
-    assert (drawn, services.cards_due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
+    assert (drawn, services.cards.due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
 
 
 SEEN: list[tuple[str, list[Event], set[str]]] = [
@@ -337,14 +337,14 @@ def test_a_check_is_one_card(services: Services, begin: Begin):
 def test_drawing_posts_each_card_once(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
     """A second draw of the same run does nothing; a queued mark is taken off first."""
     run = begin(SIGNED_IN, PLANNED, APPROVED)
-    services.run_changed(run.id)
-    services.run_changed(run.id)
-    assert len(services.cards.jobs) == 1
+    services.cards.request(run.id)
+    services.cards.request(run.id)
+    assert len(services.cards.bell.queue.jobs) == 1
     draw.draw(run.id)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST", "POST"]
-    services.run_changed(run.id)
-    assert len(services.cards.jobs) == 2
+    services.cards.request(run.id)
+    assert len(services.cards.bell.queue.jobs) == 2
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said
     other = locks.acquire(services.redis, f"draw:{run.id}", 20)
     assert other is not None
     draw.draw(run.id)
-    assert (said(), 0 < services.cards_due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
+    assert (said(), 0 < services.cards.due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
     locks.release(services.redis, other)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]

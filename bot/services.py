@@ -13,6 +13,7 @@ from bot.events.queue import EventQueue
 from bot.queue import ADVANCE, RUNS, Doorbell, make_queue
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexPerson
+from bot.webex.messenger import Messenger
 from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.runs.run import Event
 from jobs.runs.store import Store
@@ -34,6 +35,12 @@ class Services(Runtime):
     events: EventQueue
     runs: Doorbell
     cards: CardQueue
+    outbox: Messenger | None = None
+
+    @property
+    def messenger(self) -> Messenger:
+        """What posts: the outbox of the event that is being carried out, or else Webex itself."""
+        return self.webex if self.outbox is None else self.outbox
 
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:

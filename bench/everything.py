@@ -18,7 +18,7 @@ from bench.crowd import fill
 from bench.table import table, verdict
 from jobs.checks.bulk import mailboxes
 from jobs.runs.run import Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from practice.actors import REQUESTER
 from practice.client import NotSeenError, People
 from practice.stack import Stack
@@ -86,14 +86,14 @@ def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measu
         people.control("POST", "calls/reset")
         began = time.monotonic()
         people.say(REQUESTER, "/check all", name)
-        run = _ended(Store(redis), redis, room)
+        run = _ended(RunStore(redis), redis, room)
         seconds = time.monotonic() - began
     items = people.control("GET", "calls")["items"]
     states = Counter(str(finding.state) for finding in run.findings.values())
     return Measured(channels, tenants, seconds, Counter(_names(items)), sum(item["status"] == TOO_MANY for item in items), states)
 
 
-def _ended(store: Store, redis: Redis, room: str) -> Run:
+def _ended(store: RunStore, redis: Redis, room: str) -> Run:
     """The space's round, when every channel has its verdict."""
     until = time.monotonic() + LONGEST_S
     while time.monotonic() < until:

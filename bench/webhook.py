@@ -34,9 +34,9 @@ from rq import Queue
 from rq.job import Job
 from waitress import serve  # type: ignore[import-untyped]  # waitress brings no types
 
-from bot.events.queue import PendingEvent
 from bot.processes import redis_server
 from bot.queue import make_queue
+from bot.queue.events import PendingEvent
 from jobs.storage import codec, keys
 
 ROOT = Path(__file__).resolve().parent.parent

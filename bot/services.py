@@ -8,18 +8,18 @@ from functools import cached_property
 
 from redis import Redis
 
-from bot.cards.queue import CardQueue
-from bot.events.queue import EventQueue
 from bot.queue import ADVANCE, RUNS, Doorbell, make_queue
+from bot.queue.cards import CardQueue
+from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexPerson
 from bot.webex.messenger import Messenger
 from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.runs.run import Event
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
-from jobs.storage import codec
+from jobs.storage import codec, keys
 from jobs.storage.vault import Vault
 
 ME_S = 3600
@@ -48,7 +48,7 @@ class Services(Runtime):
         vault, cards = Vault(redis, settings.encryption_keys), CardQueue(redis)
         return cls(
             settings=settings,
-            store=Store(redis, settings.encryption_keys),
+            store=RunStore(redis, settings.encryption_keys),
             vault=vault,
             listener=cards,
             documents=DiscoveryCache(vault),
@@ -63,7 +63,7 @@ class Services(Runtime):
     @cached_property
     def me(self) -> WebexPerson:
         """The bot's own account, asked once an hour: every job is a new process. Another token is another account."""
-        key = f"bot:me:{hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16]}"
+        key = keys.bot_account(hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()[:16])
         kept = self.redis.get(key)
         if isinstance(kept, bytes):
             return codec.load(kept, WebexPerson)

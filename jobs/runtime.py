@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from jobs.microsoft.discovery_cache import DiscoveryCache
-from jobs.runs.store import Store
+from jobs.runs.channel_index import ChannelIndex
+from jobs.runs.run_store import RunStore
+from jobs.runs.schedule import Schedule
 from jobs.settings import Settings
 from jobs.shutdown import Shutdown
 from jobs.storage.vault import Vault
@@ -22,11 +24,21 @@ class Runtime:
     """The parts of the work: settings, Redis, the listener, Microsoft's public documents, and the request to stop."""
 
     settings: Settings
-    store: Store
+    store: RunStore
     vault: Vault
     listener: Listener
     documents: DiscoveryCache = field(default_factory=DiscoveryCache)
     shutdown: Shutdown = field(default_factory=Shutdown)
+
+    @property
+    def channels(self) -> ChannelIndex:
+        """Who holds which channel, and what was proven."""
+        return self.store.channels
+
+    @property
+    def schedule(self) -> Schedule:
+        """When runs are due."""
+        return self.store.schedule
 
 
 _installed: list[Runtime] = []

@@ -14,7 +14,7 @@ from redis import Redis
 from bot.processes import redis_server
 from practice.conversation import words
 
-pytest_plugins = ("tests.fixtures.webex_script", "tests.fixtures.openid_provider")
+pytest_plugins = ("tests.fixtures.webex_script", "tests.fixtures.openid_provider", "tests.fixtures.older_data")
 
 START_S = 10.0
 LAST_MESSAGES, LAST_LINES = 4, 30

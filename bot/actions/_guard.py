@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+from redis.exceptions import LockError
+
 from bot.actions import Action
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
 LONGEST_S = 15.0
@@ -41,9 +44,10 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
             ctx.refuse(Text("refused.unknown"), title="refused.nothing")
             return
         # Two presses that come at once would each see the run as it is before the other, and both would count.
-        # One that took longer than the lock lasts was carried out all the same: to raise here would have its event tried again.
-        name, waits = f"run:{run.id}:press", LONGEST_S + 1
-        with ctx.services.redis.lock(name, timeout=LONGEST_S, blocking_timeout=waits, raise_on_release_error=False):
+        name = LockName(LockKind.PRESS, run.id)
+        with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
+            if held is None:
+                raise LockError("another press on the run takes long")
             _answered(ctx, inputs, ctx.services.store.refresh(run))
 
     def _answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:

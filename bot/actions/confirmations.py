@@ -12,6 +12,7 @@ from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage.vault import Sealed
 
 
 @on_run
@@ -46,7 +47,7 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if not sign_in.another_may(run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
-    ctx.services.vault.drop(f"session:{run.id}")
+    ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
     ctx.services.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
     for slot in ("signin", f"signin-direct:{run.answer('administrator')}"):
         delivery.repost(ctx.services, run.id, slot)

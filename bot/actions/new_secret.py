@@ -7,13 +7,14 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Finding, State, Text
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage.vault import Sealed
 
 
 @on_run
 def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Have a new one made. It is approved with the plan in force; where that holds no secret, there is a new plan first."""
     key_id = run.fact("key_id")
-    if not key_id or ctx.services.vault.holds(f"secret:{run.id}") or run.answer("token_saved"):
+    if not key_id or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)) or run.answer("token_saved"):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))

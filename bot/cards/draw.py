@@ -17,7 +17,7 @@ from jobs.clock import now
 from jobs.runs.run import Run, RunGoneError
 from jobs.runtime import current
 from jobs.storage import keys
-from jobs.storage.locks import RenewedLock, renewed_lock
+from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PRESENTERS = tuple(module.cards for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended))
 """In the order of drawing."""
@@ -39,7 +39,7 @@ def draw(run_id: str) -> None:
     """
     services = current(Services)
     due = services.cards.begin(run_id)
-    with renewed_lock(services.redis, keys.draw_lock(run_id), LOCK_S) as held:
+    with renewed_lock(services.redis, LockName(LockKind.DRAW, run_id), LOCK_S) as held:
         if held is None:
             services.cards.schedule(run_id, now() + timedelta(seconds=BUSY_S))
             return
@@ -98,13 +98,13 @@ def _show(services: Services, run: Run, held: RenewedLock, card: delivery.Desire
         delivery.log.warning("card not shown", run=run.id, slot=card.slot, tracking_id=error.tracking_id, error=str(error))
         if error.retry_after:
             whose = "all" if error.status in OF_THE_ACCOUNT else own
-            services.redis.set(f"webex:wait:{whose}", "1", px=ceil(again_s(error) * 1000))
+            services.redis.set(keys.webex_wait(whose), "1", px=ceil(again_s(error) * 1000))
         return again_s(error)
 
 
 def _left_alone_s(services: Services, whose: str) -> float:
     """For how many seconds more Webex has asked to be left alone, with everything or with one card."""
-    return max(services.redis.pttl(f"webex:wait:{whose}"), 0) / 1000
+    return max(services.redis.pttl(keys.webex_wait(whose)), 0) / 1000
 
 
 def again_s(error: WebexError) -> float:

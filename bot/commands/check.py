@@ -14,6 +14,8 @@ from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, Text
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 ROUND_S = 3600
 """How long a round that does not end is waited for before another may begin, in seconds."""
@@ -45,7 +47,7 @@ def one(ctx: ChatContext, argument: str) -> None:
 
 def begin(ctx: ChatContext, mailbox: str, **more: str) -> None:
     """Open the check, show that it has begun, and let a worker look; ``more`` is what this one check is told beside."""
-    record = ctx.services.store.record(mailbox)
+    record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
     opened = ctx.services.store.check(channel, ctx.asker, {**ctx.origin, **check.brief_for(ctx.services.store, mailbox), **more})
     ctx.services.record(opened.id)
@@ -53,7 +55,7 @@ def begin(ctx: ChatContext, mailbox: str, **more: str) -> None:
 
 def everything(ctx: ChatContext) -> None:
     """Check every channel that this person may ask about here. One round of a space at a time: its card is posted anew instead."""
-    store, key = ctx.services.store, f"space:{ctx.room}:round"
+    store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
     under_way = _under_way(ctx, key)
     if under_way:
         delivery.repost(ctx.services, under_way, "channels")
@@ -65,7 +67,7 @@ def everything(ctx: ChatContext) -> None:
     ctx.services.record(opened.id)
 
 
-def _under_way(ctx: ChatContext, key: str) -> str:
+def _under_way(ctx: ChatContext, key: Key) -> str:
     """The space's round that has not ended, or the empty string."""
     before = ctx.services.redis.get(key)
     try:

@@ -26,7 +26,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "fix", argument)
     if not mailbox:
         return
-    record = ctx.services.store.record(mailbox)
+    record = ctx.services.channels.record(mailbox)
     if record is None or mailbox not in permissions.visible_channels(ctx):
         unknown(ctx, mailbox)
         return

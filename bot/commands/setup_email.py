@@ -16,8 +16,8 @@ from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.next_action import next_action
+from jobs.runs.channel_index import AlreadyRunningError, Record
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import AlreadyRunningError, Record
 
 FIRST = "intake"
 """The card that a run begins with: an answer to the command, and never edited."""
@@ -35,8 +35,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 def setup(ctx: ChatContext, mailbox: str) -> None:
     """Set a mailbox up, unless it is."""
-    record = ctx.services.store.record(mailbox)
-    if record is not None and not ctx.services.store.running(mailbox):
+    record = ctx.services.channels.record(mailbox)
+    if record is not None and not ctx.services.channels.running(mailbox):
         already(ctx, mailbox, record)
         return
     begin(ctx, mailbox)
@@ -44,7 +44,7 @@ def setup(ctx: ChatContext, mailbox: str) -> None:
 
 def look(ctx: ChatContext, mailbox: str) -> None:
     """A connected channel, looked at anew with the addresses that are known; nothing of it is used where it is not known."""
-    record = ctx.services.store.record(mailbox)
+    record = ctx.services.channels.record(mailbox)
     if record is None or mailbox not in permissions.visible_channels(ctx):
         begin(ctx, mailbox)
         return
@@ -128,7 +128,7 @@ def _where(ctx: ChatContext, other: Run) -> Text:
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     """What an earlier run of the channel was told, so that nobody types it twice; nothing where the channel is not known to this person."""
-    record = ctx.services.store.record(mailbox) if mailbox and mailbox in permissions.visible_channels(ctx) else None
+    record = ctx.services.channels.record(mailbox) if mailbox and mailbox in permissions.visible_channels(ctx) else None
     if record is None:
         return {}
     channel = record.channel

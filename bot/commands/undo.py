@@ -44,7 +44,7 @@ def _here(ctx: ChatContext, run: Run) -> bool:
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
     """As the newest run that changed something knew it, bound to the tenant where that was."""
     newest = next(each for each in reversed(runs) if each.changed)
-    record = ctx.services.store.record(newest.channel.mailbox)
+    record = ctx.services.channels.record(newest.channel.mailbox)
     tenant = (record.channel.tenant_id if record else "") or newest.channel.tenant_id or newest.tenant
     return replace(newest.channel, tenant_id=tenant)
 

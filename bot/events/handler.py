@@ -22,7 +22,7 @@ from bot.commands import commands, help, tac  # noqa: A004  the module is named 
 from bot.events import retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
-from bot.events.queue import PendingEvent
+from bot.queue.events import PendingEvent
 from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
@@ -47,7 +47,7 @@ class _NotThereError(Exception):
 
 
 def receive(event_id: str) -> None:
-    """RQ entry point: one event, by the id under which it is kept (:mod:`bot.events.queue`)."""
+    """RQ entry point: one event, by the id under which it is kept (:mod:`bot.queue.events`)."""
     services = current(Services)
     services.events.process(event_id, partial(handle, services))
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.events.queue import PendingEvent
+from bot.queue.events import PendingEvent
 from bot.webex.client import WebexError, WebexNotFoundError, WebexUnauthorizedError
 from bot.webex.errors import passes
 from bot.webex.models import MAX_EVENT_AGE, _time

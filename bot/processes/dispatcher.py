@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import keys, locks
+from jobs.storage import locks
+from jobs.storage.locks import LockKind, LockName
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +19,20 @@ class Dispatcher:
     def dispatch_due(self) -> None:
         """Look at every due list once. Called every half second."""
         services = self.services
-        for name in locks.release_dead(services.redis):
-            self._retry(*keys.lock_owner(name))
-        for run_id in services.store.claim_due():
+        for lock in locks.release_dead(services.redis):
+            self._retry(lock)
+        for run_id in services.schedule.claim_due():
             services.runs.ring(run_id)
         for run_id in services.cards.claim_due():
             services.cards.request(run_id)
         for event_id in services.events.claim_due():
             services.events.ring(event_id)
 
-    def _retry(self, kind: str, member: str) -> None:
+    def _retry(self, lock: LockName) -> None:
         """Have a killed process's work done again; locks of other kinds belong to what is tried again by itself."""
-        if kind == "run":
-            self.services.store.schedule(member, now())
-        elif kind == "draw":
-            self.services.cards.retry(member)
-        elif kind == "event":
-            self.services.events.retry(member)
+        if lock.kind is LockKind.RUN:
+            self.services.schedule.add(lock.owner, now())
+        elif lock.kind is LockKind.DRAW:
+            self.services.cards.retry(lock.owner)
+        elif lock.kind is LockKind.EVENT:
+            self.services.events.retry(lock.owner)

@@ -29,19 +29,20 @@ from rq.job import Job
 from adaptive_cards import texts
 from bot import actions, commands
 from bot.cards.delivery import PostedCard
-from bot.events.queue import PendingEvent
 from bot.links import PageToken
 from bot.processes import redis_server
-from bot.processes.supervisor import Role, Supervisor
+from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
 from bot.queue import ALLOWED, CARDS, NAME, RUNS, SERIALIZER, SafeJob, connect, make_queue
+from bot.queue.events import PendingEvent
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, steps
 from jobs.clouds.tls import http_context
+from jobs.runs import schema
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
-from jobs.runs.store import Record
 from jobs.shutdown import Shutdown
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
@@ -137,7 +138,13 @@ def work(redis_url: str, queues: tuple[str, ...] = (NAME, RUNS, CARDS), shutdown
 
 
 def wait_for_redis(url: str) -> Redis:
-    """A connection to a Redis that answers: RQ gives up at once, and at start everything starts at once (facts/parts.md H)."""
+    """A connection to a Redis that answers, with data of the newest layout (:mod:`jobs.runs.schema`).
+
+    RQ gives up at once, and at start everything starts at once (facts/parts.md H).
+
+    Raises:
+        SystemExit: this version cannot use the data.
+    """
     redis = connect(url)
     said = False
     while not _answers(redis):
@@ -145,6 +152,11 @@ def wait_for_redis(url: str) -> Redis:
             log.warning("waiting for Redis: set REDIS_URL, or run `python -m bot redis`")
         said = True
         time.sleep(REDIS_PAUSE_S)
+    try:
+        schema.ensure(redis)
+    except schema.SchemaError as error:
+        log.critical("data refused", why=str(error))
+        raise SystemExit(REFUSED) from None
     return redis
 
 

@@ -25,6 +25,7 @@ from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answ
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage.vault import Sealed
 
 TOKEN_S = 3600
 SETTLE_S = (1, 2, 3, 5, 8)
@@ -97,7 +98,7 @@ class AdminSignIn:
                 if not self.then or not (error.cause == "consent_missing" or isinstance(error, SignInNeeded)):
                     raise
                 return CallbackResult(then=self.then)
-        services.vault.put(f"session:{run.id}", cache, SESSION_S)
+        services.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
         return CallbackResult(Event(Kind.SIGNED_IN, now(), by=account.upn, account=account), account.upn)
 
     def first(self, services: Services, run: Run) -> list[str]:
@@ -224,14 +225,14 @@ class RehearsalSignIn:
             signed_in = _retry_until_known(run, lambda: self._identity(services, run, http).finish(flow.msal, query, run.tenant))
         if not run.fact("shared") and signed_in.account.object_id.lower() != run.fact("user_id").lower():
             raise Rejected("wrong_mailbox_user", CloudReply("entra", code=signed_in.account.upn))
-        services.vault.put(f"rehearsal:{run.id}", signed_in.access_token, TOKEN_S)
-        services.vault.put(f"rehearsal-session:{run.id}", signed_in.cache, TOKEN_S)
+        services.vault.put(Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
+        services.vault.put(Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
         record_success(services.redis, run.channel.mailbox)
         event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data={"question": "mailbox_sign_in", "value": "yes"})
         return CallbackResult(event, signed_in.account.upn)
 
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> Identity:
-        own = (f"rehearsal-secret:{run.id}", f"check-secret:{run.channel.mailbox}")
+        own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
         secret = next(filter(None, map(services.vault.get, own)), "")
         return Identity(services.settings.login_url, http, run.tenant, run.fact("client_id"), secret, documents=services.documents)
 

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, current_app, request
 from redis.exceptions import RedisError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable, Unauthorized, UnsupportedMediaType
 
-from bot.events.queue import EventQueue, WebhookEvent
+from bot.queue.events import EventQueue, WebhookEvent
 from bot.webex.webhook_registration import PATH, RESOURCES
 
 LARGEST_BODY = 65_536

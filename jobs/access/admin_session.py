@@ -19,6 +19,7 @@ from jobs.microsoft.tokens import Tokens
 from jobs.model import Account
 from jobs.runs.run import Run
 from jobs.runtime import Runtime
+from jobs.storage.vault import Sealed
 
 SESSION_S = 26 * 3600
 """How long a sign-in is kept at most, in seconds, however often its tokens are renewed: M5 may need 24 hours."""
@@ -34,12 +35,12 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
     left = SESSION_S - int(age.total_seconds())
     if left <= 0:
         raise SignInNeeded("sign_in_missing", CloudReply("entra"))
-    runtime.vault.put(f"session:{run.id}", cache, left)
+    runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
 
 
 def drop(runtime: Runtime, run_id: str) -> None:
     """The run has ended, or the sign-in is dead."""
-    runtime.vault.drop(f"session:{run_id}")
+    runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
 
 
 @asynccontextmanager
@@ -49,7 +50,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     Raises:
         SignInNeeded: the sign-in is gone.
     """
-    cache = runtime.vault.get(f"session:{run.id}")
+    cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:
         raise SignInNeeded("sign_in_missing", CloudReply("entra"))
     settings = runtime.settings

@@ -19,9 +19,7 @@ from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, OPTIONAL_APP_ROLES, exchange_scope, graph_default, names_in
 from jobs.settings import Settings
-from jobs.storage import codec
-
-KEY = "tenants:app-access"
+from jobs.storage import codec, keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +39,25 @@ class AppAccess:
 
 def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
     """What the tenant has granted, as far as is known; None for a tenant that is not known either."""
-    raw = redis.hget(KEY, tenant.lower()) if tenant else None
+    raw = redis.hget(keys.app_access(), tenant.lower()) if tenant else None
     return codec.load(raw, AppAccess) if isinstance(raw, bytes) else None
 
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
     """All that is known, by tenant."""
-    found = (codec.load(raw, AppAccess) for raw in redis.hvals(KEY) if isinstance(raw, bytes))
+    found = (codec.load(raw, AppAccess) for raw in redis.hvals(keys.app_access()) if isinstance(raw, bytes))
     return tuple(sorted(found, key=lambda access: access.tenant))
 
 
 def save(redis: Redis, access: AppAccess) -> None:
     """Keep it until it ends."""
-    redis.hset(KEY, access.tenant.lower(), codec.dump(access))
+    redis.hset(keys.app_access(), access.tenant.lower(), codec.dump(access))
 
 
 def drop(redis: Redis, access: AppAccess) -> None:
     """It has ended. One that was granted anew meanwhile stays."""
     if grant_for(redis, access.tenant) == access:
-        redis.hdel(KEY, access.tenant.lower())
+        redis.hdel(keys.app_access(), access.tenant.lower())
 
 
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:

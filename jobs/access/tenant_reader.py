@@ -24,8 +24,10 @@ from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
 from jobs.microsoft.scopes import exchange_scope, graph_default
 from jobs.model import Access
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store, new_id
+from jobs.runs.run_store import RunStore, new_id
 from jobs.runtime import Runtime
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 KEPT_S = 300
 """How far back Microsoft counts, in seconds (facts/microsoft.md 2.5)."""
@@ -54,8 +56,8 @@ class TraceCallHistory:
             together.execute()
 
     @property
-    def _key(self) -> str:
-        return f"tenant:{self.tenant.lower()}:traces"
+    def _key(self) -> Key:
+        return keys.tenant_traces(self.tenant.lower())
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class TenantReader:
         """The accesses that there are."""
         return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
 
-    def context(self, run: Run, store: Store) -> StepContext:
+    def context(self, run: Run, store: RunStore) -> StepContext:
         """What the steps of a run may use; its events go to ``store``."""
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE

@@ -25,11 +25,12 @@ from jobs.engine.recorder import LeaseLostError
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Channel, Finding, Person, State, Text
+from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.reference import new_reference
 from jobs.runs.run import Event, Kind, Run, apply_events, fold
-from jobs.runs.store import CHECK_KEPT_S, Store, new_id
+from jobs.runs.run_store import RunStore, new_id
 from jobs.runtime import NoListener, Runtime
-from jobs.storage import codec
+from jobs.storage import codec, keys
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
 """How many tenants are looked at at the same time, and how many channels of one tenant."""
@@ -131,7 +132,7 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
     """The channels by their tenant, which is empty where it is not known."""
     found: dict[str, list[Channel]] = {}
     for mailbox in wanted:
-        record = runtime.store.record(mailbox)
+        record = runtime.channels.record(mailbox)
         channel = record.channel if record else Channel(mailbox)
         found.setdefault(channel.tenant_id.lower(), []).append(channel)
     return found
@@ -167,10 +168,10 @@ def _left_out(step: Step, finding: Finding) -> bool:
     return finding.seen.key == NEEDS_OTHER or (finding.seen in GO_WITH_SIGN_IN and app_may_read(step.reads))
 
 
-class CheckBuffer(Store):
+class CheckBuffer(RunStore):
     """The store, except for the one run's own events."""
 
-    def __init__(self, store: Store, channel: Channel, requester: Person, place: dict[str, str]) -> None:
+    def __init__(self, store: RunStore, channel: Channel, requester: Person, place: dict[str, str]) -> None:
         super().__init__(store.redis)
         self.audit = store.audit
         self._id = new_id()
@@ -194,8 +195,8 @@ class CheckBuffer(Store):
         """The check has ended: keep it, as the channel's newest. Its record of who asked is the round's own."""
         self.append(self._id, Event(Kind.CHECKED, now()))
         with self.redis.pipeline() as together:
-            together.rpush(f"run:{self._id}:events", *(codec.dump(event) for event in self._events))
-            together.expire(f"run:{self._id}:events", CHECK_KEPT_S)
+            together.rpush(keys.run_events(self._id), *(codec.dump(event) for event in self._events))
+            together.expire(keys.run_events(self._id), CHECK_KEPT_S)
             together.execute()
-        self.remember_check(self.run.channel.mailbox, self._id)
+        self.channels.set_last_check(self.run.channel.mailbox, self._id)
         return self.run

@@ -15,7 +15,7 @@ from jobs.engine.step import Step
 from jobs.model import Access, State
 from jobs.probes import checks_for
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 
 FORWARDS = ("forwarding", "outbound_policy")
@@ -29,7 +29,7 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
     if not await _signed_in(runtime, run, holds):
         await _by_itself(runtime, runtime.store.load(run.id), holds)
     runtime.store.append(run.id, Event(Kind.CHECKED, now()))
-    runtime.store.remember_check(run.channel.mailbox, run.id)
+    runtime.channels.set_last_check(run.channel.mailbox, run.id)
     return runtime.store.length(run.id)
 
 
@@ -61,7 +61,7 @@ def steps_of(run: Run) -> dict[str, Step]:
     return checks_for(run.channel.profile)
 
 
-def brief_for(store: Store, mailbox: str) -> dict[str, str]:
+def brief_for(store: RunStore, mailbox: str) -> dict[str, str]:
     """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
 
     Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``client_id`` is what Webex

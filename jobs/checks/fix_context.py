@@ -6,7 +6,7 @@ from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.model import State
 from jobs.runs.run import Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT
 
 GENERATE = frozenset(
@@ -28,7 +28,7 @@ A token of a single-page application ends by itself, also after its callback was
 """
 
 
-def fix_context(store: Store, mailbox: str) -> dict[str, str]:
+def fix_context(store: RunStore, mailbox: str) -> dict[str, str]:
     """For the place of a fix: ids and a time, nothing secret, and what the newest check has seen that only a person mends.
 
     That is the cause that a new token ends, and the administrator's consent where it is missing.

@@ -20,8 +20,9 @@ from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
 from jobs.model import Access, Change, Channel, Finding, Profile, Scope, State, Station, Text, Turn, verbatim
+from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run import RecordedChange, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
@@ -39,7 +40,7 @@ class StepContext:
 
     run: Run
     settings: Settings
-    store: Store
+    store: RunStore
     vault: Vault
     graph: Graph
     exchange: CmdletRunner
@@ -53,6 +54,11 @@ class StepContext:
     def channel(self) -> Channel:
         """The channel the run is about."""
         return self.run.channel
+
+    @property
+    def channels(self) -> ChannelIndex:
+        """Who holds which channel, and what was proven."""
+        return self.store.channels
 
     @property
     def many(self) -> bool:

@@ -17,6 +17,7 @@ from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Kind, RecordedChange
+from jobs.storage.vault import Sealed
 
 PREFIX = "Webex Connect "
 LOST = "new_secret"
@@ -69,7 +70,7 @@ class ClientSecret(Step):
         end = expiry(start, months, rules.longest)
         renewal = {"renew_until": end.isoformat(), "clamped": "yes" if end < expiry(start, months, None) else ""}
         if secret is None:
-            gone = ctx.store.record(ctx.channel.mailbox) is not None
+            gone = ctx.channels.record(ctx.channel.mailbox) is not None
             found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
             return replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
         if _end(secret) >= now():
@@ -114,8 +115,8 @@ class ClientSecret(Step):
                 return  # the earlier try was alive after all
         end = datetime.fromisoformat(finding.facts["renew_until"])
         made = await ctx.graph.add_password(ctx.fact("object_id"), self._label(ctx), end)
-        ctx.vault.put(f"secret:{ctx.run.id}", made.secret, SEALED_S)
-        ctx.vault.put(f"secret-key:{ctx.run.id}", made.key_id, SEALED_S)
+        ctx.vault.put(Sealed.CLIENT_SECRET.of(ctx.run.id), made.secret, SEALED_S)
+        ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The secrets that bear the names of the channel's runs are gone."""
@@ -130,7 +131,7 @@ class ClientSecret(Step):
         """Remove them, and what may still lie sealed here."""
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
-            ctx.vault.drop(f"secret:{run}")
+            ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
     def _is_orphan(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
         """One that was shown is none: it stays until its successor was shown (``lost_secret``)."""
@@ -143,10 +144,10 @@ class ClientSecret(Step):
         key_id = promised(secret, "keyId")
         if key_id in lost(ctx):
             return False
-        mine = ctx.vault.get(f"secret-key:{ctx.run.id}") == key_id
-        if mine and ctx.vault.holds(f"secret:{ctx.run.id}"):
+        mine = ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
+        if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
             return True
-        in_use = mine or ctx.fact("key_id") == key_id or ctx.store.record(ctx.channel.mailbox) is not None
+        in_use = mine or ctx.fact("key_id") == key_id or ctx.channels.record(ctx.channel.mailbox) is not None
         return in_use and ctx.store.was_secret_shown(key_id)
 
     def _label(self, ctx: StepContext) -> str:

@@ -11,6 +11,7 @@ from jobs.clock import now
 from jobs.engine.step import Step, StepContext
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_probe
 from jobs.model import Finding, Text, Turn
+from jobs.storage.vault import Sealed
 
 SPREADS = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
 PASSES = BUSY | {"smtp_unreachable", "timed_out"}
@@ -38,7 +39,7 @@ class Rehearsal(Step):
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
             return self.skipped(Text("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
-        token = ctx.vault.get(f"rehearsal:{ctx.run.id}")
+        token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
         probe = await login_probe(ctx.settings.smtp_server, login_name(ctx), token)

@@ -29,7 +29,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps
@@ -170,7 +170,7 @@ def tenant(tmp_path: Path) -> Iterator[Tenant]:
 
 def context(tenant: Tenant, redis: Redis) -> StepContext:
     """A run of the mailbox, signed in as the tenant's administrator."""
-    store, keys = Store(redis), (Fernet.generate_key().decode(),)
+    store, keys = RunStore(redis), (Fernet.generate_key().decode(),)
     tenant_id = str(tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration").json()["issuer"].split("/")[-2])
     run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE)
     account = Account(tenant_id, "admin", "admin@contoso.com")

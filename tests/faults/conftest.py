@@ -37,7 +37,7 @@ from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP
 from jobs.model import Account, Channel, Person, State
 from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
@@ -115,7 +115,7 @@ class Country:
 
     def context(self, weather: Weather, kind: str = "setup") -> StepContext:
         """A run of the mailbox, signed in as the tenant's administrator, through this weather."""
-        store, keys = Store(self.redis), (Fernet.generate_key().decode(),)
+        store, keys = RunStore(self.redis), (Fernet.generate_key().decode(),)
         tenant_id = str(self.tenant()["id"])
         run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE | {"kind": kind})
         store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), signed_in(tenant_id))

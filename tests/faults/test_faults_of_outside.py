@@ -20,7 +20,7 @@ from jobs.model import Access, Channel, Finding, Person, State
 from jobs.probes.connect_send import ASKED, ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
@@ -92,7 +92,7 @@ def services() -> Services:
 @pytest.fixture
 def look(redis: Redis, services: Services, weather_over: Any, without_waiting: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Looks at one fact through this weather, as often as wanted, in one check: the findings, the seconds, and the weather."""
-    store = Store(redis)
+    store = RunStore(redis)
     channel = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
 
     def looked(call: str, fault: Any = None, times: int = 1, looks: int = 1) -> tuple[list[Finding], float, Any]:

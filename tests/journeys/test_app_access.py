@@ -12,7 +12,7 @@ from redis import Redis
 from bench.crowd import fill
 from jobs.checks.bulk import mailboxes
 from jobs.runs.run import Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from practice import cardtext
 from practice.actors import REQUESTER
 from practice.client import People, actions
@@ -165,7 +165,7 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
 def the_round(redis: Redis, space: str) -> Run | None:
     """The space's round, once it has begun."""
     raw = redis.get(f"space:{space}:round")
-    return Store(redis).load(raw.decode()) if isinstance(raw, bytes) else None
+    return RunStore(redis).load(raw.decode()) if isinstance(raw, bytes) else None
 
 
 def some(run: Run | None) -> bool:

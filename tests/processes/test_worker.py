@@ -14,9 +14,9 @@ from rq import Worker
 from rq.job import Job
 
 from bot.events import retry
-from bot.events.queue import EventQueue, WebhookEvent
 from bot.processes.worker import WORKERS, wait_for_redis
 from bot.queue import CARDS, NAME, RUNS, make_queue
+from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
 from jobs.clock import now
 from jobs.storage import keys

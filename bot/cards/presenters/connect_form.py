@@ -13,6 +13,7 @@ from jobs.checks.remedies import page_of
 from jobs.microsoft.scopes import smtp_scope
 from jobs.next_action import keeps_secret
 from jobs.runs.run import Run
+from jobs.storage.vault import Sealed
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -44,7 +45,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         scope=f"offline_access {smtp_scope(services.settings.exchange_url)}",
         secret_url=link.url,
         secret_until=link.until,
-        secret_gone=not services.vault.holds(f"secret:{run.id}"),
+        secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
         secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
         token_saved=bool(run.answer("token_saved")),
         registered=bool(run.answer("registered")),

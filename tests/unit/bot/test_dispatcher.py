@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from bot.events.queue import WebhookEvent
 from bot.processes.dispatcher import Dispatcher
 from bot.queue import Doorbell
+from bot.queue.events import WebhookEvent
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import keys, locks
+from jobs.storage import keys
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 EVENT = WebhookEvent("messages", "m1")
 
@@ -29,7 +30,7 @@ def bells(services: Services) -> tuple[Doorbell, ...]:
 def test_everything_that_is_due_is_handed_out_once(services: Services):
     """What is not due yet stays."""
     for wait, name in ((0, "NOW222"), (60, "LATER2")):
-        services.store.schedule(name, now() + timedelta(seconds=wait))
+        services.schedule.add(name, now() + timedelta(seconds=wait))
         services.cards.schedule(name, now() + timedelta(seconds=wait))
     services.events.add(EVENT)
     services.events.bell.queue.empty()
@@ -42,21 +43,20 @@ def test_everything_that_is_due_is_handed_out_once(services: Services):
 @pytest.mark.parametrize(
     ("lock", "handed"),
     [
-        ("run:R1:lease", [["R1"], [], []]),
-        (keys.draw_lock("R1"), [[], ["R1"], []]),
-        (keys.event_lock(EVENT.key), [[], [], [EVENT.key]]),
-        ("webhooks:lock", [[], [], []]),
+        (LockName(LockKind.RUN, "R1"), [["R1"], [], []]),
+        (LockName(LockKind.DRAW, "R1"), [[], ["R1"], []]),
+        (LockName(LockKind.EVENT, EVENT.key), [[], [], [EVENT.key]]),
+        (LockName(LockKind.WEBHOOKS), [[], [], []]),
     ],
 )
-def test_a_killed_processs_work_is_handed_out_at_once(services: Services, lock: str, handed: list[list[str]]):
+def test_a_killed_processs_work_is_handed_out_at_once(services: Services, lock: LockName, handed: list[list[str]]):
     """By the lock that it held; what is tried again by itself is left alone."""
     services.events.add(EVENT)
     services.events.bell.queue.empty()
-    taken = locks.acquire(services.redis, lock, 60)
-    assert taken is not None
-    place, pid, _, rest = (services.redis.get(lock) or b"").decode().split("/")
+    with renewed_lock(services.redis, lock, 60):
+        place, pid, _, rest = (services.redis.get(lock.key) or b"").decode().split("/")
     dead = f"{place}/{pid}/1/{rest}"
-    services.redis.set(lock, dead)
-    services.redis.hset(locks.HELD, lock, dead)
+    services.redis.set(lock.key, dead)
+    services.redis.hset(keys.locks_held(), lock.field, dead)
     Dispatcher(services).dispatch_due()
-    assert (rung(*bells(services)), services.redis.exists(lock)) == (handed, 0)
+    assert (rung(*bells(services)), services.redis.exists(lock.key)) == (handed, 0)

@@ -21,7 +21,7 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
@@ -106,9 +106,9 @@ def asker() -> Person:
 
 
 @pytest.fixture
-def store(redis: Redis) -> Store:
+def store(redis: Redis) -> RunStore:
     """Runs in an empty Valkey."""
-    return Store(redis)
+    return RunStore(redis)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ Given = Callable[..., StepContext]
 
 
 @pytest.fixture
-def given(cloud: Cloud, store: Store, vault: Vault, work_settings: Settings) -> Given:
+def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) -> Given:
     """Makes the context of a run: what earlier steps found (``facts``), what people ``answers``, which steps it has ``changed``."""
 
     def make(
@@ -183,6 +183,6 @@ class Heard:
 
 
 @pytest.fixture
-def runtime_of(store: Store, vault: Vault) -> Callable[[Settings], Runtime]:
+def runtime_of(store: RunStore, vault: Vault) -> Callable[[Settings], Runtime]:
     """Makes a worker's runtime with these settings."""
     return lambda settings: Runtime(settings, store, vault, Heard())

@@ -17,7 +17,7 @@ from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, install
 from jobs.settings import Settings
 from jobs.steps import steps_of
@@ -39,7 +39,7 @@ class Heard:
 
 
 @pytest.fixture
-def runtime(work_settings: Settings, store: Store, vault: Vault) -> Runtime:
+def runtime(work_settings: Settings, store: RunStore, vault: Vault) -> Runtime:
     """A worker's runtime, plugged in."""
     made = Runtime(work_settings, store, vault, Heard())
     install(made)
@@ -47,7 +47,7 @@ def runtime(work_settings: Settings, store: Store, vault: Vault) -> Runtime:
 
 
 @pytest.fixture
-def opened(store: Store, asker: Person, channel: Channel) -> Run:
+def opened(store: RunStore, asker: Person, channel: Channel) -> Run:
     """A run of the mailbox."""
     return store.open(channel, asker, PLACE)
 
@@ -56,7 +56,7 @@ Say = Callable[..., Run]
 
 
 @pytest.fixture
-def say(store: Store, opened: Run, channel: Channel) -> Say:
+def say(store: RunStore, opened: Run, channel: Channel) -> Say:
     """Appends to the run, details first, and gives the run."""
 
     def append(*events: Event) -> Run:
@@ -76,38 +76,38 @@ def found(name: str, state: State = State.OK, **more: object) -> Event:
     return Event(Kind.FOUND, now(), step=name, finding=Finding(name, state, **more))  # type: ignore[arg-type]  # a finding's own fields
 
 
-def due(store: Store, run: Run) -> float | None:
+def due(store: RunStore, run: Run) -> float | None:
     """In how many seconds the run is looked at again."""
     score = store.redis.zscore("runs:due", run.id)
     return None if score is None else float(score) - now().timestamp()
 
 
-def kinds(store: Store, run: Run) -> list[str]:
+def kinds(store: RunStore, run: Run) -> list[str]:
     """The run's history."""
     return [str(event.kind) for event in store.events(run.id)]
 
 
-def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: Store):
+def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: RunStore):
     """Redis came back without its data, but not without the job: nothing is written, and nothing is due again."""
-    store.schedule("GONE22", now())
+    store.schedule.add("GONE22", now())
     advance.advance("GONE22")
     assert (store.events("GONE22"), store.redis.zscore("runs:due", "GONE22")) == ((), None)
 
 
-def test_a_run_without_details_is_left_alone(runtime: Runtime, store: Store, opened: Run):
+def test_a_run_without_details_is_left_alone(runtime: Runtime, store: RunStore, opened: Run):
     """The first card is still open; nothing is due."""
     advance.advance(opened.id)
     assert (kinds(store, opened), due(store, opened)) == (["opened"], None)
 
 
-def test_a_run_that_nobody_signed_in_for_waits(runtime: Runtime, store: Store, say: Say):
+def test_a_run_that_nobody_signed_in_for_waits(runtime: Runtime, store: RunStore, say: Say):
     """For a person, so nothing is due either."""
     run = say()
     advance.advance(run.id)
     assert (kinds(store, run), due(store, run)) == (["opened", "details"], None)
 
 
-def test_where_another_worker_has_it(runtime: Runtime, store: Store, say: Say):
+def test_where_another_worker_has_it(runtime: Runtime, store: RunStore, say: Say):
     """It is looked at again a second later, so that no wake-up is lost."""
     run = say()
     with store.lease(run.id):
@@ -115,7 +115,7 @@ def test_where_another_worker_has_it(runtime: Runtime, store: Store, say: Say):
     assert 0 < (due(store, run) or 0) <= 1
 
 
-def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: Store, say: Say):
+def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: RunStore, say: Say):
     """The reason is on record."""
     run = say(signed_in())
     advance.advance(run.id)
@@ -125,7 +125,7 @@ def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: Stor
 
 
 def test_a_sign_in_that_ends_for_an_unknown_reason(
-    provider: Any, work_settings: Settings, store: Store, vault: Vault, say: Say, opened: Run
+    provider: Any, work_settings: Settings, store: RunStore, vault: Vault, say: Say, opened: Run
 ):
     """Entra's words are on record whole, with the ids that its support asks for."""
     credentials = {"microsoft_client_id": "client-1", "microsoft_client_secret": "s3cr~t.Value"}
@@ -142,14 +142,14 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
     assert store.events(opened.id)[-1].data == {"cause": "request_rejected", "code": words}
 
 
-def test_a_death_is_noticed(runtime: Runtime, store: Store, say: Say):
+def test_a_death_is_noticed(runtime: Runtime, store: RunStore, say: Say):
     """Steps that were running when the worker died are counted, and run no more."""
     run = say(Event(Kind.RUNNING, now(), step="ids"))
     advance.advance(run.id)
     assert (kinds(store, run)[-1], store.load(run.id).running) == ("resumed", frozenset())
 
 
-def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, vault: Vault, say: Say):
+def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
     """A late job does nothing, but for what a worker had sealed for it meanwhile."""
     run = say(signed_in(), Event(Kind.CANCELLED, now()))
     vault.put(f"rehearsal-secret:{run.id}", "value", 60)
@@ -158,7 +158,7 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, vault: Vault, 
     assert (kinds(store, run), due(store, run)) == (kinds(store, run), None)
 
 
-def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: Store, vault: Vault, say: Say):
+def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
     """With every step, and not before; the sign-in is forgotten."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
     admin_session.save(runtime, run, "cache")
@@ -172,7 +172,7 @@ def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: Store, v
     assert runtime.listener == Heard([run.id, run.id])
 
 
-def test_the_earliest_time_is_looked_at(runtime: Runtime, store: Store, say: Say):
+def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: Say):
     """Of all that wait for the clock."""
     later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
     run = say(signed_in(), found("a", State.WAITING, until=later), found("b", State.WAITING, until=sooner))
@@ -180,16 +180,16 @@ def test_the_earliest_time_is_looked_at(runtime: Runtime, store: Store, say: Say
     assert 170 < (due(store, run) or 0) <= 180
 
 
-def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: Store, say: Say):
+def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore, say: Say):
     """An event after the work's last look has the run looked at again at once."""
     run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
     store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
     advance.finish_or_reschedule(runtime, run.id, run.version)
     assert (due(store, run) or 0) <= 0
-    assert store.claim_due() == (run.id,)
+    assert store.schedule.claim_due() == (run.id,)
 
 
-def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: Store, vault: Vault, say: Say):
+def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
     """It is tried again in a quarter of a minute, and ends the run at the third time, so that the queue goes on."""
     run = say(signed_in())
     vault.put(f"session:{run.id}", "this is no token cache", 60)
@@ -204,7 +204,7 @@ def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: Store
     assert references[0] == references[1]
 
 
-def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: Store, asker: Person, channel: Channel):
+def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: RunStore, asker: Person, channel: Channel):
     """What it could not see may be worth another look later, but a check looks once."""
     run = store.check(channel, asker, PLACE)
     later = now() - timedelta(seconds=5)

@@ -277,7 +277,7 @@ def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: A
         replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, {**anna.origin, "message": "typed-2"}
     )
     press(anna, "intake", run=other.id, **RIGHT, mailbox="support@example.test")
-    assert (anna.services.store.load(other.id).detailed, anna.services.store.running("support@example.test")) == (False, busy.id)
+    assert (anna.services.store.load(other.id).detailed, anna.services.store.channels.running("support@example.test")) == (False, busy.id)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from bot.commands import commands
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
-from jobs.runs.audit import ENTRIES, read
+from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind
 from jobs.runtime import install
 
@@ -130,7 +130,7 @@ def test_an_empty_trail(anna: ChatContext, webex_script: Any):
 
 def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
     """The card names the entry, and the file is handed out all the same."""
-    anna.services.redis.rpop(ENTRIES)
+    anna.services.redis.rpop("audit:entries")
     entries, card = asked(anna, webex_script)
     assert (len(entries), text("audit.broken", entry="5") in card) == (2, True)
 

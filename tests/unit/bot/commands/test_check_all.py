@@ -16,8 +16,8 @@ from jobs.checks.bulk import mailboxes, summarize
 from jobs.clock import now
 from jobs.engine.failures import NEEDS_SIGN_IN
 from jobs.model import Channel, Finding, Profile, State, Text
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Record
 from jobs.storage import codec
 
 Known = Callable[[int], tuple[str, ...]]

@@ -211,7 +211,7 @@ def test_a_fix_is_a_run_of_its_own(anna: ChatContext):
     """Which holds the mailbox, so that a second one points to it."""
     proven(anna)
     type_(anna, "fix", MAILBOX)
-    run = anna.services.store.load(anna.services.store.running(MAILBOX))
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert (run.kind, run.detailed, run.channel.forwarding_address) == ("fix", True, "x@y.z")
     type_(anna, "fix", MAILBOX)
     assert len(anna.services.store.runs_in_space("room-1")) == 2
@@ -222,7 +222,7 @@ def test_a_connected_channel_is_looked_at_anew(anna: ChatContext, webex_script: 
     """With the addresses that are known; in a space where it is not known, with the empty first card."""
     proven(anna)
     actions()["setup_again"](replace(anna, room=room), {"do": "setup_again", "mailbox_meant": MAILBOX})
-    run = anna.services.store.load(anna.services.store.running(MAILBOX))
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert (run.kind, run.detailed, run.channel.callback_url, "x@y.z" in cards(webex_script)) == (
         "setup",
         known,
@@ -236,7 +236,7 @@ def test_a_connected_channel_is_changed(anna: ChatContext, webex_script: Any, ro
     """By the first card, with what is known where it is known."""
     proven(anna)
     actions()["setup_change"](replace(anna, room=room), {"do": "setup_change", "mailbox_meant": MAILBOX})
-    run = anna.services.store.load(anna.services.store.running(MAILBOX))
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert (run.detailed, "x@y.z" in cards(webex_script)) == (False, shown)
 
 
@@ -261,7 +261,7 @@ def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
     """It is bound to the tenant of the setup, finished or not, and holds the mailbox."""
     setup = changed(anna, end)
     type_(anna, "undo", MAILBOX)
-    run = anna.services.store.load(anna.services.store.running(MAILBOX))
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert (run.kind, run.detailed, run.channel.tenant_id, run.known) == ("undo", True, "tenant-1", {"object_id": "obj-1"})
     assert run.past == {"smtp_auth": RecordedChange("smtp_auth", LINE, Text("seen.off"), {"disabled": "true"}, {}, (setup.id,))}
     jobs = sorted((str(job.func_name), job.args[0]) for job in anna.services.runs.queue.jobs)

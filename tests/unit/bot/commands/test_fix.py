@@ -33,9 +33,9 @@ def fixed(
         check = store.check(channel, ctx.asker, {})
         found = [Event(Kind.FOUND, at, step=step, finding=Finding(step, State.WRONG, cause=cause)) for step, cause in causes]
         store.append(check.id, *found, Event(Kind.CHECKED, at))
-        store.remember_check(MAILBOX, check.id)
+        store.channels.set_last_check(MAILBOX, check.id)
     commands()["fix"].run(ctx, MAILBOX)
-    run_id = store.running(MAILBOX)
+    run_id = store.channels.running(MAILBOX)
     signed_in = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
     store.append(run_id, signed_in, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes))
     return store.load(run_id), at

@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 from adaptive_cards.texts import text
 from bot.cards import delivery
 from bot.commands.setup_email import FIRST
-from bot.events.queue import PendingEvent, WebhookEvent
 from bot.queue import SafeJob, make_queue
+from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex.client import Webex
 from jobs.clock import now

@@ -17,8 +17,8 @@ from flask import Flask
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from bot.events.queue import RUNG_S, EventQueue, PendingEvent
 from bot.queue import connect_for_web, make_queue
+from bot.queue.events import RUNG_S, EventQueue, PendingEvent
 from bot.settings import BotSettings
 from bot.web import webhooks
 from bot.web.app import create_app

@@ -91,7 +91,7 @@ def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
     app_access.save(redis, access)
     assert (app_access.grant_for(redis, TENANT), app_access.grant_for(redis, TENANT.upper())) == (access, access)
     assert [app_access.grant_for(redis, tenant) for tenant in ("", "another")] == [None, None]
-    kept = b"".join(redis.hvals(app_access.KEY))
+    kept = b"".join(redis.hvals("tenants:app-access"))
     assert (SECRET.encode() in kept, b"eyJ" in kept) == (False, False)
 
 

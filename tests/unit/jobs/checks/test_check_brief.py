@@ -10,12 +10,12 @@ import pytest
 from jobs.checks.check import brief_for
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
-def ran(store: Store, channel: Channel, asker: Person, hours: int, client_id: str, *steps: str) -> None:
+def ran(store: RunStore, channel: Channel, asker: Person, hours: int, client_id: str, *steps: str) -> None:
     """A run that found this app, changed these steps and was told that the token is saved, so many hours later."""
     run, at = store.open(channel, asker, {"room": "room-1", "message": f"m{hours}"}), MOMENT + timedelta(hours=hours)
     store.append(
@@ -27,7 +27,7 @@ def ran(store: Store, channel: Channel, asker: Person, hours: int, client_id: st
     store.end(store.load(run.id), Event(Kind.FINISHED, at))
 
 
-def test_the_newest_of_each(store: Store, channel: Channel, asker: Person):
+def test_the_newest_of_each(store: RunStore, channel: Channel, asker: Person):
     """A fix may have made the app anew, asked for another token and set the forwarding: what the setup knew is old then."""
     ran(store, channel, asker, 0, "old", "forwarding", "smtp_auth")
     ran(store, channel, asker, 5, "new", "smtp_auth")
@@ -35,7 +35,7 @@ def test_the_newest_of_each(store: Store, channel: Channel, asker: Person):
     assert brief_for(store, channel.mailbox) == {"client_id": "new", "token_at": later, "changed_at": MOMENT.isoformat()}
 
 
-def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: Store, channel: Channel, asker: Person):
+def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: RunStore, channel: Channel, asker: Person):
     """A fix that was left finds the app that is there; Webex Connect has the one that its token was generated with."""
     ran(store, channel, asker, 0, "given", "client_secret")
     run = store.open(channel, asker, {"room": "room-1", "message": "m2"})
@@ -47,7 +47,7 @@ def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store: Store, ch
 @pytest.mark.parametrize(
     ("shared", "told"), [("", {"upn": "s1@contoso.com"}), ("yes", {"shared": "yes"}), ("blocked", {"shared": "blocked"})]
 )
-def test_whose_mailbox_the_login_opens(store: Store, channel: Channel, asker: Person, shared: str, told: dict[str, str]):
+def test_whose_mailbox_the_login_opens(store: RunStore, channel: Channel, asker: Person, shared: str, told: dict[str, str]):
     """A shared one is named by its address, whoever's the token is (facts/microsoft.md 2.1)."""
     run = store.open(channel, asker, {"room": "room-1", "message": "m1"})
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
@@ -55,6 +55,6 @@ def test_whose_mailbox_the_login_opens(store: Store, channel: Channel, asker: Pe
     assert brief_for(store, channel.mailbox) == told
 
 
-def test_of_an_unknown_mailbox_nothing(store: Store, redis: Any):
+def test_of_an_unknown_mailbox_nothing(store: RunStore, redis: Any):
     """There is no run."""
     assert brief_for(store, "nobody@contoso.com") == {}

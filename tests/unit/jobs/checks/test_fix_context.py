@@ -14,22 +14,22 @@ from jobs.engine.step import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.plan import Plan
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT, FORM, steps_of
 
 PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
 
 
-def checked(store: Store, channel: Channel, asker: Person, *findings: Finding) -> Run:
+def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding) -> Run:
     """A check that is done, and the channel's newest."""
     run = store.check(channel, asker, {})
     store.append(run.id, *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings), Event(Kind.CHECKED, now()))
-    store.remember_check(channel.mailbox, run.id)
+    store.channels.set_last_check(channel.mailbox, run.id)
     return store.load(run.id)
 
 
 @pytest.mark.parametrize("cause", sorted(fix_context.GENERATE))
-def test_the_cause_of_the_newest_check_is_told(store: Store, channel: Channel, asker: Person, cause: str):
+def test_the_cause_of_the_newest_check_is_told(store: RunStore, channel: Channel, asker: Person, cause: str):
     """By whichever finding has seen it."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
     assert fix_context.fix_context(store, channel.mailbox) == {BY_GENERATE: cause}
@@ -46,13 +46,13 @@ def test_the_cause_of_the_newest_check_is_told(store: Store, channel: Channel, a
         ),
     ],
 )
-def test_what_a_new_token_does_not_mend(store: Store, channel: Channel, asker: Person, findings: tuple[Finding, ...]):
+def test_what_a_new_token_does_not_mend(store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]):
     """Nothing wrong, something that the bot mends, and what that explains."""
     checked(store, channel, asker, *findings)
     assert fix_context.fix_context(store, channel.mailbox) == {}
 
 
-def test_without_a_check_nothing_is_told(store: Store, channel: Channel):
+def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
     """Nobody has looked."""
     assert fix_context.fix_context(store, channel.mailbox) == {}
 
@@ -85,7 +85,7 @@ def test_what_carries_answers_is_proven_by_one(given: Callable[..., StepContext]
 
 
 @pytest.mark.parametrize(("state", "told"), [(State.WARNING, {BY_CONSENT: "yes"}), (State.OK, {}), (State.SKIPPED, {})])
-def test_a_consent_that_is_missing_is_told(store: Store, channel: Channel, asker: Person, state: State, told: dict[str, str]):
+def test_a_consent_that_is_missing_is_told(store: RunStore, channel: Channel, asker: Person, state: State, told: dict[str, str]):
     """Where the newest check has seen that it is."""
     checked(store, channel, asker, Finding("admin_consent", state))
     assert fix_context.fix_context(store, channel.mailbox) == told

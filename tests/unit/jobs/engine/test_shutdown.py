@@ -15,7 +15,7 @@ from jobs.engine.recorder import StoppingError
 from jobs.engine.step import Step, StepContext
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import DUE, Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener, Runtime, install
 from jobs.settings import Settings
 from jobs.shutdown import Shutdown
@@ -108,7 +108,7 @@ async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
 
 
 def test_the_run_is_due_at_once(
-    given: Given, runtime_of: Callable[[Settings], Runtime], work_settings: Settings, store: Store, monkeypatch: Any
+    given: Given, runtime_of: Callable[[Settings], Runtime], work_settings: Settings, store: RunStore, monkeypatch: Any
 ):
     """Whichever worker is there next takes it up; the lease is free for it."""
     run = given(events=(Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),)).run
@@ -120,4 +120,4 @@ def test_the_run_is_due_at_once(
     install(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:
-        assert (float(store.redis.zscore(DUE, run.id) or 0) <= now().timestamp(), lease is not None) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers
+        assert (float(store.redis.zscore("runs:due", run.id) or 0) <= now().timestamp(), lease is not None) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers

@@ -10,8 +10,9 @@ import pytest
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.audit import Verified, read
 from jobs.runs.audit_entries import NOT_RECORDED, About, entries_of, entry
+from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import AlreadyRunningError, Store
+from jobs.runs.run_store import RunStore
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 STAMP = "2026-11-25T09:00:00+00:00"
@@ -27,12 +28,12 @@ SHOWN = {
 }
 
 
-def recorded(store: Store) -> list[dict[str, Any]]:
+def recorded(store: RunStore) -> list[dict[str, Any]]:
     """The trail, without what only makes the chain."""
     return [{name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}} for line in store.audit.entries()]
 
 
-def test_a_run_is_told_from_its_beginning_to_its_end(store: Store, asker: Person, channel: Channel):
+def test_a_run_is_told_from_its_beginning_to_its_end(store: RunStore, asker: Person, channel: Channel):
     """Each entry says of itself when, who, which run, mailbox, space, tenant and account, and what was changed from what to what."""
     run = store.open(Channel(channel.mailbox), asker, PLACE)
     account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
@@ -63,7 +64,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(store: Store, asker: Person
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_only_looking_is_left_out(kind: Kind, store: Store, asker: Person, channel: Channel):
+def test_only_looking_is_left_out(kind: Kind, store: RunStore, asker: Person, channel: Channel):
     """Every kind of event is recorded, with the event or not at all, but for those that only look."""
     run = store.open(channel, asker, PLACE)
     before = len(store.audit.entries())
@@ -81,7 +82,7 @@ def test_a_run_that_learns_its_mailbox(channel: Channel):
     assert told == [first, About("r-1", "undo", channel.mailbox, "room-1", "a@b.c", channel.tenant_id)]
 
 
-def test_who_came_second_is_recorded(store: Store, asker: Person, channel: Channel):
+def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Channel):
     """Somebody asked while another run was going on: that, too, is part of the trail, though the run never was."""
     first = store.open(channel, asker, PLACE)
     with pytest.raises(AlreadyRunningError):
@@ -91,7 +92,7 @@ def test_who_came_second_is_recorded(store: Store, asker: Person, channel: Chann
     assert (refused["what"], refused["running"]) == ("not_opened", first.id)
 
 
-def test_a_secret_that_was_shown(store: Store, asker: Person, channel: Channel):
+def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channel):
     """By the id of its key, together with the note that it was: never by its value."""
     run = store.open(channel, asker, PLACE)
     store.record_secret_shown("key-7", run.id)
@@ -110,14 +111,14 @@ def test_what_looks_like_a_secret_is_never_written(secret: str):
     assert found["client_secret"] == "[removed]"
 
 
-def test_a_large_run_stays_whole(store: Store, asker: Person, channel: Channel):
+def test_a_large_run_stays_whole(store: RunStore, asker: Person, channel: Channel):
     """A hundred thousand characters in an answer are one line, and the chain holds."""
     run = store.open(channel, asker, PLACE)
     store.append(run.id, Event(Kind.ANSWERED, AT, data={"question": "q", "value": "x y" * 33_000}))
     assert store.audit.verify() == Verified(2, recorded(store)[0]["at"])
 
 
-def test_a_change_that_did_not_end_well(store: Store, asker: Person, channel: Channel):
+def test_a_change_that_did_not_end_well(store: RunStore, asker: Person, channel: Channel):
     """It is on record with its cause and with the calls that may have had an effect."""
     run = store.open(channel, asker, PLACE)
     store.not_changed(run.id, "smtp_auth", {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"})

@@ -22,7 +22,8 @@ from jobs.clock import now
 from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
-from jobs.storage import codec, keys, locks
+from jobs.storage import codec, keys
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 ADMIN = "admin@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", ADMIN))
@@ -374,11 +375,9 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
 def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
     """Which may wait for Webex: it comes again, and draws then."""
     run = begin(SIGNED_IN, PLANNED)
-    other = locks.acquire(services.redis, f"draw:{run.id}", 20)
-    assert other is not None
-    draw.draw(run.id)
+    with renewed_lock(services.redis, LockName(LockKind.DRAW, run.id), 20):
+        draw.draw(run.id)
     assert (said(), 0 < services.cards.due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
-    locks.release(services.redis, other)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
 

@@ -16,10 +16,10 @@ from redis import Redis
 
 from bot.queue import HANDLE, Doorbell, make_queue
 from jobs.clock import now
-from jobs.runs.store import LEASE_S
+from jobs.runs.schedule import LEASE_S
 from jobs.storage import codec, keys
 from jobs.storage.due_list import LONGEST_PAUSE_S, DueList
-from jobs.storage.locks import renewed_lock
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 REMEMBER_S = 3600
 """How long an event is known, in seconds: longer than the 10 minutes after which the worker calls one too old."""
@@ -122,12 +122,12 @@ class EventQueue:
 
         An error puts the event off, and is raised again.
         """
-        lock = keys.event_lock(key)
+        lock = LockName(LockKind.EVENT, key)
         with renewed_lock(self._redis, lock, LEASE_S) as held:
             if held is not None:
                 self._begin(key, handle)
                 return
-        self._due.extend(key, max(self._redis.pttl(lock), 0) / 1000)  # its worker may be dead, which shows when the lock ends
+        self._due.extend(key, max(self._redis.pttl(lock.key), 0) / 1000)  # its worker may be dead, which shows when the lock ends
 
     def _begin(self, key: str, handle: Handle) -> None:
         pending = self._load(key)

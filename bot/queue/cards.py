@@ -8,7 +8,7 @@ from redis import Redis
 
 from bot.queue import CARDS, DRAW, Doorbell, make_queue
 from jobs.clock import now
-from jobs.runs.store import LEASE_S
+from jobs.runs.schedule import LEASE_S
 from jobs.storage import keys
 from jobs.storage.due_list import DueList
 

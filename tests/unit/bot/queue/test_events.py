@@ -13,18 +13,18 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from bot.events.queue import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from bot.processes.dispatcher import Dispatcher
+from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from bot.services import Services
 from jobs.clock import now
-from jobs.runs.store import LEASE_S
+from jobs.runs.schedule import LEASE_S
 from jobs.storage import codec, keys
 
 EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 WORKER = """
 import sys
 from redis import Redis
-from bot.events.queue import EventQueue
+from bot.queue.events import EventQueue
 def handle(pending):
     print("begun", flush=True)
     sys.stdin.read()

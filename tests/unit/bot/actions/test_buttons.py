@@ -51,7 +51,7 @@ def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
 
 def queued(ctx: ChatContext) -> set[str]:
     """What a worker will do."""
-    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.queue.jobs, *ctx.services.cards.jobs)}
+    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)}
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)

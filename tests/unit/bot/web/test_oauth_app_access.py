@@ -89,7 +89,7 @@ def test_granted(services: Services, browser: FlaskClient, run: Run):
     assert (known.by, after.checked, after.findings) == ("anna@example.test", None, {})
     data = services.store.events(run.id)[-1].data
     assert {name: data[name] for name in ("tenant", "roles")} == {"tenant": TENANT, "roles": ", ".join(known.roles)}
-    assert "jobs.advance.advance" in {str(job.func_name) for job in services.queue.jobs}
+    assert "jobs.advance.advance" in {str(job.func_name) for job in services.runs.queue.jobs}
     assert verdict.view(after, services).grant_url == ""
     again = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
     assert again.status_code == 400

@@ -150,7 +150,7 @@ def test_a_worker_waits_for_redis(free_port: int):
 LATE = """
 import tempfile, time
 from pathlib import Path
-from bot import redis_server
+from bot.processes import redis_server
 time.sleep(1)
 redis_server.main({port}, Path(tempfile.mkdtemp()))
 """

@@ -290,9 +290,9 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
     back = (("E1", verbatim("App registration"), Text("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
     left = (("M2", verbatim("Authenticated SMTP"), verbatim("Changed by somebody else since, now off. It stays")),)
     whole = undo.UndoneView(replace(header(7), kind="undo"), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
-    yield "undone", cards.inspect_undo(whole)
-    yield "undone-hostile", cards.inspect_undo(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
-    yield "undone-nothing", cards.inspect_undo(replace(whole, back=(), approved_by="", binned=False))
+    yield "undone", cards.undone(whole)
+    yield "undone-hostile", cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
+    yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:

@@ -5,15 +5,12 @@ Time jumps over every pause, so a run that would wait for minutes takes none.
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,7 +21,7 @@ import structlog
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from jobs.advance import _work
+from jobs.advance import advance_steps
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
@@ -47,6 +44,7 @@ from practice.journal import Journal
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
 from practice.virtual_time import carry_out
+from tests.faults.weather import FAULTS, Fault, Storm, Weather
 
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
@@ -54,20 +52,6 @@ PLACE = {"room": "room-1", "message": "m-1"}
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes"}
 ROUNDS = 30
 LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("calls.toml").read_text(encoding="utf-8"))
-
-
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"faults_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_WEATHER = _module("weather")
-FAULTS, Fault, Storm, Weather = (getattr(_WEATHER, name) for name in ("FAULTS", "Fault", "Storm", "Weather"))
 
 
 @dataclass
@@ -195,7 +179,7 @@ class Ride:
         if self._run().account is None:
             return
         try:
-            await _work(Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True))
+            await advance_steps(Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True))
         except SignInNeeded as error:
             self._say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
 

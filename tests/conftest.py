@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from redis import Redis
 
 from bot.processes import redis_server
 from practice.conversation import words
+from tests.fixtures.waiting import until
 
-pytest_plugins = ("tests.fixtures.webex_script", "tests.fixtures.openid_provider")
+pytest_plugins = ("tests.fixtures.clock", "tests.fixtures.webex_script", "tests.fixtures.openid_provider")
 
-START_S = 10.0
 LAST_MESSAGES, LAST_LINES = 4, 30
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes"}
 
@@ -57,7 +56,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # Not redis_server.start: it prepares the child in Python, which Python 3.12 and later warn about where threads run.
     server = subprocess.Popen(redis_server.command(port, Path(tmp_path_factory.mktemp("valkey"))))  # noqa: S603  our own command line
     try:
-        _wait_until_it_answers(port)
+        until(lambda: redis_server.answers(port), "the Valkey of the tests")
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         redis_server.stop(server)
@@ -82,10 +81,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait_until_it_answers(port: int) -> None:
-    until = time.monotonic() + START_S
-    while not redis_server.answers(port):
-        assert time.monotonic() < until, "the Valkey of the tests did not start"
-        time.sleep(0.02)

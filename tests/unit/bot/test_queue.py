@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from rq.job import Job, JobStatus
 
 from bot.processes.worker import BotScheduler, BotWorker
 from bot.queue import ALLOWED, MAINTENANCE_S, NotAllowedError, SafeJob, SafeQueue, make_queue
+from jobs.clock import now
 
 BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.argv[1], burst=True))"
 
@@ -73,7 +73,7 @@ def test_a_job_whose_worker_died_on_the_way_goes_back(redis: Redis):
     worker = BotWorker([queue], connection=redis, serializer="json", job_class=SafeJob, queue_class=SafeQueue)
     worker.clean_registries()
     assert queue.job_ids == []
-    redis.set(queue.intermediate_queue.get_first_seen_key(job.id), time.time() - MAINTENANCE_S)
+    redis.set(queue.intermediate_queue.get_first_seen_key(job.id), now().timestamp() - MAINTENANCE_S)
     worker.clean_registries()
     assert (queue.job_ids, queue.intermediate_queue.get_job_ids(), fetched(job, redis).get_status()) == ([job.id], [], "queued")
     assert list(redis.scan_iter("*first_seen*")) == []

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from bot.processes import redis_server
+from practice import patience
 from practice.conversation import words
 from tests.fixtures.waiting import until
 
-pytest_plugins = ("tests.fixtures.clock", "tests.fixtures.webex_script", "tests.fixtures.openid_provider")
+pytest_plugins = (
+    "tests.fixtures.clock",
+    "tests.fixtures.webex_script",
+    "tests.fixtures.openid_provider",
+    "tests.fixtures.stacks",
+    "tests.fixtures.practice_cloud",
+)
+
+os.environ.setdefault(patience.VARIABLE, "6")
 
 LAST_MESSAGES, LAST_LINES = 4, 30
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes"}
@@ -25,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in REAL_PROCESSES:
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line that shows drift: how many tests needed a second try, and which."""
+    again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", [])})
+    terminalreporter.write_line(f"{len(again)} tests were run again{': ' if again else ''}{', '.join(again)}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,9 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import flask
 import httpx
 import pytest
 import structlog
@@ -39,14 +37,14 @@ from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
 from jobs.storage.vault import Vault
-from practice import tls
-from practice.journal import Journal
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
+from practice.tls import Tls
 from practice.virtual_time import carry_out
 from tests.faults.weather import FAULTS, Fault, Storm, Weather
+from tests.fixtures.practice_cloud import BASE, administrators_token, practice_cloud
 
-BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
+MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
 PLACE = {"room": "room-1", "message": "m-1"}
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes"}
@@ -82,13 +80,7 @@ class Country:
 
     def token(self, scopes: str) -> str:
         """An administrator's token."""
-        client = {"client_id": self.settings.bot_client_id, "redirect_uri": "http://127.0.0.1:5000/callback"}
-        query = client | {"response_type": "code", "scope": f"offline_access {scopes}"}
-        data = {"account": "admin@contoso.com", "action": "accept"}
-        answer = self.http.post("/contoso.com/oauth2/v2.0/authorize", params=query, data=data)
-        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
-        form = client | {"grant_type": "authorization_code", "code": code, "client_secret": self.settings.bot_client_secret}
-        return str(self.http.post("/contoso.com/oauth2/v2.0/token", data=form).json()["access_token"])
+        return administrators_token(self.http, self.settings, scopes)
 
     def consent(self, principal: str, resource: str, role: str) -> None:
         """What Microsoft's consent page does."""
@@ -233,18 +225,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
+def sky(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
     """One practice cloud for the module, in this process and without delays."""
-    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
-    cloud = Cloud(Journal(), tls.make(tmp_path_factory.mktemp("tls")), settings)
-    app = flask.Flask("practice")
-    for pages in [*cloud.blueprints(), cloud.control()]:
-        app.register_blueprint(pages)
-    transport = httpx.WSGITransport(app)
-    cloud.start(BASE, transport)
-    with httpx.Client(transport=transport, base_url=BASE) as http:
-        yield cloud, http, settings
-    cloud.stop()
+    with practice_cloud(certificates) as (cloud, http):
+        yield cloud, http, cloud.world.settings
 
 
 @pytest.fixture

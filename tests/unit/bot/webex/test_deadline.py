@@ -72,7 +72,9 @@ class Dripping:
 
 
 @pytest.fixture(params=["http", "https"])
-def dripping(request: pytest.FixtureRequest, certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Dripping, Webex, str]]:
+def dripping(
+    request: pytest.FixtureRequest, certificate: Any, monkeypatch: pytest.MonkeyPatch, real_pauses: None
+) -> Iterator[tuple[Dripping, Webex, str]]:
     """It listens, in plain and over TLS; a call has a second."""
     monkeypatch.setattr(deadline, "TOTAL_S", 1.0)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):

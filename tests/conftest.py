@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from bot.processes import redis_server
@@ -29,6 +30,10 @@ os.environ.setdefault(patience.VARIABLE, "6")
 
 LAST_MESSAGES, LAST_LINES = 4, 30
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes"}
+
+
+settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("anywhere")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -336,10 +336,10 @@ class Connected:
 
 
 @pytest.fixture(scope="module")
-def connected(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> Iterator[Connected]:
-    """After one setup under a clear sky."""
-    with Redis.from_url(redis_url) as redis:
-        country = _as_at_the_start(sky, redis)
+def connected(certificates: Tls, redis_url: str) -> Iterator[Connected]:
+    """After one setup under a clear sky, in a cloud of its own, which no other test of the module brings back to its start."""
+    with Redis.from_url(redis_url) as redis, practice_cloud(certificates) as (cloud, http):
+        country = _as_at_the_start((cloud, http, cloud.world.settings), redis)
         weather = Weather(country.http)
         Ride(country, country.context(weather), weather).to_its_end()
         yield Connected(country)

@@ -22,7 +22,7 @@ help:
 	@echo "make chaos           kill workers 200 times at every side effect of a setup (about twenty minutes)"
 	@echo "make bench           how fast webhooks are answered, and how well the work overlaps"
 	@echo "make practice-serve  run the practice cloud alone, to point a bot at"
-	@echo "make docs            write docs/permissions.md and docs/faults.md anew from the code"
+	@echo "make docs            write docs/architecture.md, docs/faults.md and docs/permissions.md from the code"
 	@echo "make lock            write requirements*.txt anew (needs uv)"
 	@echo "make audit           ask for known holes in the pinned packages (needs the network)"
 	@echo "make install         only make .venv"
@@ -79,6 +79,7 @@ practice-serve: $(STAMP)
 
 docs: $(STAMP)
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/permissions.py
+	@$(RUN) tools/architecture.py
 	@$(RUN) -m practice.faults.page
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml

@@ -1,0 +1,1 @@
+"""The conversation in Webex: webhooks in, commands and card buttons, cards out."""

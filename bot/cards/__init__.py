@@ -1,0 +1,1 @@
+"""Cards of a run in Webex: drawn, posted once, edited in place; and reminders."""

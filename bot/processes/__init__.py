@@ -1,0 +1,1 @@
+"""Processes: the worker, the embedded Redis, their supervisor, signals and timers."""

@@ -1,0 +1,1 @@
+"""The web process: webhooks, the pages around sign-in and consent, OAuth callbacks, the one-time page."""

@@ -1,0 +1,1 @@
+"""The Webex API client: SDK wrapper, models, errors, retries, deadlines, webhook registration."""

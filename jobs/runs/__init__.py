@@ -1,0 +1,1 @@
+"""Runs: their events and state, plans, the store in Redis and the audit trail."""

@@ -1,0 +1,1 @@
+"""Redis: how values are encoded, sealed and locked."""

@@ -55,14 +55,15 @@ def test_the_table_of_commands_is_the_registry():
     assert set(COMMAND.findall(text("README.md"))) == commands().keys()
 
 
-def test_the_page_of_permissions_is_in_step():
-    """docs/permissions.md is what `make docs` writes."""
-    spec = importlib.util.spec_from_file_location("permissions", ROOT / "tools/permissions.py")
+@pytest.mark.parametrize("name", ["permissions", "architecture"])
+def test_the_pages_made_from_code_are_up_to_date(name: str):
+    """docs/permissions.md and docs/architecture.md are what `make docs` writes."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    assert text("docs/permissions.md") == tool.page()
+    assert text(f"docs/{name}.md") == tool.page()
 
 
 def test_every_package_is_pinned_with_its_hashes():

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,44 @@ FORBIDDEN = {
     "adaptive_cards": {"bot", "practice"},
     "practice": {"bot", "jobs", "adaptive_cards"},
 }
+ORDER = {
+    "bot": (
+        "__main__",
+        "events processes",
+        "actions",
+        "commands web",
+        "cards",
+        "chat",
+        "links doctor",
+        "services",
+        "webex",
+        "logs queue settings",
+    ),
+    "jobs": (
+        "advance tac",
+        "checks",
+        "next_action",
+        "probes",
+        "steps",
+        "access channel",
+        "engine",
+        "mail",
+        "contact_center microsoft runtime",
+        "clouds runs",
+        "clock model redact settings shutdown storage webex_org_id",
+    ),
+    "adaptive_cards": (
+        "__init__",
+        "cards",
+        "card",
+        "components",
+        "actions glyphs",
+        "elements times",
+        "escape texts views",
+    ),
+}
+"""Folders, and modules at a package's top, from those that decide to those that serve. Imports go to later lines only."""
+MOST_ROOMS = {"bot": 15, "jobs": 22, "adaptive_cards": 15}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 LEFT_OVER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
 SIGNATURE = re.compile(r"signature|digest|hmac", re.IGNORECASE)
@@ -56,6 +95,72 @@ def test_arrows(package: str):
     assert against == {}
 
 
+def room(module: str) -> str:
+    """Return the folder, or the module at the package's top, that a dotted name belongs to."""
+    place = module.split(".")[1:]
+    named = place and (
+        (ROOT / module.split(".", maxsplit=1)[0] / place[0]).is_dir()
+        or (ROOT / module.split(".", maxsplit=1)[0] / f"{place[0]}.py").exists()
+    )
+    return place[0] if named else "__init__"
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_arrows_between_folders(package: str):
+    """Inside a package imports go from the folders that decide to the folders that serve."""
+    rank = {name: number for number, line in enumerate(ORDER[package]) for name in line.split()}
+    against = [
+        f"{told(path)}: {name}"
+        for path in files(package)
+        for name in imports(path)
+        if name.split(".")[0] == package
+        and (own := room(".".join(path.relative_to(ROOT).with_suffix("").parts))) != (other := room(name))
+        and rank[own] >= rank[other]
+    ]
+    assert against == []
+
+
+def rooms(package: str) -> set[str]:
+    """The folders and modules that a stranger sees at first sight."""
+    found = (ROOT / package).iterdir()
+    return {path.stem for path in found if path.name[:2] != "__" and (path.is_dir() or path.suffix == ".py")} | (
+        {"__main__"} if (ROOT / package / "__main__.py").exists() else set()
+    )
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_few_rooms_at_first_sight(package: str):
+    """A package shows so few folders and modules that a stranger can read them all, and each has its place in the order."""
+    assert len(rooms(package)) <= MOST_ROOMS[package]
+    assert rooms(package) <= {name for line in ORDER[package] for name in line.split()}
+
+
+def test_every_folder_says_what_is_in_it():
+    """In one line: the docstring of its ``__init__.py``."""
+    folders = {path.parent for path in files(*HOUSE, "tests/fixtures")}
+    lines = {folder: ast.get_docstring(tree(folder / "__init__.py")) or "" for folder in folders if (folder / "__init__.py").exists()}
+    assert {folder for folder in folders if not lines.get(folder)} == set()
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """Following the imports at the top of the modules never leads back."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files(*HOUSE)}
+    graph = {name: {used for used in top_imports(path, modules) if used != name} for name, path in modules.items()}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
+
+
+def top_imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
+    """The modules that are imported when this one is."""
+    for node in tree(path).body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield from (name for name in (full if full in modules else str(node.module),) if name in modules)
+
+
 def test_cards_know_only_the_words():
     """Of the work, the cards know jobs.model and nothing else, so a card can be drawn from data alone."""
     known = {name for path in files("adaptive_cards") for name in imports(path) if name.split(".")[0] == "jobs"}
@@ -64,10 +169,10 @@ def test_cards_know_only_the_words():
 
 
 def test_one_way_to_webex():
-    """Only bot/webex*.py talks to Webex's SDK, so that its 429 loop is switched off everywhere."""
+    """Only bot/webex talks to Webex's SDK, so that its 429 loop is switched off everywhere."""
     users = {told(path) for path in files(*HOUSE) for name in imports(path) if name.split(".")[0] == "webexteamssdk"}
     assert users
-    assert {user for user in users if not user.startswith("bot/webex")} == set()
+    assert {user for user in users if not user.startswith("bot/webex/")} == set()
 
 
 def test_signatures_are_compared_in_constant_time():

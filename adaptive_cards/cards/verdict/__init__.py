@@ -1,0 +1,1 @@
+"""The card of a check's verdict, one module a section."""

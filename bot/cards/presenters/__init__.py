@@ -1,0 +1,1 @@
+"""Presenters: pure functions from a run to the views of its cards, one module a card."""

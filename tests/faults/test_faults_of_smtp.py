@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jobs.clouds.errors import CloudError
-from jobs.mail.send import TestMail, send_test_mail
+from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.smtp_login import hello_probe, login_probe
 from tests.fixtures.waiting import LIMIT_S
 
-MAIL = TestMail("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
+MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
 GOOD = {"": b"220 mail.test ESMTP\r\n", "EHLO": b"250 mail.test\r\n", "DATA": b"354 Go\r\n", "QUIT": b"221 Bye\r\n"}
 OK = b"250 Fine\r\n"
 FAULTS = {

@@ -48,7 +48,7 @@ def lock(country: Any, **fields: bool) -> None:
 def next_ride(ride: Any, kind: str, end: Kind = Kind.FINISHED) -> Any:
     """The run after one that went to its end, with a clear sky of its own."""
     ride.to_its_end()
-    ride.ctx.store.hand_over(ride.ctx.fact("key_id"))
+    ride.ctx.store.record_secret_shown(ride.ctx.fact("key_id"))
     ride.ctx.store.end(ride.ctx.store.load(ride.ctx.run.id), Event(end, now()))
     ride.weather.calls.clear()
     return type(ride)(ride.country, ride.country.context(ride.weather, kind), ride.weather)

@@ -188,6 +188,7 @@ async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
     await engine.apply_plan()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Redis):
     """Every path, method and property of every body."""
@@ -199,6 +200,7 @@ async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Re
     assert {"PATCH", "POST", "GET"} == {asked.method for asked in tenant.asked}
 
 
+@pytest.mark.slow
 async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
     """Once the secret is handed over, everything holds: an empty plan, and not one request that changes something."""
     ctx = context(tenant, redis)
@@ -215,6 +217,7 @@ async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
     assert tenant.writes == []
 
 
+@pytest.mark.slow
 async def test_each_thing_is_made_once(tenant: Tenant, redis: Redis):
     """Creating requests of a whole run, counted."""
     await carry_out(tenant, context(tenant, redis))

@@ -48,6 +48,7 @@ def due_in(services: Services, run: Run) -> float:
     return float(services.redis.zscore(DRAWS_DUE, run.id) or 0) - now().timestamp()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_slow_webex_gets_no_second_card(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """A draw that outlasts its lock's own time still has it: the one that is handed out meanwhile posts nothing, and comes back."""

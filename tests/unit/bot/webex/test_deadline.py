@@ -89,6 +89,7 @@ def dripping(
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("drip", DRIPS)
 def test_an_answer_that_drips_ends_in_time(dripping: tuple[Dripping, Webex, str], drip: str, call: str):
@@ -100,6 +101,7 @@ def test_an_answer_that_drips_ends_in_time(dripping: tuple[Dripping, Webex, str]
     assert caught.value.accepted
 
 
+@pytest.mark.slow
 def test_a_call_that_is_over_is_not_cut(dripping: tuple[Dripping, Webex, str]):
     """Its connection serves the next one, however much later."""
     server, webex, _ = dripping

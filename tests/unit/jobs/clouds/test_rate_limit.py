@@ -29,6 +29,7 @@ async def calls(pace: RateLimiter, name: str, count: int, seconds: float = 0.0) 
     return sorted(await asyncio.gather(*(call() for _ in range(count))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
 async def test_never_more_than_the_limit_in_any_window(seconds: float):
     """However long a call is on its way: no window that could be seen at the other end holds more than two."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from redis import Redis
 
 from jobs.storage import locks
@@ -11,6 +12,7 @@ from jobs.storage.locks import renewed_lock
 from tests.fixtures.waiting import until
 
 
+@pytest.mark.slow
 def test_it_lasts_as_long_as_the_work(redis: Redis):
     """Half as long again as its own time later nobody else gets it; afterwards anybody does, and no trace of it is left."""
     with renewed_lock(redis, "draw:run", 1.0) as held:

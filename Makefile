@@ -1,10 +1,11 @@
-# `make` alone lists the targets. PYTHON=/path/to/python3.12 chooses the interpreter; changing it makes .venv anew.
+# `make` alone lists the targets. PYTHON=/path/to/python3.12 chooses the interpreter.
+# Another interpreter makes a new .venv.
 
 PYTHON ?=
 RUN := .venv/bin/python
 STAMP := .venv/.installed$(if $(PYTHON),$(subst /,-,-$(PYTHON)))
 
-# Tests and demo bring their own authorities, proxies and settings; those of the shell would only get in their way.
+# Tests and demo bring their own authorities, proxies and settings. Those of the shell would interfere.
 CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_BUNDLE -u PYTHONPATH -u PYTHONWARNINGS \
 	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
 COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
@@ -16,15 +17,15 @@ help:
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
 	@echo "make quick           lint, then every quick test that starts no process (under a minute)"
 	@echo "make test            lint, then all tests, then the coverage of all processes (about seven minutes)"
-	@echo "make lint            ruff and mypy alone"
+	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about eight minutes)"
 	@echo "make chaos           kill workers 200 times at every side effect of a setup (about twenty minutes)"
-	@echo "make bench           how fast webhooks are answered, and how well the work overlaps"
-	@echo "make practice-serve  run the practice cloud alone, to point a bot at"
+	@echo "make bench           measure webhook answers and the overlap of work"
+	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md and docs/permissions.md from the code"
-	@echo "make lock            write requirements*.txt anew (needs uv)"
-	@echo "make audit           ask for known holes in the pinned packages (needs the network)"
+	@echo "make lock            rewrite requirements*.txt (needs uv)"
+	@echo "make audit           find known vulnerabilities in the pinned packages (needs the network)"
 	@echo "make install         only make .venv"
 	@echo "make clean           remove .venv, caches and coverage data"
 

@@ -13,6 +13,7 @@ from rq import Queue
 from bot.queue import CARDS, RUNS, make_queue
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexPerson
+from bot.webex.messenger import Messenger
 from jobs.clock import now
 from jobs.runs.store import DUE, Store
 from jobs.settings import Settings
@@ -35,6 +36,12 @@ class Services:
     settings: Settings
     redis: Redis
     webex: Webex
+    outbox: Messenger | None = None
+
+    @property
+    def messenger(self) -> Messenger:
+        """What posts: the outbox of the event that is being carried out, or else Webex itself."""
+        return self.webex if self.outbox is None else self.outbox
 
     @cached_property
     def store(self) -> Store:

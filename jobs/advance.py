@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from jobs.engine.readiness import is_due
 from jobs.engine.recorder import LeaseLostError, StoppingError
 from jobs.model import State
 from jobs.next_action import blocking_steps
+from jobs.runs.reference import new_reference
 from jobs.runs.run import Event, Kind, Run, RunGoneError
 from jobs.runs.store import LEASE_S, Lease
 from jobs.runtime import Runtime, current
@@ -126,7 +126,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """Say so with a reference, try again a few times, then end the run so that the queue goes on."""
-    reference, store = f"REF-{secrets.token_hex(3).upper()}", runtime.store
+    reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
     store.append(run_id, Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}))
     tries = sum(event.data.get("question") == "run" for event in store.events(run_id) if event.kind is Kind.PROBLEM)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv and installs the pinned packages into it (make install). The first argument, if any, is the interpreter to use.
+# Make .venv and install the pinned packages into it (make install).
+# The optional first argument is the interpreter.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,7 +9,7 @@ CAN_MAKE_VENV='import ensurepip, venv'
 
 say() { printf '%s\n' "$*" >&2; }
 
-# The newest Python that is 3.11 or newer, and of those rather one that can make a venv as it is.
+# Print the newest Python from 3.11 on. Prefer one that can make a venv without another package.
 choose() {
     fallback=
     for name in ${1:-python3.13 python3.12 python3.11 python3}; do
@@ -22,7 +23,7 @@ choose() {
     echo "$fallback"
 }
 
-# Debian and Ubuntu have Python's venv in a package of its own.
+# Install Python's venv, which is a separate package on Debian and Ubuntu.
 add_venv() {
     package="$("$1" -c 'import sys; print(f"python{sys.version_info[0]}.{sys.version_info[1]}-venv")')"
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

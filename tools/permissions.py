@@ -1,5 +1,8 @@
 # ruff: noqa: INP001  (a script, not a package)
-"""Writes docs/permissions.md from what the steps say of themselves (make docs). A test holds the page in step."""
+"""Write docs/permissions.md from the permissions that the steps declare (make docs).
+
+A test keeps the page up to date.
+"""
 
 from __future__ import annotations
 
@@ -21,55 +24,59 @@ from jobs.probes import all_probes
 from jobs.steps import all_steps
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/permissions.md"
-INTRO = """# What it takes to read and to write
+INTRO = """# Permissions
 
-This page is made by `make docs` from the steps in the code; edit it there.
+This page is made by `make docs` from the steps in the code. Edit it there.
 
 ## The bot's own Entra app
 
-Delegated permissions: the bot does what the person who signed in may do. Every change is made with them, and with nothing else.
+These permissions are delegated: the bot does only what the person who signed in may do. Every change is made
+with them and with nothing else.
 
-| API | permission | for setting up | for looking |
+| API | permission | for setup | for checks |
 |---|---|---|---|
 """
 BY_ITSELF = """
-### Application permissions, to look without anybody signed in
+### Application permissions for checks without a sign-in
 
-Optional. A tenant's Global Administrator or Privileged Role Administrator grants them with the button "Let the bot read by itself" on the card
-of a check; they are declared on the bot's app as *application* permissions. They only read, and settings are never written with them.
+Optional. They are declared on the bot's app as *application* permissions. A tenant's Global Administrator or
+Privileged Role Administrator grants them with the button "Let the bot read by itself" on the card of a check.
+They only read. Settings are never written with them.
 
 | API | permission | needed |
 |---|---|---|
 """
 AT_EXCHANGE = """
-`Exchange.ManageAsApp` only lets the app in. What it may read at Exchange comes from an Entra role that the tenant gives to the bot's
-enterprise application: Global Reader, or a role group with View-Only Recipients and View-Only Configuration. Without it
-everything at Exchange is left out, with that reason, and nothing is reported wrong. Consent cannot give a role, so that is a step of its own:
-Entra, Roles and administrators, Global Reader, Add assignments, the bot's app.
+`Exchange.ManageAsApp` only lets the app connect. An Entra role that the tenant gives to the bot's enterprise
+application decides what the app may read at Exchange: Global Reader, or a role group with View-Only
+Recipients and View-Only Configuration. Without it, all checks at Exchange are left out with that reason, and
+nothing is reported wrong. Consent cannot assign a role, so this is a separate task: Entra, Roles and
+administrators, Global Reader, Add assignments, the bot's app.
 
-To take it back, delete the bot's enterprise application in Entra, or its permissions: the next check says so, and forgets the grant.
+To withdraw the grant, delete the bot's enterprise application in Entra, or its permissions. The next check
+reports it and forgets the grant.
 """
 BETWEEN = """
-`openid`, `profile` and `offline_access` are asked for beside them. `AuditLog.Read.All` answers only in tenants with Entra ID P1; without it
-that one look is left out.
+The sign-in also requests `openid`, `profile` and `offline_access`. `AuditLog.Read.All` answers only in
+tenants with Entra ID P1. Without it, that one check is left out.
 """
 STEPS = """
-## Each step of setting up
+## Each step of a setup
 
-Names with a dot are Microsoft Graph permissions, the others are roles in Exchange Online or Microsoft Defender that the person who
-signed in must have. A write permission includes the read permission beside it.
+Names with a dot are Microsoft Graph permissions. The others are roles in Exchange Online or Microsoft
+Defender that the person who signed in must have. A write permission includes the matching read permission.
 
 | row | step | profile | to read | to write |
 |---|---|---|---|---|
 """
 PROBES = """
-## Each look that only a check takes
+## Each probe of a check
 
-| look | access | to read |
+| probe | access | to read |
 |---|---|---|
 """
 APP = f"""
-## The email app that is set up for Webex Connect
+## The email app for Webex Connect
 
 | permission | kind | profile | who can use it |
 |---|---|---|---|
@@ -77,14 +84,15 @@ APP = f"""
 | `openid`, `profile`, `offline_access` of Microsoft Graph | delegated, granted for one user | both | the mailbox user only |
 | `Mail.Send` of Office 365 Exchange Online | application, by admin consent | article | the app, as any mailbox of the tenant |
 
-The mail flow uses the first one. `Mail.Send` is what the article tells people to add; the least-privilege profile leaves it out.
-For a shared mailbox another user signs in, so the delegated ones are granted for all users, with the tenant's own approval: a token is
-that of who signed in, and sends as the mailbox only with Send As in Exchange.
+The mail flow uses the first permission. The article asks people to add `Mail.Send`. The least-privilege
+profile leaves it out. For a shared mailbox another user signs in. So the delegated permissions are granted
+for all users, with the tenant's own approval. The token is that of the user who signed in. It sends as the
+mailbox only with Send As in Exchange.
 """
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     steps, probes = all_steps().values(), all_probes().values()
     return (
         INTRO

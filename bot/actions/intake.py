@@ -89,7 +89,7 @@ def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
 def _instead(ctx: ChatContext, card: Card) -> None:
     """The same card with other contents; a new one where Webex does not take the edit."""
     try:
-        ctx.services.webex.edit(ctx.message, ctx.room, card.text, card.content)
+        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
     except WebexError:
         ctx.say(card)
 

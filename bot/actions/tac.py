@@ -81,7 +81,7 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     told = Report(ctx.asker, *map(redactor.text, typed))
     matter = _matter(ctx, mailbox, told)
     made = bundle(matter, _spoken, redactor)
-    send = partial(ctx.services.webex.send_file, room_id=ctx.room, parent_id=ctx.thread, text=text("tac.posted", name=made.name))
+    send = partial(ctx.services.messenger.send_file, room_id=ctx.room, parent_id=ctx.thread, text=text("tac.posted", name=made.name))
     send(name=made.name, content_type=TYPE, content=made.content)
     ids = {"resource_id": told.resource_id, "transaction_id": told.transaction_id}
     checked = matter.check is not None

@@ -16,6 +16,7 @@ from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError, WebexNotFoundError
 from bot.webex.errors import passes
+from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.runs.run import Run
 from jobs.storage import codec
@@ -27,8 +28,6 @@ MIN_EDIT_INTERVAL = timedelta(seconds=2)
 NEVER = datetime.min.replace(tzinfo=UTC)
 EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
 """How Webex may say that it does not take an edit: the documents name 400, and say that cards cannot be edited at all."""
-UNCONFIRMED_PAUSES_S = (5.0, 60.0, 300.0)
-"""The pauses after a post that Webex may have taken without saying so, in seconds, the last one again and again."""
 log = structlog.get_logger(__name__)
 
 
@@ -146,7 +145,7 @@ def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard |
     A post is not undone by being lost: where the last one may stand in Webex already, the next has to wait, and longer each time.
     """
     doubt = _unconfirmed(services, run.id, wanted.slot)
-    if doubt and (wait := (doubt.at - now()).total_seconds() + UNCONFIRMED_PAUSES_S[min(doubt.posts, len(UNCONFIRMED_PAUSES_S)) - 1]) > 0:
+    if doubt and (wait := (doubt.at - now()).total_seconds() + UNCONFIRMED.after(doubt.posts)) > 0:
         return wait
     try:
         message, room = _send(services, run, wanted)
@@ -171,9 +170,9 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
         room = run.place["room"]
-        return services.webex.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
+        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
     known = wanted.to == run.requester.email
-    posted = services.webex.send(
+    posted = services.messenger.send(
         to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content
     )
     return posted.id, posted.room_id
@@ -183,7 +182,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     """Edit the card in place. Where Webex does not take that, it takes none of its later edits either, and only news is posted anew."""
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
-        services.webex.edit(shown.message, room, wanted.card.text, wanted.card.content)
+        services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexAnswerError as error:
         if error.status not in EDIT_REFUSED:
             raise

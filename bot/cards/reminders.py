@@ -81,7 +81,7 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
     try:
         if audience.may_read(services, run):
             card = notice(card_of(run.channel.mailbox, ending, at))
-            services.webex.send(room_id=run.place["room"], text=card.text, card=card.content)
+            services.messenger.send(room_id=run.place["room"], text=card.text, card=card.content)
             return
     except WebexError as error:
         log.warning("reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error))

@@ -46,7 +46,7 @@ def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(f"space:{room}:told", "1", nx=True, ex=TOLD_S):
         kicker, title, words = (Text(f"notice.held_{part}") for part in ("kicker", "title", "words"))
         card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-        services.webex.send(room_id=room, text=card.text, card=card.content, parent_id=run.place.get("thread"))
+        services.messenger.send(room_id=room, text=card.text, card=card.content, parent_id=run.place.get("thread"))
 
 
 def _key(room: str) -> str:

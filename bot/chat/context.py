@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +13,7 @@ from bot.webex.client import Message, WebexPerson
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
 from jobs.runs.audit_entries import entry
+from jobs.runs.reference import new_reference
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class ChatContext:
 
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
         """Post a card in the thread; ``shows`` names the run's card that it is. What Webex has not taken yet has no id."""
-        return self.services.webex.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
+        return self.services.messenger.send(room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows)
 
     def notify(self, view: NoticeView) -> None:
         """A short answer."""
@@ -52,7 +52,7 @@ class ChatContext:
     def refuse(self, words: Text, *, title: str = "refused.message") -> None:
         """Say that nothing was carried out, and why; a stranger also gets a reference, which the log knows, and what to do next."""
         stranger = title != "refused.nothing"
-        reference = f"REF-{secrets.token_hex(2).upper()}"
+        reference = new_reference()
         log.info("refused", reference=reference, person=self.person.id, room=self.room, why=words.key)
         if stranger:
             who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}

@@ -47,7 +47,7 @@ def _looked_up(ctx: ChatContext, address: str) -> WebexPerson | None:
 def _greet(ctx: ChatContext, address: str) -> None:
     webex = ctx.services.webex
     try:
-        room = webex.send(to_email=address, text=text("notice.asked_hello")).room_id
+        room = ctx.services.messenger.send(to_email=address, text=text("notice.asked_hello")).room_id
     except (WebexBadRequestError, WebexNotFoundError):
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
     if not room:  # it waits to be posted: nothing is begun, and the press is tried again

@@ -51,7 +51,7 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
         about = About("", mailbox=mailbox, room=ctx.room)
         ctx.services.store.audit.add(entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed)))
         posted = {"room_id": ctx.room, "parent_id": ctx.thread, "text": text("audit.posted", name=name)}
-        ctx.services.webex.send_file(**posted, name=name, content_type=TYPE, content=_file(ctx, filed))
+        ctx.services.messenger.send_file(**posted, name=name, content_type=TYPE, content=_file(ctx, filed))
     lines = tuple(map(_line, reversed(mine[-SHOWN:])))
     ctx.say(audit(AuditView(mailbox, at, lines, len(mine), len(filed), name, checked.broken_at)))
 

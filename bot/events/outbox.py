@@ -6,7 +6,6 @@ next try only posts what is left.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,24 +19,25 @@ from bot.cards import delivery
 from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex import models
-from bot.webex.client import Message, Post, Webex, WebexBadRequestError, WebexError
+from bot.webex.client import Message, Post, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, passes
+from bot.webex.messenger import Json, Messenger
+from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.model import Text, verbatim
+from jobs.runs.reference import new_reference
 from jobs.storage import codec
 
 KEPT_S = 1800
 """How long it is known what was carried out, in seconds: longer than an event is tried again."""
-UNCONFIRMED_PAUSES_S = (5.0, 60.0, 300.0)
-"""The pauses before a message that may stand there is posted once more, in seconds. After the last one it is given up."""
 SKEW = timedelta(seconds=10)
 """How far Webex's clock may be behind ours."""
 Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
-class Outbox(Webex):
-    """The bot's account as a command has it. After the first post that Webex did not take every other waits, too, in order.
+class Outbox(Messenger):
+    """Posts what a command says. After the first post that Webex did not take every other waits, too, in order.
 
     Attributes:
         unsent: what is still to be posted. A message that may stand there already is posted again, four times in all, since no answer
@@ -47,8 +47,8 @@ class Outbox(Webex):
 
     def __init__(self, services: Services, one_to_one: str) -> None:
         """``one_to_one`` is the room where the bot may look what stands there; empty in a space."""
-        vars(self).update(vars(services.webex))  # the same account, connection and patience
-        self._desk = services
+        self._services = services
+        self._webex = services.webex
         self._one_to_one = one_to_one
         self.unsent: list[Post] = []
         self.trouble: WebexError | None = None
@@ -62,7 +62,7 @@ class Outbox(Webex):
         if self.trouble is None:
             began = now()
             try:
-                return self._found(post) or super().post(post)
+                return self._found(post) or self._webex.post(post)
             except WebexError as error:
                 if not passes(error):
                     raise
@@ -72,13 +72,17 @@ class Outbox(Webex):
         self.unsent.append(post)
         return Message.of({})
 
+    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
+        """Edit at once, as what is kept may be overtaken before its time."""
+        self._webex.edit(message_id, room_id, text, card)
+
     def post_all(self, posts: Iterable[Post]) -> None:
         """Post what was kept. A run's card that an asker got meanwhile by asking again is there."""
         for each in posts:
-            if each.shows and delivery.was_posted(self._desk, *each.shows):
+            if each.shows and delivery.was_posted(self._services, *each.shows):
                 continue
             if self.post(each).id and each.shows:
-                delivery.mark_posted(self._desk, *each.shows)
+                delivery.mark_posted(self._services, *each.shows)
 
     def _found(self, post: Post) -> Message | None:
         """A message that may stand there, where the bot may look and sees it.
@@ -89,7 +93,7 @@ class Outbox(Webex):
         if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
             return None
         try:
-            newest = self.newest(self._one_to_one)
+            newest = self._webex.newest(self._one_to_one)
         except WebexError as error:
             if not passes(error):  # the bot may not look
                 return None
@@ -98,7 +102,7 @@ class Outbox(Webex):
         return next((each for each in newest if self._is(each, post, post.since)), None)
 
     def _is(self, message: Message, post: Post, since: datetime) -> bool:
-        mine = message.person_id == self._desk.me.id and message.text.split() == str(post.fields.get("text", "")).split()
+        mine = message.person_id == self._services.me.id and message.text.split() == str(post.fields.get("text", "")).split()
         return mine and not models.is_older_than(message.created, now() - since + SKEW)
 
 
@@ -106,10 +110,10 @@ def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ..
     """What is still to be posted after the trouble, and not before its time."""
     if not error.accepted:
         return (post,)
-    if post.file or post.doubts >= len(UNCONFIRMED_PAUSES_S):
+    if post.file or post.doubts >= len(UNCONFIRMED.seconds):
         log.warning("message given up: it may stand there", posts=post.doubts + 1, tracking_id=error.tracking_id, error=str(error))
         return ()
-    error.retry_after = max(error.retry_after or 0.0, UNCONFIRMED_PAUSES_S[post.doubts])
+    error.retry_after = UNCONFIRMED.after(post.doubts + 1, error.retry_after)
     return (replace(post, doubts=post.doubts + 1, since=post.since or began),)
 
 
@@ -122,7 +126,7 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     """
     vault, name = ctx.services.vault, f"answered:{part}"
     outbox = Outbox(ctx.services, ctx.room if ctx.direct else "")
-    speaking = replace(ctx, services=replace(ctx.services, webex=outbox))
+    speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
     kept = vault.get(name)
     if kept is None:
         _run_safely(speaking, act)
@@ -143,7 +147,7 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
         elif isinstance(error, WebexError | RedisError) and not isinstance(error, WebexBadRequestError):
             raise
         else:
-            reference = f"REF-{secrets.token_hex(3).upper()}"
+            reference = new_reference()
             log.exception("event failed", reference=reference)
             _report_failure(ctx, reference)
 
@@ -158,4 +162,4 @@ def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
     log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
     kicker, title, words = (Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words"))
     card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-    ctx.services.webex.send(to_person_id=ctx.person.id, text=card.text, card=card.content)
+    ctx.services.messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)

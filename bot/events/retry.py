@@ -12,13 +12,14 @@ from bot.webex.client import WebexError, WebexNotFoundError, WebexUnauthorizedEr
 from bot.webex.errors import passes
 from bot.webex.models import MAX_EVENT_AGE, _time
 from jobs.clock import now
+from jobs.clouds.retry import Pauses
 
 API_LAG = timedelta(seconds=60)
 """For how long something may not be there yet although its event is (facts/webex.md 1)."""
 
 
-BACK_OFF_S = (2, 5, 10, 20, 40, 60)
-"""The bot's own pauses before each other try, in seconds, the last one again and again."""
+BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
+"""The bot's own pauses before each other try."""
 
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ def retry_before_deadline(error: WebexError, created: str) -> Retry | None:
     A token that Webex does not take any more (401) may be one that is being exchanged, and what is not there (404) may only be late.
     """
     tries = _tries()
-    wait = max(BACK_OFF_S[min(tries, len(BACK_OFF_S) - 1)], error.retry_after or 0.0)
+    wait = BACK_OFF.after(tries + 1, error.retry_after)
     if now().timestamp() + wait > _helps_until(error, created):
         return None
     log.info("event is tried again", tries=tries + 1, seconds=wait, tracking_id=error.tracking_id, error=str(error))

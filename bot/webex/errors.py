@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from json import JSONDecodeError
-from math import isfinite
 
 from requests import ConnectionError as RequestsConnectionError
 from requests import ConnectTimeout, RequestException, Response, TooManyRedirects
@@ -11,8 +10,11 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from webexteamssdk import ApiError
 from webexteamssdk.exceptions import webexteamssdkException
 
+from jobs.clouds.retry import parse_retry_after
+
 SDK_ERRORS = (webexteamssdkException, RequestException, HTTPError, ValueError, TypeError, AttributeError, AssertionError)
 RETRY_AFTER_S = 15.0
+"""What a 429 without a Retry-After means, or any answer with one that makes no sense (facts/webex.md 4)."""
 BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -92,7 +94,7 @@ def _answered(error: ApiError) -> WebexAnswerError:
     response: Response = error.response
     tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
     header = response.headers.get("Retry-After")
-    wait = seconds(header) if header else None
+    wait = retry_after_s(header) if header else None
     if response.status_code == TOO_MANY_REQUESTS and wait is None:
         wait = RETRY_AFTER_S
     kind = BY_STATUS.get(response.status_code, WebexAnswerError)
@@ -112,13 +114,10 @@ def _never_connected(error: Exception) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-def seconds(header: str) -> float:
-    """A Retry-After as seconds; 15 where it is no number (facts/webex.md 4)."""
-    try:
-        value = float(header)
-    except ValueError:
-        return RETRY_AFTER_S
-    return max(0.0, value) if isfinite(value) else RETRY_AFTER_S
+def retry_after_s(header: str) -> float:
+    """The seconds that a Retry-After asks for, 15 where it makes no sense (facts/webex.md 4)."""
+    asked = parse_retry_after(header)
+    return RETRY_AFTER_S if asked is None else asked
 
 
 def passes(error: WebexError) -> bool:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import stamina
-
 from bot.webex.errors import SDK_ERRORS, WebexError, WebexNotFoundError, passes, translate
+from jobs.clouds.retry import Pauses, RetryPolicy
 
-ATTEMPTS = 4
-FRESH_ATTEMPTS = 3
 T = TypeVar("T")
+PATIENT = RetryPolicy(attempts=4, shortest_wait_s=0.0, first_pause_s=0.3, jitter_s=1.0)
+HURRIED = replace(PATIENT, total_s=3.0, longest_wait_s=3.0)
+"""For whoever comes back by itself, as cards and events do, and for a browser that waits."""
+UNCONFIRMED = Pauses((5.0, 60.0, 300.0))
+"""The pauses after a post that Webex may have taken without saying so."""
+_FRESH = RetryPolicy(attempts=3, total_s=2.5, longest_wait_s=2.5, first_pause_s=0.6, longest_pause_s=5.0, jitter_s=0.1)
+"""For what was made a moment ago, and may not be there yet (facts/webex.md 1)."""
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """At most 4 tries, with growing pauses.
+class Caller:
+    """Makes calls to Webex by a policy, and raises errors of ours instead of the SDK's."""
 
-    Attributes:
-        retry_after_s: the longest Retry-After that is slept for. It is a minimum, so a longer one goes to the caller, who can come back.
-        total_s: after so many seconds no other try begins; the last one may take its time-out beyond.
-    """
-
-    retry_after_s: float
-    total_s: float
+    policy: RetryPolicy
 
     def get(self, call: Callable[[], T], *, fresh: bool = False) -> T:
         """The answer of a call that may be made twice: GET, PUT, DELETE. Where it is ``fresh``, a 404 is asked again for 2 seconds.
@@ -33,13 +31,9 @@ class RetryPolicy:
         Raises:
             WebexError: it did not pass in time.
         """
-        if not fresh:
-            return self._retrying(call, self._again)
-        waits = stamina.retry_context(on=WebexNotFoundError, attempts=FRESH_ATTEMPTS, wait_initial=0.6, wait_jitter=0.1, timeout=2.5)
-        for attempt in waits:
-            with attempt:
-                return self._retrying(call, self._again)
-        raise AssertionError  # stamina ends by a return or by the error
+        if fresh:
+            return _FRESH.call(lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError))
+        return self.policy.call(lambda: _translated(call), _may_pass)
 
     def post(self, call: Callable[[], T]) -> T:
         """The answer of a POST, which is tried again only where it is sure that it had no effect (3xx, 423, 429, 503, no connection).
@@ -49,7 +43,7 @@ class RetryPolicy:
         Raises:
             WebexError: it did not pass in time, or may have been accepted.
         """
-        return self._retrying(call, lambda error: self._again(error) if isinstance(error, WebexError) and not error.accepted else False)
+        return self.policy.call(lambda: _translated(call), _had_no_effect)
 
     def gone(self, call: Callable[[], object]) -> None:
         """A DELETE; what is gone already is fine.
@@ -62,24 +56,13 @@ class RetryPolicy:
         except WebexNotFoundError:
             return
 
-    def _again(self, error: Exception) -> bool | float:
-        """Whether it is tried again: False, True (with back-off), or the seconds to wait."""
-        if not isinstance(error, WebexError) or not passes(error):
-            return False
-        if error.retry_after is None:
-            return True
-        return error.retry_after if error.retry_after <= self.retry_after_s else False
 
-    def _retrying(self, call: Callable[[], T], when: Callable[[Exception], bool | float]) -> T:
-        for attempt in stamina.retry_context(on=when, attempts=ATTEMPTS, timeout=self.total_s, wait_initial=0.3, wait_max=8.0):
-            with attempt:
-                return _translated(call)
-        raise AssertionError  # stamina ends by a return or by the error
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, WebexError) and passes(error)
 
 
-PATIENT = RetryPolicy(60.0, 90.0)
-HURRIED = RetryPolicy(3.0, 3.0)
-"""For whoever comes back by itself, as cards and events do, and for a browser that waits."""
+def _had_no_effect(error: Exception) -> bool:
+    return isinstance(error, WebexError) and passes(error) and not error.accepted
 
 
 def _translated(call: Callable[[], T]) -> T:

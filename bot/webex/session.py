@@ -6,6 +6,7 @@ The bot's token stands in a header of every request of that session, wherever it
 from __future__ import annotations
 
 import os
+import time
 from math import ceil
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -13,11 +14,11 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
-from urllib3 import ProxyManager
 from webexteamssdk import WebexTeamsAPI
 
-from bot.webex.deadline import POOLS, deadline
-from bot.webex.errors import seconds
+from bot.webex import deadline
+from bot.webex.deadline import TimedBody
+from bot.webex.errors import retry_after_s
 from jobs.settings import LOOPBACK
 
 TIMEOUT_S = 12
@@ -64,32 +65,20 @@ class ApiAdapter(HTTPAdapter):
         super().__init__()
         self._api_url = api_url
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Connections that can be cut."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
-        """The same by way of a proxy."""
-        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = POOLS
-        return manager
-
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """The answer, with a next page at our own origin where it names this API, and a Retry-After that is a number.
 
-        It is read here, unless it is a stream, so that its time has an end.
+        Its body is read against the clock that starts here, by whoever reads it.
         """
-        with deadline():
-            answer = super().send(request, *args, **kwargs)
-            if not kwargs.get("stream"):
-                _ = answer.content  # which keeps it
+        end = time.monotonic() + deadline.TOTAL_S
+        answer = super().send(request, *args, **kwargs)
+        answer.raw = TimedBody(answer.raw, end)
         following = answer.links.get("next", {}).get("url", "")
         if following and (address := own_url(following, self._api_url, beside=request.url)):
             answer.headers["Link"] = f'<{address}>; rel="next"'
         wait = answer.headers.get("Retry-After")
         if wait is not None and not wait.isdecimal():
-            answer.headers["Retry-After"] = str(ceil(seconds(wait)))
+            answer.headers["Retry-After"] = str(ceil(retry_after_s(wait)))
         return answer
 
 

@@ -6,7 +6,6 @@ The round is a run whose findings are the channels' verdicts, so a worker that i
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from jobs.engine.recorder import LeaseLostError
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Channel, Finding, Person, State, Text
+from jobs.runs.reference import new_reference
 from jobs.runs.run import Event, Kind, Run, apply_events, fold
 from jobs.runs.store import CHECK_KEPT_S, Store, new_id
 from jobs.runtime import NoListener, Runtime
@@ -89,7 +89,7 @@ class BulkCheck:
         except (LeaseLostError, RedisError):
             raise
         except Exception:
-            reference = f"REF-{secrets.token_hex(3).upper()}"
+            reference = new_reference()
             log.exception("check failed", mailbox=channel.mailbox, reference=reference)
             return Finding(channel.mailbox, State.UNKNOWN, seen=Text("channels.failed", {"reference": reference}))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +12,11 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import httpx
-import stamina
 import structlog
 
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Rejected, Transient, TruncatedAnswer
-from jobs.clouds.retry import PATIENCE, RetryPolicy, retry_after
+from jobs.clouds.retry import PATIENCE, RetryPolicy, may_repeat, parse_retry_after
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
@@ -117,28 +115,22 @@ Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
 async def request(
-    client: httpx.AsyncClient, call: Call, judge: Judge, patience: RetryPolicy = PATIENCE, turn: Turn = nullcontext
+    client: httpx.AsyncClient, call: Call, judge: Judge, policy: RetryPolicy = PATIENCE, turn: Turn = nullcontext
 ) -> Response:
-    """Send, and send again where :class:`Patience` allows it; each time in its ``turn``.
+    """Send, and send again where the policy allows it; each time in its ``turn``.
 
     Raises:
         CloudError: what came instead of a good answer, after the last attempt.
     """
-    started = time.monotonic()
 
-    def hook(error: Exception) -> bool | float:
-        return patience.wait(error, repeatable=call.repeats, spent=time.monotonic() - started)
+    async def once() -> Response:
+        async with turn():
+            return await _once(client, call, judge)
 
-    tries = stamina.retry_context(hook, patience.attempts, patience.total, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5)
     try:
-        async with asyncio.timeout(patience.total):
-            async for attempt in tries:
-                with attempt:
-                    async with turn():
-                        return await _once(client, call, judge)
+        return await policy.call_async(once, lambda error: may_repeat(error, repeatable=call.repeats))
     except TimeoutError as late:
-        raise Transient("timed_out", CloudReply(call.service, message=f"no answer in {patience.total:g} s")) from late
-    raise AssertionError(call)  # stamina raises the last error itself
+        raise Transient("timed_out", CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")) from late
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
@@ -183,7 +175,7 @@ async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, 
 
 def _timed(error: CloudError, response: httpx.Response) -> CloudError:
     """The error with the wait that was asked for. Only 429 says that nothing was done: after a 503 whoever creates looks first."""
-    error.retry_after = retry_after(response.headers.get("retry-after"))
+    error.retry_after = parse_retry_after(response.headers.get("retry-after"))
     error.unsent = response.status_code == httpx.codes.TOO_MANY_REQUESTS
     return error
 

@@ -2,18 +2,124 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, TypeVar
+
+import stamina
 
 from jobs.clouds.errors import Transient, TruncatedAnswer
 
-_SHORTEST_WAIT = 0.5
+T = TypeVar("T")
+Judge = Callable[[Exception], bool]
+"""Whether the request that failed with this error may be sent again."""
 
 
-def retry_after(header: str | None) -> float | None:
-    """The seconds that a ``Retry-After`` header asks for, in either of its two forms; None if it makes no sense."""
+class _Tries(Iterable[AbstractContextManager[Any]], AsyncIterable[AbstractContextManager[Any]], Protocol):
+    """The attempts of one request, for a thread and for a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a request is sent within one call, and how long the call may wait.
+
+    Attributes:
+        attempts: how often it is sent at most.
+        total_s: seconds from the first byte on after which no other try begins.
+        longest_wait_s: the longest Retry-After that is slept for, in seconds.
+        shortest_wait_s: the least that is slept for a Retry-After, in seconds.
+        first_pause_s: the first pause without a Retry-After, in seconds; each next one is twice as long.
+        longest_pause_s: the longest of these pauses, in seconds.
+        jitter_s: the most that chance adds to such a pause, in seconds.
+    """
+
+    attempts: int = 5
+    total_s: float = 90.0
+    longest_wait_s: float = 60.0
+    shortest_wait_s: float = 0.5
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 8.0
+    jitter_s: float = 0.5
+
+    def call(self, send: Callable[[], T], may_repeat: Judge) -> T:
+        """Make a blocking call, again where the judge allows it, and return its answer.
+
+        Raises:
+            Exception: the last error of the call.
+        """
+        for attempt in self._tries(may_repeat):
+            with attempt:
+                return send()
+        raise AssertionError(send)  # stamina ends by a return or by the error
+
+    async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: Judge) -> T:
+        """Make an asynchronous call, again where the judge allows it, and return its answer within ``total_s``.
+
+        Raises:
+            TimeoutError: the time was over in the middle of a try or of a pause.
+            Exception: the last error of the call.
+        """
+        async with asyncio.timeout(self.total_s):
+            async for attempt in self._tries(may_repeat):
+                with attempt:
+                    return await send()
+        raise AssertionError(send)  # stamina ends by a return or by the error
+
+    def wait(self, error: Exception, *, spent: float) -> bool | float:
+        """Tell whether there is time for another try after ``spent`` seconds.
+
+        Return False, True (a pause of the policy's own) or the seconds to wait. Retry-After is a minimum. Where it
+        is longer than the policy sleeps, the error goes up at once with ``retry_after`` in it: the job parks itself
+        and frees the worker, instead of knocking too early.
+        """
+        asked: float | None = getattr(error, "retry_after", None)
+        if asked is None:
+            return True
+        wait = max(asked, self.shortest_wait_s)
+        return wait if wait <= self.longest_wait_s and spent + wait < self.total_s else False
+
+    def _tries(self, may_repeat: Judge) -> _Tries:
+        began = time.monotonic()
+        return stamina.retry_context(
+            lambda error: may_repeat(error) and self.wait(error, spent=time.monotonic() - began),
+            attempts=self.attempts,
+            timeout=self.total_s,
+            wait_initial=self.first_pause_s,
+            wait_max=self.longest_pause_s,
+            wait_jitter=self.jitter_s,
+        )
+
+
+PATIENCE = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """The pauses between the tries of work that is put off, instead of being waited for, in seconds."""
+
+    seconds: tuple[float, ...]
+
+    def after(self, tries: int, retry_after: float | None = None) -> float:
+        """Return the seconds after so many tries, no fewer than the service asked for. The last pause repeats."""
+        return max(self.seconds[min(tries, len(self.seconds)) - 1], retry_after or 0.0)
+
+
+def may_repeat(error: Exception, *, repeatable: bool) -> bool:
+    """Tell whether a request to a cloud may be sent again.
+
+    ``repeatable`` says that sending it twice does what sending it once does.
+    """
+    return isinstance(error, Transient | TruncatedAnswer) and (repeatable or error.unsent)
+
+
+def parse_retry_after(header: str | None) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, in either of its two forms; None if it makes no sense."""
     text = (header or "").strip()
     try:
         seconds = float(text)
@@ -29,28 +135,3 @@ def _seconds_until(text: str) -> float | None:
         return None
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often and how long to try. Seconds; ``longest_wait`` is one sleep, ``total`` is everything from the first byte on."""
-
-    attempts: int = 5
-    total: float = 90.0
-    longest_wait: float = 60.0
-
-    def wait(self, error: Exception, *, repeatable: bool, spent: float) -> bool | float:
-        """Whether to send again: False, True (stamina's own back-off) or the seconds to wait.
-
-        Retry-After is a minimum. Where it is longer than we would sleep, the error goes up at once with ``retry_after``
-        in it: the job parks itself and frees the worker, instead of knocking too early.
-        """
-        if not isinstance(error, Transient | TruncatedAnswer) or not (repeatable or error.unsent):
-            return False
-        if error.retry_after is None:
-            return True
-        wait = max(error.retry_after, _SHORTEST_WAIT)
-        return wait if wait <= self.longest_wait and spent + wait < self.total else False
-
-
-PATIENCE = RetryPolicy()

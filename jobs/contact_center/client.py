@@ -13,7 +13,7 @@ from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.retry import RetryPolicy
 from jobs.settings import Settings
 
-BRIEF = RetryPolicy(attempts=2, total=10.0, longest_wait=2.0)
+BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
 _SERVER_ERRORS = 500
 _BY_STATUS = {
     401: Meaning("webex_key_refused", ErrorKind.NOT_ALLOWED),
@@ -25,14 +25,14 @@ _REFUSED = Meaning("webex_refused", ErrorKind.REJECTED)
 _AWAY = Meaning("webex_unavailable", ErrorKind.TRANSIENT)
 
 
-async def ask(settings: Settings, call: Call, patience: RetryPolicy = BRIEF) -> Any:
+async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> Any:
     """The answer's JSON, None if it has no body.
 
     Raises:
         CloudError: what came instead; its words are the service's own.
     """
     async with async_client(settings) as http:
-        return (await request(http, call, lambda response, ids: judge(call.service, response, ids), patience)).data
+        return (await request(http, call, lambda response, ids: judge(call.service, response, ids), policy)).data
 
 
 def judge(service: str, response: httpx.Response, ids: Ids) -> CloudError:

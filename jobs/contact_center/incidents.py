@@ -19,7 +19,7 @@ from jobs.settings import Settings
 
 _CLOSED = frozenset({"servicerestored", "postincidentreviewpublished", "falsepositive", "resolved", "mitigated", "completed"})
 _WEBEX_WORDS = ("contact center", "webex connect", "webex engage", "digital channel")
-_QUICK = RetryPolicy(attempts=1, total=3.0)
+_QUICK = RetryPolicy(attempts=1, total_s=3.0)
 
 
 @dataclass(frozen=True, slots=True)

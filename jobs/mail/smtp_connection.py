@@ -1,7 +1,4 @@
-"""One SMTP connection, line by line, with a transcript that never holds the credentials.
-
-Mail libraries connect, greet and start TLS in one call; a probe has to say which of them failed.
-"""
+"""One SMTP connection of aiosmtplib, with a transcript that never holds the credentials."""
 
 from __future__ import annotations
 
@@ -9,115 +6,139 @@ import asyncio
 import contextlib
 import re
 import ssl
-from dataclasses import dataclass
+from typing import Any
 
-_LONGEST_LINE = 64 * 1024
+from aiosmtplib import SMTPResponse, SMTPResponseException, SMTPServerDisconnected, SMTPStatus
+from aiosmtplib.protocol import SMTPProtocol
+
 _MOST_LINES = 100
+_LEAST_CODE = 100
+"""aiosmtplib takes whatever Python reads as a number for a code, such as ``+22``."""
+_MALFORMED = "Malformed SMTP response line: "
+"""How aiosmtplib begins its words on a line without a code."""
+_END = "\r\n"
 _UNSAID = "(token)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpReply:
-    """A whole reply: its code, and its lines without the code."""
-
-    code: int
-    lines: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """Code and words on one line."""
-        return f"{self.code} {' '.join(self.lines)}".strip()
-
-    @property
-    def good(self) -> bool:
-        """Whether it is 2xx."""
-        return 200 <= self.code < 300  # noqa: PLR2004  the class of SMTP's good replies
 
 
 class NotSmtpError(Exception):
     """The other side closed the connection, or does not speak SMTP."""
 
 
-class SmtpConnection:
-    """Send a command, read a reply. ``secrets`` are cut out of everything that is kept."""
+class SmtpConnection(SMTPProtocol):
+    """aiosmtplib's connection, which writes down what both sides say.
+
+    ``secrets`` are cut out of everything that is kept. ``aiosmtplib.SMTP`` keeps neither the lines of a reply that does
+    not end nor those of a failed STARTTLS, so the layer below it is used.
+
+    Attributes:
+        transcript: every line with ``C: `` or ``S: `` before it, at most 100 of each reply.
+        ready: whether the server's last reply let the TLS handshake begin.
+    """
 
     def __init__(self, host: str, secrets: tuple[str, ...]) -> None:
+        self._lost = asyncio.Event()
+        super().__init__(connection_lost_callback=lambda _: self._lost.set())
         self._host = host
         self._secrets = secrets
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._rest = b""
+        self._replied: list[bytes] = []
         self.transcript: list[str] = []
+        self.ready = False
 
     async def connect(self, port: int) -> None:
         """Open the connection; OSError if it cannot be."""
-        self._reader, self._writer = await asyncio.open_connection(self._host, port, limit=_LONGEST_LINE)
+        await asyncio.get_running_loop().create_connection(lambda: self, self._host, port)
 
-    async def start_tls(self, context: ssl.SSLContext) -> str:
-        """Shake hands; ssl.SSLError if the certificate does not hold. Gives the protocol's version."""
-        writer = self._open_writer()
-        await writer.start_tls(context, server_hostname=self._host)
-        version = writer.get_extra_info("ssl_object").version() or "TLS"
-        self.transcript.append(f"-- {version}")
-        return str(version)
+    async def command(self, line: str) -> SMTPResponse:
+        """Send a line and read the reply to it.
 
-    async def command(self, line: str) -> SmtpReply:
-        """Send a line and read the reply to it."""
-        writer = self._open_writer()
-        self._note("C", line)
-        writer.write(line.encode() + b"\r\n")
-        await writer.drain()
-        return await self.read()
+        Raises:
+            NotSmtpError: there is no reply.
+        """
+        return await self.execute_command(line.encode())
 
-    async def read(self) -> SmtpReply:
+    async def secure(self, context: ssl.SSLContext) -> SMTPResponse:
+        """Ask for TLS, shake hands, and return the server's reply. Where that is not 220 there was no handshake.
+
+        Raises:
+            NotSmtpError: there is no reply.
+            ssl.SSLError: the handshake failed, or the certificate does not hold.
+        """
+        try:
+            reply = await self.start_tls(context, self._host)
+        except SMTPResponseException as refused:
+            return SMTPResponse(refused.code, refused.message)
+        self.transcript.append(f"-- {self._tls_version}")
+        return reply
+
+    async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109  aiosmtplib's signature
         """Read a reply, all of its lines.
 
         Raises:
             NotSmtpError: it is not a reply, or it does not end.
         """
-        lines: list[str] = []
-        for _ in range(_MOST_LINES):
-            line = await self._line()
-            if not (line[:3].isascii() and line[:3].isdigit()):
-                raise NotSmtpError(line[:80])
-            lines.append(line[4:])
-            if line[3:4] != "-":
-                return SmtpReply(int(line[:3]), tuple(lines))
-        raise NotSmtpError("a reply without an end")
+        try:
+            reply = await super().read_response(timeout)
+        except SMTPServerDisconnected as lost:
+            if isinstance(lost.__cause__, OSError):
+                raise lost.__cause__ from None
+            raise NotSmtpError("a reply without an end" if self._is_within_reply else "the connection was closed") from None
+        except SMTPResponseException as error:
+            raise NotSmtpError(self._hide(self._why(error))) from None
+        words = self._hide(reply.message.encode(errors="surrogateescape").decode(errors="replace"))
+        if reply.code < _LEAST_CODE:
+            raise NotSmtpError(words[:80])
+        self.ready = reply.code == SMTPStatus.ready
+        return SMTPResponse(reply.code, words)
+
+    def write(self, data: bytes) -> None:
+        """Send it, and write it down."""
+        self._replied.clear()
+        self.ready = False
+        self._note("C", data)
+        super().write(data)
+
+    def data_received(self, data: bytes) -> None:
+        """Write down the lines that are whole."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines[: _MOST_LINES - len(self._replied)]:
+            self._note("S", line)
+            self._replied.append(line)
+        super().data_received(data)
 
     async def close(self) -> None:
         """Close, politely where the other side is still there."""
-        if self._writer is None:
+        if not self.is_connected or self.transport is None:
             return
-        self._writer.write(b"QUIT\r\n")
-        self._writer.close()
-        with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+        super().write(b"QUIT\r\n")
+        self.transport.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._lost.wait(), 1.0)
 
-    async def _line(self) -> str:
-        if self._reader is None:
-            raise NotSmtpError("not connected")
-        try:
-            raw = await self._reader.readline()
-        except ValueError as error:  # asyncio's word for a line beyond the limit
-            raise NotSmtpError("a line without an end") from error
-        if not raw.endswith(b"\n"):
-            raise NotSmtpError("the connection was closed")
-        return self._note("S", raw.decode("utf-8", "replace").rstrip("\r\n"))
+    @property
+    def _tls_version(self) -> str:
+        tls: Any = self.transport.get_extra_info("ssl_object") if self.transport else None
+        return str(tls.version() if tls else "TLS")
 
-    def _note(self, who: str, line: str) -> str:
+    @property
+    def _is_within_reply(self) -> bool:
+        return bool(self._replied) and self._replied[-1][3:4] == b"-"
+
+    def _why(self, error: SMTPResponseException) -> str:
+        if error.message.startswith(_MALFORMED):
+            return error.message.removeprefix(_MALFORMED).strip()[:80]
+        return "a line without an end" if self._rest else "a reply without an end"
+
+    def _note(self, who: str, line: bytes) -> None:
+        self.transcript.append(f"{who}: {self._hide(line.decode(errors='replace').rstrip(_END))}")
+
+    def _hide(self, line: str) -> str:
         for secret in self._secrets:
             line = line.replace(secret, _UNSAID)
-        line = _LONG_WORD.sub(self._hide, line)
-        self.transcript.append(f"{who}: {line}")
-        return line
+        return _LONG_WORD.sub(self._hide_part, line)
 
-    def _hide(self, word: re.Match[str]) -> str:
+    def _hide_part(self, word: re.Match[str]) -> str:
         """A server may give back a part of what it was sent."""
         part = word[0].rstrip(".")
         return word[0].replace(part, _UNSAID) if part and any(part in secret for secret in self._secrets) else word[0]
-
-    def _open_writer(self) -> asyncio.StreamWriter:
-        if self._writer is None:
-            raise NotSmtpError("not connected")
-        return self._writer

@@ -11,15 +11,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from aiosmtplib import SMTPResponse, SMTPStatus
+
 from jobs.clouds.tls import ssl_context
-from jobs.mail.smtp_connection import NotSmtpError, SmtpConnection, SmtpReply
+from jobs.mail.smtp_connection import NotSmtpError, SmtpConnection
 from jobs.mail.smtp_replies import meaning_of
 from jobs.model import Evidence, Text
 
 BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
 CUT_OFF = frozenset({"smtp_unreachable", "smtp_tls_failed", "timed_out"})
 _PAUSE_S = 1.0
-_GO_AHEAD = 334
 _SUBMISSION_PORT = 587
 #: RFC 4954, 4: a longer command line may not carry the initial response.
 _LONGEST_COMMAND = 510
@@ -122,7 +123,6 @@ class _Login:
             ("banner", self._banner),
             ("ehlo", self._ehlo),
             ("starttls", self._starttls),
-            ("certificate", self._certificate),
             ("ehlo2", self._ehlo),
             ("auth", self._auth if self._logs_in else self._offered),
         )
@@ -146,20 +146,25 @@ class _Login:
         return f"{self._host}:{self._port}"
 
     async def _banner(self) -> str:
-        return _good(await self.talk.read())
+        return _good(await self.talk.read_response())
 
     async def _ehlo(self) -> str:
         reply = await self.talk.command("EHLO localhost")
-        self._offers = tuple(line.upper().strip() for line in reply.lines)
+        self._offers = tuple(line.upper().strip() for line in reply.message.split("\n"))
         return _good(reply)
 
     async def _starttls(self) -> str:
         if "STARTTLS" not in self._offers:
             raise _FailedError("smtp_no_starttls", ", ".join(self._offers))
-        return _good(await self.talk.command("STARTTLS"))
-
-    async def _certificate(self) -> str:
-        return await self.talk.start_tls(ssl_context())
+        try:
+            reply = await self.talk.secure(ssl_context())
+        finally:
+            if self.talk.ready:
+                self._name = "certificate"
+        text = _good(reply)
+        if reply.code != SMTPStatus.ready:
+            raise _FailedError("smtp_no_starttls", text)
+        return text
 
     async def _offered(self) -> str:
         """Whether the login that is wanted could begin at all."""
@@ -170,17 +175,17 @@ class _Login:
     async def _auth(self) -> str:
         await self._offered()
         reply = await self._send_credentials()
-        challenge = reply if reply.code == _GO_AHEAD else None
+        challenge = reply if reply.code == SMTPStatus.auth_continue else None
         if challenge:
             reply = await self.talk.command("")  # the error challenge wants an answer, or the real reply never comes
         return _good(reply, _challenge_status(challenge))
 
-    async def _send_credentials(self) -> SmtpReply:
+    async def _send_credentials(self) -> SMTPResponse:
         line = f"AUTH XOAUTH2 {self._credentials}"
         if len(line) <= _LONGEST_COMMAND:
             return await self.talk.command(line)
         reply = await self.talk.command("AUTH XOAUTH2")
-        return await self.talk.command(self._credentials) if reply.code == _GO_AHEAD else reply
+        return await self.talk.command(self._credentials) if reply.code == SMTPStatus.auth_continue else reply
 
 
 async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
@@ -197,16 +202,22 @@ async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
         return "smtp_unreachable", str(error)
 
 
-def _good(reply: SmtpReply, challenge_status: str = "") -> str:
-    if not reply.good:
-        raise _FailedError(meaning_of(reply.code, reply.text, challenge_status).cause, reply.text)
-    return reply.text
+def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
+    text = _text(reply)
+    if reply.code // 100 != 2:  # noqa: PLR2004  the class of SMTP's good replies
+        raise _FailedError(meaning_of(reply.code, text, challenge_status).cause, text)
+    return text
 
 
-def _challenge_status(challenge: SmtpReply | None) -> str:
+def _text(reply: SMTPResponse) -> str:
+    """Code and words on one line."""
+    return " ".join((str(reply.code), *reply.message.split("\n"))).strip()
+
+
+def _challenge_status(challenge: SMTPResponse | None) -> str:
     """The ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
-        body = json.loads(base64.b64decode("".join(challenge.lines) if challenge else ""))
+        body = json.loads(base64.b64decode(challenge.message.replace("\n", "") if challenge else ""))
     except (ValueError, RecursionError, binascii.Error):
         return ""
     return str(body.get("status", "")) if isinstance(body, dict) else ""

@@ -6,7 +6,6 @@ Nothing here is asynchronous, because msal is not: see :mod:`jobs.microsoft.toke
 from __future__ import annotations
 
 import hmac
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +13,16 @@ from typing import Any, TypeVar
 
 import httpx
 import msal
-import stamina
 
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected, SignInNeeded
-from jobs.clouds.retry import RetryPolicy
+from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
 from jobs.microsoft.msal_http import MsalHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
 
 T = TypeVar("T")
-_PATIENCE = RetryPolicy(attempts=3)
+_PATIENCE = RetryPolicy(attempts=3, jitter_s=1.0)
 #: What msal raises for an answer it cannot make sense of; none of it says more than that.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 
@@ -173,15 +171,7 @@ class Identity:
 
 def _patiently(ask: Callable[[], T]) -> T:
     """The answer, asked for again where Entra was only busy."""
-    started = time.monotonic()
-
-    def again(error: Exception) -> bool | float:
-        return _PATIENCE.wait(error, repeatable=True, spent=time.monotonic() - started)
-
-    for attempt in stamina.retry_context(again, attempts=_PATIENCE.attempts, timeout=_PATIENCE.total, wait_initial=0.5):
-        with attempt:
-            return ask()
-    raise AssertionError(ask)  # stamina raises the last error itself
+    return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
 
 
 def _account(claims: Mapping[str, Any]) -> Account:

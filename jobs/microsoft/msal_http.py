@@ -21,7 +21,7 @@ import structlog
 from jobs.clouds import call_log
 from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Transient, error_for
-from jobs.clouds.retry import retry_after
+from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft import discovery_cache
 from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
@@ -178,7 +178,7 @@ def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
     said = CloudReply("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
     cause = told.cause if isinstance(told, Transient) else meaning.cause
-    return Transient(cause, said, retry_after=retry_after(response.headers.get("retry-after")))
+    return Transient(cause, said, retry_after=parse_retry_after(response.headers.get("retry-after")))
 
 
 def _told(response: httpx.Response) -> CloudError:

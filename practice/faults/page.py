@@ -1,32 +1,47 @@
-"""docs/faults.md, made from the list: ``python -m practice.faults.page`` (make docs). A test holds the page in step."""
+"""docs/faults.md, made from the list of faults by ``python -m practice.faults.page`` (make docs).
+
+A test keeps the page up to date.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from textwrap import fill
 from typing import Final
 
 from practice.faults import FAMILIES, FAULTS, HEALTHY, NOT_APPLICABLE, Fault, Level
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 MANY: Final = Counter(fault.level for fault in FAULTS)
-INTRODUCTION: Final = f"""# Faults that can be practised
+INTRODUCTION: Final = f"""# Faults for practice
 
-{len(FAULTS)} things that go wrong and {len(HEALTHY)} variations that are right, each under a name. `python -m practice diagnose` asks `/check` about
-all of them; `POST /practice/fault/NAME` switches one on in a practice cloud with a channel that is set up, `POST /practice/snapshot`
-remembers the world before, and `POST /practice/restore` puts it back. This page is made by `make docs`.
+{len(FAULTS)} faults and {len(HEALTHY)} healthy variations, each with a name. This page is made by `make docs`.
 
-*Expected* is the cause code that a check should name, the best one first. *Level*: `cause` ({MANY[Level.CAUSE]}) is named in the
-first line; `noted` ({MANY[Level.NOTED]}) is named below it, as mail flows or nobody can be certain; `unseen` ({MANY[Level.UNSEEN]}) lies inside Webex Connect, where
-nothing outside shows it, so a check must not call the channel proven; `nothing` ({MANY[Level.NOTHING]}) is no fault of the channel.
+- `python -m practice diagnose` runs `/check` on all of them.
+- `POST /practice/fault/NAME` switches one on in a practice cloud with a channel that is set up.
+- `POST /practice/snapshot` saves the state of the clouds, and `POST /practice/restore` restores it.
+
+*Expected* is the cause code that a check should name, the best one first. *Level* has four values:
+
+- `cause` ({MANY[Level.CAUSE]}): the check names it in the first line.
+- `noted` ({MANY[Level.NOTED]}): the check names it below, because mail flows or nobody can be certain.
+- `unseen` ({MANY[Level.UNSEEN]}): the fault is inside Webex Connect, and nothing outside shows it. A check
+  must not call the channel proven.
+- `nothing` ({MANY[Level.NOTHING]}): no fault of the channel.
 """
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     parts = [INTRODUCTION, *(_family(name, faults) for name, faults in FAMILIES.items())]
-    parts += ["## Right, and to be called right\n", _table(HEALTHY), "## Left out\n"]
-    return "\n".join([*parts, *(f"* {source}: {why}" for source, why in NOT_APPLICABLE.items())]) + "\n"
+    parts += ["## Healthy variations\n", _table(HEALTHY), "## Left out\n"]
+    return "\n".join([*parts, *(_item(f"{source}: {why}") for source, why in NOT_APPLICABLE.items())]) + "\n"
+
+
+def _item(text: str) -> str:
+    """Return a list item, wrapped at 110 characters."""
+    return fill(f"* {text}", 110, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _family(name: str, faults: tuple[Fault, ...]) -> str:
@@ -34,7 +49,8 @@ def _family(name: str, faults: tuple[Fault, ...]) -> str:
 
 
 def _table(faults: tuple[Fault, ...]) -> str:
-    return "\n".join(["| name | what | expected | mail stops at | level | source |", "|---|---|---|---|---|---|", *map(_row, faults), ""])
+    heads = "| name | description | expected | mail stops at | level | source |"
+    return "\n".join([heads, "|---|---|---|---|---|---|", *map(_row, faults), ""])
 
 
 def _row(fault: Fault) -> str:

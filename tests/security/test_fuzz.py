@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import stamina
+from aiosmtplib import SMTPResponse
 from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
@@ -240,11 +241,10 @@ def test_smtp_replies(words: bytes) -> None:
 
 def test_a_challenge_that_is_nested_without_end() -> None:
     """The JSON in an error challenge is the server's; one that cannot be read says nothing."""
-    from jobs.mail.smtp_connection import SmtpReply  # noqa: PLC0415  the one place that looks inside
-    from jobs.mail.smtp_login import _challenge_status  # noqa: PLC0415  same
+    from jobs.mail.smtp_login import _challenge_status  # noqa: PLC0415  the one place that looks inside
 
     bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
-    said = [_challenge_status(SmtpReply(334, (base64.b64encode(each.encode()).decode(),))) for each in bodies]
+    said = [_challenge_status(SMTPResponse(334, base64.b64encode(each.encode()).decode())) for each in bodies]
     assert said == ["", "", "{'a': 1}", "400", ""]
 
 

@@ -247,3 +247,16 @@ def test_nothing_is_left_for_later():
         told(path) for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages] if LEFT_OVER.search(path.read_text(encoding="utf-8"))
     ]
     assert left == []
+
+
+def test_what_is_said_goes_through_the_messenger():
+    """Only the outbox posts by the client itself: what anything else posted so would be lost where Webex is away, or said twice."""
+    names = {"post", "edit", "send", "send_file"}
+    found = {
+        f"{told(path)}:{node.lineno}"
+        for path in files("bot")
+        if told(path) != "bot/events/outbox.py"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in names and ast.unparse(node.value).endswith("webex")
+    }
+    assert found == set()

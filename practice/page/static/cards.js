@@ -1,4 +1,4 @@
-// Cards, drawn by Microsoft's adaptivecards and nothing else, under a host config close to Webex's.
+// Cards, drawn only by Microsoft's adaptivecards, under a host config close to Webex's.
 /* global AdaptiveCards, markdownit */
 const FONT = 'Momentum, Inter, "Helvetica Neue", Helvetica, Arial, sans-serif';
 const LIGHT = {
@@ -9,7 +9,7 @@ const DARK = {
   text: ["#FFFFFFF2", "#FFFFFFB3"], accent: "#64B4FA", good: "#3CC29A", warning: "#F2990A", attention: "#FC8B98", line: "#FFFFFF33",
   bands: { default: "#1A1A1A", emphasis: "#3B3B3B", accent: "#063A75", good: "#134231", attention: "#780D13", warning: "#57330A" },
 };
-// The renderer reads #AARRGGBB where CSS writes #RRGGBBAA.
+// The renderer reads #AARRGGBB; CSS writes #RRGGBBAA.
 const argb = (css) => (css.length === 9 ? `#${css.slice(7)}${css.slice(1, 7)}` : css);
 
 function colours(theme, band) {
@@ -47,7 +47,7 @@ function hostConfig(theme) {
 const markdown = () => { state.markdown ??= markdownit({ html: false, linkify: false, breaks: false }); return state.markdown; };
 const state = {};
 
-// The element of a card. `act` is told a press: {data, inputs} for a submit, {url} for a link.
+// Return the element of a card. `act` receives a press: {data, inputs} for a submit, {url} for a link.
 export function drawn(content, theme, act) {
   AdaptiveCards.AdaptiveCard.onProcessMarkdown = (text, result) => { result.outputHtml = markdown().render(text); result.didProcess = true; };
   const card = new AdaptiveCards.AdaptiveCard();
@@ -61,7 +61,7 @@ export function drawn(content, theme, act) {
   return card.render();
 }
 
-// The renderer hands over data and inputs in one object; a Webex client sends both, the cloud wants them apart.
+// Separate data and inputs. The renderer delivers them in one object, and the cloud wants them apart.
 function pressed(card, action) {
   const typed = new Set(card.getAllInputs().map((input) => input.id));
   const all = Object.entries(action.data || {}).filter(([, value]) => value !== undefined && value !== null);

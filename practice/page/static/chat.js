@@ -11,7 +11,7 @@ export function take(messages) {
   keepingFocus(show);
 }
 
-// A card that changes is drawn anew: the focus goes to the same control, or to the card where that is gone.
+// A changed card is drawn again. The focus goes to the same control, or to the card if the control is gone.
 function keepingFocus(work) {
   const held = document.activeElement, id = held.closest("#messages .msg")?.dataset.id;
   work();
@@ -88,7 +88,7 @@ function arrow(event, room) {
   $(`room-${state.room}`).focus();
 }
 
-// The other theme: every card is drawn anew, with what was typed into it.
+// Switch the theme. Every card is drawn again and keeps the typed text.
 export function repaint() {
   const fields = (node) => [...node.querySelectorAll(".cardbox input, .cardbox textarea, .cardbox select")];
   const typed = fields($("messages")).map(({ value, checked }) => ({ value, checked }));
@@ -141,7 +141,7 @@ function place(box, message, node, roots) {
 function reveal(box, node) {
   const tall = node.offsetHeight > box.clientHeight;
   if (box.scrollHeight > box.clientHeight) node.scrollIntoView({ block: tall ? "start" : "nearest" });
-  box.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" }); // who walks by keyboard stays in sight
+  box.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" }); // keep keyboard focus visible
 }
 
 function root(message, known) {
@@ -186,7 +186,7 @@ function words(message) {
   return [...parts, text.slice(at)];
 }
 
-// Links to the practice cloud lead through this page: its own address is HTTPS with an authority that no browser knows.
+// Links to the practice cloud go through this page, because no browser knows the cloud's HTTPS authority.
 export const here = (url) => (state.cloud && url.startsWith(`${state.cloud}/`) ? `${location.origin}/cloud/${url.slice(state.cloud.length + 1)}` : url);
 const open = (url) => window.open(here(url), "_blank", "noopener");
 

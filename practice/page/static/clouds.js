@@ -1,4 +1,4 @@
-// The clouds behind: what the real portals would show, under their own names, each change with who made it.
+// The clouds: the content of the real portals under their real names, and the author of each change.
 import { $, clock, el } from "./dom.js";
 import { title } from "./people.js";
 import { portal } from "./faults.js";
@@ -63,7 +63,7 @@ function consented(tenant, principal, resource, scope) {
 
 const granted = (words) => el("span", {}, el("span", { class: words ? "good" : "warn", "aria-hidden": "true" }, words ? "✓ " : "▲ "), words || "Not granted");
 
-// The row that stops the mail is marked, as the card and the drawing mark the same place.
+// The row that stops the mail is marked. The card and the drawing mark the same place.
 function defender(tenant, box) {
   const decides = box && (box.forwarding_address || box.forwarding_smtp_address) ? box.outbound_policy : "";
   const hit = (policy) => Boolean(policy && policy.Name === decides && policy.AutoForwardingMode !== "On");
@@ -85,7 +85,7 @@ function mode(value, on, hit) {
   return el("span", { class: "whole" }, el("span", { class: tone, "aria-hidden": "true" }, `${glyph} `), on === "Enabled" ? value || "?" : `${value}, rule off`);
 }
 
-// Once Webex Connect is registered, a box without its tick stops the mail.
+// After the registration in Webex Connect, an unticked box stops the mail.
 function admin(box, tenant, live) {
   const inherited = box.smtp_auth_disabled === null;
   const auth = inherited ? !tenant.smtp_auth_disabled : !box.smtp_auth_disabled;
@@ -97,7 +97,7 @@ function admin(box, tenant, live) {
 }
 
 const tick = (on, words, more = "", hit = false) => el("p", { class: hit ? "tick hit" : "tick" }, el("span", { class: "box1", "aria-hidden": "true" }, on ? "✓" : ""), el("span", {}, words + more, el("span", { class: "vh" }, on ? ", ticked" : ", not ticked")));
-// An address breaks after its @ if it must, and a state does not break.
+// An address may break after its @. A state never breaks.
 const address = (text) => el("span", {}, ...text.split("@").flatMap((part, index) => (index ? ["@", el("wbr"), part] : [part])));
 const pair = (name, value, tone = "") => [el("dt", {}, name), el("dd", { class: tone }, value || "–")];
 const mono = (text) => el("span", { class: "mono" }, text);
@@ -111,7 +111,7 @@ function expiry(iso) {
 const table = (caption, heads, rows, hit = -1) => el("table", {}, el("caption", { class: "vh" }, caption), el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))),
   el("tbody", {}, ...(rows.length ? rows : [heads.map((_, index) => (index ? "" : "none"))]).map((row, index) => el("tr", { class: index === hit ? "hit" : null }, ...row.map((cell) => el("td", {}, cell))))));
 
-// The last changes of a portal: what its own service wrote, and what the switchboard did to it.
+// The last changes of a portal, made by its own service or by the switchboard.
 function changes(panel, journal, services, pattern = /./) {
   const broken = (entry) => entry.service === "control" && entry.action === "fault" && portal(entry.object) === panel;
   const faults = journal.some(broken);
@@ -126,7 +126,7 @@ function said(entry) {
   return entry.action === "restore" ? "everything put back as it was" : `fault ${entry.object.replaceAll("_", " ")}`;
 }
 
-// The bot's calls carry the token of who signed in: that is what the audit log of the tenant shows too.
+// The bot's calls carry the token of the signed-in person. The tenant's audit log shows the same name.
 function maker(entry) {
   if (entry.service === "control") return "the switchboard";
   if (["graph", "exchange"].includes(entry.service)) return `the bot, for ${entry.who === "-" ? "itself" : `the ${title(entry.who).toLowerCase()}`}`;

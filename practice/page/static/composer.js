@@ -1,4 +1,4 @@
-// The box to type in: `/` offers the commands, Enter sends, in a space the bot is mentioned.
+// The input box: `/` lists the commands, Enter sends, and in a space the message mentions the bot.
 import { $, call, el } from "./dom.js";
 import { answerIn } from "./chat.js";
 import { SPACE, state } from "./people.js";

@@ -38,7 +38,8 @@ export async function call(method, path, body) {
   return value;
 }
 
-// A dialog that asks one thing: fields are [{name, label, value, options}]; resolves to the values and the pressed button, or null.
+// Ask one question in a dialog. Fields are [{name, label, value, options}].
+// Resolve to the values and the pressed button, or to null.
 export function ask(title, words, fields, buttons) {
   const dialog = $("ask");
   const form = el("form", { method: "dialog" }, el("h2", { id: "asktitle" }, title), ...(words ? [el("p", {}, words)] : []));

@@ -2,14 +2,14 @@
 import { $, call, clock, el } from "./dom.js";
 
 const STATIONS = { "": "mail goes on", sender: "stops at the sender", mailbox: "stops at the mailbox", forward: "stops at forwarding", connect: "stops at Webex Connect", agent: "stops before the agent", answer: "stops the answer" };
-// Name, the faults that belong to it, and the portal where they are seen.
+// Name, pattern of the faults in the family, and the portal that shows them.
 const FAMILIES = [
   ["SMTP AUTH", /^smtp_/, "admin"], ["Forwarding", /^forwarding_/, "admin"], ["Policies and rules", /^(policy|remote|rule|sender_restricted|dehydrated)/, "defender"],
   ["Client secret", /^secret/, "entra"], ["Token", /^(session|token)/, "connect"], ["Consent", /^(grant|user_consent|consent_declined|exchange_service)/, "entra"],
   ["App registration", /^(app|principal|assignment|redirect|permission)/, "entra"], ["Access", /^(security|ca|account|password)/, "entra"], ["Mailbox", /^(licence|mailbox)/, "admin"],
   ["Webex Connect", /^(form|connect|sender_is|mail_too|consent_reviewed)/, "connect"], ["Services", /^(entra|graph|exchange)/, "entra"], ["Healthy variations", /^healthy/, "defender"],
 ];
-// Where a portal would show what the switchboard did.
+// Return the portal that shows the fault of this name.
 export const portal = (name) => FAMILIES.find(([, pattern]) => pattern.test(name))?.[2];
 const opened = new Set();
 let shown = { items: [], on: [] };
@@ -64,7 +64,7 @@ async function turn(fault, on) {
   try { draw(await post(`/practice/switch/${encodeURIComponent(fault.name)}/${on ? "on" : "off"}`)); } catch (error) { $("faultcount").textContent = error.message; }
 }
 
-// The weather is the cloud's: every browser sees the same, and a reload changes nothing.
+// The weather belongs to the cloud: every browser sees the same, and a reload changes nothing.
 const WEATHER = [
   { key: "latency_ms", name: "Slow clouds", says: (value) => `each cloud call takes ${value} ms`, label: "How slow", first: 300, min: 50, max: 2000, step: 50 },
   { key: "throttle_every", name: "Throttled, 429", says: (value) => `1 of ${value} API calls is told to come back in a second`, label: "How often", first: 5, min: 3, max: 20, step: 1 },

@@ -1,4 +1,4 @@
-// Webex Connect's form: its own order and names. The secret goes in and never comes out.
+// Webex Connect's form, in its own order and with its own names. The secret can be entered and never read.
 import { $, ask, call, clock, el } from "./dom.js";
 import { PEOPLE, state } from "./people.js";
 
@@ -35,7 +35,7 @@ export function fillForm(fresh) {
     ...row("Validity", until), ...row("Saved", app.saved ? "yes" : "no"), ...row("Webex Engage", app.registered ? `registered, ${app.service}` : "not registered"));
 }
 
-// Drawn only when it changes: its buttons may have the focus.
+// Draw only after a change, because the buttons may have the focus.
 function generated() {
   const shown = `${app.callback_url} ${app.forwarding_address}`;
   if ($("generated").dataset.shown === shown) return;
@@ -56,7 +56,7 @@ async function tried(act) {
   try { await act(); } catch (error) { told(error.message, true); }
 }
 
-// What was typed goes to the form before a button acts, as it does where fields and buttons are one page.
+// Send the typed values to the form before a button acts, as a page with fields and buttons does.
 async function typed() {
   const fields = Object.fromEntries(FIELDS.map(([name]) => [name, inputs[name].value]).filter(([name, value]) => inputs[name].dataset.typed && (value || name !== "client_secret")));
   if (!Object.keys(fields).length) return;

@@ -1,4 +1,4 @@
-// The page: what comes in by Server-Sent Events is handed to its part.
+// The page: each Server-Sent Event goes to the part of the page that shows it.
 import { $ } from "./dom.js";
 import { state } from "./people.js";
 import * as chat from "./chat.js";
@@ -29,7 +29,7 @@ async function config() {
 }
 
 const events = { messages: chat.take, way: way.draw, clouds: clouds.draw, faults: faults.draw, weather: faults.weather };
-// What of an event the tour waits for.
+// The parts of an event that the tour waits for.
 const facts = { way: ({ mail }) => ({ mail }), clouds: ({ app, tenant }) => ({ app, tenant }) };
 
 function listen() {

@@ -1,4 +1,4 @@
-// Who one can be here, and what is remembered of it. Addresses are those of the practice cloud.
+// The people to choose from and the page's state. The addresses are those of the practice cloud.
 export const BOT = "email-bot@webex.bot";
 export const SPACE = "Contact center";
 export const PEOPLE = [
@@ -14,7 +14,8 @@ export const mark = (email) => (email === BOT ? "B" : named(email)?.mark || emai
 
 export const state = { you: PEOPLE[0], room: "space", parent: "", cloud: "", messages: new Map(), seen: {} };
 
-// Two conversations a person can have here: the space, if they are in it, and the 1:1 with the bot.
+// Return whether the person sees the message in the room.
+// A person has two rooms: the space, if they are in it, and the 1:1 with the bot.
 export const sees = (person, room, message) =>
   !message.deleted && message.members.includes(person.email)
   && (room === "space" ? message.roomType === "group" : message.roomType === "direct" && message.members.includes(BOT));

@@ -1,4 +1,4 @@
-// Five stops for the first visit. Nothing of the page waits for it.
+// Five stops for the first visit. No other part of the page waits for them.
 import { $, el } from "./dom.js";
 import { state } from "./people.js";
 
@@ -9,7 +9,7 @@ const STOPS = [
   ["Connect it.", "The cards say whose turn it is: the administrator consents, then the requester finds the form and its secret 1:1. Registered, the test mail runs through the drawing.", "customer"],
   ["Break it.", "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.", "find"],
 ];
-// What the page has seen when a stop is done: then the next one is shown, without a click.
+// The condition that ends each stop. The next stop then appears without a click.
 const SEEN = [
   () => [...state.messages.values()].some((each) => each.parentId && each.card),
   () => [...state.messages.values()].some((each) => each.card && each.members.includes("admin@contoso.com") && each.roomType === "direct"),
@@ -23,7 +23,7 @@ export function begin() {
   if (localStorage.getItem("practice-tour") !== "done") show();
 }
 
-// Takes what came in. Only what happens while a stop is shown ends it: a page that is opened late begins at the first one.
+// Take new facts. Only an event during a stop ends it, so a page opened late begins at the first stop.
 export function notice(facts) {
   Object.assign(seen, facts);
   const now = SEEN.map((done) => done());

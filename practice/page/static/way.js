@@ -1,4 +1,4 @@
-// The mail's way: a drawing that moves, a list with the same words, and what people outside Webex do.
+// The mail's path: an animated drawing, a list with the same words, and the actions of people outside Webex.
 import { $, ask, call, clock, el, svg } from "./dom.js";
 import { state } from "./people.js";
 
@@ -8,11 +8,11 @@ const BOXES = {
   customer: [2, 18, 92, 160], mailbox: [132, 18, 112, 60], forward: [282, 18, 124, 60],
   connect: [446, 18, 136, 160], agent: [622, 18, 122, 160], answer: [206, 118, 184, 60],
 };
-// Where an envelope goes, station by station, and the lines between them.
+// Positions of the envelope, station by station, and the lines between them.
 const STOPS = { customer: [94, 48], mailbox: [188, 30], forward: [344, 30], connect: [514, 30], agent: [683, 30] };
 const LINES = { mailbox: "M94 48H132", forward: "M244 48H282", connect: "M406 48H446", agent: "M582 48H622" };
 const BACK = "M622 148H582M446 148H390M206 148H94";
-// Where a mail that was stopped lies.
+// Positions of a stopped mail.
 const STUCK = { mailbox: [113, 48], forward: [263, 48], connect: [426, 48], answer: [418, 148] };
 let last = null;
 
@@ -67,7 +67,7 @@ function short(station) {
 const line = (each) => el("li", {}, el("span", { class: each.good ? "good" : "bad" }, each.good ? "✓" : "✗"), el("span", { class: "sub" }, clock(each.at, true)),
   el("span", {}, each.text, each.reply ? el("span", { class: "mono reply" }, each.reply) : null));
 
-// An envelope goes as far as the mail came.
+// Move an envelope as far as the mail got.
 function move(stations, stops) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const far = stations.findIndex((station) => station.state !== "ok");

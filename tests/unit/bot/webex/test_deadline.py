@@ -1,4 +1,4 @@
-"""A Webex that answers a byte at a time, and never long enough apart for a time-out between two."""
+"""A Webex whose answer's body comes a byte at a time, and never long enough apart for a time-out between two."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 from bot.webex import deadline
 from bot.webex.client import Webex, WebexUnreachableError
-from bot.webex.retry import RetryPolicy
+from jobs.clouds.retry import RetryPolicy
 
 ME = b'{"id": "bot-1", "emails": ["bot@webex.bot"]}'
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ME), ME)
-ONCE = RetryPolicy(0.0, 0.1)
+ONCE = RetryPolicy(longest_wait_s=0.0, total_s=0.1)
 # What comes at once, and what drips after it.
 DRIPS = {
-    "headers": (b"", b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 4000),
+    "an error": (LENGTH.replace(b"200 OK", b"404 Not Found\r\nContent-Type: application/json"), b" " * 4000),
     "a body": (LENGTH, b" " * 4000),
     "a body that looks whole": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ME, b" " * 4000),
 }

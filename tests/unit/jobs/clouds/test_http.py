@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -16,8 +14,6 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from jobs.clouds.errors import (
     AlreadyExists,
-    CloudError,
-    CloudReply,
     Forbidden,
     Ids,
     MalformedAnswer,
@@ -29,7 +25,7 @@ from jobs.clouds.errors import (
     TruncatedAnswer,
 )
 from jobs.clouds.http import Call, Response, async_client, request, sync_client
-from jobs.clouds.retry import RetryPolicy, retry_after
+from jobs.clouds.retry import RetryPolicy
 from jobs.microsoft.responses import judge_exchange, judge_graph
 from jobs.settings import Settings
 
@@ -153,50 +149,8 @@ async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Setting
         return OK
 
     with pytest.raises(Transient) as failed:
-        await ask(make_settings(), never, patience=RetryPolicy(total=0.05))
+        await ask(make_settings(), never, patience=RetryPolicy(total_s=0.05))
     assert failed.value.cause == "timed_out"
-
-
-@pytest.mark.parametrize(
-    ("error", "repeatable", "spent", "expected"),
-    [
-        (Transient, True, 0.0, True),
-        (Transient, False, 0.0, False),
-        (TruncatedAnswer, True, 0.0, True),
-        (TruncatedAnswer, False, 0.0, False),
-        (MalformedAnswer, True, 0.0, False),
-        (Rejected, True, 0.0, False),
-    ],
-)
-def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float, expected: bool):  # noqa: FBT001  parameters of the test
-    """Without a Retry-After the kind and the request decide, and stamina's own back-off is used."""
-    assert RetryPolicy().wait(error("throttled", CloudReply("graph")), repeatable=repeatable, spent=spent) is expected
-
-
-@pytest.mark.parametrize(
-    ("asked", "spent", "expected"), [(10, 0, 10), (0, 0, 0.5), (60, 0, 60), (61, 0, False), (60, 31, False), (29, 60, 29)]
-)
-def test_how_long_is_patient(asked: float, spent: float, expected: float):
-    """A wait is never shorter than asked for, one sleep is 60 s at most and the whole 90 s; beyond that the job parks itself."""
-    error = Transient("throttled", CloudReply("graph"), retry_after=asked)
-    assert RetryPolicy().wait(error, repeatable=True, spent=spent) == expected
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"), [(None, None), ("", None), ("7", 7.0), ("1.5", 1.5), ("-1", None), ("nan", None), ("inf", None), ("soon", None)]
-)
-def test_retry_after_in_seconds(header: str | None, seconds: float | None):
-    """What makes no sense counts as not there."""
-    assert retry_after(header) == seconds
-
-
-def test_retry_after_as_a_date():
-    """HTTP's other form is understood, and a date that has gone by means now."""
-    soon = retry_after(format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True))
-    assert soon is not None
-    assert 3600 < soon <= 2 * 3600
-    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
-    assert retry_after("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
 
 
 async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):

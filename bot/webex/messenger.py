@@ -1,0 +1,63 @@
+"""What a conversation needs of Webex to speak: post, edit, send a file."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Protocol
+
+from bot.webex.models import File, Message, Post
+
+CARD = "application/vnd.microsoft.card.adaptive"
+Json = dict[str, Any]
+
+
+class Messenger(Protocol):
+    """Posts and edits messages as the bot.
+
+    There are two: :class:`bot.webex.client.Webex` does it at once, :class:`bot.events.outbox.Outbox` keeps what Webex
+    does not take.
+    Every method raises :class:`bot.webex.errors.WebexError` where Webex says no.
+    """
+
+    @abstractmethod
+    def post(self, post: Post) -> Message:
+        """Post a message; it has no id where Webex has not taken it yet."""
+
+    @abstractmethod
+    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
+        """Replace a message, card and all (10 times at most).
+
+        Raises:
+            WebexBadRequestError: Webex does not take this edit; post a new message.
+        """
+
+    def send(  # noqa: PLR0913  each is one of the API's own fields
+        self,
+        *,
+        room_id: str | None = None,
+        to_person_id: str | None = None,
+        to_email: str | None = None,
+        text: str | None = None,
+        card: Json | None = None,
+        parent_id: str | None = None,
+        shows: tuple[str, str] | None = None,
+    ) -> Message:
+        """Post to a space or to a person (exactly one of them).
+
+        It is tried again only where it is sure that nothing was posted.
+        """
+        fields: Json = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email, "text": text}
+        fields |= {"attachments": attachments(card) if card else None, "parentId": parent_id}
+        return self.post(Post({name: value for name, value in fields.items() if value}, shows=shows))
+
+    def send_file(  # noqa: PLR0913  each is one of the API's own fields
+        self, *, room_id: str, text: str, name: str, content_type: str, content: bytes, parent_id: str = ""
+    ) -> Message:
+        """Post a file to a space with a text, from memory. It is tried again as :meth:`send` is."""
+        thread = {"parentId": parent_id} if parent_id else {}
+        return self.post(Post({"roomId": room_id, "text": text, **thread}, File(name, content_type, content)))
+
+
+def attachments(card: Json) -> list[Json]:
+    """A card as the API takes it."""
+    return [{"contentType": CARD, "content": card}]

@@ -1,0 +1,104 @@
+"""One policy says how often a request is sent, and how long is waited between."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+
+import pytest
+
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, Transient, TruncatedAnswer
+from jobs.clouds.retry import Pauses, RetryPolicy, may_repeat, parse_retry_after
+
+
+@pytest.mark.parametrize(
+    ("error", "repeatable", "spent", "expected"),
+    [
+        (Transient, True, 0.0, True),
+        (Transient, False, 0.0, False),
+        (TruncatedAnswer, True, 0.0, True),
+        (TruncatedAnswer, False, 0.0, False),
+        (MalformedAnswer, True, 0.0, False),
+        (Rejected, True, 0.0, False),
+    ],
+)
+def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float, expected: bool):  # noqa: FBT001  parameters of the test
+    """Without a Retry-After the kind and the request decide, and stamina's own back-off is used."""
+    failed = error("throttled", CloudReply("graph"))
+    assert (may_repeat(failed, repeatable=repeatable) and RetryPolicy().wait(failed, spent=spent)) is expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "spent", "expected"), [(10, 0, 10), (0, 0, 0.5), (60, 0, 60), (61, 0, False), (60, 31, False), (29, 60, 29)]
+)
+def test_how_long_is_patient(asked: float, spent: float, expected: float):
+    """A wait is never shorter than asked for, one sleep is 60 s at most and the whole 90 s; beyond that the job parks itself."""
+    error = Transient("throttled", CloudReply("graph"), retry_after=asked)
+    assert RetryPolicy().wait(error, spent=spent) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [(None, None), ("", None), ("7", 7.0), ("1.5", 1.5), ("-1", None), ("nan", None), ("inf", None), ("soon", None)]
+)
+def test_retry_after_in_seconds(header: str | None, seconds: float | None):
+    """What makes no sense counts as not there."""
+    assert parse_retry_after(header) == seconds
+
+
+def test_retry_after_as_a_date():
+    """HTTP's other form is understood, and a date that has gone by means now."""
+    soon = parse_retry_after(format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True))
+    assert soon is not None
+    assert 3600 < soon <= 2 * 3600
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert parse_retry_after("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
+
+
+@pytest.mark.parametrize("tries", [1, 2, 3])
+def test_a_call_ends_after_its_attempts(tries: int):
+    """A policy says how often; the last error is the caller's, in a thread as in a task."""
+    made: list[int] = []
+
+    def send() -> None:
+        made.append(1)
+        raise Transient("throttled", CloudReply("graph"), retry_after=0.0)
+
+    with pytest.raises(Transient):
+        RetryPolicy(attempts=tries, shortest_wait_s=0.0).call(send, lambda _: True)
+    assert len(made) == tries
+
+
+def test_what_may_not_be_repeated_is_sent_once():
+    """The caller's judgement comes before the clock."""
+    made: list[int] = []
+
+    def send() -> None:
+        made.append(1)
+        raise Transient("throttled", CloudReply("graph"))
+
+    with pytest.raises(Transient):
+        RetryPolicy().call(send, lambda _: False)
+    assert made == [1]
+
+
+async def test_a_pause_without_a_retry_after_is_the_policys_own():
+    """Chance adds no more than the policy says."""
+    made: list[float] = []
+
+    async def send() -> str:
+        made.append(time.monotonic())
+        if len(made) < 3:
+            raise Transient("throttled", CloudReply("graph"))
+        return "answer"
+
+    policy = RetryPolicy(first_pause_s=0.05, longest_pause_s=0.05, jitter_s=0.0)
+    assert await policy.call_async(send, lambda _: True) == "answer"
+    assert [0.04 < later - sooner < 0.5 for sooner, later in pairwise(made)] == [True, True]
+
+
+@pytest.mark.parametrize(("tries", "asked", "pause"), [(1, None, 5.0), (2, 7.5, 60.0), (3, None, 60.0), (1, 7.5, 7.5)])
+def test_the_last_pause_repeats_itself(tries: int, asked: float | None, pause: float):
+    """What the service asks for is a minimum."""
+    assert Pauses((5.0, 60.0)).after(tries, asked) == pause

@@ -119,7 +119,7 @@ def job(folder):
     (Path(folder) / "began").touch()
     for _ in range(400):
         time.sleep(0.05)
-        if shutdown.asked():
+        if shutdown.requested():
             (Path(folder) / "told").touch()
             return
 """

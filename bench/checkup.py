@@ -110,7 +110,7 @@ def checked(events: Iterable[Event], calls: list[Call]) -> Checked:
     found = {event.step: event.at.timestamp() - began for event in events if event.kind is Kind.FOUND and event.at.timestamp() > began}
     work = [call for call in calls if began - 0.005 <= call.start < ended and call.method != "NOTIFY" and "/webex/" not in call.path]
     alone = {step: _alone([call for call in work if step in call.steps and not call.path.endswith(TOKENS)]) for step in found}
-    alone = {step: seconds or (found[step] if STEPS[step].access is Access.NONE else 0.0) for step, seconds in alone.items()}
+    alone = {step: seconds or (found[step] if STEPS[step].diagnosis.access is Access.NONE else 0.0) for step, seconds in alone.items()}
     alone = {step: _with_needs(step, alone) for step in alone}
     name = max(alone, key=lambda step: alone[step])
     return Checked(ended - began, alone[name], _tokens(work), sum(call.seconds for call in work), name)

@@ -13,7 +13,7 @@ from jobs.clock import now
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Profile
-from jobs.runs.store import Record
+from jobs.runs.channel_index import Record
 from jobs.storage import codec
 from practice.actors import REQUESTER
 from practice.client import People

@@ -17,6 +17,7 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
+from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
@@ -125,8 +126,11 @@ def _redis(redis: Redis) -> str:
     try:
         version = redis.info("server").get("redis_version", "")
         kept = redis.config_get("appendonly").get("appendonly")
+        refused = schema.problem(redis)
     except RedisError as error:
         raise WrongError(f"does not answer ({type(error).__name__}): set REDIS_URL, or run `python -m bot redis`") from None
+    if refused:
+        raise WrongError(refused)
     return f"answers, version {version}, append-only file {'on' if kept == 'yes' else 'off: what runs is lost when it stops'}"
 
 

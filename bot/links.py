@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import codec
+from jobs.storage import codec, keys
+from jobs.storage.keys import Key
+from jobs.storage.vault import Sealed
 
 LIFE = {
     "signin": timedelta(hours=24),
@@ -45,11 +47,11 @@ class Link:
 
 def link(services: Services, kind: str, run_id: str) -> Link:
     """The run's link of that kind; the same until its time is up, so that a card that is drawn again stays as it is."""
-    token = services.vault.get(f"ticket:{kind}:{run_id}")
+    token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
     ticket = read(services, kind, token) if token else None
     if token is None or ticket is None or ticket.is_expired:
         token, ticket = secrets.token_urlsafe(32), PageToken(kind, run_id, now() + LIFE[kind])
-        services.vault.put(f"ticket:{kind}:{run_id}", token, int(LIFE[kind].total_seconds()))
+        services.vault.put(Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds()))
         services.redis.set(_key(token), codec.dump(ticket), ex=int(REMEMBERED.total_seconds()))
     return Link(f"{services.bot.public_url}/{kind}/{token}", ticket.until)
 
@@ -63,8 +65,8 @@ def read(services: Services, kind: str, token: str) -> PageToken | None:
 
 def drop(services: Services, kind: str, run_id: str) -> None:
     """The link is used up."""
-    services.vault.drop(f"ticket:{kind}:{run_id}")
+    services.vault.drop(Sealed.PAGE_TOKEN.of(kind, run_id))
 
 
-def _key(token: str) -> str:
-    return f"ticket:{hashlib.sha256(token.encode()).hexdigest()}"
+def _key(token: str) -> Key:
+    return keys.page_token(hashlib.sha256(token.encode()).hexdigest())

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
+from jobs.storage import keys
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
@@ -78,6 +79,7 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _public_url_problems(values.get("PUBLIC_URL", ""))
     yield from _domain_problems(_domains(values))
     yield from _address_problems(values)
+    yield from _redis_problems(values)
     yield from _list_problems(values)
     if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
         yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
@@ -132,8 +134,13 @@ def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
     if not re.fullmatch(r"[0-9]{1,5}", values.get("PORT", PORT)) or not 1 <= int(values.get("PORT", PORT)) <= LAST_PORT:
         yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
+
+
+def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
     if parts_of(values.get("REDIS_URL", REDIS_URL)).scheme not in {"redis", "rediss", "unix"}:
         yield f"REDIS_URL is no Redis address: it looks like {REDIS_URL}"
+    if not keys.is_prefix(values.get(keys.VARIABLE, "")):
+        yield f"{keys.VARIABLE} holds other characters than letters, digits, :, - and _: it looks like email-bot:"
 
 
 def _list_problems(values: Mapping[str, str]) -> Iterator[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -18,13 +16,13 @@ from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import LeaseLostError, StoppingError
-from jobs.model import State
+from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs.reference import new_reference
 from jobs.runs.run import Event, Kind, Run, RunGoneError
-from jobs.runs.store import LEASE_S, Lease
 from jobs.runtime import Runtime, current
 from jobs.steps import steps_of
+from jobs.storage.locks import RenewedLock
 
 BUSY_S = 1
 
@@ -42,21 +40,21 @@ def advance(run_id: str) -> None:
 
     Where another worker has the run, it is looked at again a moment later.
     """
-    runtime = current()
+    runtime = current(Runtime)
     with runtime.store.lease(run_id) as lease:
         if lease is None:
-            runtime.store.schedule(run_id, now() + timedelta(seconds=BUSY_S))
+            runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         lease.renew()
         try:
-            finish_or_reschedule(runtime, run_id, asyncio.run(_advance(runtime, lease, run_id)))
+            finish_or_reschedule(runtime, run_id, _work_until_blocked(runtime, lease, run_id))
         except StoppingError:
-            runtime.store.schedule(run_id, now())  # by whichever worker is there next
+            runtime.schedule.add(run_id, now())  # by whichever worker is there next
         except LeaseLostError:
             return
         except RunGoneError:
             log.warning("no such run", run=run_id)
-            runtime.store.unschedule(run_id)
+            runtime.schedule.remove(run_id)
         except RedisError:
             log.warning("Redis is away; the run goes on when it is back", run=run_id)
             raise  # no mistake of the run's: it stands on the due list
@@ -64,7 +62,15 @@ def advance(run_id: str) -> None:
             _unexpected(runtime, run_id, error)
 
 
-async def _advance(runtime: Runtime, lease: Lease, run_id: str) -> int:
+def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
+    """Work on the run; afterwards no renewal changes when it is due."""
+    try:
+        return asyncio.run(_advance(runtime, lease, run_id))
+    finally:
+        lease.stop_renewing()
+
+
+async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     """Work on the run, and return the version up to which everything was taken into account."""
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
@@ -72,9 +78,8 @@ async def _advance(runtime: Runtime, lease: Lease, run_id: str) -> int:
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    work = {"check": check.run_check, "round": bulk.check_all}.get(run.kind, _advance_setup)
-    async with _renewing(lease) as holding:
-        return await work(runtime, run, lambda: holding.held)
+    work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(run.kind, _advance_setup)
+    return await work(runtime, run, lambda: not lease.lost)
 
 
 async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
@@ -82,7 +87,7 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await advance_steps(Engine(ctx, steps_of(run), runtime.listener, holds))
+            await advance_steps(Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown))
             return ctx.run.version
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -108,17 +113,17 @@ def _worth_inspecting_again(run: Run) -> bool:
 
 def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
-    run, store = runtime.store.load(run_id), runtime.store
+    run, store, schedule = runtime.store.load(run_id), runtime.store, runtime.schedule
     times = [finding.until for finding in run.findings.values() if finding.until and not run.checked]
-    if run.kind != "check" and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
+    if run.kind is not RunKind.CHECK and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
         store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     elif times and run.account and not run.ended:
-        store.schedule(run_id, min(times))
+        schedule.add(run_id, min(times))
     else:
-        store.unschedule(run_id)
+        schedule.remove(run_id)
     if not run.ended and store.length(run_id) != seen:
-        store.schedule(run_id, now())
+        schedule.add(run_id, now())
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
     runtime.listener.run_changed(run_id)
@@ -131,31 +136,9 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     store.append(run_id, Event(Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": reference}))
     tries = sum(event.data.get("question") == "run" for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if tries < UNEXPECTED_TRIES:
-        store.schedule(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+        runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
         store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
         admin_session.drop(runtime, run_id)
         mailbox_login.close(runtime.vault, run_id)
     runtime.listener.run_changed(run_id)
-
-
-@dataclass(slots=True)
-class _Holding:
-    held: bool = True
-
-
-@asynccontextmanager
-async def _renewing(lease: Lease) -> AsyncIterator[_Holding]:
-    """Keep the lease while the work lasts; ``held`` turns false where another worker has taken it."""
-    holding = _Holding()
-
-    async def renew() -> None:
-        while holding.held:
-            await asyncio.sleep(LEASE_S / 3)
-            holding.held = await asyncio.to_thread(lease.renew)
-
-    task = asyncio.create_task(renew())
-    try:
-        yield holding
-    finally:
-        task.cancel()

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
+
+import msgspec
 
 
 class Profile(StrEnum):
@@ -50,6 +53,16 @@ class Text:
 def verbatim(text: object) -> Text:
     """Words that somebody else wrote, shown as they are and never as Markdown."""
     return Text("verbatim", {"text": str(text)})
+
+
+class RunKind(StrEnum):
+    """The purpose of a run: a bulk check looks at many channels, every other kind is about one."""
+
+    SETUP = "setup"
+    CHECK = "check"
+    FIX = "fix"
+    UNDO = "undo"
+    BULK_CHECK = "bulk_check"
 
 
 class State(StrEnum):
@@ -105,6 +118,69 @@ class Evidence:
     text: str
 
 
+class Signals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
+    """What a finding says about times and other findings, for the verdict (:mod:`jobs.checks.weighing`).
+
+    A msgspec Struct leaves out defaults in JSON, which a dataclass does not: most findings set none of these.
+    """
+
+    since: datetime | None = None
+    """Since when it fails; None if that is not known."""
+    harmless_after: datetime | None = None
+    """A later success disproves the failure, if that is another moment than ``since``."""
+    disproved_by: tuple[str, ...] | None = None
+    """Steps whose success disproves it, in place of the step's own list, also for a finding that is wrong."""
+    shown_by: Literal["at", "generated_at"] = "at"
+    """The signal of that success that tells its time."""
+    as_of: str = ""
+    """The step whose ``elsewhere_since`` replaces ``since``. Without it nothing disproves the finding."""
+    elsewhere_since: datetime | None = None
+    """A success of Webex Connect after that shows that only the place of the bot is refused."""
+    by_place: bool = False
+    """A policy depends on the place of the sign-in, and the bot signs in from another one."""
+    token_lives: bool = False
+    """The token in use still works: a person's own attempt failed, or only the bot cannot reach a server."""
+    station: Station | None = None
+    """Where mail stops, if that is not the station of the step."""
+    proven: bool = False
+    """If another finding proves it to be the cause, it is called what that finding is called."""
+    at: datetime | None = None
+    """When it last succeeded; a finding that is right without it was tried at that very look."""
+    generated_at: datetime | None = None
+    """When somebody last signed in in person, as Generate Token does."""
+    unanswered: datetime | None = None
+    """Mail has been waiting for an answer since then for too long."""
+    unproven: datetime | None = None
+    """Mail has not gone on since then, and may yet."""
+    failed: int = 0
+    """How many mails have failed since the last one that went through."""
+    missed: int = 0
+    """How many mails have not gone on to the next station."""
+    missed_since: datetime | None = None
+    """When the first of them came, if that is not ``since``."""
+
+    def __or__(self, other: Signals) -> Signals:
+        """Return these signals with those that ``other`` sets in their place."""
+        told = {name: getattr(other, name) for name in self.__struct_fields__}
+        return msgspec.structs.replace(self, **{n: value for n, value in told.items() if value != getattr(NO_SIGNALS, n)})
+
+    def texts(self) -> dict[str, str]:
+        """Return those that are set, as text for files that people read."""
+        told = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: _as_text(value) for name, value in told.items() if value != getattr(NO_SIGNALS, name)}
+
+
+NO_SIGNALS = Signals()
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return " ".join(value)
+    return "yes" if value is True else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What inspecting one step saw.
@@ -113,6 +189,7 @@ class Finding:
     ``cause`` is a cause code (:mod:`jobs.clouds.errors`); the remedy's text is looked up by it.
     ``until`` is when to look again, for a finding that waits for time. ``access`` is with what a check looked; None where it did not.
     ``values`` are what the step would change, as they were at this look: by them ``/undo`` tells whose a value is, and puts it back.
+    ``signals`` are what the verdict weighs it by.
     """
 
     step: str
@@ -126,6 +203,7 @@ class Finding:
     facts: dict[str, str] = field(default_factory=dict)
     access: Access | None = None
     values: dict[str, str] = field(default_factory=dict)
+    signals: Signals = NO_SIGNALS
 
 
 class Scope(StrEnum):

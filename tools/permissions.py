@@ -133,7 +133,7 @@ def _profiles(step: Step) -> str:
 
 
 def _access(step: Step) -> str:
-    if step.access is Access.NONE:
+    if step.diagnosis.access is Access.NONE:
         return "nobody signs in"
     return "somebody signs in, or the bot by itself" if app_may_read(step.reads) else "somebody signs in"
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+from redis.exceptions import LockError
+
 from bot.actions import Action
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
 LONGEST_S = 15.0
@@ -26,9 +29,7 @@ def for_everybody(answer: OnRun) -> Action:
     """The answer, for whoever the bot serves in the run's own space: an agent, the mailbox user."""
     return _checked(
         answer,
-        lambda ctx, run: (
-            ctx.room == run.place["room"] or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run)
-        ),
+        lambda ctx, run: ctx.room == run.origin.room or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run),
     )
 
 
@@ -41,9 +42,10 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
             ctx.refuse(Text("refused.unknown"), title="refused.nothing")
             return
         # Two presses that come at once would each see the run as it is before the other, and both would count.
-        # One that took longer than the lock lasts was carried out all the same: to raise here would have its event tried again.
-        name, waits = f"run:{run.id}:press", LONGEST_S + 1
-        with ctx.services.redis.lock(name, timeout=LONGEST_S, blocking_timeout=waits, raise_on_release_error=False):
+        name = LockName(LockKind.PRESS, run.id)
+        with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
+            if held is None:
+                raise LockError("another press on the run takes long")
             _answered(ctx, inputs, ctx.services.store.refresh(run))
 
     def _answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
@@ -60,11 +62,4 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
     """Keep what was said, and let the run go on."""
     data = {"question": question, "value": value}
-    ctx.services.store.append(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))
-    go_on(ctx, run)
-
-
-def go_on(ctx: ChatContext, run: Run) -> None:
-    """Let a worker carry the run on, and its cards be drawn."""
-    ctx.services.advance(run.id)
-    ctx.services.run_changed(run.id)
+    ctx.services.record(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))

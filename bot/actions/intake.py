@@ -7,15 +7,15 @@ from collections.abc import Callable
 from adaptive_cards import Card, intake
 from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.views import Header
-from bot.actions._guard import go_on, on_run
+from bot.actions._guard import on_run
 from bot.chat.context import ChatContext
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  the module is named after its command
 from bot.webex.client import WebexError
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
 from jobs.model import Text
+from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import AlreadyRunningError
 
 FIELDS = ("mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile")
 
@@ -63,13 +63,12 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     found = read_details(run.channel, values)
     errors = dict(found.errors)
     if found.channel is not None and not _claimed(ctx, run, found.channel.mailbox):
-        errors["mailbox"] = Text("typed.mailbox_busy", {"run": ctx.services.store.running(found.channel.mailbox)})
+        errors["mailbox"] = Text("typed.mailbox_busy", {"run": ctx.services.channels.running(found.channel.mailbox)})
     if errors or found.channel is None:
         view = IntakeView(Header(run.id, run.channel.mailbox, 1), values, errors, ask_mailbox=not run.channel.mailbox)
         _instead(ctx, intake(view))
         return
-    ctx.services.store.append(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel))
-    go_on(ctx, run)
+    ctx.services.record(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel))
 
 
 @on_run
@@ -80,7 +79,7 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 def _claimed(ctx: ChatContext, run: Run, mailbox: str) -> bool:
     try:
-        ctx.services.store.claim(mailbox, run.id)
+        ctx.services.channels.claim(mailbox, run.id)
     except AlreadyRunningError:
         return False
     return True

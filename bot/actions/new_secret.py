@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import go_on, on_run
+from bot.actions._guard import on_run
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Finding, State, Text
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage.vault import Sealed
 
 
 @on_run
 def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Have a new one made. It is approved with the plan in force; where that holds no secret, there is a new plan first."""
     key_id = run.fact("key_id")
-    if not key_id or ctx.services.vault.holds(f"secret:{run.id}") or run.answer("token_saved"):
+    if not key_id or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)) or run.answer("token_saved"):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
@@ -24,8 +25,7 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     ]
     if not (run.plan and any(change.step == "client_secret" for change in run.plan.changes)):
         events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
-    ctx.services.store.append(run.id, *events)
-    go_on(ctx, run)
+    ctx.services.record(run.id, *events)
 
 
 ACTIONS = {"new_secret": new_secret}

@@ -13,6 +13,7 @@ from jobs.contact_center import webex_connect
 from jobs.model import Evidence, Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
+from jobs.storage.vault import Sealed
 
 LONGEST_REASON = 200
 
@@ -20,8 +21,8 @@ LONGEST_REASON = 200
 @for_everybody
 def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Begin, or try again: what an earlier sign-in left is dropped."""
-    for left in ("rehearsal", "rehearsal-session"):
-        ctx.services.vault.drop(f"{left}:{run.id}")
+    for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
+        ctx.services.vault.drop(left.of(run.id))
     record(ctx, run, "rehearse", "yes")
 
 

@@ -22,7 +22,8 @@ from bot.webex.models import is_older_than
 from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.redact import Redactor
-from jobs.runs.run import fold
+from jobs.runs.fold import fold
+from jobs.storage.vault import Sealed
 from jobs.tac.bundle import TYPE, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 
@@ -115,7 +116,7 @@ def _picture(ctx: ChatContext) -> Screenshot | None:
 
 def _matter(ctx: ChatContext, mailbox: str, told: Report) -> TacCase:
     store = ctx.services.store
-    record, last = store.record(mailbox), store.last_check(mailbox)
+    record, last = store.channels.record(mailbox), store.last_check(mailbox)
     return TacCase(
         channel=record.channel if record else Channel(mailbox),
         told=told,
@@ -145,8 +146,13 @@ def _spoken(words: Text) -> str:
 def _known_secrets(services: Services, mailbox: str) -> list[str]:
     """Everything secret that this bot holds and that could stand in a text about this channel."""
     urls = (services.settings.probe_smtp_url, services.settings.redis_url)
-    running = services.store.running(mailbox)
-    names = (f"check-secret:{mailbox}", f"rehearsal-secret:{running}", f"check-session:{mailbox}", f"rehearsal-session:{running}")
+    running = services.channels.running(mailbox)
+    names = (
+        Sealed.CHECK_SECRET.of(mailbox),
+        Sealed.REHEARSAL_SECRET.of(running),
+        Sealed.CHECK_SESSION.of(mailbox),
+        Sealed.REHEARSAL_SESSION.of(running),
+    )
     kept = [services.vault.get(name) or "" for name in names]
     return [
         services.bot.webex_access_token,

@@ -19,7 +19,7 @@ from bot.webex.errors import passes
 from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.runs.run import Run
-from jobs.storage import codec
+from jobs.storage import codec, keys
 
 EDITS = 10
 NO_EDITS = EDITS + 1
@@ -115,28 +115,28 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
     """How a card stands in Webex, or None where nobody has said that it does."""
-    raw = services.redis.hget(f"cards:{run_id}", slot)
+    raw = services.redis.hget(keys.cards(run_id), slot)
     return codec.load(raw, PostedCard) if isinstance(raw, bytes) else None
 
 
 def mark_posted(services: Services, run_id: str, slot: str) -> None:
     """Webex has taken a card that is not drawn again, but was the answer to a command."""
-    services.redis.hset(f"cards:{run_id}", slot, "")
+    services.redis.hset(keys.cards(run_id), slot, "")
 
 
 def was_posted(services: Services, run_id: str, slot: str) -> bool:
     """Whether Webex has taken it."""
-    return bool(services.redis.hexists(f"cards:{run_id}", slot))
+    return bool(services.redis.hexists(keys.cards(run_id), slot))
 
 
 def refused(services: Services, run_id: str, slot: str) -> bool:
     """Whether Webex has said no to the card when it was last posted."""
-    return bool(services.redis.hexists(f"cards:{run_id}", _refused_field(slot)))
+    return bool(services.redis.hexists(keys.cards(run_id), _refused_field(slot)))
 
 
 def repost(services: Services, run_id: str, slot: str) -> None:
     """Have the card posted anew, further down, at the next draw."""
-    services.redis.hdel(f"cards:{run_id}", slot, _unconfirmed_field(slot))
+    services.redis.hdel(keys.cards(run_id), slot, _unconfirmed_field(slot))
 
 
 def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard | None = None) -> float:
@@ -153,12 +153,12 @@ def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard |
         if (
             wanted.to != "thread"
             and not passes(error)
-            and services.redis.hset(f"cards:{run.id}", _refused_field(wanted.slot), error.tracking_id)
+            and services.redis.hset(keys.cards(run.id), _refused_field(wanted.slot), error.tracking_id)
         ):
-            services.run_changed(run.id)  # another card may have to say it
+            services.cards.request(run.id)  # another card may have to say it
         if error.accepted and passes(error):
             more = UnconfirmedPost(doubt.posts + 1 if doubt else 1, now())
-            services.redis.hset(f"cards:{run.id}", _unconfirmed_field(wanted.slot), codec.dump(more))
+            services.redis.hset(keys.cards(run.id), _unconfirmed_field(wanted.slot), codec.dump(more))
         raise
     edits = NO_EDITS if shown and shown.edits == NO_EDITS else 0
     _save(services, run.id, wanted.slot, PostedCard(message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""))
@@ -169,8 +169,8 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     """The message and its room. Whoever asked is written to by their id: addresses change (facts/webex.md 1)."""
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
-        room = run.place["room"]
-        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
+        room = run.origin.room
+        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.origin.thread).id, room
     known = wanted.to == run.requester.email
     posted = services.messenger.send(
         to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content
@@ -220,16 +220,16 @@ def _refused_field(slot: str) -> str:
 
 
 def _unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
-    raw = services.redis.hget(f"cards:{run_id}", _unconfirmed_field(slot))
+    raw = services.redis.hget(keys.cards(run_id), _unconfirmed_field(slot))
     return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
 
 
 def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
     """How the card stands now, without a doubt."""
     with services.redis.pipeline() as pipe:
-        pipe.hset(f"cards:{run_id}", slot, codec.dump(shown))
-        pipe.hdel(f"cards:{run_id}", _unconfirmed_field(slot))
-        pipe.hdel(f"cards:{run_id}", _refused_field(slot))
+        pipe.hset(keys.cards(run_id), slot, codec.dump(shown))
+        pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot))
+        pipe.hdel(keys.cards(run_id), _refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:
-        services.run_changed(run_id)
+        services.cards.request(run_id)

@@ -18,10 +18,12 @@ from bot.chat import audience
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
-from jobs.model import Text
+from jobs.model import RunKind, Text
 from jobs.runs.run import Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 EVERY_S = 3600
 """How often it is looked, in seconds; each channel has its turn once a day."""
@@ -54,18 +56,20 @@ class Ending:
 def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
     """Look at every proven channel that was not looked at today, and tell what is due. Where Webex is away, again at the next look."""
     at = clock()
-    for record in services.store.connected_channels():
+    for record in services.channels.connected():
         mailbox = record.channel.mailbox
-        if not _first(services, f"reminder:{mailbox}:{at:%Y-%m-%d}", KEPT):
+        if not _first(services, keys.reminder_look(mailbox, f"{at:%Y-%m-%d}"), KEPT):
             continue
         ending = ending_of(services.store, mailbox)
         if ending is not None and (days := ending.due(at)):
             _tell(services, services.store.load(record.run), ending, days, at)
 
 
-def ending_of(store: Store, mailbox: str) -> Ending | None:
+def ending_of(store: RunStore, mailbox: str) -> Ending | None:
     """What the newest run that came to its end knows of the secret; one that was not proven has replaced nothing yet."""
-    over = [run for run in store.runs_of_mailbox(mailbox) if run.ended == Kind.FINISHED and run.kind != "undo" and run.fact("expires")]
+    over = [
+        run for run in store.runs_of_mailbox(mailbox) if run.ended is Kind.FINISHED and run.kind is not RunKind.UNDO and run.fact("expires")
+    ]
     if not over:
         return None
     end = over[-1].fact("expires")
@@ -75,18 +79,18 @@ def ending_of(store: Store, mailbox: str) -> Ending | None:
 
 def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:
     """In the space where the channel was set up; with an outsider in it, nothing is told there (:mod:`bot.chat.audience`)."""
-    told = f"reminder:{run.channel.mailbox}:{ending.end:%Y-%m-%d}:{days}"
+    told = keys.reminder_given(run.channel.mailbox, f"{ending.end:%Y-%m-%d}", days)
     if not _first(services, told, ending.end - at + KEPT):
         return
     try:
         if audience.may_read(services, run):
             card = notice(card_of(run.channel.mailbox, ending, at))
-            services.messenger.send(room_id=run.place["room"], text=card.text, card=card.content)
+            services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
             return
     except WebexError as error:
         log.warning("reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error))
         if passes(error):
-            services.redis.delete(f"reminder:{run.channel.mailbox}:{at:%Y-%m-%d}")
+            services.redis.delete(keys.reminder_look(run.channel.mailbox, f"{at:%Y-%m-%d}"))
     services.redis.delete(told)
 
 
@@ -102,5 +106,5 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     return NoticeView(Text("reminder.kicker"), title, words, "accent", glyphs.WARNING.glyph, buttons=buttons, at=at)
 
 
-def _first(services: Services, key: str, keep: timedelta) -> bool:
+def _first(services: Services, key: Key, keep: timedelta) -> bool:
     return bool(services.redis.set(key, "1", nx=True, ex=keep))

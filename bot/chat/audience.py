@@ -13,6 +13,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Run
+from jobs.storage import keys
 
 CHECKED_FOR_S = 30
 TOLD_S = 3600
@@ -22,8 +23,8 @@ HELD_S = 60.0
 
 def may_read(services: Services, run: Run) -> bool:
     """Whether everybody in the run's space may read of the channel; if not, the space is told once an hour."""
-    room = run.place.get("room", "")
-    if run.place.get("type") == "direct" or services.redis.exists(_key(room)):
+    room = run.origin.room
+    if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
     if AccessPolicy(services.bot, services.webex).external_members(services.webex.members(room), services.me.id):
         _tell(services, run, room)
@@ -34,20 +35,16 @@ def may_read(services: Services, run: Run) -> bool:
 
 def mark_members_checked(services: Services, room: str) -> None:
     """Nobody in the space is an outsider now."""
-    services.redis.set(_key(room), "1", ex=CHECKED_FOR_S)
+    services.redis.set(keys.space_members_checked(room), "1", ex=CHECKED_FOR_S)
 
 
 def members_changed(services: Services, room: str) -> None:
     """Somebody has joined the space."""
-    services.redis.delete(_key(room))
+    services.redis.delete(keys.space_members_checked(room))
 
 
 def _tell(services: Services, run: Run, room: str) -> None:
-    if services.redis.set(f"space:{room}:told", "1", nx=True, ex=TOLD_S):
+    if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
         kicker, title, words = (Text(f"notice.held_{part}") for part in ("kicker", "title", "words"))
         card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-        services.messenger.send(room_id=room, text=card.text, card=card.content, parent_id=run.place.get("thread"))
-
-
-def _key(room: str) -> str:
-    return f"space:{room}:ours"
+        services.messenger.send(room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread)

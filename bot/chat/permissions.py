@@ -100,4 +100,4 @@ class AccessPolicy:
 
 def visible_channels(ctx: ChatContext) -> tuple[str, ...]:
     """The channels that this person may ask about here: those of the space, and in a 1:1 also the person's own."""
-    return ctx.services.store.channels(ctx.room, ctx.person.id if ctx.direct else "")
+    return ctx.services.channels.of_space(ctx.room, ctx.person.id if ctx.direct else "")

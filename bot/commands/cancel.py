@@ -12,6 +12,7 @@ from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage.vault import Sealed
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -32,10 +33,10 @@ def cancel(ctx: ChatContext, run: Run) -> None:
         ctx.refuse(Text("refused.not_part"))
         return
     services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email))
-    for secret in ("session", "secret"):
-        services.vault.drop(f"{secret}:{run.id}")
+    for sealed in (Sealed.ADMIN_SESSION, Sealed.CLIENT_SECRET):
+        services.vault.drop(sealed.of(run.id))
     mailbox_login.close(services.vault, run.id)
-    services.run_changed(run.id)
+    services.cards.request(run.id)
     done = ", ".join(render(change.object) for changed in run.changed.values() if changed.done for change in changed.changes)
     words = Text("notice.cancelled_words", {"done": done or "key:notice.nothing_done"})
     title = Text("notice.cancelled_title", {"run": run.id})

@@ -14,10 +14,11 @@ from bot.chat.context import ChatContext
 from bot.commands import Command
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
-from jobs.model import Channel, Text
+from jobs.model import Channel, RunKind, Text
 from jobs.next_action import next_action
+from jobs.runs.channel_index import AlreadyRunningError, Record
+from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import AlreadyRunningError, Record
 
 FIRST = "intake"
 """The card that a run begins with: an answer to the command, and never edited."""
@@ -35,8 +36,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 def setup(ctx: ChatContext, mailbox: str) -> None:
     """Set a mailbox up, unless it is."""
-    record = ctx.services.store.record(mailbox)
-    if record is not None and not ctx.services.store.running(mailbox):
+    record = ctx.services.channels.record(mailbox)
+    if record is not None and not ctx.services.channels.running(mailbox):
         already(ctx, mailbox, record)
         return
     begin(ctx, mailbox)
@@ -44,28 +45,26 @@ def setup(ctx: ChatContext, mailbox: str) -> None:
 
 def look(ctx: ChatContext, mailbox: str) -> None:
     """A connected channel, looked at anew with the addresses that are known; nothing of it is used where it is not known."""
-    record = ctx.services.store.record(mailbox)
+    record = ctx.services.channels.record(mailbox)
     if record is None or mailbox not in permissions.visible_channels(ctx):
         begin(ctx, mailbox)
         return
-    begin_known(ctx, record.channel, "setup")
+    begin_known(ctx, record.channel, RunKind.SETUP)
 
 
-def begin_known(ctx: ChatContext, channel: Channel, kind: str, *events: Event, **told: str) -> None:
-    """Open a run of a channel whose details are known, and let a worker go on; ``told`` is what it is told beside.
+def begin_known(ctx: ChatContext, channel: Channel, kind: RunKind, *events: Event, brief: Brief | None = None) -> None:
+    """Open a run of a channel whose details are known, and let a worker go on; ``brief`` is what it is told beside.
 
     The same message or press opens one run.
     """
     try:
-        opened = ctx.services.store.open(channel, ctx.asker, {**told, **ctx.origin, "kind": kind})
+        opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, kind, brief)
     except AlreadyRunningError as busy:
         opened = ctx.services.store.load(busy.run)
-        if opened.detailed or opened.place.get("message") != ctx.origin["message"]:
+        if opened.detailed or opened.origin.message != ctx.origin.message:
             point_to(ctx, opened)
             return
-    ctx.services.store.append(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
@@ -87,8 +86,8 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
     except AlreadyRunningError as busy:
         other = ctx.services.store.load(busy.run)
     unseen = not delivery.was_posted(ctx.services, other.id, FIRST)
-    mine = unseen and other.requester.id == ctx.person.id and other.kind == "setup"
-    here = other.place.get("message") == ctx.origin["message"] or (mine and other.place.get("room") == ctx.room)
+    mine = unseen and other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
+    here = other.origin.message == ctx.origin.message or (mine and other.origin.room == ctx.room)
     if other.detailed or not (here or mine):
         point_to(ctx, other)
         return None
@@ -118,9 +117,9 @@ def point_to(ctx: ChatContext, other: Run) -> None:
 
 def _where(ctx: ChatContext, other: Run) -> Text:
     """Where the run's newest card is. Webex documents no link to a space: it is named, to who is in it."""
-    room = other.place.get("room", ctx.room)
+    room = other.origin.room
     title = ""
-    if room != ctx.room and other.place.get("type") == "group":
+    if room != ctx.room and not other.origin.direct:
         try:
             title = ctx.services.webex.room_title(room) if ctx.services.webex.membership(room, ctx.person.id) else ""
         except WebexAnswerError:  # the bot is not in that space any more
@@ -130,7 +129,7 @@ def _where(ctx: ChatContext, other: Run) -> Text:
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     """What an earlier run of the channel was told, so that nobody types it twice; nothing where the channel is not known to this person."""
-    record = ctx.services.store.record(mailbox) if mailbox and mailbox in permissions.visible_channels(ctx) else None
+    record = ctx.services.channels.record(mailbox) if mailbox and mailbox in permissions.visible_channels(ctx) else None
     if record is None:
         return {}
     channel = record.channel

@@ -13,7 +13,8 @@ from bot.chat.context import ChatContext
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
-from jobs.storage import codec
+from jobs.storage import codec, keys
+from jobs.storage.vault import Sealed, VaultName
 
 KEPT_S = 3600
 """How long a case is open, and its screenshot kept, in seconds."""
@@ -37,19 +38,19 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.notify(NoticeView(Text("notice.tac_kicker"), title, Text("notice.unknown_channel_words"), at=now()))
         return
     ctx.services.vault.drop(screenshot_name(ctx))
-    ctx.services.redis.set(f"tac:{_where(ctx)}", codec.dump(Case(mailbox, ctx.person.id)), ex=KEPT_S)
+    ctx.services.redis.set(keys.tac_case(_where(ctx)), codec.dump(Case(mailbox, ctx.person.id)), ex=KEPT_S)
     ctx.say(tac(TacView(mailbox, now(), direct=ctx.direct)))
 
 
 def asked(ctx: ChatContext) -> Case | None:
     """The case that this thread collects for, or None."""
-    raw = ctx.services.redis.get(f"tac:{_where(ctx)}")
+    raw = ctx.services.redis.get(keys.tac_case(_where(ctx)))
     return codec.load(raw, Case) if isinstance(raw, bytes) else None
 
 
-def screenshot_name(ctx: ChatContext) -> str:
+def screenshot_name(ctx: ChatContext) -> VaultName:
     """Under which name the vault keeps the thread's screenshot."""
-    return f"tac-screenshot:{_where(ctx)}"
+    return Sealed.TAC_SCREENSHOT.of(_where(ctx))
 
 
 def _where(ctx: ChatContext) -> str:

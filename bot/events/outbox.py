@@ -27,6 +27,7 @@ from jobs.clock import now
 from jobs.model import Text, verbatim
 from jobs.runs.reference import new_reference
 from jobs.storage import codec
+from jobs.storage.vault import Sealed
 
 KEPT_S = 1800
 """How long it is known what was carried out, in seconds: longer than an event is tried again."""
@@ -124,7 +125,7 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
         WebexError: Webex is away: what is missing is done by the event's next try.
         redis.RedisError: Redis is away.
     """
-    vault, name = ctx.services.vault, f"answered:{part}"
+    vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
     outbox = Outbox(ctx.services, ctx.room if ctx.direct else "")
     speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
     kept = vault.get(name)

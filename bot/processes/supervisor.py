@@ -17,6 +17,8 @@ PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
 """After SIGTERM, a second SIGTERM and SIGKILL, in seconds; what is stopped last has less. Together they are less than 30."""
 SHORT_LIFE_S = 5.0
 PAUSE_S = 1.0
+REFUSED = 2
+"""The exit code of a child that cannot do its work, now or later: then all stop. It is the one for bad settings."""
 log = structlog.get_logger(__name__)
 
 
@@ -37,16 +39,17 @@ class Supervisor:
         self._children: dict[int, tuple[Role, float]] = {}
 
     def run(self) -> int:
-        """Returns 0 when all have ended."""
+        """Returns 0 when all have ended, or the exit code of a child that gave up for good."""
+        code = 0
         with blocked(STOPS | CHILD):
             for role in self._roles:
                 self._start(role)
-            while wait_for(STOPS | CHILD) not in STOPS:
-                self._restart()
+            while not code and wait_for(STOPS | CHILD) not in STOPS:
+                code = self._restart()
             log.info("stopping")
             self._stop(last=False)
             self._stop(last=True)
-        return 0
+        return code
 
     def _start(self, role: Role) -> None:
         supervisor = os.getpid()
@@ -55,19 +58,23 @@ class Supervisor:
             os._exit(_run(role, supervisor))
         self._children[pid] = (role, time.monotonic())
 
-    def _restart(self) -> None:
-        for role, born in self._reap():
+    def _restart(self) -> int:
+        for role, born, code in self._reap():
+            if code == REFUSED:
+                return REFUSED
             log.warning("child died", role=role.name)
             if time.monotonic() - born < SHORT_LIFE_S:
                 time.sleep(PAUSE_S)  # whatever is broken, it is not broken at full speed
             self._start(role)
+        return 0
 
-    def _reap(self) -> list[tuple[Role, float]]:
-        """The dead. A process of somebody else (a work horse whose worker was killed) may be among the children; it is no role."""
+    def _reap(self) -> list[tuple[Role, float, int]]:
+        """The dead with the times of their birth and their exit codes. A process of somebody else (a work horse whose worker was killed) may be among the children; it is no role."""
         dead = []
-        while self._children and (pid := os.waitpid(-1, os.WNOHANG)[0]):
+        while self._children and (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
             if pid in self._children:
-                dead.append(self._children.pop(pid))
+                dead.append((*self._children.pop(pid), os.waitstatus_to_exitcode(status)))
         return dead
 
     def _stop(self, *, last: bool) -> None:

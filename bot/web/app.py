@@ -13,12 +13,13 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from redis import Redis
 from redis.exceptions import RedisError
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress brings no types
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from bot.queue import make_queue
+from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.web import webhooks
 from bot.webex.webhook_registration import PATH
+from jobs.runs import schema
 
 THREADS = 8
 CLIENTS = 800
@@ -45,7 +46,7 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
     app.config.update(
         MAX_CONTENT_LENGTH=webhooks.LARGEST_BODY,
         REDIS=redis,
-        QUEUE=make_queue(redis),
+        EVENTS=EventQueue(redis),
         WEBHOOK_SECRETS=settings.webhook_secrets,
     )
     app.add_url_rule("/healthz", view_func=healthz)
@@ -65,6 +66,30 @@ def healthz() -> tuple[Response, int]:
     except RedisError:
         return jsonify(status="unavailable", redis="unreachable"), HTTPStatus.SERVICE_UNAVAILABLE
     return jsonify(status="ok", redis="ok"), HTTPStatus.OK
+
+
+class DataGate:
+    """Lets no request pass before the data has the newest layout: Redis may have been away when this process started."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._open = False
+
+    def __call__(self) -> None:
+        """Look at the layout until it was the newest once.
+
+        Raises:
+            ServiceUnavailable: this version cannot use the data.
+            redis.RedisError: Redis is away.
+        """
+        if self._open or request.path == "/healthz":
+            return
+        try:
+            schema.ensure(self._redis)
+        except schema.SchemaError as error:
+            log.critical("data refused", why=str(error))
+            raise ServiceUnavailable from None
+        self._open = True
 
 
 def on_error(error: Exception) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.services import Services
 from jobs.storage import codec
+from jobs.storage.vault import Sealed
 
 LIFE_S = 600
 
@@ -35,10 +36,10 @@ def new_state() -> str:
 
 def save(services: Services, state: str, flow: Flow) -> None:
     """Seal the journey under its state."""
-    services.vault.put(f"flow:{state}", codec.dump(flow).decode(), LIFE_S)
+    services.vault.put(Sealed.OAUTH_FLOW.of(state), codec.dump(flow).decode(), LIFE_S)
 
 
 def pop(services: Services, state: str) -> Flow | None:
     """The journey, for the one who comes back first; None afterwards, and for a state that was never given out."""
-    sealed = services.vault.take(f"flow:{state}") if state else None
+    sealed = services.vault.take(Sealed.OAUTH_FLOW.of(state)) if state else None
     return codec.load(sealed, Flow) if sealed else None

@@ -13,6 +13,7 @@ from bot.cards.presenters import connect_form
 from bot.web.pages import Page, here, plain, show
 from jobs.model import Text
 from jobs.runs.run import Run
+from jobs.storage.vault import Sealed
 
 pages = Blueprint("handover", __name__, url_prefix="/handover")
 
@@ -25,7 +26,7 @@ def look(token: str) -> Response:
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
     run = services.store.load(ticket.run)
-    if not services.vault.holds(f"secret:{run.id}"):
+    if not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)):
         return plain("gone", status=HTTPStatus.GONE)
     if ticket.is_expired:
         return show(_page("over", "renew_button", f"/handover/{token}/renew", HTTPStatus.GONE))
@@ -40,14 +41,14 @@ def reveal(token: str) -> Response:
     if ticket is None or ticket.is_expired:
         return plain("unknown" if ticket is None else "over", status=HTTPStatus.GONE)
     run = services.store.load(ticket.run)
-    secret = services.vault.take(f"secret:{run.id}")
+    secret = services.vault.take(Sealed.CLIENT_SECRET.of(run.id))
     if secret is None:
         return plain("gone", status=HTTPStatus.GONE)
-    services.store.record_secret_shown(services.vault.get(f"secret-key:{run.id}") or run.fact("key_id"), run.id)
+    services.store.record_secret_shown(services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id"), run.id)
     links.drop(services, "handover", run.id)
     if run.answer("new_secret"):
-        services.advance(run.id)  # the lost secret, in whose place this one is, goes now
-    services.run_changed(run.id)
+        services.runs.ring(run.id)  # the lost secret, in whose place this one is, goes now
+    services.cards.request(run.id)
     return show(Page(Text("page.shown_title"), Text("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
 
 
@@ -59,7 +60,7 @@ def renew(token: str) -> Response:
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
     delivery.repost(services, ticket.run, "connect")
-    services.run_changed(ticket.run)
+    services.cards.request(ticket.run)
     return plain("renewed")
 
 

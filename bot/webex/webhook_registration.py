@@ -8,9 +8,8 @@ One is ours by its name, which holds our address, or by its id, which Redis reme
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
@@ -18,7 +17,8 @@ from redis import Redis
 
 from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
-from jobs.storage import locks
+from jobs.storage import keys
+from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PREFIX = "email-bot"
 
@@ -32,17 +32,7 @@ WATCH_S = 300
 BACK_OFF_S = 300
 
 
-OURS = "webhooks:ours"
-"""The ids of the webhooks that this installation has made or taken over."""
-
-
-LOCK = "webhooks:lock"
-
-
 LOCK_S = 120
-
-
-BUSY_S = 0.25
 
 
 log = structlog.get_logger(__name__)
@@ -76,7 +66,7 @@ class WebhookRegistrar:
         What this installation has made under another address is taken over, or is surplus.
         """
         with self._locked():
-            remembered = self._redis.smembers(OURS)
+            remembered = self._redis.smembers(keys.webhooks_ours())
             mine = tuple(hook for hook in self._webex.webhooks() if self._is_named_ours(hook) or hook.id.encode() in remembered)
             return self._reconcile(mine, all_of_them=True)
 
@@ -99,15 +89,9 @@ class WebhookRegistrar:
         """Whether a webhook is switched on and calls this instance."""
         return hook.status.lower() == "active" and hook.target_url == self._target
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[RenewedLock | None]:
         """Wait for whoever is at it; one that was killed is not waited for for long (:mod:`jobs.storage.locks`)."""
-        while (lock := locks.acquire(self._redis, LOCK, LOCK_S)) is None:
-            time.sleep(BUSY_S)
-        try:
-            yield
-        finally:
-            locks.release(self._redis, lock)
+        return renewed_lock(self._redis, LockName(LockKind.WEBHOOKS), LOCK_S, wait_s=math.inf)
 
     def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
@@ -119,7 +103,7 @@ class WebhookRegistrar:
         surplus = [hook for hook in mine if hook.id not in keep]
         for hook in surplus:
             self._webex.delete_webhook(hook.id)
-            self._redis.srem(OURS, hook.id)
+            self._redis.srem(keys.webhooks_ours(), hook.id)
         return _logged(Outcome(missing, updated, len(surplus)))
 
     def _best(self, mine: tuple[Webhook, ...], resource: str) -> Webhook | None:
@@ -128,11 +112,11 @@ class WebhookRegistrar:
         return next(iter(sorted(fitting, key=self.is_good, reverse=True)), None)
 
     def _repair(self, hook: Webhook, resource: str, *, always: bool) -> bool:
-        good, mended = self.is_good(hook), f"webhooks:mended:{hook.id}"
+        good, mended = self.is_good(hook), keys.webhook_repaired(hook.id)
         if not always and (good or self._redis.exists(mended)):
             return False
         self._webex.update_webhook(hook.id, name=self._prefix + resource, target_url=self._target, secret=self._secret)
-        self._redis.sadd(OURS, hook.id)
+        self._redis.sadd(keys.webhooks_ours(), hook.id)
         if not good:
             self._redis.set(mended, "1", ex=BACK_OFF_S)
         return True
@@ -140,7 +124,7 @@ class WebhookRegistrar:
     def _create(self, resource: str) -> None:
         name = self._prefix + resource
         made = self._webex.create_webhook(name=name, target_url=self._target, resource=resource, event=EVENT, secret=self._secret)
-        self._redis.sadd(OURS, made.id)
+        self._redis.sadd(keys.webhooks_ours(), made.id)
 
 
 def _listens(hook: Webhook, resource: str) -> bool:

@@ -9,16 +9,17 @@ from datetime import timedelta
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_scopes
 from jobs.microsoft.tokens import Tokens
-from jobs.model import Account
+from jobs.model import Account, RunKind
 from jobs.runs.run import Run
 from jobs.runtime import Runtime
+from jobs.storage.vault import Sealed
 
 SESSION_S = 26 * 3600
 """How long a sign-in is kept at most, in seconds, however often its tokens are renewed: M5 may need 24 hours."""
@@ -34,12 +35,12 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
     left = SESSION_S - int(age.total_seconds())
     if left <= 0:
         raise SignInNeeded("sign_in_missing", CloudReply("entra"))
-    runtime.vault.put(f"session:{run.id}", cache, left)
+    runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
 
 
 def drop(runtime: Runtime, run_id: str) -> None:
     """The run has ended, or the sign-in is dead."""
-    runtime.vault.drop(f"session:{run_id}")
+    runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
 
 
 @asynccontextmanager
@@ -49,20 +50,21 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     Raises:
         SignInNeeded: the sign-in is gone.
     """
-    cache = runtime.vault.get(f"session:{run.id}")
+    cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:
         raise SignInNeeded("sign_in_missing", CloudReply("entra"))
     settings = runtime.settings
     async with async_client(settings) as http:
         with sync_client(settings) as login:
-            identity = Identity.of_bot(settings, login, account.tenant_id)
+            identity = Identity.of_bot(settings, login, account.tenant_id, runtime.documents)
             tokens = Tokens(identity, cache, lambda renewed: save(runtime, run, renewed))
             graph = Graph(
                 http,
-                tokens.source(*graph_scopes(settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)),
+                tokens.source(*graph_scopes(settings.graph_url, GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES)),
                 settings.graph_url,
             )
             source = tokens.source(exchange_scope(settings.exchange_url))
             exchange = InvokeCommand(http, source, settings.exchange_url, account.tenant_id, account.upn)
             trace = open_trace(graph, exchange)
-            yield StepContext(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace)
+            documents = runtime.documents
+            yield StepContext(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace, documents=documents)

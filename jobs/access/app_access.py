@@ -15,12 +15,11 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.clouds.http import sync_client
 from jobs.microsoft.app_only import AppTokens, Ask, missing_in, roles_in
+from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, OPTIONAL_APP_ROLES, exchange_scope, graph_default, names_in
 from jobs.settings import Settings
-from jobs.storage import codec
-
-KEY = "tenants:app-access"
+from jobs.storage import codec, keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +39,25 @@ class AppAccess:
 
 def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
     """What the tenant has granted, as far as is known; None for a tenant that is not known either."""
-    raw = redis.hget(KEY, tenant.lower()) if tenant else None
+    raw = redis.hget(keys.app_access(), tenant.lower()) if tenant else None
     return codec.load(raw, AppAccess) if isinstance(raw, bytes) else None
 
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
     """All that is known, by tenant."""
-    found = (codec.load(raw, AppAccess) for raw in redis.hvals(KEY) if isinstance(raw, bytes))
+    found = (codec.load(raw, AppAccess) for raw in redis.hvals(keys.app_access()) if isinstance(raw, bytes))
     return tuple(sorted(found, key=lambda access: access.tenant))
 
 
 def save(redis: Redis, access: AppAccess) -> None:
     """Keep it until it ends."""
-    redis.hset(KEY, access.tenant.lower(), codec.dump(access))
+    redis.hset(keys.app_access(), access.tenant.lower(), codec.dump(access))
 
 
 def drop(redis: Redis, access: AppAccess) -> None:
     """It has ended. One that was granted anew meanwhile stays."""
     if grant_for(redis, access.tenant) == access:
-        redis.hdel(KEY, access.tenant.lower())
+        redis.hdel(keys.app_access(), access.tenant.lower())
 
 
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
@@ -67,24 +66,24 @@ def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {graph_default(settings.graph_url): graph, exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES}
 
 
-def asker(settings: Settings, tenant: str) -> Ask:
+def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
     """Asks Entra for a token of the bot's own app in that tenant."""
 
     def ask(scope: str) -> str:
         with sync_client(settings) as http:
-            return Identity.of_bot(settings, http, tenant).app_token(scope)
+            return Identity.of_bot(settings, http, tenant, documents).app_token(scope)
 
     return ask
 
 
-def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
+def prove(settings: Settings, tenant: str, by: str, documents: DiscoveryCache | None = None) -> AppAccess:
     """The grant as the tokens show it; what a browser brought back proves nothing.
 
     Raises:
         NotAllowed: ``app_roles_missing``, with the names of those that no token carries.
         CloudError: there is no token at all.
     """
-    ask = asker(settings, tenant)
+    ask = asker(settings, tenant, documents)
     tokens = {scope: ask(scope) for scope in needed(settings)}
     lacking = [name for scope, names in needed(settings).items() for name in missing_in(tokens[scope], names)]
     if lacking:
@@ -92,6 +91,6 @@ def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
     return AppAccess(tenant, now(), by, tuple(sorted(role for token in tokens.values() for role in roles_in(token))))
 
 
-def tokens_of(settings: Settings, tenant: str) -> AppTokens:
+def tokens_of(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> AppTokens:
     """Tokens for one check, or for all the channels of one tenant."""
-    return AppTokens(asker(settings, tenant), needed(settings))
+    return AppTokens(asker(settings, tenant, documents), needed(settings))

@@ -18,13 +18,14 @@ from redis import Redis
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.http import sync_client
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe, login_probe
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
 from jobs.microsoft.sign_in_log import SignInRow
 from jobs.runs.run import Run
-from jobs.storage.vault import Vault
+from jobs.storage import keys
+from jobs.storage.vault import Sealed, Vault
 
 KEPT = timedelta(days=8)
 
@@ -68,22 +69,18 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     if not numbers:
         return
     with redis.pipeline() as together:
-        together.zadd(_key(mailbox), numbers)
-        together.zremrangebyscore(_key(mailbox), 0, at - KEPT.total_seconds())
-        together.expire(_key(mailbox), KEPT)
+        together.zadd(keys.own_sign_ins(mailbox), numbers)
+        together.zremrangebyscore(keys.own_sign_ins(mailbox), 0, at - KEPT.total_seconds())
+        together.expire(keys.own_sign_ins(mailbox), KEPT)
         together.execute()
 
 
 def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
     """What is remembered of the mailbox's checks."""
-    rows: Any = redis.zrange(_key(mailbox), 0, -1, withscores=True)
+    rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
     return OwnSignIns(
         frozenset(number.decode() for number, _ in rows), tuple(datetime.fromtimestamp(float(score), UTC) for _, score in rows)
     )
-
-
-def _key(mailbox: str) -> str:
-    return f"channel:{mailbox}:own-sign-ins"
 
 
 SIGN_IN_S = 90 * 24 * 3600
@@ -101,21 +98,21 @@ class Login:
 
 def save(vault: Vault, run: Run) -> None:
     """Keep the secret and the sign-in of a rehearsal that went well for checks: with that sign-in the mailbox user has given their word."""
-    if (cache := vault.get(f"rehearsal-session:{run.id}")) is not None:
-        vault.put(f"check-session:{run.channel.mailbox}", cache, SIGN_IN_S)
-    vault.move(f"rehearsal-secret:{run.id}", f"check-secret:{run.channel.mailbox}")
+    if (cache := vault.get(Sealed.REHEARSAL_SESSION.of(run.id))) is not None:
+        vault.put(Sealed.CHECK_SESSION.of(run.channel.mailbox), cache, SIGN_IN_S)
+    vault.move(Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
 
 
 def close(vault: Vault, run_id: str) -> None:
     """Drop what a run has sealed for a rehearsal and not kept: it has ended, or nobody rehearses."""
-    for name in ("rehearsal", "rehearsal-session", "rehearsal-secret"):
-        vault.drop(f"{name}:{run_id}")
+    for sealed in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION, Sealed.REHEARSAL_SECRET):
+        vault.drop(sealed.of(run_id))
 
 
 def drop(vault: Vault, mailbox: str) -> None:
     """Drop what was kept: it was undone, or nobody wants it kept."""
-    for name in ("check-session", "check-secret"):
-        vault.drop(f"{name}:{mailbox}")
+    for sealed in (Sealed.CHECK_SESSION, Sealed.CHECK_SECRET):
+        vault.drop(sealed.of(mailbox))
 
 
 async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
@@ -126,7 +123,7 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
     Raises:
         CloudError: no token can be had.
     """
-    secret, cache = (ctx.vault.get(f"{name}:{ctx.channel.mailbox}") for name in ("check-secret", "check-session"))
+    secret, cache = (ctx.vault.get(sealed.of(ctx.channel.mailbox)) for sealed in (Sealed.CHECK_SECRET, Sealed.CHECK_SESSION))
     if secret is None or cache is None:
         return None
     token = await asyncio.to_thread(_token, ctx, login, secret, cache)
@@ -136,25 +133,21 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
 
 def record_success(redis: Redis, mailbox: str) -> None:
     """The bot has just got a token as the mailbox."""
-    redis.set(_last_success_key(mailbox), now().isoformat(), ex=SIGN_IN_S)
+    redis.set(keys.own_login(mailbox), now().isoformat(), ex=SIGN_IN_S)
 
 
 def last_success(redis: Redis, mailbox: str) -> datetime | None:
     """When it last got one; None where that is not known, or so long ago that its sign-in may have died unused."""
-    known: Any = redis.get(_last_success_key(mailbox))
+    known: Any = redis.get(keys.own_login(mailbox))
     return datetime.fromisoformat(known.decode()) if known else None
-
-
-def _last_success_key(mailbox: str) -> str:
-    return f"channel:{mailbox}:own-login"
 
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
     with sync_client(ctx.settings) as http, call_log.record_calls() as made:
         try:
-            identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret)
+            identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret, documents=ctx.documents)
             token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
         finally:
             record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it beside Webex Connect's
-    ctx.vault.put(f"check-session:{ctx.channel.mailbox}", renewed, SIGN_IN_S)
+    ctx.vault.put(Sealed.CHECK_SESSION.of(ctx.channel.mailbox), renewed, SIGN_IN_S)
     return token

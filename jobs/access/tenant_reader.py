@@ -18,14 +18,16 @@ from jobs.clouds.http import async_client
 from jobs.clouds.rate_limit import LIMITS, RateLimiter
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.message_trace import Trace, open_trace
 from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
 from jobs.microsoft.scopes import exchange_scope, graph_default
 from jobs.model import Access
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store, new_id
+from jobs.runs.run_store import RunStore, new_id
 from jobs.runtime import Runtime
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 KEPT_S = 300
 """How far back Microsoft counts, in seconds (facts/microsoft.md 2.5)."""
@@ -54,8 +56,8 @@ class TraceCallHistory:
             together.execute()
 
     @property
-    def _key(self) -> str:
-        return f"tenant:{self.tenant.lower()}:traces"
+    def _key(self) -> Key:
+        return keys.tenant_traces(self.tenant.lower())
 
 
 @dataclass(slots=True)
@@ -75,11 +77,22 @@ class TenantReader:
         """The accesses that there are."""
         return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
 
-    def context(self, run: Run, store: Store) -> StepContext:
+    def context(self, run: Run, store: RunStore) -> StepContext:
         """What the steps of a run may use; its events go to ``store``."""
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
-        return StepContext(run, settings, store, vault, self.graph, self.exchange, lambda: self.trace, access=access, reads=self.reads)
+        return StepContext(
+            run,
+            settings,
+            store,
+            vault,
+            self.graph,
+            self.exchange,
+            lambda: self.trace,
+            access=access,
+            reads=self.reads,
+            documents=self.runtime.documents,
+        )
 
     def revoked_event(self) -> Event | None:
         """That the tenant has taken its grant back, if these eyes have seen it; it is forgotten by then."""
@@ -100,7 +113,7 @@ async def open_reader(
     """
     settings = runtime.settings
     granted = app_access.grant_for(runtime.store.redis, tenant)
-    tokens = app_access.tokens_of(settings, tenant) if granted else None
+    tokens = app_access.tokens_of(settings, tenant, runtime.documents) if granted else None
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
     pace = RateLimiter(LIMITS, TraceCallHistory(runtime.store.redis, tenant))
     async with async_client(settings) as http:

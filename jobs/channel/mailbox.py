@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from jobs.clouds.errors import CloudError, CloudReply, NotFound
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 
 OTHERS_SIGN_IN = ("shared", "room", "equipment")

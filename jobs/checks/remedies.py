@@ -6,15 +6,16 @@ from urllib.parse import urlsplit
 
 from jobs.checks.fix_context import GENERATE
 from jobs.checks.verdict import Verdict
+from jobs.clouds.cause_codes import causes
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Run
 
 FIXED_BY = {
-    "smtp_auth": ("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
-    "forwarding": ("not_forwarded", "forwarding_address_wins"),
-    "outbound_policy": ("forwarding_blocked",),
-    "smtp_grant": ("consent_missing", "admin_consent_required", "consent_declined"),
-    "application": (
+    "smtp_auth": causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
+    "forwarding": causes("not_forwarded", "forwarding_address_wins"),
+    "outbound_policy": causes("forwarding_blocked"),
+    "smtp_grant": causes("consent_missing", "admin_consent_required", "consent_declined"),
+    "application": causes(
         "app_not_found",
         "app_misconfigured",
         "permission_not_declared",
@@ -23,15 +24,15 @@ FIXED_BY = {
         "redirect_uri_is_spa",
         "reply_address_missing",
     ),
-    "service_principal": ("service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"),
-    "client_secret": ("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
+    "service_principal": causes("service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"),
+    "client_secret": causes("client_secret_expired", "client_secret_expires_soon", "client_secret_gone"),
 }
 """Which steps make a change where one of these is the cause, and they themselves are not known to be right."""
-SEVERAL = frozenset({"app_disabled"})
+SEVERAL = causes("app_disabled")
 """What Entra says alike where a plan mends it and where none does (facts/microsoft.md 5: 7000112): the step itself has to be seen wrong."""
-_TURNS = {
+TURNS = {
     Turn.MAILBOX_USER: GENERATE
-    | {
+    | causes(
         "client_looping",
         "code_already_used",
         "code_flow_broken",
@@ -39,74 +40,68 @@ _TURNS = {
         "password_wrong",
         "sign_in_interrupted",
         "sign_in_missing",
-    },
-    Turn.CONTACT_CENTER: frozenset(
-        {
-            "app_not_found",
-            "client_secret_missing",
-            "client_secret_wrong",
-            "code_of_other_tenant",
-            "common_endpoint_used",
-            "connect_address_not_allowed",
-            "connect_flow_not_live",
-            "connect_not_reached",
-            "connect_not_registered",
-            "connect_not_saved",
-            "connect_send_failed",
-            "connect_sender_unknown",
-            "connect_service_inactive",
-            "connect_smtp_failed",
-            "entry_point_inactive",
-            "entry_point_missing",
-            "form_field_missing",
-            "no_task",
-            "response_type_disabled",
-            "scope_wrong",
-            "send_as_denied",
-            "smtp_no_oauth",
-            "smtp_no_starttls",
-            "smtp_not_authenticated",
-            "smtp_password_login",
-            "tenant_not_found",
-            "urls_swapped",
-            "user_unknown",
-        }
     ),
-    Turn.OPERATOR: frozenset(
-        {
-            "connection_lost",
-            "host_not_allowed",
-            "probe_login_refused",
-            "smtp_certificate_invalid",
-            "smtp_tls_failed",
-            "smtp_unreachable",
-            "webex_key_refused",
-            "webex_refused",
-        }
+    Turn.CONTACT_CENTER: causes(
+        "app_not_found",
+        "client_secret_missing",
+        "client_secret_wrong",
+        "code_of_other_tenant",
+        "common_endpoint_used",
+        "connect_address_not_allowed",
+        "connect_flow_not_live",
+        "connect_not_reached",
+        "connect_not_registered",
+        "connect_not_saved",
+        "connect_send_failed",
+        "connect_sender_unknown",
+        "connect_service_inactive",
+        "connect_smtp_failed",
+        "entry_point_inactive",
+        "entry_point_missing",
+        "form_field_missing",
+        "no_task",
+        "response_type_disabled",
+        "scope_wrong",
+        "send_as_denied",
+        "smtp_no_oauth",
+        "smtp_no_starttls",
+        "smtp_not_authenticated",
+        "smtp_password_login",
+        "tenant_not_found",
+        "urls_swapped",
+        "user_unknown",
     ),
-    Turn.REQUESTER: frozenset({"connect_address_gone"}),
-    Turn.TIME: frozenset(
-        {
-            "already_there",
-            "directory_settling",
-            "entra_busy",
-            "entra_incident",
-            "exchange_incident",
-            "forwarding_settling",
-            "service_principal_not_ready",
-            "service_unavailable",
-            "smtp_auth_settling",
-            "smtp_busy",
-            "smtp_too_many_connections",
-            "throttled",
-            "timed_out",
-            "trace_limit",
-            "webex_busy",
-            "webex_incident",
-        }
+    Turn.OPERATOR: causes(
+        "connection_lost",
+        "host_not_allowed",
+        "probe_login_refused",
+        "smtp_certificate_invalid",
+        "smtp_tls_failed",
+        "smtp_unreachable",
+        "webex_key_refused",
+        "webex_refused",
+    ),
+    Turn.REQUESTER: causes("connect_address_gone"),
+    Turn.TIME: causes(
+        "already_there",
+        "directory_settling",
+        "entra_busy",
+        "entra_incident",
+        "exchange_incident",
+        "forwarding_settling",
+        "service_principal_not_ready",
+        "service_unavailable",
+        "smtp_auth_settling",
+        "smtp_busy",
+        "smtp_too_many_connections",
+        "throttled",
+        "timed_out",
+        "trace_limit",
+        "webex_busy",
+        "webex_incident",
     ),
 }
-_WHOSE = {cause: turn for turn, causes in _TURNS.items() for cause in causes}
+_WHOSE = {cause: turn for turn, causes in TURNS.items() for cause in causes}
 
 
 def who_acts(cause: str) -> Turn:

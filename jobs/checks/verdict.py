@@ -7,18 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
-from jobs.checks.weighing import moment, pending, weigh
+from jobs.checks.weighing import pending, weigh
+from jobs.clouds.cause_codes import causes
 from jobs.engine.failures import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Station
+from jobs.model import Finding, Signals, State, Station
 
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
-OVERDUE_SIGNS = frozenset({"unanswered", "unproven"})
-"""The facts that say: mail of since then should have gone on, and has not."""
 NOT_READ = "what_stops_mail_not_read"
 """The cause of a failure without a code where what may be behind it could not be read."""
-UNSPECIFIC = frozenset({"", "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"})
+UNSPECIFIC = causes("mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed") | {""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def proves(finding: Finding) -> bool:
 
 def has_overdue_mail(finding: Finding) -> bool:
     """Whether mail is waiting that should have passed by now."""
-    return not OVERDUE_SIGNS.isdisjoint(finding.facts)
+    return finding.signals.unanswered is not None or finding.signals.unproven is not None
 
 
 def promote_possible(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -85,18 +84,18 @@ def promote_possible(steps: Mapping[str, Step], findings: Mapping[str, Finding])
     """
     wrong, found = _wrong(steps, findings), dict(findings)
     for name in _by(findings, State.POSSIBLE):
-        own, explains = findings[name].cause, steps[name].explains
+        own, explains = findings[name].cause, steps[name].diagnosis.explains
         proofs = (explains & {own} or explains) - UNSPECIFIC
         able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
         if able:
-            shown = findings[able[0]].cause if "proven" in findings[name].facts else own
+            shown = findings[able[0]].cause if findings[name].signals.proven else own
             found[name] = _blame(able, shown, findings[name], steps, findings)
     return found | _only_explanation(wrong, steps, found)
 
 
 def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Finding:
     stops = min((station(steps[each], findings[each]) for each in able), key=MAIL_PATH.index)
-    return replace(finding, state=State.WRONG, cause=cause, facts=finding.facts | {"station": str(stops)})
+    return replace(finding, state=State.WRONG, cause=cause, signals=finding.signals | Signals(station=stops))
 
 
 def _only_explanation(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -114,7 +113,7 @@ def _only_explanation(wrong: Collection[str], steps: Mapping[str, Step], finding
 def _may_explain(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
     """What may be behind a failure without a code, by what each says that it explains."""
     code = findings[name].cause
-    return [each for each in ancestors(name, steps) if code in UNSPECIFIC & steps[each].explains]
+    return [each for each in ancestors(name, steps) if code in UNSPECIFIC & steps[each].diagnosis.explains]
 
 
 def _unread(finding: Finding) -> bool:
@@ -136,21 +135,21 @@ def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapp
     told: dict[str, Finding] = {}
     for name in causes:
         code = findings[name].cause
-        mended = (each for each in ancestors(name, steps) if each in findings and findings[each].state is State.OK)
-        if instead := next((steps[each].settling[code] for each in mended if code in steps[each].settling), ""):
+        right = (each for each in ancestors(name, steps) if each in findings and findings[each].state is State.OK)
+        if instead := next(filter(None, (steps[each].diagnosis.settling.get(code) for each in right)), ""):
             told[name] = replace(findings[name], cause=instead)
     return told
 
 
 def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
     """What is wrong and stops mail, in the order of the mail's way."""
-    wrong = (name for name in _by(findings, State.WRONG) if steps[name].essential)
+    wrong = (name for name in _by(findings, State.WRONG) if steps[name].diagnosis.stops_mail)
     return sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
 
 
 def _warnings(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> tuple[str, ...]:
     """What is noticed: warnings, and what is wrong and does not stop mail."""
-    return _by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].essential)
+    return _by(findings, State.WARNING) + tuple(name for name in _by(findings, State.WRONG) if not steps[name].diagnosis.stops_mail)
 
 
 def _explained(names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, str]:
@@ -178,7 +177,7 @@ def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding
 
 def _since(cause: str, symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
     theirs = (cause, *(name for name, root in symptoms.items() if root == cause and findings[name].state is State.WRONG))
-    return min(filter(None, (moment(findings[name], "since") for name in theirs)), default=None)
+    return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
 
 
 def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
@@ -193,13 +192,13 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
         for each in ancestors(name, steps) & set(wrong)
         if code in UNSPECIFIC or code in {findings[each].cause, *_brings_about(each, steps, findings)}
     }
-    if findings[name].state is State.POSSIBLE or "disproved_by" in findings[name].facts:
+    if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
         able |= {each for each in wrong if findings[each].cause == code and each != name and name not in ancestors(each, steps)}
     return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
 def _brings_about(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> frozenset[str]:
-    return steps[name].causes_elsewhere(findings[name].cause)
+    return steps[name].diagnosis.causes_elsewhere(findings[name].cause)
 
 
 def _root(name: str, above: Mapping[str, str]) -> str:
@@ -210,7 +209,7 @@ def _root(name: str, above: Mapping[str, str]) -> str:
 
 def ancestors(name: str, steps: Mapping[str, Step]) -> set[str]:
     """Every fact that explains this one, near or far. What a step merely needs to be looked at explains nothing."""
-    return set(_ancestors(name, tuple((n, s.because) for n, s in steps.items())))
+    return set(_ancestors(name, tuple((n, s.diagnosis.caused_by) for n, s in steps.items())))
 
 
 @cache
@@ -233,7 +232,7 @@ def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[s
 
 def station(step: Step, finding: Finding) -> Station:
     """Where mail stops: what was found may say so more exactly than the step (a blocked sign-in stops answers, not arrivals)."""
-    return Station(finding.facts["station"]) if "station" in finding.facts else step.station
+    return finding.signals.station or step.diagnosis.station
 
 
 def _order(step: Step, finding: Finding, steps: Mapping[str, Step]) -> tuple[int, int]:

@@ -8,7 +8,8 @@ import secrets
 from redis import Redis
 
 from jobs.contact_center.webex_connect import Receipt, receipt_of
-from jobs.storage import codec
+from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 
 PATH = "/connect/receipt/"
 KEPT_S = 3600
@@ -17,7 +18,7 @@ KEPT_S = 3600
 def begin(redis: Redis, run: str) -> str:
     """The secret end of the receipt's address, for the one who sends; empty where the run's mail was sent, or begun, before."""
     token = secrets.token_urlsafe(32)
-    if not redis.set(f"connect-test:{run}", "", nx=True, ex=KEPT_S):
+    if not redis.set(keys.connect_test(run), "", nx=True, ex=KEPT_S):
         return ""
     redis.set(_address(token), run, ex=KEPT_S)
     return token
@@ -25,12 +26,12 @@ def begin(redis: Redis, run: str) -> str:
 
 def sent(redis: Redis, run: str, message: str) -> None:
     """Webex Connect took the mail under this transaction id."""
-    redis.set(f"connect-test:{run}", message, ex=KEPT_S)
+    redis.set(keys.connect_test(run), message, ex=KEPT_S)
 
 
 def message(redis: Redis, run: str) -> str:
     """The transaction id, or the empty string."""
-    found = redis.get(f"connect-test:{run}")
+    found = redis.get(keys.connect_test(run))
     return found.decode() if isinstance(found, bytes) else ""
 
 
@@ -46,14 +47,14 @@ def take(redis: Redis, token: str, body: object) -> bool:
 
 def keep(redis: Redis, run: str, receipt: Receipt) -> None:
     """What became of the run's mail."""
-    redis.set(f"connect-receipt:{run}", codec.dump(receipt), ex=KEPT_S)
+    redis.set(keys.connect_receipt(run), codec.dump(receipt), ex=KEPT_S)
 
 
 def read(redis: Redis, run: str) -> Receipt | None:
     """What became of it, if that is known."""
-    found = redis.get(f"connect-receipt:{run}")
+    found = redis.get(keys.connect_receipt(run))
     return codec.load(found, Receipt) if isinstance(found, bytes) else None
 
 
-def _address(token: str) -> str:
-    return f"connect-address:{hashlib.sha256(token.encode()).hexdigest()}"
+def _address(token: str) -> Key:
+    return keys.connect_address(hashlib.sha256(token.encode()).hexdigest())

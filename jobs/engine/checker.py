@@ -62,7 +62,7 @@ class Checker:
         if finding.state is State.WRONG and self._may_be_stale(step):
             await asyncio.sleep(STALE_S)
             finding = await self._inspect(step, access)
-        self.recorder.queue(step, replace(step.as_check_result(finding), access=access))
+        self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
 
     def _may_be_stale(self, step: Step) -> bool:
         """Return whether the directory may not show yet what a run of this channel has just written.

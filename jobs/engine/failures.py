@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, MalformedAnswer, NotReplicatedYet, Transient
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Run
-from jobs.runs.store import LONGEST_PAUSE_S
+from jobs.storage.due_list import LONGEST_PAUSE_S
 
 AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 """Pauses before a step that a cloud kept from looking is tried again by itself, in seconds; then a person is asked."""
@@ -18,7 +19,7 @@ SETTLES_FOR = timedelta(minutes=5)
 """How long a read may not show what was written."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
 """How long an error may come from what was written (CHECKLIST J7); after that it is one. What the directory itself calls settling has longer."""
-ROLE_CAUSES = frozenset({"directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"})
+ROLE_CAUSES = causes("directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed")
 """How a role or a consent looks that was given a moment ago and has not arrived everywhere (facts/microsoft.md 3.5 and 7)."""
 NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (Text(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange"))
 GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)

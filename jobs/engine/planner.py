@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.engine.graph import Graph
 from jobs.engine.inspector import Inspector
 from jobs.engine.readiness import NOT_INSPECTABLE, NOT_KNOWN, is_due, why_not_inspectable
 from jobs.engine.recorder import Recorder
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.model import Change, Finding, State
 from jobs.runs.run import Event, Kind
 

@@ -30,9 +30,14 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | 
     """
     found = [run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)]
     open_needs = [finding for finding in found if finding is None or not finding.facts]
-    if any(finding is not None and finding.state is State.WRONG and finding.seen in NOT_THERE for finding in open_needs):
+    if any(map(_is_not_there, open_needs)):
         return None if step.inspect_unmet else NOTHING_YET
     return NOT_KNOWN if open_needs else None
+
+
+def _is_not_there(finding: Finding | None) -> bool:
+    """Return whether a look has shown that the object does not exist."""
+    return finding is not None and finding.state is State.WRONG and finding.seen in NOT_THERE
 
 
 def is_due(finding: Finding) -> bool:
@@ -48,7 +53,7 @@ def must_wait(run: Run, step: str) -> bool:
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
     """With what a step is looked at: nothing where that is enough, else a sign-in, else the bot's own access where that can be enough."""
-    if step.access is Access.NONE:
+    if step.diagnosis.access is Access.NONE:
         return Access.NONE
     if Access.ADMIN in allowed:
         return Access.ADMIN

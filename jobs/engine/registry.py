@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from jobs.clouds.cause_codes import UnknownNameError, require_causes
 from jobs.engine.step import Step
 
 
@@ -18,3 +19,72 @@ def found_in(package: str, path: Iterable[str]) -> Iterator[Step]:
 
 def _is_step(kind: object, module: str) -> bool:
     return isinstance(kind, type) and issubclass(kind, Step) and kind.__module__ == module and not kind.__name__.startswith("_")
+
+
+def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
+    """Return the steps, if each step and each cause that they name exists; diagnoses may name probes.
+
+    Raises:
+        UnknownNameError: a step names a step or a cause that does not exist.
+    """
+    for step in steps.values():
+        _require(step, require_steps, _named_steps(step), steps)
+        _require(step, require_causes, _named_causes(step))
+    return dict(steps)
+
+
+def verified_diagnoses(steps: Mapping[str, Step]) -> dict[str, Step]:
+    """Return the steps and probes, if each step that their diagnoses name is one of them.
+
+    Raises:
+        UnknownNameError: a diagnosis names a step that does not exist.
+    """
+    for step in steps.values():
+        _require(step, require_steps, _diagnosed_steps(step), steps)
+    return dict(steps)
+
+
+def _require(step: Step, check: Callable[..., None], named: Mapping[str, Iterable[str]], *known: Collection[str]) -> None:
+    for attribute, names in named.items():
+        check(f"{step.name}.{attribute}", names, *known)
+
+
+def require_steps(place: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Check that every name is a step; ``place`` is what the error calls the table.
+
+    Raises:
+        UnknownNameError: one of them is none.
+    """
+    if unknown := sorted({*names} - {*known}):
+        message = f"{place}: unknown steps {', '.join(unknown)}"
+        raise UnknownNameError(message)
+
+
+def _named_steps(step: Step) -> dict[str, Iterable[str]]:
+    """Return the names of other steps, by the attribute that names them."""
+    return {
+        "needs": step.needs,
+        "after": step.after,
+        "shown_in": {step.shown_in} - {""},
+        "prerequisites": step.prerequisites.values(),
+    }
+
+
+def _diagnosed_steps(step: Step) -> dict[str, Iterable[str]]:
+    """Return the names of steps and probes in a diagnosis, by the field that names them."""
+    return {
+        "caused_by": step.diagnosis.caused_by,
+        "superseded_by": step.diagnosis.superseded_by,
+        "disproved_by": step.diagnosis.disproved_by,
+    }
+
+
+def _named_causes(step: Step) -> dict[str, Iterable[str]]:
+    """Return the codes of causes, by the attribute that names them."""
+    settling = step.diagnosis.settling
+    return {
+        "prerequisites": step.prerequisites,
+        "warnings": step.diagnosis.warnings - {""},
+        "explains": step.diagnosis.explains,
+        "settling": {*settling, *settling.values()},
+    }

@@ -7,24 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from jobs.clouds.errors import NotFound
-from jobs.engine.step import Step, StepContext
-from jobs.model import Change, Finding, State, Text
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
+from jobs.engine.undoable import Undoable
+from jobs.model import Change, Finding, RunKind, State, Text
 from jobs.runs.run import Changed, RecordedChange, Run
 
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
 PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 
 
-class Reversal(Step):
-    """What a step's runs changed is back as it was; what somebody else has changed since stays."""
+class _Past(Step):
+    """What a step's runs changed, under the step's own name."""
 
     def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
-        self.step, self.past = step, past
-        same = {name: getattr(step, name) for name in ("name", "article_row", "group", "reads", "writes")}
-        for name, value in (same | {"after": after}).items():
-            setattr(self, name, value)
+        self.name, self.article_row, self.group = step.name, step.article_row, step.group
+        self.reads, self.writes = step.reads, step.writes
+        self.past, self.after = past, after
+
+
+class Reversal(_Past):
+    """What a step's runs changed is back as it was; what somebody else has changed since stays."""
+
+    def __init__(self, step: Undoable, past: RecordedChange, after: tuple[str, ...]) -> None:
+        super().__init__(step, past, after)
+        self.step = step
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Ask the step. An object that is gone (a mailbox, say) has nothing left to put back."""
@@ -36,20 +46,33 @@ class Reversal(Step):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """The last run's line, from after to before."""
         line = self.past.change
+        back = replace(line, before=finding.seen or line.after, after=self.past.before, warning=False)
         command = self.step.undo_command(ctx, self.past)
         note = Text(f"note.undo_{self.name}") if self.step.undo_note else None
-        now, then = finding.seen or line.after, self.past.before
-        return (replace(line, before=now, after=then, command=command, note=note, warning=False, reversible=not self.step.irreversible),)
+        return (replace(back, command=command, note=note, reversible=not self.step.irreversible),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Put it back."""
         await self.step.undo(ctx, self.past)
 
 
+class Remains(_Past):
+    """What a step's runs changed stays, because the step cannot put it back."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Say so, with the reason."""
+        return self.skipped(Text(f"skipped.undo_{self.name}"))
+
+
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
     """An undo's steps: each waits until everything that was built on it is undone or left as it is."""
     on_top = {name: {other for other in run.past if name in _below(other, steps)} for name in run.past}
-    return {name: Reversal(steps[name], past, tuple(sorted(on_top[name]))) for name, past in run.past.items() if name in steps}
+    known = {name: past for name, past in run.past.items() if name in steps}
+    return {name: _reversal(steps[name], past, tuple(sorted(on_top[name]))) for name, past in known.items()}
+
+
+def _reversal(step: Step, past: RecordedChange, after: tuple[str, ...]) -> Step:
+    return Reversal(step, past, after) if isinstance(step, Undoable) else Remains(step, past, after)
 
 
 def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
@@ -78,13 +101,9 @@ def known(runs: Sequence[Run]) -> dict[str, str]:
 def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     """From the newest run back, as long as each found what the one before it had left: what somebody else set between two is kept."""
     past: RecordedChange | None = None
-    for run in reversed(runs):
+    for run in takewhile(lambda run: not _was_put_back(run, name), reversed(runs)):
         changed = run.changed.get(name)
-        if run.kind == "undo":
-            if _was_put_back(run, name):
-                break
-            continue
-        if changed is None or not changed.changes or not changed.before.values:
+        if run.kind is RunKind.UNDO or changed is None or not changed.changes or not changed.before.values:
             continue
         if past is not None and changed.values_after and changed.values_after != past.values_before:
             break
@@ -93,7 +112,9 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 
 def _was_put_back(run: Run, name: str) -> bool:
-    """Whether an undo made the change, or found that it was made: by itself before it was killed, or by somebody else."""
+    """Return whether the run is an undo that has put the change back, or has found it put back."""
+    if run.kind is not RunKind.UNDO:
+        return False
     changed, found = run.changed.get(name), run.findings.get(name)
     return (changed is not None and changed.done is not None) or (found is not None and found.state is State.OK)
 

@@ -51,12 +51,6 @@ class MailFlow:
         """The failures without what a filter withholds from one mail: spam is no fault of the way."""
         return tuple(row for row in self.failures if not withheld(row))
 
-    def facts(self) -> dict[str, str]:
-        """How often mail failed since the last one went through, and when that was: unknown where none did within the window."""
-        first = min(row.received for row in self.failures)
-        known = {"since": first.isoformat(), "at": self.good.received.isoformat()} if self.good else {}
-        return {"failed": str(len(self.failures)), **known}
-
 
 def stopped(row: TraceRow) -> bool:
     """Whether the mail did not go on, and will not by itself."""

@@ -10,7 +10,7 @@ import json
 import time
 from typing import Any
 
-from jobs.storage.vault import Vault
+from jobs.storage.vault import Sealed, Vault, VaultName
 
 Json = dict[str, Any]
 LIFE_S = 3600
@@ -38,18 +38,5 @@ class DiscoveryCache:
             self._vault.put(_name(url), json.dumps(document), LIFE_S)
 
 
-_shared: list[DiscoveryCache] = []
-
-
-def share(documents: DiscoveryCache) -> None:
-    """Make these the process's documents."""
-    _shared[:] = [documents]
-
-
-def current() -> DiscoveryCache:
-    """The process's documents; new, empty ones where none are shared."""
-    return _shared[0] if _shared else DiscoveryCache()
-
-
-def _name(url: str) -> str:
-    return f"document:{url}"
+def _name(url: str) -> VaultName:
+    return Sealed.DOCUMENT.of(url)

@@ -1,7 +1,7 @@
 """What the probes of the providers' own health have in common: an open incident may be all that is behind a failure.
 
 Alone it is only possible: there is nearly always an incident somewhere, and mail flows. The verdict makes it the cause where something
-is wrong that it explains (:func:`jobs.checks.verdict.blamed`).
+is wrong that it explains (:func:`jobs.checks.verdict.promote_possible`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from jobs.contact_center.incidents import Incident
 from jobs.engine.step import Step
-from jobs.model import Evidence, Finding, Text
+from jobs.model import Evidence, Finding, Signals, Text
 
 
 def finding_of(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
@@ -21,5 +21,4 @@ def finding_of(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
     values = {"id": newest.id, "title": newest.title}
     seen = Text("seen.incidents", values | {"count": str(more)}) if more else Text("seen.incident", values)
     evidence = tuple(Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found)
-    since = {"since": newest.since.isoformat()} if newest.since else {}
-    return replace(step.possible(seen, cause), evidence=evidence, facts=since)
+    return replace(step.possible(seen, cause, signals=Signals(since=newest.since)), evidence=evidence)

@@ -6,17 +6,18 @@ from datetime import timedelta
 
 from jobs.clock import now
 from jobs.mail.smtp_login import SmtpProbe
+from jobs.model import Signals
 
 FRESH = timedelta(hours=1)
 """An answer that left within so long shows that the server can be reached, if no other mail waits for one."""
 
 
-def facts_of(probe: SmtpProbe) -> dict[str, str]:
+def signals_of(probe: SmtpProbe) -> Signals:
     """What would show that the failure is no cause: from when on a success counts.
 
     Where already the connection fails, as it does behind a firewall of our own, an answer that left shows that this is ours alone. What
     fails later is the server's own word: only what goes well at this very look is newer.
     """
     if probe.failed_phase != "connect":
-        return {"harmless_after": now().isoformat()}
-    return {"harmless_after": (now() - FRESH).isoformat(), "token_lives": "yes"}
+        return Signals(harmless_after=now())
+    return Signals(harmless_after=now() - FRESH, token_lives=True)

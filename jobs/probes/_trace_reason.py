@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.clouds.errors import CloudError
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.bounce import cause_at
 from jobs.mail.message_trace import TraceRow
 from jobs.microsoft.exchange import ExchangeRow

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from jobs.clock import now
-from jobs.engine.step import Probe, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import named
-from jobs.model import Finding, Text
+from jobs.model import Finding, Signals, Text
 from jobs.probes._reach import FRESH
 
 
@@ -21,10 +24,12 @@ class AuthenticationPolicy(Probe):
 
     name = "authentication_policy"
     article_row = "AP"
-    explains = frozenset({"smtp_login_blocked"})
-    disproved_by = ("smtp_login", "answers")
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")
+    diagnosis = Diagnosis(
+        explains=causes("smtp_login_blocked"),
+        disproved_by=("smtp_login", "answers"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """The user's own policy counts before the organisation's."""
@@ -37,8 +42,8 @@ class AuthenticationPolicy(Probe):
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
         if policy is None or str(policy.get("AllowBasicAuthSmtp")).lower() != "false":
             return self.ok(Text("seen.authentication_policy", {"name": name}))
-        proof = {"harmless_after": (now() - FRESH).isoformat(), "token_lives": "yes"}
-        return self.possible(Text("seen.authentication_policy_basic", {"name": name}), "smtp_login_blocked", **proof)
+        proof = Signals(harmless_after=now() - FRESH, token_lives=True)
+        return self.possible(Text("seen.authentication_policy_basic", {"name": name}), "smtp_login_blocked", signals=proof)
 
 
 def _text(rows: list[ExchangeRow], name: str) -> str:

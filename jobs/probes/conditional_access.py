@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from jobs.engine.step import Probe, StepContext
+from jobs.clock import parse
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Finding, Text
+from jobs.model import Finding, Signals, Text
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Kinds of client that sign in as Webex Connect does. A policy for legacy ones alone does not touch OAuth (facts/microsoft.md 2.1)."""
 EXCHANGE = {"office365", EXCHANGE_APP_ID}
 RESOURCES = EXCHANGE | {"all"}
+BY_ANSWERS = ("answers",)
+"""What disproves a policy that depends on the place. The bot's own login is made from another one."""
 
 
 class ConditionalAccess(Probe):
@@ -23,10 +28,12 @@ class ConditionalAccess(Probe):
 
     name = "conditional_access"
     article_row = "CA"
-    explains = frozenset({"blocked_by_conditional_access"})
-    disproved_by = ("smtp_login", "answers")
     needs = ("mailbox_user",)
     reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(
+        explains=causes("blocked_by_conditional_access"),
+        disproved_by=("smtp_login", "answers"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read and match; places, groups and devices cannot be judged from here, so a match only may be the cause."""
@@ -35,36 +42,48 @@ class ConditionalAccess(Probe):
         if not touching:
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(str(policy.get("displayName", "")) for policy in touching)}
-        found = self.possible(Text("seen.policies", names), "blocked_by_conditional_access")
-        return replace(found, facts=_proof(touching))
+        return self.possible(Text("seen.policies", names), "blocked_by_conditional_access", signals=_proof(touching))
 
 
 def touches(policy: dict[str, Any], user_id: str) -> bool:
     """Whether a policy is on, demands something, and covers this user and Exchange."""
     conditions = policy.get("conditions") or {}
+    enabled = str(policy.get("state", "")).lower() == "enabled" and _demands(policy)
     users, apps = conditions.get("users") or {}, conditions.get("applications") or {}
+    return enabled and _is_for_oauth(conditions) and _covers_user(users, user_id.lower()) and _covers_exchange(apps)
+
+
+def _is_for_oauth(conditions: dict[str, Any]) -> bool:
+    """Return whether the policy is for sign-ins as Webex Connect makes them (not by device code)."""
     clients = _lower(conditions.get("clientAppTypes")) or MODERN
-    if str(policy.get("state", "")).lower() != "enabled" or not _demands(policy) or not clients & MODERN:
-        return False
-    if _flows(conditions):
-        return False  # for the device-code flow alone, which is not how Webex Connect signs in
-    if user_id.lower() in _lower(users.get("excludeUsers")) or _lower(apps.get("excludeApplications")) & EXCHANGE:
-        return False
-    included = _lower(users.get("includeUsers")) & {"all", user_id.lower()} or users.get("includeGroups") or users.get("includeRoles")
-    covered = _lower(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter")  # a filter may choose Exchange, too
-    return bool(included) and bool(covered)
+    return bool(clients & MODERN) and not _flows(conditions)
 
 
-def _proof(policies: list[dict[str, Any]]) -> dict[str, str]:
+def _covers_user(users: dict[str, Any], user_id: str) -> bool:
+    """Return whether the policy is for this user, or may be by a group or a role."""
+    if user_id in _lower(users.get("excludeUsers")):
+        return False
+    named = _lower(users.get("includeUsers")) & {"all", user_id}
+    return bool(named or users.get("includeGroups") or users.get("includeRoles"))
+
+
+def _covers_exchange(apps: dict[str, Any]) -> bool:
+    """Return whether the policy is for Exchange, or may be by a filter."""
+    if _lower(apps.get("excludeApplications")) & EXCHANGE:
+        return False
+    return bool(_lower(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter"))
+
+
+def _proof(policies: list[dict[str, Any]]) -> Signals:
     """From when on an answer counts, if every policy says; where one asks for the place, the bot's own login is made from another.
 
     ``by_place`` says so then, and ``elsewhere_since`` from when on what goes well for Webex Connect shows that only the bot's place is refused.
     """
-    changed = [str(policy.get("modifiedDateTime") or policy.get("createdDateTime") or "") for policy in policies]
-    since = {"harmless_after": max(changed)} if all(changed) else {}
-    by_place = any((policy.get("conditions") or {}).get("locations") for policy in policies)
-    elsewhere = {"elsewhere_since": max(changed)} if all(changed) else {}
-    return since | ({"by_place": "yes", "disproved_by": "answers"} | elsewhere if by_place else {})
+    changed = [parse(policy.get("modifiedDateTime") or policy.get("createdDateTime")) for policy in policies]
+    newest = max(filter(None, changed), default=None) if all(changed) else None
+    if not any((policy.get("conditions") or {}).get("locations") for policy in policies):
+        return Signals(harmless_after=newest)
+    return Signals(harmless_after=newest, elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS)
 
 
 def _demands(policy: dict[str, Any]) -> bool:

@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from jobs.clock import now
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Access, Finding, Station, Text
+from jobs.model import Access, Finding, Signals, Station, Text
 from jobs.probes.traces import BACK
 
 SLACK = timedelta(seconds=5)
@@ -26,10 +29,12 @@ class AgentTasks(Probe):
 
     name = "agent_tasks"
     article_row = "CC"
-    access = Access.NONE
-    station = Station.AGENT
-    because = ("webex_status",)
     reads = ("cjp:config_read",)
+    diagnosis = Diagnosis(
+        access=Access.NONE,
+        station=Station.AGENT,
+        caused_by=("webex_status",),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Ask where a token is configured; without a task nothing is known, as nobody may have written."""
@@ -41,7 +46,7 @@ class AgentTasks(Probe):
         if not mine:
             return self.skipped(Text("skipped.task_of_whom" if any(task.names_nobody for task in tasks.rows) else "skipped.no_task"))
         newest = mine[0].created
-        return self.ok(Text("seen.task", {"at": _at(newest), "count": str(len(mine))}), at=newest.isoformat())
+        return self.ok(Text("seen.task", {"at": _at(newest), "count": str(len(mine))}), signals=Signals(at=newest))
 
 
 class MailToTask(Probe):
@@ -52,9 +57,11 @@ class MailToTask(Probe):
 
     name = "mail_to_task"
     article_row = "V2"
-    station = Station.CONNECT
-    because = ("webex_status", "entry_point")
     reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
+    diagnosis = Diagnosis(
+        station=Station.CONNECT,
+        caused_by=("webex_status", "entry_point"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the trace with the tasks: one from that moment on proves the way, where it names the mailbox or who wrote."""
@@ -70,8 +77,9 @@ class MailToTask(Probe):
             return self.ok(Text("seen.mail_to_task", {"at": _at(handed[0].received)}))
         if now() - left[-1].received < GRACE:
             return self.skipped(Text("skipped.too_fresh", {"at": _at(left[-1].received)}))
-        since = left[-1].received.isoformat()
-        return self.wrong(Text("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", since=since, missed=str(len(left)))
+        since = left[-1].received
+        missed = Signals(since=since, missed=len(left))
+        return self.wrong(Text("seen.no_task", {"at": _at(left[0].received)}), cause="no_task", signals=missed)
 
 
 class EmailEntryPoint(Probe):
@@ -79,10 +87,12 @@ class EmailEntryPoint(Probe):
 
     name = "entry_point"
     article_row = "EP"
-    access = Access.NONE
-    station = Station.AGENT
-    explains = frozenset({"no_task"})
     reads = ("cjp:config_read",)
+    diagnosis = Diagnosis(
+        access=Access.NONE,
+        station=Station.AGENT,
+        explains=causes("no_task"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """An app that tasks name must have its entry point; where they name none, any active one will do."""
@@ -95,7 +105,7 @@ class EmailEntryPoint(Probe):
         names = {"names": ", ".join(f"{point.name} ({point.asset})" if point.asset else point.name for point in found)}
         if not any(point.active for point in found):
             return self.wrong(Text("seen.entry_points_off", names), cause="entry_point_inactive")
-        return self.ok(Text("seen.entry_points", names), **_asset(found))
+        return self.ok(Text("seen.entry_points", names), facts=_asset(found))
 
 
 async def _tasks(ctx: StepContext) -> Tasks:

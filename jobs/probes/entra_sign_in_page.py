@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.microsoft.identity import Identity
 from jobs.model import Access, Finding, Text, verbatim
 
@@ -17,11 +20,13 @@ class Entra(Probe):
 
     name = "entra"
     article_row = "ENT"
-    explains = frozenset(
-        {"service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"}
+    diagnosis = Diagnosis(
+        explains=causes(
+            "service_unavailable", "entra_busy", "timed_out", "connection_lost", "throttled", "tenant_not_found", "answer_unreadable"
+        ),
+        access=Access.NONE,
+        caused_by=("entra_health",),
     )
-    access = Access.NONE
-    because = ("entra_health",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Ask for it: that Entra is away is an answer, too."""
@@ -37,4 +42,4 @@ class Entra(Probe):
 
     def _read(self, ctx: StepContext) -> None:
         with sync_client(ctx.settings) as http:
-            Identity.of_bot(ctx.settings, http, ctx.channel.tenant_id or "organizations").discover()
+            Identity.of_bot(ctx.settings, http, ctx.channel.tenant_id or "organizations", ctx.documents).discover()

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Probe
 from jobs.model import Finding, Profile, State, Text
 
 NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})

@@ -11,8 +11,10 @@ import dns.exception
 import dns.resolver
 
 from jobs.clock import now
-from jobs.engine.step import Probe, StepContext
-from jobs.model import Access, Finding, State, Station, Text
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
+from jobs.model import Access, Finding, Signals, State, Station, Text
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
@@ -32,9 +34,11 @@ class MailExchanger(Probe):
 
     name = "mail_exchanger"
     article_row = "DNS"
-    access = Access.NONE
-    station = Station.SENDER
-    disproved_by = ("arrivals",)
+    diagnosis = Diagnosis(
+        access=Access.NONE,
+        station=Station.SENDER,
+        disproved_by=("arrivals",),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Ask the resolver of this machine; where there is none, nothing is known."""
@@ -62,7 +66,7 @@ class MailExchanger(Probe):
         return self._maybe(Text("seen.no_mx", {"domain": domain}), "mail_exchanger_missing", CACHED)
 
     def _maybe(self, seen: Text, cause: str, back: timedelta) -> Finding:
-        return replace(self.possible(seen, cause), facts={"harmless_after": (now() - back).isoformat()})
+        return self.possible(seen, cause, signals=Signals(harmless_after=now() - back))
 
 
 async def _exchangers(domain: str) -> list[str] | None:

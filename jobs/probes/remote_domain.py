@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
-from jobs.engine.step import Probe, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Finding, Station, Text
 
@@ -14,9 +17,11 @@ class RemoteDomain(Probe):
 
     name = "remote_domain"
     article_row = "M4"
-    explains = frozenset({"forwarding_blocked", "mail_not_delivered"})
-    station = Station.FORWARD
     reads = ("View-Only Configuration",)
+    diagnosis = Diagnosis(
+        explains=causes("forwarding_blocked", "mail_not_delivered"),
+        station=Station.FORWARD,
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read them all; there are few."""

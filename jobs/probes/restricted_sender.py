@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.model import Evidence, Finding, Station, Text
 
 
@@ -14,10 +17,12 @@ class RestrictedSender(Probe):
 
     name = "restricted_sender"
     article_row = "RS"
-    station = Station.FORWARD
-    explains = frozenset({"sender_restricted", "mail_not_delivered"})
     needs = ("mailbox_user",)
     reads = ("View-Only Configuration",)
+    diagnosis = Diagnosis(
+        station=Station.FORWARD,
+        explains=causes("sender_restricted", "mail_not_delivered"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read them all, as one by one Exchange answers "not found" for a good sender; who may not is told so."""

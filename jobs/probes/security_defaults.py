@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Probe, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.model import Finding, Text
 
 
@@ -11,9 +14,11 @@ class SecurityDefaults(Probe):
 
     name = "security_defaults"
     article_row = "SD"
-    explains = frozenset({"blocked_by_security_defaults"})
-    disproved_by = ("smtp_login",)
     reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(
+        explains=causes("blocked_by_security_defaults"),
+        disproved_by=("smtp_login",),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the one switch."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.contact_center.incidents import microsoft_incidents
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.model import Finding, Station, Text
 from jobs.probes._health import finding_of
 
@@ -36,10 +39,12 @@ class ExchangeHealth(_Health):
     """Of Exchange Online."""
 
     name = "exchange_health"
-    station = Station.MAILBOX
     services = frozenset({"exchange online", "exchange"})
     cause = "exchange_incident"
-    explains = frozenset({"smtp_busy", "smtp_unreachable", "timed_out", "connection_lost", "service_unavailable", "connect_smtp_failed"})
+    diagnosis = Diagnosis(
+        station=Station.MAILBOX,
+        explains=causes("smtp_busy", "smtp_unreachable", "timed_out", "connection_lost", "service_unavailable", "connect_smtp_failed"),
+    )
 
 
 class EntraHealth(_Health):
@@ -48,4 +53,6 @@ class EntraHealth(_Health):
     name = "entra_health"
     services = frozenset({"microsoft entra", "identity service", "azure active directory", "orgliveid", "microsoft entra id"})
     cause = "entra_incident"
-    explains = frozenset({"entra_busy", "service_unavailable", "timed_out", "connection_lost", "throttled", "answer_unreadable"})
+    diagnosis = Diagnosis(
+        explains=causes("entra_busy", "service_unavailable", "timed_out", "connection_lost", "throttled", "answer_unreadable")
+    )

@@ -12,9 +12,11 @@ from typing import Any
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, find_causes
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.microsoft.sign_in_log import RENEWED, SignInRow, read, telling
-from jobs.model import Evidence, Finding, Text
+from jobs.model import Evidence, Finding, Signals, Text
 
 BACK = timedelta(days=7)
 NO_LOG, NO_SIGN_IN = Text("skipped.sign_in_log"), Text("skipped.no_sign_in")
@@ -31,20 +33,22 @@ class SignIns(Probe):
     name = "sign_ins"
     article_row = "LOG"
     needs = ("application", "mailbox_user")
-    because = (
-        "application",
-        "service_principal",
-        "client_secret",
-        "smtp_grant",
-        "permissions",
-        "mailbox_user",
-        "sessions",
-        "security_defaults",
-        "conditional_access",
-        "entra_health",
-    )
-    healed_by = ("answers",)
     reads = ("AuditLog.Read.All",)
+    diagnosis = Diagnosis(
+        caused_by=(
+            "application",
+            "service_principal",
+            "client_secret",
+            "smtp_grant",
+            "permissions",
+            "mailbox_user",
+            "sessions",
+            "security_defaults",
+            "conditional_access",
+            "entra_health",
+        ),
+        superseded_by=("answers",),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """The newest row that tells decides; without one, nothing is known."""
@@ -81,26 +85,26 @@ class SignIns(Probe):
         expected = ctx.fact("user_id").lower()
         if newest.user_id and expected and newest.user_id != expected and not ctx.fact("shared"):
             return self._of_another(newest)
-        generated = next(({"generated_at": row.at.isoformat()} for row in rows if row.good and row.interactive), {})
-        return self.ok(Text("seen.sign_in_ok", {"at": _at(newest)}), at=newest.at.isoformat(), **generated)
+        generated = next((row.at for row in rows if row.good and row.interactive), None)
+        return self.ok(Text("seen.sign_in_ok", {"at": _at(newest)}), signals=Signals(at=newest.at, generated_at=generated))
 
     def _failed(self, newest: SignInRow, streak: Sequence[SignInRow], *, known: bool) -> Finding:
         """Since when is known only where it went well before."""
         code = f"AADSTS{newest.code}"
         found = find_causes(code)
         cause = (found[0].cause if found else "") or "sign_in_failed"
-        facts = (
-            {"harmless_after": newest.at.isoformat()} | ({"since": streak[-1].at.isoformat()} if known else {}) | _lives(newest.personal)
-        )
+        since = streak[-1].at if known else None
+        signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
         evidence = (Evidence("entra", f"{code}: {newest.reason}"), *policies, Evidence("correlation-id", newest.correlation_id))
-        wrong = self.wrong(Text("seen.sign_in_failed", {"code": code, "at": _at(newest)}), cause=cause, **facts)
+        wrong = self.wrong(Text("seen.sign_in_failed", {"code": code, "at": _at(newest)}), cause=cause, signals=signals)
         return replace(wrong, evidence=evidence)
 
     def _of_another(self, newest: SignInRow) -> Finding:
         """Who may also have signed in for another reason, such as a consent: an answer that leaves after it, or a renewal, tells."""
-        facts = {"since": newest.at.isoformat()} | _lives(newest.interactive)
-        return self.wrong(Text("seen.other_user", {"user": newest.user, "at": _at(newest)}), cause="wrong_mailbox_user", **facts)
+        signals = Signals(since=newest.at, token_lives=newest.interactive)
+        seen = Text("seen.other_user", {"user": newest.user, "at": _at(newest)})
+        return self.wrong(seen, cause="wrong_mailbox_user", signals=signals)
 
 
 def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInRow]:
@@ -113,11 +117,6 @@ async def _renewals(ctx: StepContext, client: str, since: datetime) -> list[dict
         return [row | {"isInteractive": False} for row in await ctx.graph.renewals(client, since)]
     except CloudError:
         return []
-
-
-def _lives(lives: bool) -> dict[str, str]:  # noqa: FBT001  it is the whole question
-    """Whether the token in use goes on working, whatever that row says."""
-    return {"token_lives": "yes"} if lives else {}
 
 
 def _at(row: SignInRow) -> str:

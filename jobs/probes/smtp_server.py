@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.engine.step import Probe, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.mail.smtp_login import hello_probe
 from jobs.model import Access, Finding, Text
-from jobs.probes._reach import facts_of
+from jobs.probes._reach import signals_of
 
 
 class SmtpServer(Probe):
@@ -15,8 +18,8 @@ class SmtpServer(Probe):
 
     name = "smtp_server"
     article_row = "TLS"
-    explains = frozenset(
-        {
+    diagnosis = Diagnosis(
+        explains=causes(
             "smtp_unreachable",
             "timed_out",
             "smtp_no_starttls",
@@ -25,15 +28,15 @@ class SmtpServer(Probe):
             "smtp_no_oauth",
             "smtp_busy",
             "smtp_too_many_connections",
-        }
+        ),
+        access=Access.NONE,
+        caused_by=("exchange_health",),
+        superseded_by=("smtp_login", "answers"),
     )
-    access = Access.NONE
-    because = ("exchange_health",)
-    healed_by = ("smtp_login", "answers")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
-        found = self.ok(answers) if probe.ok else self.wrong(probe.seen, cause=probe.cause, **facts_of(probe))
+        found = self.ok(answers) if probe.ok else self.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
         return replace(found, evidence=probe.lines)

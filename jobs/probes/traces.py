@@ -8,13 +8,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.channel.mailbox import own_addresses
-from jobs.clock import now, parse
-from jobs.engine.step import Probe, StepContext
+from jobs.clock import now
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
 from jobs.mail.flow import ENOUGH, LARGEST, MailFlow, habit, never_copied, overdue, unanswered, without_copy
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Evidence, Finding, State, Station, Text
+from jobs.model import NO_SIGNALS, Evidence, Finding, Signals, State, Station, Text
 from jobs.probes._trace_reason import Why, why
 from jobs.probes._transport_rules import BLOCKS
 
@@ -37,12 +39,12 @@ class _Traced(Probe):
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
-        return self.ok(Text("seen.traced", {"at": _told(good.received)}), at=good.received.isoformat())
+        return self.ok(Text("seen.traced", {"at": _told(good.received)}), signals=Signals(at=good.received))
 
     def _failed(self, passage: MailFlow, told: Why) -> Finding:
         """The newest failure, with the trace's words."""
         seen = Text("seen.trace_failed", {"at": _told(passage.failures[0].received)})
-        finding = self.wrong(seen, cause=told.cause or LOST, **passage.facts())
+        finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in told.words[-3:]))
 
 
@@ -51,8 +53,10 @@ class Arrivals(_Traced):
 
     name = "arrivals"
     article_row = "V1"
-    station = Station.MAILBOX
-    because = ("mail_exchanger", "mailbox_user", "transport_rules", "exchange_health")
+    diagnosis = Diagnosis(
+        station=Station.MAILBOX,
+        caused_by=("mail_exchanger", "mailbox_user", "transport_rules", "exchange_health"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Mail to the mailbox, from whomever. What a filter withholds, or one mail that fails for a reason of its own, is no failure."""
@@ -85,17 +89,19 @@ class Copies(_Traced):
 
     name = "copies"
     article_row = "M3"
-    station = Station.FORWARD
-    because = (
-        "forwarding",
-        "outbound_policy",
-        "remote_domain",
-        "transport_rules",
-        "restricted_sender",
-        "arrivals",
-        "mailbox_user",
-        "exchange_health",
-        "webex_status",
+    diagnosis = Diagnosis(
+        station=Station.FORWARD,
+        caused_by=(
+            "forwarding",
+            "outbound_policy",
+            "remote_domain",
+            "transport_rules",
+            "restricted_sender",
+            "arrivals",
+            "mailbox_user",
+            "exchange_health",
+            "webex_status",
+        ),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -104,11 +110,13 @@ class Copies(_Traced):
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        lost = without_copy(arrived, copies, ctx.channel.mailbox, parse(ctx.run.place.get("changed_at")))
+        lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         passage = MailFlow.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
         finding = await self._judge(ctx, passage, lost, copies)
-        damage = {"missed": str(len(lost)), "missed_since": lost[-1].received.isoformat()} if lost else {}
-        return replace(finding, facts=finding.facts | damage)
+        if not lost:
+            return finding
+        damage = Signals(missed=len(lost), missed_since=lost[-1].received)
+        return replace(finding, signals=finding.signals | damage)
 
     async def _judge(self, ctx: StepContext, passage: MailFlow, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
         """A copy that failed says why; one that there should be and is not says only that. What a filter took is one mail's own matter."""
@@ -128,7 +136,8 @@ class Copies(_Traced):
         told = await why(ctx, passage.failures[0])
         told = replace(told, cause=told.cause or cause_of_copy(told.words))
         found = self._failed(passage, told)
-        return replace(found, facts=found.facts | {"station": str(Station.CONNECT)}) if told.cause in AT_CONNECT else found
+        at_connect = found.signals | Signals(station=Station.CONNECT)
+        return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
 
     def _late(self, good: TraceRow | None, late: Sequence[TraceRow]) -> Finding:
         """Nothing is proven while copies are late."""
@@ -139,8 +148,8 @@ class Copies(_Traced):
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
         seen = Text("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})
-        known = {"since": missing[-1].received.isoformat(), "at": good.received.isoformat()} if good else {}
-        found = self.wrong(seen, cause=LOST, **known)
+        known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
+        found = self.wrong(seen, cause=LOST, signals=known)
         return found if len(missing) >= ENOUGH else replace(found, state=State.POSSIBLE)
 
 
@@ -149,23 +158,25 @@ class Answers(_Traced):
 
     name = "answers"
     article_row = "V3"
-    station = Station.ANSWER
-    lags = timedelta(minutes=90)
-    because = (
-        "smtp_auth",
-        "smtp_login",
-        "smtp_server",
-        "client_secret",
-        "smtp_grant",
-        "service_principal",
-        "mailbox_user",
-        "sessions",
-        "sign_ins",
-        "security_defaults",
-        "conditional_access",
-        "transport_rules",
-        "restricted_sender",
-        "exchange_health",
+    diagnosis = Diagnosis(
+        station=Station.ANSWER,
+        grace=timedelta(minutes=90),
+        caused_by=(
+            "smtp_auth",
+            "smtp_login",
+            "smtp_server",
+            "client_secret",
+            "smtp_grant",
+            "service_principal",
+            "mailbox_user",
+            "sessions",
+            "sign_ins",
+            "security_defaults",
+            "conditional_access",
+            "transport_rules",
+            "restricted_sender",
+            "exchange_health",
+        ),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -201,17 +212,27 @@ class Answers(_Traced):
         found, waiting = self._went(good), unanswered(answers, copies)
         if not waiting:
             return found
-        waits, first = now() - waiting[-1].received, waiting[-1].received.isoformat()
+        first = waiting[-1].received
+        waits = now() - first
         found = replace(found, seen=Text("seen.unanswered", {"at": _told(waiting[0].received)}))
         if waits <= min(habit(answers, copies), GRACE):
             return found
         state = State.OK if waits <= GRACE else State.WARNING
-        return replace(found, state=state, facts=found.facts | {"unanswered": first})
+        return replace(found, state=state, signals=found.signals | Signals(unanswered=first))
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
     """Mail went on once; what came since did not, and may yet. Nothing is known to be wrong, and nothing is proven."""
-    return replace(found, state=State.WARNING, seen=seen, facts=found.facts | {"unproven": since.isoformat()})
+    signals = found.signals | Signals(unproven=since)
+    return replace(found, state=State.WARNING, seen=seen, signals=signals)
+
+
+def _signals(passage: MailFlow) -> Signals:
+    """Return how often mail has failed since the last one went through; without one, the time is not known."""
+    if passage.good is None:
+        return Signals(failed=len(passage.failures))
+    first = min(row.received for row in passage.failures)
+    return Signals(failed=len(passage.failures), since=first, at=passage.good.received)
 
 
 def _told(at: datetime) -> str:

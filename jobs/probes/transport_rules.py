@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from jobs.engine.step import Probe, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.mail.bounce import LOST
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Finding, Station, Text
+from jobs.model import Channel, Finding, Signals, Station, Text
 from jobs.probes._transport_rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stops
+
+
+class RuleDiagnosis(Diagnosis):
+    """What a rule explains depends on where it takes mail away."""
+
+    def causes_elsewhere(self, cause: str) -> frozenset[str]:
+        """A rule may stop later mail as well; what stops earlier on the way is another one's doing."""
+        codes = list(BLOCKS.values())
+        return frozenset({*codes[codes.index(cause) if cause in codes else 0 :], LOST})
 
 
 class TransportRules(Probe):
@@ -19,29 +29,35 @@ class TransportRules(Probe):
 
     name = "transport_rules"
     article_row = "M3"
-    station = Station.FORWARD
-    explains = frozenset({*BLOCKS.values(), LOST})
     reads = ("View-Only Configuration",)
+    diagnosis = RuleDiagnosis(
+        station=Station.FORWARD,
+        explains=causes(*BLOCKS.values(), LOST),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """A rule that names the forwarding domain, or the mailbox, and nothing else certainly matches; any other one only may."""
         stopping = [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
-        outside = [rule for rule in stopping if not inside(rule)]
-        arriving = [rule for rule in stopping if names(rule, ctx.channel.mailbox)]
-        copies = [rule for rule in outside if names(rule, ctx.channel.forwarding_address)]
-        for place, named in ((Station.MAILBOX, arriving), (Station.FORWARD, copies)):
+        for place, named in _naming(ctx.channel, stopping).items():
             if certain := list(filter(only_recipient, named)):
-                return self.wrong(Text("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], station=str(place))
-        maybe = [rule for rule in outside if may_match(rule, ctx.channel.forwarding_address)]
-        maybe += [rule for rule in stopping if may_name(rule, ctx.channel.mailbox) and rule not in maybe]
+                return self.wrong(Text("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], signals=Signals(station=place))
+        maybe = _possible(ctx.channel, stopping)
         if not maybe:
             return self.ok(Text("seen.no_rule"))
-        return replace(self.possible(Text("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block"), facts={"proven": "there"})
+        return self.possible(Text("seen.rules", {"names": _names(maybe)}), "transport_rule_may_block", signals=Signals(proven=True))
 
-    def causes_elsewhere(self, cause: str) -> frozenset[str]:
-        """A rule may stop later mail as well; what stops earlier on the way is another one's doing."""
-        codes = list(BLOCKS.values())
-        return frozenset({*codes[codes.index(cause) if cause in codes else 0 :], LOST})
+
+def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
+    """Return the rules that name the mailbox or the forwarding address, by where they stop mail."""
+    arriving = [rule for rule in stopping if names(rule, channel.mailbox)]
+    copies = [rule for rule in stopping if not inside(rule) and names(rule, channel.forwarding_address)]
+    return {Station.MAILBOX: arriving, Station.FORWARD: copies}
+
+
+def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
+    """Return the rules that may match the copy or the mail that arrives, those for the copy first."""
+    copies = [rule for rule in stopping if not inside(rule) and may_match(rule, channel.forwarding_address)]
+    return copies + [rule for rule in stopping if may_name(rule, channel.mailbox) and rule not in copies]
 
 
 def _names(rules: list[ExchangeRow]) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.incidents import webex_incidents
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
 from jobs.model import Access, Finding, Station, Text
 from jobs.probes._health import finding_of
 
@@ -16,9 +19,11 @@ class WebexStatus(Probe):
 
     name = "webex_status"
     article_row = "WX"
-    access = Access.NONE
-    station = Station.CONNECT
-    explains = frozenset({"no_task", "connect_smtp_failed", "connect_send_failed", "connect_not_reached", "webex_unavailable"})
+    diagnosis = Diagnosis(
+        access=Access.NONE,
+        station=Station.CONNECT,
+        explains=causes("no_task", "connect_smtp_failed", "connect_send_failed", "connect_not_reached", "webex_unavailable"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Three seconds at most: a page that cannot be read says nothing about the channel."""

@@ -20,9 +20,8 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
-from jobs.storage import codec
+from jobs.storage import codec, keys
 
-ENTRIES, HEAD = "audit:entries", "audit:head"
 BEGINNING = "0" * 64
 DOUBTED = "audit_doubted"
 """What an entry says that was written although the end before it was not sealed by the bot."""
@@ -57,11 +56,11 @@ class Verified:
 
 
 class Trail:
-    """The trail in one Redis. ``keys`` are ENCRYPTION_KEYS, newest first: sealed with the first, believed with any."""
+    """The trail in one Redis. ``encryption_keys`` are ENCRYPTION_KEYS, newest first: sealed with the first, believed with any."""
 
-    def __init__(self, redis: Redis, keys: Sequence[str]) -> None:
+    def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
-        self._keys = tuple(hmac.digest(key.encode(), b"audit trail", "sha256") for key in keys) or (b"",)
+        self._keys = tuple(hmac.digest(key.encode(), b"audit trail", "sha256") for key in encryption_keys) or (b"",)
 
     def add(self, *facts: AuditEntry, along: Along = lambda _: None) -> list[object]:
         """Add an entry for each fact, and do what comes ``along``, all at once; returns what Redis answered to that.
@@ -74,24 +73,24 @@ class Trail:
             head, doubt = self._end(pipe)
             written[:] = list(_chained(head, [*doubt, *facts]))
             pipe.multi()
-            pipe.rpush(ENTRIES, *map(canonical, written))
-            pipe.set(HEAD, codec.dump(self._sealed(len(written) + head.n, str(written[-1]["hash"]))))
+            pipe.rpush(keys.audit_entries(), *map(canonical, written))
+            pipe.set(keys.audit_head(), codec.dump(self._sealed(len(written) + head.n, str(written[-1]["hash"]))))
             along(pipe)
 
-        _, _, *answers = self._redis.transaction(attempt, HEAD) or (None, None)
+        _, _, *answers = self._redis.transaction(attempt, keys.audit_head()) or (None, None)
         for entry in written:  # a witness outside Redis
             log.info("audit", n=entry["n"], what=entry.get("what"), run=entry.get("run"), hash=entry["hash"])
         return answers
 
     def entries(self) -> tuple[bytes, ...]:
         """Every line, oldest first."""
-        return tuple(map(_bytes, self._redis.lrange(ENTRIES, 0, -1)))
+        return tuple(map(_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
     def verify(self) -> Verified:
         """Follow the chain from its beginning to the sealed end."""
         with self._redis.pipeline() as both:
-            both.lrange(ENTRIES, 0, -1)
-            both.get(HEAD)
+            both.lrange(keys.audit_entries(), 0, -1)
+            both.get(keys.audit_head())
             lines, raw = both.execute()
         broken, last = _first_break(lines)
         since = str(read(lines[0]).get("at", "")) if lines else ""
@@ -106,14 +105,14 @@ class Trail:
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Where to go on. An end that is not sealed by us is gone on from, but never believed: an entry says so for good."""
-        raw = pipe.get(HEAD)
+        raw = pipe.get(keys.audit_head())
         head = _head(raw)
         if head is not None and self._key_of(head) is not None:
             return head, []
-        lines = pipe.lrange(ENTRIES, -1, -1)
+        lines = pipe.lrange(keys.audit_entries(), -1, -1)
         if not lines and raw is None:
             return Head(0, BEGINNING, ""), []
-        length = int(pipe.llen(ENTRIES))
+        length = int(pipe.llen(keys.audit_entries()))
         return Head(length, _hash_of(_bytes(lines[0])) if lines else BEGINNING, ""), [{"at": now().isoformat(), "what": DOUBTED}]
 
     def _sealed(self, n: int, end: str) -> Head:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.mailbox import own_addresses
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import LOST, cause_at
 from jobs.mail.message_trace import TraceRow
@@ -52,7 +53,10 @@ class AgentAnswer(Step):
         answers = [row for row in rows if row.recipient.lower() not in no_answer and not automatic(row)]
         delivered = next((row for row in answers if row.status.went_on), None)
         if delivered is not None:
-            return self.ok(Text("seen.answer_delivered", {"recipient": delivered.recipient}), answered_at=delivered.received.isoformat())
+            return self.ok(
+                Text("seen.answer_delivered", {"recipient": delivered.recipient}),
+                facts={"answered_at": delivered.received.isoformat()},
+            )
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:
             return await self._failed(ctx, failed)
@@ -62,5 +66,5 @@ class AgentAnswer(Step):
         words = await ctx.trace().details(row)
         cause = cause_at(Station.ANSWER, words) or LOST
         at = row.received.isoformat()
-        finding = self.waits_for(Turn.AGENT, Text("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], answer_failed_at=at)
+        finding = self.waits_for(Turn.AGENT, Text("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], facts={"answer_failed_at": at})
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))

@@ -24,57 +24,66 @@ from jobs.channel.email_app import (
     update,
     wanted_uris,
 )
-from jobs.engine.step import Step, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import OTHERS, declares, elsewhere, merged, moved_back, redirect_uris, web, without_permission
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Evidence, Finding, Scope, State, Text
+from jobs.model import Change, Evidence, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
-ADDRESSES = frozenset({"redirect_uri_mismatch", "reply_address_missing", *OTHERS.values()})
+ADDRESSES = causes("redirect_uri_mismatch", "reply_address_missing", *OTHERS.values())
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 Json = dict[str, Any]
 
 
-class Application(Step):
-    """One single-tenant app per mailbox, found again by its ``uniqueName`` (facts/microsoft.md 1.1)."""
-
-    name = "application"
-    article_row = "E1"
-    group = "entra"
-    checked = True
-    carries_answers = True
-    undo_note = True
-    explains = ADDRESSES | {
-        "app_not_found",
-        "permission_not_declared",
-        "app_misconfigured",
-        "permission_id_unknown",
-        "client_secret_gone",
-        "client_secret_wrong",
-        "consent_missing",
-        "user_not_assigned",
-        "grant_invalid",
-    }
-    harmless = frozenset({"", "permission_id_unknown", "permission_not_declared"})
-    """A wider audience, and what consent makes up for: who has the grant gets the token (facts/microsoft.md 1.4)."""
-    needs = ("addresses", "permissions", "tenant")
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
+class AppDiagnosis(Diagnosis):
+    """What an app explains depends on what is wrong with it."""
 
     def causes_elsewhere(self, cause: str) -> frozenset[str]:
         """An app that is gone explains every refusal; an address that is missing, or of another platform, only what that brings."""
         return ADDRESSES if cause in ADDRESSES else self.explains
 
+
+class Application(Undoable):
+    """One single-tenant app per mailbox, found again by its ``uniqueName`` (facts/microsoft.md 1.1)."""
+
+    name = "application"
+    article_row = "E1"
+    group = "entra"
+    carries_answers = True
+    undo_note = True
+    needs = ("addresses", "permissions", "tenant")
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = AppDiagnosis(
+        explains=ADDRESSES
+        | causes(
+            "app_not_found",
+            "permission_not_declared",
+            "app_misconfigured",
+            "permission_id_unknown",
+            "client_secret_gone",
+            "client_secret_wrong",
+            "consent_missing",
+            "user_not_assigned",
+            "grant_invalid",
+        ),
+        # A wider audience, and what a consent makes up for (facts/microsoft.md 1.4).
+        warnings=causes("permission_id_unknown", "permission_not_declared") | {""},
+    )
+
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look it up and compare byte for byte what Entra compares byte for byte."""
         app = await find_app(ctx)
-        apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind == "check") else []
+        apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind is RunKind.CHECK) else []
         app = app or fallback_app(ctx, apps)
         found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
-        if ctx.run.kind == "check" and (gone := await gone_client_id(ctx, app)):
+        if ctx.run.kind is RunKind.CHECK and (gone := await gone_client_id(ctx, app)):
             seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
-            found = self.wrong(seen, cause="app_not_found", **found.facts)
+            found = self.wrong(seen, cause="app_not_found", facts=found.facts)
         return replace(found, values=self._values(ctx, app), evidence=_offered(manually_created(ctx, apps) if app is None else None))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -135,19 +144,19 @@ class Application(Step):
         facts |= {"unique_name": str(app["uniqueName"])} if app.get("uniqueName") else {}
         facts |= {"unknown_ids": unknown} if unknown else {}
         if facts["client_id"] == ctx.run.answer(ADOPT) and not app.get("uniqueName") and not ctx.run.change_applied(self.name):
-            return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), **facts)
+            return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
         return self._compared(ctx, app, unknown, facts)
 
     def _compared(self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]) -> Finding:
         if found := self._addresses(ctx, app, facts):
             return found
         if str(app.get("signInAudience") or OURS).lower() != OURS.lower():
-            return self.wrong(Text("seen.audience", {"audience": str(app.get("signInAudience"))}), **facts)
+            return self.wrong(Text("seen.audience", {"audience": str(app.get("signInAudience"))}), facts=facts)
         if not declares(app, *smtp_send_permission(ctx)):
-            return self.wrong(Text("seen.not_declared"), cause="permission_not_declared", **facts)
+            return self.wrong(Text("seen.not_declared"), cause="permission_not_declared", facts=facts)
         if unknown:
-            return self.wrong(Text("seen.permission_unknown", {"ids": unknown}), cause="permission_id_unknown", **facts)
-        return self.ok(Text("seen.application", {"client_id": facts["client_id"]}), **facts)
+            return self.wrong(Text("seen.permission_unknown", {"ids": unknown}), cause="permission_id_unknown", facts=facts)
+        return self.ok(Text("seen.application", {"client_id": facts["client_id"]}), facts=facts)
 
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
         """What is wrong with the redirect addresses, Webex Connect's first: missing under Web, or registered under another platform."""
@@ -155,13 +164,13 @@ class Application(Step):
         moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), None)
         if moved and (ctx.channel.callback_url in moved[1] or ctx.channel.callback_url not in missing):
             platform, uris = moved
-            found = self.wrong(Text(SEEN[platform], {"uris": ", ".join(uris)}), cause=OTHERS[platform], **facts)
+            found = self.wrong(Text(SEEN[platform], {"uris": ", ".join(uris)}), cause=OTHERS[platform], facts=facts)
         elif missing:
             cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
-            found = self.wrong(Text("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, **facts)
+            found = self.wrong(Text("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, facts=facts)
         else:
             return None
-        ours_alone = ctx.run.kind == "check" and {*missing, *(moved[1] if moved else ())} == {ctx.settings.callback}
+        ours_alone = ctx.run.kind is RunKind.CHECK and {*missing, *(moved[1] if moved else ())} == {ctx.settings.callback}
         return replace(found, state=State.WARNING) if ours_alone else found  # mail flows without the bot's own address
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:

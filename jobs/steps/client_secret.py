@@ -11,12 +11,16 @@ from typing import Any
 
 from jobs.channel.email_app import SECRETS, app_of_run, find_app, gone_client_id
 from jobs.clock import now, parse
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text
 from jobs.runs.run import Kind, RecordedChange
+from jobs.storage.vault import Sealed
 
 PREFIX = "Webex Connect "
 LOST = "new_secret"
@@ -30,24 +34,25 @@ LOOKS_S = (0.0, 1, 2, 4)
 """Pauses between looks for a secret whose answer never came, in seconds: it may have been on its way when its worker was killed."""
 
 
-class ClientSecret(Step):
+class ClientSecret(Undoable):
     """There is a secret that somebody has, or that this run can still show once (facts/microsoft.md 1.2)."""
 
     name = "client_secret"
     article_row = "E3"
     group = "entra"
-    checked = True
     carries_answers = True
     irreversible = True
     undo_note = True
     inspect_unmet = True  # what a policy of the tenant says holds for an app that is still to be made, too
-    because = ("application",)
-    explains = frozenset({"client_secret_expired", "client_secret_wrong", "client_secret_missing"})
     needs = ("application",)
     after = ("mail_send", "implicit_grant")
     reads = ("Application.Read.All", "Policy.Read.All")
     writes = ("Application.ReadWrite.All",)
     repeat_on = LOST
+    diagnosis = Diagnosis(
+        caused_by=("application",),
+        explains=causes("client_secret_expired", "client_secret_wrong", "client_secret_missing"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """List the app's secrets; one that nobody has put into Webex Connect and nobody can see any more does not count.
@@ -55,13 +60,19 @@ class ClientSecret(Step):
         Of an app that has taken the place of the one in Webex Connect none does.
         """
         app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
-        known = [] if await gone_client_id(ctx, app) else [secret for secret in secrets_of(app) if self._known(ctx, secret)]
-        newest = max(known, key=_end, default=None)
+        newest = None if await gone_client_id(ctx, app) else self._newest(ctx, app)
         rules = rules_for(policy, parse((app or {}).get("createdDateTime")) or now())
         found = replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
-        if ctx.run.kind == "check" and found.state is State.WRONG and by_hand(app):
+        return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
+
+    def _newest(self, ctx: StepContext, app: dict[str, Any] | None) -> dict[str, Any] | None:
+        return max((secret for secret in secrets_of(app) if self._known(ctx, secret)), key=_end, default=None)
+
+    def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
+        """Add what depends on the run: a person's secrets in a check, the secrets that a fix replaces."""
+        if ctx.run.kind is RunKind.CHECK and by_hand(app):
             return replace(found, state=State.POSSIBLE)
-        old = len(earlier(ctx, app)) if ctx.run.kind == "fix" and found.state is State.WRONG else 0
+        old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX else 0
         return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
     def _judged(self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
@@ -69,24 +80,29 @@ class ClientSecret(Step):
         end = expiry(start, months, rules.longest)
         renewal = {"renew_until": end.isoformat(), "clamped": "yes" if end < expiry(start, months, None) else ""}
         if secret is None:
-            gone = ctx.store.record(ctx.channel.mailbox) is not None
-            found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", **renewal)
+            gone = ctx.channels.record(ctx.channel.mailbox) is not None
+            found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal)
             return replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
         if _end(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
-        expired = self.wrong(Text("seen.secret_expired", _day(secret)), cause="client_secret_expired", since=_ends(secret), **renewal)
+        expired = self.wrong(
+            Text("seen.secret_expired", _day(secret)),
+            cause="client_secret_expired",
+            facts=renewal,
+            signals=Signals(since=_end(secret)),
+        )
         return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
 
     def _still_good(self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """One that holds for now. That no other may be made is a fault only where one is needed."""
         facts = {"key_id": promised(secret, "keyId"), "hint": str(secret.get("hint") or ""), "expires": _ends(secret)}
-        good = self.ok(Text("seen.secret", _day(secret)), **facts)
+        good = self.ok(Text("seen.secret", _day(secret)), facts=facts)
         if rules.forbidden:
             return replace(good, state=State.WARNING, seen=Text("seen.secret_last", _day(secret)), cause=FORBIDDEN)
         if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
             return good
-        soon = self.wrong(Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", **renewal)
-        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind == "check" else soon
+        soon = self.wrong(Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", facts=renewal)
+        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind is RunKind.CHECK else soon
 
     def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
         """Whether it is worth another one. The one that this run has made never is: the next would end no later."""
@@ -114,8 +130,8 @@ class ClientSecret(Step):
                 return  # the earlier try was alive after all
         end = datetime.fromisoformat(finding.facts["renew_until"])
         made = await ctx.graph.add_password(ctx.fact("object_id"), self._label(ctx), end)
-        ctx.vault.put(f"secret:{ctx.run.id}", made.secret, SEALED_S)
-        ctx.vault.put(f"secret-key:{ctx.run.id}", made.key_id, SEALED_S)
+        ctx.vault.put(Sealed.CLIENT_SECRET.of(ctx.run.id), made.secret, SEALED_S)
+        ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The secrets that bear the names of the channel's runs are gone."""
@@ -130,7 +146,7 @@ class ClientSecret(Step):
         """Remove them, and what may still lie sealed here."""
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
-            ctx.vault.drop(f"secret:{run}")
+            ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
     def _is_orphan(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
         """One that was shown is none: it stays until its successor was shown (``lost_secret``)."""
@@ -143,10 +159,10 @@ class ClientSecret(Step):
         key_id = promised(secret, "keyId")
         if key_id in lost(ctx):
             return False
-        mine = ctx.vault.get(f"secret-key:{ctx.run.id}") == key_id
-        if mine and ctx.vault.holds(f"secret:{ctx.run.id}"):
+        mine = ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
+        if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
             return True
-        in_use = mine or ctx.fact("key_id") == key_id or ctx.store.record(ctx.channel.mailbox) is not None
+        in_use = mine or ctx.fact("key_id") == key_id or ctx.channels.record(ctx.channel.mailbox) is not None
         return in_use and ctx.store.was_secret_shown(key_id)
 
     def _label(self, ctx: StepContext) -> str:

@@ -6,8 +6,10 @@ import asyncio
 from dataclasses import replace
 
 from jobs.clouds.errors import Forbidden
-from jobs.engine.step import REQUIRED_ELSEWHERE, Step, StepContext
-from jobs.model import Change, Finding, Scope, State, Station, Text
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import REQUIRED_ELSEWHERE, Step
+from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text
 from jobs.steps.outbound_policy import outbound
 
 
@@ -22,12 +24,13 @@ class Customization(Step):
     name = "customization"
     article_row = "M5"
     group = "microsoft"
-    checked = True
-    essential = False
-    station = Station.FORWARD
     needs = ("mailbox_user",)
     reads = ("View-Only Configuration",)
     writes = ("Organization Management",)
+    diagnosis = Diagnosis(
+        stops_mail=False,
+        station=Station.FORWARD,
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read ``IsDehydrated``, and whether M4 has anything to save at all. A tenant that does not tell is shown by M4."""
@@ -42,7 +45,7 @@ class Customization(Step):
             return self.ok(Text("seen.customized"))
         if there.applies.forwards:
             unneeded = self.ok(Text("seen.customization_not_needed"))
-            return replace(unneeded, state=State.WARNING) if ctx.run.kind == "check" else unneeded
+            return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
         return self._needed(Text("seen.not_customized"))
 
     def _needed(self, seen: Text) -> Finding:

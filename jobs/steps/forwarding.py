@@ -5,26 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.mailbox import mailbox_row
-from jobs.engine.step import Step, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, Station, Text
 from jobs.runs.run import RecordedChange
 
 
-class Forwarding(Step):
+class Forwarding(Undoable):
     """``ForwardingSmtpAddress`` is the Forwarding Address, nothing overrides it, and the copy is as asked (facts/microsoft.md 2.2)."""
 
     name = "forwarding"
     article_row = "M3"
     group = "microsoft"
-    checked = True
-    explains = frozenset({"mail_not_delivered"})
-    harmless = frozenset({"copy_differs"})
-    station = Station.FORWARD
     needs = ("mailbox_user", "addresses")
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
+    diagnosis = Diagnosis(
+        explains=causes("mail_not_delivered"),
+        warnings=causes("copy_differs"),
+        station=Station.FORWARD,
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the three values that belong together."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import Finding, Text
 
 
@@ -17,4 +18,4 @@ class Ids(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Both were read from Microsoft: one from the app, one from who signed in."""
         tenant = ctx.run.account.tenant_id if ctx.run.account else ""
-        return self.ok(Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}), tenant_id=tenant)
+        return self.ok(Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}), facts={"tenant_id": tenant})

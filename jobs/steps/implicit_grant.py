@@ -5,26 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.email_app import Json, app_of_run, find_app, present_app, wanted_uris
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import issues_access_tokens, merged, redirect_uris, web
 from jobs.model import Change, Finding, Profile, Scope, Text
 from jobs.runs.run import RecordedChange
 
 
-class ImplicitGrant(Step):
+class ImplicitGrant(Undoable):
     """``enableAccessTokenIssuance`` is on, in the article profile only."""
 
     name = "implicit_grant"
     article_row = "E2"
     group = "entra"
-    checked = True
     carries_answers = True
-    essential = False
     needs = ("application",)
     after = ("mail_send",)
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app."""

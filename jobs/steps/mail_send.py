@@ -5,27 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.channel.email_app import Json, app_of_run, find_app, present_app, smtp_send_permission
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import declares, with_permission, without_permission
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Change, Finding, Profile, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 
-class MailSend(Step):
+class MailSend(Undoable):
     """The app declares ``Mail.Send`` (Role), in the article profile only; consent to it is E5."""
 
     name = "mail_send"
     article_row = "E4"
     group = "entra"
-    checked = True
     carries_answers = True
     undo_note = True
-    essential = False
     needs = ("application",)
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read what the app declares."""

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.channel.mailbox import is_shared, mailbox_row
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.failures import finding_from_error, not_readable
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Access, Finding, Station, Text
+from jobs.model import Access, Finding, RunKind, Signals, Station, Text
 
 Json = dict[str, Any]
 
@@ -27,13 +30,12 @@ class MailboxUser(Step):
     name = "mailbox_user"
     article_row = "M1"
     group = "microsoft"
-    checked = True
-    explains = frozenset(
-        {"account_disabled", "user_unknown", "licence_missing", "smtp_token_refused", "smtp_login_blocked", "smtp_refused"}
-    )
-    station = Station.MAILBOX
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
+    diagnosis = Diagnosis(
+        explains=causes("account_disabled", "user_unknown", "licence_missing", "smtp_token_refused", "smtp_login_blocked", "smtp_refused"),
+        station=Station.MAILBOX,
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the user and the mailbox."""
@@ -49,26 +51,36 @@ class MailboxUser(Step):
 
     def _judged(self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]) -> Finding:
         upn = {"upn": facts["upn"]}
-        if mailbox is None and ctx.run.kind != "check":
-            facts = {}  # of a mailbox that is not there a plan shows nothing
-        shared = mailbox is not None and is_shared(mailbox)
-        if mailbox is None and licensed(user):
-            return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", **facts)
+        if mailbox is None:
+            return self._without_mailbox(user, upn, facts if ctx.run.kind is RunKind.CHECK else {})
+        shared = is_shared(mailbox)
         if blocked(user) and shared:
-            return self.possible(Text("seen.shared_blocked", upn), "account_disabled", shared="blocked", **facts)
+            return self.possible(Text("seen.shared_blocked", upn), "account_disabled", facts={"shared": "blocked", **facts})
         if blocked(user):
-            return self.wrong(Text("seen.disabled", upn), cause="account_disabled", station=str(Station.ANSWER), **facts)
+            return self._disabled(upn, facts)
         if not licensed(user) and not shared:
-            return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", **facts)
+            return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
         key = "seen.mailbox" if facts["upn"].lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
-        return self.ok(Text(key, upn), **facts, **({"shared": "yes"} if shared else {}))
+        return self.ok(Text(key, upn), facts={**facts, **({"shared": "yes"} if shared else {})})
+
+    def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
+        """Say why Exchange knows no mailbox. In a plan ``facts`` are empty: the steps that need it show nothing."""
+        if licensed(user):
+            return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", facts=facts)
+        if blocked(user):
+            return self._disabled(upn, facts)
+        return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
+
+    def _disabled(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
+        stopped = Signals(station=Station.ANSWER)
+        return self.wrong(Text("seen.disabled", upn), cause="account_disabled", facts=facts, signals=stopped)
 
     def _by_the_directory(self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]) -> Finding:
         """Exchange does not show the mailbox to who looks: what the directory says of its user is told, and leads on."""
         if blocked(user) or not licensed(user):  # as the account of a shared mailbox is
             facts |= {"shared": "unknown"}
         if blocked(user):
-            return self.possible(Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", **facts)
+            return self.possible(Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", facts=facts)
         told = not_readable(self, error) if _refuses_the_bot(ctx, error) else finding_from_error(self, error, ctx.run)
         return replace(told, facts=facts)
 
@@ -79,7 +91,7 @@ class MailboxUser(Step):
         except NotFound:
             return None
         except CloudError as error:
-            if ctx.run.kind != "check":
+            if ctx.run.kind is not RunKind.CHECK:
                 raise
             return error
 

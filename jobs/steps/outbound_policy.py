@@ -7,10 +7,13 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from types import MappingProxyType
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import (
     CARRIED,
@@ -31,7 +34,7 @@ from jobs.microsoft.outbound_spam import (
     policy_name,
 )
 from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Scope, State, Station, Text, Turn
+from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
@@ -54,21 +57,22 @@ class Outbound:
     own: tuple[str, ...]
 
 
-class OutboundPolicy(Step):
+class OutboundPolicy(Undoable):
     """The policy that really applies says ``On``; ``Automatic`` counts as off. Never the Default policy (facts/microsoft.md 2.3)."""
 
     name = "outbound_policy"
     article_row = "M4"
     group = "microsoft"
-    checked = True
-    explains = frozenset({"forwarding_blocked", "mail_not_delivered"})
-    settling: ClassVar[Mapping[str, str]] = {"forwarding_blocked": "forwarding_settling"}
-    station = Station.FORWARD
     needs = ("mailbox_user",)
     after = ("customization",)
     reads = ("Security Reader",)
     writes = ("Security Administrator",)
-    prerequisites: ClassVar[Mapping[str, str]] = {"customization_needed": "customization"}
+    prerequisites = MappingProxyType({"customization_needed": "customization"})
+    diagnosis = Diagnosis(
+        explains=causes("forwarding_blocked", "mail_not_delivered"),
+        settling={"forwarding_blocked": "forwarding_settling"},
+        station=Station.FORWARD,
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Evaluate the rules by priority."""
@@ -87,7 +91,7 @@ class OutboundPolicy(Step):
         above = applies.unsure[0]
         values = {"policy": applies.name, "mode": applies.mode, "rule": str(above.get("Name") or above.get("Identity") or "")}
         seen = Text("seen.outbound_unsure", values)
-        return self.possible(seen, "forwarding_blocked") if ctx.run.kind == "check" else self.wrong(seen, cause="forwarding_blocked")
+        return self.possible(seen, "forwarding_blocked") if ctx.run.kind is RunKind.CHECK else self.wrong(seen, cause="forwarding_blocked")
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """A policy and a rule of its own for one sender, on top of the others. Of a rule that is there, whom else it covers and what goes."""

@@ -8,8 +8,9 @@ from datetime import timedelta
 from jobs.access.mailbox_login import Login, log_in
 from jobs.channel.mailbox import login_name
 from jobs.clouds.errors import Rejected, SignInNeeded
+from jobs.engine.context import StepContext
 from jobs.engine.failures import ERRORS_SETTLE_FOR, wrote_within
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Text, Turn
 from jobs.steps.rehearsal import PAUSES_S, spreading

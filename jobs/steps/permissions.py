@@ -6,8 +6,10 @@ import asyncio
 from dataclasses import replace
 
 from jobs.clouds.errors import CloudError, NotFound, Rejected
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.failures import finding_from_error
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.microsoft.app_manifest import permission_id
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_requests import promised
@@ -25,10 +27,10 @@ class Permissions(Step):
     name = "permissions"
     article_row = "E4"
     group = "entra"
-    checked = True
     shown_in = "application"
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis()
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read both service principals and the ids of the permissions in this tenant."""
@@ -44,7 +46,7 @@ class Permissions(Step):
         }
         if not (facts["exchange_smtp_send"] or facts["graph_smtp_send"]):
             return self.wrong(Text("seen.no_smtp_send"), cause="permission_id_unknown")
-        return self.ok(Text("seen.permissions"), **facts)
+        return self.ok(Text("seen.permissions"), facts=facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Microsoft's own service, without which the app could not even ask for SMTP.Send (AADSTS500011)."""

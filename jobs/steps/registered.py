@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import Finding, Text, Turn
 
 

@@ -8,12 +8,15 @@ from datetime import timedelta
 from jobs.access import mailbox_login
 from jobs.channel.mailbox import login_name
 from jobs.clock import now
-from jobs.engine.step import Step, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_probe
 from jobs.model import Finding, Text, Turn
+from jobs.storage.vault import Sealed
 
-SPREADS = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
-PASSES = BUSY | {"smtp_unreachable", "timed_out"}
+SPREADS = causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked")
+PASSES = BUSY | causes("smtp_unreachable", "timed_out")
 """What says nothing about the login and may pass by itself: tried again some times before somebody is asked (facts/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
 """A mailbox's SMTP AUTH takes minutes to an hour to reach every server (facts/microsoft.md 2.1, not confirmed)."""
@@ -38,7 +41,7 @@ class Rehearsal(Step):
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
             return self.skipped(Text("skipped.rehearsal_because", {"reason": answer.partition(":")[2]}))
-        token = ctx.vault.get(f"rehearsal:{ctx.run.id}")
+        token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
         probe = await login_probe(ctx.settings.smtp_server, login_name(ctx), token)

@@ -7,16 +7,18 @@ from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.clock import now
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.secret_lifetime import expiry
 from jobs.model import Change, Finding, Scope, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.client_secret import LOOKS_S, labelled, remove, remove_orphans, tries
+from jobs.storage.vault import Sealed
 
 LABEL = "Webex email bot, rehearsal and check"
 
 
-class CheckSecret(Step):
+class CheckSecret(Undoable):
     """A second secret, with which the bot signs the mailbox user in and ``/check`` can log in by SMTP (DESIGN.md, decisions).
 
     It is the run's until the mailbox user has signed in and that login went well (:func:`jobs.access.mailbox_login.keep`).
@@ -38,9 +40,9 @@ class CheckSecret(Step):
         """It exists at Microsoft and lies sealed here."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
-        if ctx.vault.holds(f"rehearsal-secret:{ctx.run.id}") or ctx.vault.holds(f"check-secret:{ctx.channel.mailbox}"):
+        if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox)):
             return replace(self.ok(Text("seen.check_secret")), values={"made": "yes"})
-        if ctx.store.record(ctx.channel.mailbox) is not None:
+        if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
         return replace(self.wrong(Text("seen.none")), values={"made": ""})
 
@@ -57,11 +59,11 @@ class CheckSecret(Step):
         if limit := ctx.fact("expires"):
             end = min(end, datetime.fromisoformat(limit))
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
-        ctx.vault.put(f"rehearsal-secret:{ctx.run.id}", made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
+        ctx.vault.put(Sealed.REHEARSAL_SECRET.of(ctx.run.id), made.secret, int((end - now() + timedelta(days=1)).total_seconds()))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Neither at Microsoft nor here."""
-        if await labelled(ctx, {LABEL}) or ctx.vault.holds(f"check-secret:{ctx.channel.mailbox}"):
+        if await labelled(ctx, {LABEL}) or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox)):
             return self.wrong(past.change.after)
         return self.ok(Text("seen.undo_removed"))
 

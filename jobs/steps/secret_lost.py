@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.channel.email_app import find_app
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import Finding, Text, Turn
 from jobs.steps.client_secret import lost, remove, secrets_of
 

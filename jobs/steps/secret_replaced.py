@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jobs.channel.email_app import find_app
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import Change, Finding, Text
 from jobs.steps.client_secret import earlier, remove, replaced
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jobs.clouds.errors import CloudError, Forbidden, Rejected
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import Finding, Text
 from jobs.steps.client_secret import LOOKS_S, labelled, remove_orphans
 from jobs.steps.secret_for_checks import LABEL

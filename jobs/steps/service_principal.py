@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 from jobs.channel.email_app import Json, app_of_run, foreign_content
 from jobs.channel.mailbox import may_be_shared
-from jobs.engine.step import Step, StepContext
+from jobs.clouds.cause_codes import causes
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import redirect_uris
 from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Finding, Scope, State, Text
@@ -20,20 +24,21 @@ BY_MICROSOFT = "disabledByMicrosoftStatus"
 NOT_DISABLED = {"", "notdisabled"}
 
 
-class ServicePrincipal(Step):
+class ServicePrincipal(Undoable):
     """The app has a service principal that is enabled and lets the mailbox user in (facts/microsoft.md 1.3)."""
 
     name = "service_principal"
     article_row = "E1"
     group = "entra"
-    checked = True
     carries_answers = True
-    explains = frozenset({"app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"})
-    disproved_by = ("smtp_login",)
     shown_in = "application"
     needs = ("application",)
     reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis(
+        explains=causes("app_not_found", "app_disabled", "user_not_assigned", "service_principal_not_ready", "consent_missing"),
+        disproved_by=("smtp_login",),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look it up by the app's client id; who is assigned is read only where that matters."""
@@ -53,20 +58,20 @@ class ServicePrincipal(Step):
         """
         status = str(principal.get(BY_MICROSOFT) or "")
         if status.lower() not in NOT_DISABLED:
-            return self.wrong(Text("seen.app_by_microsoft", {"status": status}), cause="app_disabled_by_microsoft", **judged.facts)
+            return self.wrong(Text("seen.app_by_microsoft", {"status": status}), cause="app_disabled_by_microsoft", facts=judged.facts)
         if principal.get("isDisabled"):
-            return self.wrong(Text("seen.app_deactivated"), cause="app_deactivated", **judged.facts)
+            return self.wrong(Text("seen.app_deactivated"), cause="app_deactivated", facts=judged.facts)
         return None
 
     def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
         shut = " ".join(([ENABLED] if disabled else []) + ([ASSIGNMENT] if lets_in is State.WRONG else []))
         if disabled:
-            return self.wrong(Text("seen.sp_disabled"), cause="app_disabled", sp_id=sp_id, shut=shut)
+            return self.wrong(Text("seen.sp_disabled"), cause="app_disabled", facts={"sp_id": sp_id, "shut": shut})
         if lets_in is State.WRONG:
-            return self.wrong(Text("seen.sp_assignment"), cause="user_not_assigned", sp_id=sp_id, shut=shut)
+            return self.wrong(Text("seen.sp_assignment"), cause="user_not_assigned", facts={"sp_id": sp_id, "shut": shut})
         if lets_in is State.POSSIBLE:
-            return self.possible(Text("seen.sp_assigned_others"), "user_not_assigned", sp_id=sp_id)
-        return self.ok(Text("seen.service_principal"), sp_id=sp_id)
+            return self.possible(Text("seen.sp_assigned_others"), "user_not_assigned", facts={"sp_id": sp_id})
+        return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Make it where it is missing; where somebody has shut it, open it: one line for each property."""
@@ -123,11 +128,15 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     """Whether an app for assigned users only is for this one. A group may hold the user, and for a shared mailbox another user signs in."""
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
     user_id = ctx.fact("user_id") or str((await ctx.graph.user(ctx.channel.mailbox) or {}).get("id") or "")
-    if any(str(each.get("principalId") or "").lower() == user_id.lower() for each in assigned if user_id):
+    if user_id and user_id.lower() in _lower(assigned, "principalId"):
         return State.OK
-    if any(str(each.get("principalType") or "").lower() == "group" for each in assigned):
+    if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
     return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
+
+
+def _lower(rows: Iterable[Json], name: str) -> set[str]:
+    return {str(row.get(name) or "").lower() for row in rows}
 
 
 def _values(principal: Json | None) -> dict[str, str]:

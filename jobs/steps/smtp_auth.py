@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
 
 from jobs.channel.mailbox import mailbox_row
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Scope, Text
@@ -18,19 +19,20 @@ from jobs.runs.run import RecordedChange
 PROPERTY = "SmtpClientAuthenticationDisabled"
 
 
-class SmtpAuth(Step):
+class SmtpAuth(Undoable):
     """On for the mailbox, or not set there and on in the organisation: the property is tri-state (facts/microsoft.md 2.1)."""
 
     name = "smtp_auth"
     article_row = "M2"
     group = "microsoft"
-    checked = True
     carries_answers = True
-    explains = frozenset({"smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"})
-    settling: ClassVar[Mapping[str, str]] = dict.fromkeys(("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"), "smtp_auth_settling")
     needs = ("mailbox_user",)
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
+    diagnosis = Diagnosis(
+        explains=causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant", "smtp_token_refused", "smtp_login_blocked"),
+        settling=dict.fromkeys(("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"), "smtp_auth_settling"),
+    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read both switches; that of the organisation counts only where the mailbox's own is not set."""

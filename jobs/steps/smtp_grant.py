@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, Scope, Text
+from jobs.model import Change, Finding, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 
 SMTP = frozenset({"SMTP.Send"})
@@ -18,7 +21,7 @@ OF_ALL = "of_all"
 """Among the values: the grants are those for all users of the tenant."""
 
 
-class SmtpGrant(Step):
+class SmtpGrant(Undoable):
     """A delegated grant (oauth2PermissionGrants), in both profiles: for one user (consentType Principal), the mailbox's (facts/microsoft.md 1.5).
 
     For a shared mailbox another user signs in, whom nobody names here: there it is for all users (AllPrincipals), with the tenant's
@@ -28,12 +31,11 @@ class SmtpGrant(Step):
     name = "smtp_grant"
     article_row = "E5"
     group = "entra"
-    checked = True
     carries_answers = True
-    explains = frozenset({"consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"})
     needs = ("service_principal", "mailbox_user", "permissions")
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
+    diagnosis = Diagnosis(explains=causes("consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app's grants, for this user or for everybody."""
@@ -105,7 +107,7 @@ class SmtpGrant(Step):
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
-        if ctx.run.kind == "check":  # what a sign-in itself needs is normally implied (facts/microsoft.md 1.5)
+        if ctx.run.kind is RunKind.CHECK:  # what a sign-in itself needs is normally implied (facts/microsoft.md 1.5)
             wanted = wanted[:1]
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
@@ -122,7 +124,7 @@ class SmtpGrant(Step):
             return True
         own, shared = _is(grant, "principalId", ctx.fact("user_id")), ctx.fact("shared")
         if own:
-            return shared != "blocked" or ctx.run.kind == "check"
+            return shared != "blocked" or ctx.run.kind is RunKind.CHECK
         return bool(shared)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Step
 from jobs.model import Finding, Station, Text
 
 
@@ -13,10 +15,9 @@ class Tenant(Step):
     name = "tenant"
     article_row = "M1"
     group = "microsoft"
-    checked = True
-    station = Station.MAILBOX
     shown_in = "mailbox_user"
     reads = ("User.Read.All",)
+    diagnosis = Diagnosis(station=Station.MAILBOX)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare with the verified domains; where they may not be read, the mailbox user decides (``mailbox_user``)."""

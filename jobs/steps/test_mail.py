@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.channel.mailbox import own_addresses
 from jobs.clock import now
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.mail.bounce import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
@@ -50,7 +52,7 @@ class TestMail(Step):
         delivered = next((row for row in seen.copies if row.status.went_on), None)
         if delivered is not None:
             facts = _facts(subject, seen.arrived or seen.copies)
-            return self.ok(Text("seen.copy_delivered"), **facts, forwarded_at=delivered.received.isoformat())
+            return self.ok(Text("seen.copy_delivered"), facts={**facts, "forwarded_at": delivered.received.isoformat()})
         return await self._not_through(ctx, seen)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -76,33 +78,38 @@ class TestMail(Step):
             return await self._failed(ctx, seen.failed, seen.arrived)
         if seen.from_itself and not seen.arrived and not self._sends(ctx):
             words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
-            return self.waits_for(Turn.REQUESTER, words, cause=FROM_ITSELF, again_s=pause, subject=subject_of(ctx))
+            return self.waits_for(Turn.REQUESTER, words, cause=FROM_ITSELF, again_s=pause, facts={"subject": subject_of(ctx)})
         return self._underway(ctx, seen.arrived, again=again)
 
     def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
         facts = _facts(subject_of(ctx), arrived)
         if not arrived and (again or not self._sent(ctx)):
-            if self._sends(ctx):
-                return self.wrong(Text("seen.not_sent"), **facts)
-            return self.waits_for(Turn.REQUESTER, SEND_AGAIN if again else Text("seen.send_it"), again_s=PAUSES_S[-1], **facts)
-        sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
-        late = ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
+            return self._not_sent(ctx, facts, again=again)
+        late = self._late(ctx, arrived)
         words, turn = Text("seen.arrived" if arrived else "seen.on_its_way"), Turn.REQUESTER if late else Turn.TIME
-        return self.waits_for(turn, words, cause=OVERDUE if late else "", again_s=ctx.pause(self.name, PAUSES_S), **facts)
+        return self.waits_for(turn, words, cause=OVERDUE if late else "", again_s=ctx.pause(self.name, PAUSES_S), facts=facts)
+
+    def _not_sent(self, ctx: StepContext, facts: dict[str, str], *, again: bool) -> Finding:
+        if self._sends(ctx):
+            return self.wrong(Text("seen.not_sent"), facts=facts)
+        words = SEND_AGAIN if again else Text("seen.send_it")
+        return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
+
+    def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
+        """Return whether it has been looked for so often, and for so long, that somebody has to look."""
+        sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
+        return ctx.run.waits.get(self.name, 0) > LATE and (sent is None or now() - sent > LATE_AFTER)
 
     async def _failed(self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]) -> Finding:
         """A policy changed within the hour may not have reached every server; send again then, else somebody has to look."""
         words = await ctx.trace().details(row)
-        copied = row.recipient.lower() == ctx.channel.forwarding_address.lower()
-        known = cause_at(Station.FORWARD if copied else Station.MAILBOX, words)
-        cause = known or (cause_of_copy(words) if copied else LOST)
+        cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
-        policy = ctx.run.changed.get("outbound_policy")
-        spreading = policy is not None and now() - policy.begun < SPREADS_FOR and cause == "forwarding_blocked"
+        spreading = cause == "forwarding_blocked" and _policy_spreads(ctx)
         if spreading and self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx):
-            return self.wrong(Text("seen.not_sent"), cause=cause, **facts)
+            return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
-        finding = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60, **facts)
+        finding = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts)
         return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))
 
     def _due(self, ctx: StepContext) -> bool:
@@ -150,6 +157,19 @@ class _Seen:
     def since(self, moment: datetime) -> _Seen:
         """What was received from then on."""
         return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in (self.arrived, self.copies, self.from_itself)))
+
+
+def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
+    """Return what the trace's words name, for the mail itself or for its copy."""
+    if row.recipient.lower() == ctx.channel.forwarding_address.lower():
+        return cause_at(Station.FORWARD, words) or cause_of_copy(words)
+    return cause_at(Station.MAILBOX, words) or LOST
+
+
+def _policy_spreads(ctx: StepContext) -> bool:
+    """Return whether this run has changed the outbound policy so lately that not every server knows it."""
+    policy = ctx.run.changed.get("outbound_policy")
+    return policy is not None and now() - policy.begun < SPREADS_FOR
 
 
 def _stuck(finding: Finding | None) -> bool:

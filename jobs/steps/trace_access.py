@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Change, Finding, Scope, Text
 
@@ -32,7 +33,7 @@ class TraceAccess(Step):
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
         except (Forbidden, NotFound, Rejected, SignInNeeded):
             if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
-                return replace(self.wrong(Text("seen.trace_service_missing"), missing="yes"), values={"present": "no"})
+                return replace(self.wrong(Text("seen.trace_service_missing"), facts={"missing": "yes"}), values={"present": "no"})
             raise
         return self.ok(Text("seen.trace_readable"))
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from jobs.channel.email_app import smtp_send_permission
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Step
 from jobs.model import Finding, Text
 
 OWN = "managepermissiongrantsforself."
@@ -27,10 +29,9 @@ class UserConsent(Step):
     name = "user_consent"
     article_row = "E7"
     group = "entra"
-    checked = True
-    essential = False
     needs = ("permissions",)
     reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read it; whatever it says, this channel does not depend on it."""

@@ -1,12 +1,18 @@
-"""A lock that is renewed while the work lasts, however long Webex takes to answer."""
+"""Locks in Redis that are renewed while the work lasts, and that know which process holds them.
+
+:func:`renewed_lock` is the only way to hold one. A thread renews it, so that it serves synchronous and asynchronous work alike.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -14,96 +20,158 @@ from redis import Redis
 from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
+from jobs.storage import keys
+from jobs.storage.keys import Key
+
 RENEWALS = 3
 """How often a lock is renewed within the time for which it was taken."""
+PROC = Path("/proc")
+STATE, STARTED = 0, 19
+"""The places of the state and the start in ``/proc/PID/stat``, counted behind the name."""
+DEAD = frozenset({"Z", "X"})
+
+
+class LockKind(StrEnum):
+    """What a lock protects."""
+
+    RUN = "run"
+    PRESS = "press"
+    DRAW = "draw"
+    EVENT = "event"
+    WEBHOOKS = "webhooks"
+    SCHEMA = "schema"
+
+
+_KEYS: dict[LockKind, Callable[[str], Key]] = {
+    LockKind.RUN: keys.run_lock,
+    LockKind.PRESS: keys.press_lock,
+    LockKind.DRAW: keys.draw_lock,
+    LockKind.EVENT: keys.event_lock,
+    LockKind.WEBHOOKS: lambda _: keys.webhooks_lock(),
+    LockKind.SCHEMA: lambda _: keys.schema_lock(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LockName:
+    """A lock: what it protects, and the id of its run or event; ``owner`` is empty for a lock that belongs to neither."""
+
+    kind: LockKind
+    owner: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The key in Redis."""
+        return _KEYS[self.kind](self.owner)
+
+    @property
+    def field(self) -> str:
+        """The name in the list of held locks."""
+        return f"{self.kind}:{self.owner}"
+
+    @classmethod
+    def from_field(cls, field: str) -> LockName | None:
+        """Return the lock of a name in the list; None for a kind that this version does not know."""
+        kind, _, owner = field.partition(":")
+        return cls(LockKind(kind), owner) if kind in set(LockKind) else None
 
 
 class RenewedLock:
     """A lock that was taken. Once it could not be renewed somebody else may have it, and it does not come back."""
 
-    def __init__(self, lock: Lock) -> None:
-        self._lock = lock
+    def __init__(self, lock: Lock, seconds: float, on_renewal: Callable[[], object]) -> None:
         self.lost = False
+        self._lock = lock
+        self._on_renewal = on_renewal
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep_renewing, args=(seconds / RENEWALS,), daemon=True)
+        self._thread.start()
 
     def renew(self) -> bool:
         """Whether it is still held, and now for its whole time again."""
         try:
             if not self.lost:
                 self._lock.reacquire()
+                self._on_renewal()
         except RedisError:
             self.lost = True
         return not self.lost
 
+    def stop_renewing(self) -> None:
+        """Keep the lock for what is left of its time, and call ``on_renewal`` no more."""
+        self._over.set()
+        self._thread.join()
+
+    def _keep_renewing(self, pause_s: float) -> None:
+        while not self._over.wait(pause_s) and self.renew():
+            pass
+
 
 @contextmanager
-def renewed_lock(redis: Redis, name: str, seconds: float) -> Iterator[RenewedLock | None]:
-    """Hold the lock within, or None where somebody else has it. It outlives a process that was killed by so many seconds."""
-    lock = acquire(redis, name, seconds)
+def renewed_lock(
+    redis: Redis, name: LockName, seconds: float, *, wait_s: float = 0, on_renewal: Callable[[], object] = lambda: None
+) -> Iterator[RenewedLock | None]:
+    """Hold the lock within the block, or yield None where somebody else has it.
+
+    A lock outlives a process of this machine until the next :func:`release_dead`, and one of another machine by ``seconds``.
+
+    Args:
+        redis: the connection.
+        name: the lock.
+        seconds: the time for which it is taken and renewed.
+        wait_s: how long to wait for the lock, in seconds; ``math.inf`` waits until it is free.
+        on_renewal: called after each renewal, in the thread that renews.
+    """
+    lock = _acquire(redis, name, seconds, wait_s)
     if lock is None:
         yield None
         return
-    held, over = RenewedLock(lock), threading.Event()
-    renewing = threading.Thread(target=_renew, args=(held, over, seconds / RENEWALS), daemon=True)
-    renewing.start()
+    held = RenewedLock(lock, seconds, on_renewal)
     try:
         yield held
     finally:
-        over.set()
-        renewing.join()
+        held.stop_renewing()
         if not held.lost:
-            release(redis, lock)
+            _release(redis, name, lock)
 
 
-def _renew(held: RenewedLock, over: threading.Event, pause_s: float) -> None:
-    while not over.wait(pause_s) and held.renew():
-        pass
-
-
-HELD = "locks:held"
-
-
-PROC = Path("/proc")
-
-
-STATE, STARTED = 0, 19
-"""Where the state and the start stand in ``/proc/PID/stat``, counted behind the name."""
-
-
-DEAD = frozenset({"Z", "X"})
-
-
-def acquire(redis: Redis, name: str, seconds: float) -> Lock | None:
-    """The lock, for so many seconds and in this process's name, or None where somebody has it. Never waits."""
-    token = _me()
-    lock: Lock = redis.lock(name, timeout=seconds, thread_local=False)
-    if not lock.acquire(blocking=False, token=token):
-        return None
-    redis.hset(HELD, name, token)
-    return lock
-
-
-def release(redis: Redis, lock: Lock) -> None:
-    """Give it back; one that ran out, and that another may have by now, is left alone."""
-    redis.hdel(HELD, str(lock.name))
-    with suppress(LockError):
-        lock.release()
-
-
-def release_dead(redis: Redis) -> tuple[str, ...]:
-    """Give free what killed processes of this machine hold, and name it."""
-    held = {_text(name): _text(token) for name, token in redis.hgetall(HELD).items()}
-    dead = {name: token for name, token in held.items() if is_dead(token)}
-    for name, token in dead.items():
-        with suppress(LockError):
-            redis.lock(name).do_release(token.encode())
-        redis.hdel(HELD, name)
-    return tuple(dead)
+def release_dead(redis: Redis) -> tuple[LockName, ...]:
+    """Release the locks of killed processes of this machine, and return them."""
+    held = {_text(field): _text(token) for field, token in redis.hgetall(keys.locks_held()).items()}
+    freed = [_release_of(redis, field, token) for field, token in held.items() if is_dead(token)]
+    return tuple(name for name in freed if name is not None)
 
 
 def is_dead(token: str) -> bool:
     """Whether the process that took a lock with this token is known to be gone. One of another machine is never known to be."""
     place, pid, started, _ = token.split("/")
     return place == _place() != "" and _started(pid) != started
+
+
+def _acquire(redis: Redis, name: LockName, seconds: float, wait_s: float) -> Lock | None:
+    token = _me()
+    lock: Lock = redis.lock(name.key, timeout=seconds, thread_local=False)
+    if not lock.acquire(blocking=wait_s > 0, blocking_timeout=None if wait_s == math.inf else wait_s, token=token):
+        return None
+    redis.hset(keys.locks_held(), name.field, token)
+    return lock
+
+
+def _release(redis: Redis, name: LockName, lock: Lock) -> None:
+    """Give it back; one that ran out, and that another may have by now, is left alone."""
+    redis.hdel(keys.locks_held(), name.field)
+    with suppress(LockError):
+        lock.release()
+
+
+def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
+    """Release a lock in the name of the process that took it; None for a kind that this version does not know."""
+    name = LockName.from_field(field)
+    if name is not None:
+        with suppress(LockError):
+            redis.lock(name.key).do_release(token.encode())
+    redis.hdel(keys.locks_held(), field)
+    return name
 
 
 def _me() -> str:

@@ -6,45 +6,71 @@ Newest key first: everything is sealed with the first, and opened with any, so k
 from __future__ import annotations
 
 from contextlib import suppress
+from enum import StrEnum
+from typing import NewType
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from redis import Redis
 from redis.exceptions import ResponseError
 
-PREFIX = "sealed:"
+from jobs.storage import keys
+
+VaultName = NewType("VaultName", str)
+
+
+class Sealed(StrEnum):
+    """The kinds of sealed values. Each belongs to an owner: a run, a mailbox, or what else its line says."""
+
+    ADMIN_SESSION = "session"  # run: the sign-in of an administrator
+    CLIENT_SECRET = "secret"  # run: Webex Connect's client secret until it was shown
+    CLIENT_SECRET_ID = "secret-key"  # run: the key id of that secret
+    REHEARSAL_TOKEN = "rehearsal"  # run: an access token of the mailbox user
+    REHEARSAL_SESSION = "rehearsal-session"  # run: the sign-in of the mailbox user
+    REHEARSAL_SECRET = "rehearsal-secret"  # run: the bot's own client secret
+    CHECK_SESSION = "check-session"  # mailbox: the sign-in that was kept for checks
+    CHECK_SECRET = "check-secret"  # mailbox: the client secret that was kept for checks
+    PAGE_TOKEN = "ticket"  # kind of page and run: the token of a link
+    OAUTH_FLOW = "flow"  # state: a sign-in that is under way in a browser
+    ANSWERED = "answered"  # part of an event: what was answered and Webex has not taken yet
+    TAC_SCREENSHOT = "tac-screenshot"  # conversation: a picture for Cisco TAC
+    DOCUMENT = "document"  # URL: a public document of Microsoft's, sealed so that nobody can change it
+
+    def of(self, *owner: str) -> VaultName:
+        """Return the name under which the vault keeps the owner's value."""
+        return VaultName(":".join((self, *owner)))
 
 
 class Vault:
     """Named sealed values in Redis. Names say what a value is for and whose; they are no secret."""
 
-    def __init__(self, redis: Redis, keys: tuple[str, ...]) -> None:
+    def __init__(self, redis: Redis, encryption_keys: tuple[str, ...]) -> None:
         self._redis = redis
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
-    def put(self, name: str, value: str, seconds: int) -> None:
+    def put(self, name: VaultName, value: str, seconds: int) -> None:
         """Seal the value under the name, for so many seconds, replacing what was there."""
-        self._redis.set(PREFIX + name, self._fernet.encrypt(value.encode()), ex=seconds)
+        self._redis.set(keys.sealed(name), self._fernet.encrypt(value.encode()), ex=seconds)
 
-    def get(self, name: str) -> str | None:
+    def get(self, name: VaultName) -> str | None:
         """The value, or None: never put, taken, over, or sealed with a key that is gone."""
-        return self._open(self._redis.get(PREFIX + name))
+        return self._open(self._redis.get(keys.sealed(name)))
 
-    def take(self, name: str) -> str | None:
+    def take(self, name: VaultName) -> str | None:
         """The value, which nobody can get after this (GETDEL: of many readers exactly one wins)."""
-        return self._open(self._redis.getdel(PREFIX + name))
+        return self._open(self._redis.getdel(keys.sealed(name)))
 
-    def move(self, name: str, to: str) -> None:
+    def move(self, name: VaultName, to: VaultName) -> None:
         """Give the value another name; its end stays. Does nothing where there is none."""
         with suppress(ResponseError):
-            self._redis.rename(PREFIX + name, PREFIX + to)
+            self._redis.rename(keys.sealed(name), keys.sealed(to))
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: VaultName) -> None:
         """Forget the value."""
-        self._redis.delete(PREFIX + name)
+        self._redis.delete(keys.sealed(name))
 
-    def holds(self, name: str) -> bool:
+    def holds(self, name: VaultName) -> bool:
         """Whether a value is there; it is not opened."""
-        return bool(self._redis.exists(PREFIX + name))
+        return bool(self._redis.exists(keys.sealed(name)))
 
     def _open(self, sealed: object) -> str | None:
         if not isinstance(sealed, bytes):

@@ -76,7 +76,7 @@ def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:
     if finding.cause:
         cause, remedy = (say(Text(f"{part}.{finding.cause}")) for part in ("cause", "remedy"))
         told |= {"cause": f"{finding.cause}. {cause}".strip(), "remedy": remedy}
-    told |= {name: value for name, value in finding.facts.items() if value}
+    told |= {name: value for name, value in finding.facts.items() if value} | finding.signals.texts()
     told["found_at"] = moment(run.found_at[finding.step])
     yield from (f"- {say(Text(f'tac.file.{name}')) or name}: {line(value)}" for name, value in told.items() if value)
     yield from (f"- {item.kind}: `{line(item.text)}`" for item in finding.evidence if item.kind != "transcript")

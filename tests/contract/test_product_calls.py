@@ -20,15 +20,16 @@ from redis import Redis
 
 from bot.webex.client import Webex
 from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps
@@ -40,7 +41,7 @@ from tests.fixtures.practice_cloud import BASE, administrators_token, practice_c
 
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes", "agent_has_it": "yes"}
 
 
@@ -153,9 +154,9 @@ def tenant(certificates: Tls) -> Iterator[Tenant]:
 
 def context(tenant: Tenant, redis: Redis) -> StepContext:
     """A run of the mailbox, signed in as the tenant's administrator."""
-    store, keys = Store(redis), (Fernet.generate_key().decode(),)
+    store, keys = RunStore(redis), (Fernet.generate_key().decode(),)
     tenant_id = str(tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration").json()["issuer"].split("/")[-2])
-    run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE)
+    run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN)
     account = Account(tenant_id, "admin", "admin@contoso.com")
     store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), Event(Kind.SIGNED_IN, now(), account=account))
     graph_token, exchange_token = tenant.token(" ".join(GRAPH_SETUP_SCOPES)), tenant.token(EXCHANGE_SCOPE)

@@ -22,17 +22,18 @@ from redis import Redis
 from jobs.advance import advance_steps
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import StepContext
 from jobs.engine.undo import known, recall
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES
-from jobs.model import Account, Channel, Person, State
+from jobs.model import Account, Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
@@ -46,7 +47,7 @@ from tests.fixtures.practice_cloud import BASE, administrators_token, practice_c
 
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes"}
 ROUNDS = 30
 LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("calls.toml").read_text(encoding="utf-8"))
@@ -91,9 +92,9 @@ class Country:
 
     def context(self, weather: Weather, kind: str = "setup") -> StepContext:
         """A run of the mailbox, signed in as the tenant's administrator, through this weather."""
-        store, keys = Store(self.redis), (Fernet.generate_key().decode(),)
+        store, keys = RunStore(self.redis), (Fernet.generate_key().decode(),)
         tenant_id = str(self.tenant()["id"])
-        run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE | {"kind": kind})
+        run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN, RunKind(kind))
         store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), signed_in(tenant_id))
         scopes = GRAPH_READ_SCOPES if kind == "check" else GRAPH_SETUP_SCOPES
         tokens = {"graph": self.token(" ".join(scopes)), "exchange": self.token(EXCHANGE_SCOPE)}

@@ -27,7 +27,7 @@ def looked_at(connected: Any) -> dict[str, Any]:
 def _checked(connected: Any, weather: Any) -> Any:
     """The run of a check with an administrator's sign-in, of all that takes one."""
     ctx = connected.context(weather, "check")
-    steps = {name: step for name, step in checks_for(ctx.channel.profile).items() if step.access is Access.ADMIN}
+    steps = {name: step for name, step in checks_for(ctx.channel.profile).items() if step.diagnosis.access is Access.ADMIN}
     connected.carry_out(Engine(ctx, steps, NoListener(), lambda: True).check({Access.NONE, Access.ADMIN}))
     assert steps.keys() - ctx.run.findings.keys() == set()
     return ctx.run

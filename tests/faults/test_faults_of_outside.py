@@ -14,13 +14,15 @@ from redis import Redis
 from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.contact_center import client
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Probe, StepContext
-from jobs.model import Access, Channel, Finding, Person, State
-from jobs.probes.connect_send import ASKED, ConnectSend
+from jobs.engine.step import Probe
+from jobs.model import Access, Channel, Finding, Person, RunKind, State
+from jobs.probes.connect_send import ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
-from jobs.runs.store import Store
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
@@ -92,15 +94,16 @@ def services() -> Services:
 @pytest.fixture
 def look(redis: Redis, services: Services, weather_over: Any, without_waiting: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Looks at one fact through this weather, as often as wanted, in one check: the findings, the seconds, and the weather."""
-    store = Store(redis)
+    store = RunStore(redis)
     channel = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1")
 
     def looked(call: str, fault: Any = None, times: int = 1, looks: int = 1) -> tuple[list[Finding], float, Any]:
         weather = weather_over(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
         # A socket would be waited for, and this clock jumps over all that is waited for: the real client, without its sockets.
         monkeypatch.setattr(client, "async_client", lambda settings: async_client(settings, httpx.MockTransport(weather)))
-        place = {"room": "room-1", "message": "m-1", "kind": "check", ASKED: "anna@contoso.com"}
-        run, found, seconds = store.open(channel, Person("anna", "anna@contoso.com"), place), [], 0.0
+        told = Brief(test_recipient="anna@contoso.com")
+        run = store.open(channel, Person("anna", "anna@contoso.com"), Origin("room-1", message="m-1"), RunKind.CHECK, told)
+        found, seconds = [], 0.0
         for _ in range(looks):
             ctx = StepContext(store.load(run.id), SETTINGS, store, Vault(redis, SETTINGS.encryption_keys), Any, Any, Any)
             probe = ASKS[call]()

@@ -10,12 +10,16 @@ import pytest
 from redis import Redis
 
 from jobs.storage import locks
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
+LEASE, DRAW = LockName(LockKind.RUN, "R1"), LockName(LockKind.DRAW, "R1")
 TAKE = """
 import sys
 from redis import Redis
-from jobs.storage import locks
-assert locks.acquire(Redis.from_url(sys.argv[1]), "run:R1:lease", 60)
+from jobs.storage.locks import LockKind, LockName, renewed_lock
+lease = LockName(LockKind.RUN, "R1")
+holding = renewed_lock(Redis.from_url(sys.argv[1]), lease, 60)
+assert holding.__enter__()
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -35,11 +39,13 @@ def holder(redis: Redis, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_what_a_killed_process_held_is_free(holder: subprocess.Popen[bytes], redis: Redis):
     """While it lives nothing is freed; once it was killed its lock is named and can be taken, although it had a minute left."""
-    assert (locks.release_dead(redis), locks.acquire(redis, "run:R1:lease", 5)) == ((), None)
+    with renewed_lock(redis, LEASE, 5) as held:
+        assert (locks.release_dead(redis), held) == ((), None)
     holder.kill()
     holder.wait()
-    assert locks.release_dead(redis) == ("run:R1:lease",)
-    assert locks.acquire(redis, "run:R1:lease", 5) is not None
+    assert locks.release_dead(redis) == (LEASE,)
+    with renewed_lock(redis, LEASE, 5) as held:
+        assert held is not None
 
 
 def test_the_remains_of_a_process_are_dead(holder: subprocess.Popen[bytes], redis: Redis):
@@ -48,13 +54,13 @@ def test_the_remains_of_a_process_are_dead(holder: subprocess.Popen[bytes], redi
     for _ in range(200):
         if freed := locks.release_dead(redis):
             break
-    assert freed == ("run:R1:lease",)
+    assert freed == (LEASE,)
 
 
 def test_a_process_of_another_machine_is_not_known_to_be_dead(redis: Redis):
     """Its number may be nobody's here: its lock ends by itself."""
     redis.set("run:R1:lease", "other-boot pid:[1]/999999/1/aa", ex=60)
-    redis.hset(locks.HELD, "run:R1:lease", "other-boot pid:[1]/999999/1/aa")
+    redis.hset("locks:held", "run:R1", "other-boot pid:[1]/999999/1/aa")
     assert (locks.release_dead(redis), redis.exists("run:R1:lease")) == ((), 1)
 
 
@@ -67,10 +73,17 @@ def test_another_process_with_the_same_number_is_not_the_holder(holder: subproce
 
 def test_a_lock_that_ran_out_is_not_taken_from_the_next(redis: Redis):
     """Whoever gives back late, or died long ago, leaves the one that has it now alone."""
-    late = locks.acquire(redis, "draw:R1", 60)
-    assert late is not None
-    place, pid, _, rest = (redis.get("draw:R1") or b"").decode().split("/")
-    redis.set("draw:R1", "the next")
-    locks.release(redis, late)
-    redis.hset(locks.HELD, "draw:R1", f"{place}/{pid}/1/{rest}")
-    assert (locks.release_dead(redis), redis.get("draw:R1"), redis.hgetall(locks.HELD)) == (("draw:R1",), b"the next", {})
+    with renewed_lock(redis, DRAW, 60):
+        place, pid, _, rest = (redis.get("draw:R1") or b"").decode().split("/")
+        redis.set("draw:R1", "the next")
+    assert redis.hgetall("locks:held") == {}
+    redis.hset("locks:held", "draw:R1", f"{place}/{pid}/1/{rest}")
+    assert (locks.release_dead(redis), redis.get("draw:R1"), redis.hgetall("locks:held")) == ((DRAW,), b"the next", {})
+
+
+def test_a_lock_of_a_kind_that_is_not_known(redis: Redis):
+    """A newer version has held it: it leaves the list, and nothing is told of it."""
+    with renewed_lock(redis, DRAW, 60):
+        place, pid, _, rest = (redis.get("draw:R1") or b"").decode().split("/")
+    redis.hset("locks:held", "tomorrow:R1", f"{place}/{pid}/1/{rest}")
+    assert (locks.release_dead(redis), redis.hgetall("locks:held")) == ((), {})

@@ -3,13 +3,17 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from jobs.runs.audit import ENTRIES, Trail
+from bot.processes import redis_server
+from jobs.runs import schema
+from jobs.runs.audit import Trail
 from tests.fixtures.waiting import LIMIT_S
 
 MICROSOFT = {
@@ -140,7 +144,7 @@ def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis:
     whole = run("audit", env)
     assert (whole.returncode, whole.stdout.encode().splitlines()) == (0, list(trail.entries()))
     assert "ok     audit trail: whole, 2 entries since 2026-11-25T09:00Z, sealed with the newest key" in run("doctor", env).stdout
-    redis.rpop(ENTRIES)
+    redis.rpop("audit:entries")
     broken = run("audit", env)
     assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (1, "The trail is broken at entry 2")
     assert "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end" in run("doctor", env).stdout
@@ -175,3 +179,46 @@ def _prefix(env: dict[str, str], webex_script: Any, reply: Any) -> str:
     run("webhooks", env)
     names = [body["name"] for method, _, body in webex_script.asked if method == "POST"]
     return str(names[0]).removesuffix("messages")
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+def test_newer_data_is_refused(env: dict[str, str], redis: Redis, command: str):
+    """Exit code 2 and a sentence, before anything is served or touched."""
+    redis.set("schema", "99")
+    done = run(command, env)
+    assert (done.returncode, done.stderr.splitlines()) == (2, [REFUSED])
+    assert redis.keys("*") == [b"schema"]
+
+
+def test_the_doctor_says_that_the_data_is_newer(env: dict[str, str], redis: Redis):
+    """In the line of Redis."""
+    redis.set("schema", "99")
+    assert f"WRONG  Redis: {REFUSED}" in run("doctor", env).stdout.splitlines()
+
+
+REFUSED = (
+    f"The data in Redis has layout 99, and this version reads up to layout {schema.NEWEST}: start the version that wrote it,"
+    " or use another REDIS_URL or REDIS_PREFIX."
+)
+
+
+def test_newer_data_is_refused_once_redis_comes(env: dict[str, str], free_port: int, tmp_path: Path):
+    """A worker that has waited for Redis finds newer data there, and ends as a whole."""
+    line = redis_server.command(free_port, tmp_path)
+    with subprocess.Popen(line) as first:  # noqa: S603  our own
+        _until_it_answers(free_port)
+        Redis(port=free_port).set("schema", "99")
+        redis_server.stop(first)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "bot", "worker"], env=env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"}, stderr=subprocess.PIPE
+    )
+    time.sleep(3)
+    with subprocess.Popen(line) as second:  # noqa: S603  our own
+        told = worker.communicate(timeout=30)[1].decode()
+        redis_server.stop(second)
+    assert (worker.returncode, "has layout 99" in told) == (2, True)
+
+
+def _until_it_answers(port: int) -> None:
+    while not redis_server.answers(port):
+        time.sleep(0.05)

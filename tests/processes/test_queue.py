@@ -35,15 +35,3 @@ def test_only_listed_functions_run(redis: Redis, redis_url: str, tmp_path: Path,
     run_worker(redis_url)
     result = fetched(job, redis).latest_result()
     assert (result is not None and "NotAllowedError" in str(result.exc_string), trace.exists()) == (True, False)
-
-
-def test_an_event_that_a_worker_died_with_comes_back(redis: Redis, redis_url: str):
-    """A worker of several queues takes a job by LPOP; killed before it began, it leaves it nowhere. The next worker to start runs it."""
-    queue = make_queue(redis)
-    job = queue.enqueue_call("bot.events.handler.receive", kwargs={"resource": "messages", "id": "lost"})
-    assert (redis.lpop(queue.key), queue.job_ids) == (job.id.encode(), [])
-    queue.bring_back()
-    assert queue.job_ids == [job.id]
-    redis.lpop(queue.key)
-    run_worker(redis_url)
-    assert fetched(job, redis).get_status() == "failed"  # it was begun: there is no Webex here

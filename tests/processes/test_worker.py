@@ -17,9 +17,10 @@ from rq.job import Job
 from bot.events import retry
 from bot.processes.worker import WORKERS, wait_for_redis
 from bot.queue import CARDS, NAME, RUNS, make_queue
+from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
-from bot.web.webhooks import WebhookEvent, _enqueue
 from jobs.clock import now
+from jobs.storage import keys
 from tests.fixtures.waiting import LIMIT_S, until
 
 MICROSOFT = {
@@ -58,9 +59,9 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(worker: subprocess.P
     """Four workers come up, the three webhooks are registered, an event is fetched from Webex, and SIGTERM ends it all with 0."""
     until(lambda: len(Worker.all(connection=redis)) == 4)
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
-    _enqueue(make_queue(redis), WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
+    EventQueue(redis).add(WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
     until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
-    until(lambda: make_queue(redis).finished_job_registry.count == 1)
+    until(lambda: redis.zcard(keys.events_due()) == 0)
     worker.terminate()
     assert (worker.wait(LIMIT_S), Worker.all(connection=redis)) == (0, [])
 
@@ -71,7 +72,7 @@ def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], red
     goes_on = threading.Event()
     for number in range(9):
         webex_script.on("GET", f"/messages/m{number}", reply(404, {}, after=goes_on))
-        _enqueue(make_queue(redis), WebhookEvent("messages", f"m{number}", "ann", "room", ""))
+        EventQueue(redis).add(WebhookEvent("messages", f"m{number}", "ann", "room", ""))
     until(lambda: make_queue(redis).started_job_registry.count == 3)
     run = make_queue(redis, RUNS).enqueue("jobs.advance.advance", "no-such-run", result_ttl=0)
     until(lambda: not Job.exists(run.id, connection=redis))
@@ -80,13 +81,13 @@ def test_a_webex_that_hangs_holds_up_no_run(worker: subprocess.Popen[bytes], red
 
 
 def test_an_event_comes_again_by_itself(worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any):
-    """The worker's own scheduler brings it back when Webex said, not before, and as the same job."""
+    """It is handed out when Webex said, and not before."""
     webex_script.on("GET", "/messages/late", reply(429, {}, {"Retry-After": "4"}), reply(404, {}))
     arrived = WebhookEvent("messages", "late", "ann", "", a_while_ago())
     began = time.monotonic()
-    _enqueue(make_queue(redis), arrived)
+    EventQueue(redis).add(arrived)
     until(lambda: ("GET", "/messages/late", None) in webex_script.asked)
-    until(lambda: make_queue(redis).finished_job_registry.get_job_ids() == [arrived.job_id])
+    until(lambda: redis.get(keys.event(arrived.key)) == b"")
     assert time.monotonic() - began > 4
 
 
@@ -113,7 +114,6 @@ def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path:
 PROBE = """
 import time
 from pathlib import Path
-from jobs import shutdown
 
 def job(folder):
     (Path(folder) / "began").touch()
@@ -128,8 +128,10 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from bot import queue
 from bot.processes import worker
-queue.ALLOWED = frozenset({"probe.job"})
-sys.exit(worker.work(sys.argv[1], (queue.RUNS,)))
+from jobs.shutdown import Shutdown
+import probe
+queue.ALLOWED, probe.shutdown = frozenset({"probe.job"}), Shutdown()
+sys.exit(worker.work(sys.argv[1], (queue.RUNS,), probe.shutdown))
 """
 
 

@@ -41,9 +41,11 @@ ORDER = {
         "access channel",
         "engine",
         "mail",
-        "contact_center microsoft runtime",
+        "contact_center runtime",
+        "microsoft",
         "clouds runs",
-        "clock model redact settings shutdown storage webex_org_id",
+        "storage",
+        "clock model redact settings shutdown webex_org_id",
     ),
     "adaptive_cards": (
         "__init__",
@@ -231,6 +233,44 @@ def test_nothing_is_kept_that_nobody_reads():
     product = files("bot", "jobs", "adaptive_cards")
     read = {name for path in product for name in read_names(path)}
     assert [f"{told(path)}: {name}" for path in product for name in kept_names(path) if name not in read] == []
+
+
+KEYS = ROOT / "jobs/storage/keys.py"
+COMMANDS = ("redis", "_redis", "pipe", "together", "both")
+"""What a connection or a pipeline of Redis is called."""
+
+
+def spelled(node: ast.AST) -> str:
+    """How a literal or an f-string begins; empty for anything else."""
+    first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+
+
+@cache
+def heads_of_keys() -> tuple[str, ...]:
+    """How keys begin, as far as the first colon."""
+    calls = [node for node in ast.walk(tree(KEYS)) if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key"]
+    return tuple({f"{spelled(call.args[0])}:" for call in calls if spelled(call.args[0])})
+
+
+def is_given_to_redis(node: ast.AST) -> bool:
+    """Whether a text is spelled where a command of Redis takes its key."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+        return False
+    connection = ast.unparse(node.func.value).rpartition(".")[2]
+    return connection in COMMANDS and node.func.attr not in {"info", "config_get", "eval"} and spelled(node.args[0]) != ""
+
+
+def test_one_place_spells_the_keys_of_redis():
+    """jobs/storage/keys.py; no other file has a text that begins as a key does, or gives one of its own to Redis."""
+    elsewhere = [
+        f"{told(path)}:{node.lineno}"
+        for path in files("bot", "jobs")
+        for node in ast.walk(tree(path))
+        if path != KEYS and (re.match(rf"({'|'.join(heads_of_keys())})(\\S|$)", spelled(node)) or is_given_to_redis(node))
+    ]
+    assert len(heads_of_keys()) > 15
+    assert elsewhere == []
 
 
 def test_one_place_knows_where_the_documents_lie():

@@ -11,8 +11,10 @@ from bot.cards.delivery import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.microsoft.scopes import smtp_scope
+from jobs.model import RunKind
 from jobs.next_action import keeps_secret
 from jobs.runs.run import Run
+from jobs.storage.vault import Sealed
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -21,7 +23,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     view = form(run, services)
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    filled_in = view.token_saved and (view.registered or run.kind == "fix")
+    filled_in = view.token_saved and (view.registered or run.kind is RunKind.FIX)
     asks = "" if filled_in or view.secret_making else turn
     return [desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)]
 
@@ -44,7 +46,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         scope=f"offline_access {smtp_scope(services.settings.exchange_url)}",
         secret_url=link.url,
         secret_until=link.until,
-        secret_gone=not services.vault.holds(f"secret:{run.id}"),
+        secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
         secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
         token_saved=bool(run.answer("token_saved")),
         registered=bool(run.answer("registered")),

@@ -13,6 +13,7 @@ from bot.services import Services
 from jobs.model import Evidence, Finding, State, Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
+from jobs.storage.vault import Sealed
 
 LINES = 12
 
@@ -57,7 +58,7 @@ def _logging_in(run: Run, services: Services) -> bool:
     """Between the sign-in and what the SMTP server says the card stays as it is."""
     finding = run.findings.get("rehearsal")
     waits = finding is not None and finding.state is State.WAITING and not finding.cause
-    return waits and run.answer("rehearse") == "yes" and services.vault.holds(f"rehearsal:{run.id}")
+    return waits and run.answer("rehearse") == "yes" and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
 
 
 def _code(finding: Finding) -> str:

@@ -16,7 +16,7 @@ from bot.cards.presenters import verdict_extras
 from bot.services import Services
 from jobs.checks import check, remedies
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
-from jobs.clock import now, parse
+from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import Channel, Finding, State, Station, Text
 from jobs.runs.run import Run
@@ -101,7 +101,7 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
         step.article_row,
         _sentence(finding),
         finding.state,
-        finding.access or step.access,
+        finding.access or step.diagnosis.access,
         seen=finding.seen,
         expected=finding.expected,
         evidence=finding.evidence,
@@ -113,7 +113,7 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
 
 def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
     title = Text(f"step.{step.name}")
-    access = finding.access or step.access
+    access = finding.access or step.diagnosis.access
     return CheckLine(step.article_row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
 
 
@@ -128,7 +128,7 @@ def _sentence(finding: Finding) -> Text:
 
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     """Mail goes on up to the place where it stops; what lies behind is not known."""
-    last = {SEEN_AT[name]: parse(finding.facts.get("at")) for name, finding in found.items() if name in SEEN_AT}
+    last = {SEEN_AT[name]: finding.signals.at for name, finding in found.items() if name in SEEN_AT}
     stop = MAIL_PATH.index(verdict.stops) if verdict.stops else len(MAIL_PATH)
     known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and proves(finding)}
     late = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and has_overdue_mail(finding)}
@@ -153,6 +153,6 @@ def _passes(place: int, stop: int, seen: int, late: set[Station]) -> bool | None
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:
     names = [name for name in (*SEEN_AT, "smtp_login", "connect_send") if name in found and found[name].state is State.OK]
-    moments = {name: parse(found[name].facts.get("at")) or run.found_at[name] for name in names}
+    moments = {name: found[name].signals.at or run.found_at[name] for name in names}
     proofs = [Proof(steps[name].article_row, Text(f"step.{name}"), moments[name]) for name in names]
     return proofs + (verdict_extras.no_incident(run, found) if proofs else [])

@@ -8,14 +8,13 @@ from datetime import datetime
 from adaptive_cards.views import Damage, Proof
 from jobs.checks.verdict import MAIL_PATH, Verdict
 from jobs.clock import parse
-from jobs.model import Finding, State, Station, Text
-from jobs.probes.connect_send import ASKED
+from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text
 from jobs.runs.run import Run
 from jobs.settings import Settings
 
 OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 """What the providers say of themselves."""
-COUNTED = (("copies", "missed", "missed_since"), ("mail_to_task", "missed", "since"))
+COUNTED = ("copies", "mail_to_task")
 """Who knows how many mails were missed and since when, the one earliest on the way first."""
 
 
@@ -24,7 +23,9 @@ def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage |
     if verdict.stops is None or MAIL_PATH.index(verdict.stops) > MAIL_PATH.index(Station.AGENT):
         return None
     before = MAIL_PATH.index(verdict.stops) <= MAIL_PATH.index(Station.MAILBOX)
-    told = (_refused(found) if before else None) or next(filter(None, (_told(found, *each) for each in COUNTED)), None)
+    told = (_refused(found) if before else None) or next(
+        filter(None, (_missed(found[name].signals) for name in COUNTED if name in found)), None
+    )
     if told is None:
         return None
     keeps = found["forwarding"].state if "forwarding" in found else State.UNKNOWN
@@ -33,14 +34,16 @@ def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage |
 
 def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
     """What came into no mailbox; nothing says whether a full one forwards, so a copy that went on since tells that agents have them."""
-    told = _told(found, "arrivals", "failed", "since")
-    copied = parse(found["copies"].facts.get("at")) if "copies" in found else None
-    return told if told and (copied is None or copied < told[1]) else None
+    refused = found["arrivals"].signals if "arrivals" in found else NO_SIGNALS
+    copied = found["copies"].signals.at if "copies" in found else None
+    if not refused.failed or refused.since is None or (copied is not None and copied >= refused.since):
+        return None
+    return refused.failed, refused.since
 
 
-def _told(found: Mapping[str, Finding], name: str, count: str, since: str) -> tuple[int, datetime] | None:
-    facts = found[name].facts if name in found else {}
-    return (int(facts[count]), datetime.fromisoformat(facts[since])) if facts.get(count) and since in facts else None
+def _missed(signals: Signals) -> tuple[int, datetime] | None:
+    since = signals.missed_since or signals.since
+    return (signals.missed, since) if signals.missed and since else None
 
 
 def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
@@ -59,4 +62,4 @@ def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
 
 def may_send(run: Run, settings: Settings) -> bool:
     """Whether the card offers a mail through Webex Connect: where a key is there, and this check has not sent one."""
-    return run.checked is not None and bool(settings.connect_url) and not run.place.get(ASKED)
+    return run.checked is not None and bool(settings.connect_url) and not run.brief.test_recipient

@@ -22,7 +22,7 @@ from adaptive_cards.cards.status import RunLine, StatusView
 from adaptive_cards.cards.typed_wrong import TypedWrongView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Asked, Header, Proof
-from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Text, Turn, verbatim
+from jobs.model import Change, Channel, Evidence, Profile, RunKind, Scope, State, Text, Turn, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,7 +173,7 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     for closed in ("cancelled", "failed", "done", "signed_out"):
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
     yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
-    undo = replace(header(3), kind="undo")
+    undo = replace(header(3), kind=RunKind.UNDO)
     stays = (verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."), Text("plan.undo_asset"))
     yield "plan-by-hand", planned(by_hand=CLIENT_ID)
     yield "plan-undo", planned(head=undo, warnings=stays)
@@ -227,7 +227,7 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
 def _undone() -> Iterator[tuple[str, cards.Card]]:
     back = (("E1", verbatim("App registration"), Text("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
     left = (("M2", verbatim("Authenticated SMTP"), verbatim("Changed by somebody else since, now off. It stays")),)
-    whole = undo.UndoneView(replace(header(7), kind="undo"), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
+    whole = undo.UndoneView(replace(header(7), kind=RunKind.UNDO), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
     yield "undone", cards.undone(whole)
     yield "undone-hostile", cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
     yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))

@@ -10,7 +10,7 @@ from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.texts import text
 from adaptive_cards.views import Header
-from jobs.model import Channel, Text, Turn, verbatim
+from jobs.model import Channel, RunKind, Text, Turn, verbatim
 from tests.unit.adaptive_cards.examples import BASE, CLIENT_ID, LOGIN, MAILBOX, header, later
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
     yield "connect-other-login", connected(login_id="s1@contoso.com")
     yield "connect-registered", connected(registered=True)
     yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
-    mends = {"head": Header("7Q4K", MAILBOX, 6, "fix"), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}
+    mends = {"head": Header("7Q4K", MAILBOX, 6, RunKind.FIX), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}
     yield "connect-new-token", connected(**mends)
     yield "connect-new-token-saved", connected(**mends, token_saved=True)
 

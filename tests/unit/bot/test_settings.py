@@ -115,6 +115,8 @@ def test_everything_missing_is_named_at_once():
         ("PORT", "99999"),
         ("PORT", "\u0668\u0660"),
         ("REDIS_URL", "127.0.0.1:6379"),
+        ("REDIS_PREFIX", "two words"),
+        ("REDIS_PREFIX", "bot*"),
         ("REDIS_URL", "redis://[bad"),
         ("REDIS_URL", "redis://127.0.0.1:99999/0"),
         ("LOG_LEVEL", "LOUD"),

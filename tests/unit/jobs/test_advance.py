@@ -16,15 +16,16 @@ from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import Store
-from jobs.runtime import Runtime, use
+from jobs.runs.run_store import RunStore
+from jobs.runtime import Runtime, install
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
 
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 
 
 @dataclass
@@ -39,24 +40,24 @@ class Heard:
 
 
 @pytest.fixture
-def runtime(work_settings: Settings, store: Store, vault: Vault) -> Runtime:
+def runtime(work_settings: Settings, store: RunStore, vault: Vault) -> Runtime:
     """A worker's runtime, plugged in."""
     made = Runtime(work_settings, store, vault, Heard())
-    use(made)
+    install(made)
     return made
 
 
 @pytest.fixture
-def opened(store: Store, asker: Person, channel: Channel) -> Run:
+def opened(store: RunStore, asker: Person, channel: Channel) -> Run:
     """A run of the mailbox."""
-    return store.open(channel, asker, PLACE)
+    return store.open(channel, asker, ORIGIN)
 
 
 Say = Callable[..., Run]
 
 
 @pytest.fixture
-def say(store: Store, opened: Run, channel: Channel) -> Say:
+def say(store: RunStore, opened: Run, channel: Channel) -> Say:
     """Appends to the run, details first, and gives the run."""
 
     def append(*events: Event) -> Run:
@@ -76,38 +77,38 @@ def found(name: str, state: State = State.OK, **more: object) -> Event:
     return Event(Kind.FOUND, now(), step=name, finding=Finding(name, state, **more))  # type: ignore[arg-type]  # a finding's own fields
 
 
-def due(store: Store, run: Run) -> float | None:
+def due(store: RunStore, run: Run) -> float | None:
     """In how many seconds the run is looked at again."""
     score = store.redis.zscore("runs:due", run.id)
     return None if score is None else float(score) - now().timestamp()
 
 
-def kinds(store: Store, run: Run) -> list[str]:
+def kinds(store: RunStore, run: Run) -> list[str]:
     """The run's history."""
     return [str(event.kind) for event in store.events(run.id)]
 
 
-def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: Store):
+def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: RunStore):
     """Redis came back without its data, but not without the job: nothing is written, and nothing is due again."""
-    store.schedule("GONE22", now())
+    store.schedule.add("GONE22", now())
     advance.advance("GONE22")
     assert (store.events("GONE22"), store.redis.zscore("runs:due", "GONE22")) == ((), None)
 
 
-def test_a_run_without_details_is_left_alone(runtime: Runtime, store: Store, opened: Run):
+def test_a_run_without_details_is_left_alone(runtime: Runtime, store: RunStore, opened: Run):
     """The first card is still open; nothing is due."""
     advance.advance(opened.id)
     assert (kinds(store, opened), due(store, opened)) == (["opened"], None)
 
 
-def test_a_run_that_nobody_signed_in_for_waits(runtime: Runtime, store: Store, say: Say):
+def test_a_run_that_nobody_signed_in_for_waits(runtime: Runtime, store: RunStore, say: Say):
     """For a person, so nothing is due either."""
     run = say()
     advance.advance(run.id)
     assert (kinds(store, run), due(store, run)) == (["opened", "details"], None)
 
 
-def test_where_another_worker_has_it(runtime: Runtime, store: Store, say: Say):
+def test_where_another_worker_has_it(runtime: Runtime, store: RunStore, say: Say):
     """It is looked at again a second later, so that no wake-up is lost."""
     run = say()
     with store.lease(run.id):
@@ -115,7 +116,7 @@ def test_where_another_worker_has_it(runtime: Runtime, store: Store, say: Say):
     assert 0 < (due(store, run) or 0) <= 1
 
 
-def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: Store, say: Say):
+def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: RunStore, say: Say):
     """The reason is on record."""
     run = say(signed_in())
     advance.advance(run.id)
@@ -125,7 +126,7 @@ def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: Stor
 
 
 def test_a_sign_in_that_ends_for_an_unknown_reason(
-    provider: Any, work_settings: Settings, store: Store, vault: Vault, say: Say, opened: Run
+    provider: Any, work_settings: Settings, store: RunStore, vault: Vault, say: Say, opened: Run
 ):
     """Entra's words are on record whole, with the ids that its support asks for."""
     credentials = {"microsoft_client_id": "client-1", "microsoft_client_secret": "s3cr~t.Value"}
@@ -134,7 +135,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
         flow = Identity.of_bot(settings, http).begin(["https://graph.microsoft.com/User.Read"], settings.callback, "state-1")
         cache = Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
     runtime = Runtime(settings, store, vault, Heard())
-    use(runtime)
+    install(runtime)
     admin_session.save(runtime, opened, cache)
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
     advance.advance(say(signed_in()).id)
@@ -142,14 +143,14 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
     assert store.events(opened.id)[-1].data == {"cause": "request_rejected", "code": words}
 
 
-def test_a_death_is_noticed(runtime: Runtime, store: Store, say: Say):
+def test_a_death_is_noticed(runtime: Runtime, store: RunStore, say: Say):
     """Steps that were running when the worker died are counted, and run no more."""
     run = say(Event(Kind.RUNNING, now(), step="ids"))
     advance.advance(run.id)
     assert (kinds(store, run)[-1], store.load(run.id).running) == ("resumed", frozenset())
 
 
-def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, vault: Vault, say: Say):
+def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
     """A late job does nothing, but for what a worker had sealed for it meanwhile."""
     run = say(signed_in(), Event(Kind.CANCELLED, now()))
     vault.put(f"rehearsal-secret:{run.id}", "value", 60)
@@ -158,21 +159,21 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: Store, vault: Vault, 
     assert (kinds(store, run), due(store, run)) == (kinds(store, run), None)
 
 
-def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: Store, vault: Vault, say: Say):
+def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
     """With every step, and not before; the sign-in is forgotten."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
     admin_session.save(runtime, run, "cache")
     names = list(steps_of(run))
     store.append(run.id, *(found(name) for name in names[:-1]))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
-    assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("", True)
+    assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == (None, True)
     store.append(run.id, found(names[-1], State.SKIPPED))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("finished", False)
     assert runtime.listener == Heard([run.id, run.id])
 
 
-def test_the_earliest_time_is_looked_at(runtime: Runtime, store: Store, say: Say):
+def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: Say):
     """Of all that wait for the clock."""
     later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
     run = say(signed_in(), found("a", State.WAITING, until=later), found("b", State.WAITING, until=sooner))
@@ -180,16 +181,16 @@ def test_the_earliest_time_is_looked_at(runtime: Runtime, store: Store, say: Say
     assert 170 < (due(store, run) or 0) <= 180
 
 
-def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: Store, say: Say):
+def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore, say: Say):
     """An event after the work's last look has the run looked at again at once."""
     run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
     store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
     advance.finish_or_reschedule(runtime, run.id, run.version)
     assert (due(store, run) or 0) <= 0
-    assert store.claim_due() == (run.id,)
+    assert store.schedule.claim_due() == (run.id,)
 
 
-def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: Store, vault: Vault, say: Say):
+def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
     """It is tried again in a quarter of a minute, and ends the run at the third time, so that the queue goes on."""
     run = say(signed_in())
     vault.put(f"session:{run.id}", "this is no token cache", 60)
@@ -204,9 +205,9 @@ def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: Store
     assert references[0] == references[1]
 
 
-def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: Store, asker: Person, channel: Channel):
+def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: RunStore, asker: Person, channel: Channel):
     """What it could not see may be worth another look later, but a check looks once."""
-    run = store.check(channel, asker, PLACE)
+    run = store.check(channel, asker, ORIGIN)
     later = now() - timedelta(seconds=5)
     store.append(run.id, signed_in(), found("a", State.UNKNOWN, until=later), Event(Kind.CHECKED, now()))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))

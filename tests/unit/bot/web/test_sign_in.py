@@ -68,7 +68,8 @@ def test_a_sign_in(services: Services, browser: FlaskClient, provider: Any, begi
     assert (page.status_code, "admin@contoso.com" in page.text) == (200, True)
     assert (event.kind, event.by, event.account and event.account.tenant_id) == (Kind.SIGNED_IN, "admin@contoso.com", TENANT)
     assert services.vault.holds(f"session:{run.id}")
-    assert {str(job.func_name) for job in (*services.queue.jobs, *services.cards.jobs)} == {"jobs.advance.advance", "bot.cards.draw.draw"}
+    jobs = (*services.runs.queue.jobs, *services.cards.bell.queue.jobs)
+    assert {str(job.func_name) for job in jobs} == {"jobs.advance.advance", "bot.cards.draw.draw"}
 
 
 @pytest.mark.parametrize("number", [65001, 50076, 50079])

@@ -10,7 +10,7 @@ from redis import Redis
 
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexBadRequestError, Webhook
-from bot.webex.webhook_registration import OURS, Outcome, WebhookRegistrar
+from bot.webex.webhook_registration import Outcome, WebhookRegistrar
 
 TARGET = "https://bot.example.test/webhooks/webex"
 PREFIX = f"email-bot {hashlib.sha256(b'https://bot.example.test').hexdigest()[:8]} "
@@ -155,7 +155,7 @@ def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
     here.register()
     there.watch()
     assert (len(shelf.hooks), there.register()) == (6, Outcome(updated=RESOURCES, deleted=3))
-    assert redis.smembers(OURS) == {each.id.encode() for each in shelf.webhooks()}
+    assert redis.smembers("webhooks:ours") == {each.id.encode() for each in shelf.webhooks()}
 
 
 def test_another_installation_of_the_same_bot_stays(settings: BotSettings, redis: Redis, redis_url: str):

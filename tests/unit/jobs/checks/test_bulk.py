@@ -15,9 +15,11 @@ from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
 from jobs.engine.recorder import LeaseLostError
-from jobs.model import Channel, Finding, Person, State
-from jobs.runs.run import Event, Kind, Run
-from jobs.runs.store import DUE, Record, Store
+from jobs.model import Channel, Finding, Person, RunKind, State
+from jobs.runs.channel_index import Record
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run, opening
+from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.storage import codec
@@ -33,14 +35,14 @@ def runtime(provider: Any, work_settings: Settings, runtime_of: Callable[[Settin
 
 
 @pytest.fixture
-def begun(store: Store, asker: Person) -> Run:
-    """A round of three channels, one of a tenant that is known."""
+def begun(store: RunStore, asker: Person) -> Run:
+    """A bulk check of three channels, one of a tenant that is known."""
     store.redis.set("channel:c@fabrikam.com", codec.dump(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2"))))
-    return store.check(Channel(""), asker, {"room": "room-1", "thread": "", "kind": "round", "mailboxes": " ".join(BOXES)})
+    return store.check(Channel(""), asker, Origin("room-1"), RunKind.BULK_CHECK, Brief(mailboxes=tuple(BOXES)))
 
 
-async def test_every_channel_gets_its_verdict(runtime: Runtime, store: Store, begun: Run):
-    """The round ends with a verdict for each; each channel's whole check is kept as its newest, and none is due by itself."""
+async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore, begun: Run):
+    """The bulk check ends with a verdict for each; each channel's whole check is kept as its newest, and none is due by itself."""
     version = await bulk.check_all(runtime, begun, lambda: True)
     run = store.load(begun.id)
     assert (run.findings.keys(), run.checked is not None, version) == (set(BOXES), True, run.version)
@@ -48,7 +50,7 @@ async def test_every_channel_gets_its_verdict(runtime: Runtime, store: Store, be
     assert [(each.channel.mailbox, each.kind, each.checked is not None) for each in checks if each] == [
         (box, "check", True) for box in BOXES
     ]
-    assert {raw.decode() for raw in store.redis.zrange(DUE, 0, -1)} == {begun.id}
+    assert {raw.decode() for raw in store.redis.zrange("runs:due", 0, -1)} == {begun.id}
     assert all(each is None or each.findings["smtp_server"].state is State.WRONG for each in checks)
 
 
@@ -59,7 +61,7 @@ async def test_what_is_the_same_for_all_is_looked_at_once(runtime: Runtime, prov
     assert sorted(asked) == ["/T2/v2.0/.well-known/openid-configuration", "/organizations/v2.0/.well-known/openid-configuration"]
 
 
-async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: Store, begun: Run):
+async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: RunStore, begun: Run):
     """A verdict that is there stays; a second look after the end changes nothing."""
     first = Finding(BOXES[0], State.WARNING)
     store.append(begun.id, Event(Kind.FOUND, now(), step=BOXES[0], finding=first))
@@ -69,14 +71,14 @@ async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: Sto
     assert await bulk.check_all(runtime, run, lambda: True) == run.version == store.length(run.id)
 
 
-async def test_a_lost_lease_writes_nothing_more(runtime: Runtime, store: Store, begun: Run):
-    """Another worker has the round by then."""
+async def test_a_lost_lease_writes_nothing_more(runtime: Runtime, store: RunStore, begun: Run):
+    """Another worker has the bulk check by then."""
     with pytest.raises(LeaseLostError):
         await bulk.check_all(runtime, begun, lambda: False)
     assert store.load(begun.id).findings == {}
 
 
-async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: Store, begun: Run):
+async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: RunStore, begun: Run):
     """It begins no other tenant; the rest is for the next turn."""
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - bulk.SLICE_S - 1)
     for name, channels in bulk.by_tenant(runtime, mailboxes(begun)).items():
@@ -85,7 +87,7 @@ async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: Store,
 
 
 @pytest.mark.parametrize(("seconds", "looked"), [(bulk.SLICE_S, 1), (bulk.LONGEST_S, 0)])
-async def test_a_tenant_that_was_begun_is_finished(runtime: Runtime, store: Store, begun: Run, seconds: float, looked: int):
+async def test_a_tenant_that_was_begun_is_finished(runtime: Runtime, store: RunStore, begun: Run, seconds: float, looked: int):
     """Cut in two it would be read twice; only the job's own time ends it."""
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
     async with tenant_reader.open_reader(runtime, "") as seen:
@@ -99,10 +101,10 @@ def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
     assert {name: [each.mailbox for each in channels] for name, channels in found.items()} == {"": list(BOXES[:2]), "t2": [BOXES[2]]}
 
 
-def test_a_draft_is_nowhere_before_it_is_kept(store: Store, asker: Person):
+def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
     """A death in the middle leaves no half check behind; kept, it reads as it was."""
-    draft = CheckBuffer(store, Channel("a@contoso.com"), asker, {"room": "room-1"})
+    draft = CheckBuffer(store, opening(Channel("a@contoso.com"), asker, RunKind.CHECK, Origin("room-1")))
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
     assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.refresh(draft.run)) == (0, None, draft.run)
     kept = draft.keep()
-    assert (store.load(kept.id), store.last_check("a@contoso.com"), store.redis.zscore(DUE, kept.id)) == (kept, kept, None)
+    assert (store.load(kept.id), store.last_check("a@contoso.com"), store.redis.zscore("runs:due", kept.id)) == (kept, kept, None)

@@ -16,9 +16,11 @@ from jobs.access.app_access import AppAccess
 from jobs.checks import check
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, Transient
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
 from jobs.engine.failures import NEEDS_SIGN_IN, NOT_AT_EXCHANGE, NOT_BY_ITSELF
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.step import Probe
 from jobs.model import Access, Evidence, Finding, State, Text, verbatim
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.mailbox_user import MailboxUser
@@ -43,7 +45,7 @@ class Look(Probe):
     article_row = "X"
 
     def __init__(self, name: str, error: Exception | None = None, access: Access = Access.ADMIN, reads: tuple[str, ...] = ()) -> None:
-        self.__dict__.update(name=name, access=access, reads=reads)
+        self.name, self.reads, self.diagnosis = name, reads, Diagnosis(access=access)
         self.error = error
 
     async def inspect(self, ctx: StepContext) -> Finding:

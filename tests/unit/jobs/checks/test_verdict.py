@@ -8,29 +8,28 @@ from datetime import timedelta
 import pytest
 
 from jobs.checks.verdict import judge, mail_flows
-from jobs.engine.step import Probe, StepContext
-from jobs.model import Finding, Profile, State, Station, Text
+from jobs.clock import parse
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Probe
+from jobs.model import NO_SIGNALS, Finding, Profile, Signals, State, Station, Text
 from jobs.probes import checks_for
 
 
 def fact(
-    name: str, station: Station = Station.ANSWER, because: tuple[str, ...] = (), explains: tuple[str, ...] = (), **more: object
+    name: str,
+    station: Station = Station.ANSWER,
+    caused_by: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (),
+    **more: object,
 ) -> Probe:
     """A fact of that name in the graph."""
 
     async def inspect(self: Probe, ctx: StepContext) -> Finding:
         raise NotImplementedError
 
-    members = {
-        "name": name,
-        "article_row": name,
-        "station": station,
-        "because": because,
-        "explains": frozenset(explains),
-        "inspect": inspect,
-        **more,
-    }
-    return type(name, (Probe,), members)()
+    diagnosis = Diagnosis(station=station, caused_by=caused_by, explains=frozenset(explains), **more)
+    return type(name, (Probe,), {"name": name, "article_row": name, "diagnosis": diagnosis, "inspect": inspect})()
 
 
 def graph(*facts: Probe) -> dict[str, Probe]:
@@ -38,16 +37,16 @@ def graph(*facts: Probe) -> dict[str, Probe]:
     return {each.name: each for each in facts}
 
 
-def wrong(name: str, cause: str = "", **facts: str) -> Finding:
+def wrong(name: str, cause: str = "", **signals: object) -> Finding:
     """A wrong finding."""
-    return Finding(name, State.WRONG, cause=cause, facts=facts)
+    return Finding(name, State.WRONG, cause=cause, signals=Signals(**signals))
 
 
 STEPS = graph(
     fact("policy", Station.FORWARD, explains=("blocked",)),
     fact("auth", explains=("auth_off",)),
-    fact("copies", Station.FORWARD, because=("policy",)),
-    fact("login", because=("auth",)),
+    fact("copies", Station.FORWARD, caused_by=("policy",)),
+    fact("login", caused_by=("auth",)),
 )
 
 
@@ -85,17 +84,17 @@ def test_one_cause_seen_twice_is_one():
 
 def test_what_went_well_since_is_history():
     """A failure from before a success that heals it is left out."""
-    steps = graph(fact("answers"), fact("log", healed_by=("answers",)))
+    steps = graph(fact("answers"), fact("log", superseded_by=("answers",)))
     found = {
-        "log": wrong("log", "x", since="2026-01-01T10:00:00+00:00"),
-        "answers": Finding("answers", State.OK, facts={"at": "2026-01-01T11:00:00+00:00"}),
+        "log": wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00")),
+        "answers": Finding("answers", State.OK, signals=Signals(at=parse("2026-01-01T11:00:00+00:00"))),
     }
     assert (judge(steps, found).causes, judge(steps, found).warnings) == ((), ())
 
 
 def test_not_essential_only_warns():
     """A fact that the mail flow does not need is noticed, never a cause."""
-    steps = graph(fact("extra", essential=False))
+    steps = graph(fact("extra", stops_mail=False))
     verdict = judge(steps, {"extra": wrong("extra", "x")})
     assert (verdict.causes, verdict.warnings) == ((), ("extra",))
 
@@ -111,9 +110,9 @@ def test_skipped_and_unknown_are_not_passed():
 OUTSIDE = graph(
     fact("health", Station.MAILBOX, explains=("busy",)),
     fact("defaults"),
-    fact("login", because=("health", "defaults")),
+    fact("login", caused_by=("health", "defaults")),
 )
-MAYBE = Finding("health", State.POSSIBLE, cause="incident", facts={"since": "2026-01-01T10:00:00+00:00"})
+MAYBE = Finding("health", State.POSSIBLE, cause="incident", signals=Signals(since=parse("2026-01-01T10:00:00+00:00")))
 
 
 def test_an_incident_is_the_cause_where_it_explains_something():
@@ -138,7 +137,7 @@ def test_what_explains_nothing_by_name_is_never_promoted():
 
 def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
     """A blocked account that is only possible is the cause of a sign-in that says so, and of nothing else that such a step may explain."""
-    steps = graph(fact("user", Station.MAILBOX, explains=("disabled", "refused")), fact("login", because=("user",)))
+    steps = graph(fact("user", Station.MAILBOX, explains=("disabled", "refused")), fact("login", caused_by=("user",)))
     maybe = Finding("user", State.POSSIBLE, cause="disabled")
     said = judge(steps, {"user": maybe, "login": wrong("login", "disabled")})
     other = judge(steps, {"user": maybe, "login": wrong("login", "refused")})
@@ -148,17 +147,17 @@ def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
 
 def at(hour: float, state: State = State.OK) -> Finding:
     """Mail that went well at that hour."""
-    return Finding("answers", state, facts={"at": f"2026-01-01T{int(hour):02}:{int(hour % 1 * 60):02}:00+00:00"})
+    return Finding("answers", state, signals=Signals(at=parse(f"2026-01-01T{int(hour):02}:{int(hour % 1 * 60):02}:00+00:00")))
 
 
 LASTS = graph(
-    fact("answers", lags=timedelta(minutes=90)),
+    fact("answers", grace=timedelta(minutes=90)),
     fact("probe"),
-    fact("log", healed_by=("answers", "probe")),
+    fact("log", superseded_by=("answers", "probe")),
     fact("policy", disproved_by=("answers", "probe"), explains=("blocked",)),
-    fact("login", because=("policy",), once_disproved=State.SKIPPED),
+    fact("login", caused_by=("policy",), state_if_disproved=State.SKIPPED),
 )
-DEAD = wrong("log", "x", since="2026-01-01T10:00:00+00:00")
+DEAD = wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00"))
 
 
 @pytest.mark.parametrize(
@@ -168,8 +167,8 @@ DEAD = wrong("log", "x", since="2026-01-01T10:00:00+00:00")
         (at(11.75), ()),
         (at(11.75, State.WARNING), ("log",)),
         (Finding("probe", State.OK), ()),
-        (Finding("probe", State.OK, facts={"at": "2026-01-01T10:01:00+00:00"}), ()),
-        (Finding("probe", State.OK, facts={"at": "2026-01-01T09:59:00+00:00"}), ("log",)),
+        (Finding("probe", State.OK, signals=Signals(at=parse("2026-01-01T10:01:00+00:00"))), ()),
+        (Finding("probe", State.OK, signals=Signals(at=parse("2026-01-01T09:59:00+00:00"))), ("log",)),
     ],
 )
 def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
@@ -179,7 +178,7 @@ def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
 
 def test_a_persons_own_attempt_leaves_the_token_alone():
     """After a failed Generate Token an answer proves at once that the old token is good."""
-    failed = wrong("log", "x", since="2026-01-01T10:00:00+00:00", token_lives="yes")
+    failed = wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00"), token_lives=True)
     assert judge(LASTS, {"log": failed, "answers": at(10.1)}).causes == ()
 
 
@@ -191,26 +190,26 @@ def test_nothing_is_certain_before_its_healer_was_seen():
 
 
 @pytest.mark.parametrize(
-    ("facts", "found", "state"),
+    ("signals", "found", "state"),
     [
-        ({}, Finding("probe", State.OK), State.OK),
-        ({}, Finding("probe", State.WARNING), State.POSSIBLE),
-        ({}, at(12), State.POSSIBLE),
-        ({"harmless_after": "2026-01-01T10:00:00"}, at(12), State.OK),
-        ({"harmless_after": "2026-01-01T10:00:00"}, at(11), State.POSSIBLE),
-        ({"disproved_by": ""}, Finding("probe", State.OK), State.POSSIBLE),
-        ({"disproved_by": "log"}, Finding("log", State.OK), State.OK),
+        (NO_SIGNALS, Finding("probe", State.OK), State.OK),
+        (NO_SIGNALS, Finding("probe", State.WARNING), State.POSSIBLE),
+        (NO_SIGNALS, at(12), State.POSSIBLE),
+        (Signals(harmless_after=parse("2026-01-01T10:00:00")), at(12), State.OK),
+        (Signals(harmless_after=parse("2026-01-01T10:00:00")), at(11), State.POSSIBLE),
+        (Signals(disproved_by=()), Finding("probe", State.OK), State.POSSIBLE),
+        (Signals(disproved_by=("log",)), Finding("log", State.OK), State.OK),
     ],
 )
-def test_what_may_be_the_cause_is_tried(facts: dict[str, str], found: Finding, state: State):
+def test_what_may_be_the_cause_is_tried(signals: Signals, found: Finding, state: State):
     """What holds all the same, and late enough, takes it away; a finding may name what does."""
-    verdict = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked", facts=facts), found.step: found})
+    verdict = judge(LASTS, {"policy": Finding("policy", State.POSSIBLE, cause="blocked", signals=signals), found.step: found})
     assert (verdict.weighed["policy"].state, verdict.possible) == (state, ("policy",) if state is State.POSSIBLE else ())
 
 
 def test_what_was_disproved_may_count_as_left_out():
     """The bot's own login proves nothing where its own secret is the trouble."""
-    own = Finding("login", State.POSSIBLE, cause="own", facts={"disproved_by": "probe"})
+    own = Finding("login", State.POSSIBLE, cause="own", signals=Signals(disproved_by=("probe",)))
     assert judge(LASTS, {"login": own, "probe": Finding("probe", State.OK)}).skipped == ("login",)
 
 
@@ -224,7 +223,7 @@ def test_what_is_possible_is_no_second_cause():
 
 def test_since_is_that_of_the_first_cause():
     """Another cause's beginning is its own; a symptom of the first may know more than that itself."""
-    early, late = "2026-01-01T08:00:00+00:00", "2026-01-01T09:00:00+00:00"
+    early, late = parse("2026-01-01T08:00:00+00:00"), parse("2026-01-01T09:00:00+00:00")
     found = {
         "policy": wrong("policy", "blocked"),
         "copies": wrong("copies", "blocked", since=late),
@@ -239,7 +238,7 @@ def test_since_is_that_of_the_first_cause():
         ((Finding("copies", State.OK), Finding("answers", State.OK)), True),
         ((Finding("copies", State.SKIPPED), Finding("answers", State.OK)), False),
         ((Finding("answers", State.OK),), False),
-        ((Finding("copies", State.OK), Finding("answers", State.OK, facts={"unanswered": "yes"})), False),
+        ((Finding("copies", State.OK), Finding("answers", State.OK, signals=Signals(unanswered=parse("2026-01-01T10:00:00")))), False),
     ],
 )
 def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):  # noqa: FBT001  a row of the table
@@ -268,9 +267,9 @@ ON_THE_WAY = graph(
     fact("rules", Station.FORWARD, explains=("rule_blocks", LOST)),
     fact("policy", Station.FORWARD, explains=("blocked", LOST)),
     fact("account", Station.MAILBOX, explains=("disabled",)),
-    fact("copies", Station.FORWARD, because=("rules", "policy", "account")),
+    fact("copies", Station.FORWARD, caused_by=("rules", "policy", "account")),
 )
-RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", facts={"proven": "rule_blocks"})
+RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", signals=Signals(proven=True))
 POLICY = Finding("policy", State.POSSIBLE, cause="blocked")
 BLOCKED_ACCOUNT = Finding("account", State.POSSIBLE, cause="disabled")
 UNREAD = Finding("policy", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
@@ -317,7 +316,7 @@ def test_what_is_set_right_by_now_is_told_so():
     """A failure by what holds meanwhile is older, or the change has not come everywhere yet; what is still wrong is the cause."""
     steps = graph(
         fact("policy", Station.FORWARD, explains=("blocked",), settling={"blocked": "settling"}),
-        fact("copies", Station.FORWARD, because=("policy",)),
+        fact("copies", Station.FORWARD, caused_by=("policy",)),
     )
     failed = wrong("copies", "blocked")
     told = {
@@ -331,5 +330,5 @@ def test_what_is_set_right_by_now_is_told_so():
 def test_newer_mail_that_has_not_gone_on_is_no_proof():
     """Also where it has not even arrived."""
     well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
-    late = {name: replace(well[name], state=State.WARNING, facts={"unproven": "2026-01-01T10:00:00+00:00"}) for name in well}
+    late = {name: replace(well[name], state=State.WARNING, signals=Signals(unproven=parse("2026-01-01T10:00:00+00:00"))) for name in well}
     assert [mail_flows(well), *(mail_flows(well | {name: late[name]}) for name in well)] == [True, False, False, False]

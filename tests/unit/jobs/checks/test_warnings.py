@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from jobs.checks.verdict import judge
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
 from jobs.engine.planner import planned_changes
-from jobs.engine.step import Probe, Step, StepContext
+from jobs.engine.step import Probe, Step
 from jobs.model import Access, Finding, State, Station, Text
 from jobs.steps.forwarding import Forwarding
 from jobs.steps.implicit_grant import ImplicitGrant
@@ -29,8 +31,7 @@ class Copies(Probe):
 
     name = "copies"
     article_row = "X"
-    station = Station.FORWARD
-    because: ClassVar[tuple[str, ...]] = ("forwarding",)
+    diagnosis = Diagnosis(station=Station.FORWARD, caused_by=("forwarding",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """As the trace shows it."""

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
-from jobs.engine.step import Probe, StepContext
+from jobs.engine.step import Probe
 from jobs.model import Access, Finding, State
 
 
@@ -29,7 +31,7 @@ class Look(Probe):
     article_row = "X"
 
     def __init__(self, name: str, access: Access, seconds: float = 0.0) -> None:
-        self.__dict__.update(name=name, access=access)
+        self.name, self.diagnosis = name, Diagnosis(access=access)
         self.seconds = seconds
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -11,8 +11,10 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.checker import STALE_S
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
 
@@ -30,10 +32,10 @@ class Silent:
 class Grant(Step):
     """A fact that shows at the looks that are listed."""
 
-    name, row, access = "grant", "E2", Access.NONE
+    name, article_row, diagnosis = "grant", "E2", Diagnosis(access=Access.NONE)
 
     def __init__(self, group: str, *looks: State) -> None:
-        self.__dict__.update(group=group)
+        self.group = group
         self.looks = list(looks)
 
     async def inspect(self, ctx: StepContext) -> Finding:

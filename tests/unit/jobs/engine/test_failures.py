@@ -19,8 +19,8 @@ from jobs.clouds.errors import (
     SignInNeeded,
     Transient,
 )
+from jobs.engine.context import StepContext
 from jobs.engine.failures import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
-from jobs.engine.step import StepContext
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.steps.ids import Ids

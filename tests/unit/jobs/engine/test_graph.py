@@ -12,11 +12,13 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.errors import AlreadyExists, CloudError, CloudReply, Forbidden, NotFound, SignInNeeded, Transient
 from jobs.engine.applier import IN_FLIGHT_S
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
 from jobs.engine.planner import digest
 from jobs.engine.readiness import NOTHING_YET
 from jobs.engine.recorder import LeaseLostError
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.model import Access, Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
@@ -351,8 +353,8 @@ def test_a_cloud_that_is_away_stops_nothing_else(carry_out: Callable[..., None],
 
 def test_a_check_looks_once_and_says_what_it_left_out(carry_out: Callable[..., None], given: Callable[..., StepContext]):
     """Without the access, without what it needs, and where the cloud refuses."""
-    a, b = Fact("a", State.WRONG, access=Access.NONE), Fact("b", needs=("a",), access=Access.NONE)
-    c, d, ctx = Fact("c", access=Access.ADMIN), Fact("d", access=Access.NONE), given()
+    a, b = Fact("a", State.WRONG, diagnosis=Diagnosis(access=Access.NONE)), Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE))
+    c, d, ctx = Fact("c", diagnosis=Diagnosis(access=Access.ADMIN)), Fact("d", diagnosis=Diagnosis(access=Access.NONE)), given()
     d.hooks["inspect"] = raising(SignInNeeded("sign_in_missing", SAID))
     carry_out(engine(ctx, a, b, c, d).check({Access.NONE}))
     assert {n: (f.state, f.seen) for n, f in ctx.run.findings.items() if n in "abc"} == {

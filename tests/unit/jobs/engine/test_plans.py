@@ -11,10 +11,11 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.engine.applier import REAPPROVAL_NOTE
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.planner import digest
 from jobs.engine.readiness import NOT_KNOWN, NOTHING_YET
-from jobs.engine.step import Step, StepContext
+from jobs.engine.step import Step
 from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
@@ -40,7 +41,7 @@ class Fact(Step):
         self.log.append("inspect")
         if self.error:
             raise self.error
-        return self.wrong(self.seen, **self.known) if self.seen else self.ok(ON)
+        return self.wrong(self.seen, facts=self.known) if self.seen else self.ok(ON)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Making it is not opening it."""

@@ -12,10 +12,11 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotReplicatedYet, Rejected, SignInNeeded
 from jobs.engine.applier import MAX_UNSEEN_CHANGES
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import LET_IN
 from jobs.engine.planner import digest
-from jobs.engine.step import REQUIRED_ELSEWHERE, Step, StepContext
+from jobs.engine.step import REQUIRED_ELSEWHERE, Step
 from jobs.model import Access, Account, Change, Finding, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from jobs.model import Finding, State, Text
+from jobs.model import Finding, Signals, State, Text
 from jobs.probes import all_probes
 
 PROBES = all_probes()
@@ -53,7 +54,7 @@ def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
     found = look("exchange_health", ctx)
     assert told(found) == (State.POSSIBLE, "seen.incidents", "exchange_incident")
     assert found.seen == Text("seen.incidents", {"id": "EX1", "title": "SMTP is late", "count": "1"})
-    assert found.facts == {"since": "2026-11-24T08:14:00+00:00"}
+    assert found.signals == Signals(since=datetime(2026, 11, 24, 8, 14, tzinfo=UTC))
     assert told(look("entra_health", ctx)) == (State.OK, "seen.no_incident", "")
 
 

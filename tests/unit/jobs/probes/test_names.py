@@ -18,7 +18,7 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.model import Finding, State
+from jobs.model import Finding, Signals, State
 from jobs.probes import all_probes
 from jobs.probes.mail_exchanger import MailExchanger
 
@@ -100,6 +100,6 @@ def test_mail_that_arrives_disproves_it(
     zone.update(records)
     found = {"mail_exchanger": asyncio.run(MailExchanger().inspect(given()))}
     if hours is not None:
-        at = (now() - timedelta(hours=hours)).isoformat()
-        found["arrivals"] = Finding("arrivals", State.OK, facts={"at": at})
+        at = now() - timedelta(hours=hours)
+        found["arrivals"] = Finding("arrivals", State.OK, signals=Signals(at=at))
     assert judge(all_probes(), found).possible == possible

@@ -12,7 +12,7 @@ import pytest
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Finding, State, Station
+from jobs.model import Finding, Signals, State, Station
 from jobs.probes import all_probes
 from jobs.probes.transport_rules import TransportRules
 
@@ -121,6 +121,6 @@ def test_what_a_bounce_says_of_others_is_no_cause(cloud: Any, given: Any, name: 
 
 def test_an_incident_of_webex_explains_a_copy_that_nobody_took():
     """It is the cause then, and mail stops at Webex Connect."""
-    late = Finding("copies", State.WRONG, cause="connect_not_reached", facts={"station": str(Station.CONNECT)})
+    late = Finding("copies", State.WRONG, cause="connect_not_reached", signals=Signals(station=Station.CONNECT))
     incident = Finding("webex_status", State.POSSIBLE, cause="webex_incident")
     assert judged({"copies": late, "webex_status": incident}) == ("webex_incident", Station.CONNECT)

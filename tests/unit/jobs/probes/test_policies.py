@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Evidence, Finding, State, Text
+from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.revoked_sessions import Sessions
 from jobs.probes.transport_rules import TransportRules
+from jobs.runs.origin import Brief
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
 CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
@@ -129,8 +130,7 @@ def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., StepContext]
 async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State):
     """Without one it is UTC; one outside of the calendar is none."""
     cloud.on("GET /users/support@contoso.com", {"id": USER, "signInSessionsValidFromDateTime": valid_from})
-    ctx = given()
-    ctx.run.place["token_at"] = "2026-11-22T10:00:00+00:00"
+    ctx = given(brief=Brief(token_at=datetime(2026, 11, 22, 10, tzinfo=UTC)))
     assert (await Sessions().inspect(ctx)).state is state
 
 
@@ -154,7 +154,7 @@ LOGGED_IN = Finding("smtp_login", State.OK)
 
 def answered(hour: int) -> Finding:
     """An answer that left at that hour."""
-    return Finding("answers", State.OK, facts={"at": f"2026-11-25T{hour:02}:00:00+00:00"})
+    return Finding("answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, hour, tzinfo=UTC)))
 
 
 def signed(cause: str) -> Finding:
@@ -211,7 +211,7 @@ async def test_security_defaults_are_tried(
 
 def left(minutes: float, **more: str) -> Finding:
     """An answer that left so many minutes ago."""
-    return Finding("answers", State.OK, facts={"at": (now() - timedelta(minutes=minutes)).isoformat()} | more)
+    return Finding("answers", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes), **more))
 
 
 def refused(cause: str) -> Finding:
@@ -224,7 +224,7 @@ def refused(cause: str) -> Finding:
     [
         (lambda: LOGGED_IN, (), ()),
         (lambda: left(20), (), ()),
-        (lambda: left(20, unanswered="yes"), ("authentication_policy",), ()),
+        (lambda: left(20, unanswered=now()), ("authentication_policy",), ()),
         (lambda: left(90), ("authentication_policy",), ()),
         (lambda: Finding("smtp_login", State.SKIPPED), ("authentication_policy",), ()),
         (lambda: refused("smtp_login_blocked"), (), ("authentication_policy",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,11 @@ from jobs.access import mailbox_login
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
-from jobs.engine.step import StepContext
-from jobs.model import Evidence, Finding, State, Text
+from jobs.engine.context import StepContext
+from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes.revoked_sessions import Sessions
 from jobs.probes.sign_ins import SignIns
+from jobs.runs.origin import Brief
 
 USER, OTHER = "aaaaaaaa-0000-4000-8000-00000000000a", "bbbbbbbb-0000-4000-8000-00000000000b"
 LOG, RENEWALS = "GET /auditLogs/signIns", "GET /beta/auditLogs/signIns"
@@ -109,13 +110,13 @@ async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud: Any, given: Calla
 async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud: Any, ctx: StepContext):
     """Since the first of its kind after a success, and proven wrong only by what is later than the last; with code and correlation id."""
     found = await look(cloud, ctx, row(5, 700082), row(65, 700082), row(125))
-    ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "harmless_after")]
-    assert (ages, "token_lives" in found.facts) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
+    ages = [(now() - at).total_seconds() / 60 for at in (found.signals.since, found.signals.harmless_after)]
+    assert (ages, found.signals.token_lives) == ([pytest.approx(65, abs=2), pytest.approx(5, abs=2)], False)
     assert found.evidence == (Evidence("entra", "AADSTS700082: No."), Evidence("correlation-id", "c5"))
     nothing_before = await look(cloud, ctx, row(5, 700082))
-    assert nothing_before.facts.keys() == {"harmless_after"}
+    assert nothing_before.signals == Signals(harmless_after=nothing_before.signals.harmless_after)
     in_person = await look(cloud, ctx, person(5, 90094), person(300))
-    assert in_person.facts["token_lives"] == "yes"
+    assert in_person.signals.token_lives
 
 
 POLICIES = [
@@ -178,7 +179,7 @@ async def test_what_is_asked(cloud: Any, ctx: StepContext):
 
 @pytest.mark.parametrize(("minutes", "asked"), [(30, [RENEWALS]), (300, [RENEWALS, LOG, RENEWALS])])
 async def test_of_many_channels_less_is_asked(cloud: Any, ctx: StepContext, minutes: int, asked: list[str]):
-    """Where a renewal has just gone well nobody's attempt would say more. In a round the second question is answered from memory."""
+    """Where a renewal has just gone well nobody's attempt would say more. In a bulk check the second question is answered from memory."""
     ctx.reads = ReadCache()
     assert (await look(cloud, ctx, row(minutes), person(400))).state is State.OK
     assert sorted(what for what, _ in cloud.asked) == sorted(asked)
@@ -221,8 +222,7 @@ async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., StepConte
 async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., StepContext]):
     """Who was revoked and signed in again has a token again; the time of the press in the bot's card is not all that counts."""
     cloud.on(f"GET /users/{USER}", {"id": USER, "signInSessionsValidFromDateTime": (now() - timedelta(minutes=60)).isoformat()})
-    ctx = given(facts=FACTS)
-    ctx.run.place["token_at"] = (now() - timedelta(days=9)).isoformat()
+    ctx = given(facts=FACTS, brief=Brief(token_at=now() - timedelta(days=9)))
     revoked = await Sessions().inspect(ctx)
     assert (revoked.state, revoked.cause) == (State.WRONG, "session_revoked")
     steps = {"sessions": Sessions(), "sign_ins": SignIns()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,12 +15,13 @@ from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.http import sync_client
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.microsoft.identity import Identity
-from jobs.model import Finding, State, Text
+from jobs.model import Finding, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin
+from jobs.runs.origin import Brief
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
@@ -37,9 +38,7 @@ def ctx(given: Callable[..., StepContext], vault: Vault, work_settings: Settings
         cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
     vault.put(f"check-secret:{MAILBOX}", "s3cr~t.Value", 60)
     vault.put(f"check-session:{MAILBOX}", cache, 60)
-    made = given(settings=settings, kind="check")
-    made.run.place["client_id"] = "client-1"
-    return made
+    return given(settings=settings, kind="check", brief=Brief(client_id="client-1"))
 
 
 async def test_nobody_rehearsed(given: Callable[..., StepContext]):
@@ -79,7 +78,7 @@ def begun(ctx: StepContext, provider: Any, number: int, good: float | None, toke
     if good is not None:
         redis.set(f"channel:{MAILBOX}:own-login", (now() - timedelta(hours=good)).isoformat())
     if token is not None:
-        ctx.run.place["token_at"] = (now() - timedelta(hours=token)).isoformat()
+        ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, token_at=now() - timedelta(hours=token)))
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     return asyncio.run(SmtpLogin().inspect(ctx))
 
@@ -100,26 +99,24 @@ def test_a_token_that_ends_with_the_bots(ctx: StepContext, provider: Any, number
     """Both are the same user's: where the bot's was good about when Webex Connect got its own, or later, that one has ended, too."""
     found = begun(ctx, provider, number, good, token)
     assert found.state is state
-    since = (now() - datetime.fromisoformat(found.facts["harmless_after"])).total_seconds() / 3600
+    since = (now() - found.signals.harmless_after).total_seconds() / 3600
     assert since == pytest.approx(after, abs=0.05)
 
 
 @pytest.mark.parametrize("number", [50173, 70000, 50057, 53011])
 def test_who_signs_in_for_a_shared_mailbox_may_be_another(ctx: StepContext, provider: Any, number: int):
     """What has ended the token, or the account, of the one who rehearsed says nothing of the one whom Webex Connect has."""
-    ctx.run.place["shared"] = "yes"
+    ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, shared=True))
     assert begun(ctx, provider, number, 1, 480).state is State.POSSIBLE
 
 
 def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:
     """That went well, so many hours ago; and so long ago somebody signed in."""
-    known = {"at": hours, "generated_at": generated}
-    return Finding(
-        step, State.OK, facts={name: (now() - timedelta(hours=ago)).isoformat() for name, ago in known.items() if ago is not None}
-    )
+    at, signed_in = (None if ago is None else now() - timedelta(hours=ago) for ago in (hours, generated))
+    return Finding(step, State.OK, signals=Signals(at=at, generated_at=signed_in))
 
 
-REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", facts={"since": (now() - timedelta(hours=20)).isoformat()})
+REVOKED = Finding("sessions", State.WRONG, cause="session_revoked", signals=Signals(since=now() - timedelta(hours=20)))
 
 
 @pytest.mark.parametrize(
@@ -215,18 +212,20 @@ def test_the_account_of_a_user_is_the_channels(
     assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
 
 
+def _by_place(since: datetime | None) -> Signals:
+    """Policies that depend on the place, since then."""
+    return Signals(harmless_after=since, elsewhere_since=since, by_place=True, disproved_by=("answers",))
+
+
 POLICY = Finding(
     "conditional_access",
     State.POSSIBLE,
     cause="blocked_by_conditional_access",
-    facts={name: (now() - timedelta(days=90)).isoformat() for name in ("harmless_after", "elsewhere_since")}
-    | {"by_place": "yes", "disproved_by": "answers"},
+    signals=_by_place(now() - timedelta(days=90)),
 )
-FRESH = replace(
-    POLICY, facts=POLICY.facts | {name: (now() - timedelta(hours=0.5)).isoformat() for name in ("harmless_after", "elsewhere_since")}
-)
-UNDATED = replace(POLICY, facts={"by_place": "yes", "disproved_by": "answers"})
-FOR_ALL_PLACES = replace(POLICY, facts={"harmless_after": POLICY.facts["harmless_after"]})
+FRESH = replace(POLICY, signals=_by_place(now() - timedelta(hours=0.5)))
+UNDATED = replace(POLICY, signals=_by_place(None))
+FOR_ALL_PLACES = replace(POLICY, signals=Signals(harmless_after=POLICY.signals.harmless_after))
 NONE_TOUCHES = Finding("conditional_access", State.OK)
 UNREAD = Finding("conditional_access", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
 BLOCKED_TOO = Finding("sign_ins", State.WRONG, cause="blocked_by_conditional_access")
@@ -286,8 +285,8 @@ async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis:
 
 def own(cause: str) -> Finding:
     """The bot's own login, which failed for that."""
-    facts = {"client_secret_wrong": "client_secret", "session_revoked": "sessions sign_ins"}
-    return Finding("smtp_login", State.POSSIBLE, cause=cause, facts={"disproved_by": facts[cause], "harmless_after": now().isoformat()})
+    by = {"client_secret_wrong": ("client_secret",), "session_revoked": ("sessions", "sign_ins")}
+    return Finding("smtp_login", State.POSSIBLE, cause=cause, signals=Signals(disproved_by=by[cause], harmless_after=now()))
 
 
 @pytest.mark.parametrize(
@@ -309,15 +308,15 @@ def test_another_finding_decides(
     assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)
 
 
-AT = {"at": now().isoformat()}
+AT = Signals(at=now())
 
 
 @pytest.mark.parametrize(
     ("answers", "causes"),
     [
-        (Finding("answers", State.OK, facts=AT), ()),
-        (Finding("answers", State.OK, facts=AT | {"unanswered": "yes"}), ("smtp_server",)),
-        (Finding("answers", State.OK, facts={"at": "2026-01-01T00:00:00+00:00"}), ("smtp_server",)),
+        (Finding("answers", State.OK, signals=AT), ()),
+        (Finding("answers", State.OK, signals=AT | Signals(unanswered=now())), ("smtp_server",)),
+        (Finding("answers", State.OK, signals=Signals(at=datetime(2026, 1, 1, tzinfo=UTC))), ("smtp_server",)),
         (Finding("answers", State.SKIPPED), ("smtp_server",)),
     ],
 )
@@ -335,9 +334,9 @@ BUSY = SmtpProbe(ok=False, failed_phase="banner", cause="smtp_busy", reply="421 
 @pytest.mark.parametrize(
     ("login", "answers", "causes"),
     [
-        (Finding("smtp_login", State.OK), Finding("answers", State.OK, facts=AT), ()),
-        (Finding("smtp_login", State.SKIPPED), Finding("answers", State.OK, facts=AT), ("smtp_server",)),
-        (Finding("smtp_login", State.WRONG, cause="smtp_busy"), Finding("answers", State.OK, facts=AT), ("smtp_server",)),
+        (Finding("smtp_login", State.OK), Finding("answers", State.OK, signals=AT), ()),
+        (Finding("smtp_login", State.SKIPPED), Finding("answers", State.OK, signals=AT), ("smtp_server",)),
+        (Finding("smtp_login", State.WRONG, cause="smtp_busy"), Finding("answers", State.OK, signals=AT), ("smtp_server",)),
     ],
 )
 async def test_a_server_that_was_busy_for_a_moment(

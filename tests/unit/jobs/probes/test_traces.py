@@ -16,6 +16,7 @@ from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, State
 from jobs.probes import all_probes
+from jobs.runs.origin import Brief
 
 TRACES = "GET /admin/exchange/tracing/messageTraces"
 MAILBOX, FORWARD, CUSTOMER = "support@contoso.com", "x1@mail.webexconnect.io", "kim@customer.example"
@@ -94,8 +95,8 @@ def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
     cloud.on(TRACES, [copy(5, "failed"), copy(20, "failed"), copy(30), copy(90, "failed")])
     details(cloud, 5, FORWARD, BLOCKED)
     found = look("copies", given())
-    assert (found.state, found.cause, found.facts["failed"]) == (State.WRONG, "forwarding_blocked", "2")
-    ages = [(now() - datetime.fromisoformat(found.facts[name])).total_seconds() / 60 for name in ("since", "at")]
+    assert (found.state, found.cause, found.signals.failed) == (State.WRONG, "forwarding_blocked", 2)
+    ages = [(now() - at).total_seconds() / 60 for at in (found.signals.since, found.signals.at)]
     assert ages == [pytest.approx(20, abs=2), pytest.approx(30, abs=2)]
     assert found.evidence == (Evidence("trace", f"Fail | {BLOCKED}"),)
 
@@ -103,7 +104,8 @@ def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
 def test_the_edge_of_the_window_is_no_beginning(cloud: Any, given: Any):
     """Where nothing went through within two days, nobody knows since when it fails."""
     cloud.on(TRACES, [copy(5, "failed"), copy(2000, "failed")])
-    assert {"since", "at"} & look("copies", given()).facts.keys() == set()
+    signals = look("copies", given()).signals
+    assert (signals.since, signals.at) == (None, None)
 
 
 @pytest.mark.parametrize("refuse", [404, 429, 503])
@@ -186,8 +188,7 @@ def test_what_a_filter_takes(cloud: Any, given: Any, senders: list[str], words: 
 def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):
     """Nor do a delivery report, and a mail of the mailbox itself."""
     sides(cloud, [row(40, senderAddress="postmaster@contoso.com"), row(45, senderAddress=MAILBOX), row(60), row(70)], [])
-    ctx = given()
-    ctx.run.place["changed_at"] = (now() - timedelta(minutes=55)).isoformat()
+    ctx = given(brief=Brief(changed_at=now() - timedelta(minutes=55)))
     assert (look("copies", ctx).state, look("copies", ctx).facts) == (State.SKIPPED, {})
 
 
@@ -248,7 +249,7 @@ def test_a_forwarding_address_that_nobody_has(cloud: Any, given: Any, words: str
     sides(cloud, [], [copy(5, "failed")])
     details(cloud, 5, FORWARD, words)
     found = look("copies", given())
-    assert (found.state, found.cause, found.facts.get("station")) == (State.WRONG, cause, station)
+    assert (found.state, found.cause, found.signals.station) == (State.WRONG, cause, station)
 
 
 def answer(minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: Any) -> dict[str, Any]:
@@ -318,7 +319,7 @@ def test_a_mail_that_waits_for_its_answer(cloud: Any, given: Any, sent: list[Any
     """It waits as long as others did, or proves nothing for some hours, or is noticed: never is it a failure."""
     sides(cloud, sent, copies)
     found = look("answers", given())
-    assert (found.state, found.seen and found.seen.key, "unanswered" in found.facts) == (state, seen, waits)
+    assert (found.state, found.seen and found.seen.key, found.signals.unanswered is not None) == (state, seen, waits)
 
 
 @pytest.mark.parametrize(

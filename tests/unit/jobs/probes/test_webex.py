@@ -17,6 +17,7 @@ from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import Receipt
 from jobs.model import Evidence, Finding, State, Text
 from jobs.probes import all_probes
+from jobs.runs.origin import Brief
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
@@ -36,7 +37,7 @@ def told(finding: Finding) -> tuple[State, str, str]:
 
 def asked_for(ctx: Any, address: str = "anna@contoso.com") -> Any:
     """The same check, for somebody who pressed the button."""
-    ctx.run = replace(ctx.run, place={**ctx.run.place, "connect_test": address})
+    ctx.run = replace(ctx.run, brief=Brief(test_recipient=address))
     return ctx
 
 
@@ -217,8 +218,8 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
     """Every mail since the newest task, and when the first of them came."""
     cloud.on(TRACES, [copy(10), copy(60), copy(200)])
     outside.on("GET /cc/v1/tasks", {"data": [task(199)]})
-    facts = look("mail_to_task", given(settings=configured())).facts
-    assert (facts["missed"], facts["since"][:16]) == ("2", (now() - timedelta(minutes=60)).isoformat()[:16])
+    signals = look("mail_to_task", given(settings=configured())).signals
+    assert (signals.missed, signals.since) == (2, pytest.approx(now() - timedelta(minutes=60), abs=timedelta(minutes=1)))
 
 
 @pytest.mark.parametrize(

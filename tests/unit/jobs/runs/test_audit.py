@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from jobs.runs.audit import BEGINNING, DOUBTED, ENTRIES, HEAD, Trail, Verified, canonical, chained_hash, read
+from jobs.runs.audit import BEGINNING, DOUBTED, Trail, Verified, canonical, chained_hash, read
 
 KEYS = ("new-key", "old-key")
 AT = "2026-11-25T09:00:00+00:00"
@@ -27,13 +27,13 @@ def trail(redis: Redis) -> Trail:
 
 def lines(redis: Redis) -> list[dict[str, Any]]:
     """The entries as they lie there."""
-    return [read(line) for line in redis.lrange(ENTRIES, 0, -1)]
+    return [read(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
 def write(redis: Redis, entries: list[dict[str, Any]]) -> None:
     """What somebody who can write to Redis puts in their place."""
-    redis.delete(ENTRIES)
-    redis.rpush(ENTRIES, *map(canonical, entries))
+    redis.delete("audit:entries")
+    redis.rpush("audit:entries", *map(canonical, entries))
 
 
 def recomputed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -90,19 +90,19 @@ def test_what_is_altered_is_found(trail: Trail, redis: Redis, how: str):
 @pytest.mark.parametrize("head", [None, b"{}", b"nonsense", b"\xff\x00", "forged", "another count"])
 def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, head: Any):
     """Neither by taking the seal away, nor by one of one's own, nor with the old seal over another count."""
-    sealed = json.loads(redis.get(HEAD) or b"")
+    sealed = json.loads(redis.get("audit:head") or b"")
     end = {"forged": sealed | {"seal": "0" * 64}, "another count": sealed | {"n": 4}}
     write(redis, lines(redis)[:4] if head == "another count" else lines(redis))
-    redis.delete(HEAD)
+    redis.delete("audit:head")
     if head is not None:
-        redis.set(HEAD, json.dumps(end[head]) if isinstance(head, str) else head)
+        redis.set("audit:head", json.dumps(end[head]) if isinstance(head, str) else head)
     assert trail.verify().broken_at > 0
 
 
 def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
     """The bot goes on, for work must go on, but says for good from where on the trail can be believed again."""
     write(redis, recomputed(changed(lines(redis))))
-    redis.set(HEAD, json.dumps({"n": 5, "hash": lines(redis)[-1]["hash"], "seal": "0" * 64}))
+    redis.set("audit:head", json.dumps({"n": 5, "hash": lines(redis)[-1]["hash"], "seal": "0" * 64}))
     trail.add({"what": "later"})
     trail.add({"what": "later still"})
     assert [entry["what"] for entry in lines(redis)[5:]] == [DOUBTED, "later", "later still"]
@@ -111,7 +111,7 @@ def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
 
 def test_a_trail_without_its_seal_is_doubted(trail: Trail, redis: Redis):
     """Taking the seal away does not begin a new trail."""
-    redis.delete(HEAD)
+    redis.delete("audit:head")
     trail.add({"what": "later"})
     assert [entry["what"] for entry in lines(redis)[5:]] == [DOUBTED, "later"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
 from jobs.steps.addresses import Addresses
 

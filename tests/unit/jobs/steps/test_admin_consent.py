@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.run import Event, Kind
@@ -56,7 +56,7 @@ async def test_an_old_redirect_proves_nothing(given: Callable[..., StepContext],
 async def test_a_check_warns_where_it_was_revoked(given: Callable[..., StepContext], cloud: Any):
     """Mail flows without it; a setup would wait for it, and a check agrees with that."""
     cloud.on(READ, [])
-    found = STEP.as_check_result(await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"})))
+    found = STEP.diagnosis.as_check_result(await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"})))
     assert (found.state, found.seen, found.expected) == (State.WARNING, Text("seen.no_consent"), Text("expected.admin_consent"))
     assert STEP.name in checks_for(Profile.ARTICLE)
     assert STEP.name not in checks_for(Profile.LEAST)

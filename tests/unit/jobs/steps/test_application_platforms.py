@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Change, Scope, State, Text
@@ -54,7 +54,7 @@ async def test_a_callback_of_another_platform_is_moved_to_web(
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     assert (found.state, found.seen, found.cause) == (State.WRONG, Text(key, {"uris": URIS[0]}), cause)
-    assert STEP.causes_elsewhere(cause) >= {cause}
+    assert STEP.diagnosis.causes_elsewhere(cause) >= {cause}
     await STEP.apply(ctx, found)
     ((what, body),) = cloud.writes
     assert (what, set(body["web"]["redirectUris"])) == (CHANGE, set(URIS))

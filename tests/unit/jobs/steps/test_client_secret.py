@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Channel, Finding, Scope, State, Text
+from jobs.runs.channel_index import Record
+from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Record, Store
+from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ClientSecret
 from jobs.storage import codec
 from jobs.storage.vault import Vault
@@ -81,7 +83,7 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: A
     ],
 )
 async def test_a_secret_that_was_handed_over(
-    given: Callable[..., StepContext], cloud: Any, store: Store, days: float, kind: str, state: State, cause: str
+    given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, kind: str, state: State, cause: str
 ):
     """It holds until it ends; a check only warns of one that ends soon."""
     store.record_secret_shown("k1")
@@ -92,7 +94,7 @@ async def test_a_secret_that_was_handed_over(
 
 @pytest.mark.parametrize(("secrets", "seen"), [([], "seen.secrets_forbidden"), ([-1], "seen.secret_expired")])
 async def test_a_tenant_may_forbid_the_secret_that_is_needed(
-    given: Callable[..., StepContext], cloud: Any, store: Store, secrets: list[float], seen: str
+    given: Callable[..., StepContext], cloud: Any, store: RunStore, secrets: list[float], seen: str
 ):
     """No plan of ours gets around the tenant's policy."""
     store.record_secret_shown("k1")
@@ -107,7 +109,7 @@ async def test_a_tenant_may_forbid_the_secret_that_is_needed(
 @pytest.mark.parametrize("kind", ["setup", "fix", "check"])
 @pytest.mark.parametrize("days", [300, 10])
 async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
-    given: Callable[..., StepContext], cloud: Any, store: Store, kind: str, days: float
+    given: Callable[..., StepContext], cloud: Any, store: RunStore, kind: str, days: float
 ):
     """Mail flows and a setup goes on; somebody is told that the next secret needs an exception."""
     store.record_secret_shown("k1")
@@ -136,7 +138,7 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(given: Callable[
 
 
 @pytest.mark.parametrize(("days", "state"), [(29, State.OK), (11, State.OK), (9, State.WRONG)])
-async def test_soon_is_a_third_of_a_short_life(given: Callable[..., StepContext], cloud: Any, store: Store, days: float, state: State):
+async def test_soon_is_a_third_of_a_short_life(given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, state: State):
     """Where a secret lives for 30 days at most, one with 29 left is as good as new, for the next run as well."""
     store.record_secret_shown("k1")
     limit = restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P30D"})
@@ -188,7 +190,7 @@ async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepCont
     assert [(what, (body or {}).get("keyId")) for what, body in cloud.writes] == [(REMOVE, "k1"), (ADD, None)]
 
 
-async def test_a_secret_without_an_end_never_ends(given: Callable[..., StepContext], cloud: Any, store: Store):
+async def test_a_secret_without_an_end_never_ends(given: Callable[..., StepContext], cloud: Any, store: RunStore):
     """An unreadable end is no reason to renew."""
     store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]})
@@ -205,7 +207,7 @@ async def test_six_months_are_six_months(given: Callable[..., StepContext], chan
 @pytest.mark.parametrize(("kind", "state"), [("check", State.POSSIBLE), ("fix", State.WRONG)])
 @pytest.mark.parametrize(("days", "cause"), [(-1, "client_secret_expired"), (None, "client_secret_gone")])
 async def test_a_secret_made_by_hand_may_be_the_one_in_use(
-    given: Callable[..., StepContext], cloud: Any, store: Store, kind: str, state: State, days: float | None, cause: str
+    given: Callable[..., StepContext], cloud: Any, store: RunStore, kind: str, state: State, days: float | None, cause: str
 ):
     """A valid one that bears no name of the bot's: a check says that it may be so, a fix makes one that is known."""
     store.record_secret_shown("k1")
@@ -219,7 +221,7 @@ async def test_a_secret_made_by_hand_may_be_the_one_in_use(
 
 @pytest.mark.parametrize("other", [("Webex email bot, rehearsal and check", 90), ("by hand", -1)])
 async def test_no_other_secret_excuses_one_that_is_gone(
-    given: Callable[..., StepContext], cloud: Any, store: Store, other: tuple[str, float]
+    given: Callable[..., StepContext], cloud: Any, store: RunStore, other: tuple[str, float]
 ):
     """Not the bot's own for checking, and not one that has ended."""
     store.record_secret_shown("k1")
@@ -229,11 +231,10 @@ async def test_no_other_secret_excuses_one_that_is_gone(
 
 @pytest.mark.parametrize(("given_id", "state"), [("client-0", State.WRONG), ("client-1", State.OK)])
 async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
-    given: Callable[..., StepContext], cloud: Any, store: Store, given_id: str, state: State
+    given: Callable[..., StepContext], cloud: Any, store: RunStore, given_id: str, state: State
 ):
     """A fix makes one, and with it the form tells the new client ID."""
     cloud.on(APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]})
-    ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix")
-    ctx.run.place["client_id"] = given_id
+    ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix", brief=Brief(client_id=given_id))
     store.record_secret_shown("k1")
     assert (await STEP.inspect(ctx)).state is state

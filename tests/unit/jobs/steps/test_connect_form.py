@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn
 from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token
 

@@ -9,8 +9,9 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import REQUIRED_ELSEWHERE, StepContext
+from jobs.engine.step import REQUIRED_ELSEWHERE
 from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
 from jobs.steps.email_app import EmailApp
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.clouds.errors import NotFound
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.forwarding import Forwarding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
 from jobs.steps.ids import Ids
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import render
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Scope, State, Text
 from jobs.steps.implicit_grant import ImplicitGrant
@@ -52,6 +52,6 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], clou
 async def test_a_check_says_that_nothing_needs_it(given: Callable[..., StepContext], cloud: Any, on: bool):  # noqa: FBT001  a column of the table
     """Whether it is ticked or not: it is the article's, and no token comes to be by it (CHECKLIST O10)."""
     cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
-    found = STEP.as_check_result(await STEP.inspect(given(kind="check")))
+    found = STEP.diagnosis.as_check_result(await STEP.inspect(given(kind="check")))
     assert found.seen is not None
     assert (found.state, "code flow" in render(found.seen)) == (State.OK if on else State.WARNING, True)

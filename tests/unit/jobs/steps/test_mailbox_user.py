@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import StepContext
-from jobs.model import Finding, State, Text
+from jobs.engine.context import StepContext
+from jobs.model import Finding, State, Station, Text
 from jobs.steps.mailbox_user import MailboxUser
 
 STEP = MailboxUser()
@@ -97,3 +97,10 @@ async def test_a_group_that_cannot_be_looked_up_is_nobody(given: Callable[..., S
     """Without the right to read recipients the mailbox is missing, and no error hides that."""
     cloud.on("GET /users", []).refuse("Get-Recipient", 403)
     assert (await STEP.inspect(given())).seen == Text("seen.nobody", {"mailbox": "support@contoso.com"})
+
+
+async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(given: Callable[..., StepContext], cloud: Any):
+    """Without facts the steps that need it are not looked at, also where its account is blocked."""
+    cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [])
+    found = await STEP.inspect(given())
+    assert (found.cause, found.facts, found.signals.station) == ("account_disabled", {}, Station.ANSWER)

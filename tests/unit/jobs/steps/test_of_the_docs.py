@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import Step, StepContext
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
 from jobs.model import State, Text
 from jobs.runs.run import RecordedChange
 

@@ -11,13 +11,13 @@ import pytest
 from jobs.access.admin_session import SESSION_S
 from jobs.checks.verdict import judge
 from jobs.clouds.errors import CloudReply, Rejected
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Change, Channel, Finding, Profile, Scope, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.run import RecordedChange
-from jobs.runs.store import LONGEST_PAUSE_S
 from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE, OutboundPolicy
+from jobs.storage.due_list import LONGEST_PAUSE_S
 
 STEP = OutboundPolicy()
 MAILBOX = "support@contoso.com"

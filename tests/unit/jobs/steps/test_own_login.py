@@ -11,7 +11,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.http import sync_client
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
 from jobs.model import Channel, Profile, State, Text

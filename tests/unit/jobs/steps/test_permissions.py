@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotFound, Rejected, Transient
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Change, Finding, Scope, State, Text, verbatim
 from jobs.steps.permissions import Permissions

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.settings import Settings

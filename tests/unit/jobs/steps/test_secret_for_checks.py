@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.steps.secret_for_checks import LABEL, CheckSecret
 from jobs.storage.vault import Vault
 
@@ -39,7 +39,7 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], vault: V
     assert await STEP.inspect(ctx) == Finding("check_secret", State.OK, seen=Text("seen.check_secret"), values={"made": "yes"})
 
 
-async def test_a_proven_channel_is_not_rehearsed_again(given: Callable[..., StepContext], store: Store):
+async def test_a_proven_channel_is_not_rehearsed_again(given: Callable[..., StepContext], store: RunStore):
     """A later run of the same channel leaves it out."""
     earlier = given()
     store.end(earlier.run, Event(Kind.FINISHED, now()))

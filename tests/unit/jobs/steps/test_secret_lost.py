@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Channel, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.steps import steps_of
 from jobs.steps.client_secret import ClientSecret
 from jobs.steps.secret_lost import LostSecret
@@ -35,7 +35,7 @@ def test_a_run_without_a_loss_has_no_such_step(given: Given):
     assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
 
 
-async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: Store):
+async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: RunStore):
     """Although it was handed over, and nobody has to wait for the directory to make another."""
     ctx = given(facts={"object_id": "obj-1", "key_id": "k1"}, answers=LOST, changed={"client_secret": now() - timedelta(minutes=1)})
     store.record_secret_shown("k1")
@@ -53,11 +53,11 @@ async def test_it_is_no_orphan(given: Given, cloud: Any):
         "POST /applications/obj-1/addPassword", {"keyId": "k4", "secretText": "s", "endDateTime": ""}
     )
     end = (now() + timedelta(days=300)).isoformat()
-    await OLD.apply(ctx, OLD.wrong(Text("seen.none"), renew_until=end))
+    await OLD.apply(ctx, OLD.wrong(Text("seen.none"), facts={"renew_until": end}))
     assert [body["keyId"] for what, body in cloud.writes if what == REMOVE] == ["k3"]
 
 
-async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: Store):
+async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: RunStore):
     """Then it is removed, and nothing else."""
     ctx = given(facts=FACTS, answers=LOST)
     both = [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]
@@ -82,7 +82,7 @@ async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
     assert (found.state, found.facts["key_id"]) == (State.OK, "k2")
 
 
-async def test_one_that_was_shown_before_it_was_read_back_holds(given: Given, cloud: Any, store: Store, vault: Vault):
+async def test_one_that_was_shown_before_it_was_read_back_holds(given: Given, cloud: Any, store: RunStore, vault: Vault):
     """Somebody was faster than the directory: the secret is known by what the run sealed, and no other one is made."""
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
     vault.put(f"secret-key:{ctx.run.id}", "k2", 60)

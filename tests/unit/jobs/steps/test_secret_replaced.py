@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Person, Scope, State, Text
+from jobs.runs.origin import Origin
 from jobs.runs.plan import Plan
 from jobs.runs.run import Event, Kind
-from jobs.runs.store import Store
+from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import ClientSecret
@@ -43,14 +44,14 @@ def secret(key_id: str, name: str, days: float = 9) -> dict[str, str]:
     return {"keyId": key_id, "displayName": name, "endDateTime": (now() + timedelta(days=days)).isoformat()}
 
 
-def before(store: Store, channel: Any, asker: Person) -> str:
+def before(store: RunStore, channel: Any, asker: Person) -> str:
     """The id of an earlier run of the mailbox, which is over."""
-    run = store.open(channel, asker, {"room": "room-1"})
+    run = store.open(channel, asker, Origin("room-1"))
     store.end(run, Event(Kind.FINISHED, now()))
     return run.id
 
 
-async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):
+async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
     """Beside the new secret, and only in a fix; a check has no use for it."""
     name = f"Webex Connect {before(store, channel, asker)}"
     store.record_secret_shown("k1")
@@ -62,7 +63,7 @@ async def test_the_plan_shows_it_from_the_start(given: Given, cloud: Any, store:
     assert [("old_secret" in steps_of(run)) for run in (ctx.run, planned)] == [False, True]
 
 
-async def test_the_new_one_does_not_count_as_its_removal(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):
+async def test_the_new_one_does_not_count_as_its_removal(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
     """Its line stands in the plan of the new secret; whoever lists what was done, after a /cancel say, lists that alone which was made."""
     old = secret("k1", f"Webex Connect {before(store, channel, asker)}")
     store.record_secret_shown("k1")
@@ -77,14 +78,14 @@ async def test_the_new_one_does_not_count_as_its_removal(given: Given, cloud: An
     assert ([line.step for line in lines], done) == (["client_secret", "old_secret"], ["client_secret"])
 
 
-async def test_a_setup_removes_nothing(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):
+async def test_a_setup_removes_nothing(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
     """It was not asked for."""
     cloud.on(APP, {"passwordCredentials": [secret("k1", f"Webex Connect {before(store, channel, asker)}")]})
     ctx = given(facts=FACTS)
     assert [line.step for line in ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))] == ["client_secret"]
 
 
-async def test_only_what_the_bot_made_before_is_removed(given: Given, cloud: Any, store: Store, channel: Any, asker: Person):
+async def test_only_what_the_bot_made_before_is_removed(given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person):
     """Not this run's own, not one whose name only looks like it, not a person's; and a second time there is nothing left."""
     ours = secret("k1", f"Webex Connect {before(store, channel, asker)}")
     ctx = given(facts=FACTS, kind="fix")

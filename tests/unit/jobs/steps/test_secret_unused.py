@@ -9,7 +9,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Transient
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Channel, Finding, State, Text
 from jobs.runs.run import Event, Kind

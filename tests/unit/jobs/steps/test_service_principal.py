@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Profile, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.steps.service_principal import ServicePrincipal

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.clouds.errors import Forbidden
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.steps.smtp_auth import PROPERTY, SmtpAuth
 

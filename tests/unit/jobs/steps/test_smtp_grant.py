@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.smtp_grant import SmtpGrant

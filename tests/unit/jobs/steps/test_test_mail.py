@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.clouds.errors import Forbidden, SignInNeeded
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.steps.trace_access import TraceAccess

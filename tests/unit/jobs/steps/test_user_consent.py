@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.step import StepContext
+from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
 from jobs.steps.user_consent import UserConsent, allows, assigned
 

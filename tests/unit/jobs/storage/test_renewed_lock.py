@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
 from redis import Redis
 
-from jobs.storage import locks
-from jobs.storage.locks import renewed_lock
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 from tests.fixtures.waiting import until
+
+DRAW = LockName(LockKind.DRAW, "run")
 
 
 @pytest.mark.slow
 def test_it_lasts_as_long_as_the_work(redis: Redis):
     """Half as long again as its own time later nobody else gets it; afterwards anybody does, and no trace of it is left."""
-    with renewed_lock(redis, "draw:run", 1.0) as held:
+    with renewed_lock(redis, DRAW, 1.0) as held:
         time.sleep(1.5)
-        assert (held is not None and held.renew(), locks.acquire(redis, "draw:run", 1)) == (True, None)
-    assert (redis.keys("*"), locks.acquire(redis, "draw:run", 1) is not None) == ([], True)
+        with renewed_lock(redis, DRAW, 1) as other:
+            assert (held is not None and held.renew(), other) == (True, None)
+    assert redis.keys("*") == []
+    with renewed_lock(redis, DRAW, 1) as other:
+        assert other is not None
 
 
 def test_of_two_one_has_it(redis: Redis):
     """The second does not wait."""
-    with renewed_lock(redis, "draw:run", 5) as first, renewed_lock(redis, "draw:run", 5) as second:
+    with renewed_lock(redis, DRAW, 5) as first, renewed_lock(redis, DRAW, 5) as second:
         assert (first is not None, second) == (True, None)
 
 
 def test_what_another_has_by_now_is_lost(redis: Redis):
     """It is not renewed, never comes back, and is not given back in the other's place."""
-    with renewed_lock(redis, "draw:run", 5) as held:
+    with renewed_lock(redis, DRAW, 5) as held:
         redis.delete("draw:run")
-        other = locks.acquire(redis, "draw:run", 5)
-        assert (held is not None and held.renew(), held is not None and held.lost) == (False, True)
-    assert other is not None
-    assert (other.owned(), redis.hlen(locks.HELD)) == (True, 1)
+        with renewed_lock(redis, DRAW, 5) as other:
+            assert (held is not None and held.renew(), held is not None and held.lost) == (False, True)
+            assert other is not None
+            assert (other.renew(), redis.hlen("locks:held")) == (True, 1)
 
 
 def test_it_is_noticed_without_being_asked(redis: Redis):
     """The thread that renews it sees the loss."""
-    with renewed_lock(redis, "draw:run", 0.3) as held:
+    with renewed_lock(redis, DRAW, 0.3) as held:
         redis.set("draw:run", "somebody else")
         until(lambda: held is not None and held.lost, "the loss")
         assert (held is not None and held.lost, redis.get("draw:run")) == (True, b"somebody else")
+
+
+def test_it_is_waited_for(redis: Redis):
+    """As long as was said: until the holder gives it back, or not at all."""
+    redis.set("draw:run", "somebody else", px=300)
+    with renewed_lock(redis, DRAW, 5, wait_s=0.1) as held:
+        assert held is None
+    with renewed_lock(redis, DRAW, 5, wait_s=math.inf) as held:
+        assert held is not None
+
+
+@pytest.mark.slow
+def test_each_renewal_is_told_until_it_is_stopped(redis: Redis):
+    """Afterwards the lock is held for what is left of its time, and given back."""
+    told: list[int] = []
+    with renewed_lock(redis, DRAW, 4.0, on_renewal=lambda: told.append(1)) as held:
+        assert held is not None
+        until(lambda: told, "a renewal")
+        held.stop_renewing()
+        before = len(told)
+        time.sleep(1.5)
+        assert (before > 0, len(told), redis.exists("draw:run")) == (True, before, 1)
+    assert redis.keys("*") == []

@@ -13,20 +13,29 @@ from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.checks import check
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Channel, Finding, Person, State, Station, Text, Turn
+from jobs.model import Channel, Finding, Person, RunKind, Signals, State, Station, Text, Turn
+from jobs.runs.origin import Brief
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
-MISSED = {"missed": "14", "missed_since": SINCE.isoformat()}
+MISSED = Signals(missed=14, missed_since=SINCE)
 
 
-def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, **place: str) -> Run:
+def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, test_recipient: str = "") -> Run:
     """A check that found this."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
     run = Run(
-        "R1", channel, Person("p", "anna@contoso.com"), AT, {"kind": "check", **place}, detailed=True, findings=findings, found_at=times
+        "R1",
+        channel,
+        Person("p", "anna@contoso.com"),
+        AT,
+        RunKind.CHECK,
+        brief=Brief(test_recipient=test_recipient),
+        detailed=True,
+        findings=findings,
+        found_at=times,
     )
     return replace(run, checked=AT if ended else None)
 
@@ -36,11 +45,11 @@ def verdict_of(run: Run) -> Verdict:
     return judge(check.steps_of(run), run.findings)
 
 
-COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", facts=MISSED)
+COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", signals=MISSED)
 POLICY = Finding("outbound_policy", State.WRONG, cause="forwarding_blocked")
 KEPT = Finding("forwarding", State.OK)
-FULL = Finding("arrivals", State.WRONG, cause="mailbox_full", facts={"failed": "3", "since": SINCE.isoformat()})
-RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arrivals", facts={"station": str(Station.MAILBOX)})
+FULL = Finding("arrivals", State.WRONG, cause="mailbox_full", signals=Signals(failed=3, since=SINCE))
+RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arrivals", signals=Signals(station=Station.MAILBOX))
 
 
 @pytest.mark.parametrize(
@@ -51,15 +60,15 @@ RULE = Finding("transport_rules", State.WRONG, cause="transport_rule_blocks_arri
         ((POLICY, COPIES, KEPT), False, Damage(14, SINCE)),
         ((POLICY,), True, None),
         ((FULL, KEPT), True, Damage(3, SINCE)),
-        ((replace(FULL, facts={"failed": "3"}), KEPT), True, None),
-        ((FULL, Finding("copies", State.OK, facts={"at": AT.isoformat()}), KEPT), True, None),
-        ((FULL, Finding("copies", State.OK, facts={"at": "2026-11-25T08:00:00+00:00"}), KEPT), True, Damage(3, SINCE)),
+        ((replace(FULL, signals=Signals(failed=3)), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, signals=Signals(at=AT)), KEPT), True, None),
+        ((FULL, Finding("copies", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC))), KEPT), True, Damage(3, SINCE)),
         ((RULE, COPIES, KEPT), True, Damage(14, SINCE)),
         ((POLICY, COPIES, KEPT, replace(FULL, state=State.WARNING)), True, Damage(14, SINCE, kept=True)),
         ((Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"), replace(COPIES, state=State.OK)), True, None),
         ((replace(COPIES, state=State.OK),), True, None),
         (
-            (Finding("mail_to_task", State.WRONG, cause="no_task", facts={"missed": "2", "since": SINCE.isoformat()}), KEPT),
+            (Finding("mail_to_task", State.WRONG, cause="no_task", signals=Signals(missed=2, since=SINCE)), KEPT),
             True,
             Damage(2, SINCE, kept=True),
         ),
@@ -81,17 +90,17 @@ def test_no_incident_is_a_line_where_all_three_were_read():
 
 
 @pytest.mark.parametrize(
-    ("url", "ended", "place", "offered"),
+    ("url", "ended", "sent_to", "offered"),
     [
-        ("https://c", True, {}, True),
-        ("", True, {}, False),
-        ("https://c", False, {}, False),
-        ("https://c", True, {"connect_test": "a@b.c"}, False),
+        ("https://c", True, "", True),
+        ("", True, "", False),
+        ("https://c", False, "", False),
+        ("https://c", True, "a@b.c", False),
     ],
 )
-def test_a_mail_through_webex_connect_is_offered_once(services: Services, url: str, ended: bool, place: dict[str, str], offered: bool):  # noqa: FBT001  a row of the table
+def test_a_mail_through_webex_connect_is_offered_once(services: Services, url: str, ended: bool, sent_to: str, offered: bool):  # noqa: FBT001  a row of the table
     """Where a key is configured, when the check has ended, and not where this check has sent one."""
-    assert extras.may_send(run_of(ended=ended, **place), replace(services.settings, connect_url=url)) is offered
+    assert extras.may_send(run_of(ended=ended, test_recipient=sent_to), replace(services.settings, connect_url=url)) is offered
 
 
 def test_the_cause_is_drawn_as_one(services: Services):

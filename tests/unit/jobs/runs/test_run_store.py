@@ -9,33 +9,36 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
+from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
+from jobs.runs.channel_index import ASKED_S, AlreadyRunningError, Record
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, RecordedChange, Run, RunGoneError
-from jobs.runs.store import ASKED_S, DUE, LEASE_S, LETTERS, AlreadyRunningError, Record, Store, new_id
+from jobs.runs.run_store import LETTERS, RunStore, new_id
+from jobs.runs.schedule import LEASE_S
 
 MAILBOX = "support@contoso.com"
-PLACE = {"room": "room-1", "message": "message-1"}
+ORIGIN = Origin("room-1", message="message-1")
 
 
 @pytest.fixture
-def opened(store: Store, asker: Person) -> Run:
+def opened(store: RunStore, asker: Person) -> Run:
     """A run of the mailbox."""
-    return store.open(Channel(MAILBOX), asker, PLACE)
+    return store.open(Channel(MAILBOX), asker, ORIGIN)
 
 
-def test_a_second_run_of_a_mailbox_is_refused(store: Store, asker: Person, opened: Run):
+def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, opened: Run):
     """It names the first one, and leaves nothing open behind."""
     with pytest.raises(AlreadyRunningError) as busy:
-        store.open(Channel(MAILBOX), asker, PLACE | {"message": "message-2"})
-    assert (busy.value.run, store.running(MAILBOX), len(store.runs_in_space("room-1"))) == (opened.id, opened.id, 1)
+        store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
+    assert (busy.value.run, store.channels.running(MAILBOX), len(store.runs_in_space("room-1"))) == (opened.id, opened.id, 1)
 
 
-def test_of_many_at_once_one_opens(store: Store, asker: Person):
+def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
     """Twenty people at the same moment: one run."""
 
     def attempt(_: int) -> str:
         try:
-            return store.open(Channel(MAILBOX), asker, PLACE).id
+            return store.open(Channel(MAILBOX), asker, ORIGIN).id
         except AlreadyRunningError:
             return ""
 
@@ -43,90 +46,94 @@ def test_of_many_at_once_one_opens(store: Store, asker: Person):
         assert len([run for run in pool.map(attempt, range(20)) if run]) == 1
 
 
-def test_the_same_message_opens_once(store: Store, asker: Person):
+def test_the_same_message_opens_once(store: RunStore, asker: Person):
     """Without a mailbox, the message is what is claimed."""
-    store.open(Channel(""), asker, PLACE)
+    store.open(Channel(""), asker, ORIGIN)
     with pytest.raises(AlreadyRunningError):
-        store.open(Channel(""), asker, PLACE)
+        store.open(Channel(""), asker, ORIGIN)
 
 
-def test_claiming_twice_is_claiming_once(store: Store, opened: Run):
+def test_claiming_twice_is_claiming_once(store: RunStore, opened: Run):
     """The holder may ask again."""
-    store.claim(MAILBOX, opened.id)
-    assert store.running(MAILBOX) == opened.id
+    store.channels.claim(MAILBOX, opened.id)
+    assert store.channels.running(MAILBOX) == opened.id
 
 
-def test_a_run_that_died_before_its_first_event_holds_nothing(store: Store, opened: Run):
+def test_a_run_that_died_before_its_first_event_holds_nothing(store: RunStore, opened: Run):
     """A claim without a history is taken over."""
     store.redis.set("channel:sales@contoso.com:run", "DEAD22")
     store.redis.zadd("runs:open", {"DEAD22": 1})
-    store.claim("sales@contoso.com", opened.id)
-    assert store.running("sales@contoso.com") == opened.id
+    store.channels.claim("sales@contoso.com", opened.id)
+    assert store.channels.running("sales@contoso.com") == opened.id
 
 
-def test_an_ended_run_gives_the_mailbox_free(store: Store, asker: Person, opened: Run):
+def test_an_ended_run_gives_the_mailbox_free(store: RunStore, asker: Person, opened: Run):
     """The next one may begin."""
     store.end(opened, Event(Kind.CANCELLED, now()))
-    assert store.running(MAILBOX) == ""
-    assert store.open(Channel(MAILBOX), asker, PLACE).id != opened.id
+    assert store.channels.running(MAILBOX) == ""
+    assert store.open(Channel(MAILBOX), asker, ORIGIN).id != opened.id
 
 
-def test_ending_twice_keeps_the_first_end(store: Store, asker: Person, opened: Run):
+def test_ending_twice_keeps_the_first_end(store: RunStore, asker: Person, opened: Run):
     """And does not take the mailbox from the run that has it since."""
     store.end(opened, Event(Kind.CANCELLED, now()))
-    later = store.open(Channel(MAILBOX), asker, PLACE)
+    later = store.open(Channel(MAILBOX), asker, ORIGIN)
     store.end(store.load(opened.id), Event(Kind.FAILED, now()))
-    assert (store.load(opened.id).ended, store.running(MAILBOX)) == ("cancelled", later.id)
+    assert (store.load(opened.id).ended, store.channels.running(MAILBOX)) == ("cancelled", later.id)
 
 
-def test_a_finished_setup_is_a_record(store: Store, opened: Run, asker: Person):
+def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Person):
     """Of the channel, for the space and for who asked; nothing is due any more."""
     at = now()
-    store.schedule(opened.id, at)
+    store.schedule.add(opened.id, at)
     store.end(opened, Event(Kind.FINISHED, at))
-    assert store.record(MAILBOX) == Record(opened.id, at, Channel(MAILBOX))
-    assert (store.channels("room-1"), store.channels("room-2"), store.channels("room-2", asker.id)) == ((MAILBOX,), (), (MAILBOX,))
-    assert store.claim_due() == ()
+    assert store.channels.record(MAILBOX) == Record(opened.id, at, Channel(MAILBOX))
+    assert (store.channels.of_space("room-1"), store.channels.of_space("room-2"), store.channels.of_space("room-2", asker.id)) == (
+        (MAILBOX,),
+        (),
+        (MAILBOX,),
+    )
+    assert store.schedule.claim_due() == ()
 
 
 @pytest.mark.parametrize("kind", [Kind.CANCELLED, Kind.FAILED])
-def test_another_end_is_no_record(store: Store, opened: Run, kind: Kind):
+def test_another_end_is_no_record(store: RunStore, opened: Run, kind: Kind):
     """Nothing was proven."""
     store.end(opened, Event(kind, now()))
-    assert (store.record(MAILBOX), store.channels("room-1")) == (None, ())
+    assert (store.channels.record(MAILBOX), store.channels.of_space("room-1")) == (None, ())
 
 
-def test_what_is_due_stays_until_it_is_done(store: Store):
+def test_what_is_due_stays_until_it_is_done(store: RunStore):
     """It is handed out once its time has come, and again a little later: who took it may have died with it."""
-    store.schedule("A", now())
-    store.schedule("B", now() + timedelta(minutes=1))
-    assert (store.claim_due(), store.claim_due()) == (("A",), ())
-    assert 10 < (store.redis.zscore(DUE, "A") or 0) - now().timestamp() <= LEASE_S + 1
+    store.schedule.add("A", now())
+    store.schedule.add("B", now() + timedelta(minutes=1))
+    assert (store.schedule.claim_due(), store.schedule.claim_due()) == (("A",), ())
+    assert 10 < (store.redis.zscore("runs:due", "A") or 0) - now().timestamp() <= LEASE_S + 1
 
 
-def test_a_clock_that_is_set_back_puts_nothing_off(store: Store):
+def test_a_clock_that_is_set_back_puts_nothing_off(store: RunStore):
     """By an hour: what would be due an hour and a few seconds from now is due now; the longest pause itself stays."""
-    store.schedule("A", now() + timedelta(hours=1, seconds=5))
-    store.schedule("B", now() + timedelta(hours=1))
-    assert (store.claim_due(), store.claim_due()) == (("A",), ())
+    store.schedule.add("A", now() + timedelta(hours=1, seconds=5))
+    store.schedule.add("B", now() + timedelta(hours=1))
+    assert (store.schedule.claim_due(), store.schedule.claim_due()) == (("A",), ())
 
 
-def test_a_run_that_changed_is_due_by_itself(store: Store, opened: Run):
+def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
     """Whoever wrote an event and died before telling a worker is made up for; an earlier time stands."""
-    assert 10 < (store.redis.zscore(DUE, opened.id) or 0) - now().timestamp() <= LEASE_S + 1
-    store.schedule(opened.id, now())
+    assert 10 < (store.redis.zscore("runs:due", opened.id) or 0) - now().timestamp() <= LEASE_S + 1
+    store.schedule.add(opened.id, now())
     store.append(opened.id, Event(Kind.RESUMED, now()))
-    assert store.claim_due() == (opened.id,)
+    assert store.schedule.claim_due() == (opened.id,)
 
 
-def test_due_can_be_forgotten(store: Store):
+def test_due_can_be_forgotten(store: RunStore):
     """A run that waits for a person is not looked at by itself."""
-    store.schedule("A", now())
-    store.unschedule("A")
-    assert store.claim_due() == ()
+    store.schedule.add("A", now())
+    store.schedule.remove("A")
+    assert store.schedule.claim_due() == ()
 
 
-def test_one_worker_at_a_time(store: Store, opened: Run):
+def test_one_worker_at_a_time(store: RunStore, opened: Run):
     """A second one gets nothing, until the first one has given the lease back."""
     with store.lease(opened.id) as first, store.lease(opened.id) as second:
         assert (first is None, second) == (False, None)
@@ -134,7 +141,7 @@ def test_one_worker_at_a_time(store: Store, opened: Run):
         assert third is not None
 
 
-def test_renewing_puts_the_run_on_the_due_list(store: Store, opened: Run):
+def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
     """So that a worker that dies is followed by another, just after the lease has run out."""
     with store.lease(opened.id) as lease:
         assert lease is not None
@@ -143,7 +150,7 @@ def test_renewing_puts_the_run_on_the_due_list(store: Store, opened: Run):
     assert LEASE_S < due <= LEASE_S + 1
 
 
-def test_a_lost_lease_is_not_renewed(store: Store, opened: Run):
+def test_a_lost_lease_is_not_renewed(store: RunStore, opened: Run):
     """Another worker has it: the first one hears so, and gives nothing back that is not its own."""
     with store.lease(opened.id) as lease:
         assert lease is not None
@@ -152,25 +159,25 @@ def test_a_lost_lease_is_not_renewed(store: Store, opened: Run):
     assert store.redis.get(f"run:{opened.id}:lease") == b"another"
 
 
-def test_only_what_is_new_is_read(store: Store, opened: Run):
+def test_only_what_is_new_is_read(store: RunStore, opened: Run):
     """The newest run from an older one is the same as the run from the start."""
     store.append(opened.id, Event(Kind.DETAILS, now()), Event(Kind.RUNNING, now(), step="ids"))
     assert (store.refresh(opened), store.length(opened.id)) == (store.load(opened.id), 3)
 
 
-def test_an_unknown_run(store: Store):
+def test_an_unknown_run(store: RunStore):
     """There is none."""
     with pytest.raises(RunGoneError):
         store.load("NOBODY")
 
 
-def test_an_older_worker_reads_what_a_newer_one_wrote(store: Store, opened: Run):
+def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: Run):
     """In the middle of an upgrade: a kind of event that it does not know, and a key, change nothing."""
     store.redis.rpush(f"run:{opened.id}:events", '{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}')
     assert store.load(opened.id) == replace(opened, version=opened.version + 1)
 
 
-def test_nothing_is_added_to_a_run_that_is_gone(store: Store, opened: Run):
+def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
     """Redis came back without its data: whoever still works on the run hears so, and leaves nothing behind that is half a run."""
     store.redis.flushall()
     with pytest.raises(RunGoneError):
@@ -178,44 +185,44 @@ def test_nothing_is_added_to_a_run_that_is_gone(store: Store, opened: Run):
     assert store.events(opened.id) == ()
 
 
-def test_a_check_holds_nothing(store: Store, asker: Person, opened: Run):
+def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
     """Any number beside a setup; the newest one is found by its mailbox."""
-    first, second = (store.check(Channel(MAILBOX), asker, PLACE) for _ in range(2))
-    store.remember_check(MAILBOX, second.id)
+    first, second = (store.check(Channel(MAILBOX), asker, ORIGIN) for _ in range(2))
+    store.channels.set_last_check(MAILBOX, second.id)
     assert (first.kind, first.detailed, store.last_check(MAILBOX)) == ("check", True, second)
-    assert (store.running(MAILBOX), store.last_check("sales@contoso.com")) == (opened.id, None)
+    assert (store.channels.running(MAILBOX), store.last_check("sales@contoso.com")) == (opened.id, None)
 
 
-def test_a_check_that_is_gone_is_none(store: Store):
+def test_a_check_that_is_gone_is_none(store: RunStore):
     """Its history is kept for thirty days."""
-    store.remember_check(MAILBOX, "GONE22")
+    store.channels.set_last_check(MAILBOX, "GONE22")
     assert store.last_check(MAILBOX) is None
 
 
 @pytest.fixture
-def twelve(store: Store, asker: Person) -> list[Run]:
+def twelve(store: RunStore, asker: Person) -> list[Run]:
     """Runs of one space, oldest first."""
-    return [store.open(Channel(f"m{each}@contoso.com"), asker, PLACE) for each in range(12)]
+    return [store.open(Channel(f"m{each}@contoso.com"), asker, ORIGIN) for each in range(12)]
 
 
-def listed(store: Store) -> list[str]:
+def listed(store: RunStore) -> list[str]:
     """The mailboxes of the space's runs, by their names."""
     return [run.channel.mailbox.partition("@")[0] for run in store.runs_in_space("room-1")]
 
 
-def test_a_space_lists_every_open_run(store: Store, twelve: list[Run]):
+def test_a_space_lists_every_open_run(store: RunStore, twelve: list[Run]):
     """Newest first, however many they are."""
     assert (listed(store), store.count_in_space("room-1")) == ([f"m{each}" for each in reversed(range(12))], len(twelve))
 
 
-def test_a_space_lists_open_runs_before_ended_ones(store: Store, twelve: list[Run]):
+def test_a_space_lists_open_runs_before_ended_ones(store: RunStore, twelve: list[Run]):
     """So an old open one is never out of sight; of the ended ones the newest fill the ten."""
     for run in twelve[2:]:
         store.end(run, Event(Kind.CANCELLED, now()))
     assert (listed(store), store.count_in_space("room-1")) == (["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))], 12)
 
 
-def test_a_run_whose_history_was_deleted_is_not_listed(store: Store, twelve: list[Run]):
+def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: list[Run]):
     """Open or ended: the others are listed and counted all the same."""
     store.end(twelve[11], Event(Kind.CANCELLED, now()))
     store.end(twelve[3], Event(Kind.CANCELLED, now()))
@@ -223,13 +230,13 @@ def test_a_run_whose_history_was_deleted_is_not_listed(store: Store, twelve: lis
     assert (listed(store), store.count_in_space("room-1")) == ([*(f"m{each}" for each in (10, 9, 8, 7, 6, 4, 2, 1)), "m3"], 9)
 
 
-def test_the_claim_of_a_message_ends(store: Store, asker: Person, opened: Run):
+def test_the_claim_of_a_message_ends(store: RunStore, asker: Person, opened: Run):
     """After a day nobody delivers the same message again; a mailbox is held until its run ends."""
-    store.open(Channel(""), asker, PLACE)
+    store.open(Channel(""), asker, ORIGIN)
     assert (0 < store.redis.ttl("channel:message-1:run") <= ASKED_S, store.redis.ttl(f"channel:{MAILBOX}:run")) == (True, -1)
 
 
-def test_a_secret_is_handed_over_once_and_for_all(store: Store):
+def test_a_secret_is_handed_over_once_and_for_all(store: RunStore):
     """By its key id."""
     store.record_secret_shown("k1")
     assert (store.was_secret_shown("k1"), store.was_secret_shown("k2")) == (True, False)
@@ -240,13 +247,13 @@ def test_ids_can_be_read_aloud():
     assert all(len(each) == 6 and set(each) <= set(LETTERS) for each in (new_id() for _ in range(100)))
 
 
-def test_a_mailbox_lists_its_runs(store: Store, asker: Person, opened: Run):
+def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
     """Oldest first, ended or not, wherever they were asked for; a run that was refused, or is gone, is none."""
     with pytest.raises(AlreadyRunningError):
-        store.open(Channel(MAILBOX), asker, PLACE | {"message": "message-2"})
+        store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
     store.end(opened, Event(Kind.CANCELLED, now()))
-    second = store.open(Channel(MAILBOX), asker, PLACE | {"room": "room-2", "message": "message-3"})
-    store.open(Channel("sales@contoso.com"), asker, PLACE)
+    second = store.open(Channel(MAILBOX), asker, Origin("room-2", message="message-3"))
+    store.open(Channel("sales@contoso.com"), asker, ORIGIN)
     assert [run.id for run in store.runs_of_mailbox(MAILBOX)] == [opened.id, second.id]
     store.redis.delete(f"run:{second.id}:events")
     assert [run.id for run in store.runs_of_mailbox(MAILBOX)] == [opened.id]
@@ -256,13 +263,19 @@ def test_a_mailbox_lists_its_runs(store: Store, asker: Person, opened: Run):
     ("state", "kind", "listed"),
     [(State.OK, Kind.FINISHED, ()), (State.WARNING, Kind.FINISHED, (MAILBOX,)), (State.OK, Kind.CANCELLED, (MAILBOX,))],
 )
-def test_an_undone_channel_is_listed_nowhere(store: Store, asker: Person, opened: Run, state: State, kind: Kind, listed: tuple[str, ...]):
+def test_an_undone_channel_is_listed_nowhere(
+    store: RunStore, asker: Person, opened: Run, state: State, kind: Kind, listed: tuple[str, ...]
+):
     """Not in the space of its setup, not for who asked; one of which nothing was put back is what it was."""
     store.end(opened, Event(Kind.FINISHED, now()))
-    undo = store.open(Channel(MAILBOX), asker, {"room": "room-2", "message": "message-2", "kind": "undo"})
+    undo = store.open(Channel(MAILBOX), asker, Origin("room-2", message="message-2"), RunKind.UNDO)
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     past = RecordedChange("smtp_auth", change, Text("b"), {"disabled": ""}, {}, (opened.id,))
     store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)))
     store.append(undo.id, Event(Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", state)))
     store.end(store.load(undo.id), Event(kind, now()))
-    assert (store.channels("room-1", asker.id), store.channels("room-2"), store.record(MAILBOX) is None) == (listed, (), listed == ())
+    assert (store.channels.of_space("room-1", asker.id), store.channels.of_space("room-2"), store.channels.record(MAILBOX) is None) == (
+        listed,
+        (),
+        listed == (),
+    )

@@ -1,0 +1,62 @@
+"""What a step may use while it looks at a channel or changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jobs.clouds.single_flight import ReadCache, SingleFlight
+from jobs.mail.message_trace import Trace
+from jobs.microsoft.discovery_cache import DiscoveryCache
+from jobs.microsoft.exchange import CmdletRunner
+from jobs.microsoft.graph import Graph
+from jobs.model import Access, Channel
+from jobs.runs.channel_index import ChannelIndex
+from jobs.runs.run import Run
+from jobs.runs.run_store import RunStore
+from jobs.settings import Settings
+from jobs.storage.vault import Vault
+
+
+@dataclass(slots=True)
+class StepContext:
+    """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event.
+
+    ``access`` is with whose eyes Microsoft is seen; ``reads`` makes a read once that several channels of one check share.
+    ``documents`` are Microsoft's public discovery documents, as far as they are known.
+    """
+
+    run: Run
+    settings: Settings
+    store: RunStore
+    vault: Vault
+    graph: Graph
+    exchange: CmdletRunner
+    trace: Callable[[], Trace]
+    looking: bool = False
+    access: Access = Access.ADMIN
+    reads: SingleFlight = field(default_factory=SingleFlight)
+    documents: DiscoveryCache = field(default_factory=DiscoveryCache)
+
+    @property
+    def channel(self) -> Channel:
+        """The channel the run is about."""
+        return self.run.channel
+
+    @property
+    def channels(self) -> ChannelIndex:
+        """Which run holds which channel, and which channels were proven."""
+        return self.store.channels
+
+    @property
+    def many(self) -> bool:
+        """Whether many channels are looked at in one go: what is asked for each of them has to be little."""
+        return isinstance(self.reads, ReadCache)
+
+    def fact(self, name: str) -> str:
+        """A value that an earlier step found."""
+        return self.run.fact(name)
+
+    def pause(self, step: str, seconds: tuple[float, ...]) -> float:
+        """How long to wait before the next look: the n-th of the pauses, and the last one from then on."""
+        return seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)]

@@ -1,0 +1,68 @@
+"""How a check weighs a finding against the others (:mod:`jobs.checks.weighing`, :mod:`jobs.checks.verdict`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from jobs.model import Access, Finding, State, Station
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The place of one step in the search for a root cause.
+
+    Most steps set ``station``, ``caused_by`` and ``explains`` only. Names of steps and codes of causes are checked
+    when the steps are collected (:mod:`jobs.engine.registry`). A step whose answers depend on the finding itself
+    uses a subclass that overrides one of the methods.
+    """
+
+    checked: bool = True
+    """``/check`` looks at the step."""
+    access: Access = Access.ADMIN
+    """The access that a look takes."""
+    station: Station = Station.ANSWER
+    """The place on the mail's way where mail stops if the fact does not hold."""
+    stops_mail: bool = True
+    """Mail stops if the fact does not hold. If false, every failure is only a warning."""
+    warnings: frozenset[str] = frozenset()
+    """Causes that are only warnings: mail flows in spite of them. The empty code is a failure without a code."""
+    caused_by: tuple[str, ...] = ()
+    """Steps whose failure may explain a failure of this one."""
+    explains: frozenset[str] = frozenset()
+    """Causes of other steps that a failure of this one brings about."""
+    superseded_by: tuple[str, ...] = ()
+    """Steps whose later success makes a failure of this one history."""
+    disproved_by: tuple[str, ...] = ()
+    """Steps whose success shows that a merely possible cause is none."""
+    state_if_disproved: State = State.OK
+    """The state of a possible cause after that."""
+    grace: timedelta = timedelta(0)
+    """How long this step may still succeed with an access token from before its refresh token died."""
+    settling: Mapping[str, str] = field(default_factory=dict)
+    """The cause of a failure elsewhere, and what it is called while a change of this step spreads."""
+
+    def as_check_result(self, finding: Finding) -> Finding:
+        """Return the finding as a check counts it: a failure that does not stop mail becomes a warning.
+
+        A setup and a fix see the same finding as wrong, and repair it.
+        """
+        flows = not self.stops_mail or finding.cause in self.warnings
+        return replace(finding, state=State.WARNING) if flows and finding.state is State.WRONG else finding
+
+    def causes_elsewhere(self, cause: str) -> frozenset[str]:
+        """Return the causes of other steps that this one explains if it is wrong for ``cause``."""
+        return self.explains
+
+    def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
+        """Return whether a failure counts as possible only, unless another finding confirms it."""
+        return False
+
+    def disproved(self, finding: Finding) -> Finding:
+        """Return the finding as it counts after something has shown that it is no cause."""
+        return replace(finding, state=self.state_if_disproved)
+
+
+NOT_CHECKED = Diagnosis(checked=False)
+"""The diagnosis of a step that only a setup or a fix looks at."""

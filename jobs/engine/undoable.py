@@ -1,0 +1,57 @@
+"""Steps whose change ``/undo`` can put back."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from jobs.engine.context import StepContext
+from jobs.engine.step import Step
+from jobs.model import Finding, Text, verbatim
+from jobs.runs.run import RecordedChange
+
+
+class Undoable(Step):
+    """A step whose change can be put back. Its ``inspect`` writes the values that ``apply`` changes into the finding.
+
+    The recorded values tell whether a value is still as the runs left it, and what it was before.
+    """
+
+    irreversible: bool = False
+    """The object can be made again, but never as it was."""
+    undo_note: bool = False
+    """The line of the plan carries the text ``note.undo_NAME``."""
+
+    @abstractmethod
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        """Whether what the channel's runs changed is back as it was: ok; wrong where :meth:`undo` would put it back.
+
+        A warning where somebody else has changed it since, skipped where it cannot or must not be put back: both stay as they are.
+
+        Raises:
+            CloudError: as for :meth:`inspect`.
+        """
+
+    @abstractmethod
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        """What :meth:`undo` does, in PowerShell or Graph, for the plan."""
+
+    @abstractmethod
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Put back what was there, or remove what was made. Safe to repeat, as :meth:`apply` is.
+
+        Raises:
+            CloudError: as for :meth:`inspect`.
+        """
+
+    def compare_with_recorded(self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]) -> Finding:
+        """For :meth:`inspect_undo`: the values as they are now (``seen`` in words), against how they were and how the runs left them.
+
+        ``made`` are the values that :meth:`apply` sets: where no run read back what it had left, they count in its place.
+        Some as they were and the others as the runs left them is an undo that was cut off halfway, not somebody else's change.
+        """
+        left = past.values_after or made
+        if values == past.values_before:
+            return self.ok(Text("seen.undo_back", {"seen": seen}))
+        if any(value not in {left.get(name), past.values_before.get(name)} for name, value in values.items()):
+            return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
+        return self.wrong(past.change.after if past.values_after else verbatim(seen))

@@ -1,0 +1,148 @@
+"""Which channels, spaces and runs belong together: who holds a mailbox, what was proven, and what a space may ask about.
+
+Runs are named by their ids here; :mod:`jobs.runs.run_store` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.clock import now
+from jobs.model import Channel
+from jobs.runs.run import Run
+from jobs.storage import codec, keys
+
+ASKED_S = 24 * 3600
+"""How long it is known which run a message or a press has begun, in seconds: longer than the same event is delivered again."""
+CHECK_KEPT_S = 30 * 24 * 3600
+"""How long a check's history is kept, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A channel that was proven: which run did it and when."""
+
+    run: str
+    at: datetime
+    channel: Channel
+
+
+class AlreadyRunningError(Exception):
+    """Another run is at work on this channel. ``run`` names it."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+
+class ChannelIndex:
+    """The claims, records and lists of channels. Raises redis.RedisError where Redis is away."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def claim(self, mailbox: str, run_id: str) -> None:
+        """Make this the one run of the mailbox, or of the message or press. One that died before its first event is no run.
+
+        Raises:
+            AlreadyRunningError: another run that has not ended holds it.
+        """
+        key = keys.channel_claim(mailbox)
+
+        def take(pipe: Pipeline) -> None:
+            holder = _text(pipe.get(key))
+            if holder not in {"", run_id} and self._is_open(holder):
+                raise AlreadyRunningError(holder)
+            pipe.multi()
+            pipe.set(key, run_id, ex=None if "@" in mailbox else ASKED_S)
+            if "@" in mailbox:
+                pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
+
+        self._redis.transaction(take, key)  # of two at once the second looks again at who has it
+
+    def holder(self, mailbox: str) -> str:
+        """Return the run that has claimed the mailbox, ended or not; the empty string where none has."""
+        return _text(self._redis.get(keys.channel_claim(mailbox)))
+
+    def running(self, mailbox: str) -> str:
+        """The run that has not ended and holds the mailbox, or the empty string."""
+        holder = self.holder(mailbox)
+        return holder if holder and self._is_open(holder) else ""
+
+    def record(self, mailbox: str) -> Record | None:
+        """The channel's proof, if it was ever proven."""
+        raw = self._redis.get(keys.channel_record(mailbox))
+        return codec.load(raw, Record) if isinstance(raw, bytes) else None
+
+    def connected(self) -> tuple[Record, ...]:
+        """Every channel that was proven and is not undone, by its address."""
+        spaces = self._redis.scan_iter(keys.every_space_channels())
+        mailboxes = {_text(raw) for space in spaces for raw in self._redis.smembers(space)}
+        return tuple(found for mailbox in sorted(mailboxes) if (found := self.record(mailbox)) is not None)
+
+    def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
+        """The channels that were set up in a space, and by a person, by their address."""
+        lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
+        return tuple(sorted(_text(raw) for raw in self._redis.sunion(lists)))
+
+    def set_last_check(self, mailbox: str, run_id: str) -> None:
+        """Make this the channel's newest check."""
+        self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
+
+    def last_check(self, mailbox: str) -> str:
+        """Return the id of the channel's newest check, or the empty string."""
+        return _text(self._redis.get(keys.channel_check(mailbox)))
+
+    def open(self, run_id: str) -> None:
+        """List the run among those that have not ended."""
+        self._redis.zadd(keys.runs_open(), {run_id: now().timestamp()})
+
+    def add_to_space(self, room: str, run_id: str) -> None:
+        """List the run among those of the space."""
+        self._redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
+
+    def open_runs_of_space(self, room: str) -> tuple[str, ...]:
+        """Return the ids of the space's runs that have not ended, newest first."""
+        return tuple(_text(raw) for raw in reversed(self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0})))
+
+    def runs_of_space(self, room: str) -> tuple[str, ...]:
+        """Return the ids of all runs of the space, newest first."""
+        return tuple(map(_text, self._redis.zrevrange(keys.space_runs(room), 0, -1)))
+
+    def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
+        """Return the ids of the mailbox's runs without its checks, oldest first."""
+        return tuple(map(_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
+
+    def end(self, pipe: Pipeline, run_id: str) -> None:
+        """Add to a transaction: the run has ended."""
+        pipe.zrem(keys.runs_open(), run_id)
+
+    def release(self, pipe: Pipeline, mailbox: str) -> None:
+        """Add to a transaction: no run holds the mailbox."""
+        pipe.delete(keys.channel_claim(mailbox))
+
+    def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
+        """Add to a transaction: the channel is proven, and known where the run was asked for and to who asked."""
+        mailbox = record.channel.mailbox
+        pipe.set(keys.channel_record(mailbox), codec.dump(record))
+        pipe.sadd(keys.space_channels(run.origin.room), mailbox)
+        pipe.sadd(keys.person_channels(run.requester.id), mailbox)
+
+    def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
+        """Add to a transaction: the channel is connected nowhere any more, neither where one of its runs was asked for nor to who asked."""
+        pipe.delete(keys.channel_record(mailbox), keys.channel_check(mailbox))
+        for run in runs:
+            pipe.srem(keys.space_channels(run.origin.room), mailbox)
+            pipe.srem(keys.person_channels(run.requester.id), mailbox)
+
+    def _is_open(self, run_id: str) -> bool:
+        return self._redis.zscore(keys.runs_open(), run_id) is not None and bool(self._redis.exists(keys.run_events(run_id)))
+
+
+def _text(raw: object) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw or "")

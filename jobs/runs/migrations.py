@@ -1,0 +1,111 @@
+"""How data of an older layout becomes data of the newest: a table of small functions, each from an old object to a new one.
+
+A change of what is stored raises the layout by one and adds a :class:`Migration`. The functions see JSON objects and not the
+product's classes, which know the newest layout only. Each leaves alone what is new already: a migration may be cut off and begin again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.storage import keys
+from jobs.storage.keys import Key
+
+Json = dict[str, Any]
+Rewrite = Callable[[Json], Json]
+EVERY = ""
+"""Stands for events of every kind."""
+
+
+def _unchanged(old: Json) -> Json:
+    return old
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The way to one layout from the one before.
+
+    ``events`` are the changes of a run's events, by their kind or for :data:`EVERY` kind, in which case they come first.
+    ``card`` changes a card of a run as it was posted; ``obsolete`` are keys that hold nothing of worth any more.
+    """
+
+    to: int
+    events: Mapping[str, Rewrite] = field(default_factory=dict)
+    card: Rewrite = _unchanged
+    obsolete: Callable[[], tuple[Key, ...]] = tuple
+
+    def event(self, old: Json) -> Json:
+        """Return an event as the new layout has it."""
+        every, own = (self.events.get(kind, _unchanged) for kind in (EVERY, str(old.get("kind"))))
+        return own(every(old))
+
+
+def renamed(old: Json, names: Mapping[str, str]) -> Json:
+    """Return the object with other names for some of its fields."""
+    return {names.get(name, name): value for name, value in old.items()}
+
+
+def _recalled(event: Json) -> Json:
+    """An undo's memory: the values before and after a change are called so."""
+    names = {"was": "values_before", "left": "values_after"}
+    return {**event, "past": [renamed(past, names) for past in event.get("past", [])]}
+
+
+def _opened(event: Json) -> Json:
+    """A run's beginning: its kind, its origin and its brief were strings in ``data``."""
+    if event.get("run_kind"):
+        return event
+    told = event.get("data", {})
+    kind = told.get("kind", "setup")
+    return {
+        **event,
+        "data": {},
+        "run_kind": "bulk_check" if kind == "round" else kind,
+        "origin": _origin(told),
+        "brief": {**_brief(told), "fix": _fix_brief(told) if kind == "fix" else None},
+    }
+
+
+def _origin(told: Json) -> Json:
+    texts = {name: told.get(name, "") for name in ("room", "thread", "message")}
+    return {**texts, "direct": told.get("type") == "direct"}
+
+
+def _brief(told: Json) -> Json:
+    return {
+        "client_id": told.get("client_id", ""),
+        "upn": told.get("upn", ""),
+        "shared": bool(told.get("shared")),
+        "token_at": told.get("token_at") or None,
+        "changed_at": told.get("changed_at") or None,
+        "mailboxes": told.get("mailboxes", "").split(),
+        "test_recipient": told.get("connect_test", ""),
+    }
+
+
+def _fix_brief(told: Json) -> Json:
+    return {
+        "consent_missing": "consent" in told,
+        "token_cause": told.get("generate", ""),
+        "manual_causes": told.get("named", "").split(),
+        "checked_at": told.get("named_at") or None,
+    }
+
+
+def _card(card: Json) -> Json:
+    """A posted card: its fields have the names of what they decide."""
+    return renamed(card, {"mark": "fingerprint", "turn": "urgency", "asks": "prompt"})
+
+
+MIGRATIONS = (
+    Migration(
+        to=2,
+        events={"recalled": _recalled},
+        card=_card,
+        obsolete=lambda: (keys.locks_held(),),  # its fields were keys; the locks themselves end within two minutes
+    ),
+    Migration(to=3, events={"opened": _opened}),
+)
+"""In their order. Data without a number has layout 1."""

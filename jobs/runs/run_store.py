@@ -1,0 +1,227 @@
+"""Runs in Redis: their events, each saved together with its entry in the audit trail."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from itertools import islice
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.clock import now
+from jobs.model import Channel, Person, RunKind
+from jobs.runs.audit import Along, Trail
+from jobs.runs.audit_entries import About, entries_of, entry, recorded
+from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
+from jobs.runs.fold import apply_events, fold
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run, RunGoneError, opening, undid
+from jobs.runs.schedule import LEASE_S, Schedule
+from jobs.storage import codec, keys
+from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+ABOUT_S = 90 * 24 * 3600
+"""How long the audit trail knows what a run is about after the run's last event, in seconds."""
+
+
+class RunStore:
+    """The runs, with the index of their channels and the schedule of when each is due. Raises redis.RedisError where Redis is away."""
+
+    def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
+        self.redis = redis
+        self.audit = Trail(redis, encryption_keys)
+        self.channels = ChannelIndex(redis)
+        self.schedule = Schedule(redis)
+
+    def open(
+        self,
+        channel: Channel,
+        requester: Person,
+        origin: Origin,
+        kind: RunKind = RunKind.SETUP,
+        brief: Brief | None = None,
+    ) -> Run:
+        """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known.
+
+        Raises:
+            AlreadyRunningError: there is such a run, and it has not ended.
+        """
+        run_id = new_id()
+        self.channels.open(run_id)
+        self.append(run_id, opening(channel, requester, kind, origin, brief))
+        try:
+            self.channels.claim(channel.mailbox or origin.message or run_id, run_id)
+        except AlreadyRunningError as busy:
+            self._discard(run_id)
+            self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
+            raise
+        self.channels.add_to_space(origin.room, run_id)
+        return self.load(run_id)
+
+    def append(self, run_id: str, *events: Event) -> None:
+        """Add to the run's history; the events of one call land together.
+
+        The run is due a little later, in the same transaction: whoever dies before a worker has it from the queue is made up for.
+
+        Raises:
+            RunGoneError: there is no such run, and this is not the beginning of one.
+        """
+
+        def along(pipe: Pipeline) -> None:
+            push = pipe.rpush if events[0].kind is Kind.OPENED else pipe.rpushx
+            push(keys.run_events(run_id), *(codec.dump(event).decode() for event in events))
+            self.schedule.ensure(pipe, run_id)
+
+        self._save(run_id, events, along)
+
+    def events(self, run_id: str) -> tuple[Event, ...]:
+        """The run's history, oldest first; empty where there is no such run."""
+        return tuple(self._read(run_id, 0))
+
+    def load(self, run_id: str) -> Run:
+        """Where the run stands.
+
+        Raises:
+            RunGoneError: there is no such run.
+        """
+        return fold(run_id, self._read(run_id, 0))
+
+    def refresh(self, run: Run) -> Run:
+        """The run as it stands now; only what happened since is read."""
+        return apply_events(run, self._read(run.id, run.version))
+
+    def length(self, run_id: str) -> int:
+        """How many events the run has; it only grows, so it is the run's version."""
+        return int(self.redis.llen(keys.run_events(run_id)))
+
+    def end(self, run: Run, event: Event) -> None:
+        """Append the last event and give the channel free, all at once. A run ends once; a second end changes nothing."""
+        mailbox = run.channel.mailbox
+        mine = self.channels.holder(mailbox) == run.id
+        undone = self.runs_of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
+
+        def all_at_once(pipe: Pipeline) -> None:
+            pipe.rpush(keys.run_events(run.id), codec.dump(event))
+            self.channels.end(pipe, run.id)
+            self.schedule.end(pipe, run.id)
+            if mine:
+                self.channels.release(pipe, mailbox)
+            if event.kind is Kind.FINISHED and run.kind is RunKind.SETUP:
+                record = Record(run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id")))
+                self.channels.add(pipe, record, run)
+            if undone:
+                self.channels.remove(pipe, mailbox, undone)
+
+        self._save(run.id, (event,), all_at_once)
+
+    def check(
+        self,
+        channel: Channel,
+        requester: Person,
+        origin: Origin,
+        kind: RunKind = RunKind.CHECK,
+        brief: Brief | None = None,
+    ) -> Run:
+        """Begin a check, or a bulk check; any number may run at a time, as they change nothing."""
+        run_id = new_id()
+        first = opening(channel, requester, kind, origin, brief)
+        self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
+        self.redis.expire(keys.run_events(run_id), CHECK_KEPT_S)
+        return self.load(run_id)
+
+    def last_check(self, mailbox: str) -> Run | None:
+        """The channel's newest check, if there is one."""
+        run_id = self.channels.last_check(mailbox)
+        return next(self._known([run_id]), None) if run_id else None
+
+    def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
+        """Every open run of a space, then so many ended ones that there are ``most`` in all; both newest first."""
+        still_open = self.channels.open_runs_of_space(room)
+        ended = (run_id for run_id in self.channels.runs_of_space(room) if run_id not in still_open)
+        first = tuple(self._known(still_open))
+        return (*first, *islice(self._known(ended), max(most - len(first), 0)))
+
+    def count_in_space(self, room: str) -> int:
+        """How many runs of a space are still known."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for run_id in self.channels.runs_of_space(room):
+                pipe.exists(keys.run_events(run_id))
+            return sum(pipe.execute())
+
+    def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
+        """Every run of the mailbox that is still known, oldest first; checks, which change nothing, are not among them."""
+        return tuple(self._known(self.channels.runs_of_mailbox(mailbox)))
+
+    def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
+        """Have it on record that a change did not end well, with the calls that were made all the same."""
+        self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
+
+    def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
+        """Remember that somebody has seen the secret with this key id, on the one-time page of the run."""
+        handed = entry("handed_over", self._about(run_id), key_id=key_id)
+        self.audit.add(handed, along=lambda pipe: pipe.sadd(keys.secrets_shown(), key_id))
+
+    def was_secret_shown(self, key_id: str) -> bool:
+        """Whether somebody has seen the secret with this key id."""
+        return bool(self.redis.sismember(keys.secrets_shown(), key_id))
+
+    def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
+        """The right to work on a run, for one worker at a time; None where another has it.
+
+        Each renewal puts the run on the due list, so a worker that dies is followed by another after
+        :data:`jobs.runs.schedule.LEASE_S` seconds; where its machine lives, at once (:mod:`jobs.storage.locks`).
+        """
+        name = LockName(LockKind.RUN, run_id)
+        return renewed_lock(self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.postpone(run_id))
+
+    def _read(self, run_id: str, first: int) -> Iterator[Event]:
+        return (codec.load(raw, Event) for raw in self.redis.lrange(keys.run_events(run_id), first, -1))
+
+    def _discard(self, run_id: str) -> None:
+        """Delete a run that was begun and found its channel held."""
+        with self.redis.pipeline() as pipe:
+            self.channels.end(pipe, run_id)
+            self.schedule.end(pipe, run_id)
+            pipe.delete(keys.run_events(run_id), keys.run_about(run_id))
+            pipe.execute()
+
+    def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
+        """Do what comes along, and put into the audit trail what belongs there, all at once."""
+        worth_recording = recorded(events)
+        if not worth_recording:
+            with self.redis.pipeline() as pipe:
+                along(pipe)
+                answers = pipe.execute()
+        else:
+            answers = self._recorded(self._about(run_id), worth_recording, along)
+        if not answers[0]:
+            raise RunGoneError(run_id)
+
+    def _recorded(self, about: About, events: Sequence[Event], along: Along) -> list[object]:
+        facts = list(entries_of(about, events))
+
+        def more(pipe: Pipeline) -> None:
+            along(pipe)
+            pipe.set(keys.run_about(about.run), codec.dump(facts[-1][1]), ex=ABOUT_S)
+
+        return self.audit.add(*(each for each, _ in facts), along=more)
+
+    def _about(self, run_id: str) -> About:
+        """What the run's entries in the audit trail say about it."""
+        raw = self.redis.get(keys.run_about(run_id)) if run_id else None
+        return codec.load(raw, About) if isinstance(raw, bytes) else About(run_id)
+
+    def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
+        """Those of the runs that are still there: whoever runs the bot may delete one's history (docs/operations.md)."""
+        for run_id in run_ids:
+            with suppress(RunGoneError):
+                yield self.load(run_id)
+
+
+def new_id() -> str:
+    """A short id that can be read aloud."""
+    return "".join(secrets.choice(LETTERS) for _ in range(6))

@@ -1,0 +1,51 @@
+"""When runs are due: each is handed to a worker at its time, and again after a lease as long as no worker has done it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.clock import now
+from jobs.storage import keys
+from jobs.storage.due_list import DueList
+
+LEASE_S = 12
+"""How long a worker has a run without renewing, in seconds."""
+
+
+class Schedule:
+    """The runs and the time at which each is due."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._due = DueList(redis, keys.runs_due(), LEASE_S + 1)
+
+    def add(self, run_id: str, when: datetime) -> None:
+        """Have the run advanced at that time, by whichever worker is there then."""
+        self._due.schedule(run_id, when)
+
+    def remove(self, run_id: str) -> None:
+        """Have the run not advanced by itself."""
+        self._due.remove(run_id)
+
+    def postpone(self, run_id: str) -> None:
+        """Have the run advanced once the lease of the worker that has it now has run out."""
+        self._due.schedule(run_id, _after_lease())
+
+    def claim_due(self) -> tuple[str, ...]:
+        """Return runs whose time has come. Each stays on the list, for a lease: who takes it may die before it is done."""
+        return self._due.claim()
+
+    def ensure(self, pipe: Pipeline, run_id: str) -> None:
+        """Add to a transaction: the run is due after a lease, or earlier if it was due earlier."""
+        pipe.zadd(self._due.key, {run_id: _after_lease().timestamp()}, lt=True)
+
+    def end(self, pipe: Pipeline, run_id: str) -> None:
+        """Add to a transaction: the run is not due any more."""
+        pipe.zrem(self._due.key, run_id)
+
+
+def _after_lease() -> datetime:
+    """When a run is due whose worker has not been heard of again."""
+    return now() + timedelta(seconds=LEASE_S + 1)

@@ -1,0 +1,147 @@
+"""The layout of the data in Redis: a number that is looked at when a process starts, and the migration of older data.
+
+Before anything is written, every run is migrated in memory and folded. So data is used whole, or refused in a sentence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.runs.fold import fold
+from jobs.runs.migrations import MIGRATIONS, Json, Migration
+from jobs.runs.run import Event, RunGoneError
+from jobs.storage import codec, keys
+from jobs.storage.locks import LockKind, LockName, renewed_lock
+
+FIRST, NEWEST = 1, MIGRATIONS[-1].to
+"""The layout of data without a number, and the one of this version."""
+LOCK_S = 15
+UNREADABLE = (msgspec.MsgspecError, LookupError, ValueError, TypeError)
+log = structlog.get_logger(__name__)
+
+
+class SchemaError(Exception):
+    """This version cannot use the data. The text is a sentence for whoever runs the bot, and says what to do."""
+
+
+def ensure(redis: Redis) -> None:
+    """Migrate older data to the newest layout; one process does it and the others wait.
+
+    Raises:
+        SchemaError: the data is newer, or a run cannot be migrated; then nothing was changed.
+        redis.RedisError: Redis is away.
+    """
+    if _layout(redis) == NEWEST:
+        return
+    with renewed_lock(redis, LockName(LockKind.SCHEMA), LOCK_S, wait_s=math.inf):
+        _migrate(redis, _layout(redis))
+
+
+def problem(redis: Redis) -> str:
+    """Return why this version cannot use the data, or the empty string.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    try:
+        _layout(redis)
+    except SchemaError as error:
+        return str(error)
+    return ""
+
+
+def _layout(redis: Redis) -> int:
+    """Return the layout of the data, which this version knows."""
+    raw = redis.get(keys.schema())
+    text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(FIRST)
+    if not text.isdecimal():
+        raise SchemaError(
+            f"The key {keys.schema()} in Redis holds {text!r}, which is no layout of this bot's data: use another REDIS_PREFIX."
+        )
+    if int(text) > NEWEST:
+        raise SchemaError(
+            f"The data in Redis has layout {text}, and this version reads up to layout {NEWEST}: start the version that wrote it,"
+            " or use another REDIS_URL or REDIS_PREFIX."
+        )
+    return int(text)
+
+
+def _migrate(redis: Redis, layout: int) -> None:
+    pending = [migration for migration in MIGRATIONS if migration.to > layout]
+    for key in redis.scan_iter(keys.every_run_events()):
+        _check(key, redis.lrange(key, 0, -1), pending)
+    for key in redis.scan_iter(keys.every_run_events()):
+        _rewrite_run(redis, key, pending)
+    for key in redis.scan_iter(keys.every_cards()):
+        _rewrite_cards(redis, key, pending)
+    for key in (key for migration in pending for key in migration.obsolete()):
+        redis.delete(key)
+    redis.set(keys.schema(), NEWEST)
+    if pending:
+        log.info("data migrated", before=layout, now=NEWEST)
+
+
+def _check(key: bytes, lines: Sequence[bytes | str], pending: Sequence[Migration]) -> None:
+    """Make sure that the run can be read once it is migrated. One whose beginning was deleted is no run, before and after."""
+    try:
+        fold("", [codec.load(_event(line, pending), Event) for line in lines])
+    except RunGoneError:
+        return
+    except UNREADABLE as error:
+        raise SchemaError(
+            f"The run in {key.decode()} cannot be migrated to layout {NEWEST} ({type(error).__name__}: {error}): start the version that"
+            " wrote it and end the run with /cancel, or delete that key."
+        ) from error
+
+
+def _rewrite_run(redis: Redis, key: bytes, pending: Sequence[Migration]) -> None:
+    def rewrite(pipe: Pipeline) -> None:
+        lines = pipe.lrange(key, 0, -1)
+        pipe.multi()
+        for place, line in enumerate(lines):
+            if (new := _event(line, pending)) != line:
+                pipe.lset(key, place, new.decode())
+
+    redis.transaction(rewrite, key)
+
+
+def _rewrite_cards(redis: Redis, key: bytes, pending: Sequence[Migration]) -> None:
+    def rewrite(pipe: Pipeline) -> None:
+        cards = pipe.hgetall(key)
+        pipe.multi()
+        for slot, value in cards.items():
+            if (new := _card(value, pending)) != value:
+                pipe.hset(key, slot, new)
+
+    redis.transaction(rewrite, key)
+
+
+def _event(line: bytes | str, pending: Sequence[Migration]) -> bytes:
+    return _rewritten(line, [migration.event for migration in pending])
+
+
+def _card(value: bytes | str, pending: Sequence[Migration]) -> bytes:
+    """A card; what else lies beside the cards of a run is no object, and stays."""
+    try:
+        return _rewritten(value, [migration.card for migration in pending])
+    except UNREADABLE:
+        return _bytes(value)
+
+
+def _rewritten(old: bytes | str, rewrites: Sequence[Callable[[Json], Json]]) -> bytes:
+    """The object after all rewrites; byte for byte the same where nothing has changed."""
+    before = now = msgspec.json.decode(old, type=Json)
+    for rewrite in rewrites:
+        now = rewrite(now)
+    return _bytes(old) if now == before else msgspec.json.encode(now)
+
+
+def _bytes(raw: bytes | str) -> bytes:
+    """What Redis answered, as it is there; redis-py's types leave it open."""
+    return raw if isinstance(raw, bytes) else raw.encode()

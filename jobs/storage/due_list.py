@@ -1,0 +1,69 @@
+"""A list of what is due: members by the time at which each is handed out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.clock import now
+
+LONGEST_PAUSE_S = 3600
+"""The longest time for which anything is put off, in seconds."""
+SETTLE = "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then redis.call('zrem', KEYS[1], ARGV[1]) end"
+"""Takes a member off the list unless its time has changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueList:
+    """A sorted set in Redis. A member stays in it until it is taken off, because its worker may die before it is done.
+
+    Attributes:
+        lease_s: The seconds after which a member that was handed out is handed out again.
+    """
+
+    redis: Redis
+    key: str
+    lease_s: float
+
+    def schedule(self, member: str, when: datetime) -> None:
+        """Have the member handed out at that time."""
+        self.redis.zadd(self.key, {member: when.timestamp()})
+
+    def remove(self, member: str) -> None:
+        """Take the member off the list."""
+        self.redis.zrem(self.key, member)
+
+    def due(self, member: str) -> float:
+        """Return when the member is due, in seconds since the epoch; 0 where it is not on the list."""
+        return float(self.redis.zscore(self.key, member) or 0)
+
+    def settle(self, member: str, due: float) -> None:
+        """Take the member off the list, unless its time has changed since it was due then."""
+        self.redis.eval(SETTLE, 1, self.key, member, repr(due))
+
+    def extend(self, member: str, seconds: float | None = None, pipe: Pipeline | None = None) -> None:
+        """Put a member that is on the list off by so many seconds; by the lease where none are named."""
+        (self.redis if pipe is None else pipe).zadd(self.key, {member: _later(self.lease_s if seconds is None else seconds)}, xx=True)
+
+    def claim(self, most: int = 100) -> tuple[str, ...]:
+        """Return the members whose time has come, and put each of them off by the lease.
+
+        A time beyond the longest pause was written before the clock was set back: it has come, too.
+        """
+        moment = now().timestamp()
+        spans = ((0, moment), (moment + LONGEST_PAUSE_S + 1, "+inf"))
+        ready = [_text(raw) for low, high in spans for raw in self.redis.zrangebyscore(self.key, low, high, start=0, num=most)]
+        if ready:
+            self.redis.zadd(self.key, dict.fromkeys(ready, _later(self.lease_s)), xx=True)
+        return tuple(ready)
+
+
+def _later(seconds: float) -> float:
+    return now().timestamp() + seconds
+
+
+def _text(raw: object) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw)

@@ -1,0 +1,32 @@
+"""What an older version has posted is edited by this one, and what it has promised is kept."""
+
+from __future__ import annotations
+
+import hashlib
+
+from redis import Redis
+
+from bot import links
+from bot.cards.delivery import PostedCard, posted_card, refused, was_posted
+from bot.services import Services
+from jobs.runs import schema
+
+
+def test_posted_cards_are_known(services: Services, old_data: Redis):
+    """With what decides their next edit; also one that was only an answer, and one that Webex said no to."""
+    schema.ensure(old_data)
+    signin, done = posted_card(services, "SIGNED", "signin"), posted_card(services, "DONE22", "done")
+    assert signin is not None
+    assert done is not None
+    assert signin == PostedCard("message-1", "room-1", "0123456789abcdef", "administrator", signin.at, 3, "sign in")
+    assert done == PostedCard("message-2", "", "fedcba9876543210", "", done.at)
+    assert (was_posted(services, "DONE22", "answer:cancel"), refused(services, "SIGNED", "plan")) == (True, True)
+
+
+def test_links_lead_where_they_led(services: Services, old_data: Redis):
+    """By the hash of their token."""
+    schema.ensure(old_data)
+    old_data.rename("ticket:" + "a" * 64, "ticket:" + hashlib.sha256(b"token").hexdigest())
+    ticket = links.read(services, "signin", "token")
+    assert ticket is not None
+    assert ticket.run == "SIGNED"

@@ -1,0 +1,45 @@
+"""The web process serves nothing before the data has the layout of this version."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from bot.queue import connect_for_web
+from bot.settings import BotSettings
+from bot.web.app import DataGate, create_app
+from jobs.runs import schema
+
+
+@pytest.fixture
+def app(settings: BotSettings, redis: Redis) -> Flask:
+    """The application with its gate."""
+    made = create_app(settings, redis)
+    made.before_request(DataGate(redis))
+    return made
+
+
+def test_older_data_is_migrated_by_the_first_request(app: Flask, redis: Redis):
+    """After which nobody looks again, also where Redis comes back without its data."""
+    assert app.test_client().post("/webhooks/webex").status_code == 415
+    assert redis.get("schema") == str(schema.NEWEST).encode()
+    redis.flushall()
+    assert app.test_client().post("/webhooks/webex").status_code == 415
+    assert redis.exists("schema") == 0
+
+
+def test_newer_data_is_not_served(app: Flask, redis: Redis):
+    """503, until it is data that this version reads; the health of the process is another matter."""
+    redis.set("schema", schema.NEWEST + 1)
+    assert [app.test_client().get(path).status_code for path in ("/signin/x", "/healthz")] == [503, 200]
+    redis.flushall()
+    assert app.test_client().get("/signin/x").status_code == 404
+
+
+def test_without_redis_nothing_is_served(settings: BotSettings, free_port: int):
+    """503, as without the gate."""
+    nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
+    app = create_app(settings, nobody)
+    app.before_request(DataGate(nobody))
+    assert app.test_client().post("/webhooks/webex").status_code == 503

@@ -1,0 +1,39 @@
+"""What a finding tells the verdict is kept small, and read back as it was."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from jobs.model import NO_SIGNALS, Finding, Signals, State, Station
+from jobs.storage.codec import dump, load
+
+AT = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
+FULL = Signals(since=AT, disproved_by=(), token_lives=True, station=Station.FORWARD, missed=3)
+
+
+def test_what_is_not_set_is_not_written():
+    """Most findings set none, so an event has no more than an empty object of them."""
+    assert dump(NO_SIGNALS) == b"{}"
+    assert dump(Signals(missed=3)) == b'{"missed":3}'
+
+
+def test_they_are_read_back_as_they_were():
+    """With their types; that nothing disproves a finding is another thing than that it does not say."""
+    found = Finding("copies", State.WRONG, signals=FULL)
+    assert load(dump(found), Finding) == found
+    assert load(b'{"step": "copies", "state": "ok"}', Finding).signals == NO_SIGNALS
+
+
+def test_later_ones_win():
+    """A finding that says more keeps what it has said before."""
+    assert FULL | Signals(station=Station.CONNECT, unproven=AT) == Signals(
+        since=AT, disproved_by=(), token_lives=True, station=Station.CONNECT, missed=3, unproven=AT
+    )
+    assert FULL | NO_SIGNALS == FULL
+
+
+def test_people_read_them_as_text():
+    """In the file for TAC and in the audit trail."""
+    told = {"since": AT.isoformat(), "disproved_by": "", "token_lives": "yes", "station": "forward", "missed": "3"}
+    assert FULL.texts() == told
+    assert Signals(disproved_by=("sessions", "sign_ins")).texts() == {"disproved_by": "sessions sign_ins"}

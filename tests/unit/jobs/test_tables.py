@@ -1,0 +1,195 @@
+"""Every table that names a step or a cause names one that exists, and a misspelt name is found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import keys
+from bot.cards.presenters import verdict as presenter
+from bot.cards.presenters import verdict_extras
+from jobs.checks import check, fix_context, remedies, verdict
+from jobs.clouds import causes as clouds
+from jobs.clouds.cause_codes import CAUSE_CODES, UnknownNameError, causes, require_causes
+from jobs.contact_center import webex_connect
+from jobs.engine import failures
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.registry import require_steps, verified, verified_diagnoses
+from jobs.engine.step import Step
+from jobs.mail import bounce
+from jobs.mail import smtp_login as smtp
+from jobs.microsoft import app_manifest, app_only
+from jobs.probes import _transport_rules, all_probes, conditional_access, smtp_login
+from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, application, connect_form, rehearsal
+
+ROOT = Path(__file__).parents[3]
+EVERYTHING = {**all_steps(), **all_probes()}
+STEPS: dict[str, Iterable[str]] = {
+    "SOMETIMES": SOMETIMES,
+    "FORM": FORM,
+    "CONSENT": CONSENT,
+    "PROOF": PROOF,
+    "CARRIES_MAIL_SEND": (CARRIES_MAIL_SEND,),
+    "connect_form.FORM": connect_form.FORM,
+    "FORWARDS": check.FORWARDS,
+    "PROOFS": verdict.PROOFS,
+    "FIXED_BY": remedies.FIXED_BY,
+    "OWN": [name for names in smtp_login.OWN.values() for name in names],
+    "BY_LOG": smtp_login.BY_LOG,
+    "BY_LOG_OR_ANSWERS": smtp_login.BY_LOG_OR_ANSWERS,
+    "POLICIES": (smtp_login.POLICIES,),
+    "BY_ANSWERS": conditional_access.BY_ANSWERS,
+    "SEEN_AT": presenter.SEEN_AT,
+    "OUTSIDE": verdict_extras.OUTSIDE,
+    "COUNTED": verdict_extras.COUNTED,
+}
+PHRASES = (*clouds.GRAPH_PHRASES, *clouds.EXCHANGE_PHRASES, *clouds.SMTP_PHRASES)
+CAUSES: dict[str, Iterable[str]] = {
+    "FIXED_BY": [cause for of in remedies.FIXED_BY.values() for cause in of],
+    "TURNS": [cause for of in remedies.TURNS.values() for cause in of],
+    "SEVERAL": remedies.SEVERAL,
+    "GENERATE": fix_context.GENERATE,
+    "UNSPECIFIC": verdict.UNSPECIFIC - {""},
+    "NOT_READ": (verdict.NOT_READ,),
+    "ROLE_CAUSES": failures.ROLE_CAUSES,
+    "OWN": smtp_login.OWN,
+    "OF_THE_USER": smtp_login.OF_THE_USER,
+    "OF_THE_ACCOUNT": smtp_login.OF_THE_ACCOUNT,
+    "OF_THE_PLACE": smtp_login.OF_THE_PLACE,
+    "LOCKED": (smtp_login.LOCKED,),
+    "BLOCKS": _transport_rules.BLOCKS.values(),
+    "ADDRESSES": application.ADDRESSES,
+    "OTHERS": app_manifest.OTHERS.values(),
+    "SPREADS": rehearsal.SPREADS,
+    "PASSES": rehearsal.PASSES,
+    "BUSY": smtp.BUSY,
+    "CUT_OFF": smtp.CUT_OFF,
+    "AT_CONNECT": bounce.AT_CONNECT,
+    "LOST": (bounce.LOST,),
+    "OF_THE_SENDER": bounce.OF_THE_SENDER,
+    "_OF_THE_RECIPIENT": vars(bounce)["_OF_THE_RECIPIENT"],
+    "_GONE": vars(app_only)["_GONE"],
+    "webex_connect._CAUSES": vars(webex_connect)["_CAUSES"].values(),
+    "SETTLES": clouds.SETTLES,
+    "ENTRA": [meaning.cause for meaning in clouds.ENTRA.values()],
+    "OAUTH": [meaning.cause for meaning in clouds.OAUTH.values()],
+    "PHRASES": [phrase.meaning.cause for phrase in PHRASES],
+}
+KNOBS: dict[str, Any] = {
+    "needs": ("mailbox_usr",),
+    "after": ("customisation",),
+    "shown_in": "client_secrets",
+    "prerequisites": {"customization_needed": "customisation"},
+}
+CAUSE_KNOBS: dict[str, Any] = {
+    "explains": frozenset({"not_forwardet"}),
+    "warnings": frozenset({"not_forwardet"}),
+    "settling": {"not_forwardet": "forwarding_settling"},
+}
+LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")
+"""A finding or a change by a name that is written out."""
+SAID = re.compile(r"\bcause=\"(\w+)\"")
+"""A cause that is written out where a finding or an error is made."""
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A copy of the table with one letter too many."""
+    first, *others = names
+    return [f"{first}t", *others]
+
+
+def written(pattern: re.Pattern[str], text: str) -> set[str]:
+    """The names that the source writes out."""
+    return set(pattern.findall(text))
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    """The source of the work and of its cards."""
+    return "\n".join(path.read_text(encoding="utf-8") for folder in ("jobs", "bot") for path in (ROOT / folder).rglob("*.py"))
+
+
+def with_knob(name: str, value: object) -> Mapping[str, Step]:
+    """All steps, and a copy of one of which an attribute or a field of its diagnosis has another value."""
+    step = type(EVERYTHING["smtp_login"])()
+    if hasattr(step, name):
+        setattr(step, name, value)
+    else:
+        step.diagnosis = Diagnosis(**{name: value})
+    return {**EVERYTHING, step.name: step}
+
+
+@pytest.mark.parametrize("table", STEPS)
+def test_a_table_names_steps(table: str):
+    """Each name is a step or a probe, and one that is not is found."""
+    require_steps(table, STEPS[table], EVERYTHING)
+    with pytest.raises(UnknownNameError, match=table):
+        require_steps(table, misspelt(STEPS[table]), EVERYTHING)
+
+
+@pytest.mark.parametrize("table", CAUSES)
+def test_a_table_names_causes(table: str):
+    """Each code is a cause, and one that is not is found."""
+    require_causes(table, CAUSES[table])
+    with pytest.raises(UnknownNameError, match=table):
+        require_causes(table, misspelt(CAUSES[table]))
+
+
+@pytest.mark.parametrize("knob", [*KNOBS, *CAUSE_KNOBS])
+def test_a_step_names_steps_and_causes(knob: str):
+    """The registry refuses a step that names none."""
+    verified(EVERYTHING)
+    with pytest.raises(UnknownNameError, match=rf"smtp_login\.{knob}: unknown"):
+        verified(with_knob(knob, {**KNOBS, **CAUSE_KNOBS}[knob]))
+
+
+@pytest.mark.parametrize("field", ["caused_by", "superseded_by", "disproved_by"])
+def test_a_diagnosis_names_steps(field: str):
+    """The registry refuses a diagnosis that names none."""
+    verified_diagnoses(EVERYTHING)
+    with pytest.raises(UnknownNameError, match=rf"smtp_login\.{field}: unknown steps exchange_helth"):
+        verified_diagnoses(with_knob(field, ("entra", "exchange_helth")))
+
+
+def test_a_set_of_causes_fails_where_it_is_made():
+    """A module that misspells a cause cannot be imported."""
+    assert causes("no_task") == {"no_task"}
+    with pytest.raises(UnknownNameError, match="no_taks"):
+        causes("no_task", "no_taks")
+
+
+def test_a_signal_has_its_name():
+    """A misspelt signal is no argument, for mypy and at run time."""
+    signals = EVERYTHING["answers"].ok().signals
+    with pytest.raises(TypeError):
+        type(signals)(token_live=True)
+    with pytest.raises(AttributeError):
+        _ = signals.token_live
+    with pytest.raises(TypeError):
+        replace(EVERYTHING["answers"].ok(), signal=signals)
+
+
+def test_every_cause_has_its_sentence():
+    """The list of causes and the catalogue are the same."""
+    assert {key.removeprefix("cause.") for key in keys() if key.startswith("cause.")} == CAUSE_CODES
+
+
+def test_names_that_are_looked_up_exist(source: str):
+    """A step's finding or change is looked up by its name."""
+    require_steps("source", written(LOOKED_UP, source), EVERYTHING)
+    assert len(written(LOOKED_UP, source)) > 5
+    with pytest.raises(UnknownNameError, match="check_secrt"):
+        require_steps("source", written(LOOKED_UP, source + 'run.findings.get("check_secrt")'), EVERYTHING)
+
+
+def test_causes_that_are_said_exist(source: str):
+    """A finding or an error names a cause that has a sentence."""
+    require_causes("source", written(SAID, source))
+    assert len(written(SAID, source)) > 20
+    with pytest.raises(UnknownNameError, match="not_forwardet"):
+        require_causes("source", written(SAID, source + 'self.wrong(seen, cause="not_forwardet")'))

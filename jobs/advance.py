@@ -87,7 +87,7 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await _work(Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown))
+            await advance_steps(Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown))
             return ctx.run.version
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -95,7 +95,8 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return runtime.store.load(run.id).version
 
 
-async def _work(engine: Engine) -> None:
+async def advance_steps(engine: Engine) -> None:
+    """Plan what is missing, and carry out what was approved; raises :class:`SignInNeeded` where the signed-in tenant is another one."""
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
     run = engine.ctx.run

@@ -20,6 +20,7 @@ from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import install
 from jobs.storage import keys
+from tests.fixtures.waiting import until
 
 Said = Callable[[], list[tuple[str, str]]]
 
@@ -33,8 +34,8 @@ def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock of a third of a second in place of 15 seconds."""
-    monkeypatch.setattr(draw, "LOCK_S", 0.3)
+    """A lock of a second in place of 15."""
+    monkeypatch.setattr(draw, "LOCK_S", 1.0)
 
 
 def in_a_thread(run: Run) -> threading.Thread:
@@ -46,27 +47,30 @@ def in_a_thread(run: Run) -> threading.Thread:
 
 def due_in(services: Services, run: Run) -> float:
     """The seconds until the run is drawn again."""
-    return float(services.redis.zscore(keys.cards_due(), run.id) or 0) - time.time()
+    return float(services.redis.zscore(keys.cards_due(), run.id) or 0) - now().timestamp()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_slow_webex_gets_no_second_card(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """A draw that outlasts its lock's own time still has it: the one that is handed out meanwhile posts nothing, and comes back."""
-    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=1.0))
+    answers = threading.Event()
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, after=answers))
     first = in_a_thread(run)
-    time.sleep(0.6)
+    until(said, "the first card")
+    time.sleep(1.5)
     draw.draw(run.id)
     assert 0 < due_in(services, run) <= draw.BUSY_S
+    answers.set()
     first.join()
     assert (len(said()), services.redis.hlen(f"cards:{run.id}")) == (1, 1)
 
 
-def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Said, webex_script: Any, reply: Any, pauses: list[float]):
     """It ends at once, and the cards are due when Webex said."""
     webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}))
-    began = time.monotonic()
     draw.draw(run.id)
-    assert (len(said()), time.monotonic() - began < 2, 28 < due_in(services, run) <= 30) == (1, True, True)
+    assert (len(said()), pauses, 28 < due_in(services, run) <= 30) == (1, [], True)
 
 
 @pytest.mark.parametrize(("status", "others"), [(429, 0), (503, 0), (423, 1)])
@@ -99,12 +103,14 @@ def test_when_webex_takes_messages_again_the_newest_state_is_shown(services: Ser
 @pytest.mark.usefixtures("short")
 def test_without_its_lock_a_draw_shows_nothing_more(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """Another may be at it: what is left is seen to a moment later."""
-    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=0.6))
+    answers = threading.Event()
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, after=answers))
     drawing = in_a_thread(run)
-    time.sleep(0.3)
+    until(said, "the first card")
     services.redis.set(f"draw:{run.id}", "somebody else", ex=60)
     services.store.append(run.id, Event(Kind.ANSWERED, run.opened, data={"question": "administrator", "value": "carl@example.test"}))
     services.cards.request(run.id)
+    answers.set()
     drawing.join()
     assert (len(said()), services.redis.get(f"draw:{run.id}")) == (1, b"somebody else")
     assert 0 < due_in(services, run) <= draw.BUSY_S

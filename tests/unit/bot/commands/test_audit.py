@@ -136,6 +136,7 @@ def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str,
     assert (len(entries), text("audit.broken", entry="5") in card) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["a\r\nb", "\x1b[31m", "[Approve](https://evil.test)", "${env}", "\u202eabc", "<b>x</b>", "x" * 100_000])
 def test_hostile_text_does_no_harm(anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str):
     """One line of plain ASCII in the file; in the card nothing that a client would act on."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,15 +17,6 @@ from jobs.runs.schedule import LEASE_S
 from jobs.storage import codec, keys
 
 EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
-WORKER = """
-import sys
-from redis import Redis
-from bot.queue.events import EventQueue
-def handle(pending):
-    print("begun", flush=True)
-    sys.stdin.read()
-EventQueue(Redis.from_url(sys.argv[1])).process(sys.argv[2], handle)
-"""
 
 
 @pytest.fixture
@@ -38,18 +25,6 @@ def events(redis: Redis) -> EventQueue:
     made = EventQueue(redis)
     assert made.add(EVENT)
     return made
-
-
-@pytest.fixture
-def worker(events: EventQueue, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is at the event."""
-    line = [sys.executable, "-c", WORKER, redis_url, EVENT.key]
-    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  our own
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"begun\n"
-    yield process
-    process.kill()
-    process.communicate()
 
 
 class Handled:
@@ -71,7 +46,7 @@ def failing(_: PendingEvent) -> None:
 
 def due_in(redis: Redis) -> float:
     """The seconds until the event is handed out."""
-    return float(redis.zscore(keys.events_due(), EVENT.key) or 0) - time.time()
+    return float(redis.zscore(keys.events_due(), EVENT.key) or 0) - now().timestamp()
 
 
 def kept(redis: Redis) -> PendingEvent | None:
@@ -93,21 +68,6 @@ def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
     for _ in range(2):
         events.process(EVENT.key, handled)
     assert ([each.event for each in handled.seen], kept(redis), redis.zcard(keys.events_due())) == ([EVENT], None, 0)
-
-
-def test_an_event_that_a_worker_died_with_comes_back(services: Services, events: EventQueue, worker: subprocess.Popen[bytes], redis: Redis):
-    """At once where its death can be seen: nothing while it lives, and then the doorbell rings for it again."""
-    handled, dispatcher = Handled(), Dispatcher(services)
-    events.bell.queue.empty()
-    dispatcher.dispatch_due()
-    events.process(EVENT.key, handled)
-    assert (events.bell.queue.jobs, handled.seen) == ([], [])
-    worker.kill()
-    worker.wait()
-    dispatcher.dispatch_due()
-    assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
-    events.process(EVENT.key, handled)
-    assert ([each.begun for each in handled.seen], kept(redis)) == ([2], None)
 
 
 @pytest.mark.parametrize("left", [3, LEASE_S])

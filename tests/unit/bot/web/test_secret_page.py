@@ -15,9 +15,6 @@ from bot import links
 from bot.cards import delivery
 from bot.cards.delivery import PostedCard
 from bot.services import Services
-from bot.web import secret_page
-from bot.web.app import create_app
-from bot.web.pages import assets
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
@@ -28,14 +25,6 @@ SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin
 MADE = Event(
     Kind.FOUND, now(), step="client_secret", finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"})
 )
-
-
-@pytest.fixture
-def browser(services: Services) -> FlaskClient:
-    """Somebody's browser."""
-    app = create_app(services.bot, services.redis, [secret_page.pages, assets])
-    app.config["SERVICES"] = services
-    return app.test_client()
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 def _was_put_back(run: Run, name: str) -> bool:
     """Return whether the run is an undo that has put the change back, or has found it put back."""
-    if run.kind != "undo":
+    if run.kind is not RunKind.UNDO:
         return False
     changed, found = run.changed.get(name), run.findings.get(name)
     return (changed is not None and changed.done is not None) or (found is not None and found.state is State.OK)

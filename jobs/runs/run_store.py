@@ -37,7 +37,14 @@ class RunStore:
         self.channels = ChannelIndex(redis)
         self.schedule = Schedule(redis)
 
-    def open(self, channel: Channel, requester: Person, origin: Origin, kind: RunKind = RunKind.SETUP, brief: Brief | None = None) -> Run:
+    def open(
+        self,
+        channel: Channel,
+        requester: Person,
+        origin: Origin,
+        kind: RunKind = RunKind.SETUP,
+        brief: Brief | None = None,
+    ) -> Run:
         """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known.
 
         Raises:
@@ -111,7 +118,14 @@ class RunStore:
 
         self._save(run.id, (event,), all_at_once)
 
-    def check(self, channel: Channel, requester: Person, origin: Origin, kind: RunKind = RunKind.CHECK, brief: Brief | None = None) -> Run:
+    def check(
+        self,
+        channel: Channel,
+        requester: Person,
+        origin: Origin,
+        kind: RunKind = RunKind.CHECK,
+        brief: Brief | None = None,
+    ) -> Run:
         """Begin a check, or a bulk check; any number may run at a time, as they change nothing."""
         run_id = new_id()
         first = opening(channel, requester, kind, origin, brief)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.clock import parse
 from jobs.storage import keys
 from jobs.storage.keys import Key
 
@@ -28,12 +29,16 @@ class Migration:
     """The way to one layout from the one before.
 
     ``events`` are the changes of a run's events, by their kind or for :data:`EVERY` kind, in which case they come first.
-    ``card`` changes a card of a run as it was posted; ``obsolete`` are keys that hold nothing of worth any more.
+    ``about`` changes what the audit trail says about a run. ``card`` changes a card of a run as it was posted.
+    ``moved`` are pairs of an old and a new key: their ``*`` stands for the part that stays.
+    ``obsolete`` are keys that hold nothing of worth any more.
     """
 
     to: int
     events: Mapping[str, Rewrite] = field(default_factory=dict)
+    about: Rewrite = _unchanged
     card: Rewrite = _unchanged
+    moved: Callable[[], tuple[tuple[Key, Key], ...]] = tuple
     obsolete: Callable[[], tuple[Key, ...]] = tuple
 
     def event(self, old: Json) -> Json:
@@ -58,14 +63,19 @@ def _opened(event: Json) -> Json:
     if event.get("run_kind"):
         return event
     told = event.get("data", {})
-    kind = told.get("kind", "setup")
+    kind = _run_kind(told.get("kind", "setup"))
     return {
         **event,
         "data": {},
-        "run_kind": "bulk_check" if kind == "round" else kind,
+        "run_kind": kind,
         "origin": _origin(told),
         "brief": {**_brief(told), "fix": _fix_brief(told) if kind == "fix" else None},
     }
+
+
+def _run_kind(kind: str) -> str:
+    """A run's kind: a check of many channels was called a round."""
+    return "bulk_check" if kind == "round" else kind
 
 
 def _origin(told: Json) -> Json:
@@ -78,8 +88,8 @@ def _brief(told: Json) -> Json:
         "client_id": told.get("client_id", ""),
         "upn": told.get("upn", ""),
         "shared": bool(told.get("shared")),
-        "token_at": told.get("token_at") or None,
-        "changed_at": told.get("changed_at") or None,
+        "token_at": _moment(told.get("token_at")),
+        "changed_at": _moment(told.get("changed_at")),
         "mailboxes": told.get("mailboxes", "").split(),
         "test_recipient": told.get("connect_test", ""),
     }
@@ -90,7 +100,7 @@ def _fix_brief(told: Json) -> Json:
         "consent_missing": "consent" in told,
         "token_cause": told.get("generate", ""),
         "manual_causes": told.get("named", "").split(),
-        "checked_at": told.get("named_at") or None,
+        "checked_at": _moment(told.get("named_at")),
     }
 
 
@@ -119,12 +129,23 @@ def _is_signal(name: str) -> bool:
 
 def _signal(name: str, value: str) -> object:
     if name in MOMENTS:
-        return value or None
+        return _moment(value)
     if name in COUNTS:
         return int(value or 0)
     if name in FLAGS:
         return bool(value)
     return value.split() if name == "disproved_by" else value
+
+
+def _moment(value: object) -> str | None:
+    """A time with its zone. Some were as a cloud had written them; what is no time counted as none."""
+    moment = parse(value)
+    return moment.isoformat() if moment else None
+
+
+def _about(about: Json) -> Json:
+    """What the audit trail says about a run: the kind has its new name."""
+    return {**about, "kind": _run_kind(about.get("kind", ""))}
 
 
 def _card(card: Json) -> Json:
@@ -136,7 +157,9 @@ MIGRATIONS = (
     Migration(
         to=2,
         events={EVERY: _finding, "opened": _opened, "recalled": _recalled},
+        about=_about,
         card=_card,
+        moved=lambda: ((keys.space_bulk_check_in_layout_1("*"), keys.space_bulk_check("*")),),
         obsolete=lambda: (keys.locks_held(),),  # its fields were keys; the locks themselves end within two minutes
     ),
 )

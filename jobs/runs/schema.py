@@ -17,6 +17,7 @@ from jobs.runs.fold import fold
 from jobs.runs.migrations import MIGRATIONS, Json, Migration
 from jobs.runs.run import Event, RunGoneError
 from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 FIRST, NEWEST = 1, MIGRATIONS[-1].to
@@ -80,6 +81,10 @@ def _migrate(redis: Redis, layout: int) -> None:
         _rewrite_run(redis, key, pending)
     for key in redis.scan_iter(keys.every_cards()):
         _rewrite_cards(redis, key, pending)
+    for key in redis.scan_iter(keys.every_run_about()):
+        _rewrite_about(redis, key, pending)
+    for old, new in (pair for migration in pending for pair in migration.moved()):
+        _move(redis, old, new)
     for key in (key for migration in pending for key in migration.obsolete()):
         redis.delete(key)
     redis.set(keys.schema(), NEWEST)
@@ -122,8 +127,33 @@ def _rewrite_cards(redis: Redis, key: bytes, pending: Sequence[Migration]) -> No
     redis.transaction(rewrite, key)
 
 
+def _rewrite_about(redis: Redis, key: bytes, pending: Sequence[Migration]) -> None:
+    def rewrite(pipe: Pipeline) -> None:
+        value = pipe.get(key)
+        pipe.multi()
+        if isinstance(value, bytes) and (new := _about(value, pending)) != value:
+            pipe.set(key, new, keepttl=True)
+
+    redis.transaction(rewrite, key)
+
+
+def _move(redis: Redis, old: Key, new: Key) -> None:
+    """Rename the keys, each of which keeps its end. One that is there under the new name is newer."""
+    first, _, last = old.partition("*")
+    for key in {raw.decode() for raw in redis.scan_iter(old)}:
+        target = new.replace("*", key.removeprefix(first).removesuffix(last))
+        if redis.exists(target):
+            redis.delete(key)
+        else:
+            redis.rename(key, target)
+
+
 def _event(line: bytes | str, pending: Sequence[Migration]) -> bytes:
     return _rewritten(line, [migration.event for migration in pending])
+
+
+def _about(value: bytes, pending: Sequence[Migration]) -> bytes:
+    return _rewritten(value, [migration.about for migration in pending])
 
 
 def _card(value: bytes | str, pending: Sequence[Migration]) -> bytes:

@@ -67,6 +67,11 @@ def run_about(run_id: str) -> Key:
     return _key("run", run_id, "about")
 
 
+def every_run_about() -> Key:
+    """A pattern that matches what the audit trail says about all runs."""
+    return run_about("*")
+
+
 def runs_due() -> Key:
     """The runs by the time at which each is looked at again."""
     return _key("runs", "due")
@@ -123,6 +128,11 @@ def person_channels(person: str) -> Key:
 def space_bulk_check(room: str) -> Key:
     """The newest ``/check all`` of a space."""
     return _key("space", room, "bulk_check")
+
+
+def space_bulk_check_in_layout_1(room: str) -> Key:
+    """The newest ``/check all`` of a space, as layout 1 named it."""
+    return _key("space", room, "round")
 
 
 def space_members_checked(room: str) -> Key:

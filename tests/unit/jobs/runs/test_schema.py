@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 from redis import Redis
 
 from jobs.clock import now
-from jobs.model import RunKind, Scope, Signals, State, Station
+from jobs.model import NO_SIGNALS, Scope, Signals, State, Station
 from jobs.runs import schema
 from jobs.runs.audit import Trail
+from jobs.runs.audit_entries import About
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.migrations import MIGRATIONS
 from jobs.runs.origin import Brief, FixBrief, Origin
@@ -24,6 +26,13 @@ from tests.fixtures.older_data import OLD
 
 KEY = base64.urlsafe_b64encode(b"0" * 32).decode()
 """The made-up key of ENCRYPTION_KEYS with which it sealed its audit trail."""
+
+
+def moment(hour: int, minute: int) -> datetime:
+    """A time on the day of the fixture."""
+    return datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
+
+
 WHOLE = ("application", "client_secret", "customization", "smtp_auth")
 RUNS: dict[str, tuple[Any, ...]] = {
     "OPENED": ("setup", None, 1, False, False, (), ()),
@@ -45,8 +54,56 @@ RUNS: dict[str, tuple[Any, ...]] = {
     "FAILED": ("setup", "failed", 5, True, True, (), ()),
     "NEWER2": ("setup", None, 4, True, True, (), ()),
     "READBL": ("setup", None, 3, True, False, (), ()),
+    "DIRECT": ("check", None, 13, True, False, (), ()),
 }
 """As that version read each of them: kind, end, events, details, signed in, approvals, steps that were changed."""
+ORIGINS = {
+    "CHECK2": Origin("room-1", "thread-c", message="message-CHECK2"),
+    "ROUND2": Origin("room-1", "thread-c", message="message-ROUND2"),
+    "DIRECT": Origin("room-2", direct=True, message="message-DIRECT"),
+}
+"""Those that have no thread of their own."""
+BRIEFS = {
+    "CHECK2": Brief("client-1", "done@contoso.com", token_at=moment(9, 20), changed_at=moment(9, 10)),
+    "ROUND2": Brief(mailboxes=("done@contoso.com", "undone@contoso.com")),
+    "FIXING": Brief("client-1", fix=FixBrief(True, "session_revoked", ("smtp_login",), moment(10, 0))),  # noqa: FBT003  as it is stored
+    "DIRECT": Brief("client-1", shared=True, test_recipient="anna@contoso.com"),
+}
+"""Every other run was told nothing."""
+POLICY_CHANGED = datetime(2026, 11, 19, 8, 0, 0, 123456, UTC)
+SIGNALS: dict[str, dict[str, Signals]] = {
+    "CHECK2": {
+        "smtp_login": Signals(
+            since=moment(10, 0),
+            shown_by="generated_at",
+            disproved_by=("sign_ins", "answers"),
+            as_of="conditional_access",
+            token_lives=True,
+            station=Station.ANSWER,
+        ),
+        "traces": Signals(harmless_after=moment(10, 30), missed=2, unanswered=moment(9, 30)),
+    },
+    "DIRECT": {
+        "conditional_access": Signals(
+            harmless_after=POLICY_CHANGED, by_place=True, disproved_by=("answers",), elsewhere_since=POLICY_CHANGED
+        ),
+        "smtp_login": Signals(disproved_by=(), harmless_after=moment(8, 1)),
+        "sign_ins": Signals(at=moment(8, 2), generated_at=moment(8, 3)),
+        "authentication_policy": Signals(harmless_after=moment(8, 4), token_lives=True),
+        "transport_rules": Signals(proven=True),
+        "mailbox_user": Signals(station=Station.ANSWER),
+        "arrivals": Signals(failed=3, since=moment(8, 5), at=moment(8, 6)),
+        "copies": Signals(failed=1, station=Station.CONNECT, missed=14, missed_since=moment(8, 7)),
+        "answers": Signals(at=moment(8, 8), unanswered=moment(8, 9)),
+        "mail_to_task": Signals(at=moment(8, 10), unproven=moment(8, 11)),
+    },
+}
+"""The findings that told the verdict something; no other did."""
+
+
+def origin_of(run_id: str) -> Origin:
+    """Where the runs of the fixture were asked for: each in a thread of the same space."""
+    return Origin("room-1", f"thread-{run_id}", message=f"message-{run_id}")
 
 
 def everything(redis: Redis) -> dict[bytes, bytes | None]:
@@ -76,44 +133,67 @@ def test_every_run_stands_where_it_stood(old: RunStore, run_id: str):
     assert (run.kind, run.ended, run.version, run.detailed, run.account is not None, approvals, changed) == RUNS[run_id]
 
 
-def test_what_a_run_was_opened_with(old: RunStore):
-    """Its origin and its brief, which were strings under names of one dictionary."""
-    check, fixed, many = (old.load(run_id) for run_id in ("CHECK2", "FIXING", "ROUND2"))
-    times = [datetime(2026, 11, 20, 9, minute, tzinfo=UTC) for minute in (20, 10)]
-    assert check.origin == Origin("room-1", "thread-c", message="message-CHECK2")
-    assert check.brief == Brief("client-1", "done@contoso.com", token_at=times[0], changed_at=times[1])
-    fix = FixBrief(
-        consent_missing=True,
-        token_cause="session_revoked",
-        manual_causes=("smtp_login",),
-        checked_at=datetime(2026, 11, 20, 10, tzinfo=UTC),
-    )
-    assert (fixed.brief, many.brief.mailboxes) == (Brief("client-1", fix=fix), ("done@contoso.com", "undone@contoso.com"))
+@pytest.mark.parametrize("run_id", RUNS)
+def test_where_each_run_was_asked_for_and_what_it_was_told(old: RunStore, run_id: str):
+    """Its origin and its brief were strings under names of one dictionary, of which nothing is left."""
+    run = old.load(run_id)
+    assert (run.origin, run.brief) == (ORIGINS.get(run_id, origin_of(run_id)), BRIEFS.get(run_id, Brief()))
+    assert old.events(run_id)[0].data == {}
 
 
-def test_a_check_of_a_shared_mailbox_that_sends_a_mail():
-    """Asked for 1:1; the old data has none."""
-    told = {"type": "direct", "kind": "check", "shared": "yes", "connect_test": "anna@contoso.com"}
-    new = MIGRATIONS[-1].event({"kind": "opened", "at": "2026-11-20T09:00:00Z", "data": told})
-    event = codec.load(json.dumps(new), Event)
-    assert (event.run_kind, event.origin, event.brief, event.data) == (
-        RunKind.CHECK,
-        Origin(direct=True),
-        Brief(shared=True, test_recipient="anna@contoso.com"),
-        {},
-    )
+@pytest.mark.parametrize("run_id", RUNS)
+def test_what_each_finding_signals(old: RunStore, run_id: str):
+    """Times, counts and names that were texts among the facts have their types; ids are facts still."""
+    found = old.load(run_id).findings
+    assert {step: finding.signals for step, finding in found.items() if finding.signals != NO_SIGNALS} == SIGNALS.get(run_id, {})
+    assert {name for finding in found.values() for name in finding.facts} & set(Signals.__struct_fields__) == set()
 
 
-def test_signals_of_a_finding_get_their_types():
-    """Times, counts and names that were texts among the facts are typed signals; ids stay facts."""
-    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
-    facts = {"user_id": "u-1", "since": at.isoformat(), "missed": "2", "proven": "yes", "station": "connect", "disproved_by": "a b"}
-    finding = {"step": "copies", "state": "wrong", "facts": facts}
-    new = MIGRATIONS[-1].event({"kind": "found", "at": "2026-11-20T09:00:00Z", "step": "copies", "finding": finding})
+def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
+    """So the two tests before this one leave no field out."""
+    told = [each for signals in SIGNALS.values() for each in signals.values()]
+    never = {name for name in Signals.__struct_fields__ if all(getattr(each, name) == getattr(NO_SIGNALS, name) for each in told)}
+    words = {each.name for each in fields(Brief) if all(getattr(brief, each.name) == each.default for brief in BRIEFS.values())}
+    assert (never, words) == (set(), set())
+
+
+def test_the_bulk_check_of_a_space_is_found(old: RunStore):
+    """Under its new key, for as long as before, and the audit trail knows the run's kind by its new name."""
+    old.redis.delete("schema")
+    old.redis.set("space:room-2:round", "ROUND3", ex=600)
+    old.redis.set("run:ROUND3:about", '{"run":"ROUND3","kind":"round","mailbox":""}', ex=600)
+    schema.ensure(old.redis)
+    assert [old.redis.get(f"space:{room}:bulk_check") for room in ("room-1", "room-2")] == [b"ROUND2", b"ROUND3"]
+    assert old.redis.keys("space:*:round") == []
+    assert all(0 < old.redis.ttl(key) <= 600 for key in ("space:room-2:bulk_check", "run:ROUND3:about"))
+    told = [old.redis.get(f"run:{run_id}:about") for run_id in ("ROUND2", "ROUND3")]
+    assert [codec.load(raw, About).kind for raw in told if isinstance(raw, bytes)] == ["bulk_check", "bulk_check"]
+
+
+def test_a_newer_bulk_check_stays(redis: Redis):
+    """A migration that was cut off goes on after a command of the new version."""
+    redis.set("space:room-1:round", "OLDER2")
+    redis.set("space:room-1:bulk_check", "NEWER2")
+    schema.ensure(redis)
+    assert (redis.get("space:room-1:bulk_check"), redis.exists("space:room-1:round")) == (b"NEWER2", 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        ("2026-11-20T09:00:00.1234567Z", datetime(2026, 11, 20, 9, 0, 0, 123456, UTC)),
+        ("2026-11-20T09:00:00", datetime(2026, 11, 20, 9, tzinfo=UTC)),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_time_that_a_cloud_had_written(told: str, moment: datetime | None):
+    """One without a zone is in UTC, and what is no time is none: the old version read them so, and no run is refused for them."""
+    finding = {"step": "conditional_access", "state": "possible", "facts": {"elsewhere_since": told}}
+    new = MIGRATIONS[-1].event({"kind": "found", "at": "2026-11-20T09:00:00Z", "step": "conditional_access", "finding": finding})
     event = codec.load(json.dumps(new), Event)
     assert event.finding is not None
-    assert event.finding.facts == {"user_id": "u-1"}
-    assert event.finding.signals == Signals(since=at, missed=2, proven=True, station=Station.CONNECT, disproved_by=("a", "b"))
+    assert event.finding.signals == Signals(elsewhere_since=moment)
     assert MIGRATIONS[-1].event(new) == new
 
 
@@ -172,12 +252,14 @@ def test_once_is_enough(old_data: Redis):
 
 
 def test_only_what_has_to_change_does(old_data: Redis):
-    """Of the old keys: each run's beginning and one run's memory, the cards, and the list of held locks."""
+    """Of the old keys: each run's history, the cards, the bulk check of a space and its kind, and the list of held locks."""
     before = everything(old_data)
     schema.ensure(old_data)
     after = everything(old_data)
     differs = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    assert differs == {*(f"run:{run_id}:events".encode() for run_id in RUNS), b"cards:SIGNED", b"cards:DONE22", b"locks:held", b"schema"}
+    runs = {f"run:{run_id}:events".encode() for run_id in RUNS}
+    bulk_check = {b"run:ROUND2:about", b"space:room-1:round", b"space:room-1:bulk_check"}
+    assert differs == runs | bulk_check | {b"cards:SIGNED", b"cards:DONE22", b"locks:held", b"schema"}
 
 
 def test_how_long_a_run_is_kept_stays(old_data: Redis):

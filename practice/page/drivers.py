@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 PATIENCE_MS = 120_000
@@ -156,7 +157,7 @@ class Keyboard(Mouse):
         fresh = document not in self._known
         self._known.add(document)
         for stop in range(MOST_STOPS):
-            at = self._settled(target, lambda at, stop=stop: _seen(at) if stop else fresh or not at.get("lost"))
+            at = self._settled(target, _seen if stop else partial(_has_focus, fresh=fresh))
             if stop:  # before the first Tab the conversation may have scrolled to what is new
                 self.trouble += (
                     [] if _seen(at) else [f"the focus cannot be seen on {at['name']!r}: ring {at['ring']}, in sight {at['hit']}"]
@@ -176,6 +177,11 @@ class Keyboard(Mouse):
                 break
             self.page.wait_for_timeout(PAUSE_MS)
         return at
+
+
+def _has_focus(at: dict[str, Any], *, fresh: bool) -> bool:
+    """Return whether the focus is somewhere, or the page is so new that it may be nowhere yet."""
+    return fresh or not at.get("lost")
 
 
 def _seen(at: dict[str, Any]) -> bool:

@@ -67,7 +67,7 @@ class PostedCard:
 
     @property
     def never_edited(self) -> bool:
-        """Whether Webex has never let this card be edited."""
+        """Return whether Webex has never let this card be edited."""
         return self.edits == NO_EDITS
 
 
@@ -80,7 +80,7 @@ class UnconfirmedPost:
 
     @property
     def wait_s(self) -> float:
-        """For how many seconds more the next post has to wait; 0 or less if it may be made."""
+        """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
         return (self.at - now()).total_seconds() + UNCONFIRMED.after(self.posts)
 
 

@@ -40,7 +40,7 @@ def advance(run_id: str) -> None:
 
     Where another worker has the run, it is looked at again a moment later.
     """
-    runtime = current()
+    runtime = current(Runtime)
     with runtime.store.lease(run_id) as lease:
         if lease is None:
             runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
@@ -87,7 +87,7 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await _work(Engine(ctx, steps_of(run), runtime.listener, holds))
+            await advance_steps(Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown))
             return ctx.run.version
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -95,7 +95,8 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return runtime.store.load(run.id).version
 
 
-async def _work(engine: Engine) -> None:
+async def advance_steps(engine: Engine) -> None:
+    """Plan what is missing, and carry out what was approved; raises :class:`SignInNeeded` where the signed-in tenant is another one."""
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
     run = engine.ctx.run

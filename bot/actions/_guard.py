@@ -62,11 +62,4 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
     """Keep what was said, and let the run go on."""
     data = {"question": question, "value": value}
-    ctx.services.store.append(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))
-    go_on(ctx, run)
-
-
-def go_on(ctx: ChatContext, run: Run) -> None:
-    """Let a worker carry the run on, and its cards be drawn."""
-    ctx.services.advance(run.id)
-    ctx.services.run_changed(run.id)
+    ctx.services.record(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))

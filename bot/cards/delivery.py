@@ -188,7 +188,7 @@ def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: Webe
     """Write down that Webex has refused a 1:1 message; the first time another card may have to say it."""
     field = _refused_field(wanted.slot)
     if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
-        services.run_changed(run.id)
+        services.cards.request(run.id)
 
 
 def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
@@ -285,4 +285,4 @@ def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None
         pipe.hdel(keys.cards(run_id), _refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:
-        services.run_changed(run_id)
+        services.cards.request(run_id)

@@ -57,8 +57,7 @@ def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:
     channel = record.channel if record else Channel(mailbox)
     brief = replace(check.brief_for(ctx.services.store, mailbox), test_recipient=test_recipient)
     opened = ctx.services.store.check(channel, ctx.asker, ctx.origin, brief=brief)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id)
 
 
 def everything(ctx: ChatContext) -> None:
@@ -67,13 +66,12 @@ def everything(ctx: ChatContext) -> None:
     under_way = _under_way(ctx, key)
     if under_way:
         delivery.repost(ctx.services, under_way, "channels")
-        ctx.services.run_changed(under_way)
+        ctx.services.cards.request(under_way)
         return
     brief = Brief(mailboxes=visible_channels(ctx))
     opened = store.check(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
     ctx.services.redis.set(key, opened.id, ex=BULK_CHECK_S)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id)
 
 
 def _under_way(ctx: ChatContext, key: Key) -> str:

@@ -64,9 +64,7 @@ def begin_known(ctx: ChatContext, channel: Channel, kind: RunKind, *events: Even
         if opened.detailed or opened.origin.message != ctx.origin.message:
             point_to(ctx, opened)
             return
-    ctx.services.store.append(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:

@@ -84,17 +84,17 @@ class AdminSignIn:
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Ask for the first resource's permissions; one journey can ask for one resource only."""
         with sync_client(services.settings) as http:
-            flow = Identity.of_bot(services.settings, http).begin(self.first(services, run), services.settings.callback, state)
+            flow = _bot(services, http).begin(self.first(services, run), services.settings.callback, state)
         values = {"mailbox": run.channel.mailbox, "requester": run.requester.email}
         return AuthorizationRequest(flow["auth_uri"], values, json.dumps(flow))
 
     def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
         """Validate, prove that the sign-in is good for the other resource too, and seal it. A run stays in the tenant that its plan was approved for."""
         with sync_client(services.settings) as http:
-            signed_in = Identity.of_bot(services.settings, http).finish(flow.msal, query, run.required_tenant)
+            signed_in = _bot(services, http).finish(flow.msal, query, run.required_tenant)
             account = signed_in.account
             try:
-                _, cache = Identity.of_bot(services.settings, http, account.tenant_id).token(signed_in.cache, self.second(services, run))
+                _, cache = _bot(services, http, account.tenant_id).token(signed_in.cache, self.second(services, run))
             except CloudError as error:
                 if not self.then or not (error.cause == "consent_missing" or isinstance(error, SignInNeeded)):
                     raise
@@ -183,7 +183,7 @@ class AppAccessConsent:
         granted = _granted(query)
         if granted.tenant and granted.tenant.lower() != run.channel.tenant_id.lower():
             raise Rejected("wrong_tenant", CloudReply("entra", code=granted.tenant))
-        access = self._proven(lambda: app_access.prove(services.settings, run.channel.tenant_id, run.requester.email))
+        access = self._proven(lambda: app_access.prove(services.settings, run.channel.tenant_id, run.requester.email, services.documents))
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
         return CallbackResult(Event(Kind.READABLE, now(), by=run.requester.email, data=data))
@@ -235,7 +235,11 @@ class RehearsalSignIn:
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
         secret = next(filter(None, map(services.vault.get, own)), "")
-        return Identity(services.settings.login_url, http, run.tenant, run.fact("client_id"), secret)
+        return Identity(services.settings.login_url, http, run.tenant, run.fact("client_id"), secret, documents=services.documents)
+
+
+def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
+    return Identity.of_bot(services.settings, http, tenant, services.documents)
 
 
 def _graph(services: Services, run: Run) -> list[str]:

@@ -76,7 +76,7 @@ def callback() -> Response:
         _problem(run, journey.question, error)
         return _failed(error, HTTPStatus.OK)
     links.drop(services, flow.kind.partition("_")[0], run.id)
-    _go_on(run, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
+    services.record(run.id, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
     return plain(journey.arrived, account=arrival.account)
 
 
@@ -108,11 +108,4 @@ def _problem(run: Run, question: str, error: CloudError) -> None:
     log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
     ids = " ".join(f"{name}={value}" for name, value in error.ids.items())
     data = {"question": question, "cause": error.cause, "code": error.words} | ({"ids": ids} if ids else {})
-    _go_on(run, Event(Kind.PROBLEM, now(), data=data))
-
-
-def _go_on(run: Run, event: Event) -> None:
-    services = here()
-    services.store.append(run.id, event)
-    services.advance(run.id)
-    services.run_changed(run.id)
+    here().record(run.id, Event(Kind.PROBLEM, now(), data=data))

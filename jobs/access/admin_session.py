@@ -56,7 +56,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     settings = runtime.settings
     async with async_client(settings) as http:
         with sync_client(settings) as login:
-            identity = Identity.of_bot(settings, login, account.tenant_id)
+            identity = Identity.of_bot(settings, login, account.tenant_id, runtime.documents)
             tokens = Tokens(identity, cache, lambda renewed: save(runtime, run, renewed))
             graph = Graph(
                 http,
@@ -66,4 +66,5 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
             source = tokens.source(exchange_scope(settings.exchange_url))
             exchange = InvokeCommand(http, source, settings.exchange_url, account.tenant_id, account.upn)
             trace = open_trace(graph, exchange)
-            yield StepContext(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace)
+            documents = runtime.documents
+            yield StepContext(run, settings, runtime.store, runtime.vault, graph, exchange, lambda: trace, documents=documents)

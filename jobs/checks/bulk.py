@@ -97,7 +97,7 @@ class BulkCheck:
         brief = await asyncio.to_thread(brief_for, store, channel.mailbox)
         draft = CheckBuffer(store, opening(channel, self.run.requester, RunKind.CHECK, self.run.origin, brief))
         run = draft.run
-        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds).check(seen.allowed)
+        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds, self.runtime.shutdown).check(seen.allowed)
         return draft.keep()
 
     def _tell(self, event: Event) -> None:

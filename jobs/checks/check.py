@@ -41,7 +41,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         return False
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await Engine(ctx, steps_of(run), runtime.listener, holds).check({Access.NONE, Access.ADMIN})
+            await Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown).check({Access.NONE, Access.ADMIN})
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
@@ -53,7 +53,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
     """With what needs no sign-in, and with the bot's own read access where the tenant grants it."""
     async with tenant_reader.open_reader(runtime, run.channel.tenant_id) as seen:
-        await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds).check(seen.allowed)
+        await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds, runtime.shutdown).check(seen.allowed)
     if ended := seen.revoked_event():
         runtime.store.append(run.id, ended)
 

@@ -94,6 +94,39 @@ def _fix_brief(told: Json) -> Json:
     }
 
 
+MOMENTS = frozenset({"since", "harmless_after", "elsewhere_since", "at", "generated_at", "unanswered", "unproven", "missed_since"})
+COUNTS = frozenset({"failed", "missed"})
+FLAGS = frozenset({"by_place", "token_lives", "proven"})
+NAMES = frozenset({"shown_by", "as_of", "station"})
+
+
+def _finding(event: Json) -> Json:
+    """Move what the verdict reads from the finding's ``facts`` to its typed ``signals``."""
+    finding = event.get("finding")
+    if not finding:
+        return event
+    facts = finding.get("facts", {})
+    signals = {name: _signal(name, value) for name, value in facts.items() if _is_signal(name)}
+    if not signals:
+        return event
+    kept = {name: value for name, value in facts.items() if name not in signals}
+    return {**event, "finding": {**finding, "facts": kept, "signals": {**signals, **finding.get("signals", {})}}}
+
+
+def _is_signal(name: str) -> bool:
+    return name == "disproved_by" or name in MOMENTS | COUNTS | FLAGS | NAMES
+
+
+def _signal(name: str, value: str) -> object:
+    if name in MOMENTS:
+        return value or None
+    if name in COUNTS:
+        return int(value or 0)
+    if name in FLAGS:
+        return bool(value)
+    return value.split() if name == "disproved_by" else value
+
+
 def _card(card: Json) -> Json:
     """A posted card: its fields have the names of what they decide."""
     return renamed(card, {"mark": "fingerprint", "turn": "urgency", "asks": "prompt"})
@@ -102,10 +135,9 @@ def _card(card: Json) -> Json:
 MIGRATIONS = (
     Migration(
         to=2,
-        events={"recalled": _recalled},
+        events={EVERY: _finding, "opened": _opened, "recalled": _recalled},
         card=_card,
         obsolete=lambda: (keys.locks_held(),),  # its fields were keys; the locks themselves end within two minutes
     ),
-    Migration(to=3, events={"opened": _opened}),
 )
 """In their order. Data without a number has layout 1."""

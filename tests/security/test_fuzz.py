@@ -64,7 +64,7 @@ def services(redis: Redis) -> Services:
     nowhere = "http://127.0.0.1:9"
     bot = BotSettings("a-made-up-token", (SECRET,), "https://bot.example.test", ("example.test",), f"{nowhere}/v1/")
     work = Settings(bot.public_url, "", "app", "bot-secret", (Fernet.generate_key().decode(),), nowhere, nowhere, nowhere)
-    return Services(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
+    return Services.of(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, 
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
-from jobs.runtime import Runtime, use
+from jobs.runtime import Runtime, install
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
@@ -43,7 +43,7 @@ class Heard:
 def runtime(work_settings: Settings, store: RunStore, vault: Vault) -> Runtime:
     """A worker's runtime, plugged in."""
     made = Runtime(work_settings, store, vault, Heard())
-    use(made)
+    install(made)
     return made
 
 
@@ -135,7 +135,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
         flow = Identity.of_bot(settings, http).begin(["https://graph.microsoft.com/User.Read"], settings.callback, "state-1")
         cache = Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
     runtime = Runtime(settings, store, vault, Heard())
-    use(runtime)
+    install(runtime)
     admin_session.save(runtime, opened, cache)
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
     advance.advance(say(signed_in()).id)

@@ -17,6 +17,7 @@ from bot.events.outbox import run_once
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Profile, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.waiting import LIMIT_S
 
 Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
@@ -51,7 +52,7 @@ def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
 
 def queued(ctx: ChatContext) -> set[str]:
     """What a worker will do."""
-    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.queue.jobs, *ctx.services.cards.jobs)}
+    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)}
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
@@ -102,7 +103,7 @@ def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
             time.sleep(0.3)
             approved = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
             anna.services.store.append(run.id, approved)
-        pressed.result(10)
+        pressed.result(LIMIT_S)
     assert (told(anna, run), text("refused.twice") in said()[0][1]) == ([("approved", {"plan": "plan-1", "scope": "mailbox"})], True)
 
 

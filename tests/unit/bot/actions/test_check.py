@@ -29,7 +29,7 @@ def channel(anna: ChatContext) -> ChatContext:
 
 def opened(ctx: ChatContext) -> list[Run]:
     """The checks that a worker will do."""
-    runs = {job.args[0] for job in ctx.services.queue.jobs if job.func_name == "jobs.advance.advance"}
+    runs = {job.args[0] for job in ctx.services.runs.queue.jobs if job.func_name == "jobs.advance.advance"}
     return [ctx.services.store.load(run) for run in sorted(runs)]
 
 

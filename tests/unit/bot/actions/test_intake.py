@@ -11,8 +11,8 @@ import pytest
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.context import ChatContext
-from bot.events import handler
 from jobs.runs.run import Run
+from tests.fixtures.webex_script import receive
 
 HELP = "card-9"
 
@@ -57,5 +57,5 @@ def test_the_press_is_known_by_its_own_id(anna: ChatContext, webex_script: Any, 
     webex_script.on("GET", f"/messages/{HELP}", reply(body={"id": HELP, "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}))
     webex_script.on("GET", "/memberships", reply(body={"items": []}))
     for _ in range(times):
-        handler.receive("attachmentActions", "a7", "anna", "room-1")
+        receive("attachmentActions", "a7", "anna", "room-1")
     assert [run.origin.message for run in runs(anna)] == ["a7"]

@@ -13,12 +13,13 @@ import pytest
 from adaptive_cards.texts import text
 from bot.chat.context import ChatContext
 from bot.commands import commands
-from bot.services import Services, install_services
+from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit import read
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
+from jobs.runtime import install
 
 ANNA = Person("anna", "anna@example.test", "org-1")
 EVE = Person("eve", "eve@example.test", "org-1")
@@ -55,7 +56,7 @@ def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
 def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
     """The same, where approvers are named in the settings."""
     services = replace(ctx.services, bot=replace(ctx.services.bot, approvers=approvers))
-    install_services(services)
+    install(services)
     return replace(ctx, services=services)
 
 
@@ -135,6 +136,7 @@ def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str,
     assert (len(entries), text("audit.broken", entry="5") in card) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["a\r\nb", "\x1b[31m", "[Approve](https://evil.test)", "${env}", "\u202eabc", "<b>x</b>", "x" * 100_000])
 def test_hostile_text_does_no_harm(anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str):
     """One line of plain ASCII in the file; in the card nothing that a client would act on."""

@@ -57,7 +57,7 @@ def test_one_round_for_all_channels(anna: ChatContext, known: Known):
     check.run(anna, "ALL")
     run = the_round(anna)
     assert (run.kind, mailboxes(run), run.requester.email) == ("bulk_check", boxes, "anna@example.test")
-    assert [str(job.func_name) for job in anna.services.queue.jobs][:1] == ["jobs.advance.advance"]
+    assert [str(job.func_name) for job in anna.services.runs.queue.jobs][:1] == ["jobs.advance.advance"]
 
 
 def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known):

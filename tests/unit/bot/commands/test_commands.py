@@ -55,7 +55,7 @@ def test_setup_begins_with_the_first_card(anna: ChatContext, webex_script: Any):
     """A run is open, with nothing done yet; no worker is needed."""
     type_(anna, "setup-email", "Support@contoso.com")
     (run,) = anna.services.store.runs_in_space("room-1")
-    assert (run.channel, run.detailed, run.requester.email, len(anna.services.queue.jobs)) == (
+    assert (run.channel, run.detailed, run.requester.email, len(anna.services.runs.queue.jobs)) == (
         Channel(MAILBOX),
         False,
         "anna@example.test",
@@ -195,14 +195,14 @@ def test_a_channel_of_another_space_is_unknown_here(anna: ChatContext, webex_scr
     """As if it did not exist, whether it does or not."""
     proven(replace(anna, room="room-2"))
     type_(anna, name, MAILBOX)
-    assert (len(anna.services.queue.jobs), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == (0, True)
+    assert (len(anna.services.runs.queue.jobs), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == (0, True)
 
 
 def test_a_check_begins(anna: ChatContext):
     """With what the record knows; a worker looks, and the card is drawn."""
     proven(anna)
     type_(anna, "check", MAILBOX)
-    jobs = sorted((str(job.func_name), job.args[0]) for job in (*anna.services.queue.jobs, *anna.services.cards.jobs))
+    jobs = sorted((str(job.func_name), job.args[0]) for job in (*anna.services.runs.queue.jobs, *anna.services.cards.bell.queue.jobs))
     run = anna.services.store.load(jobs[0][1])
     assert [name for name, _ in jobs] == ["bot.cards.draw.draw", "jobs.advance.advance"]
     assert (run.kind, run.channel.callback_url, run.detailed) == ("check", "https://a.b/callback", True)
@@ -265,7 +265,7 @@ def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert (run.kind, run.detailed, run.channel.tenant_id, run.known) == ("undo", True, "tenant-1", {"object_id": "obj-1"})
     assert run.past == {"smtp_auth": RecordedChange("smtp_auth", LINE, Text("seen.off"), {"disabled": "true"}, {}, (setup.id,))}
-    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.services.queue.jobs)
+    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.services.runs.queue.jobs)
     assert ("jobs.advance.advance", run.id) in jobs
 
 

@@ -14,11 +14,9 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.cards.presenters import verdict
 from bot.services import Services
-from bot.web import oauth_state, sign_in
-from bot.web.app import create_app
+from bot.web import oauth_state
 from bot.web.oauth import AppAccessConsent
 from bot.web.oauth_state import Flow
-from bot.web.pages import assets
 from jobs.access import app_access
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
@@ -33,19 +31,10 @@ BACK = "/microsoft/callback"
 
 
 @pytest.fixture
-def services(services: Services, provider: Any) -> Services:
-    """A desk whose Microsoft is the small provider on loopback, where all roles are granted."""
+def services(microsoft_services: Services, provider: Any) -> Services:
+    """With a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update({GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)})
-    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
-    return replace(services, settings=work)
-
-
-@pytest.fixture
-def browser(services: Services) -> FlaskClient:
-    """Somebody's browser at the bot's pages."""
-    app = create_app(services.bot, services.redis, [sign_in.pages, assets])
-    app.config["SERVICES"] = services
-    return app.test_client()
+    return microsoft_services
 
 
 @pytest.fixture
@@ -89,7 +78,7 @@ def test_granted(services: Services, browser: FlaskClient, run: Run):
     assert (known.by, after.checked, after.findings) == ("anna@example.test", None, {})
     data = services.store.events(run.id)[-1].data
     assert {name: data[name] for name in ("tenant", "roles")} == {"tenant": TENANT, "roles": ", ".join(known.roles)}
-    assert "jobs.advance.advance" in {str(job.func_name) for job in services.queue.jobs}
+    assert "jobs.advance.advance" in {str(job.func_name) for job in services.runs.queue.jobs}
     assert verdict.view(after, services).grant_url == ""
     again = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
     assert again.status_code == 400

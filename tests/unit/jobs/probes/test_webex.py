@@ -149,6 +149,7 @@ def test_what_the_bot_is_refused_is_not_the_channels(given: Any, configured: Any
     assert len(outside.asked) == asked
 
 
+@pytest.mark.slow
 def test_a_question_that_fails_is_asked_again(given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch):
     """Whatever Webex Connect answers to it, the receipt may still come by itself."""
     monkeypatch.setattr("jobs.probes.connect_send.PATIENCE_S", 0.2)

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from jobs.clock import now
-from jobs.model import RunKind, Scope, State
+from jobs.model import RunKind, Scope, Signals, State, Station
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.runs.channel_index import ChannelIndex
@@ -102,6 +102,19 @@ def test_a_check_of_a_shared_mailbox_that_sends_a_mail():
         Brief(shared=True, test_recipient="anna@contoso.com"),
         {},
     )
+
+
+def test_signals_of_a_finding_get_their_types():
+    """Times, counts and names that were texts among the facts are typed signals; ids stay facts."""
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    facts = {"user_id": "u-1", "since": at.isoformat(), "missed": "2", "proven": "yes", "station": "connect", "disproved_by": "a b"}
+    finding = {"step": "copies", "state": "wrong", "facts": facts}
+    new = MIGRATIONS[-1].event({"kind": "found", "at": "2026-11-20T09:00:00Z", "step": "copies", "finding": finding})
+    event = codec.load(json.dumps(new), Event)
+    assert event.finding is not None
+    assert event.finding.facts == {"user_id": "u-1"}
+    assert event.finding.signals == Signals(since=at, missed=2, proven=True, station=Station.CONNECT, disproved_by=("a", "b"))
+    assert MIGRATIONS[-1].event(new) == new
 
 
 def test_what_an_undo_remembers(old: RunStore):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,6 +200,7 @@ WRAPPINGS = (
 )
 
 
+@pytest.mark.slow
 @given(secret=SECRETS, wrap=st.sampled_from(WRAPPINGS))
 @settings(max_examples=40, deadline=None)
 def test_no_secret_in_any_field(secret: str, wrap: object):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 
 import httpx
 from redis import Redis
@@ -18,7 +19,7 @@ from jobs.access.app_access import AppAccess
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.runs import schema
-from jobs.runs.audit import Trail
+from jobs.runs.audit import Trail, Verified
 from jobs.settings import Settings, SettingsError
 from jobs.webex_org_id import is_org_id, normalize
 
@@ -68,22 +69,27 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
 
 def settings_problems(env: Mapping[str, str]) -> tuple[str, ...]:
     """Everything that is wrong with the environment, for both halves of the product, each once."""
-    problems: list[str] = []
-    for half in (BotSettings, Settings):
-        try:
-            half.from_env(env)
-        except SettingsError as error:
-            said = {_variable(line) for line in problems}
-            problems += [line for line in error.problems if _variable(line) not in said]
-    return tuple(problems)
+    first, second = _problems(BotSettings, env), _problems(Settings, env)
+    said = set(map(_variable, first))
+    return (*first, *(line for line in second if _variable(line) not in said))
+
+
+def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return everything that is wrong with the environment for one half of the product."""
+    try:
+        half.from_env(env)
+    except SettingsError as error:
+        return error.problems
+    return ()
 
 
 def _test_mail(settings: Settings) -> str:
     """Half of the pair sends nothing: the bot runs all the same, and a person is asked to send the mail."""
     if settings.sends_probe:
         return f"the bot sends it, as {settings.probe_from}"
-    if settings.probe_smtp_url or settings.probe_from:
-        lacks, is_set = ("PROBE_FROM", "PROBE_SMTP_URL") if settings.probe_smtp_url else ("PROBE_SMTP_URL", "PROBE_FROM")
+    pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": settings.probe_from}
+    if any(pair.values()):
+        lacks, is_set = sorted(pair, key=lambda name: bool(pair[name]))
         raise WrongError(f"a person is asked to send it, as {lacks} is not set although {is_set} is: set both or none")
     return "a person is asked to send it; PROBE_SMTP_URL and PROBE_FROM let the bot do it"
 
@@ -91,16 +97,24 @@ def _test_mail(settings: Settings) -> str:
 def _read_access(redis: Redis, settings: Settings) -> str:
     """Of every tenant that lets the bot read by itself the tokens are looked into; nothing is forgotten here."""
     seen = [(access.tenant, *_looked_into(settings, access)) for access in _granted(redis)]
-    lost = [f"{tenant} ({why})" for tenant, why, _ in seen if why]
-    if lost:
+    _require_access(seen)
+    return f"{len(seen)} tenants let the bot read by itself{_surplus(seen)}"
+
+
+def _require_access(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
+    """Raise :class:`WrongError` if the access to one of the tenants is lost."""
+    if lost := [f"{tenant} ({why})" for tenant, why, _ in seen if why]:
         raise WrongError(
             f"not any more by {', '.join(lost)}: an administrator grants it again from the card of /check, or checks need a sign-in"
         )
+
+
+def _surplus(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
+    """Return the advice for the tenants that grant more than the bot needs; empty without any."""
     more = [f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names]
-    told = (
-        f"; more than it needs is granted in {', '.join(more)}: take that back from the bot's enterprise application there" if more else ""
-    )
-    return f"{len(seen)} tenants let the bot read by itself{told}"
+    if not more:
+        return ""
+    return f"; more than it needs is granted in {', '.join(more)}: take that back from the bot's enterprise application there"
 
 
 def _granted(redis: Redis) -> tuple[AppAccess, ...]:
@@ -115,7 +129,12 @@ def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str,
     try:
         return "", app_access.prove(settings, access.tenant, access.by).surplus
     except CloudError as error:
-        return f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause, ()
+        return _loss(error), ()
+
+
+def _loss(error: CloudError) -> str:
+    """Return the reason for which an access is lost."""
+    return f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause
 
 
 def _variable(line: str) -> str:
@@ -146,12 +165,8 @@ def _webex(webex: Webex) -> str:
 
 def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
     """The UUIDs, as Control Hub shows them; an id of no known form is compared as it is, and lets hardly anybody in."""
-    if odd := [each for each in listed if not is_org_id(each)]:
-        raise WrongError(
-            f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id: write the Organization ID that Control Hub"
-            " shows under Account, or the orgId that the Webex API gives for a person"
-        )
-    known = [normalize(each) for each in listed]
+    _require_org_ids(listed)
+    known = list(map(normalize, listed))
     try:
         mine = normalize(webex.me().org_id)
     except WebexError:
@@ -159,27 +174,46 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
     return f"{', '.join(known)}; the bot's own account is of {mine or 'none'}, which is {'one of them' if mine in known else 'not listed'}"
 
 
+def _require_org_ids(listed: tuple[str, ...]) -> None:
+    """Raise :class:`WrongError` if one of these is no organization's id."""
+    if odd := [*filterfalse(is_org_id, listed)]:
+        raise WrongError(
+            f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id: write the Organization ID that Control Hub"
+            " shows under Account, or the orgId that the Webex API gives for a person"
+        )
+
+
 def _webhooks(subscriptions: WebhookRegistrar) -> str:
-    try:
-        good = {hook.resource.lower() for hook in subscriptions.own() if subscriptions.is_good(hook)}
-    except WebexError as error:
-        raise WrongError(str(error)) from None
-    if missing := [name for name in RESOURCES.values() if name.lower() not in good]:
+    active = _active_resources(subscriptions)
+    if missing := [name for resource, name in RESOURCES.items() if resource not in active]:
         raise WrongError(f"none is active for {', '.join(missing)}: run `python -m bot webhooks`, or start the worker, which does the same")
     return f"active for {', '.join(RESOURCES.values())}"
 
 
-def _audit(trail: Trail) -> str:
+def _active_resources(subscriptions: WebhookRegistrar) -> set[str]:
+    """Return the resources, in small letters, for which a webhook calls this instance."""
     try:
-        found = trail.verify()
-    except RedisError as error:
-        raise WrongError(f"cannot be read ({type(error).__name__})") from None
+        return {hook.resource.lower() for hook in subscriptions.own() if subscriptions.is_good(hook)}
+    except WebexError as error:
+        raise WrongError(str(error)) from None
+
+
+def _audit(trail: Trail) -> str:
+    found = _verified(trail)
     if found.broken_at:
         raise WrongError(f"broken at entry {found.broken_at} of {found.entries}: {found.why}. See docs/audit.md")
     if not found.entries:
         return "empty; it begins with the first run"
     key = "the newest key" if found.newest_key else "an older key, until the next entry: keep that key"
     return f"whole, {found.entries} entries since {found.since[:16]}Z, sealed with {key}"
+
+
+def _verified(trail: Trail) -> Verified:
+    """Return the result of reading the whole trail."""
+    try:
+        return trail.verify()
+    except RedisError as error:
+        raise WrongError(f"cannot be read ({type(error).__name__})") from None
 
 
 def _microsoft(settings: Settings) -> str:

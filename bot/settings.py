@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import filterfalse, pairwise
 
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.settings import REDIS_URL, SettingsError, is_loopback, listed, parts_of
@@ -51,7 +51,7 @@ class BotSettings:
         Raises:
             SettingsError: something required is missing, or a value cannot be right.
         """
-        values = {name: value.strip() for name, value in env.items() if value.strip()}
+        values = _set_values(env)
         if problems := tuple(_problems(values)):
             raise SettingsError(problems)
         return cls(
@@ -66,6 +66,11 @@ class BotSettings:
             redis_url=values.get("REDIS_URL", REDIS_URL),
             embedded_redis="REDIS_URL" not in values,
         )
+
+
+def _set_values(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are set, without the space around their values."""
+    return {name: value.strip() for name, value in env.items() if value.strip()}
 
 
 def _domains(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -90,17 +95,25 @@ def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:
         yield f"WEBEX_WEBHOOK_SECRET is not set: make one with {HOW_TO_MAKE_ONE}"
     if len(secrets) > MOST_SECRETS:
         yield "WEBEX_WEBHOOK_SECRET holds more than two secrets: the new one and the old one, separated by a comma"
-    if any(len(secret) < SECRET_CHARACTERS for secret in secrets):
+    if any(map(_is_short, secrets)):
         yield f"WEBEX_WEBHOOK_SECRET is shorter than {SECRET_CHARACTERS} characters: make one with {HOW_TO_MAKE_ONE}"
-    elif any(_is_guessable(secret) for secret in secrets):
+    elif any(map(_is_guessable, secrets)):
         yield f"WEBEX_WEBHOOK_SECRET can be guessed, since it repeats itself or follows the keyboard: make one with {HOW_TO_MAKE_ONE}"
+
+
+def _is_short(secret: str) -> bool:
+    return len(secret) < SECRET_CHARACTERS
 
 
 def _is_guessable(secret: str) -> bool:
     """Few different characters; one piece again and again, found in its own double before its end; or mostly neighbours of a row."""
+    return _is_typed(secret) or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
+
+
+def _is_typed(secret: str) -> bool:
+    """Return whether most characters follow their neighbor in a row."""
     pairs = list(pairwise(secret.lower()))
-    typed = sum(pair in STEPS for pair in pairs) > len(pairs) * TYPED
-    return typed or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
+    return sum(pair in STEPS for pair in pairs) > len(pairs) * TYPED
 
 
 def _public_url_problems(url: str) -> Iterator[str]:
@@ -117,23 +130,34 @@ def _public_url_problems(url: str) -> Iterator[str]:
 def _domain_problems(domains: tuple[str, ...]) -> Iterator[str]:
     if not domains:
         yield "ALLOWED_EMAIL_DOMAINS is not set: the mail domains of the people whom the bot may answer, such as example.com,example.org"
-    for domain in domains:
-        if not DOMAIN.fullmatch(domain):
-            yield f"ALLOWED_EMAIL_DOMAINS holds {domain!r}, which is no domain: write example.com, without wildcards"
+    for domain in filterfalse(DOMAIN.fullmatch, domains):
+        yield f"ALLOWED_EMAIL_DOMAINS holds {domain!r}, which is no domain: write example.com, without wildcards"
 
 
 def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
-    for name in TOKENS_GO_TO:
-        if _is_web(values.get(name, "")) and _is_readable(values[name]):
-            yield f"{name} must begin with https://, for tokens go there (plain http only on this very machine, for a try)"
-        elif name in values and name != "WEBEX_API_URL" and not _is_web(values[name]):
-            yield f"{name} is no web address: it begins with https://"
-    if values.get("WEBEX_STATUS_URL", "off") != "off" and not _is_web(values["WEBEX_STATUS_URL"]):
+    for name in filter(values.__contains__, TOKENS_GO_TO):
+        yield from _token_address_problems(name, values[name])
+    if not _is_status_url(values.get("WEBEX_STATUS_URL", "off")):
         yield "WEBEX_STATUS_URL is no web address: it begins with https://, or is off"
     if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
-    if not re.fullmatch(r"[0-9]{1,5}", values.get("PORT", PORT)) or not 1 <= int(values.get("PORT", PORT)) <= LAST_PORT:
+    if not _is_port(values.get("PORT", PORT)):
         yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
+
+
+def _token_address_problems(name: str, url: str) -> Iterator[str]:
+    if _is_web(url) and _is_readable(url):
+        yield f"{name} must begin with https://, for tokens go there (plain http only on this very machine, for a try)"
+    elif name != "WEBEX_API_URL" and not _is_web(url):
+        yield f"{name} is no web address: it begins with https://"
+
+
+def _is_status_url(url: str) -> bool:
+    return url == "off" or _is_web(url)
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= LAST_PORT
 
 
 def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
@@ -145,14 +169,17 @@ def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
     """A list that is set and holds nothing is no list: it must not open what it was meant to narrow."""
-    if "ALLOWED_ORG_IDS" in values and not listed(values["ALLOWED_ORG_IDS"]):
+    if _is_empty_list(values, "ALLOWED_ORG_IDS"):
         yield "ALLOWED_ORG_IDS holds no id: leave it away, or write ids with commas between them"
-    approvers = listed(values.get("APPROVERS", ""))
-    if "APPROVERS" in values and not approvers:
+    if _is_empty_list(values, "APPROVERS"):
         yield "APPROVERS holds no address: leave it away, or write addresses with commas between them"
-    for each in approvers:
-        if not _is_address(each):
-            yield f"APPROVERS holds {each!r}, which is no address: write boss@example.com,deputy@example.com"
+    for each in filterfalse(_is_address, listed(values.get("APPROVERS", ""))):
+        yield f"APPROVERS holds {each!r}, which is no address: write boss@example.com,deputy@example.com"
+
+
+def _is_empty_list(values: Mapping[str, str], name: str) -> bool:
+    """Return whether the list is set and holds nothing."""
+    return name in values and not listed(values[name])
 
 
 def _is_address(text: str) -> bool:

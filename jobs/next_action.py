@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobs.engine.readiness import NOT_INSPECTABLE
-from jobs.model import Finding, RunKind, Scope, State, Text, Turn
+from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
+from jobs.runs.plan import word_for
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 from jobs.steps.test_mail import FROM_ITSELF
@@ -21,6 +23,8 @@ PROMPTS = {
 }
 
 
+PREPARATIONS = ("ids", "client_secret", "smtp_grant", "admin_consent")
+"""The steps at Microsoft that Webex Connect's form depends on."""
 STUCK = {"test_mail": "look", "agent_answer": "answer_again"}
 """What is asked for where it is known what stops the mail or its answer."""
 
@@ -36,12 +40,16 @@ class NextAction:
 def next_action(run: Run) -> NextAction:
     """Read off the run, the earliest stage first."""
     if run.ended:
-        ended = "undone" if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED else ENDED[run.ended]
-        return NextAction(Turn.NOBODY, Text(f"turn_words.{ended}", {"reference": _reference(run)}))
+        return NextAction(Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)}))
     return _before_plan(run) or _approval(run) or _waiting(run) or NextAction(Turn.NOBODY, Text("turn_words.running"))
 
 
 ENDED: dict[Kind | None, str] = {None: "", Kind.FINISHED: "done", Kind.FAILED: "failed", Kind.CANCELLED: "cancelled"}
+
+
+def _end(run: Run) -> str:
+    """Return the word for how the run ended."""
+    return "undone" if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED else ENDED[run.ended]
 
 
 def _reference(run: Run) -> str:
@@ -53,15 +61,33 @@ def stage_of(run: Run) -> int:
     """1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect, 7 proof."""
     if not run.detailed:
         return 1
-    if run.account is None and not run.has_begun:
+    if lacks_sign_in(run):
         return 2
-    if run.plan is None or (run.plan.changes and not run.has_begun):
-        return 3
-    if run.findings.get("registered", Finding("", State.UNKNOWN)).state is State.OK:
+    return 3 if _lacks_approval(run) else _stage_of_changes(run)
+
+
+def lacks_sign_in(run: Run) -> bool:
+    """Return whether nobody is signed in before anything was approved or changed."""
+    return run.account is None and not run.has_begun
+
+
+def _lacks_approval(run: Run) -> bool:
+    """Return whether the plan is not made yet, or has changes of which none was approved."""
+    return run.plan is None or (bool(run.plan.changes) and not run.has_begun)
+
+
+def _stage_of_changes(run: Run) -> int:
+    """Return the stage of a run whose changes are under way or done, from 4 to 7."""
+    if run.state_of("registered") is State.OK:
         return 7
-    if all(run.settled(name) for name in ("ids", "client_secret", "smtp_grant", "admin_consent") if name in steps_of(run)):
+    if _is_prepared(run):
         return 6
-    return 5 if _waits(run, "admin_consent") else 4
+    return 5 if run.state_of("admin_consent") is State.WAITING else 4
+
+
+def _is_prepared(run: Run) -> bool:
+    """Return whether everything at Microsoft that Webex Connect's form depends on is settled."""
+    return all(run.settled(name) for name in PREPARATIONS if name in steps_of(run))
 
 
 def _before_plan(run: Run) -> NextAction | None:
@@ -71,37 +97,80 @@ def _before_plan(run: Run) -> NextAction | None:
         return NextAction(Turn.ADMINISTRATOR, Text("turn_words.sign_in"))
     if run.plan is None:
         return NextAction(Turn.NOBODY, Text("turn_words.reading"))
-    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look")) if blocking_steps(run) and not run.has_begun else None
+    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look")) if is_blocked(run) else None
+
+
+def is_blocked(run: Run) -> bool:
+    """Return whether a plan of which nothing was approved cannot be carried out: something blocks it."""
+    return run.plan is not None and not run.has_begun and bool(blocking_steps(run))
 
 
 def _approval(run: Run) -> NextAction | None:
-    if run.plan is None or not run.plan.changes:
-        return None
-    if Scope.MAILBOX not in run.approvals and any(change.scope is not Scope.TENANT for change in run.plan.changes):
+    missing = _planned_scopes(run) - run.approvals.keys()
+    if Scope.MAILBOX in missing:
         return NextAction(Turn.APPROVER, Text("turn_words.approve"))
-    if Scope.TENANT not in run.approvals and any(change.scope is Scope.TENANT for change in run.plan.changes):
+    if Scope.TENANT in missing:
         return NextAction(Turn.APPROVER, Text("turn_words.approve_tenant"))
     return None
 
 
+def _planned_scopes(run: Run) -> set[Scope]:
+    """Return the scopes that the plan in force needs an approval of."""
+    return {word_for(change.scope) for change in planned_changes(run)}
+
+
 def _waiting(run: Run) -> NextAction | None:
-    findings = [run.findings[name] for name in steps_of(run) if name in run.findings]
-    for finding in findings:
-        if finding.state is State.UNKNOWN and not finding.until:
-            return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
-    for finding in (f for f in findings if f.state is State.WAITING and _is_person(f)):
-        return NextAction(finding.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(finding, run)}"))
-    if not run.running and any(finding.until for finding in findings):
-        return NextAction(Turn.TIME, Text("turn_words.waiting"))
-    return None
+    findings = _in_order(run)
+    if any(map(is_unread, findings)):
+        return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
+    return _asked(run, findings) or _time(run, findings)
+
+
+def _in_order(run: Run) -> list[Finding]:
+    """Return the newest findings in the order of the steps."""
+    return [run.findings[name] for name in steps_of(run) if name in run.findings]
+
+
+def is_unread(finding: Finding) -> bool:
+    """Return whether the step's state could not be told, and is not looked at again by itself."""
+    return finding.state is State.UNKNOWN and not finding.until
+
+
+def _asked(run: Run, findings: Iterable[Finding]) -> NextAction | None:
+    """Return what the first step that waits for a person asks for."""
+    asking = next(filter(_waits_for_person, findings), None)
+    if asking is None:
+        return None
+    return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
+
+
+def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
+    """Return the turn of time, if no step is under way and one is looked at again by itself."""
+    if run.running or not any(finding.until for finding in findings):
+        return None
+    return NextAction(Turn.TIME, Text("turn_words.waiting"))
 
 
 def _ask(finding: Finding, run: Run) -> str:
-    if finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER:
-        return "rehearsal_sign_in" if run.answer("rehearse") == "yes" else "rehearse"
-    stuck = finding.cause not in {"", FROM_ITSELF} and finding.step in STUCK
-    asked = STUCK[finding.step] if stuck else PROMPTS.get(finding.step, "look")
+    if _concerns_rehearsal(finding):
+        return _rehearsal_prompt(run)
+    asked = STUCK[finding.step] if _is_stuck(finding) else PROMPTS.get(finding.step, "look")
     return "token" if asked == "form" and keeps_secret(run) else asked
+
+
+def _concerns_rehearsal(finding: Finding) -> bool:
+    """Return whether the rehearsal, or the mailbox's user who signs in for it, is waited for."""
+    return finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER
+
+
+def _rehearsal_prompt(run: Run) -> str:
+    """Return the prompt for the rehearsal itself, or for its sign-in once somebody has said yes."""
+    return "rehearsal_sign_in" if run.answer("rehearse") == "yes" else "rehearse"
+
+
+def _is_stuck(finding: Finding) -> bool:
+    """Return whether it is known what stops the test mail or its answer."""
+    return finding.cause not in {"", FROM_ITSELF} and finding.step in STUCK
 
 
 def keeps_secret(run: Run) -> bool:
@@ -112,22 +181,30 @@ def keeps_secret(run: Run) -> bool:
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
 
 
-def _is_person(finding: Finding) -> bool:
-    return finding.waiting_for not in {None, Turn.TIME, Turn.NOBODY}
+def _waits_for_person(finding: Finding) -> bool:
+    """Return whether the step goes on once a person has acted."""
+    return finding.state is State.WAITING and finding.waiting_for not in {None, Turn.TIME, Turn.NOBODY}
 
 
-def _waits(run: Run, name: str) -> bool:
-    return name in run.findings and run.findings[name].state is State.WAITING
+def planned_changes(run: Run) -> tuple[Change, ...]:
+    """Return the changes of the plan in force; none without a plan."""
+    return run.plan.changes if run.plan else ()
+
+
+def unplanned_steps(run: Run) -> list[str]:
+    """Return the names of the automatic steps that the plan in force does not change, in the order of the steps."""
+    planned = _planned_steps(run)
+    return [name for name, step in steps_of(run).items() if step.automatic and name not in planned]
+
+
+def _planned_steps(run: Run) -> set[str]:
+    """Return the names of the steps that the plan in force changes."""
+    return {change.step for change in planned_changes(run)}
 
 
 def blocking_steps(run: Run) -> tuple[str, ...]:
     """Steps that were looked at, do not hold, and that no approval can mend; what only follows from another step is not named."""
-    mendable = {change.step for change in run.plan.changes} if run.plan else set()
-    return tuple(
-        name
-        for name, step in steps_of(run).items()
-        if step.automatic and name in run.findings and name not in mendable and _stops(run.findings[name])
-    )
+    return tuple(name for name in unplanned_steps(run) if name in run.findings and _stops(run.findings[name]))
 
 
 def _stops(finding: Finding) -> bool:

@@ -65,6 +65,11 @@ class PostedCard:
     edits: int = 0
     prompt: str = ""
 
+    @property
+    def never_edited(self) -> bool:
+        """Return whether Webex has never let this card be edited."""
+        return self.edits == NO_EDITS
+
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedPost:
@@ -72,6 +77,11 @@ class UnconfirmedPost:
 
     posts: int
     at: datetime
+
+    @property
+    def wait_s(self) -> float:
+        """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
+        return (self.at - now()).total_seconds() + UNCONFIRMED.after(self.posts)
 
 
 def desired_card(  # noqa: PLR0913  what a card is made of
@@ -99,18 +109,26 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
         WebexError: Webex does not answer; nothing is lost, the next draw shows the newest state.
     """
     shown = posted_card(services, run.id, wanted.slot)
-    if (shown is None or shown.fingerprint != wanted.fingerprint) and wanted.to == "thread" and not audience.may_read(services, run):
-        return audience.HELD_S
-    if shown is None:
-        return _post(services, run, wanted)
-    if shown.fingerprint == wanted.fingerprint:
+    if shown is not None and shown.fingerprint == wanted.fingerprint:
         return 0
-    news = _must_not_wait(wanted, shown)
-    if not news and (wait := (shown.at + MIN_EDIT_INTERVAL - now()).total_seconds()) > 0:
+    if wanted.to == "thread" and not audience.may_read(services, run):
+        return audience.HELD_S
+    return _post(services, run, wanted) if shown is None else _update(services, run, wanted, shown)
+
+
+def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
+    """Bring a card up to date that Webex shows; small news waits until the card may be edited again."""
+    wait = (shown.at + MIN_EDIT_INTERVAL - now()).total_seconds()
+    if wait > 0 and not _must_not_wait(wanted, shown):
         return wait
-    if shown.edits < EDITS - (0 if wanted.final else 1):
+    if shown.edits < _most_edits(wanted):
         return _edit(services, run, wanted, shown)
-    return _post(services, run, wanted, shown) if news else _skip_update(services, run, wanted, shown)
+    return _post_news(services, run, wanted, shown)
+
+
+def _most_edits(wanted: DesiredCard) -> int:
+    """Return the number of edits that the card may have had before this one; the last edit is kept for the end."""
+    return EDITS if wanted.final else EDITS - 1
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
@@ -145,24 +163,37 @@ def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard |
     A post is not undone by being lost: where the last one may stand in Webex already, the next has to wait, and longer each time.
     """
     doubt = _unconfirmed(services, run.id, wanted.slot)
-    if doubt and (wait := (doubt.at - now()).total_seconds() + UNCONFIRMED.after(doubt.posts)) > 0:
+    if doubt and (wait := doubt.wait_s) > 0:
         return wait
     try:
         message, room = _send(services, run, wanted)
     except WebexError as error:
-        if (
-            wanted.to != "thread"
-            and not passes(error)
-            and services.redis.hset(keys.cards(run.id), _refused_field(wanted.slot), error.tracking_id)
-        ):
-            services.cards.request(run.id)  # another card may have to say it
-        if error.accepted and passes(error):
-            more = UnconfirmedPost(doubt.posts + 1 if doubt else 1, now())
-            services.redis.hset(keys.cards(run.id), _unconfirmed_field(wanted.slot), codec.dump(more))
+        _note_not_posted(services, run, wanted, doubt, error)
         raise
-    edits = NO_EDITS if shown and shown.edits == NO_EDITS else 0
-    _save(services, run.id, wanted.slot, PostedCard(message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""))
+    edits = NO_EDITS if shown and shown.never_edited else 0
+    _save(services, run.id, wanted.slot, _posted(wanted, message, room, edits))
     return 0
+
+
+def _note_not_posted(services: Services, run: Run, wanted: DesiredCard, doubt: UnconfirmedPost | None, error: WebexError) -> None:
+    """Write down that Webex has refused a 1:1 message, or may have taken the card although it has not said so."""
+    if not passes(error):
+        _note_refusal(services, run, wanted, error)
+    elif error.accepted:
+        more = UnconfirmedPost(doubt.posts + 1 if doubt else 1, now())
+        services.redis.hset(keys.cards(run.id), _unconfirmed_field(wanted.slot), codec.dump(more))
+
+
+def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
+    """Write down that Webex has refused a 1:1 message; the first time another card may have to say it."""
+    field = _refused_field(wanted.slot)
+    if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
+        services.cards.request(run.id)
+
+
+def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
+    """Return the card as it stands in Webex now."""
+    return PostedCard(message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or "")
 
 
 def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
@@ -171,6 +202,12 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     if wanted.to == "thread":
         room = run.origin.room
         return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.origin.thread).id, room
+    return _send_direct(services, run, wanted)
+
+
+def _send_direct(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
+    """Send the card 1:1 and return the message and its room."""
+    content, text = wanted.card.content, wanted.card.text
     known = wanted.to == run.requester.email
     posted = services.messenger.send(
         to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content
@@ -181,20 +218,34 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Edit the card in place. Where Webex does not take that, it takes none of its later edits either, and only news is posted anew."""
     try:
-        room = shown.room or services.webex.message(shown.message, fresh=False).room_id
+        room = _room(services, shown)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexAnswerError as error:
         if error.status not in EDIT_REFUSED:
             raise
         log.info("card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id)
-        if isinstance(error, WebexNotFoundError):  # somebody has deleted it
-            return 0 if wanted.retires else _post(services, run, wanted)
-        refused = replace(shown, edits=EDITS if shown.edits else NO_EDITS)
-        _save(services, run.id, wanted.slot, refused)
-        return _post(services, run, wanted, refused) if _must_not_wait(wanted, refused) else _skip_update(services, run, wanted, refused)
-    edited = PostedCard(shown.message, room, wanted.fingerprint, wanted.urgency, now(), shown.edits + 1, wanted.prompt or "")
-    _save(services, run.id, wanted.slot, edited)
+        return _post_instead(services, run, wanted, shown, error)
+    _save(services, run.id, wanted.slot, _posted(wanted, shown.message, room, shown.edits + 1))
     return 0
+
+
+def _room(services: Services, shown: PostedCard) -> str:
+    """Return the room of the card; Webex is asked if it has not named it."""
+    return shown.room or services.webex.message(shown.message, fresh=False).room_id
+
+
+def _post_instead(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexAnswerError) -> float:
+    """Post the card if it was deleted, or if it is news; write down that Webex takes no edit of it."""
+    if isinstance(error, WebexNotFoundError):  # somebody has deleted it
+        return 0 if wanted.retires else _post(services, run, wanted)
+    refused = replace(shown, edits=EDITS if shown.edits else NO_EDITS)
+    _save(services, run.id, wanted.slot, refused)
+    return _post_news(services, run, wanted, refused)
+
+
+def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
+    """Post a card that takes no edit once more if it must not wait; leave it as it is otherwise."""
+    return _post(services, run, wanted, shown) if _must_not_wait(wanted, shown) else _skip_update(services, run, wanted, shown)
 
 
 def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
@@ -206,9 +257,11 @@ def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: Poste
 
 def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
     """Whether it must not wait. Where the card was never edited, each piece of news is a message: only what asks for a person is."""
-    if shown.edits == NO_EDITS and wanted.prompt is not None:
-        return not wanted.retires and wanted.prompt not in {"", shown.prompt}
-    return not wanted.retires and (wanted.final or wanted.urgency != shown.urgency)
+    if wanted.retires:
+        return False
+    if shown.never_edited and wanted.prompt is not None:
+        return wanted.prompt not in {"", shown.prompt}
+    return wanted.final or wanted.urgency != shown.urgency
 
 
 def _unconfirmed_field(slot: str) -> str:

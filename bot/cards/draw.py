@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from math import ceil
 
 from bot.cards import delivery
@@ -47,6 +48,11 @@ def draw(run_id: str) -> None:
         wait = _drawn(services, run_id, held)
         if (news := services.cards.due(run_id)) != due:  # drawn here and now: another job would begin a process later
             due, wait = news, _drawn(services, run_id, held)
+    _schedule_next(services, run_id, due, wait)
+
+
+def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> None:
+    """Have newer news drawn at once, and the rest after ``wait`` seconds; with nothing left the run is settled."""
     if services.cards.due(run_id) != due:
         services.cards.request(run_id)
     elif wait:
@@ -61,10 +67,16 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         run = services.store.load(run_id)
     except RunGoneError:
         return 0
-    of_kind = LOOKS.get(run.kind, PRESENTERS)
-    queues = _queues(services, run, [card for present in of_kind for card in present(run, services)])
+    queues = _queues(services, run, _cards(services, run))
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
-        return min((wait for shown in pool.map(partial(_shown, services, run, held), queues) for wait in shown if wait), default=0.0)
+        waits = chain.from_iterable(pool.map(partial(_shown, services, run, held), queues))
+        return min(filter(None, waits), default=0.0)
+
+
+def _cards(services: Services, run: Run) -> list[delivery.DesiredCard]:
+    """Return every card that the run has now, in the order of drawing."""
+    presenters = LOOKS.get(run.kind, PRESENTERS)
+    return list(chain.from_iterable(present(run, services) for present in presenters))
 
 
 def _queues(services: Services, run: Run, cards: list[delivery.DesiredCard]) -> list[list[delivery.DesiredCard]]:
@@ -97,10 +109,15 @@ def _show(services: Services, run: Run, held: RenewedLock, card: delivery.Desire
         return delivery.sync(services, run, card)
     except WebexError as error:
         delivery.log.warning("card not shown", run=run.id, slot=card.slot, tracking_id=error.tracking_id, error=str(error))
-        if error.retry_after:
-            whose = "all" if error.status in OF_THE_ACCOUNT else own
-            services.redis.set(keys.webex_wait(whose), "1", px=ceil(again_s(error) * 1000))
+        _leave_alone(services, error, own)
         return again_s(error)
+
+
+def _leave_alone(services: Services, error: WebexError, own: str) -> None:
+    """Remember for how long Webex asks to be left alone: with everything, or with this one card."""
+    if error.retry_after:
+        whose = "all" if error.status in OF_THE_ACCOUNT else own
+        services.redis.set(keys.webex_wait(whose), "1", px=ceil(again_s(error) * 1000))
 
 
 def _left_alone_s(services: Services, whose: str) -> float:

@@ -19,6 +19,7 @@ from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
 from jobs.model import RunKind, Text
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
@@ -57,24 +58,30 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
     """Look at every proven channel that was not looked at today, and tell what is due. Where Webex is away, again at the next look."""
     at = clock()
     for record in services.channels.connected():
-        mailbox = record.channel.mailbox
-        if not _first(services, keys.reminder_look(mailbox, f"{at:%Y-%m-%d}"), KEPT):
-            continue
-        ending = ending_of(services.store, mailbox)
-        if ending is not None and (days := ending.due(at)):
-            _tell(services, services.store.load(record.run), ending, days, at)
+        if _first(services, keys.reminder_look(record.channel.mailbox, f"{at:%Y-%m-%d}"), KEPT):
+            _look_at(services, record, at)
+
+
+def _look_at(services: Services, record: Record, at: datetime) -> None:
+    """Tell the channel's space if a reminder of its secret is due."""
+    ending = ending_of(services.store, record.channel.mailbox)
+    if ending is not None and (days := ending.due(at)):
+        _tell(services, services.store.load(record.run), ending, days, at)
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
     """What the newest run that came to its end knows of the secret; one that was not proven has replaced nothing yet."""
-    over = [
-        run for run in store.runs_of_mailbox(mailbox) if run.ended is Kind.FINISHED and run.kind is not RunKind.UNDO and run.fact("expires")
-    ]
+    over = [run for run in store.runs_of_mailbox(mailbox) if _knows_end(run)]
     if not over:
         return None
     end = over[-1].fact("expires")
     made = next(run for run in over if run.fact("expires") == end)
     return Ending(made.opened, datetime.fromisoformat(end))
+
+
+def _knows_end(run: Run) -> bool:
+    """Return whether the run proved a channel and found the end of its secret."""
+    return run.ended is Kind.FINISHED and run.kind is not RunKind.UNDO and run.fact("expires") != ""
 
 
 def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -99,11 +100,9 @@ class WebhookRegistrar:
         updated = tuple(resource for resource, hook in kept.items() if hook and self._repair(hook, resource, always=all_of_them))
         for resource in missing:
             self._create(resource)
-        keep = {hook.id for hook in kept.values() if hook}
-        surplus = [hook for hook in mine if hook.id not in keep]
+        surplus = _others(mine, kept.values())
         for hook in surplus:
-            self._webex.delete_webhook(hook.id)
-            self._redis.srem(keys.webhooks_ours(), hook.id)
+            self._delete(hook)
         return _logged(Outcome(missing, updated, len(surplus)))
 
     def _best(self, mine: tuple[Webhook, ...], resource: str) -> Webhook | None:
@@ -125,6 +124,16 @@ class WebhookRegistrar:
         name = self._prefix + resource
         made = self._webex.create_webhook(name=name, target_url=self._target, resource=resource, event=EVENT, secret=self._secret)
         self._redis.sadd(keys.webhooks_ours(), made.id)
+
+    def _delete(self, hook: Webhook) -> None:
+        self._webex.delete_webhook(hook.id)
+        self._redis.srem(keys.webhooks_ours(), hook.id)
+
+
+def _others(hooks: Iterable[Webhook], kept: Iterable[Webhook | None]) -> list[Webhook]:
+    """Return the webhooks that are not kept."""
+    keep = {hook.id for hook in kept if hook}
+    return [hook for hook in hooks if hook.id not in keep]
 
 
 def _listens(hook: Webhook, resource: str) -> bool:

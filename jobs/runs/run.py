@@ -188,10 +188,13 @@ class Run:
         """A value that some step found (an object id, the UPN), or the empty string."""
         return next((f.facts[name] for f in self.findings.values() if f.facts.get(name)), self.known.get(name, ""))
 
+    def state_of(self, step: str) -> State | None:
+        """Return the state of the step's newest finding, or None before its first one."""
+        return self.findings[step].state if step in self.findings else None
+
     def settled(self, step: str) -> bool:
         """Whether the step needs nothing more: it holds as far as can be told, or it was left out with a reason."""
-        finding = self.findings.get(step)
-        return finding is not None and finding.state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
+        return self.state_of(step) in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
         """What a person answered, or the empty string."""

@@ -2,19 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TypedDict
+
 from adaptive_cards.texts import has_text, remedy_within
 from adaptive_cards.views import Asked
+from bot.cards.delivery import posted_card
+from bot.services import Services
 from jobs.clouds.errors import with_ids
-from jobs.model import Finding, Text
-from jobs.runs.run import Run
+from jobs.model import Evidence, Finding, State, Text
+from jobs.runs.run import Problem, Run
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
 
 
+class ProblemFields(TypedDict):
+    """The fields of a view that tell what went wrong where a person was asked to do something."""
+
+    problem: Text | None
+    problem_code: str
+    problem_at: datetime | None
+
+
+def problem_fields(problem: Problem | None) -> ProblemFields:
+    """Return the fields for this problem; empty ones without any."""
+    if problem is None:
+        return {"problem": None, "problem_code": "", "problem_at": None}
+    return {"problem": cause_text(problem), "problem_code": problem.code, "problem_at": problem.at}
+
+
+def cause_text(failure: Finding | Problem | None) -> Text | None:
+    """Return the sentence for a failure's cause, or None without a failure."""
+    return Text(f"cause.{failure.cause}") if failure else None
+
+
+def known_text(key: str) -> Text | None:
+    """Return the text with that key, or None if the catalog has none."""
+    return Text(key) if has_text(key) else None
+
+
+def is_ok(found: Mapping[str, Finding], step: str) -> bool:
+    """Return whether the step was looked at and holds."""
+    return step in found and found[step].state is State.OK
+
+
+def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
+    """Return the texts of the evidence of that kind."""
+    return tuple(item.text for item in evidence if item.kind == kind)
+
+
+def direct_slots(slot: str, *people: str) -> list[tuple[str, str]]:
+    """Return the slot and the address for a 1:1 copy of the card to each of these people; empty addresses count for nobody."""
+    return [(f"{slot}-direct:{person}", person) for person in dict.fromkeys(filter(None, people))]
+
+
+def thread_and_direct(slot: str, person: str) -> list[tuple[str, str]]:
+    """Return the slots of a card and to whom each goes: the thread, and 1:1 the person who was asked, if anybody was."""
+    return [(slot, "thread"), *direct_slots(slot, person)]
+
+
+def posted(services: Services, run: Run, slots: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the slots that have a card in Webex."""
+    return [(slot, to) for slot, to in slots if posted_card(services, run.id, slot)]
+
+
+def username(run: Run) -> str:
+    """Return the user name of the SMTP login: the address of a shared mailbox, or the UPN of a person's own mailbox."""
+    return run.channel.mailbox if run.fact("shared") else run.fact("upn")
+
+
+def shared_mailbox_login(run: Run) -> str:
+    """Return the address of the person who signed in for a shared mailbox; empty before that, and for a person's own mailbox."""
+    return run.answers["mailbox_sign_in"].by if run.fact("shared") and run.answer("mailbox_sign_in") else ""
+
+
+def approver(run: Run) -> str:
+    """Return the address of the run's first approver, or the empty string."""
+    approval = next(iter(run.approvals.values()), None)
+    return approval.by if approval else ""
+
+
+def ended_at(run: Run) -> datetime:
+    """Return the moment of the run's end; of its opening, before that."""
+    return run.ended_at or run.opened
+
+
 def remedy_of(finding: Finding | None) -> Text | None:
     """What to do about it within the run, where that is known."""
-    key = remedy_within(finding.cause) if finding else ""
-    return Text(key) if has_text(key) else None
+    return known_text(remedy_within(finding.cause)) if finding else None
 
 
 def code_of(finding: Finding | None) -> str:
@@ -22,7 +98,12 @@ def code_of(finding: Finding | None) -> str:
     if finding is None or not finding.evidence:
         return ""
     words, *more = finding.evidence
-    return with_ids(words.text, ((item.kind, item.text) for item in more if item.kind in IDS and finding.until is None))
+    return with_ids(words.text, () if finding.until else _ids(more))
+
+
+def _ids(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:
+    """Return the kind and the text of each id that a cloud's support asks for."""
+    return ((item.kind, item.text) for item in evidence if item.kind in IDS)
 
 
 def unreachable_recipient(run: Run, question: str) -> Asked | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adaptive_cards import channels as draw
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.texts import has_text
 from bot.cards.delivery import DesiredCard
+from bot.cards.presenters._common import known_text
 from bot.services import Services
 from jobs.checks import bulk
 from jobs.clock import now
@@ -20,8 +20,13 @@ def cards(run: Run, _: Services) -> list[DesiredCard]:
     """From the first moment on; what is new is shown in so many parts."""
     found = view(run)
     part = len(run.findings) * EDITS // max(len(found.channels), 1)
-    done = run.checked is not None or bool(run.ended)
+    done = _is_over(run)
     return [DesiredCard("channels", draw(found), fingerprint=f"{part} {done} {found.withdrawn}", urgency=str(done), final=done)]
+
+
+def _is_over(run: Run) -> bool:
+    """Return whether every channel was checked, or the run has ended before that."""
+    return run.checked is not None or bool(run.ended)
 
 
 def view(run: Run) -> ChannelsView:
@@ -29,9 +34,14 @@ def view(run: Run) -> ChannelsView:
     return ChannelsView(
         channels=tuple(_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
         at=run.checked or now(),
-        checking=0 if run.checked or run.ended else len(bulk.mailboxes(run)) - len(run.findings),
-        withdrawn=sum(question.startswith("app_access") for question in run.problems),
+        checking=0 if _is_over(run) else len(bulk.mailboxes(run)) - len(run.findings),
+        withdrawn=_withdrawn(run),
     )
+
+
+def _withdrawn(run: Run) -> int:
+    """Return the number of tenants that turned out not to let the bot read any more."""
+    return sum(question.startswith("app_access") for question in run.problems)
 
 
 def line_of(mailbox: str, last: Run | None) -> ChannelLine:
@@ -46,7 +56,7 @@ def words_of(judged: Finding) -> Text:
     """The verdict in one sentence."""
     if judged.state is not State.WRONG:
         return judged.seen or Text("channels.nothing_wrong")
-    return Text(f"cause.{judged.cause}") if has_text(f"cause.{judged.cause}") else Text(f"step.{judged.facts['step']}")
+    return known_text(f"cause.{judged.cause}") or Text(f"step.{judged.facts['step']}")
 
 
 def _line(run: Run, mailbox: str) -> ChannelLine:

@@ -8,6 +8,7 @@ from adaptive_cards.texts import text
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.delivery import DesiredCard, desired_card
+from bot.cards.presenters._common import shared_mailbox_login, username
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.microsoft.scopes import smtp_scope
@@ -19,13 +20,22 @@ from jobs.storage.vault import Sealed
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Once everything at Microsoft is ready for it."""
-    if "mailbox_fields" not in run.findings or run.ended or run.account is None:
+    if not _is_shown(run):
         return []
     view = form(run, services)
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    filled_in = view.token_saved and (view.registered or run.kind is RunKind.FIX)
-    asks = "" if filled_in or view.secret_making else turn
+    asks = "" if view.secret_making or _is_filled_in(run, view) else turn
     return [desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)]
+
+
+def _is_shown(run: Run) -> bool:
+    """Return whether the fields' values are known in a run that goes on, with somebody signed in."""
+    return "mailbox_fields" in run.findings and not run.ended and run.account is not None
+
+
+def _is_filled_in(run: Run, view: ConnectFormView) -> bool:
+    """Return whether nothing is left to do in the form; a fix needs no registration."""
+    return view.token_saved and (view.registered or run.kind is RunKind.FIX)
 
 
 def form(run: Run, services: Services) -> ConnectFormView:
@@ -39,7 +49,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         channel=run.channel,
         smtp_host=host,
         smtp_port=int(port),
-        username=run.channel.mailbox if run.fact("shared") else run.fact("upn"),
+        username=username(run),
         client_id=run.fact("client_id"),
         authorize_url=f"{base}/authorize",
         token_url=f"{base}/token",
@@ -47,18 +57,28 @@ def form(run: Run, services: Services) -> ConnectFormView:
         secret_url=link.url,
         secret_until=link.until,
         secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
-        secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
+        secret_making=_is_secret_made(run),
         token_saved=bool(run.answer("token_saved")),
         registered=bool(run.answer("registered")),
         secret_stays=stays,
         page_url=page_of(run.channel) if stays else "",
-        login_id=_login(run) or (text("connect.login_of_user") if run.fact("shared") else ""),
+        login_id=_login_id(run),
         login_open=not _login(run),
     )
+
+
+def _is_secret_made(run: Run) -> bool:
+    """Return whether another client secret was asked for and is not there yet."""
+    return bool(run.answer("new_secret")) and not run.settled("client_secret")
+
+
+def _login_id(run: Run) -> str:
+    """Return the address that signs in; for a shared mailbox a description of the person, as long as the address is not known."""
+    return _login(run) or (text("connect.login_of_user") if run.fact("shared") else "")
 
 
 def _login(run: Run) -> str:
     """Who signs in where it is not the address of the mailbox itself: for a shared mailbox whoever rehearsed (facts/connect.md 1.2)."""
     if run.fact("shared"):
-        return run.answers["mailbox_sign_in"].by if run.answer("mailbox_sign_in") else ""
+        return shared_mailbox_login(run)
     return run.fact("upn") if run.fact("upn").lower() != run.channel.mailbox else ""

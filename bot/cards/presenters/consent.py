@@ -8,8 +8,8 @@ from adaptive_cards.cards.consent import ConsentView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.delivery import DesiredCard, desired_card, posted_card
-from bot.cards.presenters._common import turn, unreachable_recipient
+from bot.cards.delivery import DesiredCard, desired_card
+from bot.cards.presenters._common import posted, problem_fields, thread_and_direct, turn, unreachable_recipient
 from bot.services import Services
 from jobs.model import State, Text, Turn
 from jobs.runs.run import Run
@@ -23,24 +23,30 @@ PERMISSIONS = (
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """From the moment that the administrator is waited for until the grants are there."""
-    finding = run.findings.get("admin_consent")
-    if finding is None or run.ended:
-        return []
-    people = {run.answer("consent_administrator") or run.answer("administrator")} - {""}
-    audience = [("consent", "thread"), *((f"consent-direct:{person}", person) for person in people)]
+    slots = thread_and_direct("consent", _administrator(run))
     if asks(run):
-        return [_ask(run, services, slot, to) for slot, to in audience]
-    return [_granted(slot, to) for slot, to in audience if posted_card(services, run.id, slot)] if finding.state is State.OK else []
+        return [_ask(run, services, slot, to) for slot, to in slots]
+    return [_granted(slot, to) for slot, to in posted(services, run, slots)] if _is_granted(run) else []
+
+
+def _administrator(run: Run) -> str:
+    """Return the address of the administrator who was asked for consent or, if nobody was, for the sign-in."""
+    return run.answer("consent_administrator") or run.answer("administrator")
+
+
+def _is_granted(run: Run) -> bool:
+    """Return whether the grants are there in a run that goes on."""
+    return not run.ended and run.state_of("admin_consent") is State.OK
 
 
 def asks(run: Run) -> bool:
     """Whether somebody is to grant consent now."""
-    finding = run.findings.get("admin_consent")
-    return not run.ended and finding is not None and finding.state is State.WAITING and finding.waiting_for is Turn.ADMINISTRATOR
+    if run.ended or run.state_of("admin_consent") is not State.WAITING:
+        return False
+    return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
 
 def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
-    problem = run.problems.get("consent")
     view = ConsentView(
         header=Header(run.id, run.channel.mailbox, 5, run.kind),
         url=links.link(services, "consent", run.id).url,
@@ -49,9 +55,7 @@ def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
         client_id=run.fact("client_id"),
         permissions=PERMISSIONS,
         direct=to != "thread" or run.origin.direct,
-        problem=Text(f"cause.{problem.cause}") if problem else None,
-        problem_code=problem.code if problem else "",
-        problem_at=problem.at if problem else None,
+        **problem_fields(run.problems.get("consent")),
         asked=unreachable_recipient(run, "consent_administrator"),
     )
     news = turn(run, "consent", "consent_administrator")

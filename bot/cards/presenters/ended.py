@@ -6,6 +6,7 @@ from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards.delivery import DesiredCard, desired_card, posted_card
+from bot.cards.presenters._common import direct_slots
 from bot.services import Services
 from jobs.model import Text
 from jobs.next_action import ENDED
@@ -20,16 +21,20 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Each card that still asks for something says that the run is over. One that was never shown is not shown now."""
     if run.ended not in {Kind.CANCELLED, Kind.FAILED}:
         return []
-    return [
-        _over(run, slot, to) for slot, to in _slots(run) if (shown := posted_card(services, run.id, slot)) and shown.urgency not in ANSWERED
-    ]
+    return [_over(run, slot, to) for slot, to in _slots(run) if _still_asks(services, run, slot)]
+
+
+def _still_asks(services: Services, run: Run, slot: str) -> bool:
+    """Return whether Webex shows the card, and it was not answered."""
+    shown = posted_card(services, run.id, slot)
+    return shown is not None and shown.urgency not in ANSWERED
 
 
 def _slots(run: Run) -> list[tuple[str, str]]:
     """The slots of these cards, and where each stands."""
-    asked = [run.answer(question) for question in ("administrator", "consent_administrator")]
-    direct = [(f"{slot}-direct:{person}", person) for slot in ("signin", "consent") for person in dict.fromkeys(filter(None, asked))]
-    return [*((slot, run.requester.email if slot == "connect" else "thread") for slot in ASKING), *direct]
+    asked = (run.answer("administrator"), run.answer("consent_administrator"))
+    own = [(slot, run.requester.email if slot == "connect" else "thread") for slot in ASKING]
+    return [*own, *direct_slots("signin", *asked), *direct_slots("consent", *asked)]
 
 
 def _over(run: Run, slot: str, to: str) -> DesiredCard:

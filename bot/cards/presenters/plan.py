@@ -9,12 +9,12 @@ from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.views import Header
 from bot.cards.delivery import DesiredCard, desired_card, posted_card
-from bot.cards.presenters._common import code_of
+from bot.cards.presenters._common import code_of, texts_of
 from bot.services import Services
 from jobs.checks import remedies
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
-from jobs.next_action import ENDED, blocking_steps, next_action
+from jobs.next_action import ENDED, blocking_steps, lacks_sign_in, next_action, planned_changes, unplanned_steps
 from jobs.runs.origin import FixBrief
 from jobs.runs.plan import word_for
 from jobs.runs.run import Run
@@ -33,37 +33,74 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     In another tenant than the mailbox's there is nothing to plan.
     """
     found = view(run)
-    if run.plan is None or _elsewhere(run) or (run.account is None and not (found.closed and posted_card(services, run.id, "plan"))):
+    if run.plan is None or not _is_shown(run, services, found):
         return []
     turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
-    asks = "" if run.approvals and next_action(run).turn is not Turn.APPROVER else run.plan.id
+    asks = run.plan.id if _asks(run) else ""
     return [desired_card("plan", found, draw(found), urgency=turn, final=run.ended is not None, retires=found.closed != "", prompt=asks)]
 
 
+def _is_shown(run: Run, services: Services, found: PlanView) -> bool:
+    """Return whether the plan is in force in the mailbox's own tenant, or was shown and is not in force any more."""
+    if _elsewhere(run):
+        return False
+    return run.account is not None or (found.closed != "" and posted_card(services, run.id, "plan") is not None)
+
+
+def _asks(run: Run) -> bool:
+    """Return whether the plan needs an approval: its first one, or one more."""
+    return not run.approvals or next_action(run).turn is Turn.APPROVER
+
+
 def _elsewhere(run: Run) -> bool:
-    return not run.has_begun and "tenant" in run.findings and run.findings["tenant"].state is State.WRONG
+    return not run.has_begun and run.state_of("tenant") is State.WRONG
 
 
 def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
-    open_still, told = not run.has_begun, run.brief.fix or FixBrief()
+    told = run.brief.fix or FixBrief()
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
-        signed_in=run.account.upn if run.account else "",
+        signed_in=_signed_in(run),
         changes=_changes(run),
         right=_right(run),
-        warnings=(*_no_role(run), *(_stays(run) if run.kind is RunKind.UNDO else _noted(run))),
-        blocked=tuple(_stop(run, run.findings[name]) for name in blocking_steps(run)) if open_still else (),
+        warnings=(*_no_role(run), *_left(run)),
+        blocked=() if run.has_begun else _blocked(run),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
-        by_hand=made_by_hand(run) if open_still else "",
+        by_hand="" if run.has_begun else made_by_hand(run),
         closed=_closed(run),
-        named=tuple(_named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at),
-        turn=remedies.who_acts(told.manual_causes[0]) if told.manual_causes else Turn.NOBODY,
+        named=_all_named(told),
+        turn=_turn(told),
         under_way=run.has_begun,
     )
+
+
+def _signed_in(run: Run) -> str:
+    """Return the UPN of the account that is signed in, or the empty string."""
+    return run.account.upn if run.account else ""
+
+
+def _left(run: Run) -> tuple[Text, ...]:
+    """Return a line for each fact that the plan leaves as it is although it is not right."""
+    return _stays(run) if run.kind is RunKind.UNDO else _noted(run)
+
+
+def _blocked(run: Run) -> tuple[Text, ...]:
+    """Return a line for each step that keeps the plan from being carried out."""
+    return tuple(_stop(run, run.findings[name]) for name in blocking_steps(run))
+
+
+def _all_named(told: FixBrief) -> tuple[Text, ...]:
+    """Return a line for each cause that the newest check found and no plan changes."""
+    return tuple(_named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at)
+
+
+def _turn(told: FixBrief) -> Turn:
+    """Return the role that acts on the first of these causes; nobody without any."""
+    return remedies.who_acts(told.manual_causes[0]) if told.manual_causes else Turn.NOBODY
 
 
 def _named(cause: str, at: datetime) -> Text:
@@ -73,14 +110,21 @@ def _named(cause: str, at: datetime) -> Text:
 
 def _changes(run: Run) -> tuple[Change, ...]:
     """All of it; where it has to be approved once more, what is left to do."""
-    there = run.plan.changes if run.plan else ()
-    return tuple(change for change in there if word_for(change.scope) in run.approvals or not run.change_applied(change.step))
+    return tuple(change for change in planned_changes(run) if _is_listed(run, change))
+
+
+def _is_listed(run: Run, change: Change) -> bool:
+    """Return whether the change was approved, or is still to be made."""
+    return word_for(change.scope) in run.approvals or not run.change_applied(change.step)
 
 
 def _right(run: Run) -> tuple[Text, ...]:
     left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    right = [finding.step for finding in _standing(run) if finding.state not in left]
-    return tuple(Text("plan.right_line", {"row": steps_of(run)[name].article_row, "step": f"key:step.{name}"}) for name in right)
+    return tuple(_right_line(run, finding.step) for finding in _standing(run) if finding.state not in left)
+
+
+def _right_line(run: Run, step: str) -> Text:
+    return Text("plan.right_line", {"row": steps_of(run)[step].article_row, "step": f"key:step.{step}"})
 
 
 def _noted(run: Run) -> tuple[Text, ...]:
@@ -91,22 +135,21 @@ def _standing(run: Run) -> list[Finding]:
     """What the plan leaves as it is. What the run has found since is not among it: its own changes may have brought that about."""
     if run.plan is None:
         return []
-    planned = {change.step for change in run.plan.changes}
-    automatic = [name for name, step in steps_of(run).items() if step.automatic and name not in planned and run.settled(name)]
-    return [run.findings[name] for name in automatic if run.found_at[name] <= run.plan.at]
+    settled = filter(run.settled, unplanned_steps(run))
+    return [run.findings[name] for name in settled if run.found_at[name] <= run.plan.at]
 
 
 def _closed(run: Run) -> str:
     """Why the plan takes no approval any more: the run has ended, or whoever it was made for is signed in no more."""
     if run.ended:
         return ENDED[run.ended]
-    return "signed_out" if run.account is None and not run.has_begun else ""
+    return "signed_out" if lacks_sign_in(run) else ""
 
 
 def made_by_hand(run: Run) -> str:
     """The client id of an app that somebody made by hand for the same Call Back URL, or the empty string."""
     found = run.findings.get("application")
-    return next((item.text for item in found.evidence if item.kind == BY_HAND), "") if found else ""
+    return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
 def _no_role(run: Run) -> tuple[Text, ...]:
@@ -121,15 +164,23 @@ def _stays(run: Run) -> tuple[Text, ...]:
 
 
 def _stand(run: Run, found: list[Finding]) -> tuple[Text, ...]:
-    rows = [(steps_of(run)[finding.step].article_row, finding) for finding in found]
-    return tuple(Text("plan.stands", {"row": row, "step": f"key:step.{f.step}", "seen": _said(f)}) for row, f in rows)
+    return tuple(_stands(run, finding) for finding in found)
+
+
+def _stands(run: Run, finding: Finding) -> Text:
+    row = steps_of(run)[finding.step].article_row
+    return Text("plan.stands", {"row": row, "step": f"key:step.{finding.step}", "seen": _said(finding)})
 
 
 def _stop(run: Run, finding: Finding) -> Text:
     step = steps_of(run)[finding.step]
-    seen = (code_of(finding) if finding.state is State.UNKNOWN else "") or _said(finding)
     remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
-    return Text("plan.stop", {"row": step.article_row, "step": f"key:step.{step.name}", "seen": seen, "remedy": remedy})
+    return Text("plan.stop", {"row": step.article_row, "step": f"key:step.{step.name}", "seen": _reason(finding), "remedy": remedy})
+
+
+def _reason(finding: Finding) -> str:
+    """Return the cloud's own words if the state could not be told, else the words for the finding."""
+    return (code_of(finding) if finding.state is State.UNKNOWN else "") or _said(finding)
 
 
 def _said(finding: Finding) -> str:

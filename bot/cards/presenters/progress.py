@@ -10,37 +10,55 @@ from adaptive_cards.glyphs import is_person
 from adaptive_cards.views import Header
 from bot.cards.delivery import DesiredCard, desired_card, refused
 from bot.cards.presenters import consent, sign_in
-from bot.cards.presenters._common import code_of, remedy_of
+from bot.cards.presenters._common import cause_text, code_of, remedy_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn
-from jobs.next_action import ENDED, NextAction, next_action, stage_of
+from jobs.next_action import ENDED, NextAction, is_unread, next_action, stage_of
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 
+WITHOUT_CHANGES = frozenset({"admin_consent", "mailbox_fields"})
+"""The steps that a run looks at next if its plan has nothing to approve."""
 GROUPS = ("entra", "microsoft", "connect")
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """From the first approval on, or from the plan that has nothing to approve, to the end; a failure is shown at any time."""
-    begun = run.plan and (run.has_begun or run.findings.keys() & {"admin_consent", "mailbox_fields"} or run.ended)
-    if not begun and run.ended is not Kind.FAILED:
+    if not _is_begun(run) and run.ended is not Kind.FAILED:
         return []
-    found = view(run)
-    unsent = refused(services, run.id, "connect") and not run.ended
-    if unsent and found.problem is None:
-        found = replace(found, problem=Text("progress.form_unsent", {"who": run.requester.email}))
-    turn = f"{found.turn}{found.ended}{found.turn_words.key}{'unsent' if unsent else ''}"
+    unsent = _unsent(run, services)
+    found = _with_unsent(view(run), run) if unsent else view(run)
+    turn = f"{found.turn}{found.ended}{found.turn_words.key}{unsent}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
     return [desired_card("progress", found, draw(found), urgency=turn, final=bool(run.ended), prompt=asks)]
+
+
+def _is_begun(run: Run) -> bool:
+    """Return whether the plan is being carried out, has nothing to approve, or has ended."""
+    return run.plan is not None and (run.has_begun or bool(run.ended) or not run.findings.keys().isdisjoint(WITHOUT_CHANGES))
+
+
+def _unsent(run: Run, services: Services) -> str:
+    """Return ``unsent`` if Webex refused the form's 1:1 card in a run that goes on, else the empty string."""
+    return "unsent" if refused(services, run.id, "connect") and not run.ended else ""
+
+
+def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
+    """Return the view with the refused form as its problem, if it has no other."""
+    return replace(found, problem=found.problem or Text("progress.form_unsent", {"who": run.requester.email}))
 
 
 def _asks(run: Run, found: ProgressView, turn: str) -> str:
     """Whoever has pressed Look again waits for what comes of it, even where that is the same."""
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
-    why = next((finding.cause or finding.step for finding in run.findings.values() if _is_a_persons(finding)), "")
-    return f"{turn}{why}{pressed}"
+    return f"{turn}{_why(_persons_finding(run))}{pressed}"
+
+
+def _why(finding: Finding | None) -> str:
+    """Return the finding's cause or, without a known one, its step."""
+    return finding.cause or finding.step if finding else ""
 
 
 def _stopped(run: Run) -> str:
@@ -51,21 +69,36 @@ def _stopped(run: Run) -> str:
 def view(run: Run) -> ProgressView:
     """The run as rows."""
     turn = next_action(run)
-    stuck = next(filter(_is_a_persons, run.findings.values()), None) or next(filter(_is_stuck, run.findings.values()), None)
+    stuck = _stuck(run)
     return ProgressView(
         header=Header(run.id, run.channel.mailbox, stage_of(run), run.kind),
-        groups=tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name))),
+        groups=_groups(run),
         turn=turn.turn,
         turn_words=turn.words,
         at=now(),
-        problem=_problem(stuck) if stuck else None,
+        problem=_problem(stuck),
         problem_code=code_of(stuck),
-        remedy=remedy_of(stuck) if stuck and _is_a_persons(stuck) and not run.ended else None,
+        remedy=None if run.ended else remedy_of(_persons_finding(run)),
         buttons=_buttons(run, turn),
         can_cancel=not run.ended,
         resumed=run.resumed > 0,
         ended=ENDED[run.ended],
     )
+
+
+def _persons_finding(run: Run) -> Finding | None:
+    """Return the first finding that stays as it is until somebody has seen to it."""
+    return next(filter(_is_a_persons, run.findings.values()), None)
+
+
+def _stuck(run: Run) -> Finding | None:
+    """Return the finding that the card tells as its problem: the first for a person, or else the first that is stuck."""
+    return _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
+
+
+def _groups(run: Run) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """Return the title and the rows of each group that has any."""
+    return tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name)))
 
 
 def _is_stuck(finding: Finding) -> bool:
@@ -79,37 +112,74 @@ def _is_a_persons(finding: Finding) -> bool:
 
 def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
     """What leads on from here: no sentence asks for a button that is not there, and none is there that does nothing."""
-    unknown = any(finding.state is State.UNKNOWN and not finding.until for finding in run.findings.values())
-    asks = turn.turn is Turn.ADMINISTRATOR and (sign_in.asks(run) or consent.asks(run))
+    if run.ended:
+        return ()
     there = {
-        "look_again": run.account is not None and (unknown or turn.words.key == "turn_words.look"),
+        "look_again": _may_look_again(run, turn),
         "sign_in_other": sign_in.another_may(run),
-        "consent_again": asks,
+        "consent_again": _may_ask_again(run, turn),
     }
-    return tuple(verb for verb, shown in there.items() if shown and not run.ended)
+    return tuple(verb for verb, shown in there.items() if shown)
 
 
-def _problem(finding: Finding) -> Text | None:
-    return Text(f"cause.{finding.cause}") if finding.cause else finding.seen
+def _may_look_again(run: Run, turn: NextAction) -> bool:
+    """Return whether the run waits for somebody who is signed in to have it look again."""
+    waits = turn.words.key == "turn_words.look" or any(map(is_unread, run.findings.values()))
+    return run.account is not None and waits
+
+
+def _may_ask_again(run: Run, turn: NextAction) -> bool:
+    """Return whether an administrator is to sign in or to consent, so that another one can be asked."""
+    return turn.turn is Turn.ADMINISTRATOR and (sign_in.asks(run) or consent.asks(run))
+
+
+def _problem(finding: Finding | None) -> Text | None:
+    if finding is None:
+        return None
+    return cause_text(finding) if finding.cause else finding.seen
 
 
 def _rows(run: Run, group: str) -> tuple[Row, ...]:
     """A line for each step that has one, which stands for all the steps in it."""
+    return tuple(_row(run, line, _in_line(run, line)) for line in _lines(run, group))
+
+
+def _lines(run: Run, group: str) -> list[Step]:
+    """Return the steps of the group that have a line of their own."""
     steps = steps_of(run)
-    lines = [step for step in steps.values() if step.group == group and step.shown_in not in steps]
-    return tuple(_row(run, line, [s for s in steps.values() if line.name in {s.name, s.shown_in}]) for line in lines)
+    return [step for step in steps.values() if step.group == group and step.shown_in not in steps]
+
+
+def _in_line(run: Run, line: Step) -> list[Step]:
+    """Return the steps that the line of this step stands for, itself among them."""
+    return [step for step in steps_of(run).values() if line.name in {step.name, step.shown_in}]
 
 
 def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     """The first step in the line that is not settled decides how the line looks."""
-    title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
+    title = _title(run, line)
+    if _is_running(run, steps):
+        return Row(line.article_row, title, running=True)
     step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
-    if any(each.name in run.running for each in steps):
-        return Row(line.article_row, title, running=True)
-    if finding is None or finding.waiting_for is Turn.NOBODY or (finding.state is State.WRONG and step.name not in run.changed):
+    if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
     return Row(line.article_row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding))
+
+
+def _is_running(run: Run, steps: list[Step]) -> bool:
+    """Return whether one of the steps is under way."""
+    return any(step.name in run.running for step in steps)
+
+
+def _title(run: Run, line: Step) -> Text:
+    """Return the name of the step in an undo, else of the line, which stands for all the steps in it."""
+    return Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
+
+
+def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
+    """Return whether the step has its turn later: it waits for another step, or is wrong and its change was not begun."""
+    return finding.waiting_for is Turn.NOBODY or (finding.state is State.WRONG and step.name not in run.changed)
 
 
 def _note(finding: Finding) -> Text | None:
@@ -117,5 +187,10 @@ def _note(finding: Finding) -> Text | None:
 
 
 def _after(run: Run, step: Step) -> Text | None:
-    open_needs = [need for need in (*step.after, *step.needs) if need in steps_of(run) and not run.settled(need)]
+    open_needs = _open_needs(run, step)
     return Text("progress.after", {"row": steps_of(run)[open_needs[-1]].article_row}) if open_needs else None
+
+
+def _open_needs(run: Run, step: Step) -> list[str]:
+    """Return the steps that this one comes after and that are not settled."""
+    return [need for need in (*step.after, *step.needs) if need in steps_of(run) and not run.settled(need)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 
 from adaptive_cards import done as draw_done
 from adaptive_cards import test_mail as draw_mail
@@ -10,9 +12,10 @@ from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
 from bot.cards.delivery import DesiredCard, desired_card, posted_card
-from bot.cards.presenters._common import code_of, remedy_of
+from bot.cards.presenters._common import approver, cause_text, code_of, ended_at, remedy_of
 from bot.services import Services
-from jobs.model import Finding, RunKind, State, Text, Turn
+from jobs.engine.step import Step
+from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 from jobs.steps.test_mail import OVERDUE
@@ -23,12 +26,15 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
-        done = done_view(run)
-        over = [_mail(run, services)] if posted_card(services, run.id, "mail") else []
-        return [*over, desired_card("done", done, draw_done(done), final=True)]
-    if "test_mail" not in run.findings or run.ended:
-        return []
-    return [_mail(run, services)]
+        return _finished(run, services)
+    return [_mail(run, services)] if "test_mail" in run.findings and not run.ended else []
+
+
+def _finished(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the done card, after the test mail's card if that was shown."""
+    done = done_view(run)
+    over = [_mail(run, services)] if posted_card(services, run.id, "mail") else []
+    return [*over, desired_card("done", done, draw_done(done), final=True)]
 
 
 def _mail(run: Run, services: Services) -> DesiredCard:
@@ -40,15 +46,24 @@ def _mail(run: Run, services: Services) -> DesiredCard:
 
 def _a_persons(mail: TestMailView) -> bool:
     """Whether the mail is still to be sent, or an agent's."""
-    return (not mail.sent_by_bot and mail.sent_at is None) or (mail.forwarded_at is not None and mail.agent_at is None)
+    return _is_to_be_sent(mail) or _is_an_agents(mail)
+
+
+def _is_to_be_sent(mail: TestMailView) -> bool:
+    """Return whether a person is to send the mail and has not."""
+    return not mail.sent_by_bot and mail.sent_at is None
+
+
+def _is_an_agents(mail: TestMailView) -> bool:
+    """Return whether the mail was forwarded and no agent has it yet."""
+    return mail.forwarded_at is not None and mail.agent_at is None
 
 
 def mail_view(run: Run, services: Services) -> TestMailView:
     """Where the test mail is."""
     arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
-    stuck = next((f for f in (arrival, answer) if f and f.cause and f.state is not State.OK), None)
-    late = arrival.cause == OVERDUE
-    asked = arrival.waiting_for is Turn.REQUESTER and not late
+    stuck = next(filter(_is_stuck, (arrival, answer)), None)
+    asked = _is_asked_for(arrival)
     return TestMailView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         subject=run.fact("subject"),
@@ -57,15 +72,30 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         arrived_at=moment(run.fact("arrived_at")),
         forwarded_at=moment(run.fact("forwarded_at")),
         agent_at=_agent_at(run, answer),
-        problem=Text(f"cause.{stuck.cause}") if stuck else None,
+        problem=cause_text(stuck),
         problem_code=code_of(stuck),
         remedy=remedy_of(stuck),
-        turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
-        late=late,
+        turn=_turn(stuck),
+        late=arrival.cause == OVERDUE,
         of_answer=stuck is not None and stuck is answer,
         answered_at=moment(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
     )
+
+
+def _is_stuck(finding: Finding | None) -> bool:
+    """Return whether it is known what stops the mail or its answer."""
+    return finding is not None and finding.cause != "" and finding.state is not State.OK
+
+
+def _is_asked_for(arrival: Finding) -> bool:
+    """Return whether a person is asked to send the mail for the first time."""
+    return arrival.waiting_for is Turn.REQUESTER and arrival.cause != OVERDUE
+
+
+def _turn(stuck: Finding | None) -> Turn:
+    """Return the role that acts on the finding; nobody without one."""
+    return stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY
 
 
 def _sent_at(run: Run) -> datetime | None:
@@ -75,8 +105,12 @@ def _sent_at(run: Run) -> datetime | None:
 
 def _agent_at(run: Run, answer: Finding | None) -> datetime | None:
     """When an agent said to have it; the answer shows it as well, even one that was stopped."""
-    if told := run.answers.get("agent_has_it"):
-        return told.at
+    told = run.answers.get("agent_has_it")
+    return told.at if told else _answer_at(answer)
+
+
+def _answer_at(answer: Finding | None) -> datetime | None:
+    """Return the moment of the answer, or of the last one that was stopped."""
     if answer is None:
         return None
     return moment(answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", ""))
@@ -84,23 +118,38 @@ def _agent_at(run: Run, answer: Finding | None) -> datetime | None:
 
 def done_view(run: Run) -> DoneView:
     """Every fact with its evidence."""
-    steps = steps_of(run)
-    made = [change for changed in run.changed.values() for change in changed.changes]
-    approval = next(iter(run.approvals.values()), None)
+    made = list(_made(run))
     return DoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
-        at=run.ended_at or run.opened,
+        at=ended_at(run),
         started=run.opened,
         proofs=tuple(_proofs(run)),
-        steps=tuple((step.article_row, run.findings[n].seen or Text(f"expected.{n}"), run.findings[n].state) for n, step in steps.items()),
+        steps=tuple(_step_line(step, run.findings[name]) for name, step in steps_of(run).items()),
         secret_expires=moment(run.fact("expires")),
         changes=len(made),
         reversible=sum(change.reversible for change in made),
         profile=run.channel.profile,
-        approved_by=approval.by if approval else "",
-        skipped=tuple(f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.seen and f.step in steps),
+        approved_by=approver(run),
+        skipped=_skipped(run),
         already=not made and not (run.kind is RunKind.FIX and run.answer("token_saved")),
     )
+
+
+def _made(run: Run) -> Iterable[Change]:
+    """Return every change that the run has begun or made."""
+    return chain.from_iterable(changed.changes for changed in run.changed.values())
+
+
+def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
+    """Return the step's row, the words for its finding and the state."""
+    return step.article_row, finding.seen or Text(f"expected.{step.name}"), finding.state
+
+
+def _skipped(run: Run) -> tuple[Text, ...]:
+    """Return the reason of each step that was left out."""
+    steps = steps_of(run)
+    skipped = (f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps)
+    return tuple(filter(None, skipped))
 
 
 def _proofs(run: Run) -> list[Proof]:
@@ -110,11 +159,15 @@ def _proofs(run: Run) -> list[Proof]:
         ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
         ("V3", Text("station.v3"), moment(run.fact("answered_at"))),
     )
+    return [*(Proof(row, words, at) for row, words, at in lines if at is not None), *_login_proof(run)]
+
+
+def _login_proof(run: Run) -> list[Proof]:
+    """Return the proof of the SMTP login, if the rehearsal or the bot's own login succeeded."""
     login = run.findings.get("rehearsal") or run.findings.get("own_login")
-    seen = [Proof(row, words, at) for row, words, at in lines if at is not None]
-    if login is not None and login.state is State.OK and login.seen:
-        seen.append(Proof("C6", login.seen, run.found_at[login.step]))
-    return seen
+    if login is None or login.state is not State.OK:
+        return []
+    return [Proof("C6", login.seen, run.found_at[login.step])] if login.seen else []
 
 
 def moment(text: str) -> datetime | None:

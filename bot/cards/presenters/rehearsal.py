@@ -9,9 +9,10 @@ from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.delivery import DesiredCard, desired_card
+from bot.cards.presenters._common import cause_text, shared_mailbox_login, texts_of, username
 from bot.services import Services
-from jobs.model import Evidence, Finding, State, Text
-from jobs.runs.run import Run
+from jobs.model import Finding, State
+from jobs.runs.run import Problem, Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
 
@@ -20,7 +21,7 @@ LINES = 12
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """From the moment that it could begin; a fix proves itself by the bot's own login, and has none."""
-    if run.ended or run.account is None or not _may_begin(run) or _logging_in(run, services):
+    if not _is_open(run) or not _may_begin(run) or _logging_in(run, services):
         return []
     found = view(run, services)
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.done}{found.skipped}"
@@ -29,25 +30,48 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 def view(run: Run, services: Services) -> RehearsalView:
     """Where the rehearsal stands."""
-    answer, finding = run.answer("rehearse"), run.findings.get("rehearsal")
-    shared = bool(run.fact("shared"))
-    login = run.answers["mailbox_sign_in"].by if shared and run.answer("mailbox_sign_in") else ""
-    username = run.channel.mailbox if shared else run.fact("upn")
-    base = RehearsalView(Header(run.id, run.channel.mailbox, 6, run.kind), username, shared=shared, login=login)
+    answer, header = run.answer("rehearse"), Header(run.id, run.channel.mailbox, 6, run.kind)
+    base = RehearsalView(header, username(run), shared=bool(run.fact("shared")), login=shared_mailbox_login(run))
     if answer.startswith("skip"):
         return replace(base, skipped=answer.partition(":")[2])
-    if finding is not None and finding.state is State.OK:
-        return replace(base, done=True, transcript=_transcript(finding))
+    if run.state_of("rehearsal") is State.OK:
+        return replace(base, done=True, transcript=_transcript(run.findings["rehearsal"]))
+    if problem := _sign_in_problem(run):
+        return replace(base, problem=cause_text(problem), problem_code=problem.code)
+    return _in_progress(base, run, services)
+
+
+def _sign_in_problem(run: Run) -> Problem | None:
+    """Return the problem of the sign-in, if it came after the rehearsal was last asked for."""
     problem = run.problems.get("mailbox_sign_in")
-    if problem is not None and problem.at > run.answers["rehearse"].at:
-        return replace(base, problem=Text(f"cause.{problem.cause}"), problem_code=problem.code)
+    return problem if problem is not None and problem.at > run.answers["rehearse"].at else None
+
+
+def _in_progress(base: RehearsalView, run: Run, services: Services) -> RehearsalView:
+    """Return the view of a rehearsal that failed, waits for a sign-in, or is only offered."""
+    finding = run.findings.get("rehearsal")
     if finding is not None and finding.cause:
-        told = replace(base, problem=Text(f"cause.{finding.cause}"), problem_code=_code(finding), transcript=_transcript(finding))
-        return replace(told, settling=finding.until is not None)
-    if answer != "yes" or finding is None or finding.state is not State.WAITING:
+        return _failed(base, finding)
+    if not _is_asked_for(run):
         return base
     link = links.link(services, "rehearsal", run.id)
     return replace(base, url=link.url, until=link.until)
+
+
+def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
+    """Return the view with the phase that failed; one that is tried again by itself is settling."""
+    told = replace(base, problem=cause_text(finding), problem_code=_code(finding), transcript=_transcript(finding))
+    return replace(told, settling=finding.until is not None)
+
+
+def _is_open(run: Run) -> bool:
+    """Return whether the run goes on and somebody is signed in."""
+    return not run.ended and run.account is not None
+
+
+def _is_asked_for(run: Run) -> bool:
+    """Return whether somebody wants the rehearsal, and it waits."""
+    return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
 
 
 def _may_begin(run: Run) -> bool:
@@ -56,18 +80,13 @@ def _may_begin(run: Run) -> bool:
 
 def _logging_in(run: Run, services: Services) -> bool:
     """Between the sign-in and what the SMTP server says the card stays as it is."""
-    finding = run.findings.get("rehearsal")
-    waits = finding is not None and finding.state is State.WAITING and not finding.cause
-    return waits and run.answer("rehearse") == "yes" and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
+    waits = _is_asked_for(run) and not run.findings["rehearsal"].cause
+    return waits and services.vault.holds(Sealed.REHEARSAL_TOKEN.of(run.id))
 
 
 def _code(finding: Finding) -> str:
-    return _texts(finding.evidence, "smtp")[0] if finding.evidence else ""
+    return texts_of(finding.evidence, "smtp")[0] if finding.evidence else ""
 
 
 def _transcript(finding: Finding) -> tuple[str, ...]:
-    return _texts(finding.evidence, "transcript")[-LINES:]
-
-
-def _texts(evidence: tuple[Evidence, ...], kind: str) -> tuple[str, ...]:
-    return tuple(item.text for item in evidence if item.kind == kind)
+    return texts_of(finding.evidence, "transcript")[-LINES:]

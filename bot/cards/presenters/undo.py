@@ -6,6 +6,7 @@ from adaptive_cards import undone as draw
 from adaptive_cards.cards.undo import UndoneView
 from adaptive_cards.views import Header
 from bot.cards.delivery import DesiredCard, desired_card
+from bot.cards.presenters._common import approver, ended_at, is_ok
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs.model import Finding, RunKind, State, Text
@@ -23,19 +24,27 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 def view(run: Run) -> UndoneView:
     """Every change of the channel's runs, and what became of it."""
-    steps = steps_of(run)
-    lines = [(steps[name].article_row, run.findings[name]) for name in steps]
-    approval = next(iter(run.approvals.values()), None)
-    app = run.past.get("application")
     return UndoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
-        at=run.ended_at or run.opened,
+        at=ended_at(run),
         started=run.opened,
-        back=tuple(_line(row, finding) for row, finding in lines if finding.state is State.OK),
-        left=tuple(_line(row, finding) for row, finding in lines if finding.state in LEFT),
-        approved_by=approval.by if approval else "",
-        binned=app is not None and not app.values_before["object_id"] and run.findings["application"].state is State.OK,
+        back=_lines(run, frozenset({State.OK})),
+        left=_lines(run, LEFT),
+        approved_by=approver(run),
+        binned=_is_app_deleted(run),
     )
+
+
+def _is_app_deleted(run: Run) -> bool:
+    """Return whether the undo deleted an app that the channel's runs had made."""
+    app = run.past.get("application")
+    return app is not None and not app.values_before["object_id"] and is_ok(run.findings, "application")
+
+
+def _lines(run: Run, states: frozenset[State]) -> tuple[tuple[str, Text, Text], ...]:
+    """Return a line for each step that the undo left in one of the states."""
+    steps = steps_of(run).items()
+    return tuple(_line(step.article_row, run.findings[name]) for name, step in steps if run.findings[name].state in states)
 
 
 def _line(row: str, finding: Finding) -> tuple[str, Text, Text]:

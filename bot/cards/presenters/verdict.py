@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from adaptive_cards import verdict as draw
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
@@ -13,15 +12,19 @@ from adaptive_cards.views import CheckLine, Proof
 from bot import links
 from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters import verdict_extras
+from bot.cards.presenters._common import is_ok, known_text, problem_fields
+from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
 from jobs.checks import check, remedies
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import Channel, Finding, State, Station, Text
+from jobs.model import Access, Channel, Finding, State, Station, Text
 from jobs.runs.run import Run
 
 SEEN_AT = {"arrivals": Station.MAILBOX, "copies": Station.FORWARD, "agent_tasks": Station.AGENT, "answers": Station.ANSWER}
+PROVING = (*SEEN_AT, "smtp_login", "connect_send")
+"""The steps that a success proves the mail flow with, in the order of the card's lines."""
 ENDS = (Station.FORWARD, Station.ANSWER)
 
 
@@ -33,11 +36,16 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
             "verdict",
             found,
             draw(found),
-            urgency=f"{bool(run.checked)}{_looked(found)}{[line.title.key for line in found.causes]}{found.problem_at or ''}",
+            urgency=_urgency(run, found),
             final=run.checked is not None,
             prompt=f"{run.checked}{found.problem_at}" if run.checked else "",
         )
     ]
+
+
+def _urgency(run: Run, found: VerdictView) -> str:
+    """Return the part of the view that is news: the end, the first real look, the causes, and a problem."""
+    return f"{bool(run.checked)}{_looked(found)}{[line.title.key for line in found.causes]}{found.problem_at or ''}"
 
 
 def view(run: Run, services: Services) -> VerdictView:
@@ -45,17 +53,16 @@ def view(run: Run, services: Services) -> VerdictView:
     steps = check.steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found, done=run.checked is not None)
-    sign_in = links.link(services, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
-    counted = {name: verdict.weighed.get(name) or _history(finding) for name, finding in found.items()}
-    fix = remedies.fix(run, verdict, whole=not sign_in or run.account is not None) if run.checked else None
-    grant = run.checked is not None and fix is None and check.may_be_granted(services.redis, run)
+    sign_in = _sign_in_url(run, services)
+    counted = _counted(verdict, found)
+    fix = _fix(run, verdict, sign_in)
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
-        looking=0 if run.checked else max(1, len(steps) - len(found)),
+        looking=0 if run.checked else _still_to_come(steps, found),
         causes=_causes(run.channel, steps, counted, verdict.causes),
-        symptoms=tuple(_line(steps[name], counted[name], steps[cause].article_row) for name, cause in verdict.symptoms.items()),
+        symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, verdict.possible),
         warnings=_lines(steps, counted, verdict.warnings),
         skipped=_lines(steps, counted, verdict.skipped),
@@ -67,18 +74,44 @@ def view(run: Run, services: Services) -> VerdictView:
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
         lacks_role=bool(sign_in) and run.account is not None,
-        grant_url=links.link(services, "access", run.id).url if grant else "",
-        **_problem(run),
+        grant_url=_grant_url(run, services, has_fix=fix is not None),
+        **problem_fields(run.problems.get("app_access")),
         damage=verdict_extras.damage(run, verdict, found),
         secret_expires=verdict_extras.secret_expires(found),
         connect_test=verdict_extras.may_send(run, services.settings),
     )
 
 
-def _problem(run: Run) -> dict[str, Any]:
-    """What came of letting the bot read by itself, where it went wrong."""
-    problem = run.problems.get("app_access")
-    return {"problem": Text(f"cause.{problem.cause}"), "problem_code": problem.code, "problem_at": problem.at} if problem else {}
+def _sign_in_url(run: Run, services: Services) -> str:
+    """Return the link for a sign-in with which a finished check could look at more, or the empty string."""
+    return links.link(services, "signin", run.id).url if run.checked and check.may_sign_in(run) else ""
+
+
+def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
+    """Return each finding as the verdict weighed it; one that did not count is history."""
+    return {name: verdict.weighed.get(name) or _history(finding) for name, finding in found.items()}
+
+
+def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, str]] | None:
+    """Return the button of a finished check that fixes a cause, if there is such a fix."""
+    return remedies.fix(run, verdict, whole=not sign_in_url or run.account is not None) if run.checked else None
+
+
+def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
+    """Return the link with which an administrator lets the bot read by itself, if that comes next after a finished check."""
+    if run.checked is None or has_fix or not check.may_be_granted(services.redis, run):
+        return ""
+    return links.link(services, "access", run.id).url
+
+
+def _still_to_come(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> int:
+    """Return the number of findings that a check still waits for, at least 1."""
+    return max(1, len(steps) - len(found))
+
+
+def _symptoms(steps: Mapping[str, Step], found: Mapping[str, Finding], causes: Mapping[str, str]) -> tuple[CheckLine, ...]:
+    """Return a line for each symptom, with the row of the cause that explains it."""
+    return tuple(_line(steps[name], found[name], steps[cause].article_row) for name, cause in causes.items())
 
 
 def _causes(channel: Channel, steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
@@ -101,20 +134,25 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
         step.article_row,
         _sentence(finding),
         finding.state,
-        finding.access or step.diagnosis.access,
+        _access(step, finding),
         seen=finding.seen,
         expected=finding.expected,
         evidence=finding.evidence,
-        remedy=Text(f"remedy.{finding.cause}") if has_text(f"remedy.{finding.cause}") else None,
-        proof=Text(f"proof.{step.name}") if has_text(f"proof.{step.name}") else None,
+        remedy=known_text(f"remedy.{finding.cause}"),
+        proof=known_text(f"proof.{step.name}"),
         command=text(command, mailbox=channel.mailbox, domain=channel.domain) if has_text(command) else "",
     )
 
 
 def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
     title = Text(f"step.{step.name}")
-    access = finding.access or step.diagnosis.access
+    access = _access(step, finding)
     return CheckLine(step.article_row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)
+
+
+def _access(step: Step, finding: Finding) -> Access:
+    """Return the access that was used for the look; the access that it takes, if it was not looked at."""
+    return finding.access or step.diagnosis.access
 
 
 def _history(finding: Finding) -> Finding:
@@ -123,36 +161,46 @@ def _history(finding: Finding) -> Finding:
 
 
 def _sentence(finding: Finding) -> Text:
-    return Text(f"cause.{finding.cause}") if has_text(f"cause.{finding.cause}") else Text(f"step.{finding.step}")
+    return known_text(f"cause.{finding.cause}") or Text(f"step.{finding.step}")
 
 
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     """Mail goes on up to the place where it stops; what lies behind is not known."""
-    last = {SEEN_AT[name]: finding.signals.at for name, finding in found.items() if name in SEEN_AT}
-    stop = MAIL_PATH.index(verdict.stops) if verdict.stops else len(MAIL_PATH)
-    known = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and proves(finding)}
-    late = {SEEN_AT[name] for name, finding in found.items() if name in SEEN_AT and has_overdue_mail(finding)}
-    seen = max((MAIL_PATH.index(station) for station in known - {Station.ANSWER}), default=-1)
-    return tuple(
-        Stop(each, True if each in known and place != stop else _passes(place, stop, seen, late), last.get(each))
-        for place, each in enumerate(MAIL_PATH)
-    )
+    reports = _reports(found)
+    last = {station: finding.signals.at for station, finding in reports.items()}
+    stop, known = stop_of(verdict), _stations(reports, proves)
+    unclear = _stations(reports, has_overdue_mail).union(ENDS)
+    seen = max(map(MAIL_PATH.index, known - {Station.ANSWER}), default=-1)
+    return tuple(Stop(each, _passes(place, stop, seen, known, unclear), last.get(each)) for place, each in enumerate(MAIL_PATH))
 
 
-def _passes(place: int, stop: int, seen: int, late: set[Station]) -> bool | None:
+def _reports(found: Mapping[str, Finding]) -> dict[Station, Finding]:
+    """Return the finding that tells at each station whether mail was seen there, as far as it was looked at."""
+    return {station: found[name] for name, station in SEEN_AT.items() if name in found}
+
+
+def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], bool]) -> set[Station]:
+    """Return the stations whose finding tells this."""
+    return {station for station, finding in reports.items() if tells(finding)}
+
+
+def _passes(place: int, stop: int, seen: int, known: set[Station], unclear: set[Station]) -> bool | None:
     """An answer may leave though no copy comes any more, and a task may be an older mail's: neither end is proven by another station.
 
     Nor is one at which newer mail has not gone on.
     """
     if place == stop:
         return False
-    if MAIL_PATH[place] in late:
-        return None
-    return True if place < stop and place <= seen and MAIL_PATH[place] not in ENDS else None
+    if MAIL_PATH[place] in known:
+        return True
+    return True if place < stop and place <= seen and MAIL_PATH[place] not in unclear else None
 
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:
-    names = [name for name in (*SEEN_AT, "smtp_login", "connect_send") if name in found and found[name].state is State.OK]
-    moments = {name: found[name].signals.at or run.found_at[name] for name in names}
-    proofs = [Proof(steps[name].article_row, Text(f"step.{name}"), moments[name]) for name in names]
+    proofs = [_proof(run, steps[name], found[name]) for name in PROVING if is_ok(found, name)]
     return proofs + (verdict_extras.no_incident(run, found) if proofs else [])
+
+
+def _proof(run: Run, step: Step, finding: Finding) -> Proof:
+    """Return the step's success with its moment; that of the look, if the moment is not known."""
+    return Proof(step.article_row, Text(f"step.{step.name}"), finding.signals.at or run.found_at[step.name])

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from adaptive_cards.views import Damage, Proof
+from bot.cards.presenters._common import is_ok
 from jobs.checks.verdict import MAIL_PATH, Verdict
 from jobs.clock import parse
-from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text
+from jobs.model import NO_SIGNALS, Finding, Signals, Station, Text
 from jobs.runs.run import Run
 from jobs.settings import Settings
 
@@ -20,25 +21,51 @@ COUNTED = ("copies", "mail_to_task")
 
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
     """Only where mail is known to stop before an agent, and the trace was read."""
-    if verdict.stops is None or MAIL_PATH.index(verdict.stops) > MAIL_PATH.index(Station.AGENT):
+    stop = stop_of(verdict)
+    if stop > MAIL_PATH.index(Station.AGENT):
         return None
-    before = MAIL_PATH.index(verdict.stops) <= MAIL_PATH.index(Station.MAILBOX)
-    told = (_refused(found) if before else None) or next(
-        filter(None, (_missed(found[name].signals) for name in COUNTED if name in found)), None
-    )
-    if told is None:
-        return None
-    keeps = found["forwarding"].state if "forwarding" in found else State.UNKNOWN
-    return Damage(*told, kept=run.channel.keep_copy and keeps is State.OK and not before)
+    before = stop <= MAIL_PATH.index(Station.MAILBOX)
+    told = _lost(found, before=before)
+    return Damage(*told, kept=not before and _keeps_copies(run, found)) if told else None
+
+
+def stop_of(verdict: Verdict) -> int:
+    """Return the place on the mail's path at which mail stops; the length of the path, if none is known."""
+    return MAIL_PATH.index(verdict.stops) if verdict.stops else len(MAIL_PATH)
+
+
+def _lost(found: Mapping[str, Finding], *, before: bool) -> tuple[int, datetime] | None:
+    """Return the number of lost mails and since when; mail that stops before the mailbox may have been refused."""
+    return (_refused(found) if before else None) or _first_missed(found)
+
+
+def _first_missed(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
+    """Return the number of missed mails and since when, from the earliest step that knows it."""
+    return next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
+
+
+def _keeps_copies(run: Run, found: Mapping[str, Finding]) -> bool:
+    """Return whether the mailbox is known to keep a copy of each mail."""
+    return run.channel.keep_copy and is_ok(found, "forwarding")
+
+
+def _signals(found: Mapping[str, Finding], step: str) -> Signals:
+    """Return the signals of the step's finding; none, if it was not looked at."""
+    return found[step].signals if step in found else NO_SIGNALS
 
 
 def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
     """What came into no mailbox; nothing says whether a full one forwards, so a copy that went on since tells that agents have them."""
-    refused = found["arrivals"].signals if "arrivals" in found else NO_SIGNALS
-    copied = found["copies"].signals.at if "copies" in found else None
-    if not refused.failed or refused.since is None or (copied is not None and copied >= refused.since):
+    refused = _signals(found, "arrivals")
+    if not refused.failed or refused.since is None or _has_copied(found, refused.since):
         return None
     return refused.failed, refused.since
+
+
+def _has_copied(found: Mapping[str, Finding], since: datetime) -> bool:
+    """Return whether a copy went on at that moment or later."""
+    copied = _signals(found, "copies").at
+    return copied is not None and copied >= since
 
 
 def _missed(signals: Signals) -> tuple[int, datetime] | None:
@@ -48,15 +75,14 @@ def _missed(signals: Signals) -> tuple[int, datetime] | None:
 
 def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
     """A line where all three were read and none has an incident."""
-    seen = [found[name] for name in sorted(OUTSIDE) if name in found and found[name].state is State.OK]
-    whole = len(seen) == len(OUTSIDE)
-    return [Proof("MS", Text("verdict.no_incident"), min(run.found_at[each.step] for each in seen))] if whole else []
+    if not all(is_ok(found, name) for name in OUTSIDE):
+        return []
+    return [Proof("MS", Text("verdict.no_incident"), min(run.found_at[found[name].step] for name in OUTSIDE))]
 
 
 def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
     """The day on which somebody has to act; one that is near is a warning already."""
-    secret = found.get("client_secret")
-    known = secret is not None and secret.state is State.OK and secret.facts.get("expires")
+    known = found["client_secret"].facts.get("expires") if is_ok(found, "client_secret") else None
     return parse(known) if known else None
 
 

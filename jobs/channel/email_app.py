@@ -56,7 +56,7 @@ async def _app_by_name(ctx: StepContext) -> Json | None:
 
 def known_ids(ctx: StepContext) -> tuple[str, ...]:
     """The client ids by which the app is known, other than by its name: one that was adopted, and that of an earlier run."""
-    return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.place.get("client_id", ""))))
+    return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.brief.client_id)))
 
 
 async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
@@ -64,7 +64,7 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
     A setup gives out the client ID of the app that it finds; a check and a fix know which one was given out before.
     """
-    given = ctx.run.place.get("client_id", "")
+    given = ctx.run.brief.client_id
     if app is None or not _is_outdated(ctx, given, app):
         return ""
     return given if await ctx.graph.application_by_app_id(given) is None else ""

@@ -30,7 +30,7 @@ class Sessions(Probe):
         if ctx.fact("shared"):
             return self.skipped(Text("skipped.delegate_unknown"))
         user = await _user(ctx)
-        valid_from, token_at = parse(user.get("signInSessionsValidFromDateTime")), parse(ctx.run.place.get("token_at"))
+        valid_from, token_at = parse(user.get("signInSessionsValidFromDateTime")), ctx.run.brief.token_at
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
         return self._compared(valid_from, token_at)

@@ -9,7 +9,7 @@ from jobs.clouds.fields import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
-from jobs.model import Finding, Profile, Text, Turn
+from jobs.model import Finding, Profile, RunKind, Text, Turn
 
 SHOWS_WITHIN = timedelta(minutes=5)
 PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
@@ -34,7 +34,7 @@ class AdminConsent(Step):
         assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))
         if ctx.fact("mail_send").lower() in {lower_of(each, "appRoleId") for each in assignments}:
             return self.ok(Text("seen.consent"))
-        if ctx.run.kind == "check":
+        if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
         if _is_settling(ctx):
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S))

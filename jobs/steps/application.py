@@ -31,7 +31,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import OTHERS, declares, elsewhere, merged, moved_back, redirect_uris, web, without_permission
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Evidence, Finding, Scope, State, Text
+from jobs.model import Change, Evidence, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
@@ -87,7 +87,7 @@ class Application(Undoable):
 
     async def _in_place_of_another(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding | None:
         """In a check, return that Webex Connect has the client ID of an app that is gone; None where it has not."""
-        gone = await gone_client_id(ctx, app) if ctx.run.kind == "check" else ""
+        gone = await gone_client_id(ctx, app) if ctx.run.kind is RunKind.CHECK else ""
         if not gone:
             return None
         seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
@@ -199,7 +199,7 @@ class Application(Undoable):
 
 def _may_list_apps(ctx: StepContext) -> bool:
     """Return whether the apps of the tenant may be listed, to find one that has no name of ours."""
-    return ctx.looking or ctx.run.kind == "check"
+    return ctx.looking or ctx.run.kind is RunKind.CHECK
 
 
 def _noted(line: Change, finding: Finding) -> Change:
@@ -236,7 +236,7 @@ def _moved_counts_first(callback_url: str, moved: Collection[str], missing: Coll
 
 def _are_ours_alone(ctx: StepContext, uris: set[str]) -> bool:
     """Return whether only the bot's own address is wrong in a check: mail flows without it."""
-    return ctx.run.kind == "check" and uris == {ctx.settings.callback}
+    return ctx.run.kind is RunKind.CHECK and uris == {ctx.settings.callback}
 
 
 def _ids(permissions: Iterable[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
-from jobs.model import Change, Finding, Scope, State, Station, Text
+from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text
 from jobs.steps.outbound_policy import outbound
 
 
@@ -46,7 +46,7 @@ class Customization(Step):
     def _unneeded(self, ctx: StepContext) -> Finding:
         """Return that M4 has nothing to save, which a check still tells as a warning."""
         unneeded = self.ok(Text("seen.customization_not_needed"))
-        return replace(unneeded, state=State.WARNING) if ctx.run.kind == "check" else unneeded
+        return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
 
     def _needed(self, seen: Text) -> Finding:
         return replace(self.wrong(seen, cause="customization_needed"), values={"enabled": "no"})

@@ -7,6 +7,7 @@ from datetime import datetime
 from jobs.checks import check
 from jobs.checks.verdict import judge
 from jobs.model import Text
+from jobs.runs.run import Run
 from jobs.tac.case import RunHistory, Say, TacCase
 from jobs.tac.pages import line, moment, row, title
 from jobs.webex_org_id import normalize
@@ -21,7 +22,7 @@ def summary(matter: TacCase, say: Say) -> str:
         "transaction_id": told.transaction_id,
         "org_id": _organization(told.by.org_id),
         "tenant_id": _fact(matter, "tenant_id") or channel.tenant_id,
-        "client_id": _fact(matter, "client_id"),
+        "client_id": _client_id(matter),
         "app_name": _fact(matter, "app_name"),
         "forwarding_address": channel.forwarding_address,
         "callback_url": channel.callback_url,
@@ -69,8 +70,15 @@ def _times(matter: TacCase) -> dict[str, datetime | None]:
 
 
 def _fact(matter: TacCase, name: str) -> str:
-    runs = [past.run for past in (matter.setup, matter.check) if past is not None]
-    return next((value for run in runs if (value := run.fact(name) or run.place.get(name, ""))), "")
+    return next((value for run in _runs(matter) if (value := run.fact(name))), "")
+
+
+def _client_id(matter: TacCase) -> str:
+    return next((found for run in _runs(matter) if (found := run.fact("client_id") or run.brief.client_id)), "")
+
+
+def _runs(matter: TacCase) -> list[Run]:
+    return [past.run for past in (matter.setup, matter.check) if past is not None]
 
 
 def _organization(org_id: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from jobs.clouds.errors import AlreadyExists, Rejected
+from jobs.clouds.fields import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import (
     declared,
@@ -39,11 +40,17 @@ async def find_app(ctx: StepContext) -> Json | None:
 
     Where the directory does not know it by name, an earlier run's client id finds it (:func:`jobs.checks.check.brief_for`).
     """
-    app = await ctx.graph.application_by_unique_name(app_key(ctx))
-    if app is None and "application" in ctx.run.changed:
-        app = await ctx.graph.application_by_unique_name(fallback_name(ctx))
+    app = await _app_by_name(ctx)
     for client_id in known_ids(ctx):
         app = app or await ctx.graph.application_by_app_id(client_id)
+    return app
+
+
+async def _app_by_name(ctx: StepContext) -> Json | None:
+    """Return the app with the channel's name, or the one that this run has made with the second name."""
+    app = await ctx.graph.application_by_unique_name(app_key(ctx))
+    if app is None and "application" in ctx.run.changed:
+        return await ctx.graph.application_by_unique_name(fallback_name(ctx))
     return app
 
 
@@ -58,9 +65,14 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
     A setup gives out the client ID of the app that it finds; a check and a fix know which one was given out before.
     """
     given = ctx.run.brief.client_id
-    if app is None or not given or "client_secret" in ctx.run.changed or given.lower() == str(app.get("appId") or "").lower():
+    if app is None or not _is_outdated(ctx, given, app):
         return ""
     return given if await ctx.graph.application_by_app_id(given) is None else ""
+
+
+def _is_outdated(ctx: StepContext, given: str, app: Json) -> bool:
+    """Return whether another client ID than the app's was given out, and this run makes no new secret to be given out with it."""
+    return bool(given) and "client_secret" not in ctx.run.changed and given.lower() != lower_of(app, "appId")
 
 
 async def present_app(ctx: StepContext) -> Json:
@@ -81,13 +93,18 @@ async def app_of_run(ctx: StepContext) -> Json | None:
 def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """The mailbox's app under a second name, as it was made while the recycle bin kept the first."""
     begins = f"{unique_name(ctx.channel.mailbox)}-"
-    return next((app for app in apps if str(app.get("uniqueName") or "").startswith(begins)), None)
+    return next((app for app in apps if text_of(app, "uniqueName").startswith(begins)), None)
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """The one app that somebody made in the portal for this Call Back URL; of several none is picked (facts/microsoft.md 1.1)."""
-    found = [app for app in apps if not app.get("uniqueName") and ctx.channel.callback_url in redirect_uris(app)]
+    found = [app for app in apps if _is_manual(app, ctx.channel.callback_url)]
     return found[0] if len(found) == 1 else None
+
+
+def _is_manual(app: Json, callback_url: str) -> bool:
+    """Return whether the app has no name of ours and this Call Back URL."""
+    return not app.get("uniqueName") and callback_url in redirect_uris(app)
 
 
 def app_key(ctx: StepContext) -> str:
@@ -114,9 +131,14 @@ def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
 
 async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str], ...]:
     """What the app declares for Exchange or Graph that the tenant does not know there, as (resource, id); asked only where it is not ours."""
-    resources = {resource for resource, permission, _ in declared(app) if permission not in _own_permissions(ctx)}
-    found = {each: await ctx.graph.service_principal(each) for each in (EXCHANGE_APP_ID, GRAPH_APP_ID) if each in resources}
-    return unknown_to(app, {resource: principal for resource, principal in found.items() if principal})
+    resources = sorted({resource for resource, _ in _foreign_permissions(ctx, app)} & {EXCHANGE_APP_ID, GRAPH_APP_ID})
+    return unknown_to(app, {each: found for each in resources if (found := await ctx.graph.service_principal(each))})
+
+
+def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
+    """Return what the app declares beside our own permissions, as (resource, id)."""
+    ours = _own_permissions(ctx)
+    return [(resource, permission) for resource, permission, _ in declared(app) if permission not in ours]
 
 
 def _own_permissions(ctx: StepContext) -> set[str]:
@@ -125,15 +147,27 @@ def _own_permissions(ctx: StepContext) -> set[str]:
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
     """What somebody else has put into an app that the bot made with these redirect addresses, in words; empty where there is nothing."""
-    ours = _own_permissions(ctx)
-    secrets = [str(secret.get("displayName") or "key:seen.app_secret") for secret in app.get("passwordCredentials") or ()]
+    unnamed = {"key:seen.app_permission": _foreign_permissions(ctx, app), "key:seen.app_certificate": app.get("keyCredentials")}
     strange = [
         *(uri for uri in redirect_uris(app) if uri not in uris),
-        *(name for name in secrets if not name.startswith(SECRETS)),
-        *("key:seen.app_permission" for _, permission, _ in declared(app) if permission not in ours),
-        *("key:seen.app_certificate" for _ in app.get("keyCredentials") or ()),
+        *map(_secret_name, foreign_secrets(app)),
+        *filter(unnamed.get, unnamed),
     ]
     return next(iter(strange), "")
+
+
+def secrets_of(app: Json | None) -> list[Json]:
+    """The app's client secrets, without their values."""
+    return list((app or {}).get("passwordCredentials") or ())
+
+
+def foreign_secrets(app: Json | None) -> list[Json]:
+    """Return the secrets of the app that this bot has not made."""
+    return [secret for secret in secrets_of(app) if not text_of(secret, "displayName").startswith(SECRETS)]
+
+
+def _secret_name(secret: Json) -> str:
+    return text_of(secret, "displayName") or "key:seen.app_secret"
 
 
 OURS = "AzureADMyOrg"

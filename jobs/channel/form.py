@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import email_validator
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +16,13 @@ from jobs.settings import is_loopback
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 """Yes and no as the card sends them, and as a client's switch would."""
+_DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes"}
+_CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
+    "lifetime": (LIFETIMES, Text("typed.lifetime")),
+    "profile": (set(Profile), Text("typed.profile")),
+    "keep_copy": (KEEP_COPY, Text("typed.keep_copy")),
+}
+"""What may be chosen in a field, and what is said of any other value."""
 LONGEST = 254
 LONGEST_URL = 200
 for _name in ("invalid", "local", "localhost", "test"):
@@ -64,18 +71,18 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     forwarding = _try(lambda: read_address(values.get("forwarding_address", "")), "forwarding_address", errors)
     if mailbox and forwarding == mailbox:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
-    if values.get("lifetime", "12") not in LIFETIMES:
-        errors["lifetime"] = Text("typed.lifetime")
-    if values.get("profile", "article") not in set(Profile):
-        errors["profile"] = Text("typed.profile")
-    keep = KEEP_COPY.get(values.get("keep_copy", "yes"))
-    if keep is None:
-        errors["keep_copy"] = Text("typed.keep_copy")
-    if errors or keep is None:
+    chosen = {**_DEFAULTS, **values}
+    errors |= _wrong_choices(chosen)
+    if errors:
         return ChannelForm(None, errors)
-    months, profile = int(values.get("lifetime", "12")), Profile(values.get("profile", "article"))
+    months, profile, keep = int(chosen["lifetime"]), Profile(chosen["profile"]), KEEP_COPY[chosen["keep_copy"]]
     asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
     return ChannelForm(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
+
+
+def _wrong_choices(chosen: Mapping[str, str]) -> dict[str, Text]:
+    """Return what is wrong with the fields in which something is chosen, not typed."""
+    return {field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices}
 
 
 def read_callback(text: str) -> str:
@@ -87,6 +94,22 @@ def read_callback(text: str) -> str:
     typed = text.strip()
     if not typed:
         raise InvalidInputError(Text("typed.callback_missing"))
+    parts, host = _url(typed)
+    if parts.scheme not in _schemes(host):
+        raise InvalidInputError(Text("typed.callback_https"))
+    if not _is_known(host) or _has_extras(parts):
+        raise InvalidInputError(Text("typed.callback_no_url"))
+    if not parts.path.endswith("/callback"):
+        raise InvalidInputError(Text("typed.callback_path"))
+    return typed
+
+
+def _url(typed: str) -> tuple[SplitResult, str]:
+    """Return the parts of the address, and its host.
+
+    Raises:
+        InvalidInputError: it is too long, or no URL.
+    """
     if len(typed) > LONGEST_URL or re.search(r"[\s\x00-\x1f\x7f<>\"\\]", typed):
         raise InvalidInputError(Text("typed.callback_no_url"))
     try:
@@ -94,14 +117,22 @@ def read_callback(text: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         raise InvalidInputError(Text("typed.callback_no_url")) from None
-    here = is_loopback(host)  # Entra takes http on loopback only
-    if parts.scheme != "https" and not (here and parts.scheme == "http"):
-        raise InvalidInputError(Text("typed.callback_https"))
-    if not (here or "." in host) or parts.username is not None or parts.query or parts.fragment:
-        raise InvalidInputError(Text("typed.callback_no_url"))
-    if not parts.path.endswith("/callback"):
-        raise InvalidInputError(Text("typed.callback_path"))
-    return typed
+    return parts, host
+
+
+def _schemes(host: str) -> set[str]:
+    """Return the schemes that Entra takes for a redirect to the host: http on loopback only."""
+    return {"https", "http"} if is_loopback(host) else {"https"}
+
+
+def _is_known(host: str) -> bool:
+    """Return whether the host may be one of the Internet, or is this machine."""
+    return is_loopback(host) or "." in host
+
+
+def _has_extras(parts: SplitResult) -> bool:
+    """Return whether a redirect address has parts that it may not have."""
+    return any((parts.username is not None, parts.query, parts.fragment))
 
 
 def _try(read: Callable[[], str], field: str, errors: dict[str, Text]) -> str:
@@ -121,24 +152,32 @@ def _valid(typed: str) -> bool:
 
 
 def _why(typed: str) -> Text:
-    domain = typed.rpartition("@")[2]
     if typed.count("@") > 1:
         return Text("typed.two_addresses")
     if "@" not in typed:
         return Text("typed.no_at")
-    if "," in domain or ";" in domain:
-        return Text("typed.comma_in_domain")
-    return Text("typed.malformed")
+    commas = {",", ";"} & set(typed.rpartition("@")[2])
+    return Text("typed.comma_in_domain" if commas else "typed.malformed")
 
 
 def _meant(typed: str) -> str:
     """The one word that is an address: as it stands, with its slips put right, or without blanks beside its signs."""
-    right = typed
-    for slip, better in _SLIPS:
-        right = right.replace(slip, better)
+    right = _without_slips(typed)
     for text in (typed, right, re.sub(r"\s*([@.])\s*", r"\1", right)):
-        words = {word.strip("<>,;").rstrip(".").lower() for word in text.split()}
-        valid = [word for word in words if _valid(word)]
+        valid = _addresses_in(text)
         if len(valid) == 1:
             return valid[0]
     return ""
+
+
+def _without_slips(typed: str) -> str:
+    """Return the text with the usual slips put right."""
+    for slip, better in _SLIPS:
+        typed = typed.replace(slip, better)
+    return typed
+
+
+def _addresses_in(text: str) -> list[str]:
+    """Return the words of the text that are addresses, each once."""
+    words = {word.strip("<>,;").rstrip(".").lower() for word in text.split()}
+    return list(filter(_valid, words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from jobs.clouds.errors import CloudError, CloudReply, NotFound
+from jobs.clouds.fields import lower_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 
@@ -32,7 +33,7 @@ def own_addresses(ctx: StepContext) -> frozenset[str]:
 
 def is_shared(mailbox: ExchangeRow) -> bool:
     """Whether somebody else signs in for it."""
-    kind = str(mailbox.get("RecipientTypeDetails") or "").lower()
+    kind = lower_of(mailbox, "RecipientTypeDetails")
     return any(word in kind for word in OTHERS_SIGN_IN)
 
 

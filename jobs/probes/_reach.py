@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobs.clock import now
+from jobs.engine.step import Step
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Signals
+from jobs.model import Finding, Signals, Text
 
 FRESH = timedelta(hours=1)
 """An answer that left within so long shows that the server can be reached, if no other mail waits for one."""
+
+
+def finding_of(step: Step, probe: SmtpProbe, good: Text) -> Finding:
+    """Return ``good`` if the probe got through, else the server's words and where it stopped."""
+    return step.ok(good) if probe.ok else step.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
 
 
 def signals_of(probe: SmtpProbe) -> Signals:

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.clouds.errors import CloudError
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.mail.bounce import cause_at
 from jobs.mail.message_trace import TraceRow
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Station
-from jobs.probes._transport_rules import BLOCKS, stops
+from jobs.probes._transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
 """A shorter name or reason stands in many a sentence by chance."""
 _ITS_OWN = "5.7.9"
 """How the codes 5.7.900 to 5.7.999 begin, which only a rule gives; 5.7.1 is anybody's."""
+_MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
 _BY_A_RULE = re.compile(
     r"TRANSPORT\.RULES\.|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule", re.IGNORECASE
 )
@@ -37,8 +39,15 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
         words = await ctx.trace().details(row)
     except CloudError:
         return Why(())
-    place = _place(ctx.channel, row)
-    return Why(words, cause_at(place, words) or (BLOCKS[place] if words and await _by_a_rule(ctx, " ".join(words)) else ""))
+    return Why(words, await _cause(ctx, _place(ctx.channel, row), words))
+
+
+async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
+    """Return the known cause that the words name, or that a rule took the mail away at this place."""
+    known = cause_at(place, words)
+    if known or not words:
+        return known
+    return BLOCKS[place] if await _by_a_rule(ctx, " ".join(words)) else ""
 
 
 def _place(channel: Channel, row: TraceRow) -> Station:
@@ -54,15 +63,22 @@ async def _by_a_rule(ctx: StepContext, words: str) -> bool:
 
 async def _stopping(ctx: StepContext) -> list[ExchangeRow]:
     try:
-        return [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
+        return await stopping_rules(ctx)
     except CloudError:
         return []
 
 
 def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
     """Whether the words hold the name, an id, the reason, or a code of its own of one of the rules."""
-    fields = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
-    marks = [str(rule.get(field) or "") for rule in rules for field in fields]
-    codes = (str(rule.get("RejectMessageEnhancedStatusCode") or "") for rule in rules)
-    marks += [code for code in codes if code.startswith(_ITS_OWN)]
-    return any(len(mark) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) for mark in marks)
+    return any(_names(words, mark) for rule in rules for mark in _marks_of(rule))
+
+
+def _marks_of(rule: ExchangeRow) -> list[str]:
+    """Return the texts by which a bounce may name the rule; its code only if no other rule of Exchange has it."""
+    marks = [text_of(rule, field) for field in _MARKS]
+    code = text_of(rule, "RejectMessageEnhancedStatusCode")
+    return [*marks, code] if code.startswith(_ITS_OWN) else marks
+
+
+def _names(words: str, mark: str) -> bool:
+    return len(mark) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) is not None

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import filterfalse
 
 from jobs.clock import now, parse
+from jobs.clouds.fields import lower_of
+from jobs.engine.context import StepContext
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Station
 
 BLOCKS = {
@@ -29,6 +34,7 @@ _DOMAINS = ("RecipientDomainIs",)
 _WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
 _PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
 """Conditions on the recipient, by how they are compared; whether the recipient is in a group is not judged here."""
+_ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
 _SAYS_NOTHING = frozenset(
     {
         *("Name", "Identity", "Guid", "ImmutableId", "Id", "DistinguishedName", "Description", "Comments", "Priority", "State", "Mode"),
@@ -40,9 +46,20 @@ _SAYS_NOTHING = frozenset(
     }
 )
 """Properties that narrow nothing down. One that is set and not known here may be a condition, so the rule is not certain then."""
+_KNOWN = frozenset({*STOPS, *_WHOLE, *_DOMAINS, *_WORDS, "SentToScope", *_SAYS_NOTHING})
+"""Properties that leave it certain to which recipients a rule applies."""
 Rule = Mapping[str, object]
 Within = Callable[[str, str], bool]
 """Whether a domain is one that is named."""
+
+
+async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
+    """Return the tenant's rules that take mail away (:func:`stops`).
+
+    Raises:
+        CloudError: Exchange could not be asked.
+    """
+    return list(filter(stops, await ctx.exchange.run("Get-TransportRule", {})))
 
 
 def stops(rule: Rule) -> bool:
@@ -50,14 +67,18 @@ def stops(rule: Rule) -> bool:
 
     The condition MessageTypeMatches AutoForward does not match mailbox forwarding, so such a rule is harmless here.
     """
-    on = str(rule.get("State") or "Enabled").lower() == "enabled" and str(rule.get("Mode") or "Enforce").lower() == "enforce"
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
-    return on and not autoforward and _today(rule) and any(_set(rule, name) for name in STOPS)
+    return _is_enforced(rule) and not autoforward and _today(rule) and _sets_any(rule, STOPS)
+
+
+def _is_enforced(rule: Rule) -> bool:
+    """Return whether the rule is on and is no mere test; one that does not say is."""
+    return lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
 
 
 def inside(rule: Rule) -> bool:
     """Whether the rule is for mail to the organization itself; the copy goes outside."""
-    return str(rule.get("SentToScope") or "").lower() == "inorganization"
+    return lower_of(rule, "SentToScope") == "inorganization"
 
 
 def names(rule: Rule, address: str) -> bool:
@@ -72,18 +93,22 @@ def may_name(rule: Rule, address: str) -> bool:
 
 def may_match(rule: Rule, address: str) -> bool:
     """Whether the rule could concern this recipient: it may name it, or asks for nothing about the recipient that is judged here."""
-    open_to_all = not any(_set(rule, name) for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS))
+    open_to_all = not _sets_any(rule, _ON_RECIPIENT)
     return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
 
 
 def only_recipient(rule: Rule) -> bool:
     """Whether the recipient is certainly all that is asked for; a pattern is Exchange's to read, not ours."""
-    known = {*STOPS, *_WHOLE, *_DOMAINS, *_WORDS, "SentToScope", *_SAYS_NOTHING}
-    return not any(_set(rule, str(key)) for key in rule if str(key) not in known and not str(key).startswith("@"))
+    return not _sets_any(rule, filterfalse(_is_known, map(str, rule)))
+
+
+def _is_known(name: str) -> bool:
+    """Return whether a property of this name, or an annotation, narrows nothing down unseen."""
+    return name in _KNOWN or name.startswith("@")
 
 
 def _named(rule: Rule, address: str, within: Within) -> bool:
-    asked = [name for name in (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS) if _set(rule, name)]
+    asked = list(filter(partial(_set, rule), _ON_RECIPIENT))
     return bool(asked) and not _excepts(rule, address) and all(_holds(name, _values(rule, name), address.lower(), within) for name in asked)
 
 
@@ -93,13 +118,18 @@ def _excepts(rule: Rule, address: str) -> bool:
 
 
 def _holds(name: str, wanted: list[str], address: str, within: Within) -> bool:
+    return any(_fits(name, value, address, within) for value in wanted)
+
+
+def _fits(name: str, value: str, address: str, within: Within) -> bool:
+    """Return whether the address fits one value of the condition, as conditions of this name are compared."""
     if name in _DOMAINS:
-        return any(within(address.rpartition("@")[2], value) for value in wanted)
+        return within(address.rpartition("@")[2], value)
     if name in _WORDS:
-        return any(value in address for value in wanted if value)
+        return value != "" and value in address
     if name in _PATTERNS:
-        return any(_matches(value, address) for value in wanted)
-    return address in wanted
+        return _matches(value, address)
+    return value == address
 
 
 def _domain_is(domain: str, value: str) -> bool:
@@ -122,6 +152,10 @@ def _matches(pattern: str, address: str) -> bool:
 def _today(rule: Rule) -> bool:
     begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
     return (begins is None or begins <= now()) and (ends is None or ends > now())
+
+
+def _sets_any(rule: Rule, names: Iterable[str]) -> bool:
+    return any(map(partial(_set, rule), names))
 
 
 def _set(rule: Rule, name: str) -> bool:

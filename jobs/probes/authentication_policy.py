@@ -6,6 +6,7 @@ import asyncio
 
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -40,11 +41,16 @@ class AuthenticationPolicy(Probe):
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
-        if policy is None or str(policy.get("AllowBasicAuthSmtp")).lower() != "false":
+        if not _forbids_passwords(policy):
             return self.ok(Text("seen.authentication_policy", {"name": name}))
         proof = Signals(harmless_after=now() - FRESH, token_lives=True)
         return self.possible(Text("seen.authentication_policy_basic", {"name": name}), "smtp_login_blocked", signals=proof)
 
 
+def _forbids_passwords(policy: ExchangeRow | None) -> bool:
+    """Return whether the policy is there and switches SMTP with a password off."""
+    return policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
+
+
 def _text(rows: list[ExchangeRow], name: str) -> str:
-    return str(rows[0].get(name) or "") if rows else ""
+    return text_of(next(iter(rows), None), name)

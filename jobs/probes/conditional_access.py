@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from jobs.clock import parse
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.fields import lower_of, lower_set, part_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -41,37 +43,45 @@ class ConditionalAccess(Probe):
         touching = [policy for policy in policies if touches(policy, ctx.fact("user_id"))]
         if not touching:
             return self.ok(Text("seen.no_policy"))
-        names = {"names": ", ".join(str(policy.get("displayName", "")) for policy in touching)}
+        names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
         return self.possible(Text("seen.policies", names), "blocked_by_conditional_access", signals=_proof(touching))
 
 
 def touches(policy: dict[str, Any], user_id: str) -> bool:
     """Whether a policy is on, demands something, and covers this user and Exchange."""
-    conditions = policy.get("conditions") or {}
-    enabled = str(policy.get("state", "")).lower() == "enabled" and _demands(policy)
-    users, apps = conditions.get("users") or {}, conditions.get("applications") or {}
-    return enabled and _is_for_oauth(conditions) and _covers_user(users, user_id.lower()) and _covers_exchange(apps)
+    return _is_in_force(policy) and _covers(part_of(policy, "conditions"), user_id.lower())
+
+
+def _is_in_force(policy: dict[str, Any]) -> bool:
+    """Return whether the policy is switched on, not only reported, and demands something."""
+    return lower_of(policy, "state") == "enabled" and _demands(policy)
+
+
+def _covers(conditions: dict[str, Any], user_id: str) -> bool:
+    """Return whether the conditions are met by this user's sign-in to Exchange."""
+    users, apps = part_of(conditions, "users"), part_of(conditions, "applications")
+    return _is_for_oauth(conditions) and _covers_user(users, user_id) and _covers_exchange(apps)
 
 
 def _is_for_oauth(conditions: dict[str, Any]) -> bool:
     """Return whether the policy is for sign-ins as Webex Connect makes them (not by device code)."""
-    clients = _lower(conditions.get("clientAppTypes")) or MODERN
+    clients = lower_set(conditions.get("clientAppTypes")) or MODERN
     return bool(clients & MODERN) and not _flows(conditions)
 
 
 def _covers_user(users: dict[str, Any], user_id: str) -> bool:
     """Return whether the policy is for this user, or may be by a group or a role."""
-    if user_id in _lower(users.get("excludeUsers")):
+    if user_id in lower_set(users.get("excludeUsers")):
         return False
-    named = _lower(users.get("includeUsers")) & {"all", user_id}
-    return bool(named or users.get("includeGroups") or users.get("includeRoles"))
+    named = lower_set(users.get("includeUsers")) & {"all", user_id}
+    return any((named, users.get("includeGroups"), users.get("includeRoles")))
 
 
 def _covers_exchange(apps: dict[str, Any]) -> bool:
     """Return whether the policy is for Exchange, or may be by a filter."""
-    if _lower(apps.get("excludeApplications")) & EXCHANGE:
+    if lower_set(apps.get("excludeApplications")) & EXCHANGE:
         return False
-    return bool(_lower(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter"))
+    return bool(lower_set(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter"))
 
 
 def _proof(policies: list[dict[str, Any]]) -> Signals:
@@ -79,24 +89,29 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
 
     ``by_place`` says so then, and ``elsewhere_since`` from when on what goes well for Webex Connect shows that only the bot's place is refused.
     """
-    changed = [parse(policy.get("modifiedDateTime") or policy.get("createdDateTime")) for policy in policies]
-    newest = max(filter(None, changed), default=None) if all(changed) else None
-    if not any((policy.get("conditions") or {}).get("locations") for policy in policies):
+    newest = _newest_change(policies)
+    if not any(part_of(policy, "conditions").get("locations") for policy in policies):
         return Signals(harmless_after=newest)
     return Signals(harmless_after=newest, elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS)
 
 
+def _newest_change(policies: list[dict[str, Any]]) -> datetime | None:
+    """Return when one of the policies was last changed; None where one of them does not say."""
+    changed = list(map(_changed_at, policies))
+    return max(filter(None, changed), default=None) if all(changed) else None
+
+
+def _changed_at(policy: dict[str, Any]) -> datetime | None:
+    return parse(policy.get("modifiedDateTime") or policy.get("createdDateTime"))
+
+
 def _demands(policy: dict[str, Any]) -> bool:
     """Whether it asks for something at the sign-in, or for a new one after some time (AADSTS70043)."""
-    frequency = (policy.get("sessionControls") or {}).get("signInFrequency") or {}
+    frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
     return bool(policy.get("grantControls")) or (bool(frequency) and frequency.get("isEnabled") is not False)
 
 
 def _flows(conditions: dict[str, Any]) -> set[str]:
     """The ways of signing in that a policy is for alone; empty where it is for all of them."""
-    named = str((conditions.get("authenticationFlows") or {}).get("transferMethods") or "")
+    named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods")
     return {each.strip().lower() for each in named.split(",")} - {"", "none"}
-
-
-def _lower(values: object) -> set[str]:
-    return {str(value).lower() for value in values} if isinstance(values, list) else set()

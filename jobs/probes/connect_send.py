@@ -75,19 +75,22 @@ class ConnectSend(Probe):
         clock = asyncio.get_running_loop().time
         deadline = clock() + PATIENCE_S
         while clock() < deadline:
-            found = delivery_receipts.read(ctx.store.redis, ctx.run.id)
-            if found is None and (message := delivery_receipts.message(ctx.store.redis, ctx.run.id)):
-                with suppress(CloudError):  # that one question fails says nothing: the receipt may come by itself, or to the next
-                    found = await poll(ctx.settings, message)
-            if found:
+            if found := await self._look(ctx):
                 return found
             await asyncio.sleep(PAUSE_S)
         return None
 
+    async def _look(self, ctx: StepContext) -> Receipt | None:
+        """Return the receipt that came by itself, or ask Webex Connect for it; None if there is none yet."""
+        found = delivery_receipts.read(ctx.store.redis, ctx.run.id)
+        if found is None and (message := delivery_receipts.message(ctx.store.redis, ctx.run.id)):
+            with suppress(CloudError):  # that one question fails says nothing: the receipt may come by itself, or to the next
+                return await poll(ctx.settings, message)
+        return found
+
     def _judge(self, ctx: StepContext, receipt: Receipt) -> Finding:
         told = " ".join(filter(None, (receipt.code, receipt.words)))
-        transaction = receipt.transaction or delivery_receipts.message(ctx.store.redis, ctx.run.id)
-        evidence = (Evidence("connect", told), *([Evidence("transaction-id", transaction)] if transaction else []))
+        evidence = (Evidence("connect", told), *self._transaction(ctx, receipt))
         if receipt.code == SUBMITTED:
             return replace(self.ok(Text("seen.connect_submitted", {"recipient": ctx.run.brief.test_recipient})), evidence=evidence)
         words = verbatim(told)
@@ -95,3 +98,8 @@ class ConnectSend(Probe):
             cause = cause_of(receipt.code, receipt.refused)
             return Finding(self.name, State.UNKNOWN, seen=words, cause=cause, evidence=evidence)
         return replace(self.wrong(words, cause=cause_of(receipt.code)), evidence=evidence)
+
+    def _transaction(self, ctx: StepContext, receipt: Receipt) -> tuple[Evidence, ...]:
+        """Return the id by which Webex Connect finds the mail, as far as it is known."""
+        transaction = receipt.transaction or delivery_receipts.message(ctx.store.redis, ctx.run.id)
+        return (Evidence("transaction-id", transaction),) if transaction else ()

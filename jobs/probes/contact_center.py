@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -44,7 +45,7 @@ class AgentTasks(Probe):
         app = await _only_app(ctx)
         mine = [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
         if not mine:
-            return self.skipped(Text("skipped.task_of_whom" if any(task.names_nobody for task in tasks.rows) else "skipped.no_task"))
+            return self.skipped(_why_none(tasks))
         newest = mine[0].created
         return self.ok(Text("seen.task", {"at": _at(newest), "count": str(len(mine))}), signals=Signals(at=newest))
 
@@ -68,11 +69,13 @@ class MailToTask(Probe):
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(ctx.trace().find(now() - BACK, recipient=ctx.channel.forwarding_address), _tasks(ctx))
-        handed = [row for row in copies if _makes_a_task(row, ctx.channel.mailbox) and row.received >= tasks.since]
+        handed = _handed(copies, ctx.channel.mailbox, tasks.since)
         if not handed:
             return self.skipped(Text("skipped.no_mail"))
-        app = await _only_app(ctx)
-        left = list(takewhile(lambda row: not any(_came_of(task, row, ctx.channel.mailbox, app) for task in tasks.rows), handed))
+        return self._judged(handed, _without_task(handed, tasks, ctx.channel.mailbox, await _only_app(ctx)))
+
+    def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
+        """Judge by the newest mails, those that have no task yet."""
         if not left:
             return self.ok(Text("seen.mail_to_task", {"at": _at(handed[0].received)}))
         if now() - left[-1].received < GRACE:
@@ -98,11 +101,13 @@ class EmailEntryPoint(Probe):
         """An app that tasks name must have its entry point; where they name none, any active one will do."""
         if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
             return self.skipped(Text("skipped.no_contact_center_org"))
-        known: tuple[EntryPoint, ...] = await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
-        found = [point for point in known if point.asset != ""]
+        found = [point for point in await _entry_points(ctx) if point.asset != ""]
         if not found:
             return self.wrong(Text("seen.no_entry_point"), cause="entry_point_missing")
-        names = {"names": ", ".join(f"{point.name} ({point.asset})" if point.asset else point.name for point in found)}
+        return self._judged(found)
+
+    def _judged(self, found: list[EntryPoint]) -> Finding:
+        names = {"names": ", ".join(map(_shown, found))}
         if not any(point.active for point in found):
             return self.wrong(Text("seen.entry_points_off", names), cause="entry_point_inactive")
         return self.ok(Text("seen.entry_points", names), facts=_asset(found))
@@ -113,15 +118,40 @@ async def _tasks(ctx: StepContext) -> Tasks:
     return known
 
 
+def _why_none(tasks: Tasks) -> Text:
+    """Return why no task is known to be the mailbox's: some do not say whose they are, or there is none."""
+    nameless = any(task.names_nobody for task in tasks.rows)
+    return Text("skipped.task_of_whom" if nameless else "skipped.no_task")
+
+
+async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
+    known: tuple[EntryPoint, ...] = await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
+    return known
+
+
 async def _only_app(ctx: StepContext) -> str:
     """The app of the one entry point for email, whose tasks can only be this channel's; empty where there are more, or none is told."""
     if not ctx.settings.contact_center_org:
         return ""
     try:
-        known: tuple[EntryPoint, ...] = await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
+        return _only_asset(await _entry_points(ctx))
     except CloudError:
         return ""
-    return (known[0].asset or "") if len(known) == 1 else ""
+
+
+def _only_asset(points: Sequence[EntryPoint]) -> str:
+    """Return the app of the one entry point; empty where there are more, or it names none."""
+    return (points[0].asset or "") if len(points) == 1 else ""
+
+
+def _handed(copies: Sequence[TraceRow], mailbox: str, since: datetime) -> list[TraceRow]:
+    """Return the copies handed to Webex Connect since then that must become tasks."""
+    return [row for row in copies if row.received >= since and _makes_a_task(row, mailbox)]
+
+
+def _without_task(handed: list[TraceRow], tasks: Tasks, mailbox: str, app: str) -> list[TraceRow]:
+    """Return the mails, newest first, that are newer than any that has become a task."""
+    return list(takewhile(lambda row: not any(_came_of(task, row, mailbox, app) for task in tasks.rows), handed))
 
 
 def _came_of(task: Task, row: TraceRow, mailbox: str, app: str) -> bool:
@@ -135,8 +165,12 @@ def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
 
 def _asset(found: list[EntryPoint]) -> dict[str, str]:
     """The resource id that Cisco TAC asks for, where there is no doubt which."""
-    asset = found[0].asset if len(found) == 1 else None
+    asset = _only_asset(found)
     return {"asset_id": asset} if asset else {}
+
+
+def _shown(point: EntryPoint) -> str:
+    return f"{point.name} ({point.asset})" if point.asset else point.name
 
 
 def _at(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from jobs.clouds.fields import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Probe
 from jobs.model import Finding, Profile, State, Text
@@ -38,7 +39,7 @@ class Surplus(Probe):
 
 
 def _scopes(grants: Iterable[dict[str, Any]]) -> set[str]:
-    scopes = {scope for grant in grants for scope in str(grant.get("scope") or "").split()}
+    scopes = " ".join(text_of(grant, "scope") for grant in grants).split()
     return {scope for scope in scopes if scope.lower() not in NEEDED}
 
 
@@ -47,5 +48,5 @@ def _roles(assignments: Iterable[dict[str, Any]], allowed: set[str]) -> set[str]
     return {
         f"{each.get('resourceDisplayName') or 'API'} {each.get('appRoleId')}"
         for each in assignments
-        if str(each.get("appRoleId", "")).lower() not in allowed
+        if lower_of(each, "appRoleId") not in allowed
     }

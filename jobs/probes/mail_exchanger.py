@@ -51,6 +51,9 @@ class MailExchanger(Probe):
             return self.skipped(Text("skipped.no_dns"))
         if not exchangers:
             return await self._none(domain)
+        return self._judged(domain, exchangers, discoverable=discoverable)
+
+    def _judged(self, domain: str, exchangers: list[str], *, discoverable: bool | None) -> Finding:
         hosts = {"hosts": ", ".join(exchangers)}
         if not any(host.endswith(MICROSOFT) for host in exchangers):
             return self._maybe(Text("seen.mx", hosts), "mail_exchanger_elsewhere", THROUGH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.fields import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -33,7 +34,7 @@ class RemoteDomain(Probe):
 
 def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
     """The entry for the domain: the longest pattern that matches."""
-    matching = [row for row in rows if _matches(str(row.get("DomainName") or "").lower(), domain.lower())]
+    matching = [row for row in rows if _matches(lower_of(row, "DomainName"), domain.lower())]
     return max(matching, key=lambda row: len(str(row.get("DomainName"))), default=None)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.fields import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, Station, Text
 
 
@@ -30,10 +33,14 @@ class RestrictedSender(Probe):
             rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
         except (Forbidden, NotFound, Rejected):
             return self.skipped(Text("skipped.restricted_sender"))
-        own = {ctx.channel.mailbox, ctx.fact("upn").lower()}
-        found = next((row for row in rows if str(row.get("SenderAddress") or "").lower() in own), None)
+        found = _entry_of(rows, {ctx.channel.mailbox, ctx.fact("upn").lower()})
         if found is None:
             return self.ok(Text("seen.not_restricted"))
-        reason = str(found.get("Reason") or "")
+        reason = text_of(found, "Reason")
         wrong = self.wrong(Text("seen.restricted"), cause="sender_restricted")
         return replace(wrong, evidence=(Evidence("exchange", reason),) if reason else ())
+
+
+def _entry_of(rows: Iterable[ExchangeRow], own: set[str]) -> ExchangeRow | None:
+    """Return the restricted entity with one of these addresses."""
+    return next((row for row in rows if lower_of(row, "SenderAddress") in own), None)

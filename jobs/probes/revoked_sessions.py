@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from jobs.clock import parse
 from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
@@ -26,11 +29,19 @@ class Sessions(Probe):
         """Compare two moments; where one is not known, nothing is. For a shared mailbox it is another user who got the token."""
         if ctx.fact("shared"):
             return self.skipped(Text("skipped.delegate_unknown"))
-        user = await ctx.graph.user(ctx.fact("user_id") or ctx.channel.mailbox) or {}
+        user = await _user(ctx)
         valid_from, token_at = parse(user.get("signInSessionsValidFromDateTime")), ctx.run.brief.token_at
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
+        return self._compared(valid_from, token_at)
+
+    def _compared(self, valid_from: datetime, token_at: datetime) -> Finding:
         values = {"revoked": f"{valid_from:%d %b %H:%M} UTC", "token": f"{token_at:%d %b %H:%M} UTC"}
         if valid_from > token_at:
             return self.wrong(Text("seen.revoked", values), cause="session_revoked", signals=Signals(since=valid_from))
         return self.ok(Text("seen.not_revoked", values))
+
+
+async def _user(ctx: StepContext) -> dict[str, Any]:
+    """Return the mailbox user; an empty object where the directory knows none."""
+    return await ctx.graph.user(ctx.fact("user_id") or ctx.channel.mailbox) or {}

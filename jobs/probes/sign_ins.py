@@ -63,7 +63,7 @@ class SignIns(Probe):
         client, since = ctx.fact("client_id"), now() - BACK
         if ctx.many:
             lately = _of_others(ctx, await _renewals(ctx, client, since))
-            if lately and lately[0].good and now() - lately[0].at < RENEWED:
+            if _has_just_renewed(lately):
                 return lately
         signed_in, renewed = await asyncio.gather(ctx.graph.sign_ins(client, since), _renewals(ctx, client, since))
         return _of_others(ctx, [*renewed, *signed_in])
@@ -73,27 +73,24 @@ class SignIns(Probe):
         user = ctx.fact("user_id").lower()
         if not user or ctx.fact("shared"):
             return frozenset()
-        holder = next((row.user_id for row in rows if row.good and not row.interactive), "")
+        holder = next((row.user_id for row in rows if _is_renewal(row)), "")
         return frozenset({user, holder} - {""})
 
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
-        newest = next(iter(rows), None)
-        if newest is None:
+        if not rows:
             return self.skipped(NO_SIGN_IN)
+        newest = rows[0]
         if not newest.good:
-            return self._failed(newest, list(takewhile(lambda row: not row.good, rows)), known=any(row.good for row in rows))
-        expected = ctx.fact("user_id").lower()
-        if newest.user_id and expected and newest.user_id != expected and not ctx.fact("shared"):
+            return self._failed(newest, _failing_since(rows))
+        if _is_another(ctx, newest.user_id):
             return self._of_another(newest)
-        generated = next((row.at for row in rows if row.good and row.interactive), None)
-        return self.ok(Text("seen.sign_in_ok", {"at": _at(newest)}), signals=Signals(at=newest.at, generated_at=generated))
+        signals = Signals(at=newest.at, generated_at=_generated_at(rows))
+        return self.ok(Text("seen.sign_in_ok", {"at": _at(newest)}), signals=signals)
 
-    def _failed(self, newest: SignInRow, streak: Sequence[SignInRow], *, known: bool) -> Finding:
+    def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
         """Since when is known only where it went well before."""
         code = f"AADSTS{newest.code}"
-        found = find_causes(code)
-        cause = (found[0].cause if found else "") or "sign_in_failed"
-        since = streak[-1].at if known else None
+        cause = _cause_of(code)
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
         evidence = (Evidence("entra", f"{code}: {newest.reason}"), *policies, Evidence("correlation-id", newest.correlation_id))
@@ -105,6 +102,37 @@ class SignIns(Probe):
         signals = Signals(since=newest.at, token_lives=newest.interactive)
         seen = Text("seen.other_user", {"user": newest.user, "at": _at(newest)})
         return self.wrong(seen, cause="wrong_mailbox_user", signals=signals)
+
+
+def _has_just_renewed(renewals: Sequence[SignInRow]) -> bool:
+    """Return whether the newest renewal went well so lately that the token in use is good."""
+    return bool(renewals) and renewals[0].good and now() - renewals[0].at < RENEWED
+
+
+def _is_renewal(row: SignInRow) -> bool:
+    return row.good and not row.interactive
+
+
+def _is_another(ctx: StepContext, user_id: str) -> bool:
+    """Return whether somebody else than the mailbox user has signed in, which for a shared mailbox is as it should be."""
+    expected = ctx.fact("user_id").lower()
+    return "" not in {user_id, expected} and user_id != expected and not ctx.fact("shared")
+
+
+def _failing_since(rows: Sequence[SignInRow]) -> datetime | None:
+    """Return when the first of the newest failures was; None where no row shows that it went well before."""
+    streak = list(takewhile(lambda row: not row.good, rows))
+    return streak[-1].at if len(streak) < len(rows) else None
+
+
+def _generated_at(rows: Sequence[SignInRow]) -> datetime | None:
+    """Return when somebody last signed in in person, as Generate Token does."""
+    return next((row.at for row in rows if row.good and row.interactive), None)
+
+
+def _cause_of(code: str) -> str:
+    known = find_causes(code)
+    return (known[0].cause if known else "") or "sign_in_failed"
 
 
 def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInRow]:

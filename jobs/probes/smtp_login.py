@@ -15,7 +15,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.model import NO_SIGNALS, Access, Finding, Signals, State, Text, verbatim
-from jobs.probes._reach import signals_of
+from jobs.probes._reach import finding_of
 from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
 
 OWN: Mapping[str, tuple[str, ...]] = {
@@ -66,8 +66,7 @@ class LoginDiagnosis(Diagnosis):
 
         And whatever keeps the bot out where Webex Connect says that it could not log in either.
         """
-        sent = findings.get("connect_send")
-        if sent is not None and sent.cause == "connect_login_failed":
+        if _is_refused_to_connect(findings.get("connect_send")):
             return False
         if finding.cause in OF_THE_PLACE:
             return not _everywhere(findings.get(POLICIES))
@@ -123,8 +122,7 @@ class SmtpLogin(Probe):
             return self._without_token(ctx, error)
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))
-        found = self.ok(probe.seen) if probe.ok else self.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
-        return replace(found, evidence=probe.evidence)
+        return replace(finding_of(self, probe, probe.seen), evidence=probe.evidence)
 
     def _without_token(self, ctx: StepContext, error: CloudError) -> Finding:
         signals, certain = _weight(ctx, error.cause)
@@ -135,14 +133,23 @@ class SmtpLogin(Probe):
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
     """Return what may disprove a refusal of the bot's token, and whether it is certain until then."""
     if cause in OF_THE_USER and _speaks_for_both(ctx):
-        shown_by: Literal["at", "generated_at"] = "at" if cause == GRANT else "generated_at"
-        return Signals(disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=shown_by), True
-    if cause in OF_THE_PLACE or cause == LOCKED:
+        return Signals(disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=_shown_by(cause)), True
+    if cause in {*OF_THE_PLACE, LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     if cause in OWN and not (cause in OF_THE_ACCOUNT and not ctx.run.brief.shared):
         later = max(_newest(ctx), now() - RENEWED)
         return Signals(disproved_by=OWN[cause], harmless_after=later), False
     return NO_SIGNALS, True
+
+
+def _shown_by(cause: str) -> Literal["at", "generated_at"]:
+    """Return the signal of a sign-in that disproves the cause: any that went well, or one in person."""
+    return "at" if cause == GRANT else "generated_at"
+
+
+def _is_refused_to_connect(sent: Finding | None) -> bool:
+    """Return whether Webex Connect says that it could not log in either."""
+    return sent is not None and sent.cause == "connect_login_failed"
 
 
 def _everywhere(policies: Finding | None) -> bool:
@@ -172,4 +179,4 @@ def _speaks_for_both(ctx: StepContext) -> bool:
 def _newest(ctx: StepContext) -> datetime:
     """When the bot's own login or Generate Token last went well, as far as is known."""
     known = (last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at)
-    return max((each for each in known if each), default=BEGINNING)
+    return max(filter(None, known), default=BEGINNING)

@@ -10,7 +10,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.smtp_login import hello_probe
 from jobs.model import Access, Finding, Text
-from jobs.probes._reach import signals_of
+from jobs.probes._reach import finding_of
 
 
 class SmtpServer(Probe):
@@ -38,5 +38,4 @@ class SmtpServer(Probe):
         """Connect, banner, EHLO, STARTTLS, certificate, EHLO."""
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
-        found = self.ok(answers) if probe.ok else self.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
-        return replace(found, evidence=probe.lines)
+        return replace(finding_of(self, probe, answers), evidence=probe.lines)

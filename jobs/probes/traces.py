@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.channel.mailbox import own_addresses
+from jobs.channel.traced_mail import answers_among, evidence_of
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
 from jobs.mail.flow import ENOUGH, LARGEST, MailFlow, habit, never_copied, overdue, unanswered, without_copy
 from jobs.mail.message_trace import TraceRow
-from jobs.model import NO_SIGNALS, Evidence, Finding, Signals, State, Station, Text
+from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text
 from jobs.probes._trace_reason import Why, why
 from jobs.probes._transport_rules import BLOCKS
 
@@ -45,7 +44,7 @@ class _Traced(Probe):
         """The newest failure, with the trace's words."""
         seen = Text("seen.trace_failed", {"at": _told(passage.failures[0].received)})
         finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
-        return replace(finding, evidence=tuple(Evidence("trace", line) for line in told.words[-3:]))
+        return replace(finding, evidence=evidence_of(told.words[-3:]))
 
 
 class Arrivals(_Traced):
@@ -63,22 +62,23 @@ class Arrivals(_Traced):
         passage = MailFlow.of(await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox))
         if passage.good and not passage.refused:
             return await self._held_back(ctx, passage)
-        if passage.good:
-            passage = replace(passage, failures=passage.refused)
+        return await self._judged(ctx, replace(passage, failures=passage.refused) if passage.good else passage)
+
+    async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
+        """Judge by the newest failure: one alone is only a warning, unless the trace names a cause."""
         if not passage.failures:
             return self._went(passage.good)
         told = await why(ctx, passage.failures[0])
-        found = self._failed(passage, told)
-        certain = told.cause or len(passage.refused) >= ENOUGH
-        return found if certain else replace(found, state=State.WARNING)
+        certain = bool(told.cause) or len(passage.refused) >= ENOUGH
+        return _warning_unless(self._failed(passage, told), certain=certain)
 
     async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Spam is spam; what is taken from several senders in a row proves nothing any more, and has a cause where their traces name one."""
         found, held = self._went(passage.good), passage.failures
-        if len({row.sender.lower() for row in held}) < ENOUGH:
+        if len(_senders(held)) < ENOUGH:
             return found
-        told = await asyncio.gather(*(why(ctx, row) for row in held[:ENOUGH]))
-        if told[0].cause and all(each.cause == told[0].cause for each in told):
+        told = await _why_each(ctx, held[:ENOUGH])
+        if _name_one_cause(told):
             return self._failed(passage, told[0])
         seen = Text("seen.held_back", {"count": str(len(held)), "at": _told(held[0].received)})
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
@@ -111,7 +111,7 @@ class Copies(_Traced):
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
         lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
-        passage = MailFlow.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
+        passage = MailFlow.of(list(filter(_is_takeable, copies)))
         finding = await self._judge(ctx, passage, lost, copies)
         if not lost:
             return finding
@@ -122,14 +122,23 @@ class Copies(_Traced):
         """A copy that failed says why; one that there should be and is not says only that. What a filter took is one mail's own matter."""
         if passage.failures:
             found = await self._stopped(ctx, passage)
-            return found if found.cause != LOST or passage.refused else replace(found, state=State.WARNING)
+            return _warning_unless(found, certain=found.cause != LOST or bool(passage.refused))
         if missing := never_copied(lost, copies):
             return self._missing(passage.good, missing)
-        if len(passage.begun) >= ENOUGH and (found := await self._stopped(ctx, replace(passage, failures=passage.begun))).cause != LOST:
-            return found  # several are put off, and the newest one's trace names what does it
-        if passage.good is None and lost:
+        return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
+
+    async def _put_off(self, ctx: StepContext, passage: MailFlow) -> Finding | None:
+        """Return the cause that the newest one's trace names, where several copies are put off; None where there is none."""
+        if len(passage.begun) < ENOUGH:
+            return None
+        found = await self._stopped(ctx, replace(passage, failures=passage.begun))
+        return found if found.cause != LOST else None
+
+    def _under_way(self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
+        """Judge where no copy is known to have failed: the first ones ever may still be due."""
+        if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": _told(lost[0].received)}))
-        return self._late(passage.good, overdue(lost, copies))
+        return self._late(good, overdue(lost, copies))
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """With the cause that the newest one's words name, and where on its way that is."""
@@ -185,8 +194,7 @@ class Answers(_Traced):
         sent, copies = await asyncio.gather(
             trace.find(since, sender=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
-        answers = [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
+        answers = answers_among(ctx, sent)
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
@@ -197,14 +205,14 @@ class Answers(_Traced):
         told = await why(ctx, passage.failures[0])
         ours = told.cause if told.cause in OF_THE_MAILBOX else ""
         found = self._failed(passage, replace(told, cause=ours))
-        return found if ours or await self._several(ctx, passage) else replace(found, state=State.WARNING)
+        return _warning_unless(found, certain=bool(ours) or await self._several(ctx, passage))
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
         """Whether answers to several recipients fail; one who does not exist is none of them, however many there are."""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if len(newest) < ENOUGH:
             return False
-        told = await asyncio.gather(*(why(ctx, row) for row in [*newest.values()][-MOST_READ:]))
+        told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
         return sum(not unknown_recipient(each.words) for each in told) >= ENOUGH
 
     def _answered(self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
@@ -219,6 +227,30 @@ class Answers(_Traced):
             return found
         state = State.OK if waits <= GRACE else State.WARNING
         return replace(found, state=state, signals=found.signals | Signals(unanswered=first))
+
+
+async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:
+    return await asyncio.gather(*(why(ctx, row) for row in rows))
+
+
+def _name_one_cause(told: Sequence[Why]) -> bool:
+    """Return whether all of them name a cause, and the same."""
+    causes = {each.cause for each in told}
+    return len(causes) == 1 and "" not in causes
+
+
+def _senders(rows: Sequence[TraceRow]) -> set[str]:
+    return {row.sender.lower() for row in rows}
+
+
+def _is_takeable(copy: TraceRow) -> bool:
+    """Return whether the copy tells something: one that is too large for Webex Connect fails by rule."""
+    return copy.status.went_on or copy.size <= LARGEST
+
+
+def _warning_unless(found: Finding, *, certain: bool) -> Finding:
+    """Return the finding, as a warning if it is not certain."""
+    return found if certain else replace(found, state=State.WARNING)
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:

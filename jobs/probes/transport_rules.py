@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import filterfalse
+
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.bounce import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Finding, Signals, Station, Text
-from jobs.probes._transport_rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stops
+from jobs.probes._transport_rules import BLOCKS, inside, may_match, may_name, names, only_recipient, stopping_rules
 
 
 class RuleDiagnosis(Diagnosis):
@@ -37,7 +41,7 @@ class TransportRules(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """A rule that names the forwarding domain, or the mailbox, and nothing else certainly matches; any other one only may."""
-        stopping = [rule for rule in await ctx.exchange.run("Get-TransportRule", {}) if stops(rule)]
+        stopping = await stopping_rules(ctx)
         for place, named in _naming(ctx.channel, stopping).items():
             if certain := list(filter(only_recipient, named)):
                 return self.wrong(Text("seen.rules", {"names": _names(certain)}), cause=BLOCKS[place], signals=Signals(station=place))
@@ -49,16 +53,17 @@ class TransportRules(Probe):
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
     """Return the rules that name the mailbox or the forwarding address, by where they stop mail."""
-    arriving = [rule for rule in stopping if names(rule, channel.mailbox)]
-    copies = [rule for rule in stopping if not inside(rule) and names(rule, channel.forwarding_address)]
-    return {Station.MAILBOX: arriving, Station.FORWARD: copies}
+    arriving = filter(partial(names, address=channel.mailbox), stopping)
+    copies = filter(partial(names, address=channel.forwarding_address), filterfalse(inside, stopping))
+    return {Station.MAILBOX: list(arriving), Station.FORWARD: list(copies)}
 
 
 def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
     """Return the rules that may match the copy or the mail that arrives, those for the copy first."""
-    copies = [rule for rule in stopping if not inside(rule) and may_match(rule, channel.forwarding_address)]
-    return copies + [rule for rule in stopping if may_name(rule, channel.mailbox) and rule not in copies]
+    copies = list(filter(partial(may_match, address=channel.forwarding_address), filterfalse(inside, stopping)))
+    arriving = filter(partial(may_name, address=channel.mailbox), stopping)
+    return copies + [rule for rule in arriving if rule not in copies]
 
 
 def _names(rules: list[ExchangeRow]) -> str:
-    return ", ".join(str(rule.get("Name") or rule.get("Identity") or "") for rule in rules)
+    return ", ".join(text_of(rule, "Name") or text_of(rule, "Identity") for rule in rules)

@@ -63,9 +63,19 @@ def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
     if run.kind is not RunKind.FIX:
         return frozenset(steps)
-    changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-    fixable = {name for name, step in steps.items() if step.automatic and not step.required_answer}
+    changed = _planned(run)
+    fixable = {name for name, step in steps.items() if _is_fixable(step)}
     return _beside(changed, run.brief.fix or FixBrief()) | fixable
+
+
+def _planned(run: Run) -> frozenset[str]:
+    """Return the steps that the run's plan changes."""
+    return frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
+
+
+def _is_fixable(step: Step) -> bool:
+    """Return whether a fix may change the step's fact without asking anything but for the approval."""
+    return step.automatic and not step.required_answer
 
 
 def _secrets_removed(run: Run) -> frozenset[str]:
@@ -84,8 +94,14 @@ def _unused(run: Run) -> bool:
 def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
     """What a fix takes beside what it mends: the form for a new secret or a new token, the consent, and the proof of the way that was broken."""
     new_token = bool(told.token_cause)
-    carried = any(step.carries_answers for name, step in all_steps().items() if name in changed)
-    answers = PROOF if new_token or carried else frozenset()
-    form = FORM if new_token or "client_secret" in changed else frozenset()
-    consent = CONSENT if told.consent_missing or CARRIES_MAIL_SEND in changed else frozenset()
-    return answers | form | consent | (changed & {WHERE_REPLACED}) | {"test_mail"}
+    needed = {
+        PROOF: new_token or _carry_answers(changed),
+        FORM: new_token or "client_secret" in changed,
+        CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
+    }
+    return frozenset({"test_mail"}).union(changed & {WHERE_REPLACED}, *(steps for steps, wanted in needed.items() if wanted))
+
+
+def _carry_answers(changed: frozenset[str]) -> bool:
+    """Return whether answers depend on one of the steps that are changed."""
+    return any(step.carries_answers for name, step in all_steps().items() if name in changed)

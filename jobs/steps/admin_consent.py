@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobs.clock import now
+from jobs.clouds.fields import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
@@ -31,11 +32,16 @@ class AdminConsent(Step):
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
         assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))
-        if any(str(a.get("appRoleId", "")).lower() == ctx.fact("mail_send").lower() for a in assignments):
+        if ctx.fact("mail_send").lower() in {lower_of(each, "appRoleId") for each in assignments}:
             return self.ok(Text("seen.consent"))
         if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
-        answer = ctx.run.answers.get("consent")
-        if answer is not None and now() - answer.at < SHOWS_WITHIN:
+        if _is_settling(ctx):
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S))
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))
+
+
+def _is_settling(ctx: StepContext) -> bool:
+    """Return whether the administrator consented so lately that it may not show yet."""
+    answer = ctx.run.answers.get("consent")
+    return answer is not None and now() - answer.at < SHOWS_WITHIN

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.channel.mailbox import own_addresses
+from jobs.channel.traced_mail import answers_among, evidence_of, newest_delivered
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
-from jobs.mail.auto_reply import automatic
 from jobs.mail.bounce import LOST, cause_at
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Evidence, Finding, State, Station, Text, Turn
+from jobs.model import Finding, State, Station, Text, Turn
 from jobs.steps.test_mail import FAILED, subject_of
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
@@ -28,8 +27,7 @@ class AgentHasIt(Step):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """The answer proves it better than a word, even one that was stopped on its way."""
-        answered = ctx.run.findings.get("agent_answer")
-        if answered is not None and (answered.state is State.OK or "answer_failed_at" in answered.facts):
+        if _is_answered(ctx.run.findings.get("agent_answer")):
             return self.ok(Text("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
             return self.ok(Text("seen.said_by_agent"))
@@ -49,9 +47,8 @@ class AgentAnswer(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the answer until it leaves. Neither the copy is one, nor a mail that the mailbox has sent to itself."""
         rows = await ctx.trace().find(ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx))
-        no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
-        answers = [row for row in rows if row.recipient.lower() not in no_answer and not automatic(row)]
-        delivered = next((row for row in answers if row.status.went_on), None)
+        answers = answers_among(ctx, rows)
+        delivered = newest_delivered(answers)
         if delivered is not None:
             return self.ok(
                 Text("seen.answer_delivered", {"recipient": delivered.recipient}),
@@ -67,4 +64,9 @@ class AgentAnswer(Step):
         cause = cause_at(Station.ANSWER, words) or LOST
         at = row.received.isoformat()
         finding = self.waits_for(Turn.AGENT, Text("seen.mail_failed"), cause=cause, again_s=PAUSES_S[-1], facts={"answer_failed_at": at})
-        return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))
+        return replace(finding, evidence=evidence_of(words))
+
+
+def _is_answered(found: Finding | None) -> bool:
+    """Return whether an agent's answer was seen, be it delivered or not."""
+    return found is not None and (found.state is State.OK or "answer_failed_at" in found.facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from jobs.channel.email_app import (
     wanted_uris,
 )
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -78,22 +79,26 @@ class Application(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look it up and compare byte for byte what Entra compares byte for byte."""
         app = await find_app(ctx)
-        apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind is RunKind.CHECK) else []
+        apps = await ctx.graph.applications() if app is None and _may_list_apps(ctx) else []
         app = app or fallback_app(ctx, apps)
         found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
-        if ctx.run.kind is RunKind.CHECK and (gone := await gone_client_id(ctx, app)):
-            seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
-            found = self.wrong(seen, cause="app_not_found", facts=found.facts)
+        found = await self._in_place_of_another(ctx, app, found) or found
         return replace(found, values=self._values(ctx, app), evidence=_offered(manually_created(ctx, apps) if app is None else None))
+
+    async def _in_place_of_another(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding | None:
+        """In a check, return that Webex Connect has the client ID of an app that is gone; None where it has not."""
+        gone = await gone_client_id(ctx, app) if ctx.run.kind is RunKind.CHECK else ""
+        if not gone:
+            return None
+        seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
+        return self.wrong(seen, cause="app_not_found", facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """One upsert by ``uniqueName``, or one change of the app that is there: both are safe to repeat."""
         before = finding.seen or Text("seen.none")
         path = f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
         line = self.change(before, Text("after.application"), Scope.APP, f"Graph PATCH /applications{path}")
-        if unknown := finding.facts.get("unknown_ids"):
-            return (replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True),)
-        return (replace(line, note=Text("note.by_hand", {"client_id": finding.evidence[0].text})) if finding.evidence else line,)
+        return (_noted(line, finding),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create it or merge into it; everything that is there stays, but for permissions that this tenant does not know.
@@ -105,13 +110,17 @@ class Application(Undoable):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Gone, where a run made it and nobody has put anything else into it; otherwise as it was before."""
-        app = await app_of_run(ctx)
-        if past.values_before["object_id"]:
-            uris = json.dumps(merged(_uris(past.values_before), wanted_uris(ctx)))
-            made = {"object_id": past.values_before["object_id"], "uris": uris, "audience": OURS, "declared": "yes"}
-            return self.compare_with_recorded(
-                past, self._values(ctx, app), "key:seen.none" if app is None else "key:seen.app_present", made
-            )
+        judge = self._restored if past.values_before["object_id"] else self._removed
+        return judge(ctx, past, await app_of_run(ctx))
+
+    def _restored(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
+        """Judge an app that was there before the runs changed it."""
+        uris = json.dumps(merged(_uris(past.values_before), wanted_uris(ctx)))
+        made = {"object_id": past.values_before["object_id"], "uris": uris, "audience": OURS, "declared": "yes"}
+        return self.compare_with_recorded(past, self._values(ctx, app), "key:seen.none" if app is None else "key:seen.app_present", made)
+
+    def _removed(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
+        """Judge an app that a run made: it goes, unless somebody else uses it."""
         if app is None:
             return self.ok(Text("seen.undo_removed"))
         strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
@@ -125,63 +134,109 @@ class Application(Undoable):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Delete it, or write back its addresses, its audience and what it declared."""
         app = await app_of_run(ctx)
-        if app is not None and past.values_before["object_id"]:
-            declared = (
-                app.get("requiredResourceAccess") if past.values_before["declared"] else without_permission(app, *smtp_send_permission(ctx))
-            )
-            platform = {**web(app), "redirectUris": _uris(past.values_before)}
-            body = {"signInAudience": past.values_before["audience"] or OURS, "web": platform, "requiredResourceAccess": declared}
-            await ctx.graph.update_application(
-                str(app["id"]), body | moved_back(app, json.loads(past.values_before.get("elsewhere", "{}")))
-            )
-        elif app is not None:
+        if app is None:
+            return
+        if past.values_before["object_id"]:
+            await ctx.graph.update_application(str(app["id"]), _before(ctx, app, past.values_before))
+        else:
             await ctx.graph.delete_application(str(app["id"]))
 
     def _judged(self, ctx: StepContext, app: Json | None, unknown: str) -> Finding:
         if app is None:
             return self.wrong(Text("seen.none"), cause="app_not_found")
-        facts = {"client_id": promised(app, "appId"), "object_id": promised(app, "id"), "app_name": str(app.get("displayName") or "")}
-        facts |= {"unique_name": str(app["uniqueName"])} if app.get("uniqueName") else {}
-        facts |= {"unknown_ids": unknown} if unknown else {}
-        if facts["client_id"] == ctx.run.answer(ADOPT) and not app.get("uniqueName") and not ctx.run.change_applied(self.name):
+        facts = _facts(app, unknown)
+        if self._is_to_be_adopted(ctx, facts):
             return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
         return self._compared(ctx, app, unknown, facts)
 
+    def _is_to_be_adopted(self, ctx: StepContext, facts: dict[str, str]) -> bool:
+        """Return whether somebody has chosen this app, made by hand, and this run has not changed it yet."""
+        chosen = facts["client_id"] == ctx.run.answer(ADOPT)
+        return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
+
     def _compared(self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]) -> Finding:
-        if found := self._addresses(ctx, app, facts):
-            return found
-        if str(app.get("signInAudience") or OURS).lower() != OURS.lower():
-            return self.wrong(Text("seen.audience", {"audience": str(app.get("signInAudience"))}), facts=facts)
+        wrong = self._addresses(ctx, app, facts) or self._audience(app, facts) or self._permissions(ctx, app, unknown, facts)
+        return wrong or self.ok(Text("seen.application", {"client_id": facts["client_id"]}), facts=facts)
+
+    def _audience(self, app: Json, facts: dict[str, str]) -> Finding | None:
+        """Return that accounts of other tenants may sign in, too; None where they may not."""
+        audience = text_of(app, "signInAudience")
+        if audience.lower() in {"", OURS.lower()}:
+            return None
+        return self.wrong(Text("seen.audience", {"audience": audience}), facts=facts)
+
+    def _permissions(self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]) -> Finding | None:
+        """Return what is wrong with the declared permissions: ``SMTP.Send`` is missing, or the tenant does not know one."""
         if not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(Text("seen.not_declared"), cause="permission_not_declared", facts=facts)
         if unknown:
             return self.wrong(Text("seen.permission_unknown", {"ids": unknown}), cause="permission_id_unknown", facts=facts)
-        return self.ok(Text("seen.application", {"client_id": facts["client_id"]}), facts=facts)
+        return None
 
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
         """What is wrong with the redirect addresses, Webex Connect's first: missing under Web, or registered under another platform."""
-        missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
-        moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), None)
-        if moved and (ctx.channel.callback_url in moved[1] or ctx.channel.callback_url not in missing):
-            platform, uris = moved
-            found = self.wrong(Text(SEEN[platform], {"uris": ", ".join(uris)}), cause=OTHERS[platform], facts=facts)
+        missing = _missing_uris(ctx, app)
+        platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
+        if _moved_counts_first(ctx.channel.callback_url, moved, missing):
+            found = self.wrong(Text(SEEN[platform], {"uris": ", ".join(moved)}), cause=OTHERS[platform], facts=facts)
         elif missing:
             cause = "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
             found = self.wrong(Text("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, facts=facts)
         else:
             return None
-        ours_alone = ctx.run.kind is RunKind.CHECK and {*missing, *(moved[1] if moved else ())} == {ctx.settings.callback}
-        return replace(found, state=State.WARNING) if ours_alone else found  # mail flows without the bot's own address
+        return replace(found, state=State.WARNING) if _are_ours_alone(ctx, {*missing, *moved}) else found
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))
         return {
             **({"elsewhere": json.dumps(there)} if there else {}),
-            "object_id": str((app or {}).get("id", "")),
+            "object_id": text_of(app, "id"),
             "uris": json.dumps(redirect_uris(app)),
-            "audience": str((app or {}).get("signInAudience", "")),
+            "audience": text_of(app, "signInAudience"),
             "declared": "yes" if declares(app, *smtp_send_permission(ctx)) else "",
         }
+
+
+def _may_list_apps(ctx: StepContext) -> bool:
+    """Return whether the apps of the tenant may be listed, to find one that has no name of ours."""
+    return ctx.looking or ctx.run.kind is RunKind.CHECK
+
+
+def _noted(line: Change, finding: Finding) -> Change:
+    """Return the plan's line, with a note on permissions that are taken out, or on an app made by hand."""
+    if unknown := finding.facts.get("unknown_ids"):
+        return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
+    return replace(line, note=Text("note.by_hand", {"client_id": finding.evidence[0].text})) if finding.evidence else line
+
+
+def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
+    """Return the body that writes back the addresses, the audience and what was declared, merged into what is there."""
+    kept = app.get("requiredResourceAccess") if was["declared"] else without_permission(app, *smtp_send_permission(ctx))
+    platform = {**web(app), "redirectUris": _uris(was)}
+    body = {"signInAudience": was["audience"] or OURS, "web": platform, "requiredResourceAccess": kept}
+    return body | moved_back(app, json.loads(was.get("elsewhere", "{}")))
+
+
+def _facts(app: Json, unknown: str) -> dict[str, str]:
+    """Return the ids and names of the app that later steps need, and the permissions that the tenant does not know."""
+    optional = {"unique_name": text_of(app, "uniqueName"), "unknown_ids": unknown}
+    facts = {"client_id": promised(app, "appId"), "object_id": promised(app, "id"), "app_name": text_of(app, "displayName")}
+    return facts | {name: value for name, value in optional.items() if value}
+
+
+def _missing_uris(ctx: StepContext, app: Json) -> list[str]:
+    """Return the wanted addresses that are not registered under Web."""
+    return [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
+
+
+def _moved_counts_first(callback_url: str, moved: Collection[str], missing: Collection[str]) -> bool:
+    """Return whether the wrong platform is told before missing addresses: not if the missing one is the Call Back URL, and the other is not."""
+    return bool(moved) and (callback_url in moved or callback_url not in missing)
+
+
+def _are_ours_alone(ctx: StepContext, uris: set[str]) -> bool:
+    """Return whether only the bot's own address is wrong in a check: mail flows without it."""
+    return ctx.run.kind is RunKind.CHECK and uris == {ctx.settings.callback}
 
 
 def _ids(permissions: Iterable[tuple[str, str]]) -> str:

@@ -9,17 +9,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jobs.channel.email_app import SECRETS, app_of_run, find_app, gone_client_id
+from jobs.channel.email_app import app_of_run, find_app, foreign_secrets, gone_client_id, secrets_of
 from jobs.clock import now, parse
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
 from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text
-from jobs.runs.run import Kind, RecordedChange
+from jobs.runs.run import Event, Kind, RecordedChange
 from jobs.storage.vault import Sealed
 
 PREFIX = "Webex Connect "
@@ -61,8 +62,8 @@ class ClientSecret(Undoable):
         """
         app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
         newest = None if await gone_client_id(ctx, app) else self._newest(ctx, app)
-        rules = rules_for(policy, parse((app or {}).get("createdDateTime")) or now())
-        found = replace(self._judged(ctx, newest, rules), values={"key_id": promised(newest, "keyId") if newest else ""})
+        rules = rules_for(policy, parse(text_of(app, "createdDateTime")) or now())
+        found = replace(self._judged(ctx, newest, rules), values=_values(newest))
         return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
 
     def _newest(self, ctx: StepContext, app: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -80,11 +81,18 @@ class ClientSecret(Undoable):
         end = expiry(start, months, rules.longest)
         renewal = {"renew_until": end.isoformat(), "clamped": "yes" if end < expiry(start, months, None) else ""}
         if secret is None:
-            gone = ctx.channels.record(ctx.channel.mailbox) is not None
-            found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal)
-            return replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
+            return self._missing(ctx, rules, renewal)
         if _end(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
+        return self._expired(secret, rules, renewal)
+
+    def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
+        """Judge where no secret counts: a channel that was proven had one."""
+        gone = ctx.channels.record(ctx.channel.mailbox) is not None
+        found = self.wrong(Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal)
+        return replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN) if rules.forbidden else found
+
+    def _expired(self, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
         expired = self.wrong(
             Text("seen.secret_expired", _day(secret)),
             cause="client_secret_expired",
@@ -95,7 +103,7 @@ class ClientSecret(Undoable):
 
     def _still_good(self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """One that holds for now. That no other may be made is a fault only where one is needed."""
-        facts = {"key_id": promised(secret, "keyId"), "hint": str(secret.get("hint") or ""), "expires": _ends(secret)}
+        facts = {"key_id": promised(secret, "keyId"), "hint": text_of(secret, "hint"), "expires": _ends(secret)}
         good = self.ok(Text("seen.secret", _day(secret)), facts=facts)
         if rules.forbidden:
             return replace(good, state=State.WARNING, seen=Text("seen.secret_last", _day(secret)), cause=FORBIDDEN)
@@ -113,14 +121,13 @@ class ClientSecret(Undoable):
         """One more secret. In a fix the one that it replaces goes, once the new one is proven (``old_secret``); others stay."""
         if finding.cause == FORBIDDEN:
             return ()
-        end = finding.facts.get("renew_until") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
+        end = _renewed_until(ctx, finding)
         after = Text("after.client_secret", {"expires": f"{datetime.fromisoformat(end):%d %b %Y}"})
         line = self.change(
             finding.seen or Text("seen.none"), after, Scope.APP, f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
         )
-        old = Text("seen.old_secret", {"count": finding.facts["old"]}) if "old" in finding.facts else None
         made = replace(line, note=Text("note.secret_clamped")) if finding.facts.get("clamped") else line
-        return (made, replaced(old)) if old else (made,)
+        return (made, *_removal(finding))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make it and seal it at once. addPassword is not safe to repeat: what an interrupted try left behind is removed first."""
@@ -154,16 +161,10 @@ class ClientSecret(Undoable):
         return mine and not self._known(ctx, secret)
 
     def _known(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
-        if not str(secret.get("displayName") or "").startswith(PREFIX):
+        if not text_of(secret, "displayName").startswith(PREFIX):
             return False
         key_id = promised(secret, "keyId")
-        if key_id in lost(ctx):
-            return False
-        mine = ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
-        if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
-            return True
-        in_use = mine or ctx.fact("key_id") == key_id or ctx.channels.record(ctx.channel.mailbox) is not None
-        return in_use and ctx.store.was_secret_shown(key_id)
+        return key_id not in lost(ctx) and (_is_sealed(ctx, key_id) or _was_shown(ctx, key_id))
 
     def _label(self, ctx: StepContext) -> str:
         return label_of(ctx.run.id)
@@ -184,16 +185,41 @@ def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
 
 
+def _renewed_until(ctx: StepContext, finding: Finding) -> str:
+    """Return the end of the secret that would be made, in ISO 8601."""
+    return finding.facts.get("renew_until") or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
+
+
+def _removal(finding: Finding) -> tuple[Change, ...]:
+    """Return the plan's line for the secrets that a fix replaces, where there are some."""
+    return (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),) if "old" in finding.facts else ()
+
+
+def _is_mine(ctx: StepContext, key_id: str) -> bool:
+    """Return whether this run has made the secret."""
+    return ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
+
+
+def _is_sealed(ctx: StepContext, key_id: str) -> bool:
+    """Return whether the secret can still be shown."""
+    return _is_mine(ctx, key_id) and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id))
+
+
+def _was_shown(ctx: StepContext, key_id: str) -> bool:
+    """Return whether somebody has the secret for this channel."""
+    in_use = ctx.fact("key_id") == key_id or ctx.channels.record(ctx.channel.mailbox) is not None or _is_mine(ctx, key_id)
+    return in_use and ctx.store.was_secret_shown(key_id)
+
+
 def by_hand(app: dict[str, Any] | None) -> bool:
     """Whether the app has a valid secret that a person made: Webex Connect may have that one, which no name tells."""
-    strange = (secret for secret in secrets_of(app) if not str(secret.get("displayName") or "").startswith(SECRETS))
-    return any(_end(secret) >= now() for secret in strange)
+    return any(_end(secret) >= now() for secret in foreign_secrets(app))
 
 
 def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
     """The secrets of the app that earlier runs of this mailbox made; never one that a person made, whatever its name begins with."""
     labels = {label_of(run.id) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox) if run.id != ctx.run.id}
-    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
+    return _with_labels(app, labels)
 
 
 def replaced(before: Text) -> Change:
@@ -204,9 +230,13 @@ def replaced(before: Text) -> Change:
 
 def tries(ctx: StepContext, step: str) -> int:
     """How often this run has begun to make the step's change since it was last asked for, this time included."""
+    return sum(event.kind is Kind.CHANGING and event.step == step for event in _events_since_asked(ctx))
+
+
+def _events_since_asked(ctx: StepContext) -> list[Event]:
+    """Return the run's events since somebody last asked for a new secret; all of them if nobody has."""
     asked = ctx.run.answers.get(LOST)
-    events = [event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at]
-    return sum(event.kind is Kind.CHANGING and event.step == step for event in events)
+    return [event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at]
 
 
 def lost(ctx: StepContext) -> set[str]:
@@ -218,7 +248,7 @@ async def remove_orphans(ctx: StepContext, pauses: tuple[float, ...], is_orphan:
     """Remove the secrets that nobody can have any more, as soon as some are seen."""
     for pause in pauses:
         await asyncio.sleep(pause)
-        orphans = [each for each in secrets_of(await find_app(ctx)) if is_orphan(each)]
+        orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
         await remove(ctx, orphans)
         if orphans:
             return
@@ -233,12 +263,11 @@ async def remove(ctx: StepContext, secrets: list[dict[str, Any]]) -> None:
 
 async def labelled(ctx: StepContext, labels: Collection[str]) -> list[dict[str, Any]]:
     """The secrets with these names that the app still has."""
-    return [secret for secret in secrets_of(await app_of_run(ctx)) if secret.get("displayName") in labels]
+    return _with_labels(await app_of_run(ctx), labels)
 
 
-def secrets_of(app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The app's client secrets, without their values."""
-    return list((app or {}).get("passwordCredentials") or ())
+def _with_labels(app: dict[str, Any] | None, labels: Collection[str]) -> list[dict[str, Any]]:
+    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
 
 
 def _end(secret: dict[str, Any]) -> datetime:
@@ -248,6 +277,10 @@ def _end(secret: dict[str, Any]) -> datetime:
 
 def _ends(secret: dict[str, Any]) -> str:
     return _end(secret).isoformat()
+
+
+def _values(secret: dict[str, Any] | None) -> dict[str, str]:
+    return {"key_id": promised(secret, "keyId") if secret else ""}
 
 
 def _day(secret: dict[str, Any]) -> dict[str, str]:

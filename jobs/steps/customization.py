@@ -39,14 +39,14 @@ class Customization(Step):
         if self.name in ctx.run.demanded:
             return self._needed(REQUIRED_ELSEWHERE)
         dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
-        if dehydrated is None:
-            return self.skipped(Text("skipped.customization_untold"))
-        if not dehydrated:
-            return self.ok(Text("seen.customized"))
-        if there.applies.forwards:
-            unneeded = self.ok(Text("seen.customization_not_needed"))
-            return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
-        return self._needed(Text("seen.not_customized"))
+        if dehydrated:
+            return self._unneeded(ctx) if there.applies.forwards else self._needed(Text("seen.not_customized"))
+        return self.skipped(Text("skipped.customization_untold")) if dehydrated is None else self.ok(Text("seen.customized"))
+
+    def _unneeded(self, ctx: StepContext) -> Finding:
+        """Return that M4 has nothing to save, which a check still tells as a warning."""
+        unneeded = self.ok(Text("seen.customization_not_needed"))
+        return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
 
     def _needed(self, seen: Text) -> Finding:
         return replace(self.wrong(seen, cause="customization_needed"), values={"enabled": "no"})

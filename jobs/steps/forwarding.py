@@ -40,6 +40,10 @@ class Forwarding(Undoable):
             return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
         if smtp != ctx.channel.forwarding_address.lower():
             return self.wrong(Text("seen.forwards_to", {"address": smtp}) if smtp else Text("seen.none"), cause="not_forwarded")
+        return self._judged_copy(ctx, keeps=keeps)
+
+    def _judged_copy(self, ctx: StepContext, *, keeps: bool) -> Finding:
+        """Judge whether a copy stays in the mailbox, as asked; the address is right."""
         if keeps is not ctx.channel.keep_copy:
             return self.wrong(Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs")
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))

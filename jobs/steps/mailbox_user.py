@@ -9,6 +9,7 @@ from typing import Any
 from jobs.channel.mailbox import is_shared, mailbox_row
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded
+from jobs.clouds.fields import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.failures import finding_from_error, not_readable
@@ -40,11 +41,11 @@ class MailboxUser(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the user and the mailbox."""
         user, mailbox = await asyncio.gather(ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx))
-        if isinstance(mailbox, ExchangeRow):
-            user = user or await self._owner(ctx, mailbox)
+        if not user and isinstance(mailbox, ExchangeRow):
+            user = await self._owner(ctx, mailbox)
         if user is None:
             return self.wrong(Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}), cause="mailbox_not_found")
-        facts = {"user_id": promised(user, "id"), "upn": str(user.get("userPrincipalName") or ctx.channel.mailbox)}
+        facts = _facts(ctx, user)
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
         return self._judged(ctx, user, mailbox, facts)
@@ -53,23 +54,31 @@ class MailboxUser(Step):
         upn = {"upn": facts["upn"]}
         if mailbox is None:
             return self._without_mailbox(user, upn, facts if ctx.run.kind is RunKind.CHECK else {})
-        shared = is_shared(mailbox)
-        if blocked(user) and shared:
-            return self.possible(Text("seen.shared_blocked", upn), "account_disabled", facts={"shared": "blocked", **facts})
+        if is_shared(mailbox):
+            return self._of_others(ctx, user, facts)
         if blocked(user):
             return self._disabled(upn, facts)
-        if not licensed(user) and not shared:
-            return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
+        return self._found(ctx, facts) if licensed(user) else self._unlicensed(upn, facts)
+
+    def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
+        """Judge a shared mailbox: it needs no license, and its own account is blocked as a rule."""
+        if blocked(user):
+            seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
+            return self.possible(seen, "account_disabled", facts={"shared": "blocked", **facts})
+        return self._found(ctx, {**facts, "shared": "yes"})
+
+    def _found(self, ctx: StepContext, facts: dict[str, str]) -> Finding:
         key = "seen.mailbox" if facts["upn"].lower() == ctx.channel.mailbox else "seen.mailbox_other_upn"
-        return self.ok(Text(key, upn), facts={**facts, **({"shared": "yes"} if shared else {})})
+        return self.ok(Text(key, {"upn": facts["upn"]}), facts=facts)
+
+    def _unlicensed(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
+        return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
 
     def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
         """Say why Exchange knows no mailbox. In a plan ``facts`` are empty: the steps that need it show nothing."""
         if licensed(user):
             return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", facts=facts)
-        if blocked(user):
-            return self._disabled(upn, facts)
-        return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
+        return self._disabled(upn, facts) if blocked(user) else self._unlicensed(upn, facts)
 
     def _disabled(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
         stopped = Signals(station=Station.ANSWER)
@@ -97,8 +106,8 @@ class MailboxUser(Step):
 
     async def _owner(self, ctx: StepContext, mailbox: ExchangeRow) -> Json | None:
         """Whose the mailbox is, as Exchange says: the directory may not find a user by every address of the mailbox."""
-        names = [str(mailbox.get(name) or "") for name in ("UserPrincipalName", "ExternalDirectoryObjectId")]
-        owners = [await ctx.graph.user(name) for name in names if name and name.lower() != ctx.channel.mailbox]
+        names = [text_of(mailbox, name) for name in ("UserPrincipalName", "ExternalDirectoryObjectId")]
+        owners = [await ctx.graph.user(name) for name in names if name.lower() not in {"", ctx.channel.mailbox}]
         return next(filter(None, owners), None)
 
     async def _why_nobody(self, ctx: StepContext) -> str:
@@ -107,7 +116,7 @@ class MailboxUser(Step):
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
         except CloudError:
             return "seen.nobody"
-        return "seen.group" if rows and "group" in str(rows[0].get("RecipientTypeDetails", "")).lower() else "seen.nobody"
+        return "seen.group" if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails") else "seen.nobody"
 
 
 def blocked(user: Json) -> bool:
@@ -117,10 +126,16 @@ def blocked(user: Json) -> bool:
 
 def licensed(user: Json) -> bool:
     """Whether an Exchange plan is enabled for the user. A directory that does not tell plans forbids nothing."""
-    return user.get("assignedPlans") is None or any(
-        str(plan.get("service", "")).lower() == "exchange" and str(plan.get("capabilityStatus", "")).lower() in {"enabled", "warning"}
-        for plan in user["assignedPlans"]
-    )
+    return user.get("assignedPlans") is None or any(map(_is_exchange_plan, user["assignedPlans"]))
+
+
+def _is_exchange_plan(plan: Json) -> bool:
+    """Return whether the plan gives a mailbox, and is in force."""
+    return lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in {"enabled", "warning"}
+
+
+def _facts(ctx: StepContext, user: Json) -> dict[str, str]:
+    return {"user_id": promised(user, "id"), "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox}
 
 
 def _refuses_the_bot(ctx: StepContext, error: CloudError) -> bool:

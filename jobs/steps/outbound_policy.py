@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -77,19 +78,20 @@ class OutboundPolicy(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Evaluate the rules by priority."""
         there = await outbound(ctx)
-        applies = there.applies
-        seen = Text("seen.outbound", {"mode": applies.mode, "policy": applies.name or "Default"})
-        if applies.unsure:
-            found = self._unsure(ctx, applies)
-        else:
-            found = self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
+        found = self._judged(ctx, there.applies)
         facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
         return replace(found, facts=facts, values=_values(policy_name(ctx.channel.mailbox), there))
+
+    def _judged(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+        if applies.unsure:
+            return self._unsure(ctx, applies)
+        seen = Text("seen.outbound", {"mode": applies.mode, "policy": _shown(applies)})
+        return self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
 
     def _unsure(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
         """A rule above goes by a group: it may stop the copy, or let it through; a rule of the mailbox's own on top leaves no doubt."""
         above = applies.unsure[0]
-        values = {"policy": applies.name, "mode": applies.mode, "rule": str(above.get("Name") or above.get("Identity") or "")}
+        values = {"policy": applies.name, "mode": applies.mode, "rule": text_of(above, "Name") or text_of(above, "Identity")}
         seen = Text("seen.outbound_unsure", values)
         return self.possible(seen, "forwarding_blocked") if ctx.run.kind is RunKind.CHECK else self.wrong(seen, cause="forwarding_blocked")
 
@@ -119,7 +121,7 @@ class OutboundPolicy(Undoable):
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The policy and the rule that bear this channel's name."""
         there = await outbound(ctx)
-        seen = f"{there.applies.name or 'Default'}: {there.applies.mode}"
+        seen = f"{_shown(there.applies)}: {there.applies.mode}"
         values = _values(policy_name(ctx.channel.mailbox), there)
         return self.compare_with_recorded(past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values))
 
@@ -138,9 +140,7 @@ class OutboundPolicy(Undoable):
         name = policy_name(ctx.channel.mailbox)
         there = await outbound(ctx)
         if named(there.rules, name) is not None:
-            await (_set(ctx, RULE, name, **_rule_before(past)) if past.values_before["rule"] else _remove(ctx, RULE, name))
-            if _was_off(past):
-                await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
+            await _undo_rule(ctx, past, name)
         if named(there.policies, name) is not None:
             await (_set(ctx, POLICY, name, AutoForwardingMode=_mode(past)) if past.values_before["policy"] else _remove(ctx, POLICY, name))
 
@@ -178,13 +178,26 @@ def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, 
 
 def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
     """Whoever approves hears for whom else the rule is, as somebody has set it, and what of it goes."""
-    before = ExchangeRow(json.loads(rule or "{}"))
+    before = _row(rule)
     senders = covers(ExchangeRow({**before, **mended}))
-    cleared = "; ".join(f"{name} {', '.join(values)}" for name, values in gone(before, mended).items())
-    if cleared:
+    if cleared := _cleared(before, mended):
         return Text("after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared})
     alone = not before or list(map(bare, senders)) == [mailbox.lower()]
     return Text("after.outbound_policy") if alone else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+
+
+def _cleared(before: ExchangeRow, mended: dict[str, object]) -> str:
+    """Return the conditions that go, in words; empty where none does."""
+    return "; ".join(f"{name} {', '.join(values)}" for name, values in gone(before, mended).items())
+
+
+def _row(recorded: str | None) -> ExchangeRow:
+    """Return a policy or a rule as a finding's values hold it; an empty one where it was not there."""
+    return ExchangeRow(json.loads(recorded or "{}"))
+
+
+def _shown(applies: EffectivePolicy) -> str:
+    return applies.name or "Default"
 
 
 def _moves(rules: int) -> Text | None:
@@ -208,6 +221,13 @@ async def _mend(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str)
     await _set(ctx, RULE, name, **_mended(rule, there.own, ctx.channel.mailbox), Priority=0)
     if not enabled(rule):
         await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
+
+
+async def _undo_rule(ctx: StepContext, past: RecordedChange, name: str) -> None:
+    """Set the rule as it was, also whether it was on; remove one that a run made."""
+    await (_set(ctx, RULE, name, **_rule_before(past)) if past.values_before["rule"] else _remove(ctx, RULE, name))
+    if _was_off(past):
+        await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
 
 
 async def _set(ctx: StepContext, what: str, name: str, **values: object) -> None:
@@ -244,7 +264,8 @@ def _told(parameters: Mapping[str, object]) -> str:
 def _value(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "$null", True: "$true", False: "$false"}[value]
-    return ", ".join(quoted(str(each)) for each in value) if isinstance(value, list) else quoted(str(value))
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)
 
 
 def _said(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
@@ -253,13 +274,15 @@ def _said(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
 
 def _made(mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]) -> dict[str, str]:
     """What is there now, as far as it says what :meth:`OutboundPolicy.apply` writes; the limits of a new policy are those that applied before."""
-    policy, rule = (json.loads(now[name] or "{}") for name in ("policy", "rule"))
-    limits = json.loads(was["policy"]) if was["policy"] else policy
-    on = json.dumps({**limits, "AutoForwardingMode": "On"})
-    before = ExchangeRow(json.loads(was["rule"] or "{}"))
-    ours = bool(rule) and enabled(ExchangeRow(rule)) and bare(rule[POLICY] or "") == policy_name(mailbox).lower()
-    whole = ours and alike(ExchangeRow(rule), ExchangeRow({**before, **opened(before, own, mailbox)}))
-    return {"policy": on, "rule": now["rule"] if whole else was["rule"]}
+    limits = json.loads(was["policy"] or now["policy"] or "{}")
+    rule, before = _row(now["rule"]), _row(was["rule"])
+    whole = _is_ours(rule, mailbox) and alike(rule, ExchangeRow({**before, **opened(before, own, mailbox)}))
+    return {"policy": json.dumps({**limits, "AutoForwardingMode": "On"}), "rule": now["rule"] if whole else was["rule"]}
+
+
+def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
+    """Return whether the rule is there, on, and has the channel's own policy."""
+    return bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
 
 
 def _mode(past: RecordedChange) -> str:
@@ -269,7 +292,8 @@ def _mode(past: RecordedChange) -> str:
 def _rule_before(past: RecordedChange) -> dict[str, object]:
     """A rule's parameters, as they were; its policy only where that was another one."""
     was = json.loads(past.values_before["rule"])
-    policy = {POLICY: was[POLICY]} if was.get(POLICY) not in {None, json.loads(past.values_after.get("rule") or "{}").get(POLICY)} else {}
+    other = was.get(POLICY) not in {None, _row(past.values_after.get("rule")).get(POLICY)}
+    policy = {POLICY: was[POLICY]} if other else {}
     senders = [was["From"]] if isinstance(was["From"], str) else was["From"]
     return {"From": senders or None, **policy, **{name: was[name] for name in NARROWING if name in was}}
 

@@ -27,22 +27,30 @@ class OwnLogin(Step):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and leave. What was changed within the hour may not have reached every server: looked at again then."""
-        tenant = ctx.channel.tenant_id or (ctx.run.account.tenant_id if ctx.run.account else "")
         try:
-            probe = await log_in(ctx, Login(tenant, ctx.fact("client_id"), login_name(ctx)))
+            probe = await log_in(ctx, Login(_tenant_id(ctx), ctx.fact("client_id"), login_name(ctx)))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret, not the administrator's
-            if error.settles and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
-                seen = Text("seen.login_settles", {"reply": error.words})
-                return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S))
-            return replace(self.skipped(Text("skipped.own_sign_in")), evidence=error.evidence())
+            return self._without_token(ctx, error)
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
+    def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
+        """Wait where a change of this run may still spread; else the bot's own sign-in says nothing."""
+        if error.settles and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
+            seen = Text("seen.login_settles", {"reply": error.words})
+            return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S))
+        return replace(self.skipped(Text("skipped.own_sign_in")), evidence=error.evidence())
+
     def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:
             return self.ok(probe.seen)
-        spreads = spreading(ctx, probe)
-        turn = Turn.TIME if spreads else Turn.ADMINISTRATOR
-        pause = ctx.pause(self.name, PAUSES_S) if spreads else timedelta(minutes=5).total_seconds()
-        return self.waits_for(turn, probe.seen, cause=probe.cause, again_s=pause)
+        if spreading(ctx, probe):
+            return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
+        return self.waits_for(Turn.ADMINISTRATOR, probe.seen, cause=probe.cause, again_s=timedelta(minutes=5).total_seconds())
+
+
+def _tenant_id(ctx: StepContext) -> str:
+    """Return the channel's tenant, or that of the account that is signed in."""
+    account = ctx.run.account
+    return ctx.channel.tenant_id or (account.tenant_id if account else "")

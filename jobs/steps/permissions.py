@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from jobs.clouds.errors import CloudError, NotFound, Rejected
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.failures import finding_from_error
@@ -39,7 +40,7 @@ class Permissions(Step):
             return replace(self.wrong(Text("seen.no_exchange"), cause=MISSING), values={"present": "no"})
         facts = {
             "exchange_sp_id": promised(exchange, "id"),
-            "graph_sp_id": str((graph or {}).get("id") or ""),
+            "graph_sp_id": text_of(graph, "id"),
             "exchange_smtp_send": permission_id(exchange, "SMTP.Send"),
             "graph_smtp_send": permission_id(graph, "SMTP.Send"),
             "mail_send": permission_id(exchange, "Mail.Send", role=True),

@@ -45,13 +45,20 @@ class Rehearsal(Step):
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
         probe = await login_probe(ctx.settings.smtp_server, login_name(ctx), token)
-        if probe.ok:
-            mailbox_login.save(ctx.vault, ctx.run)
-        return replace(self.ok(probe.seen) if probe.ok else self._failed(ctx, probe), evidence=probe.evidence)
+        return replace(self._judged(ctx, probe), evidence=probe.evidence)
+
+    def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
+        if not probe.ok:
+            return self._failed(ctx, probe)
+        mailbox_login.save(ctx.vault, ctx.run)
+        return self.ok(probe.seen)
+
+    def _is_passing(self, ctx: StepContext, probe: SmtpProbe) -> bool:
+        """Return whether the failure may pass by itself, and has not lasted for all the pauses yet."""
+        return probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
 
     def _failed(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
-        passing = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
-        if passing or spreading(ctx, probe):
+        if self._is_passing(ctx, probe) or spreading(ctx, probe):
             return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S))
         return self.waits_for(Turn.MAILBOX_USER, probe.seen, cause=probe.cause)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.channel.email_app import find_app
+from jobs.channel.email_app import find_app, secrets_of
+from jobs.clouds.fields import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding, Text, Turn
-from jobs.steps.client_secret import lost, remove, secrets_of
+from jobs.steps.client_secret import lost, remove
 
 
 class LostSecret(Step):
@@ -37,4 +38,4 @@ class LostSecret(Step):
         await remove(ctx, await self._left(ctx))
 
     async def _left(self, ctx: StepContext) -> list[dict[str, Any]]:
-        return [secret for secret in secrets_of(await find_app(ctx)) if str(secret.get("keyId") or "") in lost(ctx)]
+        return [secret for secret in secrets_of(await find_app(ctx)) if text_of(secret, "keyId") in lost(ctx)]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from jobs.channel.email_app import Json, app_of_run, foreign_content
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.cause_codes import causes
+from jobs.clouds.fields import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -56,7 +57,7 @@ class ServicePrincipal(Undoable):
 
         What else is shut stays in the plan.
         """
-        status = str(principal.get(BY_MICROSOFT) or "")
+        status = text_of(principal, BY_MICROSOFT)
         if status.lower() not in NOT_DISABLED:
             return self.wrong(Text("seen.app_by_microsoft", {"status": status}), cause="app_disabled_by_microsoft", facts=judged.facts)
         if principal.get("isDisabled"):
@@ -64,7 +65,7 @@ class ServicePrincipal(Undoable):
         return None
 
     def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
-        shut = " ".join(([ENABLED] if disabled else []) + ([ASSIGNMENT] if lets_in is State.WRONG else []))
+        shut = _named({ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG})
         if disabled:
             return self.wrong(Text("seen.sp_disabled"), cause="app_disabled", facts={"sp_id": sp_id, "shut": shut})
         if lets_in is State.WRONG:
@@ -94,16 +95,17 @@ class ServicePrincipal(Undoable):
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """As it was; one that was made is gone, unless somebody else has put something into its app, who needs it then."""
         principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx))
-        strange = foreign_content(ctx, app, redirect_uris(app)) if principal and app and not past.values_before["sp_id"] else ""
-        if strange:
-            return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
             return self.compare_with_recorded(past, _values(principal), _told(principal), opened)
+        if strange := _others_content(ctx, principal, app):
+            return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
+        return self._removed(ctx, past, principal)
+
+    def _removed(self, ctx: StepContext, past: RecordedChange, principal: Json | None) -> Finding:
+        """Judge one that a run made, by its object id alone."""
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most: where nobody read back which one was made, it is this one
-        made = replace(
-            past, values_before={"sp_id": ""}, values_after={"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
-        )
+        made = replace(past, values_before={"sp_id": ""}, values_after=_sp_id_of(past.values_after))
         found = self.compare_with_recorded(made, there, _told(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
         return replace(found, facts=there) if found.state is State.WRONG else found
 
@@ -127,26 +129,43 @@ class ServicePrincipal(Undoable):
 async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     """Whether an app for assigned users only is for this one. A group may hold the user, and for a shared mailbox another user signs in."""
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
-    user_id = ctx.fact("user_id") or str((await ctx.graph.user(ctx.channel.mailbox) or {}).get("id") or "")
-    if user_id and user_id.lower() in _lower(assigned, "principalId"):
+    user_id = ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
+    if user_id.lower() in _lower(assigned, "principalId") - {""}:
         return State.OK
     if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
-    return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
+    return State.POSSIBLE if assigned and await _may_be_another(ctx, user_id) else State.WRONG
+
+
+async def _may_be_another(ctx: StepContext, user_id: str) -> bool:
+    """Return whether one of those who are assigned may be who signs in for the mailbox."""
+    return not user_id or await may_be_shared(ctx)
+
+
+def _others_content(ctx: StepContext, principal: Json | None, app: Json | None) -> str:
+    """Return what somebody else has put into the app, in words; empty where there is nothing, or nothing is left."""
+    return foreign_content(ctx, app, redirect_uris(app)) if principal and app else ""
+
+
+def _sp_id_of(values: dict[str, str]) -> dict[str, str]:
+    """Return the object id among recorded values; nothing where none were read back."""
+    return {"sp_id": values.get("sp_id", "")} if values else {}
+
+
+def _named(flags: dict[str, bool]) -> str:
+    """Return the names of the flags that are set, separated by spaces."""
+    return " ".join(name for name, is_set in flags.items() if is_set)
 
 
 def _lower(rows: Iterable[Json], name: str) -> set[str]:
-    return {str(row.get(name) or "").lower() for row in rows}
+    return {lower_of(row, name) for row in rows}
 
 
 def _values(principal: Json | None) -> dict[str, str]:
-    found = principal or {}
-    enabled = found.get(ENABLED) is not False
-    return {
-        "sp_id": str(found.get("id", "")),
-        ENABLED: str(enabled).lower() if principal else "",
-        ASSIGNMENT: str(bool(found.get(ASSIGNMENT))).lower() if principal else "",
-    }
+    if not principal:
+        return dict.fromkeys(("sp_id", *OPEN), "")
+    flags = {ENABLED: principal.get(ENABLED) is not False, ASSIGNMENT: bool(principal.get(ASSIGNMENT))}
+    return {"sp_id": text_of(principal, "id"), **{name: str(flag).lower() for name, flag in flags.items()}}
 
 
 def _told(principal: Json | None) -> str:

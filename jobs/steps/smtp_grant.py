@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists
+from jobs.clouds.fields import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
@@ -40,7 +41,7 @@ class SmtpGrant(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the app's grants, for this user or for everybody."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
-        missing = [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
+        missing = self._missing(ctx, grants)
         granted = Text("seen.smtp_grant_delegate" if ctx.fact("shared") else "seen.smtp_grant", {"user": ctx.fact("upn")})
         found = self.wrong(Text("seen.none"), cause="consent_missing") if missing else self.ok(granted)
         return replace(found, values=self._values(ctx, grants, of_all=bool(ctx.fact("shared"))))
@@ -57,7 +58,7 @@ class SmtpGrant(Undoable):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """One grant per resource; a grant that is there is merged into, as a PATCH replaces its scopes."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
-        missing = [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
+        missing = self._missing(ctx, grants)
         await asyncio.gather(*(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
@@ -69,7 +70,7 @@ class SmtpGrant(Undoable):
             for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
         }
         scopes = " ".join(values[name] for name in RESOURCES).strip()
-        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | ({OF_ALL: "yes"} if of_all else {}))
+        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | _marked(of_all=of_all))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """A grant that was there before gets its old scopes back."""
@@ -79,14 +80,11 @@ class SmtpGrant(Undoable):
         """Each of these grants: to its old scopes, or away."""
         mine = self._mine(ctx, await ctx.graph.grants(ctx.fact("sp_id")), of_all=OF_ALL in past.values_before)
         for name, grant in mine.items():
-            if past.values_before[name] and grant.get("scope") != past.values_before[name]:
-                await ctx.graph.update_grant(promised(grant, "id"), past.values_before[name])
-            elif not past.values_before[name]:
-                await ctx.graph.delete_grant(promised(grant, "id"))
+            await _put_back(ctx, grant, past.values_before[name])
 
     async def _grant(self, ctx: StepContext, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> None:
         user = "" if ctx.fact("shared") else ctx.fact("user_id")
-        mine = [g for g in grants if _is(g, "resourceId", resource) and _is(g, "principalId", user)]
+        mine = _with(_with(grants, "resourceId", resource), "principalId", user)
         if mine:
             await ctx.graph.update_grant(promised(mine[0], "id"), " ".join(sorted(_scopes(mine[0]) | scopes)))
             return
@@ -96,14 +94,13 @@ class SmtpGrant(Undoable):
             return  # an earlier try of ours, not replicated to where we read: inspect decides
 
     def _mine(self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, dict[str, object]]:
-        resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
-        mine = [grant for grant in grants if _is(grant, "principalId", "" if of_all else ctx.fact("user_id"))]
-        return {name: grant for name, resource in resources.items() for grant in mine if resource and _is(grant, "resourceId", resource)}
+        mine = _with(grants, "principalId", "" if of_all else ctx.fact("user_id"))
+        return {name: grant for name, resource in _resources(ctx).items() for grant in _with(mine, "resourceId", resource)}
 
     def _values(self, ctx: StepContext, grants: list[dict[str, object]], *, of_all: bool) -> dict[str, str]:
         mine = self._mine(ctx, grants, of_all=of_all)
         scopes = {name: " ".join(sorted(_scopes(mine[name]))) if name in mine else "" for name in RESOURCES}
-        return scopes | ({OF_ALL: "yes"} if of_all else {})
+        return scopes | _marked(of_all=of_all)
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
@@ -111,8 +108,12 @@ class SmtpGrant(Undoable):
             wanted = wanted[:1]
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
+    def _missing(self, ctx: StepContext, grants: list[dict[str, object]]) -> list[tuple[str, frozenset[str]]]:
+        """Return what is wanted and not granted, as (resource, scopes)."""
+        return [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
+
     def _granted(self, ctx: StepContext, grants: list[dict[str, object]], resource: str, scopes: frozenset[str]) -> bool:
-        mine = [grant for grant in grants if _is(grant, "resourceId", resource) and self._counts(ctx, grant)]
+        mine = [grant for grant in _with(grants, "resourceId", resource) if self._counts(ctx, grant)]
         return _plain(scopes) <= _plain(frozenset().union(*(_scopes(grant) for grant in mine)))
 
     def _counts(self, ctx: StepContext, grant: dict[str, object]) -> bool:
@@ -128,9 +129,33 @@ class SmtpGrant(Undoable):
         return bool(shared)
 
 
+async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> None:
+    """Give the grant its old scopes; delete it where it had none."""
+    if not scopes:
+        await ctx.graph.delete_grant(promised(grant, "id"))
+    elif grant.get("scope") != scopes:
+        await ctx.graph.update_grant(promised(grant, "id"), scopes)
+
+
+def _resources(ctx: StepContext) -> dict[str, str]:
+    """Return the service principals that are in the tenant, by the name under which the values hold their scopes."""
+    resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
+    return {name: resource for name, resource in resources.items() if resource}
+
+
+def _marked(*, of_all: bool) -> dict[str, str]:
+    """Return the mark of grants for all users among the values."""
+    return {OF_ALL: "yes"} if of_all else {}
+
+
+def _with(grants: list[dict[str, object]], name: str, wanted: str) -> list[dict[str, object]]:
+    """Return the grants with this id."""
+    return [grant for grant in grants if _is(grant, name, wanted)]
+
+
 def _is(grant: dict[str, object], name: str, wanted: str) -> bool:
     """Ids are compared without regard to case."""
-    return str(grant.get(name) or "").lower() == wanted.lower()
+    return lower_of(grant, name) == wanted.lower()
 
 
 def _plain(scopes: frozenset[str]) -> frozenset[str]:
@@ -138,4 +163,4 @@ def _plain(scopes: frozenset[str]) -> frozenset[str]:
 
 
 def _scopes(grant: dict[str, object]) -> frozenset[str]:
-    return frozenset(str(grant.get("scope") or "").split())
+    return frozenset(text_of(grant, "scope").split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.fields import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
@@ -23,13 +24,18 @@ class Tenant(Step):
         """Compare with the verified domains; where they may not be read, the mailbox user decides (``mailbox_user``)."""
         account = ctx.run.account
         values = {"domain": ctx.channel.domain, "account": account.upn if account else "key:seen.the_bot"}
-        try:
-            organization = await ctx.graph.organization()
-        except (Forbidden, NotFound, Rejected):
-            organization = {}
-        domains = {str(domain.get("name", "")).lower() for domain in organization.get("verifiedDomains") or ()}
+        domains = await _domains(ctx)
         if not domains:
             return self.ok(Text("seen.tenant_unread", values))
         if ctx.channel.domain not in domains:
             return self.wrong(Text("seen.other_tenant", values), cause="wrong_tenant")
         return self.ok(Text("seen.tenant", values))
+
+
+async def _domains(ctx: StepContext) -> set[str]:
+    """Return the tenant's verified domains in lower case; none where they may not be read."""
+    try:
+        organization = await ctx.graph.organization()
+    except (Forbidden, NotFound, Rejected):
+        return set()
+    return {lower_of(domain, "name") for domain in organization.get("verifiedDomains") or ()}

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import filterfalse
 
 from jobs.channel.mailbox import own_addresses
+from jobs.channel.traced_mail import evidence_of, newest_delivered
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.bounce import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.model import Evidence, Finding, Station, Text, Turn
+from jobs.model import Finding, Station, Text, Turn
+from jobs.runs.run import Changed
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -49,7 +53,7 @@ class TestMail(Step):
             trace.find(since, recipient=ctx.channel.forwarding_address, subject=subject),
         )
         seen = _Seen.of(arrived, copies, own_addresses(ctx))
-        delivered = next((row for row in seen.copies if row.status.went_on), None)
+        delivered = newest_delivered(seen.copies)
         if delivered is not None:
             facts = _facts(subject, seen.arrived or seen.copies)
             return self.ok(Text("seen.copy_delivered"), facts={**facts, "forwarded_at": delivered.received.isoformat()})
@@ -69,14 +73,25 @@ class TestMail(Step):
 
     async def _not_through(self, ctx: StepContext, seen: _Seen) -> Finding:
         """What failed is told, until somebody who has seen to it presses Look again: then it is sent once more."""
-        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
-        newer = asked is not None and (sent is None or asked.at > sent)
-        again = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
+        asked, newer = ctx.run.answers.get("look_again"), self._asked_since_sent(ctx)
+        again = newer and self._needs_another(ctx, seen)
         if asked is not None and (again or not newer):
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
-        if seen.from_itself and not seen.arrived and not self._sends(ctx):
+        return self._not_failed(ctx, seen, again=again)
+
+    def _asked_since_sent(self, ctx: StepContext) -> bool:
+        """Return whether somebody has pressed Look again since the mail was sent last."""
+        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
+        return asked is not None and (sent is None or asked.at > sent)
+
+    def _needs_another(self, ctx: StepContext, seen: _Seen) -> bool:
+        """Return whether the mail that was sent will not come through."""
+        return _stuck(ctx.run.findings.get(self.name)) or seen.failed is not None
+
+    def _not_failed(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
+        if seen.is_from_itself_alone and not self._sends(ctx):
             words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
             return self.waits_for(Turn.REQUESTER, words, cause=FROM_ITSELF, again_s=pause, facts={"subject": subject_of(ctx)})
         return self._underway(ctx, seen.arrived, again=again)
@@ -85,9 +100,13 @@ class TestMail(Step):
         facts = _facts(subject_of(ctx), arrived)
         if not arrived and (again or not self._sent(ctx)):
             return self._not_sent(ctx, facts, again=again)
-        late = self._late(ctx, arrived)
-        words, turn = Text("seen.arrived" if arrived else "seen.on_its_way"), Turn.REQUESTER if late else Turn.TIME
-        return self.waits_for(turn, words, cause=OVERDUE if late else "", again_s=ctx.pause(self.name, PAUSES_S), facts=facts)
+        return self._waits(ctx, arrived, facts)
+
+    def _waits(self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]) -> Finding:
+        """Wait for the copy: by the clock, and for a person once it is late."""
+        turn, cause = (Turn.REQUESTER, OVERDUE) if self._late(ctx, arrived) else (Turn.TIME, "")
+        words = Text("seen.arrived" if arrived else "seen.on_its_way")
+        return self.waits_for(turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts)
 
     def _not_sent(self, ctx: StepContext, facts: dict[str, str], *, again: bool) -> Finding:
         if self._sends(ctx):
@@ -106,11 +125,15 @@ class TestMail(Step):
         cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
         spreading = cause == "forwarding_blocked" and _policy_spreads(ctx)
-        if spreading and self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx):
+        if spreading and self._may_send_again(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         finding = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts)
-        return replace(finding, evidence=tuple(Evidence("trace", line) for line in words))
+        return replace(finding, evidence=evidence_of(words))
+
+    def _may_send_again(self, ctx: StepContext) -> bool:
+        """Return whether the bot sends the mail, has waited once at least, and has not just sent it."""
+        return self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx)
 
     def _due(self, ctx: StepContext) -> bool:
         sent = ctx.run.changed.get(self.name)
@@ -127,8 +150,7 @@ class TestMail(Step):
     def _sent(self, ctx: StepContext) -> bool:
         """Whether it is on its way. Where the sending was cut off it may be, so it is looked for before it is sent again."""
         sent = ctx.run.changed.get(self.name)
-        cut_off = sent is not None and sent.done is None and now() - sent.begun > RESENDS_AFTER
-        return (sent is not None and not cut_off) or bool(ctx.run.answer("test_sent"))
+        return (sent is not None and not _is_cut_off(sent)) or bool(ctx.run.answer("test_sent"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,21 +164,43 @@ class _Seen:
     @classmethod
     def of(cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]) -> _Seen:
         """Where the mailbox wrote to itself, a copy is told by its message id: who forwards a mail may stand as the sender of the copy."""
-        itself = tuple(row for row in arrived if row.sender.lower() in own)
-        others = tuple(row for row in arrived if row not in itself)
-        known = {row.message_id for row in others}
-        of_others = bool(others) and not itself
-        good = tuple(row for row in copies if of_others or row.message_id in known or row.sender.lower() not in own)
-        return cls(others, good, itself)
+        itself = tuple(filter(partial(_is_from, own), arrived))
+        others = tuple(filterfalse(partial(_is_from, own), arrived))
+        return cls(others, copies if others and not itself else _copies_of(others, copies, own), itself)
+
+    @property
+    def is_from_itself_alone(self) -> bool:
+        """Whether no mail has arrived but what the mailbox has sent to itself."""
+        return bool(self.from_itself) and not self.arrived
 
     @property
     def failed(self) -> TraceRow | None:
         """The newest row that says that it will not come through."""
-        return next((row for row in (*self.copies, *self.arrived) if row.status in FAILED and not _is_junk(row, self.arrived)), None)
+        return next((row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None)
 
     def since(self, moment: datetime) -> _Seen:
         """What was received from then on."""
         return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in (self.arrived, self.copies, self.from_itself)))
+
+
+def _is_from(own: frozenset[str], row: TraceRow) -> bool:
+    """Return whether the mail's sender is one of these addresses."""
+    return row.sender.lower() in own
+
+
+def _copies_of(others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]) -> tuple[TraceRow, ...]:
+    """Return the copies of the mails of others: by their message id, or by a sender who is not the mailbox."""
+    known = {row.message_id for row in others}
+    return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))
+
+
+def _has_failed(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
+    return row.status in FAILED and not _is_junk(row, arrived)
+
+
+def _is_cut_off(sent: Changed) -> bool:
+    """Return whether the sending never came to its end, and the mail has been looked for long enough."""
+    return sent.done is None and now() - sent.begun > RESENDS_AFTER
 
 
 def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.channel.email_app import smtp_send_permission
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.fields import lower_of, lower_set
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
@@ -53,8 +54,8 @@ class UserConsent(Step):
 def assigned(policy: dict[str, Any]) -> frozenset[str]:
     """The policies by which users consent for themselves; the docs write the prefix in two cases."""
     role = policy.get("defaultUserRolePermissions")
-    names = role.get("permissionGrantPoliciesAssigned") if isinstance(role, dict) else None
-    return frozenset(str(name).lower().removeprefix(OWN) for name in names or () if str(name).lower().startswith(OWN))
+    names = lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
+    return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
 
 
 def allows(policies: frozenset[str]) -> str:
@@ -65,14 +66,14 @@ def allows(policies: frozenset[str]) -> str:
 
 def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
     """Whether one of a policy's condition sets holds this delegated permission, whatever app asks for it."""
-    return any(
-        str(each.get("permissionType") or "").lower().startswith("delegated")
-        and str(each.get("resourceApplication") or "any").lower() in {"any", resource.lower()}
-        and _lower(each.get("permissions")) & {"all", permission.lower()}
-        and _lower(each.get("clientApplicationIds")) <= {"all"}
-        for each in sets
+    return any(_holds(each, resource.lower(), permission.lower()) for each in sets)
+
+
+def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
+    """Return whether the condition set is for delegated permissions and every app, and covers this permission of the resource."""
+    return (
+        lower_of(condition_set, "permissionType").startswith("delegated")
+        and lower_of(condition_set, "resourceApplication") in {"", "any", resource}
+        and bool(lower_set(condition_set.get("permissions")) & {"all", permission})
+        and lower_set(condition_set.get("clientApplicationIds")) <= {"all"}
     )
-
-
-def _lower(values: object) -> set[str]:
-    return {str(value).lower() for value in values} if isinstance(values, list) else set()

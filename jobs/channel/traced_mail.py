@@ -1,0 +1,27 @@
+"""The channel's mails in the message trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from jobs.channel.mailbox import own_addresses
+from jobs.engine.context import StepContext
+from jobs.mail.auto_reply import automatic
+from jobs.mail.message_trace import TraceRow
+from jobs.model import Evidence
+
+
+def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
+    """Return the mails from the mailbox that somebody wrote to another: no copies, nothing to itself, no automatic replies."""
+    no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
+    return [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
+
+
+def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:
+    """Return the first of the rows, newest first, that was delivered or handed on."""
+    return next((row for row in rows if row.status.went_on), None)
+
+
+def evidence_of(words: Sequence[str]) -> tuple[Evidence, ...]:
+    """Return the trace's words as evidence."""
+    return tuple(Evidence("trace", line) for line in words)

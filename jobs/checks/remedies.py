@@ -118,7 +118,7 @@ def turn(verdict: Verdict) -> Turn:
 
 def for_people(verdict: Verdict) -> tuple[str, ...]:
     """The causes that no plan of the bot mends, without those that a fix asks a new token for."""
-    causes = (verdict.weighed[name].cause for name in verdict.causes if not _fixing_step(verdict, name))
+    causes = (verdict.weighed[name].cause for name, step in _fixing_steps(verdict).items() if not step)
     return tuple(cause for cause in causes if cause not in GENERATE | {""})
 
 
@@ -129,7 +129,7 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
     """
     if not verdict.causes:
         return None
-    if step := next(filter(None, (_fixing_step(verdict, name) for name in verdict.causes)), ""):
+    if step := next(filter(None, _fixing_steps(verdict).values()), ""):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
     return _generate_button(run.channel, verdict) if whole else None
 
@@ -144,6 +144,11 @@ def page_of(channel: Channel) -> str:
     """Webex Connect of the channel: where its Call Back URL leads; empty where that is not known."""
     page = urlsplit(channel.callback_url)
     return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
+
+
+def _fixing_steps(verdict: Verdict) -> dict[str, str]:
+    """Return each cause's finding with the step whose plan would mend it, or the empty string."""
+    return {name: _fixing_step(verdict, name) for name in verdict.causes}
 
 
 def _fixing_step(verdict: Verdict, name: str) -> str:

@@ -56,7 +56,7 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
         warnings=_warnings(steps, count),
         skipped=_by(count, State.SKIPPED, State.UNKNOWN),
         stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
-        since=_since(causes[0], symptoms, count) if causes else None,
+        since=_since(causes[:1], symptoms, count),
         weighed=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
     )
 
@@ -115,7 +115,7 @@ def _only_explanation(wrong: Collection[str], steps: Mapping[str, Step], finding
 def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> list[str]:
     """Return the one of these that is possible; nothing where there are several, or one of them was not read."""
     possible = in_state(able, findings, State.POSSIBLE)
-    read = all(each in findings and not _unread(findings[each]) for each in able)
+    read = findings.keys() >= set(able) and not _has_unread(able, findings)
     return possible if read and len(possible) == 1 else []
 
 
@@ -136,7 +136,7 @@ def _not_read(causes: Collection[str], steps: Mapping[str, Step], findings: Mapp
 
 
 def _has_unread(names: Iterable[str], findings: Mapping[str, Finding]) -> bool:
-    return any(name in findings and _unread(findings[name]) for name in names)
+    return any(_unread(findings[name]) for name in names if name in findings)
 
 
 def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -194,9 +194,10 @@ def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding
     return ancestors(name, steps) | pending(name, steps, findings)
 
 
-def _since(cause: str, symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
-    own_symptoms = (name for name, root in symptoms.items() if root == cause)
-    theirs = (cause, *in_state(own_symptoms, findings, State.WRONG))
+def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
+    """Return when the first of these causes, or of what they bring about, began."""
+    own_symptoms = (name for name, root in symptoms.items() if root in causes)
+    theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
     return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
 
 

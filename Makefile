@@ -10,12 +10,13 @@ CLEAN := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQUESTS_CA_BUNDLE -u CURL_CA_B
 	-u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy
 COVERED := COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice test lint unit check diagnose chaos bench practice-serve audit docs lock clean
+.PHONY: help install demo practice test quick quick-tests lint unit check diagnose chaos bench practice-serve audit docs lock clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
-	@echo "make test            lint, then all tests, then the coverage of all processes"
+	@echo "make quick           lint, then every quick test that starts no process (under a minute)"
+	@echo "make test            lint, then all tests, then the coverage of all processes (about seven minutes)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about eight minutes)"
@@ -40,9 +41,18 @@ demo: $(STAMP)
 practice: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice play $(if $(PORT),--port $(PORT))
 
+PYTEST := pytest --quiet -p no:cacheprovider --dist loadfile --no-loadscope-reorder
+
 test: lint unit
 
 check: test
+
+# lint runs beside the tests, which leave it a core now and then.
+quick: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint quick-tests
+
+quick-tests: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(PYTEST) --numprocesses 2 -m "not slow" $(or $(TESTS),tests/unit tests/contract)
 
 lint: $(STAMP)
 	@echo "ruff check"; $(RUN) -m ruff check --quiet .
@@ -51,8 +61,8 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@echo "all tests, about nine minutes on two cores"; status=0; \
-	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m pytest --quiet -rfER -p no:cacheprovider --numprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS) || status=$$?; \
+	@echo "all tests, about seven minutes on two cores"; status=0; \
+	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses 4 $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
 

@@ -11,7 +11,7 @@ from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, seconds
 from adaptive_cards.views import Header
-from jobs.model import Text, Turn
+from jobs.model import RunKind, Text, Turn
 
 STAGES = 7
 
@@ -40,7 +40,7 @@ def persons_turn(title: Text, *lines: Element) -> Band:
 
 def kicker(header: Header) -> Element:
     """Whose run it is, and the stage."""
-    if header.kind in {"fix", "undo"}:
+    if header.kind in {RunKind.FIX, RunKind.UNDO}:
         return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
     about = Text("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Text("kicker.new")
     return kicker_of(about, stage(header.stage))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.model import Access, Evidence, State, Text
+from jobs.model import Access, Evidence, RunKind, State, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Header:
     run: str
     mailbox: str
     stage: int
-    kind: str = "setup"
+    kind: RunKind = RunKind.SETUP
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,13 @@ ONCE = (
     "/policies/identitySecurityDefaultsEnforcementPolicy",
     "/identity/conditionalAccess/policies",
 )
-"""What a tenant has once: to be read once in a round, however many channels there are."""
+"""What a tenant has once: to be read once in a bulk check, however many channels there are."""
 SETTINGS = {"limits": "1", "replication_s": "0", "trace_delay_s": "0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One round: how large, how long, what it asked, and what came of it."""
+    """One bulk check: how large, how long, what it asked, and what came of it."""
 
     channels: int
     tenants: int
@@ -79,7 +79,7 @@ def main() -> bool:
 
 
 def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measured:
-    name = f"Round of {channels}"
+    name = f"Check of {channels}"
     room = str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
     with Redis(port=stack.ports.redis) as redis:
         fill(stack, people, room, [f"box{number}@t{number % tenants}-of-{channels}.example" for number in range(channels)])
@@ -94,15 +94,15 @@ def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measu
 
 
 def _ended(store: RunStore, redis: Redis, room: str) -> Run:
-    """The space's round, when every channel has its verdict."""
+    """The space's bulk check, when every channel has its verdict."""
     until = time.monotonic() + LONGEST_S
     while time.monotonic() < until:
-        raw = redis.get(f"space:{room}:round")
+        raw = redis.get(f"space:{room}:bulk_check")
         run = store.load(raw.decode()) if isinstance(raw, bytes) else None
         if run is not None and run.checked and len(run.findings) == len(mailboxes(run)):
             return run
         time.sleep(POLL_S)
-    raise NotSeenError(f"the end of the round within {LONGEST_S:.0f} s", None)
+    raise NotSeenError(f"the end of the bulk check within {LONGEST_S:.0f} s", None)
 
 
 def _names(items: list[dict[str, Any]]) -> Iterator[str]:

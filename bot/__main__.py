@@ -19,7 +19,6 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.microsoft import discovery_cache
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.settings import Settings
@@ -51,7 +50,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  a command line speaks so
         return BAD_SETTINGS
-    services = _desk(settings, work, connect_for_web(settings.redis_url))
+    services = _services(settings, work, connect_for_web(settings.redis_url))
     app = create_app(settings, services.redis, pages=(sign_in.pages, secret_page.pages, delivery_receipts.hooks, pages.assets))
     app.config["SERVICES"] = services
     app.before_request(DataGate(services.redis))
@@ -61,27 +60,24 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.cards import reminders  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.processes import worker  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes import worker  # noqa: PLC0415  same
+    from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  same
     from bot.processes.timers import Timers  # noqa: PLC0415  same
-    from bot.services import install_services  # noqa: PLC0415  the other commands need no RQ worker
     from jobs import runtime  # noqa: PLC0415  same
 
     refused = _data_problem(settings.redis_url)
     if refused:
         print(refused, file=sys.stderr)  # noqa: T201  a command line speaks so
         return BAD_SETTINGS
-    services = _desk(settings, work, connect(settings.redis_url))  # connects in the process that uses it
-    install_services(services)
-    runtime.use(runtime.Runtime(work, services.store, services.vault, services))
+    services = _services(settings, work, connect(settings.redis_url))  # connects in the process that uses it
+    runtime.install(services)
     timers = Timers()
-    timers.every(DUE_S, services.dispatch_due)
-    return worker.main(settings, timers, {partial(reminders.remind, services): reminders.EVERY_S})
+    timers.every(DUE_S, Dispatcher(services).dispatch_due)
+    return worker.main(settings, services.shutdown, timers, {partial(reminders.remind, services): reminders.EVERY_S})
 
 
-def _desk(settings: BotSettings, work: Settings, redis: Redis) -> Services:
-    services = Services(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
-    discovery_cache.share(discovery_cache.DiscoveryCache(services.vault))
-    return services
+def _services(settings: BotSettings, work: Settings, redis: Redis) -> Services:
+    return Services.of(settings, work, redis, Webex(settings.webex_access_token, settings.webex_api_url, HURRIED))
 
 
 def _data_problem(url: str) -> str:

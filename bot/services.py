@@ -1,42 +1,40 @@
-"""What the conversation has at hand in a process: settings, Redis, the queue, Webex. Made once, before the first event."""
+"""The parts that the conversation has in a process. Put together once, before the first event."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cached_property
 
 from redis import Redis
-from rq import Queue
 
-from bot.queue import CARDS, RUNS, make_queue
+from bot.queue import ADVANCE, RUNS, Doorbell, make_queue
+from bot.queue.cards import CardQueue
+from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexPerson
 from bot.webex.messenger import Messenger
-from jobs.clock import now
-from jobs.runs.channel_index import ChannelIndex
+from jobs.microsoft.discovery_cache import DiscoveryCache
+from jobs.runs.run import Event
 from jobs.runs.run_store import RunStore
-from jobs.runs.schedule import LEASE_S, Schedule
+from jobs.runtime import Runtime
 from jobs.settings import Settings
-from jobs.storage import codec, keys, locks
-from jobs.storage.due_list import DueList
-from jobs.storage.locks import LockKind, LockName
+from jobs.storage import codec, keys
 from jobs.storage.vault import Vault
 
-DRAW_QUEUED_S = 4
-"""How long a draw counts as queued, in seconds. A second one does no harm."""
 ME_S = 3600
 
 
-@dataclass(frozen=True)
-class Services:
-    """The parts, put together; nothing here is asked over the network before it is used."""
+@dataclass(frozen=True, kw_only=True)
+class Services(Runtime):
+    """The parts of the work, and those of the conversation; nothing here is asked over the network before it is used."""
 
     bot: BotSettings
-    settings: Settings
     redis: Redis
     webex: Webex
+    events: EventQueue
+    runs: Doorbell
+    cards: CardQueue
     outbox: Messenger | None = None
 
     @property
@@ -44,40 +42,23 @@ class Services:
         """What posts: the outbox of the event that is being carried out, or else Webex itself."""
         return self.webex if self.outbox is None else self.outbox
 
-    @cached_property
-    def store(self) -> RunStore:
-        """The runs."""
-        return RunStore(self.redis, self.settings.encryption_keys)
-
-    @property
-    def channels(self) -> ChannelIndex:
-        """Who holds which channel, and what was proven."""
-        return self.store.channels
-
-    @property
-    def schedule(self) -> Schedule:
-        """When runs are due."""
-        return self.store.schedule
-
-    @cached_property
-    def card_schedule(self) -> DueList:
-        """When the cards of runs are due."""
-        return DueList(self.redis, keys.cards_due(), LEASE_S + 1)
-
-    @cached_property
-    def vault(self) -> Vault:
-        """The sealed values."""
-        return Vault(self.redis, self.settings.encryption_keys)
-
-    @cached_property
-    def queue(self) -> Queue:
-        """The queue of runs, which Webex cannot hold up."""
-        return make_queue(self.redis, RUNS)
-
-    @cached_property
-    def cards(self) -> Queue:
-        """The queue of draws, which a slow Webex may hold up."""
-        return make_queue(self.redis, CARDS)
+    @classmethod
+    def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:
+        """Put the parts together."""
+        vault, cards = Vault(redis, settings.encryption_keys), CardQueue(redis)
+        return cls(
+            settings=settings,
+            store=RunStore(redis, settings.encryption_keys),
+            vault=vault,
+            listener=cards,
+            documents=DiscoveryCache(vault),
+            bot=bot,
+            redis=redis,
+            webex=webex,
+            events=EventQueue(redis),
+            runs=Doorbell(make_queue(redis, RUNS), ADVANCE),
+            cards=cards,
+        )
 
     @cached_property
     def me(self) -> WebexPerson:
@@ -90,67 +71,13 @@ class Services:
         self.redis.set(key, codec.dump(found), ex=ME_S)
         return found
 
-    def advance(self, run_id: str) -> None:
-        """Have a worker carry the run on. One more than needed does no harm."""
-        self.queue.enqueue("jobs.advance.advance", run_id, result_ttl=0)
+    def record(self, run_id: str, *events: Event) -> None:
+        """Add to the run's history, and have a worker carry the run on and draw its cards.
 
-    def run_changed(self, run_id: str) -> None:
-        """Have the run's cards drawn; a draw that is queued already will see this change too (:class:`jobs.runtime.Listener`).
-
-        A draw that is lost with its worker, or with Redis, is made up for a little later; one that ends takes that back.
+        Raises:
+            RunGoneError: there is no such run.
         """
-        self.schedule_cards(run_id, now() + timedelta(seconds=DRAW_QUEUED_S + 1))
-        if self.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=DRAW_QUEUED_S):
-            self.cards.enqueue("bot.cards.draw.draw", run_id, result_ttl=0)
-
-    def schedule_cards(self, run_id: str, when: datetime) -> None:
-        """Have the run's cards drawn at that time."""
-        self.card_schedule.schedule(run_id, when)
-
-    def _retry_cards(self, run_id: str, when: datetime) -> None:
-        """A draw was killed, and perhaps another that was just beginning: what counts as queued may be so no more."""
-        self.redis.delete(keys.draw_queued(run_id))
-        self.schedule_cards(run_id, when)
-
-    def cards_due(self, run_id: str) -> float:
-        """When the run's cards are due: a number that differs after the next change."""
-        return self.card_schedule.due(run_id)
-
-    def settle_cards(self, run_id: str, due: float) -> None:
-        """The cards are as they should be, unless something has changed since they were due then."""
-        self.card_schedule.settle(run_id, due)
-
-    def dispatch_due(self) -> None:
-        """Hand out what is due: runs whose time has come, cards that waited, and what killed processes were at. Called every half second."""
-        for lock in locks.release_dead(self.redis):
-            self._retry(lock)
-        for run_id in self.schedule.claim_due():
-            self.advance(run_id)
-        for run_id in self.card_schedule.claim():
-            self.run_changed(run_id)
-
-    def _retry(self, lock: LockName) -> None:
-        """Have the work of a killed process done once more; what a press or a registration was at is tried again by itself."""
-        if lock.kind is LockKind.RUN:
-            self.schedule.add(lock.run_id, now())
-        elif lock.kind is LockKind.DRAW:
-            self._retry_cards(lock.run_id, now())
-
-
-_current: list[Services] = []
-
-
-def install_services(services: Services) -> None:
-    """Make this the process's desk."""
-    _current[:] = [services]
-
-
-def current_services() -> Services:
-    """The process's desk.
-
-    Raises:
-        RuntimeError: nobody has made one.
-    """
-    if not _current:
-        raise RuntimeError("no services: events are handled in `python -m bot worker`")
-    return _current[0]
+        if events:
+            self.store.append(run_id, *events)
+        self.runs.ring(run_id)
+        self.cards.request(run_id)

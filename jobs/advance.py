@@ -16,7 +16,7 @@ from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import LeaseLostError, StoppingError
-from jobs.model import State
+from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs.reference import new_reference
 from jobs.runs.run import Event, Kind, Run, RunGoneError
@@ -40,7 +40,7 @@ def advance(run_id: str) -> None:
 
     Where another worker has the run, it is looked at again a moment later.
     """
-    runtime = current()
+    runtime = current(Runtime)
     with runtime.store.lease(run_id) as lease:
         if lease is None:
             runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
@@ -78,7 +78,7 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     if run.running:
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    work = {"check": check.run_check, "round": bulk.check_all}.get(run.kind, _advance_setup)
+    work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(run.kind, _advance_setup)
     return await work(runtime, run, lambda: not lease.lost)
 
 
@@ -87,7 +87,7 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await _work(Engine(ctx, steps_of(run), runtime.listener, holds))
+            await advance_steps(Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown))
             return ctx.run.version
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -95,7 +95,8 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return runtime.store.load(run.id).version
 
 
-async def _work(engine: Engine) -> None:
+async def advance_steps(engine: Engine) -> None:
+    """Plan what is missing, and carry out what was approved; raises :class:`SignInNeeded` where the signed-in tenant is another one."""
     if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
         await engine.make_plan()
     run = engine.ctx.run
@@ -114,7 +115,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
     run, store, schedule = runtime.store.load(run_id), runtime.store, runtime.schedule
     times = [finding.until for finding in run.findings.values() if finding.until and not run.checked]
-    if run.kind != "check" and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
+    if run.kind is not RunKind.CHECK and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
         store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     elif times and run.account and not run.ended:

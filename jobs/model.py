@@ -55,6 +55,16 @@ def verbatim(text: object) -> Text:
     return Text("verbatim", {"text": str(text)})
 
 
+class RunKind(StrEnum):
+    """The purpose of a run: a bulk check looks at many channels, every other kind is about one."""
+
+    SETUP = "setup"
+    CHECK = "check"
+    FIX = "fix"
+    UNDO = "undo"
+    BULK_CHECK = "bulk_check"
+
+
 class State(StrEnum):
     """What inspecting a fact can say. Skipped and unknown are never counted as ok; possible may explain a failure, but need not."""
 

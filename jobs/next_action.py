@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.engine.readiness import NOT_INSPECTABLE
-from jobs.model import Finding, Scope, State, Text, Turn
-from jobs.runs.run import Run
+from jobs.model import Finding, RunKind, Scope, State, Text, Turn
+from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 from jobs.steps.test_mail import FROM_ITSELF
 
@@ -36,12 +36,12 @@ class NextAction:
 def next_action(run: Run) -> NextAction:
     """Read off the run, the earliest stage first."""
     if run.ended:
-        ended = "undone" if run.kind == "undo" and run.ended == "finished" else ENDED[run.ended]
+        ended = "undone" if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED else ENDED[run.ended]
         return NextAction(Turn.NOBODY, Text(f"turn_words.{ended}", {"reference": _reference(run)}))
     return _before_plan(run) or _approval(run) or _waiting(run) or NextAction(Turn.NOBODY, Text("turn_words.running"))
 
 
-ENDED = {"finished": "done", "failed": "failed", "cancelled": "cancelled"}
+ENDED: dict[Kind | None, str] = {None: "", Kind.FINISHED: "done", Kind.FAILED: "failed", Kind.CANCELLED: "cancelled"}
 
 
 def _reference(run: Run) -> str:
@@ -109,7 +109,7 @@ def keeps_secret(run: Run) -> bool:
 
     Where the app itself was wrong its plan holds a secret, too, and the one that is there turns out to be good.
     """
-    return run.kind == "fix" and "client_secret" not in run.changed
+    return run.kind is RunKind.FIX and "client_secret" not in run.changed
 
 
 def _is_person(finding: Finding) -> bool:

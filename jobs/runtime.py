@@ -1,25 +1,34 @@
-"""What a worker process has at hand for every job. ``python -m bot worker`` plugs it in, before the first job."""
+"""The parts that a process has, put together once and installed: a job of RQ is a function by name, so it finds them here.
+
+The work needs a :class:`Runtime`. ``bot`` installs one that holds more, and asks for it by its own class.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
+from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run_store import RunStore
 from jobs.runs.schedule import Schedule
 from jobs.settings import Settings
+from jobs.shutdown import Shutdown
 from jobs.storage.vault import Vault
 
+R = TypeVar("R", bound="Runtime")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Runtime:
-    """Settings, Redis and whoever listens."""
+    """The parts of the work: settings, Redis, the listener, Microsoft's public documents, and the request to stop."""
 
     settings: Settings
     store: RunStore
     vault: Vault
     listener: Listener
+    documents: DiscoveryCache = field(default_factory=DiscoveryCache)
+    shutdown: Shutdown = field(default_factory=Shutdown)
 
     @property
     def channels(self) -> ChannelIndex:
@@ -32,23 +41,24 @@ class Runtime:
         return self.store.schedule
 
 
-_current: list[Runtime] = []
+_installed: list[Runtime] = []
 
 
-def use(runtime: Runtime) -> None:
-    """Make this the process's runtime."""
-    _current[:] = [runtime]
+def install(runtime: Runtime) -> None:
+    """Make this the process's container."""
+    _installed[:] = [runtime]
 
 
-def current() -> Runtime:
-    """The process's runtime.
+def current(kind: type[R]) -> R:
+    """Return the process's container, which is of this class.
 
     Raises:
-        RuntimeError: nobody has plugged one in.
+        RuntimeError: none of this class is installed.
     """
-    if not _current:
-        raise RuntimeError("no runtime: jobs run in `python -m bot worker`")
-    return _current[0]
+    for found in _installed:
+        if isinstance(found, kind):
+            return found
+    raise RuntimeError("no runtime: jobs run in `python -m bot worker`")
 
 
 class Listener(Protocol):
@@ -59,7 +69,7 @@ class Listener(Protocol):
 
 
 class NoListener:
-    """Nobody listens: a single channel of a round has no card, the round has it."""
+    """Nobody listens: a single channel of a bulk check has no card, the bulk check has it."""
 
     def run_changed(self, run_id: str) -> None:
         """Do nothing."""

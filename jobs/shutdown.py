@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-_asked: list[bool] = []
 
+class Shutdown:
+    """The request to stop. A process has one, and passes it to whatever may take long."""
 
-def request(*_signal: object) -> None:
-    """Have the process stop soon; may be called as a signal's handler."""
-    _asked[:] = [True]
+    def __init__(self) -> None:
+        self._requested = False
 
+    def request(self, *_signal: object) -> None:
+        """Have the process stop soon; may be called as a signal's handler."""
+        self._requested = True
 
-def requested() -> bool:
-    """Whether somebody has."""
-    return bool(_asked)
-
-
-def reset() -> None:
-    """As at the start of a process."""
-    _asked.clear()
+    def requested(self) -> bool:
+        """Return whether somebody has asked for it."""
+        return self._requested

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import httpx
 
 from practice.browser import Browser, Page
+from practice.patience import patient
 from practice.webex.cards import buttons
 
 Json = dict[str, Any]
@@ -108,7 +109,7 @@ class People:
 
     def wait_for(self, expected: str, wanted: Wanted, seconds: float = 20.0, after: int = 0) -> Json:
         """The newest message of the bot, changed after ``after``, that is wanted; raises :class:`NotSeenError`."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patient(seconds)
         while True:
             self.look(max(0.0, min(POLL_S, deadline - time.monotonic())))
             newest = sorted(self.messages.values(), key=lambda each: -int(each["change"]))
@@ -120,7 +121,7 @@ class People:
 
     def until(self, expected: str, true: Callable[[], Any], seconds: float = 20.0) -> Any:
         """Whatever ``true`` returns once it is true; messages are taken in meanwhile. Raises :class:`NotSeenError`."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patient(seconds)
         while not (result := true()):
             self.look(0.2)
             if time.monotonic() >= deadline:

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from practice.patience import patient
+
 STOP_S = 15.0
+KILL_S = 5.0
 
 
 class Watcher(Protocol):
@@ -75,9 +78,9 @@ class Process:
             return None
         self.kill(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.running.wait(seconds)
+            self.running.wait(patient(seconds))
         self.kill(signal.SIGKILL, whole=True)
-        code = self.running.wait(5)
+        code = self.running.wait(patient(KILL_S))
         _until_gone(self.running.pid)
         if self.watcher:
             self.watcher.forget(self.running.pid)
@@ -129,7 +132,7 @@ def words(*parts: str | Path) -> str:
     return shlex.join(map(str, parts))
 
 
-def _until_gone(leader: int, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
+def _until_gone(leader: int, seconds: float = KILL_S) -> None:
+    deadline = time.monotonic() + patient(seconds)
     while any(Path(f"/proc/{pid}").exists() for pid in session(leader) if pid != leader) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -21,6 +21,7 @@ from practice import environment
 from practice.client import People
 from practice.environment import ROOT, Ports, free_ports
 from practice.guard import Guard
+from practice.patience import patient
 from practice.processes import Process, procfile, words
 
 START_S = 30.0
@@ -130,7 +131,7 @@ class Stack:
 
     def _wait(self, name: str) -> None:
         process, healthy = self.processes[name], self._healthy(name)
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + patient(START_S)
         while not healthy():
             if not process.alive or time.monotonic() > deadline:
                 ended = "is not healthy" if process.alive else "ended"

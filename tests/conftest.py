@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
-import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from bot.processes import redis_server
+from practice import patience
 from practice.conversation import words
+from tests.fixtures.waiting import until
 
-pytest_plugins = ("tests.fixtures.webex_script", "tests.fixtures.openid_provider", "tests.fixtures.older_data")
+pytest_plugins = (
+    "tests.fixtures.clock",
+    "tests.fixtures.webex_script",
+    "tests.fixtures.openid_provider",
+    "tests.fixtures.stacks",
+    "tests.fixtures.practice_cloud",
+    "tests.fixtures.older_data",
+)
 
-START_S = 10.0
+os.environ.setdefault(patience.VARIABLE, "6")
+
 LAST_MESSAGES, LAST_LINES = 4, 30
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes"}
+
+
+settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("anywhere")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in REAL_PROCESSES:
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line that shows drift: how many tests needed a second try, and which."""
+    again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", [])})
+    terminalreporter.write_line(f"{len(again)} tests were run again{': ' if again else ''}{', '.join(again)}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,7 +79,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # Not redis_server.start: it prepares the child in Python, which Python 3.12 and later warn about where threads run.
     server = subprocess.Popen(redis_server.command(port, Path(tmp_path_factory.mktemp("valkey"))))  # noqa: S603  our own command line
     try:
-        _wait_until_it_answers(port)
+        until(lambda: redis_server.answers(port), "the Valkey of the tests")
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         redis_server.stop(server)
@@ -82,10 +104,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait_until_it_answers(port: int) -> None:
-    until = time.monotonic() + START_S
-    while not redis_server.answers(port):
-        assert time.monotonic() < until, "the Valkey of the tests did not start"
-        time.sleep(0.02)

@@ -14,7 +14,7 @@ from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock
 from adaptive_cards.views import Header
-from jobs.model import Channel, Text, Turn
+from jobs.model import Channel, RunKind, Text, Turn
 
 _ERROR_MOST = 2000
 
@@ -28,7 +28,7 @@ def connect_form(view: ConnectFormView) -> Card:
 
 def _registers(view: ConnectFormView) -> bool:
     """An app that a fix is about has been registered, and stays so."""
-    return view.header.kind != "fix"
+    return view.header.kind is not RunKind.FIX
 
 
 def _band(view: ConnectFormView) -> Band:

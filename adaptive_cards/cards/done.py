@@ -14,7 +14,7 @@ from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, day, lasted
 from adaptive_cards.views import Header, Proof
-from jobs.model import Profile, State, Text, Turn
+from jobs.model import Profile, RunKind, State, Text, Turn
 
 _NO_BREAK = "\u00a0"
 
@@ -56,7 +56,7 @@ def _changes(view: DoneView) -> str:
 
 
 def _title(view: DoneView) -> str:
-    if view.header.kind == "fix":
+    if view.header.kind is RunKind.FIX:
         return "done.nothing_to_fix" if view.already else "done.fixed"
     return "done.already" if view.already else "done.title"
 

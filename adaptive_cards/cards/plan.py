@@ -12,7 +12,7 @@ from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import counted, render, text
-from jobs.model import Change, Profile, Scope, Text
+from jobs.model import Change, Profile, RunKind, Scope, Text
 
 
 def plan(view: PlanView) -> Card:
@@ -21,7 +21,7 @@ def plan(view: PlanView) -> Card:
         *_right(view),
         *_warnings(view),
         *([] if view.closed else [*_marked("plan.blocked", view.blocked), *_marked("plan.named", view.named)]),
-        *group("plan.undo_app" if view.header.kind == "undo" else "plan.app", of_scope(view.changes, Scope.APP)),
+        *group("plan.undo_app" if view.header.kind is RunKind.UNDO else "plan.app", of_scope(view.changes, Scope.APP)),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
         *(buttons(*row) for row in in_rows(_main(view))),
@@ -33,7 +33,7 @@ def _right(view: PlanView) -> list[Element]:
     if not view.right:
         return []
     held = ", ".join(render(words) for words in view.right)
-    key = "plan.undo_right" if view.header.kind == "undo" else "plan.right"
+    key = "plan.undo_right" if view.header.kind is RunKind.UNDO else "plan.right"
     return [marked(glyphs.OK, rich(run(text(key, held=held))), spacing="Medium")]
 
 
@@ -105,6 +105,6 @@ def _adopt(view: PlanView) -> list[Element]:
 
 
 def _least(view: PlanView) -> list[Element]:
-    if view.header.kind != "setup" or view.profile is not Profile.ARTICLE or view.begun or not view.changes:
+    if view.header.kind is not RunKind.SETUP or view.profile is not Profile.ARTICLE or view.begun or not view.changes:
         return []
     return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]

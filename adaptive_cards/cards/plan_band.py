@@ -8,7 +8,7 @@ from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import Band, persons_turn, turn_line
 from adaptive_cards.elements import TITLE, Element, said
 from adaptive_cards.texts import counted
-from jobs.model import Scope, Text, Turn
+from jobs.model import RunKind, Scope, Text, Turn
 
 
 def band(view: PlanView) -> Band:
@@ -73,7 +73,7 @@ def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
     if view.changes:
         title, told = Text("plan.approved", {"changes": counted("plan.changes", len(view.changes))}), Text("plan.approved_next")
     else:
-        kind = f"{view.header.kind}_" if view.header.kind in {"fix", "undo"} else ""
+        kind = f"{view.header.kind}_" if view.header.kind in {RunKind.FIX, RunKind.UNDO} else ""
         title, told = Text(f"plan.{kind}nothing"), Text(f"plan.{kind}nothing_next")
         if glyphs.is_person(view.turn):
             return persons_turn(title, turn_line(view.turn, Text("plan.fix_nothing_named")), *signed_in)

@@ -13,7 +13,7 @@ from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import counted, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Text, Turn, verbatim
+from jobs.model import RunKind, Text, Turn, verbatim
 
 _RUNS_MOST = 10
 
@@ -78,7 +78,7 @@ def _notes(line: RunLine) -> list[Element]:
 def _right(line: RunLine) -> Element:
     if line.ended in _ENDED:
         return aside(Text(f"status.ended_{line.ended}"))
-    if line.kind != "setup":
+    if line.kind is not RunKind.SETUP:
         return aside(Text(f"status.kind_{line.kind}"))
     return sign(stage(line.stage), **SUBTLE, horizontalAlignment="Right")
 
@@ -102,7 +102,7 @@ class RunLine:
     words: Text
     started: datetime
     ended: str = ""
-    kind: str = "setup"
+    kind: RunKind = RunKind.SETUP
 
 
 @dataclass(frozen=True, slots=True)

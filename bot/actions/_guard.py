@@ -29,9 +29,7 @@ def for_everybody(answer: OnRun) -> Action:
     """The answer, for whoever the bot serves in the run's own space: an agent, the mailbox user."""
     return _checked(
         answer,
-        lambda ctx, run: (
-            ctx.room == run.place["room"] or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run)
-        ),
+        lambda ctx, run: ctx.room == run.origin.room or AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(ctx.person, run),
     )
 
 
@@ -64,11 +62,4 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
     """Keep what was said, and let the run go on."""
     data = {"question": question, "value": value}
-    ctx.services.store.append(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))
-    go_on(ctx, run)
-
-
-def go_on(ctx: ChatContext, run: Run) -> None:
-    """Let a worker carry the run on, and its cards be drawn."""
-    ctx.services.advance(run.id)
-    ctx.services.run_changed(run.id)
+    ctx.services.record(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))

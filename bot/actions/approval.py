@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.actions._guard import go_on, on_run, record
+from bot.actions._guard import on_run, record
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
@@ -34,8 +34,7 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     channel = replace(run.channel, profile=Profile.LEAST)
-    ctx.services.store.append(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
-    go_on(ctx, run)
+    ctx.services.record(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
 
 
 @on_run
@@ -60,8 +59,7 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
         ctx.refuse(Text("refused.twice"), title="refused.nothing")
         return
     data = {"plan": inputs["plan"], "scope": str(scope)}
-    ctx.services.store.append(run.id, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
-    go_on(ctx, run)
+    ctx.services.record(run.id, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
 
 
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:

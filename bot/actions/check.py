@@ -6,7 +6,6 @@ from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.commands import check, fix, tac
 from jobs.model import Text
-from jobs.probes.connect_send import ASKED
 
 
 def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -32,7 +31,7 @@ def connect_test(ctx: ChatContext, inputs: dict[str, str]) -> None:
     elif ctx.person.email.lower() == mailbox:
         ctx.refuse(Text("refused.to_itself"), title="refused.nothing")
     else:
-        check.begin(ctx, mailbox, **{ASKED: ctx.person.email})
+        check.begin(ctx, mailbox, test_recipient=ctx.person.email)
 
 
 ACTIONS = {"check": check_again, "fix": start_fix, "missing": open_tac, "connect_test": connect_test}

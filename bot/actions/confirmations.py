@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.cards.notice import NoticeView
-from bot.actions._guard import for_everybody, go_on, on_run, record
+from bot.actions._guard import for_everybody, on_run, record
 from bot.cards import delivery
 from bot.cards.presenters import consent, sign_in
 from bot.chat.context import ChatContext
@@ -38,7 +38,7 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that somebody is waited for anew, further down."""
     for slot in ("consent", f"consent-direct:{_asked(run)}") if run.account else ("signin", f"signin-direct:{_asked(run)}"):
         delivery.repost(ctx.services, run.id, slot)
-    go_on(ctx, run)
+    ctx.services.record(run.id)
 
 
 @on_run
@@ -51,7 +51,7 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     ctx.services.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
     for slot in ("signin", f"signin-direct:{run.answer('administrator')}"):
         delivery.repost(ctx.services, run.id, slot)
-    go_on(ctx, run)
+    ctx.services.record(run.id)
 
 
 @on_run
@@ -99,7 +99,7 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot
     except InvalidInputError as wrong:
         data = {"question": question, "cause": wrong.why.key.removeprefix("typed."), "code": typed[:LONGEST]}
         ctx.services.store.append(run.id, Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data))
-        ctx.services.run_changed(run.id)
+        ctx.services.cards.request(run.id)
         return
     delivery.repost(ctx.services, run.id, f"{slot}:{address}")
     record(ctx, run, question, address)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from adaptive_cards import Card, intake
 from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.views import Header
-from bot.actions._guard import go_on, on_run
+from bot.actions._guard import on_run
 from bot.chat.context import ChatContext
 from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  the module is named after its command
 from bot.webex.client import WebexError
@@ -68,8 +68,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         view = IntakeView(Header(run.id, run.channel.mailbox, 1), values, errors, ask_mailbox=not run.channel.mailbox)
         _instead(ctx, intake(view))
         return
-    ctx.services.store.append(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel))
-    go_on(ctx, run)
+    ctx.services.record(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel))
 
 
 @on_run

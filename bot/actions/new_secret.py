@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import go_on, on_run
+from bot.actions._guard import on_run
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Finding, State, Text
@@ -25,8 +25,7 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     ]
     if not (run.plan and any(change.step == "client_secret" for change in run.plan.changes)):
         events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
-    ctx.services.store.append(run.id, *events)
-    go_on(ctx, run)
+    ctx.services.record(run.id, *events)
 
 
 ACTIONS = {"new_secret": new_secret}

@@ -22,7 +22,7 @@ from bot.webex.models import is_older_than
 from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.redact import Redactor
-from jobs.runs.run import fold
+from jobs.runs.fold import fold
 from jobs.storage.vault import Sealed
 from jobs.tac.bundle import TYPE, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase

@@ -155,7 +155,7 @@ def _post(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard |
             and not passes(error)
             and services.redis.hset(keys.cards(run.id), _refused_field(wanted.slot), error.tracking_id)
         ):
-            services.run_changed(run.id)  # another card may have to say it
+            services.cards.request(run.id)  # another card may have to say it
         if error.accepted and passes(error):
             more = UnconfirmedPost(doubt.posts + 1 if doubt else 1, now())
             services.redis.hset(keys.cards(run.id), _unconfirmed_field(wanted.slot), codec.dump(more))
@@ -169,8 +169,8 @@ def _send(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     """The message and its room. Whoever asked is written to by their id: addresses change (facts/webex.md 1)."""
     content, text = wanted.card.content, wanted.card.text
     if wanted.to == "thread":
-        room = run.place["room"]
-        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.place.get("thread")).id, room
+        room = run.origin.room
+        return services.messenger.send(room_id=room, text=text, card=content, parent_id=run.origin.thread).id, room
     known = wanted.to == run.requester.email
     posted = services.messenger.send(
         to_person_id=run.requester.id if known else None, to_email=None if known else wanted.to, text=text, card=content
@@ -232,4 +232,4 @@ def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None
         pipe.hdel(keys.cards(run_id), _refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:
-        services.run_changed(run_id)
+        services.cards.request(run_id)

@@ -10,17 +10,19 @@ from math import ceil
 from bot.cards import delivery
 from bot.cards.presenters import bulk_check, connect_form, consent, ended, plan, proof, rehearsal, sign_in, undo, verdict
 from bot.cards.presenters import progress as steps
-from bot.services import Services, current_services
+from bot.services import Services
 from bot.webex.client import WebexError
 from bot.webex.errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
 from jobs.clock import now
+from jobs.model import RunKind
 from jobs.runs.run import Run, RunGoneError
+from jobs.runtime import current
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PRESENTERS = tuple(module.cards for module in (sign_in, plan, steps, consent, connect_form, rehearsal, proof, undo, ended))
 """In the order of drawing."""
-LOOKS = {"check": (verdict.cards,), "round": (bulk_check.cards,)}
+LOOKS = {RunKind.CHECK: (verdict.cards,), RunKind.BULK_CHECK: (bulk_check.cards,)}
 RETRY_S = 5.0
 SAID_NO_S = 300.0
 LONGEST_S = 3600.0
@@ -36,22 +38,21 @@ def draw(run_id: str) -> None:
 
     A second draw does not wait for the first, which may wait for Webex: the first sees that there is news, and has it drawn.
     """
-    services = current_services()
-    services.redis.delete(keys.draw_queued(run_id))
-    due = services.cards_due(run_id)
+    services = current(Services)
+    due = services.cards.begin(run_id)
     with renewed_lock(services.redis, LockName(LockKind.DRAW, run_id), LOCK_S) as held:
         if held is None:
-            services.schedule_cards(run_id, now() + timedelta(seconds=BUSY_S))
+            services.cards.schedule(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
-        if (news := services.cards_due(run_id)) != due:  # drawn here and now: another job would begin a process later
+        if (news := services.cards.due(run_id)) != due:  # drawn here and now: another job would begin a process later
             due, wait = news, _drawn(services, run_id, held)
-    if services.cards_due(run_id) != due:
-        services.run_changed(run_id)
+    if services.cards.due(run_id) != due:
+        services.cards.request(run_id)
     elif wait:
-        services.schedule_cards(run_id, now() + timedelta(seconds=wait))
+        services.cards.schedule(run_id, now() + timedelta(seconds=wait))
     else:
-        services.settle_cards(run_id, due)
+        services.cards.settle(run_id, due)
 
 
 def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:

@@ -18,7 +18,7 @@ from bot.chat import audience
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
-from jobs.model import Text
+from jobs.model import RunKind, Text
 from jobs.runs.run import Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
@@ -67,7 +67,9 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
     """What the newest run that came to its end knows of the secret; one that was not proven has replaced nothing yet."""
-    over = [run for run in store.runs_of_mailbox(mailbox) if run.ended == Kind.FINISHED and run.kind != "undo" and run.fact("expires")]
+    over = [
+        run for run in store.runs_of_mailbox(mailbox) if run.ended is Kind.FINISHED and run.kind is not RunKind.UNDO and run.fact("expires")
+    ]
     if not over:
         return None
     end = over[-1].fact("expires")
@@ -83,7 +85,7 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
     try:
         if audience.may_read(services, run):
             card = notice(card_of(run.channel.mailbox, ending, at))
-            services.messenger.send(room_id=run.place["room"], text=card.text, card=card.content)
+            services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
             return
     except WebexError as error:
         log.warning("reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error))

@@ -23,8 +23,8 @@ HELD_S = 60.0
 
 def may_read(services: Services, run: Run) -> bool:
     """Whether everybody in the run's space may read of the channel; if not, the space is told once an hour."""
-    room = run.place.get("room", "")
-    if run.place.get("type") == "direct" or services.redis.exists(keys.space_members_checked(room)):
+    room = run.origin.room
+    if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
     if AccessPolicy(services.bot, services.webex).external_members(services.webex.members(room), services.me.id):
         _tell(services, run, room)
@@ -47,4 +47,4 @@ def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
         kicker, title, words = (Text(f"notice.held_{part}") for part in ("kicker", "title", "words"))
         card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
-        services.messenger.send(room_id=room, text=card.text, card=card.content, parent_id=run.place.get("thread"))
+        services.messenger.send(room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread)

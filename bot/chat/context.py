@@ -13,6 +13,7 @@ from bot.webex.client import Message, WebexPerson
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
 from jobs.runs.audit_entries import entry
+from jobs.runs.origin import Origin
 from jobs.runs.reference import new_reference
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,9 @@ class ChatContext:
     action_id: str = ""
 
     @property
-    def origin(self) -> dict[str, str]:
+    def origin(self) -> Origin:
         """Where a run that begins here shows itself, and by which message or press: one card may be pressed for many mailboxes."""
-        kind = "direct" if self.direct else "group"
-        return {"room": self.room, "thread": self.thread, "type": kind, "message": self.action_id or self.message}
+        return Origin(self.room, self.thread, direct=self.direct, message=self.action_id or self.message)
 
     @property
     def asker(self) -> Person:

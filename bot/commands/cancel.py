@@ -36,7 +36,7 @@ def cancel(ctx: ChatContext, run: Run) -> None:
     for sealed in (Sealed.ADMIN_SESSION, Sealed.CLIENT_SECRET):
         services.vault.drop(sealed.of(run.id))
     mailbox_login.close(services.vault, run.id)
-    services.run_changed(run.id)
+    services.cards.request(run.id)
     done = ", ".join(render(change.object) for changed in run.changed.values() if changed.done for change in changed.changes)
     words = Text("notice.cancelled_words", {"done": done or "key:notice.nothing_done"})
     title = Text("notice.cancelled_title", {"run": run.id})

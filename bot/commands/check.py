@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adaptive_cards import channels
 from adaptive_cards.cards.channels import ChannelsView
 from adaptive_cards.cards.notice import NoticeView
@@ -13,12 +15,13 @@ from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, Text
+from jobs.model import Channel, RunKind, Text
+from jobs.runs.origin import Brief
 from jobs.storage import keys
 from jobs.storage.keys import Key
 
-ROUND_S = 3600
-"""How long a round that does not end is waited for before another may begin, in seconds."""
+BULK_CHECK_S = 3600
+"""How long a bulk check that does not end is waited for before another may begin, in seconds."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -45,32 +48,34 @@ def one(ctx: ChatContext, argument: str) -> None:
     begin(ctx, mailbox)
 
 
-def begin(ctx: ChatContext, mailbox: str, **more: str) -> None:
-    """Open the check, show that it has begun, and let a worker look; ``more`` is what this one check is told beside."""
+def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:
+    """Open the check, show that it has begun, and let a worker look.
+
+    ``test_recipient`` gets one mail through Webex Connect.
+    """
     record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
-    opened = ctx.services.store.check(channel, ctx.asker, {**ctx.origin, **check.brief_for(ctx.services.store, mailbox), **more})
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    brief = replace(check.brief_for(ctx.services.store, mailbox), test_recipient=test_recipient)
+    opened = ctx.services.store.check(channel, ctx.asker, ctx.origin, brief=brief)
+    ctx.services.record(opened.id)
 
 
 def everything(ctx: ChatContext) -> None:
-    """Check every channel that this person may ask about here. One round of a space at a time: its card is posted anew instead."""
+    """Check every channel that this person may ask about here. One bulk check of a space at a time: its card is posted anew instead."""
     store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
     under_way = _under_way(ctx, key)
     if under_way:
         delivery.repost(ctx.services, under_way, "channels")
-        ctx.services.run_changed(under_way)
+        ctx.services.cards.request(under_way)
         return
-    place = {**ctx.origin, "kind": "round", "mailboxes": " ".join(visible_channels(ctx))}
-    opened = store.check(Channel(""), ctx.asker, place)
-    ctx.services.redis.set(key, opened.id, ex=ROUND_S)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    brief = Brief(mailboxes=visible_channels(ctx))
+    opened = store.check(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
+    ctx.services.redis.set(key, opened.id, ex=BULK_CHECK_S)
+    ctx.services.record(opened.id)
 
 
 def _under_way(ctx: ChatContext, key: Key) -> str:
-    """The space's round that has not ended, or the empty string."""
+    """The space's bulk check that has not ended, or the empty string."""
     before = ctx.services.redis.get(key)
     try:
         run = ctx.services.store.load(before.decode() if isinstance(before, bytes) else "")

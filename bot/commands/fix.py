@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards.cards.notice import NoticeView
-from bot.cards.presenters.plan import NAMED, NAMED_AT
 from bot.chat import permissions
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
@@ -14,8 +14,9 @@ from bot.commands.setup_email import begin_known
 from jobs.checks import fix_context
 from jobs.checks.remedies import for_people
 from jobs.clock import now
-from jobs.model import Text
-from jobs.runs.run import Run
+from jobs.model import RunKind, Text
+from jobs.runs.origin import Brief, FixBrief
+from jobs.runs.run_store import RunStore
 
 RECENT = timedelta(days=1)
 """For so long a fix repeats what a check has found; after that it only points to the command."""
@@ -30,17 +31,16 @@ def run(ctx: ChatContext, argument: str) -> None:
     if record is None or mailbox not in permissions.visible_channels(ctx):
         unknown(ctx, mailbox)
         return
-    begin_known(
-        ctx, record.channel, "fix", **fix_context.fix_context(ctx.services.store, mailbox), **_named(ctx.services.store.last_check(mailbox))
-    )
+    begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx.services.store, mailbox))
 
 
-def _named(check: Run | None) -> dict[str, str]:
-    """What the newest check, if that is not old, has found and no plan mends: the fix's plan says it, with the time."""
+def _brief(store: RunStore, mailbox: str) -> Brief:
+    """What a fix is told, with what the newest check, if that is not old, has found and no plan mends: the plan says it, with the time."""
+    brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
     if check is None or check.checked is None or now() - check.checked > RECENT:
-        return {}
-    causes = for_people(fix_context.verdict_of(check))
-    return {NAMED: " ".join(causes), NAMED_AT: check.checked.isoformat()} if causes else {}
+        return brief
+    fix = replace(brief.fix or FixBrief(), manual_causes=for_people(fix_context.verdict_of(check)), checked_at=check.checked)
+    return replace(brief, fix=fix)
 
 
 def unknown(ctx: ChatContext, mailbox: str) -> None:

@@ -14,9 +14,10 @@ from bot.chat.context import ChatContext
 from bot.commands import Command
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
-from jobs.model import Channel, Text
+from jobs.model import Channel, RunKind, Text
 from jobs.next_action import next_action
 from jobs.runs.channel_index import AlreadyRunningError, Record
+from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
 
 FIRST = "intake"
@@ -48,24 +49,22 @@ def look(ctx: ChatContext, mailbox: str) -> None:
     if record is None or mailbox not in permissions.visible_channels(ctx):
         begin(ctx, mailbox)
         return
-    begin_known(ctx, record.channel, "setup")
+    begin_known(ctx, record.channel, RunKind.SETUP)
 
 
-def begin_known(ctx: ChatContext, channel: Channel, kind: str, *events: Event, **told: str) -> None:
-    """Open a run of a channel whose details are known, and let a worker go on; ``told`` is what it is told beside.
+def begin_known(ctx: ChatContext, channel: Channel, kind: RunKind, *events: Event, brief: Brief | None = None) -> None:
+    """Open a run of a channel whose details are known, and let a worker go on; ``brief`` is what it is told beside.
 
     The same message or press opens one run.
     """
     try:
-        opened = ctx.services.store.open(channel, ctx.asker, {**told, **ctx.origin, "kind": kind})
+        opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, kind, brief)
     except AlreadyRunningError as busy:
         opened = ctx.services.store.load(busy.run)
-        if opened.detailed or opened.place.get("message") != ctx.origin["message"]:
+        if opened.detailed or opened.origin.message != ctx.origin.message:
             point_to(ctx, opened)
             return
-    ctx.services.store.append(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
-    ctx.services.advance(opened.id)
-    ctx.services.run_changed(opened.id)
+    ctx.services.record(opened.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel), *events)
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
@@ -87,8 +86,8 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
     except AlreadyRunningError as busy:
         other = ctx.services.store.load(busy.run)
     unseen = not delivery.was_posted(ctx.services, other.id, FIRST)
-    mine = unseen and other.requester.id == ctx.person.id and other.kind == "setup"
-    here = other.place.get("message") == ctx.origin["message"] or (mine and other.place.get("room") == ctx.room)
+    mine = unseen and other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
+    here = other.origin.message == ctx.origin.message or (mine and other.origin.room == ctx.room)
     if other.detailed or not (here or mine):
         point_to(ctx, other)
         return None
@@ -118,9 +117,9 @@ def point_to(ctx: ChatContext, other: Run) -> None:
 
 def _where(ctx: ChatContext, other: Run) -> Text:
     """Where the run's newest card is. Webex documents no link to a space: it is named, to who is in it."""
-    room = other.place.get("room", ctx.room)
+    room = other.origin.room
     title = ""
-    if room != ctx.room and other.place.get("type") == "group":
+    if room != ctx.room and not other.origin.direct:
         try:
             title = ctx.services.webex.room_title(room) if ctx.services.webex.membership(room, ctx.person.id) else ""
         except WebexAnswerError:  # the bot is not in that space any more

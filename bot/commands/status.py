@@ -19,7 +19,7 @@ def run(ctx: ChatContext, _argument: str) -> None:
 
 def _line(run: Run) -> RunLine:
     turn = next_action(run)
-    return RunLine(run.id, run.channel.mailbox, stage_of(run), turn.turn, turn.words, run.opened, ENDED.get(run.ended, ""), run.kind)
+    return RunLine(run.id, run.channel.mailbox, stage_of(run), turn.turn, turn.words, run.opened, ENDED[run.ended], run.kind)
 
 
 COMMAND = Command("status", "runs", run)

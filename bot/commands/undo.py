@@ -13,7 +13,7 @@ from bot.commands.fix import unknown
 from bot.commands.setup_email import begin_known
 from jobs.clock import now
 from jobs.engine.undo import known, recall
-from jobs.model import Channel, Text
+from jobs.model import Channel, RunKind, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import all_steps
 
@@ -33,12 +33,12 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.notify(NoticeView(Text("notice.undo_kicker"), title, Text("notice.undo_nothing_words"), at=now()))
         return
     recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=known(runs), past=past)
-    begin_known(ctx, _channel(ctx, runs), "undo", recalled)
+    begin_known(ctx, _channel(ctx, runs), RunKind.UNDO, recalled)
 
 
 def _here(ctx: ChatContext, run: Run) -> bool:
     """Whether the run was asked for in this space, or by this person who asks 1:1 now."""
-    return run.place.get("room") == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
+    return run.origin.room == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
 
 
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:

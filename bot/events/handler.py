@@ -6,11 +6,11 @@ Fetching proves that the event is real (facts/webex.md 1); nothing in the payloa
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 import structlog
-from rq import Retry
 
 from bot import actions
 from bot.actions import tac as screenshot
@@ -22,11 +22,13 @@ from bot.commands import commands, help, tac  # noqa: A004  the module is named 
 from bot.events import retry
 from bot.events.outbox import Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
-from bot.services import Services, current_services
+from bot.queue.events import PendingEvent
+from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
 from bot.webex.errors import NOT_FOUND
 from jobs.model import Text
+from jobs.runtime import current
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -44,25 +46,33 @@ class _NotThereError(Exception):
         self.error = error
 
 
-def receive(resource: str, id: str, actor: str = "", room: str = "", created: str = "") -> Retry | None:  # noqa: A002  Webex's own name for it
-    """RQ entry point: one event. A message that is gone, or older than ten minutes (a replay), is left alone.
+def receive(event_id: str) -> None:
+    """RQ entry point: one event, by the id under which it is kept (:mod:`bot.queue.events`)."""
+    services = current(Services)
+    services.events.process(event_id, partial(handle, services))
 
-    Where Webex is away, or the event is there before what it is about, RQ is told to try the same job again (:mod:`bot.events.retry`).
+
+def handle(services: Services, pending: PendingEvent) -> datetime | None:
+    """Handle one event. A message that is gone, or older than ten minutes (a replay), is left alone.
+
+    Returns:
+        When to try again, where Webex is away, or the event is there before what it is about (:mod:`bot.events.retry`); else None.
     """
-    services = current_services()
+    event = pending.event
+    act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[event.resource]
     try:
-        _require_fresh(created)
-        if actor != services.me.id or resource == "memberships":
-            {"messages": _message, "attachmentActions": _action, "memberships": _membership}[resource](services, id, actor, room)
+        _require_fresh(event.created)
+        if event.actor != services.me.id or event.resource == "memberships":
+            act(services, event.id, event.actor, event.room)
     except _TooOldError:
-        log.info("event about something old", resource=resource, id=id)
+        log.info("event about something old", resource=event.resource, id=event.id)
     except _NotThereError as missing:
-        retry_at = retry.retry_before_deadline(missing.error, created)
+        retry_at = retry.retry_before_deadline(missing.error, pending)
         if retry_at is None:
-            log.info("event about something that is gone", resource=resource, id=id)
+            log.info("event about something that is gone", resource=event.resource, id=event.id)
         return retry_at
     except WebexError as error:
-        return retry.retry_event(error, created)
+        return retry.retry_event(error, pending)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The worker: four RQ workers, RQ's scheduler and the timers, each a process, under one supervisor (facts/parts.md B).
+"""The worker: four RQ workers and the timers, each a process, under one supervisor (facts/parts.md B).
 
 Each takes other queues: one takes runs alone, so that a Webex that hangs in every other job holds up no run; one takes no runs, so
 that long ones keep no command waiting; two draw no cards. Jobs may run twice; nothing may happen twice.
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import anyio
 import httpx
@@ -24,7 +25,6 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
-from rq.scheduler import RQScheduler
 
 from adaptive_cards import texts
 from bot import actions, commands
@@ -33,31 +33,27 @@ from bot.links import PageToken
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
-from bot.queue import ALLOWED, CARDS, MAINTENANCE_S, NAME, RUNS, SERIALIZER, SafeJob, SafeQueue, connect, make_queue
+from bot.queue import ALLOWED, CARDS, NAME, RUNS, SERIALIZER, SafeJob, connect, make_queue
+from bot.queue.events import PendingEvent
 from bot.settings import BotSettings
 from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
-from jobs import probes, shutdown, steps
+from jobs import probes, steps
 from jobs.clouds.tls import http_context
 from jobs.runs import schema
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
+from jobs.shutdown import Shutdown
 
 WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS))
 """The queues of each worker, the first one first."""
 
 
-MONITORING_S = 5
-
-
 WORKER_TTL_S = 20
-"""RQ waits for a job for 15 seconds less than this, and looks for lost jobs in between."""
+"""RQ waits for a job for 15 seconds less than this; then a connection that died unseen is noticed."""
 
 
 REDIS_PAUSE_S = 0.25
-
-
-SCHEDULER_LOCK_S = 10
 
 
 STOP_SOON = signal.SIGUSR1
@@ -68,17 +64,22 @@ log = structlog.get_logger(__name__)
 
 
 class BotWorker(Worker):
-    """An RQ worker whose death is noticed in about 13 seconds; RQ's own default is 808 (facts/parts.md B, SIGKILL recovery).
+    """An RQ worker whose jobs hear of SIGTERM. What one died with is handed out again by the due lists (:mod:`bot.processes.dispatcher`).
 
     While Redis is away it looks for it every 2 seconds; RQ's own waits for up to a minute.
     """
 
     max_connection_wait_time = 2.0
 
+    def __init__(self, *arguments: Any, shutdown: Shutdown | None = None, **options: Any) -> None:
+        """``shutdown`` is the request to stop that the jobs look at; the rest is RQ's."""
+        super().__init__(*arguments, **options)
+        self._stopping = shutdown or Shutdown()
+
     def _install_signal_handlers(self) -> None:
         """A job's process inherits the handler, so it is told from its first moment on."""
         super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # RQ left it untyped
-        signal.signal(STOP_SOON, shutdown.request)
+        signal.signal(STOP_SOON, self._stopping.request)
 
     def handle_warm_shutdown_request(self) -> None:
         """SIGTERM: have the job's process begin nothing more. It is killed only where that takes too long (:mod:`bot.processes.supervisor`)."""
@@ -89,12 +90,8 @@ class BotWorker(Worker):
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """A job whose process was started as SIGTERM came begins nothing either."""
         if self._shutdown_requested_date is not None:
-            shutdown.request()
+            self._stopping.request()
         super().main_work_horse(job, queue)
-
-    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """How long a job counts as running without a sign of life: two missed beats and a little, in seconds."""
-        return int(2 * self.job_monitoring_interval + 5)
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Run a job with its id in every line of the log."""
@@ -102,31 +99,9 @@ class BotWorker(Worker):
             return bool(super().perform_job(job, queue, execution))
 
 
-class BotScheduler(RQScheduler):
-    """RQ's scheduler as a process of its own. RQ's takes over a dead one's lock after 10 minutes; this one as soon as it is free."""
-
-    @property
-    def should_reacquire_locks(self) -> bool:
-        """Whether another scheduler has the queue."""
-        return bool(self._queue_names != self.acquired_locks)
-
-    def acquire_locks(self, auto_start: bool = False) -> set[str]:  # noqa: FBT001, FBT002  RQ's own signature
-        """Take the queue where nobody has it. A dead scheduler has it for 10 more seconds; RQ's own would for 61."""
-        locks: set[str] = super().acquire_locks(auto_start=auto_start)  # type: ignore[no-untyped-call]  # RQ left it untyped
-        self._shorten()
-        return locks
-
-    def heartbeat(self) -> None:
-        """Keep the queue; called every second."""
-        super().heartbeat()  # type: ignore[no-untyped-call]  # RQ left it untyped
-        self._shorten()
-
-    def _shorten(self) -> None:
-        for name in self.acquired_locks:
-            self.connection.expire(self.get_locking_key(name), SCHEDULER_LOCK_S)
-
-
-def main(settings: BotSettings, timers: Timers | None = None, slow: Mapping[Callable[[], None], float] | None = None) -> int:
+def main(
+    settings: BotSettings, shutdown: Shutdown, timers: Timers | None = None, slow: Mapping[Callable[[], None], float] | None = None
+) -> int:
     """Run until SIGTERM; then every worker ends what it is at (30 seconds at most, Redis included) and 0 is returned.
 
     What is ``slow``, with its seconds, may wait for Webex: it has a process of its own, with the watch over the webhooks.
@@ -138,38 +113,27 @@ def main(settings: BotSettings, timers: Timers | None = None, slow: Mapping[Call
     for function, seconds in (slow or {}).items():
         watch.every(seconds, function)
     url = settings.redis_url
-    roles = [Role(f"worker {number}", partial(work, url, queues)) for number, queues in enumerate(WORKERS, 1)]
-    roles += [Role("scheduler", partial(schedule, url)), Role("timers", partial(_tick, url, timers or Timers()))]
+    roles = [Role(f"worker {number}", partial(work, url, queues, shutdown)) for number, queues in enumerate(WORKERS, 1)]
+    roles.append(Role("timers", partial(_tick, url, timers or Timers())))
     roles.append(Role("webhooks", partial(_tick, url, watch)))  # waits for Webex, and nothing waits for it
     if settings.embedded_redis and not redis_server.answers():
         roles.append(Role("redis", redis_server.main, last=True))
     return Supervisor(tuple(roles)).run()
 
 
-def work(redis_url: str, queues: tuple[str, ...] = (NAME, RUNS, CARDS), *, burst: bool = False) -> int:
+def work(redis_url: str, queues: tuple[str, ...] = (NAME, RUNS, CARDS), shutdown: Shutdown | None = None, *, burst: bool = False) -> int:
     """Be one RQ worker until SIGTERM, or in a burst until its queues are empty."""
     redis = wait_for_redis(redis_url)
-    make_queue(redis).bring_back()  # what this worker's forerunner died with; runs and draws are on lists of their own
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
         connection=redis,
         job_class=SafeJob,
-        queue_class=SafeQueue,
         serializer=SERIALIZER,
         worker_ttl=WORKER_TTL_S,
-        job_monitoring_interval=MONITORING_S,
-        maintenance_interval=MAINTENANCE_S,
         log_job_description=False,
+        shutdown=shutdown,
     )
     worker.work(burst=burst)
-    return 0
-
-
-def schedule(redis_url: str) -> int:
-    """Be the process that puts delayed events into their queue when their time has come; runs and draws have lists of their own."""
-    redis = wait_for_redis(redis_url)
-    scheduler = BotScheduler([make_queue(redis)], connection=redis, serializer=SERIALIZER)
-    scheduler.work()  # type: ignore[no-untyped-call]  # RQ left this one untyped
     return 0
 
 
@@ -236,7 +200,7 @@ def preload() -> None:
         registry()
     httpx.Client(verify=http_context()).close()
     anyio.run(anyio.sleep, 0)
-    for kind in (Event, Record, PostedCard, PageToken, WebexPerson):
+    for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()
     gc.freeze()  # what the jobs share with the worker stays shared: their garbage collection does not touch it

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress brings no types
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from bot.queue import make_queue
+from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.web import webhooks
 from bot.webex.webhook_registration import PATH
@@ -46,7 +46,7 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
     app.config.update(
         MAX_CONTENT_LENGTH=webhooks.LARGEST_BODY,
         REDIS=redis,
-        QUEUE=make_queue(redis),
+        EVENTS=EventQueue(redis),
         WEBHOOK_SECRETS=settings.webhook_secrets,
     )
     app.add_url_rule("/healthz", view_func=healthz)

@@ -24,6 +24,7 @@ from jobs.engine.failures import may_be_replication
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, exchange_scope, graph_default, graph_scopes, smtp_scope
+from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
@@ -78,22 +79,22 @@ class AdminSignIn:
 
     def is_complete(self, run: Run) -> bool:
         """Somebody is signed in; to a check somebody with more roles may sign in after them."""
-        return run.account is not None and not (run.kind == "check" and check.may_sign_in(run))
+        return run.account is not None and not (run.kind is RunKind.CHECK and check.may_sign_in(run))
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Ask for the first resource's permissions; one journey can ask for one resource only."""
         with sync_client(services.settings) as http:
-            flow = Identity.of_bot(services.settings, http).begin(self.first(services, run), services.settings.callback, state)
+            flow = _bot(services, http).begin(self.first(services, run), services.settings.callback, state)
         values = {"mailbox": run.channel.mailbox, "requester": run.requester.email}
         return AuthorizationRequest(flow["auth_uri"], values, json.dumps(flow))
 
     def handle_callback(self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]) -> CallbackResult:
         """Validate, prove that the sign-in is good for the other resource too, and seal it. A run stays in the tenant that its plan was approved for."""
         with sync_client(services.settings) as http:
-            signed_in = Identity.of_bot(services.settings, http).finish(flow.msal, query, run.required_tenant)
+            signed_in = _bot(services, http).finish(flow.msal, query, run.required_tenant)
             account = signed_in.account
             try:
-                _, cache = Identity.of_bot(services.settings, http, account.tenant_id).token(signed_in.cache, self.second(services, run))
+                _, cache = _bot(services, http, account.tenant_id).token(signed_in.cache, self.second(services, run))
             except CloudError as error:
                 if not self.then or not (error.cause == "consent_missing" or isinstance(error, SignInNeeded)):
                     raise
@@ -182,7 +183,7 @@ class AppAccessConsent:
         granted = _granted(query)
         if granted.tenant and granted.tenant.lower() != run.channel.tenant_id.lower():
             raise Rejected("wrong_tenant", CloudReply("entra", code=granted.tenant))
-        access = self._proven(lambda: app_access.prove(services.settings, run.channel.tenant_id, run.requester.email))
+        access = self._proven(lambda: app_access.prove(services.settings, run.channel.tenant_id, run.requester.email, services.documents))
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
         return CallbackResult(Event(Kind.READABLE, now(), by=run.requester.email, data=data))
@@ -234,12 +235,16 @@ class RehearsalSignIn:
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
         secret = next(filter(None, map(services.vault.get, own)), "")
-        return Identity(services.settings.login_url, http, run.tenant, run.fact("client_id"), secret)
+        return Identity(services.settings.login_url, http, run.tenant, run.fact("client_id"), secret, documents=services.documents)
+
+
+def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
+    return Identity.of_bot(services.settings, http, tenant, services.documents)
 
 
 def _graph(services: Services, run: Run) -> list[str]:
     """A check asks for permissions to read, and for nothing else."""
-    return graph_scopes(services.settings.graph_url, GRAPH_READ_SCOPES if run.kind == "check" else GRAPH_SETUP_SCOPES)
+    return graph_scopes(services.settings.graph_url, GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES)
 
 
 def _required_tenant(run: Run) -> str:

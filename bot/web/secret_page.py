@@ -47,8 +47,8 @@ def reveal(token: str) -> Response:
     services.store.record_secret_shown(services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id"), run.id)
     links.drop(services, "handover", run.id)
     if run.answer("new_secret"):
-        services.advance(run.id)  # the lost secret, in whose place this one is, goes now
-    services.run_changed(run.id)
+        services.runs.ring(run.id)  # the lost secret, in whose place this one is, goes now
+    services.cards.request(run.id)
     return show(Page(Text("page.shown_title"), Text("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
 
 
@@ -60,7 +60,7 @@ def renew(token: str) -> Response:
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
     delivery.repost(services, ticket.run, "connect")
-    services.run_changed(ticket.run)
+    services.cards.request(ticket.run)
     return plain("renewed")
 
 

@@ -21,7 +21,7 @@ from bot.web.pages import Page, here, plain, show
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError
-from jobs.model import Text
+from jobs.model import RunKind, Text
 from jobs.runs.run import Event, Kind, Run
 
 pages = Blueprint("signin", __name__)
@@ -76,7 +76,7 @@ def callback() -> Response:
         _problem(run, journey.question, error)
         return _failed(error, HTTPStatus.OK)
     links.drop(services, flow.kind.partition("_")[0], run.id)
-    _go_on(run, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
+    services.record(run.id, replace(arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})))
     return plain(journey.arrived, account=arrival.account)
 
 
@@ -84,7 +84,7 @@ def _for(run: Run, kind: str) -> str:
     """A check's sign-in says that it only reads, an undo's what it undoes, a shared mailbox's rehearsal who signs in."""
     if kind == "rehearsal" and run.fact("shared"):
         return SHARED
-    return f"_{run.kind}" if kind == "signin" and run.kind in {"check", "undo"} else ""
+    return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
 
 
 def _start(kind: str, run: Run) -> AuthorizationRequest:
@@ -108,11 +108,4 @@ def _problem(run: Run, question: str, error: CloudError) -> None:
     log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
     ids = " ".join(f"{name}={value}" for name, value in error.ids.items())
     data = {"question": question, "cause": error.cause, "code": error.words} | ({"ids": ids} if ids else {})
-    _go_on(run, Event(Kind.PROBLEM, now(), data=data))
-
-
-def _go_on(run: Run, event: Event) -> None:
-    services = here()
-    services.store.append(run.id, event)
-    services.advance(run.id)
-    services.run_changed(run.id)
+    here().record(run.id, Event(Kind.PROBLEM, now(), data=data))

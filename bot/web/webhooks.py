@@ -1,7 +1,7 @@
 """POST /webhooks/webex: verify, drop duplicates, enqueue, 200. Nothing else happens here, and nobody but Redis is asked.
 
 Webex switches a webhook off after 100 failures within 5 minutes and does not say how often it delivers (facts/webex.md 1),
-so the answer is quick, and twice the same event is one job.
+so the answer is quick, and an event that comes twice is handled once.
 """
 
 from __future__ import annotations
@@ -10,50 +10,19 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from redis.exceptions import RedisError
-from rq import Queue, Retry
-from rq.exceptions import DuplicateJobError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable, Unauthorized, UnsupportedMediaType
 
+from bot.queue.events import EventQueue, WebhookEvent
 from bot.webex.webhook_registration import PATH, RESOURCES
 
 LARGEST_BODY = 65_536
 
 
-RECEIVE = "bot.events.handler.receive"
-
-
-REMEMBER_S = 3600  # longer than the 10 minutes after which the worker calls an event too old
-
-
-RETRIES = (0, 5, 30)
-"""The seconds before each other try after a worker's death, or without Redis; where Webex is away, :mod:`bot.events.retry` says when."""
-
 hooks = Blueprint("webhooks", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookEvent:
-    """The keyword arguments of ``bot.events.handler.receive``: ids and a time, nothing else of what Webex sent."""
-
-    resource: str
-    id: str
-    actor: str
-    room: str
-    created: str
-
-    @property
-    def job_id(self) -> str:
-        """One id for one happening: RQ allows only letters, digits, ``-`` and ``_``, so it is a hash.
-
-        A membership that is made again keeps its id (it is made of the person and the room), so its time counts too.
-        """
-        again = self.created if self.resource == "memberships" else ""
-        return hashlib.sha256(f"{self.resource}\n{self.id}\n{again}".encode()).hexdigest()[:40]
 
 
 @hooks.post(PATH)
@@ -63,7 +32,7 @@ def receive() -> Response:
     if not is_signed(body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]):
         raise Unauthorized
     if event := read(_parse(body)):
-        _enqueue(current_app.config["QUEUE"], event)
+        _add(current_app.config["EVENTS"], event)
     return Response(status=200)
 
 
@@ -116,24 +85,9 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     return envelope
 
 
-def _enqueue(queue: Queue, event: WebhookEvent) -> None:
-    """One script in Redis looks for the job, saves it and puts it into the queue: all of it or nothing.
-
-    A job id is taken until an hour after the job has ended. A script that was sent twice finds itself, so it may be.
-    """
+def _add(events: EventQueue, event: WebhookEvent) -> None:
     try:
-        queue.enqueue_call(
-            RECEIVE,
-            kwargs=asdict(event),
-            job_id=event.job_id,
-            unique=True,
-            description=f"{event.resource} created",
-            retry=Retry(max=len(RETRIES), interval=list(RETRIES)),
-            result_ttl=REMEMBER_S,
-            failure_ttl=REMEMBER_S,
-        )
-    except DuplicateJobError:
-        return
+        events.add(event)
     except RedisError:
         raise ServiceUnavailable from None
 

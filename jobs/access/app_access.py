@@ -15,6 +15,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.clouds.http import sync_client
 from jobs.microsoft.app_only import AppTokens, Ask, missing_in, roles_in
+from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES, OPTIONAL_APP_ROLES, exchange_scope, graph_default, names_in
 from jobs.settings import Settings
@@ -65,24 +66,24 @@ def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
     return {graph_default(settings.graph_url): graph, exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES}
 
 
-def asker(settings: Settings, tenant: str) -> Ask:
+def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
     """Asks Entra for a token of the bot's own app in that tenant."""
 
     def ask(scope: str) -> str:
         with sync_client(settings) as http:
-            return Identity.of_bot(settings, http, tenant).app_token(scope)
+            return Identity.of_bot(settings, http, tenant, documents).app_token(scope)
 
     return ask
 
 
-def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
+def prove(settings: Settings, tenant: str, by: str, documents: DiscoveryCache | None = None) -> AppAccess:
     """The grant as the tokens show it; what a browser brought back proves nothing.
 
     Raises:
         NotAllowed: ``app_roles_missing``, with the names of those that no token carries.
         CloudError: there is no token at all.
     """
-    ask = asker(settings, tenant)
+    ask = asker(settings, tenant, documents)
     tokens = {scope: ask(scope) for scope in needed(settings)}
     lacking = [name for scope, names in needed(settings).items() for name in missing_in(tokens[scope], names)]
     if lacking:
@@ -90,6 +91,6 @@ def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
     return AppAccess(tenant, now(), by, tuple(sorted(role for token in tokens.values() for role in roles_in(token))))
 
 
-def tokens_of(settings: Settings, tenant: str) -> AppTokens:
+def tokens_of(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> AppTokens:
     """Tokens for one check, or for all the channels of one tenant."""
-    return AppTokens(asker(settings, tenant), needed(settings))
+    return AppTokens(asker(settings, tenant, documents), needed(settings))

@@ -145,7 +145,7 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
     with sync_client(ctx.settings) as http, call_log.record_calls() as made:
         try:
-            identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret)
+            identity = Identity(ctx.settings.login_url, http, login.tenant, login.client_id, secret, documents=ctx.documents)
             token, renewed = identity.token(cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True)
         finally:
             record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)  # the sign-in log shows it beside Webex Connect's

@@ -81,7 +81,18 @@ class TenantReader:
         """What the steps of a run may use; its events go to ``store``."""
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
-        return StepContext(run, settings, store, vault, self.graph, self.exchange, lambda: self.trace, access=access, reads=self.reads)
+        return StepContext(
+            run,
+            settings,
+            store,
+            vault,
+            self.graph,
+            self.exchange,
+            lambda: self.trace,
+            access=access,
+            reads=self.reads,
+            documents=self.runtime.documents,
+        )
 
     def revoked_event(self) -> Event | None:
         """That the tenant has taken its grant back, if these eyes have seen it; it is forgotten by then."""
@@ -102,7 +113,7 @@ async def open_reader(
     """
     settings = runtime.settings
     granted = app_access.grant_for(runtime.store.redis, tenant)
-    tokens = app_access.tokens_of(settings, tenant) if granted else None
+    tokens = app_access.tokens_of(settings, tenant, runtime.documents) if granted else None
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
     pace = RateLimiter(LIMITS, TraceCallHistory(runtime.store.redis, tenant))
     async with async_client(settings) as http:

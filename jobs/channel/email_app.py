@@ -49,7 +49,7 @@ async def find_app(ctx: StepContext) -> Json | None:
 
 def known_ids(ctx: StepContext) -> tuple[str, ...]:
     """The client ids by which the app is known, other than by its name: one that was adopted, and that of an earlier run."""
-    return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.place.get("client_id", ""))))
+    return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.brief.client_id)))
 
 
 async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
@@ -57,7 +57,7 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
     A setup gives out the client ID of the app that it finds; a check and a fix know which one was given out before.
     """
-    given = ctx.run.place.get("client_id", "")
+    given = ctx.run.brief.client_id
     if app is None or not given or "client_secret" in ctx.run.changed or given.lower() == str(app.get("appId") or "").lower():
         return ""
     return given if await ctx.graph.application_by_app_id(given) is None else ""

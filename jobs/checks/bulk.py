@@ -1,6 +1,6 @@
 """Look at many channels in one go: those of one tenant with the same eyes, so that what a tenant has once is read once.
 
-The round is a run whose findings are the channels' verdicts, so a worker that is killed is followed by one that goes on with the rest.
+The bulk check is a run whose findings are the channels' verdicts, so a worker that is killed is followed by one that goes on with the rest.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from jobs.engine.failures import GO_WITH_SIGN_IN
 from jobs.engine.recorder import LeaseLostError
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Channel, Finding, Person, State, Text
+from jobs.model import Channel, Finding, RunKind, State, Text
 from jobs.runs.channel_index import CHECK_KEPT_S
+from jobs.runs.fold import apply_events, fold
 from jobs.runs.reference import new_reference
-from jobs.runs.run import Event, Kind, Run, apply_events, fold
+from jobs.runs.run import Event, Kind, Run, opening
 from jobs.runs.run_store import RunStore, new_id
 from jobs.runtime import NoListener, Runtime
 from jobs.storage import codec, keys
@@ -41,9 +42,6 @@ SLICE_S, LONGEST_S = 300, 600
 with the rest. A tenant that is cut in two is read twice, so that is only done before the job's own time is up."""
 
 
-SHOWN = ("room", "thread", "type", "message")
-
-
 NEEDS_OTHER = "skipped.needs_other"
 """Why a finding was left out that another one has to be seen for first."""
 
@@ -53,7 +51,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class BulkCheck:
-    """The work on one round by one worker."""
+    """The work on one bulk check by one worker."""
 
     runtime: Runtime
     run: Run
@@ -96,11 +94,10 @@ class BulkCheck:
 
     async def _looked(self, seen: TenantReader, channel: Channel) -> Run:
         store = self.runtime.store
-        place = {name: self.run.place[name] for name in SHOWN if name in self.run.place}
-        facts = await asyncio.to_thread(brief_for, store, channel.mailbox)
-        draft = CheckBuffer(store, channel, self.run.requester, {**place, **facts})
+        brief = await asyncio.to_thread(brief_for, store, channel.mailbox)
+        draft = CheckBuffer(store, opening(channel, self.run.requester, RunKind.CHECK, self.run.origin, brief))
         run = draft.run
-        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds).check(seen.allowed)
+        await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds, self.runtime.shutdown).check(seen.allowed)
         return draft.keep()
 
     def _tell(self, event: Event) -> None:
@@ -124,8 +121,8 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 
 
 def mailboxes(run: Run) -> tuple[str, ...]:
-    """The channels that a round is about."""
-    return tuple(run.place.get("mailboxes", "").split())
+    """The channels that a bulk check is about."""
+    return run.brief.mailboxes
 
 
 def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel]]:
@@ -171,12 +168,11 @@ def _left_out(step: Step, finding: Finding) -> bool:
 class CheckBuffer(RunStore):
     """The store, except for the one run's own events."""
 
-    def __init__(self, store: RunStore, channel: Channel, requester: Person, place: dict[str, str]) -> None:
+    def __init__(self, store: RunStore, opened: Event) -> None:
         super().__init__(store.redis)
         self.audit = store.audit
         self._id = new_id()
-        opened = Event(Kind.OPENED, now(), by=requester.email, data={**place, "kind": "check"}, channel=channel, person=requester)
-        self._events = [opened, Event(Kind.DETAILS, now(), channel=channel)]
+        self._events = [opened, Event(Kind.DETAILS, now(), channel=opened.channel)]
 
     @property
     def run(self) -> Run:
@@ -192,7 +188,7 @@ class CheckBuffer(RunStore):
         return apply_events(run, self._events[run.version :])
 
     def keep(self) -> Run:
-        """The check has ended: keep it, as the channel's newest. Its record of who asked is the round's own."""
+        """The check has ended: keep it, as the channel's newest. Its record of who asked is the bulk check's own."""
         self.append(self._id, Event(Kind.CHECKED, now()))
         with self.redis.pipeline() as together:
             together.rpush(keys.run_events(self._id), *(codec.dump(event) for event in self._events))

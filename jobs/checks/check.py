@@ -15,6 +15,7 @@ from jobs.engine.failures import GO_WITH_SIGN_IN, lacks_role
 from jobs.engine.step import Step
 from jobs.model import Access, State
 from jobs.probes import checks_for
+from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
@@ -40,7 +41,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         return False
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            await Engine(ctx, steps_of(run), runtime.listener, holds).check({Access.NONE, Access.ADMIN})
+            await Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown).check({Access.NONE, Access.ADMIN})
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
@@ -52,7 +53,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
     """With what needs no sign-in, and with the bot's own read access where the tenant grants it."""
     async with tenant_reader.open_reader(runtime, run.channel.tenant_id) as seen:
-        await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds).check(seen.allowed)
+        await Engine(seen.context(run, runtime.store), steps_of(run), runtime.listener, holds, runtime.shutdown).check(seen.allowed)
     if ended := seen.revoked_event():
         runtime.store.append(run.id, ended)
 
@@ -62,7 +63,7 @@ def steps_of(run: Run) -> dict[str, Step]:
     return checks_for(run.channel.profile)
 
 
-def brief_for(store: RunStore, mailbox: str) -> dict[str, str]:
+def brief_for(store: RunStore, mailbox: str) -> Brief:
     """What the channel's runs found out and a check needs without a sign-in: ids and times, nothing secret.
 
     Of each the newest: a fix may have made the app anew, asked for another token, or set the forwarding. ``client_id`` is what Webex
@@ -70,26 +71,20 @@ def brief_for(store: RunStore, mailbox: str) -> dict[str, str]:
     """
     runs = store.runs_of_mailbox(mailbox)
     given = [run for run in runs if "token_saved" in run.answers]
-    shared = _newest(runs, "shared")  # such a mailbox is named by its address, and who signs in for it may be several
-    facts = {
-        "upn": "" if shared else _newest(runs, "upn"),
-        "shared": shared,
-        "client_id": _newest(given, "client_id") or _newest(runs, "client_id"),
-        "token_at": _latest(run.answers["token_saved"].at for run in given),
-        "changed_at": _latest(_forwarding_changes(runs)),
-    }
-    return {name: value for name, value in facts.items() if value}
+    shared = bool(_newest(runs, "shared"))  # such a mailbox is named by its address, and who signs in for it may be several
+    return Brief(
+        client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
+        upn="" if shared else _newest(runs, "upn"),
+        shared=shared,
+        token_at=max((run.answers["token_saved"].at for run in given), default=None),
+        changed_at=max(_forwarding_changes(runs), default=None),
+    )
 
 
 def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
     """Return when the runs have changed where copies go."""
     made = (run.changed[name] for run in runs for name in FORWARDS if name in run.changed)
     yield from (change.done for change in made if change.done)
-
-
-def _latest(moments: Iterable[datetime]) -> str:
-    latest = max(moments, default=None)
-    return latest.isoformat() if latest else ""
 
 
 def _newest(runs: Sequence[Run], fact: str) -> str:

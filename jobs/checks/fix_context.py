@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.clouds.cause_codes import causes
 from jobs.model import State
+from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
-from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT
+from jobs.steps import CONSENT
 
 GENERATE = causes(
     "connect_login_failed",
@@ -27,16 +31,16 @@ A token of a single-page application ends by itself, also after its callback was
 """
 
 
-def fix_context(store: RunStore, mailbox: str) -> dict[str, str]:
-    """For the place of a fix: ids and a time, nothing secret, and what the newest check has seen that only a person mends.
+def fix_context(store: RunStore, mailbox: str) -> Brief:
+    """The brief of a fix: ids and times, nothing secret, and what the newest check has seen that only a person mends.
 
     That is the cause that a new token ends, and the administrator's consent where it is missing.
     """
-    last, facts = store.last_check(mailbox), brief_for(store, mailbox)
+    last, brief = store.last_check(mailbox), brief_for(store, mailbox)
     if last is None:
-        return facts
-    cause = _dead_token(last) if _is_news(last, facts.get("token_at", "")) else ""
-    return facts | ({BY_GENERATE: cause} if cause else {}) | ({BY_CONSENT: "yes"} if _without_consent(last) else {})
+        return replace(brief, fix=FixBrief())
+    cause = _dead_token(last) if _is_news(last, brief.token_at) else ""
+    return replace(brief, fix=FixBrief(consent_missing=_without_consent(last), token_cause=cause))
 
 
 def _without_consent(check: Run) -> bool:
@@ -53,6 +57,6 @@ def _dead_token(check: Run) -> str:
     return next((cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in GENERATE), "")
 
 
-def _is_news(check: Run, token_at: str) -> bool:
+def _is_news(check: Run, token_at: datetime | None) -> bool:
     """A token that was generated after the check was made has answered it."""
-    return check.checked is not None and check.checked.isoformat() > token_at
+    return check.checked is not None and (token_at is None or check.checked > token_at)

@@ -13,7 +13,7 @@ from jobs.engine.failures import SETTLES_FOR, never_effective
 from jobs.engine.graph import Graph
 from jobs.engine.inspector import Inspector
 from jobs.engine.planner import digest
-from jobs.engine.recorder import Recorder, stop_if_requested
+from jobs.engine.recorder import Recorder
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
 from jobs.model import Change, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
@@ -107,7 +107,7 @@ class Applier:
             self.recorder.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
-        stop_if_requested()
+        self.recorder.stop_if_requested()
         self._begun.add(step.name)
         own = tuple(line for line in changes if line.step == step.name)
         self.recorder.append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own))

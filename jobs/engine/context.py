@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from jobs.clouds.single_flight import ReadCache, SingleFlight
 from jobs.mail.message_trace import Trace
+from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
 from jobs.model import Access, Channel
@@ -22,6 +23,7 @@ class StepContext:
     """What a step may use. ``run`` is where the run stands now; the engine replaces it after every event.
 
     ``access`` is with whose eyes Microsoft is seen; ``reads`` makes a read once that several channels of one check share.
+    ``documents`` are Microsoft's public discovery documents, as far as they are known.
     """
 
     run: Run
@@ -34,6 +36,7 @@ class StepContext:
     looking: bool = False
     access: Access = Access.ADMIN
     reads: SingleFlight = field(default_factory=SingleFlight)
+    documents: DiscoveryCache = field(default_factory=DiscoveryCache)
 
     @property
     def channel(self) -> Channel:

@@ -17,21 +17,28 @@ from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access
 from jobs.runtime import Listener
+from jobs.shutdown import Shutdown
 
 
 @dataclass(slots=True)
 class Engine:
-    """The work on one run by one worker. ``holds()`` says whether this worker still has the lease."""
+    """The work on one run by one worker.
+
+    Attributes:
+        holds: Whether this worker still has the lease.
+        shutdown: The request to begin nothing more.
+    """
 
     ctx: StepContext
     steps: Mapping[str, Step]
     listener: Listener
     holds: Callable[[], bool]
+    shutdown: Shutdown = field(default_factory=Shutdown)
     _recorder: Recorder = field(init=False)
     _applier: Applier = field(init=False)
 
     def __post_init__(self) -> None:
-        self._recorder = Recorder(self.ctx, self.listener, self.holds)
+        self._recorder = Recorder(self.ctx, self.listener, self.holds, self.shutdown)
         self._applier = Applier(self._recorder, self.steps)
 
     async def make_plan(self) -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from jobs import shutdown
 from jobs.engine.readiness import must_wait, retry_key
-from jobs.engine.recorder import Recorder, StoppingError, stop_if_requested
+from jobs.engine.recorder import Recorder, StoppingError
 from jobs.engine.step import Step
 from jobs.runs.run import Run
 
@@ -40,11 +39,11 @@ class Graph:
         try:
             while True:
                 recorder.refresh()
-                for step in () if shutdown.requested() else self._ready(recorder.run, tried, tasks.values()):
+                for step in () if recorder.shutdown.requested() else self._ready(recorder.run, tried, tasks.values()):
                     tried[step.name] = retry_key(step, recorder.run)
                     tasks[asyncio.ensure_future(self._work_on(step))] = step.name
                 if not tasks:
-                    stop_if_requested()
+                    recorder.stop_if_requested()
                     return
                 done, _ = await asyncio.wait(tasks, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
                 _collect(done, tasks)

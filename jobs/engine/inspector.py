@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.engine.failures import ROLE_CAUSES, finding_from_error, may_be_replication
-from jobs.engine.recorder import Recorder, stop_if_requested
+from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn
 
@@ -87,7 +87,7 @@ class Inspector:
 
     async def _pause(self, step: Step, seconds: float) -> None:
         """Sleep, and show the wait on the card if it is long enough to be noticed."""
-        stop_if_requested()
+        self.recorder.stop_if_requested()
         known = self.recorder.run.findings.get(step.name)
         if seconds >= SHOWN_AFTER_S and (known is None or known.seen != REPLICATION):
             self.recorder.found(step, step.waits_for(Turn.TIME, REPLICATION))

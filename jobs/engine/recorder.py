@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jobs import shutdown
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import Listener
+from jobs.shutdown import Shutdown
 
 
 class LeaseLostError(Exception):
@@ -29,6 +29,7 @@ class Recorder:
     ctx: StepContext
     listener: Listener
     holds: Callable[[], bool]
+    shutdown: Shutdown = field(default_factory=Shutdown)
     _pending: list[Event] = field(default_factory=list)
 
     @property
@@ -74,12 +75,11 @@ class Recorder:
         """Read the events that were added since the last read, by this worker or anybody else."""
         self.ctx.run = self.ctx.store.refresh(self.run)
 
+    def stop_if_requested(self) -> None:
+        """Leave the work if this process is shutting down.
 
-def stop_if_requested() -> None:
-    """Leave the work if this process is shutting down.
-
-    Raises:
-        StoppingError: a shutdown was requested.
-    """
-    if shutdown.requested():
-        raise StoppingError
+        Raises:
+            StoppingError: a shutdown was requested.
+        """
+        if self.shutdown.requested():
+            raise StoppingError

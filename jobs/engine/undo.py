@@ -13,7 +13,7 @@ from jobs.clouds.errors import NotFound
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.engine.undoable import Undoable
-from jobs.model import Change, Finding, State, Text
+from jobs.model import Change, Finding, RunKind, State, Text
 from jobs.runs.run import Changed, RecordedChange, Run
 
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
@@ -103,7 +103,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     past: RecordedChange | None = None
     for run in takewhile(lambda run: not _was_put_back(run, name), reversed(runs)):
         changed = run.changed.get(name)
-        if run.kind == "undo" or changed is None or not changed.changes or not changed.before.values:
+        if run.kind is RunKind.UNDO or changed is None or not changed.changes or not changed.before.values:
             continue
         if past is not None and changed.values_after and changed.values_after != past.values_before:
             break
@@ -113,7 +113,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 def _was_put_back(run: Run, name: str) -> bool:
     """Return whether the run is an undo that has put the change back, or has found it put back."""
-    if run.kind != "undo":
+    if run.kind is not RunKind.UNDO:
         return False
     changed, found = run.changed.get(name), run.findings.get(name)
     return (changed is not None and changed.done is not None) or (found is not None and found.state is State.OK)

@@ -38,18 +38,5 @@ class DiscoveryCache:
             self._vault.put(_name(url), json.dumps(document), LIFE_S)
 
 
-_shared: list[DiscoveryCache] = []
-
-
-def share(documents: DiscoveryCache) -> None:
-    """Make these the process's documents."""
-    _shared[:] = [documents]
-
-
-def current() -> DiscoveryCache:
-    """The process's documents; new, empty ones where none are shared."""
-    return _shared[0] if _shared else DiscoveryCache()
-
-
 def _name(url: str) -> VaultName:
     return Sealed.DOCUMENT.of(url)

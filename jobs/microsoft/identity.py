@@ -18,6 +18,7 @@ import msal
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected, SignInNeeded
 from jobs.clouds.json_values import text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
+from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
 from jobs.microsoft.msal_http import MsalHttp, entra_error
 from jobs.model import Account
@@ -41,17 +42,29 @@ class SignedIn:
 class Identity:
     """A confidential app in a tenant, or in ``organizations`` for whatever tenant the person belongs to."""
 
-    def __init__(self, login_url: str, http: httpx.Client, tenant: str, client_id: str, client_secret: str) -> None:
+    def __init__(  # noqa: PLR0913  an app, a tenant, and the way there
+        self,
+        login_url: str,
+        http: httpx.Client,
+        tenant: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        documents: DiscoveryCache | None = None,
+    ) -> None:
+        """``documents`` are those that are known already; without them each is asked for once."""
         self.tenant = tenant
         self.client_id = client_id
         self._secret = client_secret
         self._login_url = login_url.rstrip("/")
-        self._http = MsalHttp(http, login_url)
+        self._http = MsalHttp(http, login_url, documents)
 
     @classmethod
-    def of_bot(cls, settings: Settings, http: httpx.Client, tenant: str = "organizations") -> Identity:
+    def of_bot(
+        cls, settings: Settings, http: httpx.Client, tenant: str = "organizations", documents: DiscoveryCache | None = None
+    ) -> Identity:
         """The bot's own app."""
-        return cls(settings.login_url, http, tenant, settings.microsoft_client_id, settings.microsoft_client_secret)
+        return cls(settings.login_url, http, tenant, settings.microsoft_client_id, settings.microsoft_client_secret, documents=documents)
 
     def begin(
         self, scopes: Sequence[str], redirect_uri: str, state: str, login_hint: str = "", prompt: str = "select_account"

@@ -23,8 +23,8 @@ from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Transient, error_for
 from jobs.clouds.json_values import is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
-from jobs.microsoft import discovery_cache
 from jobs.microsoft.app_manifest import merged
+from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
 
@@ -119,13 +119,13 @@ class MsalResponse:
 class MsalHttp:
     """``http_client`` for msal, and the reader of discovery documents and signing keys, which are kept for an hour."""
 
-    def __init__(self, http: httpx.Client, login_url: str) -> None:
+    def __init__(self, http: httpx.Client, login_url: str, documents: DiscoveryCache | None = None) -> None:
         address = urlsplit(login_url)
         self._plain = address.scheme == "http"
         if self._plain and not is_loopback(address.hostname or ""):
             raise ValueError("MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)")
         self._http = http
-        self._documents = discovery_cache.current()
+        self._documents = documents or DiscoveryCache()
 
     def outside(self, url: str) -> str:
         """The URL as the world knows it: http again where the login URL is http."""

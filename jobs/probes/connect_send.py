@@ -16,8 +16,6 @@ from jobs.model import Access, Evidence, Finding, State, Text, verbatim
 
 PATIENCE_S = 25.0
 PAUSE_S = 1.0
-ASKED = "connect_test"
-"""Under this name the run's place holds who gets the mail: the person who pressed the button."""
 
 
 class ConnectSend(Probe):
@@ -52,7 +50,7 @@ class ConnectSend(Probe):
         """Send once, whatever becomes of the worker, and wait for the receipt."""
         if not ctx.settings.connect_url:
             return self.skipped(Text("skipped.no_service_key"))
-        if not ctx.run.place.get(ASKED):
+        if not ctx.run.brief.test_recipient:
             return self.skipped(Text("skipped.send_not_asked"))
         if token := delivery_receipts.begin(ctx.store.redis, ctx.run.id):
             await self._send(ctx, token)
@@ -61,7 +59,7 @@ class ConnectSend(Probe):
 
     async def _send(self, ctx: StepContext, token: str) -> None:
         """A refusal is kept as if it were a receipt, so that a second look tells the same."""
-        subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.place[ASKED]
+        subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.brief.test_recipient
         body = f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}. Nobody has to answer it."
         notify = f"{ctx.settings.public_url}{delivery_receipts.PATH}{token}"
         try:
@@ -91,7 +89,7 @@ class ConnectSend(Probe):
         transaction = receipt.transaction or delivery_receipts.message(ctx.store.redis, ctx.run.id)
         evidence = (Evidence("connect", told), *([Evidence("transaction-id", transaction)] if transaction else []))
         if receipt.code == SUBMITTED:
-            return replace(self.ok(Text("seen.connect_submitted", {"recipient": ctx.run.place[ASKED]})), evidence=evidence)
+            return replace(self.ok(Text("seen.connect_submitted", {"recipient": ctx.run.brief.test_recipient})), evidence=evidence)
         words = verbatim(told)
         if receipt.refused or receipt.code in OF_THE_RECIPIENT:  # the bot's own key, or the tester's address: nothing about the channel
             cause = cause_of(receipt.code, receipt.refused)

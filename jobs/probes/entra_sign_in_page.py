@@ -42,4 +42,4 @@ class Entra(Probe):
 
     def _read(self, ctx: StepContext) -> None:
         with sync_client(ctx.settings) as http:
-            Identity.of_bot(ctx.settings, http, ctx.channel.tenant_id or "organizations").discover()
+            Identity.of_bot(ctx.settings, http, ctx.channel.tenant_id or "organizations", ctx.documents).discover()

@@ -27,7 +27,7 @@ class Sessions(Probe):
         if ctx.fact("shared"):
             return self.skipped(Text("skipped.delegate_unknown"))
         user = await ctx.graph.user(ctx.fact("user_id") or ctx.channel.mailbox) or {}
-        valid_from, token_at = parse(user.get("signInSessionsValidFromDateTime")), parse(ctx.run.place.get("token_at"))
+        valid_from, token_at = parse(user.get("signInSessionsValidFromDateTime")), ctx.run.brief.token_at
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
         values = {"revoked": f"{valid_from:%d %b %H:%M} UTC", "token": f"{token_at:%d %b %H:%M} UTC"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from jobs.access.mailbox_login import Login, last_success, log_in
-from jobs.clock import now, parse
+from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
@@ -116,9 +116,9 @@ class SmtpLogin(Probe):
         says of the account and of the user's sign-ins. What it says of a place, or of one token, needs another finding
         (:meth:`LoginDiagnosis.is_uncertain`).
         """
-        place = ctx.run.place
+        brief = ctx.run.brief
         try:
-            probe = await log_in(ctx, Login(ctx.channel.tenant_id, place.get("client_id", ""), place.get("upn", "")))
+            probe = await log_in(ctx, Login(ctx.channel.tenant_id, brief.client_id, brief.upn))
         except CloudError as error:
             return self._without_token(ctx, error)
         if probe is None:
@@ -139,7 +139,7 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         return Signals(disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=shown_by), True
     if cause in OF_THE_PLACE or cause == LOCKED:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
-    if cause in OWN and not (cause in OF_THE_ACCOUNT and not ctx.run.place.get("shared")):
+    if cause in OWN and not (cause in OF_THE_ACCOUNT and not ctx.run.brief.shared):
         later = max(_newest(ctx), now() - RENEWED)
         return Signals(disproved_by=OWN[cause], harmless_after=later), False
     return NO_SIGNALS, True
@@ -165,15 +165,11 @@ def _speaks_for_both(ctx: StepContext) -> bool:
 
     Both are the same user's, but for a shared mailbox, for which several may sign in.
     """
-    good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx)
-    return not ctx.run.place.get("shared") and good is not None and (token_at is None or token_at <= good + SAME)
+    good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
+    return not ctx.run.brief.shared and good is not None and (token_at is None or token_at <= good + SAME)
 
 
 def _newest(ctx: StepContext) -> datetime:
     """When the bot's own login or Generate Token last went well, as far as is known."""
-    known = (last_success(ctx.store.redis, ctx.channel.mailbox), _token_at(ctx))
+    known = (last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at)
     return max((each for each in known if each), default=BEGINNING)
-
-
-def _token_at(ctx: StepContext) -> datetime | None:
-    return parse(ctx.run.place.get("token_at"))

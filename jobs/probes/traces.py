@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.channel.mailbox import own_addresses
-from jobs.clock import now, parse
+from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -110,7 +110,7 @@ class Copies(_Traced):
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox), trace.find(since, recipient=ctx.channel.forwarding_address)
         )
-        lost = without_copy(arrived, copies, ctx.channel.mailbox, parse(ctx.run.place.get("changed_at")))
+        lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         passage = MailFlow.of([row for row in copies if row.status.went_on or row.size <= LARGEST])
         finding = await self._judge(ctx, passage, lost, copies)
         if not lost:

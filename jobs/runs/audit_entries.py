@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from jobs.clock import now
-from jobs.model import Change
+from jobs.model import Change, RunKind
 from jobs.redact import Redactor
 from jobs.runs.audit import AuditEntry
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind
 
 NOT_RECORDED = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED})
@@ -42,8 +43,8 @@ def recorded(events: Iterable[Event]) -> tuple[Event, ...]:
 def updated(about: About, event: Event) -> About:
     """What is known of the run after the event."""
     if event.kind is Kind.OPENED:
-        place = event.data
-        about = replace(about, kind=place.get("kind", "setup"), room=place.get("room", ""), asked_by=event.by)
+        room = event.origin.room if event.origin else ""
+        about = replace(about, kind=str(event.run_kind or RunKind.SETUP), room=room, asked_by=event.by)
     if event.channel is not None:
         about = replace(about, mailbox=event.channel.mailbox or about.mailbox, tenant=event.channel.tenant_id or about.tenant)
     if event.account is not None:
@@ -56,6 +57,7 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
     for event in events:
         about = updated(about, event)
         own = {"step": event.step, "data": event.data, "changes": [_change(each) for each in event.changes]}
+        own |= {"origin": _filled(event.origin), "brief": _filled(event.brief)}
         facts = event.finding.facts | event.finding.signals.texts() if event.finding else {}
         known = {"facts": facts, "channel": event.channel, "account_ids": event.account}
         yield entry(str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known), about
@@ -66,6 +68,12 @@ def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
     whole = {"at": now().isoformat(), "by": BOT, "what": what, **(msgspec.to_builtins(about) if about else {}), **msgspec.to_builtins(more)}
     clean: AuditEntry = _REDACTOR.data({name: value for name, value in whole.items() if value not in ("", None, [], {})})
     return clean
+
+
+def _filled(part: Origin | Brief | None) -> dict[str, Any]:
+    """The fields that say something; none for an event that has no such part."""
+    fields = msgspec.to_builtins(part) if part else {}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _change(change: Change) -> AuditEntry:

@@ -130,14 +130,14 @@ class ChannelIndex:
         """Add to a transaction: the channel is proven, and known where the run was asked for and to who asked."""
         mailbox = record.channel.mailbox
         pipe.set(keys.channel_record(mailbox), codec.dump(record))
-        pipe.sadd(keys.space_channels(run.place.get("room", "")), mailbox)
+        pipe.sadd(keys.space_channels(run.origin.room), mailbox)
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
 
     def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
         """Add to a transaction: the channel is connected nowhere any more, neither where one of its runs was asked for nor to who asked."""
         pipe.delete(keys.channel_record(mailbox), keys.channel_check(mailbox))
         for run in runs:
-            pipe.srem(keys.space_channels(run.place.get("room", "")), mailbox)
+            pipe.srem(keys.space_channels(run.origin.room), mailbox)
             pipe.srem(keys.person_channels(run.requester.id), mailbox)
 
     def _is_open(self, run_id: str) -> bool:

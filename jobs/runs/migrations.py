@@ -53,6 +53,80 @@ def _recalled(event: Json) -> Json:
     return {**event, "past": [renamed(past, names) for past in event.get("past", [])]}
 
 
+def _opened(event: Json) -> Json:
+    """A run's beginning: its kind, its origin and its brief were strings in ``data``."""
+    if event.get("run_kind"):
+        return event
+    told = event.get("data", {})
+    kind = told.get("kind", "setup")
+    return {
+        **event,
+        "data": {},
+        "run_kind": "bulk_check" if kind == "round" else kind,
+        "origin": _origin(told),
+        "brief": {**_brief(told), "fix": _fix_brief(told) if kind == "fix" else None},
+    }
+
+
+def _origin(told: Json) -> Json:
+    texts = {name: told.get(name, "") for name in ("room", "thread", "message")}
+    return {**texts, "direct": told.get("type") == "direct"}
+
+
+def _brief(told: Json) -> Json:
+    return {
+        "client_id": told.get("client_id", ""),
+        "upn": told.get("upn", ""),
+        "shared": bool(told.get("shared")),
+        "token_at": told.get("token_at") or None,
+        "changed_at": told.get("changed_at") or None,
+        "mailboxes": told.get("mailboxes", "").split(),
+        "test_recipient": told.get("connect_test", ""),
+    }
+
+
+def _fix_brief(told: Json) -> Json:
+    return {
+        "consent_missing": "consent" in told,
+        "token_cause": told.get("generate", ""),
+        "manual_causes": told.get("named", "").split(),
+        "checked_at": told.get("named_at") or None,
+    }
+
+
+MOMENTS = frozenset({"since", "harmless_after", "elsewhere_since", "at", "generated_at", "unanswered", "unproven", "missed_since"})
+COUNTS = frozenset({"failed", "missed"})
+FLAGS = frozenset({"by_place", "token_lives", "proven"})
+NAMES = frozenset({"shown_by", "as_of", "station"})
+
+
+def _finding(event: Json) -> Json:
+    """Move what the verdict reads from the finding's ``facts`` to its typed ``signals``."""
+    finding = event.get("finding")
+    if not finding:
+        return event
+    facts = finding.get("facts", {})
+    signals = {name: _signal(name, value) for name, value in facts.items() if _is_signal(name)}
+    if not signals:
+        return event
+    kept = {name: value for name, value in facts.items() if name not in signals}
+    return {**event, "finding": {**finding, "facts": kept, "signals": {**signals, **finding.get("signals", {})}}}
+
+
+def _is_signal(name: str) -> bool:
+    return name == "disproved_by" or name in MOMENTS | COUNTS | FLAGS | NAMES
+
+
+def _signal(name: str, value: str) -> object:
+    if name in MOMENTS:
+        return value or None
+    if name in COUNTS:
+        return int(value or 0)
+    if name in FLAGS:
+        return bool(value)
+    return value.split() if name == "disproved_by" else value
+
+
 def _card(card: Json) -> Json:
     """A posted card: its fields have the names of what they decide."""
     return renamed(card, {"mark": "fingerprint", "turn": "urgency", "asks": "prompt"})
@@ -61,7 +135,7 @@ def _card(card: Json) -> Json:
 MIGRATIONS = (
     Migration(
         to=2,
-        events={"recalled": _recalled},
+        events={EVERY: _finding, "opened": _opened, "recalled": _recalled},
         card=_card,
         obsolete=lambda: (keys.locks_held(),),  # its fields were keys; the locks themselves end within two minutes
     ),

@@ -1,18 +1,20 @@
 """A run: an append-only list of events, and what follows from them.
 
-Nobody ever writes a run's state. Whoever has something to say (the engine, a card answer, a browser's callback) appends an
-event; :func:`fold` reads the list from the start and says where the run stands. So two writers cannot overwrite each other,
-a worker may die between any two events, and the history is what the audit trail (:mod:`jobs.runs.audit`) is made of.
+Nobody ever writes a run's state. Whoever has something to say (the engine, a card answer, a browser's callback)
+appends an event; :mod:`jobs.runs.fold` reads the list from the start and says where the run stands. So two
+writers cannot overwrite each other, a worker may die between any two events, and the history is what the audit
+trail (:mod:`jobs.runs.audit`) is made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
+from jobs.clock import now
+from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.plan import Plan, word_for
 
 
@@ -67,7 +69,10 @@ class RecordedChange:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. ``by`` is an address, a UPN or empty for the bot; ``data`` never holds a secret."""
+    """One thing that happened. ``by`` is an address, a UPN or empty for the bot; ``data`` never holds a secret.
+
+    Only the first event of a run has ``run_kind``, ``origin`` and ``brief``.
+    """
 
     kind: Kind
     at: datetime
@@ -80,6 +85,9 @@ class Event:
     account: Account | None = None
     person: Person | None = None
     past: tuple[RecordedChange, ...] = ()
+    run_kind: RunKind | None = None
+    origin: Origin | None = None
+    brief: Brief | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +134,8 @@ class Changed:
 class Run:
     """Where a run stands.
 
-    ``place`` is what it was opened with: its ``kind``, where it was asked for (``room``, ``message``, ``thread``: words that only the
-    conversation understands), and what a check, a fix or a round is told of the channel's earlier runs (:mod:`jobs.checks.check`, :mod:`jobs.checks.fix_context`).
+    ``kind``, ``origin`` and ``brief`` are what it was opened with. Only the conversation understands the words of ``origin``;
+    ``brief`` is made by :mod:`jobs.checks.check` and :mod:`jobs.checks.fix_context`.
     ``version`` is the number of events behind it. ``past`` and ``known`` are what an undo has of the runs before it.
     ``demanded`` are steps whose change a cloud asked for, whatever their look says; ``planned_in`` is the tenant of whom the plan was made with.
     """
@@ -136,7 +144,9 @@ class Run:
     channel: Channel
     requester: Person
     opened: datetime
-    place: dict[str, str] = field(default_factory=dict)
+    kind: RunKind = RunKind.SETUP
+    origin: Origin = field(default_factory=Origin)
+    brief: Brief = field(default_factory=Brief)
     detailed: bool = False
     account: Account | None = None
     signed_in: datetime | None = None
@@ -156,13 +166,8 @@ class Run:
     past: dict[str, RecordedChange] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     version: int = 1
-    ended: str = ""
+    ended: Kind | None = None
     ended_at: datetime | None = None
-
-    @property
-    def kind(self) -> str:
-        """``setup``, ``check``, ``fix``, ``undo``, or ``round``: a check of many channels."""
-        return self.place.get("kind", "setup")
 
     @property
     def required_tenant(self) -> str:
@@ -205,181 +210,20 @@ class RunGoneError(LookupError):
     """There is no such run: there never was, it was deleted, or Redis came back without its data."""
 
 
-def fold(run_id: str, events: Iterable[Event]) -> Run:
-    """The run that follows from its events.
-
-    Raises:
-        RunGoneError: there are no events.
-    """
-    events = iter(events)
-    first = next(events, None)
-    if first is None or first.channel is None or first.person is None:
-        raise RunGoneError(run_id)
-    return apply_events(Run(id=run_id, channel=first.channel, requester=first.person, opened=first.at, place=first.data), events)
-
-
-def apply_events(run: Run, events: Iterable[Event]) -> Run:
-    """The run, with what happened after it was folded."""
-    for event in events:
-        run = replace(_NEXT[event.kind](run, event), version=run.version + 1)
-    return run
+def opening(channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None) -> Event:
+    """The first event of a run."""
+    return Event(
+        Kind.OPENED,
+        now(),
+        by=requester.email,
+        channel=channel,
+        person=requester,
+        run_kind=kind,
+        origin=origin,
+        brief=brief,
+    )
 
 
 def undid(run: Run) -> bool:
     """Whether an undo has put anything back, so that the channel is no longer what it was."""
     return any(run.findings[name].state is State.OK for name in run.past if name in run.findings)
-
-
-def _details(run: Run, event: Event) -> Run:
-    return replace(run, channel=event.channel or run.channel, detailed=True, plan=None, approvals={})
-
-
-def _signed_in(run: Run, event: Event) -> Run:
-    """Another person sees other things: what was found before anybody approved counts no more, and no approval counts in another tenant."""
-    run = replace(run, account=event.account, signed_in=event.at, problems=_without(run.problems, "sign_in"))
-    if run.has_begun and run.tenant == run.planned_in:
-        return run
-    return replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
-
-
-def _signed_out(run: Run, event: Event) -> Run:
-    return replace(run, account=None, problems={**run.problems, "sign_in": _problem(event)} if event.data else run.problems)
-
-
-def _readable(run: Run, event: Event) -> Run:
-    """The tenant lets the bot read by itself: what a check had to leave out is looked at, unless somebody is signed in anyway."""
-    run = replace(run, problems=_without(run.problems, "app_access"))
-    run = replace(run, answers={**run.answers, "app_access": Reply("granted", event.by, event.at)})
-    return run if run.account else replace(run, findings={}, waits={}, checked=None)
-
-
-def _planned(run: Run, event: Event) -> Run:
-    tenant = run.account.tenant_id if run.account else ""
-    return replace(run, plan=Plan(event.data["plan"], event.changes, event.at), planned_in=tenant, approvals={})
-
-
-def _demanded(run: Run, event: Event) -> Run:
-    """A cloud makes no change of one step before another's: that one is open again, and its lines join the plan for an approval of their own."""
-    run = replace(run, demanded=run.demanded | {event.step}, findings={n: f for n, f in run.findings.items() if n != event.step})
-    return _differs(run, event) if event.changes else run
-
-
-def _differs(run: Run, event: Event) -> Run:
-    """The plan shows something else than what would be changed: these lines take its place, and nothing of their scope is approved any more.
-
-    What it said to be right already was so when it was made.
-    """
-    if run.plan is None:
-        return run
-    scopes = {word_for(change.scope) for change in event.changes}
-    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
-    return replace(run, plan=plan, approvals={scope: word for scope, word in run.approvals.items() if scope not in scopes})
-
-
-def _approved(run: Run, event: Event) -> Run:
-    if run.plan is None or run.plan.id != event.data["plan"]:
-        return run
-    answer = Reply(event.data["plan"], event.by, event.at)
-    return replace(run, approvals={**run.approvals, Scope(event.data["scope"]): answer})
-
-
-def _running(run: Run, event: Event) -> Run:
-    return replace(run, running=run.running | {event.step})
-
-
-def _found(run: Run, event: Event) -> Run:
-    if event.finding is None:
-        return run
-    waits = run.waits.get(event.step, 0) + 1 if event.finding.until else 0
-    return replace(
-        run,
-        findings={**run.findings, event.step: event.finding},
-        found_at={**run.found_at, event.step: event.at},
-        waits={**run.waits, event.step: waits},
-        running=run.running - {event.step},
-        changed=_read_back(run.changed, event.finding),
-    )
-
-
-def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Changed]:
-    """The first look that finds a change in force says how it was left; what a later one sees may be somebody else's doing."""
-    made = changed.get(finding.step)
-    if made is None or finding.state is not State.OK:
-        return changed
-    return {**changed, finding.step: replace(made, values_after=made.values_after or finding.values, unseen=0)}
-
-
-def _changing(run: Run, event: Event) -> Run:
-    if event.finding is None:
-        return run
-    earlier = run.changed.get(event.step)
-    change = Changed(event.changes, event.finding, event.at)
-    if earlier is not None:
-        since = None if earlier.done else earlier.since or earlier.begun
-        change = replace(change, before=earlier.before, since=since, unseen=earlier.unseen)
-    return replace(run, changed={**run.changed, event.step: change}, running=run.running | {event.step})
-
-
-def _changed(run: Run, event: Event) -> Run:
-    made = run.changed[event.step]
-    return replace(run, changed={**run.changed, event.step: replace(made, done=event.at, unseen=made.unseen + 1)})
-
-
-def _answered(run: Run, event: Event) -> Run:
-    question = event.data["question"]
-    answers = {**run.answers, question: Reply(event.data["value"], event.by, event.at)}
-    return replace(run, answers=answers, problems=_without(run.problems, question))
-
-
-def _problem_seen(run: Run, event: Event) -> Run:
-    return replace(run, problems={**run.problems, event.data["question"]: _problem(event)})
-
-
-def _look_again(run: Run, event: Event) -> Run:
-    """Whoever asks has seen to it: what was tried in vain has its time once more."""
-    kept = {name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}}
-    changed = {name: replace(c, since=c.since if c.done else event.at, unseen=0) for name, c in run.changed.items()}
-    return replace(run, findings=kept, plan=run.plan if run.has_begun else None, waits={}, changed=changed)
-
-
-def _resumed(run: Run, _: Event) -> Run:
-    return replace(run, resumed=run.resumed + 1, running=frozenset())
-
-
-def _ended(run: Run, event: Event) -> Run:
-    return run if run.ended else replace(run, ended=str(event.kind), ended_at=event.at, running=frozenset())
-
-
-def _problem(event: Event) -> Problem:
-    return Problem(event.data.get("cause", ""), event.data.get("code", ""), event.at)
-
-
-def _without(problems: dict[str, Problem], question: str) -> dict[str, Problem]:
-    return {name: problem for name, problem in problems.items() if name != question}
-
-
-_NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
-    Kind.OPENED: lambda run, _: run,
-    Kind.DETAILS: _details,
-    Kind.SIGNED_IN: _signed_in,
-    Kind.SIGNED_OUT: _signed_out,
-    Kind.READABLE: _readable,
-    Kind.PLANNED: _planned,
-    Kind.DEMANDED: _demanded,
-    Kind.DIFFERS: _differs,
-    Kind.APPROVED: _approved,
-    Kind.RUNNING: _running,
-    Kind.FOUND: _found,
-    Kind.CHANGING: _changing,
-    Kind.CHANGED: _changed,
-    Kind.ANSWERED: _answered,
-    Kind.PROBLEM: _problem_seen,
-    Kind.LOOK_AGAIN: _look_again,
-    Kind.RESUMED: _resumed,
-    Kind.CANCELLED: _ended,
-    Kind.FAILED: _ended,
-    Kind.FINISHED: _ended,
-    Kind.UNKNOWN: lambda run, _: run,
-    Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset()),
-    Kind.RECALLED: lambda run, event: replace(run, past={past.step: past for past in event.past}, known=event.data),
-}

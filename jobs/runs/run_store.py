@@ -12,11 +12,13 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
-from jobs.model import Channel, Person
+from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
 from jobs.runs.audit_entries import About, entries_of, entry, recorded
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
-from jobs.runs.run import Event, Kind, Run, RunGoneError, apply_events, fold, undid
+from jobs.runs.fold import apply_events, fold
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run, RunGoneError, opening, undid
 from jobs.runs.schedule import LEASE_S, Schedule
 from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
@@ -35,7 +37,14 @@ class RunStore:
         self.channels = ChannelIndex(redis)
         self.schedule = Schedule(redis)
 
-    def open(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
+    def open(
+        self,
+        channel: Channel,
+        requester: Person,
+        origin: Origin,
+        kind: RunKind = RunKind.SETUP,
+        brief: Brief | None = None,
+    ) -> Run:
         """Begin a run, claimed by its mailbox, or by the message or press that asked for it while the mailbox is not known.
 
         Raises:
@@ -43,14 +52,14 @@ class RunStore:
         """
         run_id = new_id()
         self.channels.open(run_id)
-        self.append(run_id, Event(Kind.OPENED, now(), by=requester.email, data=place, channel=channel, person=requester))
+        self.append(run_id, opening(channel, requester, kind, origin, brief))
         try:
-            self.channels.claim(channel.mailbox or place.get("message", run_id), run_id)
+            self.channels.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
             self._discard(run_id)
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
-        self.channels.add_to_space(place.get("room", ""), run_id)
+        self.channels.add_to_space(origin.room, run_id)
         return self.load(run_id)
 
     def append(self, run_id: str, *events: Event) -> None:
@@ -101,7 +110,7 @@ class RunStore:
             self.schedule.end(pipe, run.id)
             if mine:
                 self.channels.release(pipe, mailbox)
-            if event.kind is Kind.FINISHED and run.kind == "setup":
+            if event.kind is Kind.FINISHED and run.kind is RunKind.SETUP:
                 record = Record(run.id, event.at, replace(run.channel, tenant_id=run.fact("tenant_id")))
                 self.channels.add(pipe, record, run)
             if undone:
@@ -109,11 +118,18 @@ class RunStore:
 
         self._save(run.id, (event,), all_at_once)
 
-    def check(self, channel: Channel, requester: Person, place: dict[str, str]) -> Run:
-        """Begin a check, or a round of them (``kind`` in the place); any number may run at a time, as they change nothing."""
+    def check(
+        self,
+        channel: Channel,
+        requester: Person,
+        origin: Origin,
+        kind: RunKind = RunKind.CHECK,
+        brief: Brief | None = None,
+    ) -> Run:
+        """Begin a check, or a bulk check; any number may run at a time, as they change nothing."""
         run_id = new_id()
-        opened = Event(Kind.OPENED, now(), by=requester.email, data={"kind": "check", **place}, channel=channel, person=requester)
-        self.append(run_id, opened, Event(Kind.DETAILS, now(), channel=channel))
+        first = opening(channel, requester, kind, origin, brief)
+        self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
         self.redis.expire(keys.run_events(run_id), CHECK_KEPT_S)
         return self.load(run_id)
 

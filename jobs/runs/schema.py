@@ -13,8 +13,9 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs.runs.fold import fold
 from jobs.runs.migrations import MIGRATIONS, Json, Migration
-from jobs.runs.run import Event, RunGoneError, fold
+from jobs.runs.run import Event, RunGoneError
 from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cache
 
 from jobs.engine.registry import found_in, require_steps, verified
 from jobs.engine.step import Step
 from jobs.engine.undo import reversals
-from jobs.model import Profile, State
+from jobs.model import Profile, RunKind, State
+from jobs.runs.origin import FixBrief
 from jobs.runs.run import Run
 
 ORDER = ("C1", "C2", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "M1", "M2", "M3", "M4", "M5", "C3", "C4", "C5", "C6", "C7", "V1", "V2", "V3")
@@ -28,10 +28,6 @@ CARRIES_MAIL_SEND = "mail_send"
 """A change of it takes the consent."""
 PROOF = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"})
 """What proves that answers leave."""
-BY_CONSENT = "consent"
-"""In the place of a fix: that the newest check has not seen the administrator's consent, which the consent card asks for."""
-BY_GENERATE = "generate"
-"""In the place of a fix: the cause that only a new token mends, as the newest check names it (:mod:`jobs.checks.fix_context`)."""
 
 
 @cache
@@ -57,7 +53,7 @@ def steps_of(run: Run) -> dict[str, Step]:
 
     For an undo what the channel's runs have changed, whatever its profile is now.
     """
-    if run.kind == "undo":
+    if run.kind is RunKind.UNDO:
         return reversals(run, all_steps())
     names = frozenset({*_of_its_kind(run), *_secrets_removed(run)})
     return {name: step for name, step in all_steps().items() if name in names}
@@ -65,11 +61,11 @@ def steps_of(run: Run) -> dict[str, Step]:
 
 def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
-    if run.kind != "fix":
+    if run.kind is not RunKind.FIX:
         return frozenset(steps)
     changed = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
     fixable = {name for name, step in steps.items() if step.automatic and not step.required_answer}
-    return _beside(changed, run.place) | fixable
+    return _beside(changed, run.brief.fix or FixBrief()) | fixable
 
 
 def _secrets_removed(run: Run) -> frozenset[str]:
@@ -85,11 +81,11 @@ def _unused(run: Run) -> bool:
     return made and run.answer("rehearse").startswith("skip")
 
 
-def _beside(changed: frozenset[str], told: Collection[str]) -> frozenset[str]:
+def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
     """What a fix takes beside what it mends: the form for a new secret or a new token, the consent, and the proof of the way that was broken."""
-    new_token = BY_GENERATE in told
+    new_token = bool(told.token_cause)
     carried = any(step.carries_answers for name, step in all_steps().items() if name in changed)
     answers = PROOF if new_token or carried else frozenset()
     form = FORM if new_token or "client_secret" in changed else frozenset()
-    consent = CONSENT if BY_CONSENT in told or CARRIES_MAIL_SEND in changed else frozenset()
+    consent = CONSENT if told.consent_missing or CARRIES_MAIL_SEND in changed else frozenset()
     return answers | form | consent | (changed & {WHERE_REPLACED}) | {"test_mail"}

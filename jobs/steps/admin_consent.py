@@ -8,7 +8,7 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
-from jobs.model import Finding, Profile, Text, Turn
+from jobs.model import Finding, Profile, RunKind, Text, Turn
 
 SHOWS_WITHIN = timedelta(minutes=5)
 PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
@@ -33,7 +33,7 @@ class AdminConsent(Step):
         assignments = await ctx.graph.app_role_assignments(ctx.fact("sp_id"))
         if any(str(a.get("appRoleId", "")).lower() == ctx.fact("mail_send").lower() for a in assignments):
             return self.ok(Text("seen.consent"))
-        if ctx.run.kind == "check":
+        if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
         answer = ctx.run.answers.get("consent")
         if answer is not None and now() - answer.at < SHOWS_WITHIN:

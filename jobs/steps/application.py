@@ -30,7 +30,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import OTHERS, declares, elsewhere, merged, moved_back, redirect_uris, web, without_permission
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Evidence, Finding, Scope, State, Text
+from jobs.model import Change, Evidence, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
@@ -78,10 +78,10 @@ class Application(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look it up and compare byte for byte what Entra compares byte for byte."""
         app = await find_app(ctx)
-        apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind == "check") else []
+        apps = await ctx.graph.applications() if app is None and (ctx.looking or ctx.run.kind is RunKind.CHECK) else []
         app = app or fallback_app(ctx, apps)
         found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
-        if ctx.run.kind == "check" and (gone := await gone_client_id(ctx, app)):
+        if ctx.run.kind is RunKind.CHECK and (gone := await gone_client_id(ctx, app)):
             seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
             found = self.wrong(seen, cause="app_not_found", facts=found.facts)
         return replace(found, values=self._values(ctx, app), evidence=_offered(manually_created(ctx, apps) if app is None else None))
@@ -170,7 +170,7 @@ class Application(Undoable):
             found = self.wrong(Text("seen.redirects_missing", {"missing": ", ".join(missing)}), cause=cause, facts=facts)
         else:
             return None
-        ours_alone = ctx.run.kind == "check" and {*missing, *(moved[1] if moved else ())} == {ctx.settings.callback}
+        ours_alone = ctx.run.kind is RunKind.CHECK and {*missing, *(moved[1] if moved else ())} == {ctx.settings.callback}
         return replace(found, state=State.WARNING) if ours_alone else found  # mail flows without the bot's own address
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, Scope, Signals, State, Text
+from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text
 from jobs.runs.run import Kind, RecordedChange
 from jobs.storage.vault import Sealed
 
@@ -70,9 +70,9 @@ class ClientSecret(Undoable):
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
         """Add what depends on the run: a person's secrets in a check, the secrets that a fix replaces."""
-        if ctx.run.kind == "check" and by_hand(app):
+        if ctx.run.kind is RunKind.CHECK and by_hand(app):
             return replace(found, state=State.POSSIBLE)
-        old = len(earlier(ctx, app)) if ctx.run.kind == "fix" else 0
+        old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX else 0
         return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
     def _judged(self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules) -> Finding:
@@ -102,7 +102,7 @@ class ClientSecret(Undoable):
         if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
             return good
         soon = self.wrong(Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", facts=renewal)
-        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind == "check" else soon
+        return replace(soon, state=State.WARNING, facts=facts) if ctx.run.kind is RunKind.CHECK else soon
 
     def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
         """Whether it is worth another one. The one that this run has made never is: the next would end no later."""

@@ -9,7 +9,7 @@ from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
-from jobs.model import Change, Finding, Scope, State, Station, Text
+from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text
 from jobs.steps.outbound_policy import outbound
 
 
@@ -45,7 +45,7 @@ class Customization(Step):
             return self.ok(Text("seen.customized"))
         if there.applies.forwards:
             unneeded = self.ok(Text("seen.customization_not_needed"))
-            return replace(unneeded, state=State.WARNING) if ctx.run.kind == "check" else unneeded
+            return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
         return self._needed(Text("seen.not_customized"))
 
     def _needed(self, seen: Text) -> Finding:

@@ -15,7 +15,7 @@ from jobs.engine.failures import finding_from_error, not_readable
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Access, Finding, Signals, Station, Text
+from jobs.model import Access, Finding, RunKind, Signals, Station, Text
 
 Json = dict[str, Any]
 
@@ -52,7 +52,7 @@ class MailboxUser(Step):
     def _judged(self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]) -> Finding:
         upn = {"upn": facts["upn"]}
         if mailbox is None:
-            return self._without_mailbox(user, upn, facts if ctx.run.kind == "check" else {})
+            return self._without_mailbox(user, upn, facts if ctx.run.kind is RunKind.CHECK else {})
         shared = is_shared(mailbox)
         if blocked(user) and shared:
             return self.possible(Text("seen.shared_blocked", upn), "account_disabled", facts={"shared": "blocked", **facts})
@@ -91,7 +91,7 @@ class MailboxUser(Step):
         except NotFound:
             return None
         except CloudError as error:
-            if ctx.run.kind != "check":
+            if ctx.run.kind is not RunKind.CHECK:
                 raise
             return error
 

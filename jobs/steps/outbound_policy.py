@@ -34,7 +34,7 @@ from jobs.microsoft.outbound_spam import (
     policy_name,
 )
 from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Scope, State, Station, Text, Turn
+from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
@@ -91,7 +91,7 @@ class OutboundPolicy(Undoable):
         above = applies.unsure[0]
         values = {"policy": applies.name, "mode": applies.mode, "rule": str(above.get("Name") or above.get("Identity") or "")}
         seen = Text("seen.outbound_unsure", values)
-        return self.possible(seen, "forwarding_blocked") if ctx.run.kind == "check" else self.wrong(seen, cause="forwarding_blocked")
+        return self.possible(seen, "forwarding_blocked") if ctx.run.kind is RunKind.CHECK else self.wrong(seen, cause="forwarding_blocked")
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """A policy and a rule of its own for one sender, on top of the others. Of a rule that is there, whom else it covers and what goes."""

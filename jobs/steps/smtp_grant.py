@@ -11,7 +11,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, Scope, Text
+from jobs.model import Change, Finding, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 
 SMTP = frozenset({"SMTP.Send"})
@@ -107,7 +107,7 @@ class SmtpGrant(Undoable):
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
-        if ctx.run.kind == "check":  # what a sign-in itself needs is normally implied (facts/microsoft.md 1.5)
+        if ctx.run.kind is RunKind.CHECK:  # what a sign-in itself needs is normally implied (facts/microsoft.md 1.5)
             wanted = wanted[:1]
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
@@ -124,7 +124,7 @@ class SmtpGrant(Undoable):
             return True
         own, shared = _is(grant, "principalId", ctx.fact("user_id")), ctx.fact("shared")
         if own:
-            return shared != "blocked" or ctx.run.kind == "check"
+            return shared != "blocked" or ctx.run.kind is RunKind.CHECK
         return bool(shared)
 
 

@@ -122,7 +122,7 @@ def person_channels(person: str) -> Key:
 
 def space_bulk_check(room: str) -> Key:
     """The newest ``/check all`` of a space."""
-    return _key("space", room, "round")
+    return _key("space", room, "bulk_check")
 
 
 def space_members_checked(room: str) -> Key:
@@ -207,6 +207,19 @@ def connect_address(digest: str) -> Key:
     return _key("connect-address", digest)
 
 
+# Events
+
+
+def event(event_id: str) -> Key:
+    """A webhook event until it is handled; empty for an hour after that, so that another delivery is known."""
+    return _key("event", event_id)
+
+
+def events_due() -> Key:
+    """The events by the time at which each is handed to a worker."""
+    return _key("events", "due")
+
+
 # Cards and conversations
 
 
@@ -289,6 +302,11 @@ def press_lock(run_id: str) -> Key:
 def draw_lock(run_id: str) -> Key:
     """The lock of the draw of a run's cards."""
     return _key("draw", run_id)
+
+
+def event_lock(event_id: str) -> Key:
+    """The lock of the worker that handles an event."""
+    return _key("event", event_id, "lock")
 
 
 def webhooks_lock() -> Key:

@@ -37,6 +37,7 @@ class LockKind(StrEnum):
     RUN = "run"
     PRESS = "press"
     DRAW = "draw"
+    EVENT = "event"
     WEBHOOKS = "webhooks"
     SCHEMA = "schema"
 
@@ -45,6 +46,7 @@ _KEYS: dict[LockKind, Callable[[str], Key]] = {
     LockKind.RUN: keys.run_lock,
     LockKind.PRESS: keys.press_lock,
     LockKind.DRAW: keys.draw_lock,
+    LockKind.EVENT: keys.event_lock,
     LockKind.WEBHOOKS: lambda _: keys.webhooks_lock(),
     LockKind.SCHEMA: lambda _: keys.schema_lock(),
 }
@@ -52,26 +54,26 @@ _KEYS: dict[LockKind, Callable[[str], Key]] = {
 
 @dataclass(frozen=True, slots=True)
 class LockName:
-    """A lock: what it protects, and of which run; ``run_id`` is empty for a lock that belongs to no run."""
+    """A lock: what it protects, and the id of its run or event; ``owner`` is empty for a lock that belongs to neither."""
 
     kind: LockKind
-    run_id: str = ""
+    owner: str = ""
 
     @property
     def key(self) -> Key:
         """The key in Redis."""
-        return _KEYS[self.kind](self.run_id)
+        return _KEYS[self.kind](self.owner)
 
     @property
     def field(self) -> str:
         """The name in the list of held locks."""
-        return f"{self.kind}:{self.run_id}"
+        return f"{self.kind}:{self.owner}"
 
     @classmethod
     def from_field(cls, field: str) -> LockName | None:
         """Return the lock of a name in the list; None for a kind that this version does not know."""
-        kind, _, run_id = field.partition(":")
-        return cls(LockKind(kind), run_id) if kind in set(LockKind) else None
+        kind, _, owner = field.partition(":")
+        return cls(LockKind(kind), owner) if kind in set(LockKind) else None
 
 
 class RenewedLock:

@@ -39,7 +39,7 @@ def _values(matter: TacCase) -> dict[str, str]:
         "transaction_id": told.transaction_id,
         "org_id": _organization(told.by.org_id),
         "tenant_id": _fact(matter, "tenant_id") or channel.tenant_id,
-        "client_id": _fact(matter, "client_id"),
+        "client_id": _client_id(matter),
         "app_name": _fact(matter, "app_name"),
         "forwarding_address": channel.forwarding_address,
         "callback_url": channel.callback_url,
@@ -85,9 +85,14 @@ def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
 
 
 def _fact(matter: TacCase, name: str) -> str:
-    """Return what a run knows by that name: the setup first, then the check."""
-    values = (run.fact(name) or run.place.get(name, "") for run in reversed(matter.runs.values()))
-    return next(filter(None, values), "")
+    """Return what a run found by that name: the setup first, then the check."""
+    return next(filter(None, (run.fact(name) for run in reversed(matter.runs.values()))), "")
+
+
+def _client_id(matter: TacCase) -> str:
+    """Return the client id that a run found or was told: the setup first, then the check."""
+    ids = (run.fact("client_id") or run.brief.client_id for run in reversed(matter.runs.values()))
+    return next(filter(None, ids), "")
 
 
 def _organization(org_id: str) -> str:

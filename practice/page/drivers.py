@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
 MOST_STOPS = 400
-SETTLED_MS = 400
+PAUSE_MS, MOST_PAUSES = 100, 100
 # Where the focus is: on the target, on nothing, before or behind it; whether one sees it, and that it is the focus.
 FOCUS = """target => {
   const node = document.activeElement;
@@ -156,10 +157,7 @@ class Keyboard(Mouse):
         fresh = document not in self._known
         self._known.add(document)
         for stop in range(MOST_STOPS):
-            at = target.evaluate(FOCUS)
-            if stop and not _seen(at):
-                self.page.wait_for_timeout(SETTLED_MS)  # a busy browser moves the focus a little later, and scrolls after that
-                at = target.evaluate(FOCUS)
+            at = self._settled(target, _seen if stop else partial(_has_focus, fresh=fresh))
             if stop:  # before the first Tab the conversation may have scrolled to what is new
                 self.trouble += (
                     [] if _seen(at) else [f"the focus cannot be seen on {at['name']!r}: ring {at['ring']}, in sight {at['hit']}"]
@@ -170,6 +168,20 @@ class Keyboard(Mouse):
                 return
             self.page.keyboard.press(_key(at))
         raise AssertionError(f"Tab never leads to {target}")
+
+    def _settled(self, target: Any, settled: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Where the focus is once it is ``settled``, or in the end: a busy browser moves the focus a little later, and scrolls after that."""
+        for _ in range(MOST_PAUSES):
+            at: dict[str, Any] = target.evaluate(FOCUS)
+            if settled(at):
+                break
+            self.page.wait_for_timeout(PAUSE_MS)
+        return at
+
+
+def _has_focus(at: dict[str, Any], *, fresh: bool) -> bool:
+    """Return whether the focus is somewhere, or the page is so new that it may be nowhere yet."""
+    return fresh or not at.get("lost")
 
 
 def _seen(at: dict[str, Any]) -> bool:

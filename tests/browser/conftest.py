@@ -88,6 +88,7 @@ def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Mouse]]:
     def opened(width: int = 1280, height: int = 860, theme: str = "light", hands: type[Mouse] = Mouse) -> Mouse:
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", color_scheme=theme)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import flask
@@ -11,8 +9,8 @@ import pytest
 
 from practice.page.server import PageServer
 from practice.page.web import STATIC, Space
+from tests.unit.adaptive_cards import all_examples
 
-EXAMPLES = Path(__file__).parents[1] / "unit" / "adaptive_cards"
 ALONE = """<!doctype html><html lang="en"><head><title>Cards</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="/practice/static/page.css"><link rel="stylesheet" href="/practice/static/cards.css">
 <script src="/practice/vendor/markdown-it.js"></script><script src="/practice/vendor/adaptivecards.js"></script>
@@ -46,19 +44,7 @@ PRESSED = """([card, title]) => {
 }"""
 
 
-def _cards() -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for path in sorted(EXAMPLES.glob("*examples.py")):
-        spec = importlib.util.spec_from_file_location(f"drawn_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found |= {name: card.content for name, card in module.examples().items()}
-    return found
-
-
-CARDS = _cards()
+CARDS: dict[str, Any] = {name: card.content for name, card in all_examples.CARDS.items()}
 
 
 class _Nobody:

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,9 @@ from practice.page import packages
 from practice.page.host import REAL
 from practice.page.machine import MissingError
 from practice.processes import session
+from tests.fixtures.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[2]
-START_S = 90.0
 SETTINGS = (ROOT / "bot" / "settings.py", ROOT / "jobs" / "settings.py")
 HARMLESS = {"ALLOWED_EMAIL_DOMAINS", "ALLOWED_ORG_IDS", "APPROVERS", "LOG_LEVEL", "PORT", "PROBE_FROM", "WEBEX_STATUS_URL"}
 
@@ -47,11 +46,7 @@ def _command(port: int, data: Path) -> list[str]:
 
 
 def _until(log: Path, words: str) -> str:
-    deadline = time.monotonic() + START_S
-    while words not in (text := log.read_text("utf-8")):
-        assert time.monotonic() < deadline, text
-        time.sleep(0.1)
-    return text
+    return until(lambda: words in (text := log.read_text("utf-8")) and text, words)
 
 
 def _alive(pids: list[int]) -> list[int]:
@@ -73,7 +68,7 @@ def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
     finally:
         if running.poll() is None:
             running.send_signal(signal.SIGINT)
-            running.wait(40)
+            running.wait(LIMIT_S)
 
 
 def test_one_address_and_nothing_left(port: int, tmp_path: Path):
@@ -86,7 +81,7 @@ def test_one_address_and_nothing_left(port: int, tmp_path: Path):
         twice = subprocess.run(_command(port + 1, tmp_path), cwd=ROOT, capture_output=True, check=False)  # noqa: S603  our own command
         assert (twice.returncode, f"runs already: {address}" in twice.stderr.decode()) == (1, True)
         running.send_signal(signal.SIGINT)
-        assert running.wait(40) == 0
+        assert running.wait(LIMIT_S) == 0
     assert "Everything is stopped." in log.read_text("utf-8")
     assert (len(pids) >= 4, _alive(pids)) == (True, [])
     assert list((tmp_path / "tmp").iterdir()) == []
@@ -98,11 +93,8 @@ def test_a_killed_launcher_leaves_nothing(port: int, tmp_path: Path):
     """SIGKILL to the command in the terminal: everything that it started ends by itself, and the next start is not in its way."""
     with _terminal(port, tmp_path) as (running, _, pids):
         running.kill()
-        running.wait(10)
-        deadline = time.monotonic() + START_S
-        while _alive(pids):
-            assert time.monotonic() < deadline, _alive(pids)
-            time.sleep(0.1)
+        running.wait(LIMIT_S)
+        until(lambda: not _alive(pids), "the end of them all")
     with socket.socket() as free, (tmp_path / "lock").open("rb") as lock:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         free.bind(("127.0.0.1", port))

@@ -85,10 +85,10 @@ class Story:
         hands.be("administrator", "space")
         self.signed_in("Grant admin consent", ADMIN, "Decline")
         again = hands.page.locator(button("Send card again")).last
-        again.wait_for(timeout=30_000)
+        again.wait_for()
         self.picture(hands.page, "declined")
         hands.activate(again)
-        hands.page.locator(button("Grant admin consent")).last.wait_for(timeout=30_000)
+        hands.page.locator(button("Grant admin consent")).last.wait_for()
         self.signed_in("Grant admin consent", ADMIN)
 
     def connect(self) -> None:

@@ -11,21 +11,6 @@ from practice.conversation import Walk, fresh, space
 from practice.stack import Stack
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    """Everything, running."""
-    with Stack() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def people(stack: Stack) -> Iterator[People]:
-    """Everybody who uses it."""
-    everybody = stack.people()
-    yield everybody
-    everybody.close()
-
-
 @pytest.fixture
 def walk(stack: Stack, people: People) -> Iterator[Walk]:
     """A walk in a tenant that is as it was at the start; cancelled in the end."""

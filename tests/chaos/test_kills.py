@@ -12,6 +12,7 @@ import pytest
 from practice.chaos.kills import sample
 from practice.chaos.lane import Lane
 from practice.client import People
+from practice.patience import patient
 from practice.stack import Stack
 
 RECOVERY_S = 30.0
@@ -41,4 +42,4 @@ def test_killed_three_times_in_one_setup(lane: Lane, stack: Stack, people: Peopl
     """The channel is proven, the tenant is as without kills, each object was made once, no secret is left over, people were told."""
     outcome = lane.run(sample(seed))
     assert (outcome.trouble, outcome.doubles, outcome.orphans, outcome.told, len(outcome.hits)) == ("", 0, 0, True, 3), outcome
-    assert [hit for hit in outcome.hits if hit.seconds is None or hit.seconds > RECOVERY_S] == []
+    assert [hit for hit in outcome.hits if hit.seconds is None or hit.seconds > patient(RECOVERY_S)] == []

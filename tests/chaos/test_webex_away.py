@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from practice.client import People
-from practice.conversation import Walk, fresh, space, words
+from practice.conversation import Walk, words
 from practice.stack import Stack
 
 MANY = 100_000
@@ -24,16 +24,6 @@ WEATHERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def undisturbed(people: People) -> float:
-    """The seconds from the first write to the last one, with a Webex that answers."""
-    fresh(people)
-    walk = Walk(people, "support@contoso.com", space(people))
-    took = _work(walk, None)
-    walk.type(f"/cancel {walk.mailbox}")
-    return took
-
-
 @pytest.fixture
 def redis(stack: Stack) -> Iterator[Redis]:
     """The Redis of the stack."""
@@ -41,21 +31,13 @@ def redis(stack: Stack) -> Iterator[Redis]:
         yield connection
 
 
-def _work(walk: Walk, weather: dict[str, Any] | None) -> float:
-    """Approve; from the first write at Microsoft on Webex has this weather; the seconds until the last one."""
-    walk.approve(walk.plan(profile="least"))
-    walk.people.until("the first write", walk.writes)
-    began = time.monotonic()
-    if weather:
-        walk.people.control("POST", "faults", {"times": MANY, **weather})
-    walk.people.until("the last write", lambda: LAST_WRITE in walk.writes(), AWAY_S)
-    return time.monotonic() - began
-
-
 @pytest.mark.parametrize("weather", WEATHERS.values(), ids=WEATHERS.keys())
-def test_the_run_does_not_wait_for_cards(people: People, walk: Walk, undisturbed: float, weather: dict[str, Any]) -> None:
-    """It makes its changes as fast as otherwise; when Webex is back, the newest state is shown, and an old one nowhere."""
-    assert _work(walk, weather) <= 2 * undisturbed + 3
+def test_the_run_does_not_wait_for_cards(people: People, walk: Walk, weather: dict[str, Any]) -> None:
+    """It makes its changes while Webex stays away; when Webex is back, the newest state is shown, and an old one nowhere."""
+    walk.approve(walk.plan(profile="least"))
+    people.until("the first write", walk.writes)
+    people.control("POST", "faults", {"times": MANY, **weather})
+    people.until("the last write", lambda: LAST_WRITE in walk.writes(), AWAY_S)
     people.control("DELETE", "faults")
     form = walk.form(60)
     assert walk.secret(form)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import flask
 import httpx
 import jsonschema
 import pytest
 
-from practice import tls
-from practice.journal import Journal
-from practice.microsoft import Cloud
-from practice.settings import PracticeSettings
 from practice.shared import ABSENT, GRAPH
+from practice.tls import Tls
+from tests.fixtures.practice_cloud import administrators_token, practice_cloud
 
-BASE = "https://localhost:9"
 SCOPES = (
     "offline_access Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All AppRoleAssignment.ReadWrite.All Policy.Read.All "
     "User.Read.All Directory.Read.All ExchangeMessageTrace.Read.All AuditLog.Read.All"
@@ -88,28 +82,10 @@ class Graph:
 
 
 @pytest.fixture
-def graph(tmp_path: Path) -> Iterator[Graph]:
+def graph(certificates: Tls) -> Iterator[Graph]:
     """A started cloud and an administrator's token for it."""
-    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
-    cloud = Cloud(Journal(), tls.make(tmp_path), settings)
-    app = flask.Flask("practice")
-    for pages in [*cloud.blueprints(), cloud.control()]:
-        app.register_blueprint(pages)
-    transport = httpx.WSGITransport(app)
-    cloud.start(BASE, transport)
-    with httpx.Client(transport=transport, base_url=BASE) as http:
-        yield Graph(http, _token(http, settings))
-    cloud.stop()
-
-
-def _token(http: httpx.Client, settings: PracticeSettings) -> str:
-    callback = "http://127.0.0.1:5000/callback"
-    query = {"client_id": settings.bot_client_id, "redirect_uri": callback, "response_type": "code", "scope": SCOPES}
-    data = {"account": "admin@contoso.com", "action": "accept"}
-    answer = http.post("/contoso.com/oauth2/v2.0/authorize", params=query, data=data)
-    form = {"grant_type": "authorization_code", "code": parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]}
-    form |= {"redirect_uri": callback, "client_id": settings.bot_client_id, "client_secret": settings.bot_client_secret}
-    return str(http.post("/contoso.com/oauth2/v2.0/token", data=form).json()["access_token"])
+    with practice_cloud(certificates) as (cloud, http):
+        yield Graph(http, administrators_token(http, cloud.world.settings, SCOPES))
 
 
 def test_reading_keeps_to_the_specification(graph: Graph):

@@ -148,6 +148,7 @@ def test_every_status_is_an_official_one(spec: Any, call: Any) -> None:
             assert str(status) in methods[method]["responses"], (method, template, status)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sketch", sorted(SKETCHES.glob("*.json")), ids=lambda path: path.stem)
 def test_the_sketched_cards_are_taken(call: Any, sketch: Path) -> None:
     """Every card of the sketches is one that Webex takes; with a misspelt key it is not."""

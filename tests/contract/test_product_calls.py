@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import flask
 import httpx
 import jsonschema
 import pytest
@@ -28,21 +27,21 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps
 from jobs.storage.vault import Vault
-from practice import tls
-from practice.journal import Journal
-from practice.microsoft import Cloud
 from practice.settings import PracticeSettings
 from practice.shared import ABSENT, GRAPH, WEBEX
+from practice.tls import Tls
+from tests.fixtures.practice_cloud import BASE, administrators_token, practice_cloud
 
-BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
+MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes", "agent_has_it": "yes"}
 
 
@@ -143,36 +142,21 @@ class Tenant:
 
     def token(self, scopes: str) -> str:
         """An administrator's token."""
-        callback = "http://127.0.0.1:5000/callback"
-        client = {"client_id": self.settings.bot_client_id, "redirect_uri": callback}
-        query = client | {"response_type": "code", "scope": f"offline_access {scopes}"}
-        data = {"account": "admin@contoso.com", "action": "accept"}
-        answer = self.http.post("/contoso.com/oauth2/v2.0/authorize", params=query, data=data)
-        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
-        form = client | {"grant_type": "authorization_code", "code": code, "client_secret": self.settings.bot_client_secret}
-        return str(self.http.post("/contoso.com/oauth2/v2.0/token", data=form).json()["access_token"])
+        return administrators_token(self.http, self.settings, scopes)
 
 
 @pytest.fixture
-def tenant(tmp_path: Path) -> Iterator[Tenant]:
+def tenant(certificates: Tls) -> Iterator[Tenant]:
     """A started practice cloud without delays."""
-    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
-    cloud = Cloud(Journal(), tls.make(tmp_path), settings)
-    app = flask.Flask("practice")
-    for pages in [*cloud.blueprints(), cloud.control()]:
-        app.register_blueprint(pages)
-    transport = httpx.WSGITransport(app)
-    cloud.start(BASE, transport)
-    with httpx.Client(transport=transport, base_url=BASE) as http:
-        yield Tenant(http, settings)
-    cloud.stop()
+    with practice_cloud(certificates) as (cloud, http):
+        yield Tenant(http, cloud.world.settings)
 
 
 def context(tenant: Tenant, redis: Redis) -> StepContext:
     """A run of the mailbox, signed in as the tenant's administrator."""
     store, keys = RunStore(redis), (Fernet.generate_key().decode(),)
     tenant_id = str(tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration").json()["issuer"].split("/")[-2])
-    run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE)
+    run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN)
     account = Account(tenant_id, "admin", "admin@contoso.com")
     store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), Event(Kind.SIGNED_IN, now(), account=account))
     graph_token, exchange_token = tenant.token(" ".join(GRAPH_SETUP_SCOPES)), tenant.token(EXCHANGE_SCOPE)
@@ -205,6 +189,7 @@ async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
     await engine.apply_plan()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Redis):
     """Every path, method and property of every body."""
@@ -216,6 +201,7 @@ async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Re
     assert {"PATCH", "POST", "GET"} == {asked.method for asked in tenant.asked}
 
 
+@pytest.mark.slow
 async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
     """Once the secret is handed over, everything holds: an empty plan, and not one request that changes something."""
     ctx = context(tenant, redis)
@@ -232,6 +218,7 @@ async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
     assert tenant.writes == []
 
 
+@pytest.mark.slow
 async def test_each_thing_is_made_once(tenant: Tenant, redis: Redis):
     """Creating requests of a whole run, counted."""
     await carry_out(tenant, context(tenant, redis))

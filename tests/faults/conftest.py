@@ -5,26 +5,21 @@ Time jumps over every pause, so a run that would wait for minutes takes none.
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import flask
 import httpx
 import pytest
 import structlog
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from jobs.advance import _work
+from jobs.advance import advance_steps
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.context import StepContext
@@ -34,40 +29,28 @@ from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES
-from jobs.model import Account, Channel, Person, State
+from jobs.model import Account, Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
 from jobs.storage.vault import Vault
-from practice import tls
-from practice.journal import Journal
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
+from practice.tls import Tls
 from practice.virtual_time import carry_out
+from tests.faults.weather import FAULTS, Fault, Storm, Weather
+from tests.fixtures.practice_cloud import BASE, administrators_token, practice_cloud
 
-BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
+MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 FORM = {"token_saved": "yes", "registered": "yes", "rehearse": "skip:nobody is here", "test_sent": "yes"}
 ROUNDS = 30
 LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("calls.toml").read_text(encoding="utf-8"))
-
-
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"faults_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_WEATHER = _module("weather")
-FAULTS, Fault, Storm, Weather = (getattr(_WEATHER, name) for name in ("FAULTS", "Fault", "Storm", "Weather"))
 
 
 @dataclass
@@ -98,13 +81,7 @@ class Country:
 
     def token(self, scopes: str) -> str:
         """An administrator's token."""
-        client = {"client_id": self.settings.bot_client_id, "redirect_uri": "http://127.0.0.1:5000/callback"}
-        query = client | {"response_type": "code", "scope": f"offline_access {scopes}"}
-        data = {"account": "admin@contoso.com", "action": "accept"}
-        answer = self.http.post("/contoso.com/oauth2/v2.0/authorize", params=query, data=data)
-        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
-        form = client | {"grant_type": "authorization_code", "code": code, "client_secret": self.settings.bot_client_secret}
-        return str(self.http.post("/contoso.com/oauth2/v2.0/token", data=form).json()["access_token"])
+        return administrators_token(self.http, self.settings, scopes)
 
     def consent(self, principal: str, resource: str, role: str) -> None:
         """What Microsoft's consent page does."""
@@ -117,7 +94,7 @@ class Country:
         """A run of the mailbox, signed in as the tenant's administrator, through this weather."""
         store, keys = RunStore(self.redis), (Fernet.generate_key().decode(),)
         tenant_id = str(self.tenant()["id"])
-        run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), PLACE | {"kind": kind})
+        run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN, RunKind(kind))
         store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), signed_in(tenant_id))
         scopes = GRAPH_READ_SCOPES if kind == "check" else GRAPH_SETUP_SCOPES
         tokens = {"graph": self.token(" ".join(scopes)), "exchange": self.token(EXCHANGE_SCOPE)}
@@ -195,7 +172,7 @@ class Ride:
         if self._run().account is None:
             return
         try:
-            await _work(Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True))
+            await advance_steps(Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True))
         except SignInNeeded as error:
             self._say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
 
@@ -249,18 +226,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
+def sky(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
     """One practice cloud for the module, in this process and without delays."""
-    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
-    cloud = Cloud(Journal(), tls.make(tmp_path_factory.mktemp("tls")), settings)
-    app = flask.Flask("practice")
-    for pages in [*cloud.blueprints(), cloud.control()]:
-        app.register_blueprint(pages)
-    transport = httpx.WSGITransport(app)
-    cloud.start(BASE, transport)
-    with httpx.Client(transport=transport, base_url=BASE) as http:
-        yield cloud, http, settings
-    cloud.stop()
+    with practice_cloud(certificates) as (cloud, http):
+        yield cloud, http, cloud.world.settings
 
 
 @pytest.fixture
@@ -368,10 +337,10 @@ class Connected:
 
 
 @pytest.fixture(scope="module")
-def connected(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> Iterator[Connected]:
-    """After one setup under a clear sky."""
-    with Redis.from_url(redis_url) as redis:
-        country = _as_at_the_start(sky, redis)
+def connected(certificates: Tls, redis_url: str) -> Iterator[Connected]:
+    """After one setup under a clear sky, in a cloud of its own, which no other test of the module brings back to its start."""
+    with Redis.from_url(redis_url) as redis, practice_cloud(certificates) as (cloud, http):
+        country = _as_at_the_start((cloud, http, cloud.world.settings), redis)
         weather = Weather(country.http)
         Ride(country, country.context(weather), weather).to_its_end()
         yield Connected(country)

@@ -17,10 +17,11 @@ from jobs.contact_center import client
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Probe
-from jobs.model import Access, Channel, Finding, Person, State
-from jobs.probes.connect_send import ASKED, ConnectSend
+from jobs.model import Access, Channel, Finding, Person, RunKind, State
+from jobs.probes.connect_send import ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
@@ -100,8 +101,9 @@ def look(redis: Redis, services: Services, weather_over: Any, without_waiting: A
         weather = weather_over(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
         # A socket would be waited for, and this clock jumps over all that is waited for: the real client, without its sockets.
         monkeypatch.setattr(client, "async_client", lambda settings: async_client(settings, httpx.MockTransport(weather)))
-        place = {"room": "room-1", "message": "m-1", "kind": "check", ASKED: "anna@contoso.com"}
-        run, found, seconds = store.open(channel, Person("anna", "anna@contoso.com"), place), [], 0.0
+        told = Brief(test_recipient="anna@contoso.com")
+        run = store.open(channel, Person("anna", "anna@contoso.com"), Origin("room-1", message="m-1"), RunKind.CHECK, told)
+        found, seconds = [], 0.0
         for _ in range(looks):
             ctx = StepContext(store.load(run.id), SETTINGS, store, Vault(redis, SETTINGS.encryption_keys), Any, Any, Any)
             probe = ASKS[call]()

@@ -11,6 +11,7 @@ import pytest
 from jobs.clouds.errors import CloudError
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.smtp_login import hello_probe, login_probe
+from tests.fixtures.waiting import LIMIT_S
 
 MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", "Test", "Nothing to do.", "<test.1@fabrikam.com>")
 GOOD = {"": b"220 mail.test ESMTP\r\n", "EHLO": b"250 mail.test\r\n", "DATA": b"354 Go\r\n", "QUIT": b"221 Bye\r\n"}
@@ -71,7 +72,7 @@ async def test_the_test_mail(reply: str):
     """Whatever the server says at whatever moment: an error of ours or a mail that went, on one connection, and never two mails."""
     for stage in STAGES:
         server = Server(stage, reply)
-        async with asyncio.timeout(20), listening(server) as port:
+        async with asyncio.timeout(LIMIT_S), listening(server) as port:
             try:
                 await send_test_mail(f"smtp://127.0.0.1:{port}?starttls=never", MAIL)
             except CloudError as error:

@@ -1,4 +1,4 @@
-"""One stack for each module: Redis, the practice cloud, and the web and worker processes of the Procfile."""
+"""Walks through one stack for each module, and the calls that the product made there."""
 
 from __future__ import annotations
 
@@ -19,22 +19,15 @@ OBJECT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)
 NewWalk = Callable[..., Walk]
 
 
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """The product's environment, where a module wants another one."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def stack(env: dict[str, str]) -> Iterator[Stack]:
-    """Everything, running."""
-    with Stack(env=env) as running:
-        yield running
-        if running.processes["cloud"].alive:
-            everybody = running.people()
-            unknown = asked(everybody.control("GET", "calls")["items"]) - LISTED
-            everybody.close()
-            assert unknown == set(), "calls that stand in no list of tests/faults/calls.toml"
+@pytest.fixture(scope="module", autouse=True)
+def known_calls(stack: Stack) -> Iterator[None]:
+    """Whatever the product asked stands in a list of tests/faults/calls.toml."""
+    yield
+    if stack.processes["cloud"].alive:
+        everybody = stack.people()
+        unknown = asked(everybody.control("GET", "calls")["items"]) - LISTED
+        everybody.close()
+        assert unknown == set(), "calls that stand in no list of tests/faults/calls.toml"
 
 
 def asked(calls: list[dict[str, str]]) -> set[str]:
@@ -46,14 +39,6 @@ def asked(calls: list[dict[str, str]]) -> set[str]:
 def _template(path: str) -> str:
     plain = OBJECT.sub("*", path.removeprefix("/graph").removeprefix("/v1.0").removeprefix("/webex/v1"))
     return re.sub(r"^/organizations/|^/contoso\.com/", "/*/", plain)
-
-
-@pytest.fixture(scope="module")
-def people(stack: Stack) -> Iterator[People]:
-    """Everybody who uses it."""
-    everybody = stack.people()
-    yield everybody
-    everybody.close()
 
 
 @pytest.fixture

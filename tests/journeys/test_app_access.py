@@ -163,8 +163,8 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
 
 
 def the_round(redis: Redis, space: str) -> Run | None:
-    """The space's round, once it has begun."""
-    raw = redis.get(f"space:{space}:round")
+    """The space's bulk check, once it has begun."""
+    raw = redis.get(f"space:{space}:bulk_check")
     return RunStore(redis).load(raw.decode()) if isinstance(raw, bytes) else None
 
 
@@ -174,5 +174,5 @@ def some(run: Run | None) -> bool:
 
 
 def whole(run: Run | None) -> bool:
-    """Whether the round has ended."""
+    """Whether the bulk check has ended."""
     return run is not None and run.checked is not None

@@ -14,6 +14,7 @@ from redis import Redis
 from bot.processes import redis_server
 from jobs.runs import schema
 from jobs.runs.audit import Trail
+from tests.fixtures.waiting import LIMIT_S
 
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
@@ -45,7 +46,7 @@ def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
 def run(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """``python -m bot command`` in a process of its own, with this environment and no other."""
     line = [sys.executable, "-m", "bot", command]
-    return subprocess.run(line, env=env, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  our own
+    return subprocess.run(line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)  # noqa: S603  our own
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks"])

@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from bot.processes import redis_server
+from tests.fixtures.waiting import LIMIT_S, until
 
 
 @pytest.fixture
@@ -31,22 +32,13 @@ def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
     until(lambda: not redis_server.answers(free_port))
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something, 10 seconds at most."""
-    for _ in range(500):
-        if true():
-            return
-        time.sleep(0.02)
-    pytest.fail("it did not happen")
-
-
 def test_it_needs_no_settings_and_keeps_data(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
     """What was written is there after SIGTERM and a new start, and the exit code is 0."""
     server = serve()
     with Redis(port=free_port) as redis:
         redis.set("key", "value")
     server.terminate()
-    assert server.wait(10) == 0
+    assert server.wait(LIMIT_S) == 0
     serve()
     with Redis(port=free_port) as redis:
         assert redis.get("key") == b"value"
@@ -69,7 +61,7 @@ def test_it_waits_for_its_clients(serve: Callable[[], subprocess.Popen[bytes]], 
     time.sleep(0.7)
     assert (server.poll(), client.set("late", "1")) == (None, True)
     client.close()
-    assert server.wait(3) == 0
+    assert server.wait(LIMIT_S) == 0
 
 
 def test_a_killed_wrapper_leaves_no_server(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.processes.supervisor import PATIENCE_S
+from bot.processes.supervisor import PATIENCE_S, PAUSE_S
 from bot.processes.timers import Timers
+from tests.fixtures.waiting import LIMIT_S, until
 
 SUPERVISED = """
 import signal, sys, time
@@ -22,7 +23,7 @@ folder = Path(sys.argv[1])
 
 def note(name):
     with (folder / name).open("a") as file:
-        file.write(f"{__import__('os').getpid()}\\n")
+        file.write(f"{__import__('os').getpid()} {time.monotonic()}\\n")
 
 def patient():
     stopped = []
@@ -84,12 +85,8 @@ def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 def pids(file: Path, count: int) -> list[int]:
     """The process ids in a file, when there are so many."""
-    for _ in range(500):
-        found = [int(line) for line in file.read_text().splitlines()] if file.exists() else []
-        if len(found) >= count:
-            return found
-        time.sleep(0.02)
-    pytest.fail(f"{file.name} did not get {count} lines")
+    until(lambda: file.exists() and len(file.read_text().splitlines()) >= count, f"line {count} of {file.name}")
+    return [int(line.split()[0]) for line in file.read_text().splitlines()]
 
 
 def is_alive(pid: int) -> bool:
@@ -114,7 +111,7 @@ def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run: Callable[
     supervisor = run(SUPERVISED, str(tmp_path), "patient", "last")
     children = pids(tmp_path / "patient", 1) + pids(tmp_path / "last", 1)
     supervisor.terminate()
-    assert (supervisor.wait(10), (tmp_path / "last-saw").read_text()) == (0, "patient")
+    assert (supervisor.wait(LIMIT_S), (tmp_path / "last-saw").read_text()) == (0, "patient")
     assert [pid for pid in children if is_alive(pid)] == []
 
 
@@ -128,30 +125,26 @@ def test_children_die_with_the_supervisor(run: Callable[..., subprocess.Popen[by
     supervisor = run(SUPERVISED, str(tmp_path), "patient")
     child = pids(tmp_path / "patient", 1)[0]
     supervisor.kill()
-    for _ in range(150):
-        if not is_alive(child):
-            break
-        time.sleep(0.02)
-    assert (is_alive(child), (tmp_path / "finished").exists()) == (False, True)
+    until(lambda: not is_alive(child), "the end of the child")
+    assert (tmp_path / "finished").exists()
 
 
 def test_a_child_that_fails_at_once_is_not_started_at_full_speed(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
     """One start a second, and the supervisor still hears SIGTERM."""
     supervisor = run(SUPERVISED, str(tmp_path), "failing")
     pids(tmp_path / "failing", 2)
-    time.sleep(0.5)
     supervisor.terminate()
-    assert (supervisor.wait(5), len(pids(tmp_path / "failing", 2)) <= 3) == (0, True)
+    first, second = (float(line.split()[1]) for line in (tmp_path / "failing").read_text().splitlines()[:2])
+    assert (supervisor.wait(LIMIT_S), second - first >= PAUSE_S) == (0, True)
 
 
 def test_a_timer_is_not_cut_off(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
     """SIGTERM waits for the function that runs."""
     file = tmp_path / "timer"
     process = run(TIMED, str(file))
-    while not file.exists() or not file.read_text():
-        time.sleep(0.02)
+    until(lambda: file.exists() and file.read_text(), "the beginning")
     process.terminate()
-    assert (process.wait(5), file.read_text()) == (0, "ended")
+    assert (process.wait(LIMIT_S), file.read_text()) == (0, "ended")
 
 
 def test_a_timer_that_fails_does_not_stop_the_others():

@@ -50,27 +50,6 @@ class Presses:
 
 
 @pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """The product's environment, where a module wants another one."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def stack(env: dict[str, str]) -> Iterator[Stack]:
-    """Everything, running."""
-    with Stack(env=env) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def people(stack: Stack) -> Iterator[People]:
-    """Everybody who uses it, and some who would like to."""
-    everybody = stack.people()
-    yield everybody
-    everybody.close()
-
-
-@pytest.fixture(scope="module")
 def presses(stack: Stack, people: People) -> Iterator[Presses]:
     """Presses past the buttons."""
     redis = Redis(port=stack.ports.redis)

@@ -7,7 +7,6 @@ import hmac
 import json
 import re
 import signal
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -184,14 +183,12 @@ def test_cards_are_held_back_while_an_outsider_is_there(people: People, presses:
 
 
 def test_without_redis(stack: Stack, people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]) -> None:
-    """503 within a second or two at both doors, so that Webex sends again and people try again; then everything goes on."""
+    """503 at both doors, so that Webex sends again and people try again; then everything goes on."""
     stack.kill("redis", signal.SIGKILL, whole=True)
     people.until("no Redis", lambda: httpx.get(f"{stack.public_url}/healthz", trust_env=False).status_code == 503)
-    began = time.monotonic()
     pages = [httpx.get(f"{stack.public_url}{path}", trust_env=False) for path in ("/healthz", "/signin/x", "/handover/x")]
     pages += [httpx.get(f"{stack.public_url}/microsoft/callback?state=x", trust_env=False), hook(json.dumps(EVENT).encode())]
-    took = time.monotonic() - began
     stack.processes["redis"].stop()
     stack.start("redis")
-    assert ({each.status_code for each in pages}, pages[-1].content, took < 10) == ({503}, b"", True)
+    assert ({each.status_code for each in pages}, pages[-1].content) == ({503}, b"")
     assert words(new_walk(room="direct").type("/help"))

@@ -42,6 +42,7 @@ from jobs.microsoft.consent import read_consent_answer
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.msal_http import entra_error
 from jobs.model import Channel, Person
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 
@@ -63,7 +64,7 @@ def services(redis: Redis) -> Services:
     nowhere = "http://127.0.0.1:9"
     bot = BotSettings("a-made-up-token", (SECRET,), "https://bot.example.test", ("example.test",), f"{nowhere}/v1/")
     work = Settings(bot.public_url, "", "app", "bot-secret", (Fernet.generate_key().decode(),), nowhere, nowhere, nowhere)
-    return Services(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
+    return Services.of(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_webhook_bodies(browser: FlaskClient, body: bytes) -> None:
 )
 def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, str]) -> None:
     """Of a journey that is known, and of none: a page with a sentence, never a 500, and nothing of the query in it."""
-    run = services.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
+    run = services.store.open(Channel(f"a{now().timestamp()}@example.test"), Person("anna", "anna@example.test"), Origin("r"))
     query = {name: value.replace("\ud800", "") for name, value in query.items()}  # no address can hold it
     for kind in ("signin", "consent", "rehearsal"):
         state = oauth_state.new_state()
@@ -250,7 +251,7 @@ def test_a_challenge_that_is_nested_without_end() -> None:
 
 def test_hostile_words_in_an_event_are_kept_as_they_are(services: Services) -> None:
     """A run's history takes any text and gives the same back; nothing in it is read as anything but text."""
-    run = services.store.open(Channel("b@example.test"), Person("anna", "anna@example.test"), {"room": "r"})
+    run = services.store.open(Channel("b@example.test"), Person("anna", "anna@example.test"), Origin("r"))
     text = HOSTILE.replace("\ud800", "")
     services.store.append(run.id, Event(Kind.ANSWERED, now(), by=text, data={"question": "x", "value": text}))
     assert services.store.load(run.id).answer("x") == text

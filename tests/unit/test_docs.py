@@ -95,6 +95,7 @@ def imported(*folders: str) -> set[str]:
     return {name.lower() for module in modules for name in known.get(module.partition(".")[0], ())}
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_asked_for():
     """pyproject.toml names every package that the product imports, and no other; what only tests and the practice cloud import is dev's."""
     project = tomllib.loads(text("pyproject.toml"))["project"]

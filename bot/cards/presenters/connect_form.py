@@ -11,6 +11,7 @@ from bot.cards.delivery import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.microsoft.scopes import smtp_scope
+from jobs.model import RunKind
 from jobs.next_action import keeps_secret
 from jobs.runs.run import Run
 from jobs.storage.vault import Sealed
@@ -22,7 +23,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     view = form(run, services)
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    filled_in = view.token_saved and (view.registered or run.kind == "fix")
+    filled_in = view.token_saved and (view.registered or run.kind is RunKind.FIX)
     asks = "" if filled_in or view.secret_making else turn
     return [desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)]
 

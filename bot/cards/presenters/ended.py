@@ -9,7 +9,7 @@ from bot.cards.delivery import DesiredCard, desired_card, posted_card
 from bot.services import Services
 from jobs.model import Text
 from jobs.next_action import ENDED
-from jobs.runs.run import Run
+from jobs.runs.run import Kind, Run
 
 ASKING = ("signin", "consent", "connect", "rehearsal", "mail")
 ANSWERED = frozenset({"signed in", "granted"})
@@ -18,7 +18,7 @@ ANSWERED = frozenset({"signed in", "granted"})
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Each card that still asks for something says that the run is over. One that was never shown is not shown now."""
-    if run.ended not in {"cancelled", "failed"}:
+    if run.ended not in {Kind.CANCELLED, Kind.FAILED}:
         return []
     return [
         _over(run, slot, to) for slot, to in _slots(run) if (shown := posted_card(services, run.id, slot)) and shown.urgency not in ANSWERED

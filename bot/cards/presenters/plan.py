@@ -13,8 +13,9 @@ from bot.cards.presenters._common import code_of
 from bot.services import Services
 from jobs.checks import remedies
 from jobs.microsoft.roles import lacks_all
-from jobs.model import Change, Finding, Scope, State, Text, Turn
+from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.next_action import ENDED, blocking_steps, next_action
+from jobs.runs.origin import FixBrief
 from jobs.runs.plan import word_for
 from jobs.runs.run import Run
 from jobs.steps import steps_of
@@ -24,8 +25,6 @@ LEFT = frozenset({State.WARNING, State.SKIPPED})
 """How an undo finds what it leaves as it is: changed by somebody else since, or nothing that can be put back."""
 NOTED = frozenset({State.WARNING, State.POSSIBLE})
 """What holds no setup up and is not right either: whoever approves hears of it."""
-NAMED, NAMED_AT = "named", "named_at"
-"""In the place of a fix: the causes that its newest check has found and no plan mends, with spaces between them, and when that was."""
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -38,7 +37,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     turn = f"{run.plan.id}{sorted(run.approvals)}{found.closed}"
     asks = "" if run.approvals and next_action(run).turn is not Turn.APPROVER else run.plan.id
-    return [desired_card("plan", found, draw(found), urgency=turn, final=run.ended != "", retires=found.closed != "", prompt=asks)]
+    return [desired_card("plan", found, draw(found), urgency=turn, final=run.ended is not None, retires=found.closed != "", prompt=asks)]
 
 
 def _elsewhere(run: Run) -> bool:
@@ -47,29 +46,29 @@ def _elsewhere(run: Run) -> bool:
 
 def view(run: Run) -> PlanView:
     """The plan in force, with what was found when it was made."""
-    open_still, named = not run.has_begun, run.place.get(NAMED, "").split()
+    open_still, told = not run.has_begun, run.brief.fix or FixBrief()
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         changes=_changes(run),
         right=_right(run),
-        warnings=(*_no_role(run), *(_stays(run) if run.kind == "undo" else _noted(run))),
+        warnings=(*_no_role(run), *(_stays(run) if run.kind is RunKind.UNDO else _noted(run))),
         blocked=tuple(_stop(run, run.findings[name]) for name in blocking_steps(run)) if open_still else (),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         by_hand=made_by_hand(run) if open_still else "",
         closed=_closed(run),
-        named=tuple(_named(cause, run.place[NAMED_AT]) for cause in named),
-        turn=remedies.who_acts(named[0]) if named else Turn.NOBODY,
+        named=tuple(_named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at),
+        turn=remedies.who_acts(told.manual_causes[0]) if told.manual_causes else Turn.NOBODY,
         under_way=run.has_begun,
     )
 
 
-def _named(cause: str, at: str) -> Text:
+def _named(cause: str, at: datetime) -> Text:
     values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
-    return Text("plan.named_line", values | {"at": f"{datetime.fromisoformat(at):%d %b %H:%M} UTC"})
+    return Text("plan.named_line", values | {"at": f"{at:%d %b %H:%M} UTC"})
 
 
 def _changes(run: Run) -> tuple[Change, ...]:
@@ -79,7 +78,7 @@ def _changes(run: Run) -> tuple[Change, ...]:
 
 
 def _right(run: Run) -> tuple[Text, ...]:
-    left = LEFT if run.kind == "undo" else NOTED | {State.SKIPPED}
+    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
     right = [finding.step for finding in _standing(run) if finding.state not in left]
     return tuple(Text("plan.right_line", {"row": steps_of(run)[name].article_row, "step": f"key:step.{name}"}) for name in right)
 

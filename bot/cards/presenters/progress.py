@@ -14,7 +14,7 @@ from bot.cards.presenters._common import code_of, remedy_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Text, Turn
+from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.next_action import ENDED, NextAction, next_action, stage_of
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -25,7 +25,7 @@ GROUPS = ("entra", "microsoft", "connect")
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """From the first approval on, or from the plan that has nothing to approve, to the end; a failure is shown at any time."""
     begun = run.plan and (run.has_begun or run.findings.keys() & {"admin_consent", "mailbox_fields"} or run.ended)
-    if not begun and run.ended != Kind.FAILED:
+    if not begun and run.ended is not Kind.FAILED:
         return []
     found = view(run)
     unsent = refused(services, run.id, "connect") and not run.ended
@@ -45,7 +45,7 @@ def _asks(run: Run, found: ProgressView, turn: str) -> str:
 
 def _stopped(run: Run) -> str:
     """The end, where no other card tells of it."""
-    return run.ended if run.ended != Kind.FINISHED else ""
+    return str(run.ended) if run.ended and run.ended is not Kind.FINISHED else ""
 
 
 def view(run: Run) -> ProgressView:
@@ -64,7 +64,7 @@ def view(run: Run) -> ProgressView:
         buttons=_buttons(run, turn),
         can_cancel=not run.ended,
         resumed=run.resumed > 0,
-        ended=ENDED.get(run.ended, ""),
+        ended=ENDED[run.ended],
     )
 
 
@@ -102,7 +102,7 @@ def _rows(run: Run, group: str) -> tuple[Row, ...]:
 
 def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     """The first step in the line that is not settled decides how the line looks."""
-    title = Text(f"step.{line.name}") if run.kind == "undo" else Text(f"line.{line.name}")
+    title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
     step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
     if any(each.name in run.running for each in steps):

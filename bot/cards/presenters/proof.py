@@ -12,17 +12,17 @@ from adaptive_cards.views import Header, Proof
 from bot.cards.delivery import DesiredCard, desired_card, posted_card
 from bot.cards.presenters._common import code_of, remedy_of
 from bot.services import Services
-from jobs.model import Finding, State, Text, Turn
-from jobs.runs.run import Run
+from jobs.model import Finding, RunKind, State, Text, Turn
+from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 from jobs.steps.test_mail import OVERDUE
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """The test mail's card while it is on its way, then the done card, and only then; what was shown says that it is over."""
-    if run.kind == "undo":
+    if run.kind is RunKind.UNDO:
         return []
-    if run.ended == "finished":
+    if run.ended is Kind.FINISHED:
         done = done_view(run)
         over = [_mail(run, services)] if posted_card(services, run.id, "mail") else []
         return [*over, desired_card("done", done, draw_done(done), final=True)]
@@ -64,7 +64,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         late=late,
         of_answer=stuck is not None and stuck is answer,
         answered_at=moment(run.fact("answered_at")),
-        over=run.ended == "finished",
+        over=run.ended is Kind.FINISHED,
     )
 
 
@@ -99,7 +99,7 @@ def done_view(run: Run) -> DoneView:
         profile=run.channel.profile,
         approved_by=approval.by if approval else "",
         skipped=tuple(f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.seen and f.step in steps),
-        already=not made and not (run.kind == "fix" and run.answer("token_saved")),
+        already=not made and not (run.kind is RunKind.FIX and run.answer("token_saved")),
     )
 
 

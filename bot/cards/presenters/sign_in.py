@@ -50,7 +50,7 @@ def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
         domain=run.channel.domain,
         url=link.url,
         until=link.until,
-        direct=to != "thread" or run.place.get("type") == "direct",
+        direct=to != "thread" or run.origin.direct,
         problem=Text(f"cause.{problem.cause}") if problem else None,
         problem_code=problem.code if problem else "",
         problem_at=problem.at if problem else None,

@@ -8,14 +8,14 @@ from adaptive_cards.views import Header
 from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
-from jobs.model import Finding, State, Text
-from jobs.runs.run import Run
+from jobs.model import Finding, RunKind, State, Text
+from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Once an undo has come to its end, and only then."""
-    if run.kind != "undo" or run.ended != "finished":
+    if run.kind is not RunKind.UNDO or run.ended is not Kind.FINISHED:
         return []
     found = view(run)
     return [desired_card("undone", found, draw(found), final=True)]

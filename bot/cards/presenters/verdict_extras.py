@@ -9,7 +9,6 @@ from adaptive_cards.views import Damage, Proof
 from jobs.checks.verdict import MAIL_PATH, Verdict
 from jobs.clock import parse
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text
-from jobs.probes.connect_send import ASKED
 from jobs.runs.run import Run
 from jobs.settings import Settings
 
@@ -63,4 +62,4 @@ def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
 
 def may_send(run: Run, settings: Settings) -> bool:
     """Whether the card offers a mail through Webex Connect: where a key is there, and this check has not sent one."""
-    return run.checked is not None and bool(settings.connect_url) and not run.place.get(ASKED)
+    return run.checked is not None and bool(settings.connect_url) and not run.brief.test_recipient

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from adaptive_cards import Card
-
-
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"card_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-EXAMPLES, VERDICTS = map(_module, ("examples", "verdict_examples"))
-OTHERS = [_module(name) for name in ("tac_examples", "audit_examples", "fix_examples")]
-CARDS: dict[str, Card] = {name: card for module in (EXAMPLES, VERDICTS, *OTHERS) for name, card in module.examples().items()}
+from tests.unit.adaptive_cards import examples as card_examples
+from tests.unit.adaptive_cards import verdict_examples
+from tests.unit.adaptive_cards.all_examples import CARDS
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,13 +29,13 @@ def examples() -> dict[str, Card]:
 @pytest.fixture
 def make() -> ModuleType:
     """The module of examples, to make one more."""
-    return EXAMPLES
+    return card_examples
 
 
 @pytest.fixture
 def make_verdict() -> ModuleType:
     """The module of examples of checks, to make one more."""
-    return VERDICTS
+    return verdict_examples
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.cards.sign_in import SignInView
 from adaptive_cards.cards.status import RunLine, StatusView
 from adaptive_cards.cards.typed_wrong import TypedWrongView
-from adaptive_cards.texts import render, text
+from adaptive_cards.texts import render
 from adaptive_cards.views import Asked, Header, Proof
-from jobs.model import Change, Channel, Evidence, Profile, Scope, State, Text, Turn, verbatim
+from jobs.model import Change, Channel, Evidence, Profile, RunKind, Scope, State, Text, Turn, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `cod
 
 def examples() -> dict[str, cards.Card]:
     """All cards by a name that says the state."""
-    return {**dict(_details()), **dict(_plans()), **dict(_progresses()), **dict(_webex()), **dict(_ends()), **dict(_answers()), **hostile()}
+    return {**dict(_details()), **dict(_plans()), **dict(_progresses()), **dict(_ends()), **hostile()}
 
 
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
@@ -173,7 +173,7 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     for closed in ("cancelled", "failed", "done", "signed_out"):
         yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
     yield "plan-blocked", planned(blocked=(verbatim("M1 The mailbox has no Exchange licence."),))
-    undo = replace(header(3), kind="undo")
+    undo = replace(header(3), kind=RunKind.UNDO)
     stays = (verbatim("M2 Authenticated SMTP: changed by somebody else since, now off. It stays."), Text("plan.undo_asset"))
     yield "plan-by-hand", planned(by_hand=CLIENT_ID)
     yield "plan-undo", planned(head=undo, warnings=stays)
@@ -224,75 +224,13 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
     yield "progress-cancelled", progressed(Turn.NOBODY, "what is done stays.", ended="cancelled")
 
 
-def connected(**more: object) -> cards.Card:
-    """The form of Webex Connect."""
-    head = more.pop("head", header(6))
-    fields = (Channel(MAILBOX), "smtp.office365.com", 587, MAILBOX, CLIENT_ID, f"{LOGIN}/authorize", f"{LOGIN}/token")
-    scope = "offline_access https://outlook.office.com/SMTP.Send"
-    view = ConnectFormView(head, *fields, scope, f"{BASE}/handover/7Q4K", later(minutes=15), **more)  # type: ignore[arg-type]  # three flags
-    return cards.connect_form(view)
-
-
-def _webex() -> Iterator[tuple[str, cards.Card]]:
-    yield "connect", connected()
-    yield "connect-token-saved", connected(token_saved=True, secret_gone=True)
-    yield "connect-secret-lost", connected(secret_gone=True)
-    yield "connect-secret-making", connected(secret_making=True)
-    login_of_user = text("connect.login_of_user")
-    yield "connect-shared", connected(login_id=login_of_user, login_open=True)
-    yield "connect-other-login", connected(login_id="s1@contoso.com")
-    yield "connect-registered", connected(registered=True)
-    yield "connect-filled-in", connected(token_saved=True, registered=True, secret_gone=True)
-    mends = {"head": Header("7Q4K", MAILBOX, 6, "fix"), "secret_stays": True, "page_url": "https://uk.webexconnect.io"}
-    yield "connect-new-token", connected(**mends)
-    yield "connect-new-token-saved", connected(**mends, token_saved=True)
-    url, until = f"{BASE}/rehearsal/7Q4K", later(minutes=10)
-    transcript = (
-        "220 smtp.office365.com ready",
-        "AUTH XOAUTH2 (token)",
-        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled",
-    )
-    failed = verbatim("Phase SMTP log-in: the server refuses the token, since SMTP AUTH is off for this mailbox.")
-    rehearsals = {
-        "offer": RehearsalView(header(6), MAILBOX),
-        "ready": RehearsalView(header(6), MAILBOX, url, until),
-        "problem": RehearsalView(header(6), MAILBOX, url, until, failed, transcript[-1], transcript),
-        "done": RehearsalView(header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True),
-        "skipped": RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
-        "shared-offer": RehearsalView(header(6), MAILBOX, shared=True),
-        "shared-ready": RehearsalView(header(6), MAILBOX, url, until, shared=True),
-        "shared-refused": RehearsalView(header(6), MAILBOX, problem=Text("cause.smtp_token_refused"), shared=True),
-        "shared-done": RehearsalView(header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"),
-    }
-    yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
-    subject, by_bot, by_person = "Test 7Q4K of support@contoso.com", True, False
-    times = (later(minutes=1), later(minutes=2), later(minutes=3), later(minutes=4))
-    remedy = verbatim("Read the trace row.")
-    stopped = {"problem": verbatim("A policy blocks forwarding."), "problem_code": "5.7.520", "remedy": remedy}
-    late = {"problem": verbatim("The trace does not show it."), "remedy": remedy, "turn": Turn.REQUESTER, "late": True}
-    mails = {
-        "send": test_mail.TestMailView(header(7), subject, by_person),
-        "on-its-way": test_mail.TestMailView(header(7), subject, by_bot, times[0]),
-        "arrived": test_mail.TestMailView(header(7), subject, by_person, *times[:2]),
-        "forwarded": test_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
-        "agent": test_mail.TestMailView(header(7), subject, by_bot, *times),
-        "problem": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **stopped),  # type: ignore[arg-type]  # the view's own names
-        "problem-time": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped),  # type: ignore[arg-type]  # as above
-        "late": test_mail.TestMailView(header(7), subject, by_bot, *times[:2], **late),  # type: ignore[arg-type]  # as above
-        "from-itself": test_mail.TestMailView(header(7), subject, by_person, problem=verbatim("It came from the mailbox."), remedy=remedy),
-        "over": test_mail.TestMailView(header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True),
-        "answer-problem": test_mail.TestMailView(header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped),  # type: ignore[arg-type]  # as above
-    }
-    yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())
-
-
 def _undone() -> Iterator[tuple[str, cards.Card]]:
     back = (("E1", verbatim("App registration"), Text("seen.undo_removed")), ("M3", verbatim("Forwarding"), verbatim("As before: none")))
     left = (("M2", verbatim("Authenticated SMTP"), verbatim("Changed by somebody else since, now off. It stays")),)
-    whole = undo.UndoneView(replace(header(7), kind="undo"), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
-    yield "undone", cards.inspect_undo(whole)
-    yield "undone-hostile", cards.inspect_undo(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
-    yield "undone-nothing", cards.inspect_undo(replace(whole, back=(), approved_by="", binned=False))
+    whole = undo.UndoneView(replace(header(7), kind=RunKind.UNDO), later(minutes=3), AT, back, left, "anna@contoso.com", binned=True)
+    yield "undone", cards.undone(whole)
+    yield "undone-hostile", cards.undone(replace(whole, back=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left=()))
+    yield "undone-nothing", cards.undone(replace(whole, back=(), approved_by="", binned=False))
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:
@@ -316,62 +254,6 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
     )
     yield "done", cards.done(done)
     yield "done-already", cards.done(DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True))
-
-
-def _answers() -> Iterator[tuple[str, cards.Card]]:
-    entries = tuple(
-        HelpEntry(name, argument, group)
-        for name, argument, group in (
-            ("setup-email", "ADDRESS", "setup"),
-            ("check", "ADDRESS", "trouble"),
-            ("fix", "ADDRESS", "trouble"),
-            ("tac", "ADDRESS", "trouble"),
-            ("status", "", "runs"),
-            ("cancel", "", "runs"),
-            ("undo", "ADDRESS", "runs"),
-            ("help", "", "more"),
-        )
-    )
-    yield "help", cards.help_card(HelpView(entries))
-    yield "help-left-out", cards.help_card(HelpView(entries[:-1], left_out=True))
-    yield "help-nearest", cards.help_card(HelpView(entries, direct=True, nearest="/check", typed="/chek"))
-    yield from _status()
-    yield from _notices()
-
-
-def _status() -> Iterator[tuple[str, cards.Card]]:
-    lines = (
-        RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
-        RunLine("8ZW2", "sales@contoso.com", 4, Turn.TIME, verbatim("Microsoft may take up to 24 hours."), AT),
-        RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, verbatim("the steps go on."), AT),
-        *(
-            RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
-            for n, end in enumerate(("done", "failed", "cancelled"))
-        ),
-    )
-    yield "status", cards.status(StatusView(lines, AT))
-    yield "status-running", cards.status(StatusView(lines[1:2], AT))
-    yield "status-many", cards.status(StatusView(lines * 4, AT))
-    yield "status-more", cards.status(StatusView(lines[:2], AT, more=1))
-    yield "status-none", cards.status(StatusView((), AT))
-
-
-def _notices() -> Iterator[tuple[str, cards.Card]]:
-    refused = NoticeView(
-        verbatim("Not carried out"),
-        verbatim("This button is not for you. Nothing was changed."),
-        verbatim("The bot serves certain organisations only, and yours is not one of them."),
-        glyph="\u2717",
-        facts=(("done.run", verbatim("REF-3F9A, kept in the audit trail")),),
-        evidence=(Evidence("SMTP", "550 5.7.520 Access denied AS(7555)"),),
-        buttons=(("button.help", {"do": "help"}),),
-        at=AT,
-    )
-    yield "notice", cards.notice(refused)
-    yield (
-        "notice-plain",
-        cards.notice(NoticeView(verbatim("Runs"), verbatim("Cancelled"), verbatim("Nothing was changed."), tone="accent")),
-    )
 
 
 def hostile() -> dict[str, cards.Card]:

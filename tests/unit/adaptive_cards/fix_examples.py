@@ -5,9 +5,9 @@ from __future__ import annotations
 import adaptive_cards as cards
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.views import Header
-from jobs.model import Text, Turn, verbatim
+from jobs.model import RunKind, Text, Turn, verbatim
 
-HEADER = Header("7Q4K", "support@contoso.com", 3, "fix")
+HEADER = Header("7Q4K", "support@contoso.com", 3, RunKind.FIX)
 FOUND = Text(
     "plan.named_line", {"at": "24 Nov 14:30 UTC", "cause": "key:cause.transport_rule_blocks", "remedy": "key:remedy.transport_rule_blocks"}
 )

@@ -23,6 +23,7 @@ def validator() -> jsonschema.Draft6Validator:
     return jsonschema.Draft6Validator(json.loads(CARDS.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CARDS.exists(), reason=ABSENT)
 def test_follows_the_schema(card: Card):
     """Every card validates against Microsoft's schema of version 1.3."""

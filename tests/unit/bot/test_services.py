@@ -1,4 +1,4 @@
-"""The bot's own account is asked for once an hour, whatever number of jobs there is."""
+"""The container: the bot's own account is asked for once an hour, and what is recorded of a run is carried on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from redis import Redis
 from bot.services import ME_S, Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 
 BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "orgId": "org", "type": "bot", "displayName": "Email"}
@@ -19,7 +22,7 @@ BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "orgId": "org", "type": "b
 def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
     """A desk as a new process makes it."""
     work = Settings("https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),))
-    return Services(bot, work, redis, webex)
+    return Services.of(bot, work, redis, webex)
 
 
 def test_the_next_process_knows_who_the_bot_is(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
@@ -38,3 +41,14 @@ def test_another_token_is_another_account(settings: BotSettings, redis: Redis, w
     second = make(replace(settings, webex_access_token="another-token"), redis, webex).me
     assert (first.id, second.id) == ("bot-id", "other-id")
     assert not [key for key in redis.keys("*") if b"token" in key]
+
+
+def test_what_is_recorded_is_carried_on_and_drawn(settings: BotSettings, redis: Redis, webex: Webex):
+    """The events land together, a worker is woken for the run and for its cards; without an event only that."""
+    services = make(settings, redis, webex)
+    opened = services.store.open(Channel("support@example.test"), Person("anna", "anna@example.test", "org-1"), {"room": "room-1"})
+    services.record(opened.id, Event(Kind.RESUMED, now()), Event(Kind.LOOK_AGAIN, now()))
+    services.record(opened.id)
+    assert [event.kind for event in services.store.events(opened.id)] == [Kind.OPENED, Kind.RESUMED, Kind.LOOK_AGAIN]
+    rung = [[job.args for job in bell.queue.get_jobs()] for bell in (services.runs, services.cards.bell)]
+    assert rung == [[[opened.id]] * 2, [[opened.id]]]

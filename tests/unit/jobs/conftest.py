@@ -19,7 +19,8 @@ from jobs.engine.context import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
-from jobs.model import Account, Channel, Finding, Person, State
+from jobs.model import Account, Channel, Finding, Person, RunKind, State
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
@@ -128,7 +129,10 @@ Given = Callable[..., StepContext]
 
 @pytest.fixture
 def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) -> Given:
-    """Makes the context of a run: what earlier steps found (``facts``), what people ``answers``, which steps it has ``changed``."""
+    """Makes the context of a run: what earlier steps found (``facts``), what people ``answers``, which steps it has ``changed``.
+
+    ``brief`` is what it is told at its beginning.
+    """
 
     def make(
         *,
@@ -140,8 +144,9 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
         events: tuple[Event, ...] = (),
         settings: Settings = work_settings,
         kind: str = "setup",
+        brief: Brief | None = None,
     ) -> StepContext:
-        run = store.open(channel, ASKER, {"room": "room-1", "thread": "thread-1", "message": "message-1", "kind": kind})
+        run = store.open(channel, ASKER, Origin("room-1", "thread-1", message="message-1"), RunKind(kind), brief)
         found = Finding("given", State.OK, facts=facts or {})
         store.append(run.id, Event(Kind.DETAILS, MOMENT, channel=channel), Event(Kind.SIGNED_IN, MOMENT, account=ACCOUNT))
         store.append(run.id, Event(Kind.FOUND, MOMENT, step="given", finding=found))

@@ -16,15 +16,16 @@ from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
-from jobs.runtime import Runtime, use
+from jobs.runtime import Runtime, install
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
 
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 
 
 @dataclass
@@ -42,14 +43,14 @@ class Heard:
 def runtime(work_settings: Settings, store: RunStore, vault: Vault) -> Runtime:
     """A worker's runtime, plugged in."""
     made = Runtime(work_settings, store, vault, Heard())
-    use(made)
+    install(made)
     return made
 
 
 @pytest.fixture
 def opened(store: RunStore, asker: Person, channel: Channel) -> Run:
     """A run of the mailbox."""
-    return store.open(channel, asker, PLACE)
+    return store.open(channel, asker, ORIGIN)
 
 
 Say = Callable[..., Run]
@@ -134,7 +135,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
         flow = Identity.of_bot(settings, http).begin(["https://graph.microsoft.com/User.Read"], settings.callback, "state-1")
         cache = Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
     runtime = Runtime(settings, store, vault, Heard())
-    use(runtime)
+    install(runtime)
     admin_session.save(runtime, opened, cache)
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
     advance.advance(say(signed_in()).id)
@@ -165,7 +166,7 @@ def test_a_run_ends_when_everything_is_settled(runtime: Runtime, store: RunStore
     names = list(steps_of(run))
     store.append(run.id, *(found(name) for name in names[:-1]))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
-    assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("", True)
+    assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == (None, True)
     store.append(run.id, found(names[-1], State.SKIPPED))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("finished", False)
@@ -206,7 +207,7 @@ def test_a_mistake_of_ours_is_told_by_a_reference(runtime: Runtime, store: RunSt
 
 def test_a_check_that_has_ended_is_not_looked_at_again(runtime: Runtime, store: RunStore, asker: Person, channel: Channel):
     """What it could not see may be worth another look later, but a check looks once."""
-    run = store.check(channel, asker, PLACE)
+    run = store.check(channel, asker, ORIGIN)
     later = now() - timedelta(seconds=5)
     store.append(run.id, signed_in(), found("a", State.UNKNOWN, until=later), Event(Kind.CHECKED, now()))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from adaptive_cards.texts import has_text
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn
+from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text, Turn
 from jobs.next_action import NextAction, next_action, stage_of
+from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.plan import Plan
-from jobs.runs.run import Changed, Reply, Run
+from jobs.runs.run import Changed, Kind, Reply, Run
 from jobs.steps import steps_of
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -84,12 +85,13 @@ def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int)
 )
 def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Changed], key: str):
     """Its plan may hold one that is not needed in the end."""
-    run = replace(found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), place={"kind": "fix", "generate": "yes"}, changed=made)
+    brief = Brief(fix=FixBrief(token_cause="session_revoked"))
+    run = replace(found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), kind=RunKind.FIX, brief=brief, changed=made)
     assert next_action(run).words.key == f"turn_words.{key}"
 
 
-@pytest.mark.parametrize(("ended", "key"), [("finished", "done"), ("cancelled", "cancelled"), ("failed", "failed")])
-def test_an_ended_run_is_nobodys(ended: str, key: str):
+@pytest.mark.parametrize(("ended", "key"), [(Kind.FINISHED, "done"), (Kind.CANCELLED, "cancelled"), (Kind.FAILED, "failed")])
+def test_an_ended_run_is_nobodys(ended: Kind, key: str):
     """Whatever it waited for."""
     run = replace(found(APPROVED, waits("token", Turn.REQUESTER)), ended=ended)
     assert (next_action(run).turn, next_action(run).words.key) == (Turn.NOBODY, f"turn_words.{key}")

@@ -73,6 +73,7 @@ WRAPPINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=SHAPED, around=AROUND)
 def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
@@ -81,6 +82,7 @@ def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
     gone(Redactor().text(around.format(wrapped)), secret, wrapped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=WORDS, frame=st.sampled_from(FRAMES))
 def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
@@ -89,6 +91,7 @@ def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
     gone(Redactor().text(f"before {wrapped} after"), secret, wrapped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=st.text(LETTERS + string.punctuation.replace('"', ""), min_size=12, max_size=60), around=AROUND)
 def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
@@ -159,6 +162,7 @@ def test_twice_is_once(text: str):
     assert Redactor().text(once) == once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["x", "x.", "x-", "%", " ", "\n", "eyJ", "sess", "a://", "a://b:", "-esctx", "x" * 20 + "\n", "-----BEGIN A-----"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -20,8 +21,13 @@ ARTICLE = {f"{letter}{number}" for letter, last in (("C", 7), ("E", 7), ("M", 5)
 EVERYTHING = {**all_steps(), **all_probes()}
 
 
-def words() -> Iterator[tuple[str, ast.Call]]:
-    """Every call of ``Text`` in the conversation and the work, with where it stands."""
+@cache
+def words() -> tuple[tuple[str, ast.Call], ...]:
+    """Every call of ``Text`` in the conversation and the work, with where it stands; the files are parsed once."""
+    return tuple(_words())
+
+
+def _words() -> Iterator[tuple[str, ast.Call]]:
     for path in sorted(path for folder in ("bot", "jobs") for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Text" and node.args:
@@ -49,10 +55,16 @@ def given(call: ast.Call) -> set[str] | None:
     return {str(key.value) for key in keys_of if isinstance(key, ast.Constant)} if all(keys_of) else None
 
 
+@cache
+def catalogue() -> list[object]:
+    """Every file of the catalogue, read once."""
+    return [tomllib.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "adaptive_cards/texts").glob("*.toml")]
+
+
 def raw(key: str) -> str:
     """The text as it stands in the catalogue, its values not filled in."""
-    for path in (ROOT / "adaptive_cards/texts").glob("*.toml"):
-        node: object = tomllib.loads(path.read_text(encoding="utf-8"))
+    for texts in catalogue():
+        node = texts
         for name in key.split("."):
             node = node.get(name) if isinstance(node, dict) else None
         if isinstance(node, str):

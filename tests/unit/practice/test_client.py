@@ -21,6 +21,7 @@ from practice.server import Server
 from practice.settings import PracticeSettings
 from practice.shell import Shell
 from practice.webex import Webex
+from tests.fixtures.waiting import LIMIT_S
 
 CARD = {
     "type": "AdaptiveCard",
@@ -70,7 +71,7 @@ def test_a_message_is_waited_for(scene: Scene) -> None:
     said = scene.people.say("requester@contoso.com", "/help", "Contact center")
     timer = threading.Timer(0.3, lambda: scene.post(roomId=said["roomId"], parentId=said["id"]))
     timer.start()
-    card = scene.people.wait_for("a card", has("go", link=True), 5)
+    card = scene.people.wait_for("a card", has("go", link=True), LIMIT_S)
     timer.join()
     assert (card["parentId"], does(card), links(card)) == (said["id"], {"go"}, ["https://bot.example/signin"])
     assert scene.told == ["Email /help/0", "card/0"]
@@ -80,7 +81,7 @@ def test_a_card_in_a_1_1_is_told_apart(scene: Scene) -> None:
     """has(member=) takes the 1:1 of that person only."""
     scene.post(toPersonEmail="requester@contoso.com")
     scene.post(toPersonEmail="admin@contoso.com")
-    card = scene.people.wait_for("the admin's card", has("go", member="admin@contoso.com"), 5)
+    card = scene.people.wait_for("the admin's card", has("go", member="admin@contoso.com"), LIMIT_S)
     assert sorted(card["members"]) == ["admin@contoso.com", "email-bot@webex.bot"]
 
 
@@ -96,7 +97,7 @@ def test_what_does_not_come_is_named(scene: Scene) -> None:
 def test_a_button_is_pressed_by_its_verb(scene: Scene) -> None:
     """The bot reads what was sent; a wrong verb raises with the buttons that are there."""
     scene.post(toPersonEmail="admin@contoso.com")
-    card = scene.people.wait_for("a card", has("go"), 5)
+    card = scene.people.wait_for("a card", has("go"), LIMIT_S)
     pressed = scene.people.press("admin@contoso.com", card, "go")
     assert scene.bot.get(f"attachment/actions/{pressed['id']}").json()["inputs"] == {"do": "go", "run": "r"}
     with pytest.raises(httpx.HTTPStatusError, match="its buttons: Sign in, Go"):

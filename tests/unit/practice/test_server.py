@@ -12,6 +12,7 @@ import pytest
 
 from practice import tls
 from practice.server import Server
+from tests.fixtures.waiting import LIMIT_S
 
 BODY = b"x" * 4000
 
@@ -44,7 +45,7 @@ def server(tmp_path: Path) -> Iterator[tuple[Server, tls.Tls]]:
 def connection(server: tuple[Server, tls.Tls]) -> Iterator[http.client.HTTPSConnection]:
     """A connection to it."""
     listening, made = server
-    client = http.client.HTTPSConnection("localhost", listening.server_port, timeout=5, context=made.client_context())
+    client = http.client.HTTPSConnection("localhost", listening.server_port, timeout=LIMIT_S, context=made.client_context())
     yield client
     client.close()
 

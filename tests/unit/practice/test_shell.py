@@ -23,6 +23,7 @@ from practice.journal import Journal
 from practice.server import Server
 from practice.settings import PracticeSettings
 from practice.shell import Shell
+from tests.fixtures.waiting import LIMIT_S
 
 
 @dataclass
@@ -47,12 +48,18 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         counted.append("post")
         return {"id": len(counted)}
 
+    together = threading.Barrier(64, timeout=LIMIT_S)
+
+    @app.post("/webex/v1/together")
+    def wait() -> Any:
+        return {"place": together.wait()}
+
     app.register_blueprint(Control(journal, settings, faults).blueprint())
     certificates = tls.make(tmp_path)
     server = Server(0, Shell(app, journal, settings, faults), certificates)
     server.start()
     with httpx.Client(
-        base_url=f"https://localhost:{server.server_port}", verify=certificates.client_context(), trust_env=False, timeout=10
+        base_url=f"https://localhost:{server.server_port}", verify=certificates.client_context(), trust_env=False, timeout=LIMIT_S
     ) as client:
         yield Cloud(client, server.server_port, journal, settings, counted)
     server.stop()
@@ -68,15 +75,13 @@ def test_a_call_is_answered_and_written_down(cloud: Cloud) -> None:
 
 
 def test_latency_is_for_cloud_calls_only(cloud: Cloud) -> None:
-    """With 300 ms of latency a cloud call takes as long, a control call does not."""
+    """With 300 ms of latency a cloud call takes as long; with an hour of it a control call is answered all the same."""
     cloud.settings.change({"latency_ms": 300})
-    took = {}
-    for method, path in (("POST", "/webex/v1/messages"), ("GET", "/practice/health")):
-        started = time.monotonic()
-        cloud.client.request(method, path)
-        took[path] = time.monotonic() - started
-    assert took["/webex/v1/messages"] >= 0.3
-    assert took["/practice/health"] < 0.3
+    started = time.monotonic()
+    cloud.client.post("/webex/v1/messages")
+    assert time.monotonic() - started >= 0.3
+    cloud.settings.change({"latency_ms": 3_600_000})
+    assert cloud.client.get("/practice/health").status_code == 200
 
 
 def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
@@ -89,12 +94,10 @@ def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
 
 
 def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
-    """64 calls of half a second each take far less than one after the other, beside a client that says nothing."""
-    cloud.settings.change({"latency_ms": 500})
+    """64 calls that wait for each other are answered, beside a client that says nothing."""
     with socket.create_connection(("127.0.0.1", cloud.port)), ThreadPoolExecutor(64) as pool:
-        started = time.monotonic()
-        answers = list(pool.map(lambda _: cloud.client.post("/webex/v1/messages", timeout=30).status_code, range(64)))
-        assert (set(answers), time.monotonic() - started < 8) == ({200}, True)
+        answers = list(pool.map(lambda _: cloud.client.post("/webex/v1/together").status_code, range(64)))
+        assert set(answers) == {200}
 
 
 def test_a_fault_answers_what_is_asked_for(cloud: Cloud) -> None:

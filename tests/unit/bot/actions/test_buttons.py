@@ -17,6 +17,7 @@ from bot.events.outbox import run_once
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Profile, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.waiting import LIMIT_S
 
 Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
@@ -51,7 +52,7 @@ def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
 
 def queued(ctx: ChatContext) -> set[str]:
     """What a worker will do."""
-    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.queue.jobs, *ctx.services.cards.jobs)}
+    return {f"{job.func_name} {job.args[0]}" for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.bell.queue.jobs)}
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
@@ -102,7 +103,7 @@ def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
             time.sleep(0.3)
             approved = Event(Kind.APPROVED, now(), by="anna@example.test", data={"plan": "plan-1", "scope": "mailbox"})
             anna.services.store.append(run.id, approved)
-        pressed.result(10)
+        pressed.result(LIMIT_S)
     assert (told(anna, run), text("refused.twice") in said()[0][1]) == ([("approved", {"plan": "plan-1", "scope": "mailbox"})], True)
 
 
@@ -274,7 +275,7 @@ def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: A
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     busy = begin()
     other = anna.services.store.open(
-        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, {**anna.origin, "message": "typed-2"}
+        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""), anna.asker, replace(anna.origin, message="typed-2")
     )
     press(anna, "intake", run=other.id, **RIGHT, mailbox="support@example.test")
     assert (anna.services.store.load(other.id).detailed, anna.services.store.channels.running("support@example.test")) == (False, busy.id)
@@ -320,4 +321,4 @@ def test_cancelling(anna: ChatContext, ben: ChatContext, begin: Begin, who: str)
         anna.services.vault.put(f"{name}:{run.id}", "x", 60)
     press({"anna": anna, "ben": ben}[who], "cancel", run=run.id)
     held = [anna.services.vault.holds(f"{name}:{run.id}") for name in ("session", "secret", "rehearsal")]
-    assert (anna.services.store.load(run.id).ended, held) == (("cancelled", [False] * 3) if who == "anna" else ("", [True] * 3))
+    assert (anna.services.store.load(run.id).ended, held) == (("cancelled", [False] * 3) if who == "anna" else (None, [True] * 3))

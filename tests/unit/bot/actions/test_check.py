@@ -12,7 +12,7 @@ from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Run
 
 MAILBOX = "support@contoso.com"
 Said = Callable[[], list[tuple[str, str]]]
@@ -21,16 +21,16 @@ Said = Callable[[], list[tuple[str, str]]]
 @pytest.fixture
 def channel(anna: ChatContext) -> ChatContext:
     """Anna, in a space with a channel that is set up."""
-    run = anna.services.store.open(Channel(MAILBOX), anna.asker, {**anna.origin, "kind": "setup"})
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))
     anna.services.store.end(anna.services.store.load(run.id), Event(Kind.FINISHED, now()))
     return anna
 
 
-def opened(ctx: ChatContext) -> list[dict[str, str]]:
-    """Where the checks that a worker will do were asked for, and what they were told."""
-    runs = {job.args[0] for job in ctx.services.queue.jobs if job.func_name == "jobs.advance.advance"}
-    return [ctx.services.store.load(run).place for run in sorted(runs)]
+def opened(ctx: ChatContext) -> list[Run]:
+    """The checks that a worker will do."""
+    runs = {job.args[0] for job in ctx.services.runs.queue.jobs if job.func_name == "jobs.advance.advance"}
+    return [ctx.services.store.load(run) for run in sorted(runs)]
 
 
 def test_mail_still_missing_leads_to_tac(channel: ChatContext, said: Said):
@@ -42,7 +42,7 @@ def test_mail_still_missing_leads_to_tac(channel: ChatContext, said: Said):
 def test_a_mail_through_webex_connect_is_a_check_of_its_own(channel: ChatContext):
     """The check knows who asked, to whom the mail goes."""
     actions()["connect_test"](channel, {"channel": MAILBOX})
-    assert [(place["kind"], place["connect_test"]) for place in opened(channel)] == [("check", "anna@example.test")]
+    assert [(run.kind, run.brief.test_recipient) for run in opened(channel)] == [("check", "anna@example.test")]
 
 
 def test_nobody_is_sent_a_mail_by_a_forged_button(channel: ChatContext, said: Said):

@@ -11,8 +11,8 @@ import pytest
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.context import ChatContext
-from bot.events import handler
 from jobs.runs.run import Run
+from tests.fixtures.webex_script import receive
 
 HELP = "card-9"
 
@@ -31,7 +31,7 @@ def test_two_presses_of_one_card_begin_two_runs(anna: ChatContext):
     """For two mailboxes, neither of them known yet; the same press delivered twice is one run."""
     for press in ("a1", "a2", "a1"):
         pressed(anna, press)
-    assert [run.place["message"] for run in runs(anna)] == ["a2", "a1"]
+    assert [run.origin.message for run in runs(anna)] == ["a2", "a1"]
 
 
 def test_a_press_for_a_mailbox_that_is_being_set_up(anna: ChatContext, said: Callable[[], list[tuple[str, str]]]):
@@ -45,7 +45,7 @@ def test_a_press_for_a_mailbox_that_is_being_set_up(anna: ChatContext, said: Cal
 
 def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
     """As before."""
-    assert (anna.origin["message"], replace(anna, action_id="a1").origin["message"]) == ("card-1", "a1")
+    assert (anna.origin.message, replace(anna, action_id="a1").origin.message) == ("card-1", "a1")
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -57,5 +57,5 @@ def test_the_press_is_known_by_its_own_id(anna: ChatContext, webex_script: Any, 
     webex_script.on("GET", f"/messages/{HELP}", reply(body={"id": HELP, "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}))
     webex_script.on("GET", "/memberships", reply(body={"items": []}))
     for _ in range(times):
-        handler.receive("attachmentActions", "a7", "anna", "room-1")
-    assert [run.place["message"] for run in runs(anna)] == ["a7"]
+        receive("attachmentActions", "a7", "anna", "room-1")
+    assert [run.origin.message for run in runs(anna)] == ["a7"]

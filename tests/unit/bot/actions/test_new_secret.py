@@ -37,7 +37,7 @@ def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str,
     """The plan in force covers it, or there is another plan first; the run does not take the old one for good any more."""
     run = press(anna, begin(SIGNED_IN, *planned(step), SHOWN))
     assert (run.answer("new_secret"), run.settled("client_secret"), bool(run.approvals)) == ("k1", False, approved)
-    assert f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in anna.services.queue.jobs}
+    assert f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in anna.services.runs.queue.jobs}
 
 
 def test_one_press_is_one_secret(anna: ChatContext, begin: Begin, said: Said):

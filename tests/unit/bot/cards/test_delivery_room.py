@@ -16,6 +16,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs.model import Channel, Person
+from jobs.runs.origin import Origin
 from jobs.settings import Settings
 
 SENT = {"id": "message-1", "roomId": "room-1", "roomType": "group"}
@@ -23,8 +24,8 @@ SENT = {"id": "message-1", "roomId": "room-1", "roomType": "group"}
 
 def test_posting_and_editing_are_one_call_each(settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any):
     """The thread's room is known; a 1:1 message's room stands in the answer to the posting."""
-    services = Services(settings, Settings("https://bot.test", "", "client", "secret", (Fernet.generate_key().decode(),)), redis, webex)
-    run = services.store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), {"room": "room-1", "thread": "root"})
+    services = Services.of(settings, Settings("https://bot.test", "", "client", "secret", (Fernet.generate_key().decode(),)), redis, webex)
+    run = services.store.open(Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), Origin("room-1", "root"))
     audience.mark_members_checked(services, "room-1")
     webex_script.on("POST", "/messages", reply(200, SENT))
     webex_script.on("PUT", "/messages/message-1", reply(200, SENT))

@@ -13,11 +13,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.cards import draw
-from bot.services import Services, install_services
+from bot.services import Services
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
+from jobs.runtime import install
+from jobs.storage import keys
+from tests.fixtures.waiting import until
 
 Said = Callable[[], list[tuple[str, str]]]
 
@@ -25,14 +28,14 @@ Said = Callable[[], list[tuple[str, str]]]
 @pytest.fixture
 def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
     """A run with news for its cards, drawn as a worker does."""
-    install_services(replace(services, webex=hurried))
+    install(replace(services, webex=hurried))
     return begin()
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock of a third of a second in place of 15 seconds."""
-    monkeypatch.setattr(draw, "LOCK_S", 0.3)
+    """A lock of a second in place of 15."""
+    monkeypatch.setattr(draw, "LOCK_S", 1.0)
 
 
 def in_a_thread(run: Run) -> threading.Thread:
@@ -44,27 +47,30 @@ def in_a_thread(run: Run) -> threading.Thread:
 
 def due_in(services: Services, run: Run) -> float:
     """The seconds until the run is drawn again."""
-    return float(services.redis.zscore("draws:due", run.id) or 0) - time.time()
+    return float(services.redis.zscore(keys.cards_due(), run.id) or 0) - now().timestamp()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_slow_webex_gets_no_second_card(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """A draw that outlasts its lock's own time still has it: the one that is handed out meanwhile posts nothing, and comes back."""
-    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=1.0))
+    answers = threading.Event()
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, after=answers))
     first = in_a_thread(run)
-    time.sleep(0.6)
+    until(said, "the first card")
+    time.sleep(1.5)
     draw.draw(run.id)
     assert 0 < due_in(services, run) <= draw.BUSY_S
+    answers.set()
     first.join()
     assert (len(said()), services.redis.hlen(f"cards:{run.id}")) == (1, 1)
 
 
-def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_a_draw_does_not_sleep_for_webex(services: Services, run: Run, said: Said, webex_script: Any, reply: Any, pauses: list[float]):
     """It ends at once, and the cards are due when Webex said."""
     webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}))
-    began = time.monotonic()
     draw.draw(run.id)
-    assert (len(said()), time.monotonic() - began < 2, 28 < due_in(services, run) <= 30) == (1, True, True)
+    assert (len(said()), pauses, 28 < due_in(services, run) <= 30) == (1, [], True)
 
 
 @pytest.mark.parametrize(("status", "others"), [(429, 0), (503, 0), (423, 1)])
@@ -75,11 +81,11 @@ def test_news_does_not_shorten_what_webex_asked_for(
     webex_script.on("POST", "/messages", reply(status, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"}))
     draw.draw(run.id)
     for _ in range(3):
-        services.run_changed(run.id)
+        services.cards.request(run.id)
         draw.draw(run.id)
     assert (len(said()), 28 < due_in(services, run) <= 30) == (1, True)
     other = Channel("other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io")
-    second = services.store.open(other, run.requester, {**run.place, "message": "typed-2"})
+    second = services.store.open(other, run.requester, replace(run.origin, message="typed-2"))
     services.store.append(second.id, Event(Kind.DETAILS, run.opened, channel=other))
     draw.draw(second.id)
     assert len(said()) == 1 + others
@@ -91,18 +97,20 @@ def test_when_webex_takes_messages_again_the_newest_state_is_shown(services: Ser
     draw.draw(run.id)
     services.redis.delete("webex:wait:all")
     draw.draw(run.id)
-    assert (len(said()), services.redis.zscore("draws:due", run.id)) == (2, None)
+    assert (len(said()), services.redis.zscore(keys.cards_due(), run.id)) == (2, None)
 
 
 @pytest.mark.usefixtures("short")
 def test_without_its_lock_a_draw_shows_nothing_more(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
     """Another may be at it: what is left is seen to a moment later."""
-    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, delay_s=0.6))
+    answers = threading.Event()
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, after=answers))
     drawing = in_a_thread(run)
-    time.sleep(0.3)
+    until(said, "the first card")
     services.redis.set(f"draw:{run.id}", "somebody else", ex=60)
     services.store.append(run.id, Event(Kind.ANSWERED, run.opened, data={"question": "administrator", "value": "carl@example.test"}))
-    services.run_changed(run.id)
+    services.cards.request(run.id)
+    answers.set()
     drawing.join()
     assert (len(said()), services.redis.get(f"draw:{run.id}")) == (1, b"somebody else")
     assert 0 < due_in(services, run) <= draw.BUSY_S
@@ -134,17 +142,17 @@ def test_an_edit_that_is_not_taken_is_in_the_log(services: Services, run: Run, w
 def test_news_that_came_while_drawing_is_not_forgotten(services: Services, begin: Callable[..., Run]):
     """What was due when a draw began is taken off the list; what has come since stays."""
     run = begin()
-    services.run_changed(run.id)
-    due = services.cards_due(run.id)
-    services.schedule_cards(run.id, now() + timedelta(seconds=1))
-    services.settle_cards(run.id, due)
-    assert services.cards_due(run.id) > 0
-    services.settle_cards(run.id, services.cards_due(run.id))
-    assert services.cards_due(run.id) == 0
+    services.cards.request(run.id)
+    due = services.cards.due(run.id)
+    services.cards.schedule(run.id, now() + timedelta(seconds=1))
+    services.cards.settle(run.id, due)
+    assert services.cards.due(run.id) > 0
+    services.cards.settle(run.id, services.cards.due(run.id))
+    assert services.cards.due(run.id) == 0
 
 
 def test_a_run_that_is_gone_has_no_cards(services: Services, said: Said):
     """Redis came back without its data: nothing is shown, and nothing is due again."""
-    services.run_changed("GONE22")
+    services.cards.request("GONE22")
     draw.draw("GONE22")
-    assert (said(), services.cards_due("GONE22")) == ([], 0)
+    assert (said(), services.cards.due("GONE22")) == ([], 0)

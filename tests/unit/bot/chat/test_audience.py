@@ -14,6 +14,7 @@ from bot.cards import delivery
 from bot.cards.delivery import DesiredCard
 from bot.chat import audience
 from bot.services import Services
+from jobs.runs.origin import Origin
 from jobs.runs.run import Run
 
 Said = Callable[[], list[tuple[str, str]]]
@@ -75,5 +76,5 @@ def test_a_space_is_not_asked_about_for_every_card(
     assert [audience.may_read(services, run) for _ in range(3)] == [True, True, True]
     assert asked(webex_script) == 1
     assert 0 < services.redis.ttl("space:room-1:ours") <= audience.CHECKED_FOR_S
-    assert audience.may_read(services, replace(run, place={"room": "room-2", "type": "direct"}))
+    assert audience.may_read(services, replace(run, origin=Origin("room-2", direct=True)))
     assert asked(webex_script) == 1

@@ -13,11 +13,13 @@ import pytest
 from adaptive_cards.texts import text
 from bot.chat.context import ChatContext
 from bot.commands import commands
-from bot.services import Services, install_services
+from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit import read
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
+from jobs.runtime import install
 
 ANNA = Person("anna", "anna@example.test", "org-1")
 EVE = Person("eve", "eve@example.test", "org-1")
@@ -27,10 +29,10 @@ PAGE = Path(__file__).parents[4] / "docs/audit.md"
 @pytest.fixture
 def runs(services: Services) -> dict[str, str]:
     """Three runs: Anna's here, Eve's in another space, and one of Anna's in another space that learnt its mailbox later."""
-    mine = services.store.open(Channel("support@contoso.com"), ANNA, {"room": "room-1", "message": "m-1"})
+    mine = services.store.open(Channel("support@contoso.com"), ANNA, Origin("room-1", message="m-1"))
     services.store.append(mine.id, Event(Kind.SIGNED_IN, now(), by="admin@example.test", account=Account("t", "o", "admin@example.test")))
-    other = services.store.open(Channel("sales@contoso.com"), EVE, {"room": "room-2", "message": "m-2"})
-    later = services.store.open(Channel(""), ANNA, {"room": "room-2", "message": "m-3"})
+    other = services.store.open(Channel("sales@contoso.com"), EVE, Origin("room-2", message="m-2"))
+    later = services.store.open(Channel(""), ANNA, Origin("room-2", message="m-3"))
     services.store.append(later.id, Event(Kind.DETAILS, now(), by=ANNA.email, channel=Channel("info@contoso.com")))
     return {"here": mine.id, "other": other.id, "later": later.id}
 
@@ -54,7 +56,7 @@ def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
 def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
     """The same, where approvers are named in the settings."""
     services = replace(ctx.services, bot=replace(ctx.services.bot, approvers=approvers))
-    install_services(services)
+    install(services)
     return replace(ctx, services=services)
 
 
@@ -134,11 +136,12 @@ def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str,
     assert (len(entries), text("audit.broken", entry="5") in card) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["a\r\nb", "\x1b[31m", "[Approve](https://evil.test)", "${env}", "\u202eabc", "<b>x</b>", "x" * 100_000])
 def test_hostile_text_does_no_harm(anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str):
     """One line of plain ASCII in the file; in the card nothing that a client would act on."""
     hostile = Person("anna", f"{reason}@example.test", "org-1")
-    anna.services.store.open(Channel(f"x{reason}@example.test"), hostile, {"room": "room-1", "message": "m-9", "kind": reason})
+    anna.services.store.open(Channel(f"x{reason}@example.test"), hostile, Origin("room-1", reason, message="m-9"))
     before = len(webex_script.asked)
     commands()["audit"].run(anna, "")
     file, post = (body for method, path, body in webex_script.asked[before:] if method == "POST")

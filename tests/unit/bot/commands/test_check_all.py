@@ -1,4 +1,4 @@
-"""/check all: one round for everybody in a space, one card, within a card's limits however many channels there are."""
+"""/check all: one bulk check for everybody in a space, one card, within a card's limits however many channels there are."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def known(anna: ChatContext) -> Known:
 
 
 def the_round(ctx: ChatContext) -> Run:
-    """The space's round."""
-    raw = ctx.services.redis.get("space:room-1:round")
+    """The space's bulk check."""
+    raw = ctx.services.redis.get("space:room-1:bulk_check")
     assert isinstance(raw, bytes)
     return ctx.services.store.load(raw.decode())
 
 
 def found(ctx: ChatContext, run: Run, *findings: Finding, ended: bool = True) -> Run:
-    """The round with these verdicts."""
+    """The bulk check with these verdicts."""
     events = [Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings]
     ctx.services.store.append(run.id, *events, *([Event(Kind.CHECKED, now())] if ended else []))
     return ctx.services.store.load(run.id)
@@ -56,12 +56,12 @@ def test_one_round_for_all_channels(anna: ChatContext, known: Known):
     boxes = known(3)
     check.run(anna, "ALL")
     run = the_round(anna)
-    assert (run.kind, mailboxes(run), run.requester.email) == ("round", boxes, "anna@example.test")
-    assert [str(job.func_name) for job in anna.services.queue.jobs][:1] == ["jobs.advance.advance"]
+    assert (run.kind, mailboxes(run), run.requester.email) == ("bulk_check", boxes, "anna@example.test")
+    assert [str(job.func_name) for job in anna.services.runs.queue.jobs][:1] == ["jobs.advance.advance"]
 
 
 def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known):
-    """Pressing Check all again and again asks Microsoft once; after its end another round may begin."""
+    """Pressing Check all again and again asks Microsoft once; after its end another bulk check may begin."""
     boxes = known(2)
     check.run(anna, "all")
     first = the_round(anna)
@@ -76,7 +76,7 @@ def test_without_channels_the_list_says_so(anna: ChatContext, said: Any):
     """There is nothing to begin."""
     check.run(anna, "all")
     assert [text.partition(".")[0] for _, text in said()] == ["No channel is known here"]
-    assert anna.services.redis.get("space:room-1:round") is None
+    assert anna.services.redis.get("space:room-1:bulk_check") is None
 
 
 def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
@@ -149,7 +149,7 @@ def test_a_check_in_one_line(anna: ChatContext, findings: tuple[Finding, ...], s
 
 
 def test_a_list_shows_the_newest_check(anna: ChatContext, known: Known, said: Any):
-    """Of a round, too: its channels' checks are kept one by one."""
+    """Of a bulk check, too: its channels' checks are kept one by one."""
     known(1)
     run = checked(anna)
     assert face.line_of("support@example.test", run).at is not None

@@ -14,7 +14,8 @@ from bot.chat.context import ChatContext
 from bot.commands import GROUPS, commands
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Account, Change, Channel, Finding, Scope, State, Text
+from jobs.model import Account, Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, RecordedChange, Run
 
 MAILBOX = "support@contoso.com"
@@ -54,7 +55,7 @@ def test_setup_begins_with_the_first_card(anna: ChatContext, webex_script: Any):
     """A run is open, with nothing done yet; no worker is needed."""
     type_(anna, "setup-email", "Support@contoso.com")
     (run,) = anna.services.store.runs_in_space("room-1")
-    assert (run.channel, run.detailed, run.requester.email, len(anna.services.queue.jobs)) == (
+    assert (run.channel, run.detailed, run.requester.email, len(anna.services.runs.queue.jobs)) == (
         Channel(MAILBOX),
         False,
         "anna@example.test",
@@ -136,7 +137,7 @@ def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna: ChatContext,
     type_(replace(anna, room=room, message="typed-2"), "setup-email", MAILBOX)
     (run,) = (run for run in anna.services.store.runs_in_space(room) if not run.ended)
     assert {each["run"] for each in pressed(webex_script) if each["do"] == "intake"} == {run.id}
-    assert (run.id == first.id, anna.services.store.load(first.id).ended) == ((True, "") if room == "room-1" else (False, "cancelled"))
+    assert (run.id == first.id, anna.services.store.load(first.id).ended) == ((True, None) if room == "room-1" else (False, "cancelled"))
 
 
 def test_of_somebody_elses_first_card_one_is_only_told(anna: ChatContext, webex_script: Any, reply: Any):
@@ -147,7 +148,7 @@ def test_of_somebody_elses_first_card_one_is_only_told(anna: ChatContext, webex_
     (run,) = anna.services.store.runs_in_space("room-1")
     type_(replace(anna, person=replace(anna.person, id="ben"), room="room-2", message="typed-2"), "setup-email", MAILBOX)
     assert (anna.services.store.load(run.id).ended, text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script)) == (
-        "",
+        None,
         True,
     )
 
@@ -158,8 +159,8 @@ def test_of_somebody_elses_first_card_one_is_only_told(anna: ChatContext, webex_
 )
 def test_a_run_of_another_space_is_found_by_its_name(anna: ChatContext, webex_script: Any, reply: Any, memberships: Any, named: bool):  # noqa: FBT001
     """By who is in that space; who is not is told no more than before, nor is anybody where the bot itself is not in it any more."""
-    place = {"room": "room-2", "thread": "thread-2", "type": "group", "message": "typed-0"}
-    run = anna.services.store.open(Channel(MAILBOX), replace(anna.asker, id="ben", email="ben@example.test"), place)
+    origin = Origin("room-2", "thread-2", message="typed-0")
+    run = anna.services.store.open(Channel(MAILBOX), replace(anna.asker, id="ben", email="ben@example.test"), origin)
     webex_script.on("GET", "/rooms/room-2", reply(body={"id": "room-2", "title": "Mail <team>"}))
     webex_script.on("GET", "/memberships", reply(*memberships))
     type_(anna, "setup-email", MAILBOX)
@@ -173,7 +174,7 @@ def test_a_run_of_another_space_is_found_by_its_name(anna: ChatContext, webex_sc
 
 def proven(ctx: ChatContext) -> Run:
     """The mailbox is connected."""
-    run = ctx.services.store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), ctx.asker, ctx.origin | {"message": "typed-0"})
+    run = ctx.services.store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), ctx.asker, replace(ctx.origin, message="typed-0"))
     ctx.services.store.end(run, Event(Kind.FINISHED, now()))
     return ctx.services.store.load(run.id)
 
@@ -194,14 +195,14 @@ def test_a_channel_of_another_space_is_unknown_here(anna: ChatContext, webex_scr
     """As if it did not exist, whether it does or not."""
     proven(replace(anna, room="room-2"))
     type_(anna, name, MAILBOX)
-    assert (len(anna.services.queue.jobs), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == (0, True)
+    assert (len(anna.services.runs.queue.jobs), text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)) == (0, True)
 
 
 def test_a_check_begins(anna: ChatContext):
     """With what the record knows; a worker looks, and the card is drawn."""
     proven(anna)
     type_(anna, "check", MAILBOX)
-    jobs = sorted((str(job.func_name), job.args[0]) for job in (*anna.services.queue.jobs, *anna.services.cards.jobs))
+    jobs = sorted((str(job.func_name), job.args[0]) for job in (*anna.services.runs.queue.jobs, *anna.services.cards.bell.queue.jobs))
     run = anna.services.store.load(jobs[0][1])
     assert [name for name, _ in jobs] == ["bot.cards.draw.draw", "jobs.advance.advance"]
     assert (run.kind, run.channel.callback_url, run.detailed) == ("check", "https://a.b/callback", True)
@@ -245,7 +246,7 @@ LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text(
 
 def changed(ctx: ChatContext, end: Kind = Kind.CANCELLED) -> Run:
     """A setup that has changed something, and ended so."""
-    run = ctx.services.store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), ctx.asker, ctx.origin | {"message": "typed-0"})
+    run = ctx.services.store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), ctx.asker, replace(ctx.origin, message="typed-0"))
     wrong = Finding("smtp_auth", State.WRONG, values={"disabled": "true"})
     ctx.services.store.append(run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com")))
     ctx.services.store.append(run.id, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK, facts={"object_id": "obj-1"})))
@@ -264,14 +265,14 @@ def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert (run.kind, run.detailed, run.channel.tenant_id, run.known) == ("undo", True, "tenant-1", {"object_id": "obj-1"})
     assert run.past == {"smtp_auth": RecordedChange("smtp_auth", LINE, Text("seen.off"), {"disabled": "true"}, {}, (setup.id,))}
-    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.services.queue.jobs)
+    jobs = sorted((str(job.func_name), job.args[0]) for job in anna.services.runs.queue.jobs)
     assert ("jobs.advance.advance", run.id) in jobs
 
 
 def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: Any):
     """Delivered again after a death before its details it goes on; typed again it points to the run."""
     changed(anna)
-    opened = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin | {"kind": "undo"})
+    opened = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind.UNDO)
     type_(anna, "undo", MAILBOX)
     run = anna.services.store.load(opened.id)
     assert (run.detailed, list(run.past)) == (True, ["smtp_auth"])
@@ -288,7 +289,7 @@ def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: An
 def test_what_is_under_way_is_named(anna: ChatContext, webex_script: Any, kind: str, told: str):
     """Whatever was typed: a fix is no setup."""
     changed(anna)
-    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin | {"kind": kind})
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind(kind))
     type_(replace(anna, message="typed-9"), "undo", MAILBOX)
     assert f"{MAILBOX} {told}, in run {run.id}" in cards(webex_script)
 
@@ -339,7 +340,7 @@ def test_cancel(anna: ChatContext, argument: str, ends: bool):  # noqa: FBT001  
 
 def test_a_cancelled_run_keeps_nothing_sealed(anna: ChatContext):
     """Neither the administrator's sign-in nor what a rehearsal had; what the mailbox user's word was given for stays."""
-    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin | {"message": "typed-0"})
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, replace(anna.origin, message="typed-0"))
     names = [f"{name}:{run.id}" for name in ("session", "secret", "rehearsal", "rehearsal-session", "rehearsal-secret")]
     for name in (*names, f"check-secret:{MAILBOX}"):
         anna.services.vault.put(name, "value", 60)
@@ -353,16 +354,19 @@ def test_cancel_asks_which(anna: ChatContext, webex_script: Any):
     type_(replace(anna, message="typed-2"), "setup-email", "sales@contoso.com")
     type_(anna, "cancel")
     newer, older = anna.services.store.runs_in_space("room-1")
-    assert (newer.ended, older.ended, text("notice.cancel_which_title") in cards(webex_script)) == ("", "", True)
+    assert (newer.ended, older.ended, text("notice.cancel_which_title") in cards(webex_script)) == (None, None, True)
     type_(anna, "cancel", newer.id.lower())
-    assert [run.ended for run in anna.services.store.runs_in_space("room-1")] == ["", "cancelled"]
+    assert [run.ended for run in anna.services.store.runs_in_space("room-1")] == [None, "cancelled"]
 
 
 def test_cancel_in_another_space_finds_nothing(anna: ChatContext, webex_script: Any):
     """Nothing is said about a run that is not of this space."""
     type_(anna, "setup-email", MAILBOX)
     type_(replace(anna, room="room-2"), "cancel", MAILBOX)
-    assert (anna.services.store.runs_in_space("room-1")[0].ended, text("notice.cancel_nothing_title") in cards(webex_script)) == ("", True)
+    assert (anna.services.store.runs_in_space("room-1")[0].ended, text("notice.cancel_nothing_title") in cards(webex_script)) == (
+        None,
+        True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from bot.commands import commands
 from bot.commands.fix import RECENT
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, Scope, State, Text, Turn
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 
 MAILBOX = "support@contoso.com"
@@ -27,10 +29,10 @@ def fixed(
     """A fix after a check that has found these, with its plan; and when the check was."""
     store, at = ctx.services.store, now() - age
     channel = Channel(MAILBOX, "https://a.b/callback", "x@y.z")
-    setup = store.open(channel, ctx.asker, ctx.origin | {"message": "typed-0"})
+    setup = store.open(channel, ctx.asker, replace(ctx.origin, message="typed-0"))
     store.end(setup, Event(Kind.FINISHED, now()))
     if causes:
-        check = store.check(channel, ctx.asker, {})
+        check = store.check(channel, ctx.asker, Origin())
         found = [Event(Kind.FOUND, at, step=step, finding=Finding(step, State.WRONG, cause=cause)) for step, cause in causes]
         store.append(check.id, *found, Event(Kind.CHECKED, at))
         store.channels.set_last_check(MAILBOX, check.id)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.events import handler
 from bot.services import Services
 from bot.webex import models
 from jobs.clock import now
 from jobs.runs.run import Run
+from tests.fixtures.webex_script import receive
 
 Said = Callable[[], list[tuple[str, str]]]
 MEMBERS = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
@@ -46,7 +46,7 @@ def person(webex_script: Any, reply: Any, **more: Any) -> None:
 def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
     """In the thread."""
     space("/help")
-    handler.receive("messages", "m1", "anna", "room-1")
+    receive("messages", "m1", "anna", "room-1")
     assert [method for method, _ in said()] == ["POST"]
 
 
@@ -54,7 +54,7 @@ def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
 def test_what_is_no_command_gets_help(space: Callable[..., None], said: Said, words: str, near: str):
     """With the nearest command, where one was meant."""
     space(words, kind="direct")
-    handler.receive("messages", "m1", "anna", "room-1")
+    receive("messages", "m1", "anna", "room-1")
     assert near in said()[0][1]
 
 
@@ -69,7 +69,7 @@ def test_a_message_that_does_not_say_in_what_room_it_is(
     if event == "press":
         press(webex_script, reply, {"do": "help"}, kind="")
     else:
-        handler.receive("messages", "m1", "anna", "room-1")
+        receive("messages", "m1", "anna", "room-1")
     assert [text("refused.space") in words for _, words in said()] == [kind == "group"]
     assert [path for _, path, _ in webex_script.asked].count("/rooms/room-1") == 1
 
@@ -78,7 +78,7 @@ def test_a_message_that_does_not_say_in_what_room_it_is(
 def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Said, who: str):
     """By the event's word, or by the message's own."""
     space(who="bot-1")
-    handler.receive("messages", "m1", "bot-1" if who == "bot-1" else "anna", "room-1")
+    receive("messages", "m1", "bot-1" if who == "bot-1" else "anna", "room-1")
     assert said() == []
 
 
@@ -86,7 +86,7 @@ def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Sa
 def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, created: str):
     """Nothing is even fetched."""
     space()
-    handler.receive("messages", "m1", "anna", "room-1", created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()))
+    receive("messages", "m1", "anna", "room-1", created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()))
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
@@ -94,7 +94,7 @@ def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, c
 def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, event: str):
     """Whatever the event says, or leaves away: what was written eleven minutes ago is a replay."""
     space("/help", created=(now() - timedelta(minutes=11)).isoformat())
-    handler.receive("messages", "m1", "anna", "room-1", event and now().isoformat())
+    receive("messages", "m1", "anna", "room-1", event and now().isoformat())
     assert said() == []
 
 
@@ -121,7 +121,7 @@ def test_guests_and_strangers_are_refused(
     """Politely, and without a word about any channel."""
     person(webex_script, reply, **more)
     space("/status", who="eve", kind="direct")
-    handler.receive("messages", "m1", "eve", "room-1")
+    receive("messages", "m1", "eve", "room-1")
     assert text(key) in said()[0][1]
     assert "support@example.test" not in str(said())
 
@@ -139,7 +139,7 @@ def test_another_bot_gets_no_answer(space: Callable[..., None], said: Said, webe
     """Two bots would talk for ever. One is known by its type or, where Webex does not tell that, by its address."""
     person(webex_script, reply, **more)
     space(who="eve")
-    handler.receive("messages", "m1", "eve", "room-1")
+    receive("messages", "m1", "eve", "room-1")
     assert said() == []
 
 
@@ -147,14 +147,14 @@ def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(space: Calla
     """Anna may ask, but not where a stranger reads along."""
     begin()
     space("/status", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
-    handler.receive("messages", "m1", "anna", "room-1")
+    receive("messages", "m1", "anna", "room-1")
     assert (text("refused.space") in said()[0][1], "support@example.test" in str(said())) == (True, False)
 
 
 def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_script: Any):
     """So nobody asks who is in it."""
     space("/help", kind="direct")
-    handler.receive("messages", "m1", "anna", "")
+    receive("messages", "m1", "anna", "")
     assert [path for _, path, _ in webex_script.asked if "membership" in path] == []
 
 
@@ -162,7 +162,7 @@ def test_the_events_word_is_not_believed(space: Callable[..., None], said: Said,
     """An event that names Anna for Eve's message asks Webex who Eve is."""
     person(webex_script, reply, emails=["eve@fabrikam.test"])
     space("/status", who="eve", kind="direct")
-    handler.receive("messages", "m1", "anna", "room-1")
+    receive("messages", "m1", "anna", "room-1")
     assert text("refused.organisation") in said()[0][1]
 
 
@@ -170,7 +170,7 @@ def test_a_message_that_is_gone(space: Callable[..., None], said: Said, webex_sc
     """Somebody deleted it."""
     space()
     webex_script.on("GET", "/messages/m1", reply(404, {"message": "gone"}))
-    handler.receive("messages", "m1", "anna", "room-1")
+    receive("messages", "m1", "anna", "room-1")
     assert said() == []
 
 
@@ -190,7 +190,7 @@ def press(
     webex_script.on("GET", "/attachment/actions/a1", reply(body=action))
     card = reply(body={"id": "card-9", "roomId": "room-1", "roomType": kind, "personId": card_of})
     webex_script.on("GET", "/messages/card-9", *[reply(404, {"message": "no"})] * lags, card)
-    handler.receive("attachmentActions", "a1", who, "room-1")
+    receive("attachmentActions", "a1", who, "room-1")
 
 
 def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
@@ -266,5 +266,5 @@ def test_joining_a_space(
     mine = [row for row in rows if row["personId"] == "bot-1"]
     webex_script.on("GET", "/memberships", reply(body={"items": mine}), reply(body={"items": rows}))
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "type": room}))
-    handler.receive("memberships", membership, "bot-1", "room-1")
+    receive("memberships", membership, "bot-1", "room-1")
     assert len(said()) == answers

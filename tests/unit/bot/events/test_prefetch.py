@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from bot.events.prefetch import prefetch
 from bot.webex.client import Webex
+from tests.fixtures.waiting import until
 
 MEMBER = {"id": "m1", "personId": "ann-id", "personEmail": "ann@example.test", "personOrgId": "org", "roomId": "room"}
 ANN = {"id": "ann-id", "emails": ["ann@example.test"], "orgId": "org", "type": "person"}
@@ -18,10 +18,7 @@ def test_the_two_questions_are_asked_before_they_are_needed(webex: Webex, webex_
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
     with prefetch(webex, "ann-id", "room") as asked:
-        until = time.monotonic() + 5
-        while len(webex_script.asked) < 2:
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        until(lambda: len(webex_script.asked) >= 2, "the two questions")
         person, members = asked.person("ann-id"), asked.members("room")
     assert (person.email, [member.person_id for member in members], len(webex_script.asked)) == ("ann@example.test", ["ann-id"], 2)
 

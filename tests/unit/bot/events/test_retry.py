@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
-from rq import Retry, SimpleWorker
-from rq.exceptions import DuplicateJobError
+from rq import SimpleWorker
 from structlog.testing import capture_logs
 
 from adaptive_cards.texts import text
 from bot.cards import delivery
 from bot.commands.setup_email import FIRST
-from bot.events import handler
-from bot.queue import SafeJob, SafeQueue, make_queue
-from bot.services import Services, install_services
-from bot.web.webhooks import WebhookEvent, _enqueue
+from bot.queue import SafeJob, make_queue
+from bot.queue.events import PendingEvent, WebhookEvent
+from bot.services import Services
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.runs.run import Kind, Run
+from jobs.runtime import install
+from jobs.storage import codec, keys
+from tests.fixtures.webex_script import receive
 
 Said = Callable[[], list[tuple[str, str]]]
 AWAY = {"429": (429, {"Retry-After": "40"}), "503": (503, {}), "no answer": (0, {}), "502": (502, {}), "401": (401, {})}
@@ -34,27 +34,36 @@ AWAY = {"429": (429, {"Retry-After": "40"}), "503": (503, {}), "no answer": (0, 
 def busy(services: Services, hurried: Webex) -> Services:
     """The desk as a worker has it."""
     made = replace(services, webex=hurried)
-    install_services(made)
+    install(made)
     return made
 
 
 @pytest.fixture
-def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., Retry | None]:
+def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
     """Anna types something 1:1, and the event arrives, as often as it is called."""
 
-    def receive(words: str, **more: Any) -> Retry | None:
+    def write(words: str, **more: Any) -> datetime | None:
         body = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna", "text": words, "created": now().isoformat()}
         message = body | more
         webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))
-        return handler.receive("messages", str(message["id"]), "anna", "room-1")
+        return receive("messages", str(message["id"]), "anna", "room-1")
 
-    return receive
+    return write
 
 
 def work(redis: Redis) -> None:
     """What is in the queue of events, by a real worker in this process."""
-    queue = make_queue(redis)
-    SimpleWorker([queue], connection=redis, serializer="json", job_class=SafeJob, queue_class=SafeQueue).work(burst=True)
+    SimpleWorker([make_queue(redis)], connection=redis, serializer="json", job_class=SafeJob).work(burst=True)
+
+
+def seconds(when: datetime | None) -> int | None:
+    """How far away it is."""
+    return when and round((when - now()).total_seconds())
+
+
+def kept(redis: Redis, arrived: WebhookEvent) -> PendingEvent:
+    """An event as it lies in Redis."""
+    return codec.load(redis.get(keys.event(arrived.key)), PendingEvent)
 
 
 def event(**more: Any) -> WebhookEvent:
@@ -62,28 +71,31 @@ def event(**more: Any) -> WebhookEvent:
     return replace(WebhookEvent("messages", "m1", "anna", "", now().isoformat()), **more)
 
 
-def test_the_same_job_comes_again_when_webex_says(busy: Services, redis: Redis, webex_script: Any, reply: Any):
-    """Not sooner than Retry-After, under its own id, so the event stays one job however often it is delivered meanwhile."""
+def test_the_same_event_comes_again_when_webex_says(busy: Services, redis: Redis, webex_script: Any, reply: Any):
+    """Not sooner than Retry-After, also where the doorbell rings before; and it stays one event however often it is delivered meanwhile."""
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
-    queue, arrived = make_queue(redis), event()
-    _enqueue(queue, arrived)
-    work(redis)
-    when = queue.scheduled_job_registry.get_scheduled_time(arrived.job_id).timestamp() - time.time()
-    assert (39 < when <= 41, queue.job_ids) == (True, [])
-    with pytest.raises(DuplicateJobError):
-        queue.enqueue_call("bot.events.handler.receive", job_id=arrived.job_id, unique=True)
+    arrived = event()
+    assert busy.events.add(arrived)
+    for _ in range(2):
+        work(redis)
+        busy.events.ring(arrived.key)
+    again = kept(redis, arrived).not_before
+    assert again is not None
+    assert 40 <= (again - kept(redis, arrived).arrived).total_seconds() < 45
+    assert (redis.zscore(keys.events_due(), arrived.key), busy.events.add(arrived)) == (pytest.approx(again.timestamp(), abs=0.1), False)
+    assert [path for _, path, _ in webex_script.asked].count("/messages/m1") == 1
 
 
 def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, reply: Any):
     """Two seconds, then five, up to a minute, where Webex names none."""
     webex_script.on("GET", "/messages/m1", reply(0))
-    queue, arrived = make_queue(redis), event()
-    _enqueue(queue, arrived)
+    arrived = event()
+    busy.events.add(arrived)
     with capture_logs() as logged:
         for _ in range(3):
             work(redis)
-            queue.scheduled_job_registry.remove(arrived.job_id)
-            queue.push_job_id(arrived.job_id)
+            redis.set(keys.event(arrived.key), codec.dump(replace(kept(redis, arrived), not_before=None)))
+            busy.events.ring(arrived.key)
     assert [(line["tries"], line["seconds"]) for line in logged if line["event"] == "event is tried again"] == [(1, 2), (2, 5), (3, 10)]
 
 
@@ -92,9 +104,8 @@ def test_what_may_pass_is_tried_again(busy: Services, webex_script: Any, reply: 
     """Whatever Webex has, also a token that is being exchanged."""
     status, headers = AWAY[away]
     webex_script.on("GET", "/messages/m1", reply(status, {}, headers))
-    again = handler.receive("messages", "m1", "anna", "", now().isoformat())
-    assert again is not None
-    assert again.intervals == [int(headers.get("Retry-After", "2")) + 1]
+    again = receive("messages", "m1", "anna", "", now().isoformat())
+    assert seconds(again) == int(headers.get("Retry-After", "2"))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +115,7 @@ def test_what_comes_too_late_is_given_up(busy: Services, webex_script: Any, repl
     """Ten minutes after it happened nobody waits for the answer any more; that is in the log."""
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": wait}))
     with capture_logs() as logged:
-        assert handler.receive("messages", "m1", "anna", "", (now() - age).isoformat()) is None
+        assert receive("messages", "m1", "anna", "", (now() - age).isoformat()) is None
     assert [line["event"] for line in logged] == ["event given up"]
 
 
@@ -116,15 +127,15 @@ def missing(webex_script: Any, reply: Any) -> None:
 
 
 @pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
-@pytest.mark.parametrize(("age", "interval"), [(0, 3), (57, 3), (59, None), (120, None)])
+@pytest.mark.parametrize(("age", "interval"), [(0, 2), (57, 2), (59, None), (120, None)])
 def test_what_is_not_there_yet_is_looked_for_for_a_minute(
     busy: Services, webex_script: Any, reply: Any, hasty_retries: None, resource: str, age: int, interval: int | None
 ):
     """An event may come before what it is about; after that time it is gone."""
     missing(webex_script, reply)
     with capture_logs() as logged:
-        again = handler.receive(resource, "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
-    assert (again and again.intervals) == (interval and [interval])
+        again = receive(resource, "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
+    assert seconds(again) == interval
     said = [line["event"] for line in logged if line["event"].startswith("event")]
     assert said == ["event is tried again" if interval else "event about something that is gone"]
 
@@ -134,13 +145,13 @@ def test_a_press_whose_card_is_not_there_yet(busy: Services, webex_script: Any, 
     missing(webex_script, reply)
     action = {"id": "m1", "messageId": "card-9", "personId": "anna", "roomId": "room-1", "inputs": {"do": "help"}}
     webex_script.on("GET", "/attachment/actions/m1", reply(body=action))
-    assert handler.receive("attachmentActions", "m1", "anna", "room-1", now().isoformat()) is not None
+    assert receive("attachmentActions", "m1", "anna", "room-1", now().isoformat()) is not None
 
 
 def test_what_is_late_is_answered(typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None):
     """By the next try, once."""
     missing(webex_script, reply)
-    first = handler.receive("messages", "m1", "anna", "room-1", now().isoformat())
+    first = receive("messages", "m1", "anna", "room-1", now().isoformat())
     assert (first is not None, said()) == (True, [])
     assert [typed("/help"), typed("/help"), len(said())] == [None, None, 1]
 
@@ -153,21 +164,19 @@ def test_something_else_that_is_missing_is_not_the_event(
     webex_script.on("GET", "/people/anna", reply(404, {"message": "not found"}))
     typed("/help")
     with capture_logs() as logged:
-        handler.receive("messages", "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
+        receive("messages", "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
     assert [line["event"] for line in logged if line["event"].startswith("event")] == [event]
 
 
-def test_an_event_without_a_time_has_its_jobs(busy: Services, redis: Redis, webex_script: Any, reply: Any):
+def test_an_event_without_a_time_has_that_of_its_arrival(busy: Services, redis: Redis, webex_script: Any, reply: Any):
     """It is given up ten minutes after it arrived."""
     webex_script.on("GET", "/messages/m1", reply(503))
-    queue, arrived = make_queue(redis), event(created="")
-    _enqueue(queue, arrived)
-    job = queue.fetch_job(arrived.job_id)
-    assert job is not None
-    job.created_at = now() - timedelta(minutes=11)
-    job.save()
+    arrived = event(created="")
+    busy.events.add(arrived)
+    old = replace(kept(redis, arrived), arrived=now() - timedelta(minutes=11))
+    redis.set(keys.event(arrived.key), codec.dump(old))
     work(redis)
-    assert (queue.scheduled_job_registry.get_job_ids(), queue.finished_job_registry.get_job_ids()) == ([], [arrived.job_id])
+    assert (redis.get(keys.event(arrived.key)), redis.zcard(keys.events_due())) == (b"", 0)
 
 
 @pytest.mark.parametrize("how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"])
@@ -188,7 +197,7 @@ def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(typed: Any,
     webex_script.on("POST", "/messages", reply(*doubt))
     with capture_logs() as logged:
         tries = [typed("/help") for _ in range(5)]
-    assert ([each and each.intervals for each in tries], len(said())) == ([[6], [61], [301], None, None], 4)
+    assert ([seconds(each) for each in tries], len(said())) == ([5, 60, 300, None, None], 4)
     assert [line["posts"] for line in logged if line["event"].startswith("message given up")] == [4]
 
 
@@ -265,7 +274,7 @@ def test_the_trail_is_taken_out_once(
     typed: Any, begin: Any, busy: Services, webex_script: Any, reply: Any, status: int, files: int, monkeypatch: Any
 ):
     """A file that may stand in the space is not posted again, one that surely does not is; then comes the card, and one entry tells of it."""
-    install_services(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
+    install(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
     begin()
     taken = {"id": "posted-1"}
     answers = [reply(status, {}, {"Retry-After": "9"}), reply(body=taken)]
@@ -312,7 +321,7 @@ def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy: Services, said: Sa
     read_only(webex_script, reply)
     mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1", "personEmail": "emailbot@webex.bot"}
     webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
-    assert (handler.receive("memberships", "ms-1", "bot-1", "room-1"), len(said())) == (None, 1)
+    assert (receive("memberships", "ms-1", "bot-1", "room-1"), len(said())) == (None, 1)
 
 
 def shot(**more: Any) -> dict[str, Any]:
@@ -326,7 +335,7 @@ def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(typed: Any, bu
     picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
     webex_script.on("GET", "/contents/1", reply(423, {}, {"Retry-After": "9"}), picture)
     again = [typed("/tac support@example.test", **shot()) for _ in range(2)]
-    assert [each and each.intervals for each in again] == [[10], None]
+    assert [seconds(each) for each in again] == [9, None]
     assert [key in words for (_, words), key in zip(said(), (text("tac.title"), "The screenshot is taken"), strict=True)] == [True, True]
 
 

@@ -14,17 +14,16 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.cards.presenters import verdict
 from bot.services import Services
-from bot.web import oauth_state, sign_in
-from bot.web.app import create_app
+from bot.web import oauth_state
 from bot.web.oauth import AppAccessConsent
 from bot.web.oauth_state import Flow
-from bot.web.pages import assets
 from jobs.access import app_access
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.engine.failures import NEEDS_SIGN_IN
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Channel, Finding, Person, State
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -32,26 +31,17 @@ BACK = "/microsoft/callback"
 
 
 @pytest.fixture
-def services(services: Services, provider: Any) -> Services:
-    """A desk whose Microsoft is the small provider on loopback, where all roles are granted."""
+def services(microsoft_services: Services, provider: Any) -> Services:
+    """With a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update({GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)})
-    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
-    return replace(services, settings=work)
-
-
-@pytest.fixture
-def browser(services: Services) -> FlaskClient:
-    """Somebody's browser at the bot's pages."""
-    app = create_app(services.bot, services.redis, [sign_in.pages, assets])
-    app.config["SERVICES"] = services
-    return app.test_client()
+    return microsoft_services
 
 
 @pytest.fixture
 def run(services: Services) -> Run:
     """A check of Anna's that had to leave something out."""
     channel = Channel("support@example.test", tenant_id=TENANT)
-    begun = services.store.check(channel, Person("anna", "anna@example.test", "org-1"), {"room": "room-1", "thread": "t"})
+    begun = services.store.check(channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t"))
     left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
     services.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
     return services.store.load(begun.id)
@@ -88,7 +78,7 @@ def test_granted(services: Services, browser: FlaskClient, run: Run):
     assert (known.by, after.checked, after.findings) == ("anna@example.test", None, {})
     data = services.store.events(run.id)[-1].data
     assert {name: data[name] for name in ("tenant", "roles")} == {"tenant": TENANT, "roles": ", ".join(known.roles)}
-    assert "jobs.advance.advance" in {str(job.func_name) for job in services.queue.jobs}
+    assert "jobs.advance.advance" in {str(job.func_name) for job in services.runs.queue.jobs}
     assert verdict.view(after, services).grant_url == ""
     again = browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
     assert again.status_code == 400
@@ -143,7 +133,7 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
     state = depart(services, browser, run)["state"]
     flow = oauth_state.pop(services, state)
     assert flow is not None
-    other = services.store.check(Channel("other@example.test", tenant_id=TENANT), Person("bob", "bob@example.test"), {"room": "room-1"})
+    other = services.store.check(Channel("other@example.test", tenant_id=TENANT), Person("bob", "bob@example.test"), Origin("room-1"))
     oauth_state.save(services, state, replace(flow, run=other.id))
     browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
     assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
@@ -161,7 +151,7 @@ def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: 
 @pytest.mark.parametrize("channel", [Channel("support@example.test"), Channel("support@example.test", tenant_id="known")])
 def test_the_button_needs_a_tenant(services: Services, begin: Callable[..., Run], channel: Channel):
     """Where nobody knows the tenant there is nowhere to send an administrator to."""
-    begun = services.store.check(channel, Person("anna", "anna@example.test"), {"room": "room-1"})
+    begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
     left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
     services.store.append(begun.id, Event(Kind.FOUND, now(), step=left_out.step, finding=left_out), Event(Kind.CHECKED, now()))
     assert bool(verdict.view(services.store.load(begun.id), services).grant_url) is bool(channel.tenant_id)

@@ -15,9 +15,6 @@ from bot import links
 from bot.cards import delivery
 from bot.cards.delivery import PostedCard
 from bot.services import Services
-from bot.web import secret_page
-from bot.web.app import create_app
-from bot.web.pages import assets
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
@@ -28,14 +25,6 @@ SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin
 MADE = Event(
     Kind.FOUND, now(), step="client_secret", finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"})
 )
-
-
-@pytest.fixture
-def browser(services: Services) -> FlaskClient:
-    """Somebody's browser."""
-    app = create_app(services.bot, services.redis, [secret_page.pages, assets])
-    app.config["SERVICES"] = services
-    return app.test_client()
 
 
 @pytest.fixture
@@ -139,7 +128,7 @@ def test_a_late_link_shows_nothing_but_a_way_on(services: Services, browser: Fla
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert ([page.status_code for page in pages], any(SECRET[:6] in page.text for page in pages)) == ([410, 410, 200], False)
     assert (services.vault.holds(f"secret:{run.id}"), delivery.posted_card(services, run.id, "connect")) == (True, None)
-    assert [job.func_name for job in services.cards.jobs] == ["bot.cards.draw.draw"]
+    assert [job.func_name for job in services.cards.bell.queue.jobs] == ["bot.cards.draw.draw"]
 
 
 def test_a_cancelled_run_shows_nothing(services: Services, browser: FlaskClient, run: Run, address: str):
@@ -163,4 +152,4 @@ def test_after_a_loss_the_run_goes_on(services: Services, browser: FlaskClient, 
         services.store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"}))
     assert SECRET.partition("<")[0] in browser.post(address).text
     assert [services.store.was_secret_shown(key) for key in ("key-1", "key-2")] == [False, True]
-    assert (f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in services.queue.jobs}) is lost
+    assert (f"jobs.advance.advance {run.id}" in {f"{job.func_name} {job.args[0]}" for job in services.runs.queue.jobs}) is lost

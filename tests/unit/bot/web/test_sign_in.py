@@ -14,17 +14,14 @@ from flask.testing import FlaskClient
 from adaptive_cards.texts import text
 from bot import links
 from bot.services import Services
-from bot.web import oauth_state, sign_in
-from bot.web.app import create_app
+from bot.web import oauth_state
 from bot.web.oauth_state import Flow
-from bot.web.pages import assets
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import codec
+from tests.unit.bot.web.journey import BACK, TENANT, away, depart, last, path, signed
 
-TENANT = "11111111-2222-3333-4444-555555555555"
-BACK = "/microsoft/callback"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 APP = Event(
     Kind.FOUND, now(), step="application", finding=Finding("application", State.OK, facts={"client_id": "email-app", "app_name": "Mail"})
@@ -32,51 +29,9 @@ APP = Event(
 
 
 @pytest.fixture
-def services(services: Services, provider: Any) -> Services:
-    """A desk whose Microsoft is the small provider on loopback."""
-    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
-    return replace(services, settings=work)
-
-
-@pytest.fixture
-def browser(services: Services) -> FlaskClient:
-    """Somebody's browser at the bot's pages."""
-    app = create_app(services.bot, services.redis, [sign_in.pages, assets])
-    app.config["SERVICES"] = services
-    return app.test_client()
-
-
-def path(services: Services, run: Run, kind: str = "signin") -> str:
-    """The run's link."""
-    return urlsplit(links.link(services, kind, run.id).url).path
-
-
-def away(page: Any) -> str:
-    """Where the page's button leads."""
-    return (
-        page.text.partition('href="https://' if 'href="https://' in page.text else 'href="http://')[2]
-        .partition('"')[0]
-        .replace("&amp;", "&")
-    )
-
-
-def depart(services: Services, browser: FlaskClient, run: Run, kind: str = "signin") -> dict[str, str]:
-    """Open the link; what Microsoft is asked."""
-    page = browser.get(path(services, run, kind))
-    assert page.status_code == 200, page.text
-    return {name: values[0] for name, values in parse_qs(urlsplit("//" + away(page)).query).items()}
-
-
-def signed(services: Services, browser: FlaskClient, provider: Any, run: Run) -> dict[str, str]:
-    """Open the link and sign in; the query with which Microsoft sends back."""
-    asked = depart(services, browser, run)
-    query: dict[str, str] = provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items()))
-    return query
-
-
-def last(services: Services, run: Run) -> Event:
-    """The newest event."""
-    return services.store.events(run.id)[-1]
+def services(microsoft_services: Services) -> Services:
+    """With a Microsoft on loopback."""
+    return microsoft_services
 
 
 def test_the_page_says_for_what_and_by_whom(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
@@ -113,7 +68,8 @@ def test_a_sign_in(services: Services, browser: FlaskClient, provider: Any, begi
     assert (page.status_code, "admin@contoso.com" in page.text) == (200, True)
     assert (event.kind, event.by, event.account and event.account.tenant_id) == (Kind.SIGNED_IN, "admin@contoso.com", TENANT)
     assert services.vault.holds(f"session:{run.id}")
-    assert {str(job.func_name) for job in (*services.queue.jobs, *services.cards.jobs)} == {"jobs.advance.advance", "bot.cards.draw.draw"}
+    jobs = (*services.runs.queue.jobs, *services.cards.bell.queue.jobs)
+    assert {str(job.func_name) for job in jobs} == {"jobs.advance.advance", "bot.cards.draw.draw"}
 
 
 @pytest.mark.parametrize("number", [65001, 50076, 50079])
@@ -307,95 +263,3 @@ def test_a_state_is_sealed_and_ends(services: Services, redis: Any):
     flow = oauth_state.pop(services, "state-1")
     assert flow is not None
     assert (flow.msal, "verifier-1" in repr(flow), oauth_state.pop(services, "state-1")) == ({"code_verifier": "verifier-1"}, False, None)
-
-
-def test_a_delegate_rehearses_for_a_shared_mailbox(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """Whoever of the tenant signs in: whether that user may log in for the mailbox is for the mail server to say."""
-    facts = {"user_id": "oid-2", "upn": "shared@contoso.com", "client_id": "client-1", "shared": "blocked"}
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.POSSIBLE, facts=facts)))
-    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
-    page = browser.get(f"/rehearsal/{links.link(services, 'rehearsal', run.id).url.rpartition('/')[2]}").text
-    assert ("a user who may send as support@example.test" in page, "the mailbox itself" in page) == (True, False)
-    asked = depart(services, browser, run, "rehearsal")
-    assert ("login_hint" in asked, asked["prompt"]) == (False, "login")
-    browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    event = last(services, run)
-    assert (event.kind, event.data.get("question"), event.by) == (Kind.ANSWERED, "mailbox_sign_in", "admin@contoso.com")
-    assert services.vault.holds(f"rehearsal:{run.id}")
-
-
-@pytest.mark.parametrize(
-    ("step", "ago_s", "numbers", "cause"),
-    [
-        ("check_secret", 5, (7000215,), None),
-        ("smtp_grant", 5, (65001, 65001), None),
-        ("smtp_grant", 5, (700016,), None),
-        ("smtp_grant", 130, (65001,), "consent_missing"),
-        ("smtp_grant", 5, (65001, 54005), "consent_missing"),
-        ("smtp_grant", 5, (50105,), "user_not_assigned"),
-    ],
-)
-def test_what_was_written_a_moment_ago_is_waited_for(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    ago_s: int,
-    numbers: tuple[int, ...],
-    cause: str | None,
-):
-    """A secret, the app or the grant, for two minutes (CHECKLIST J7); a code that the first try used up does not hide what it was refused for."""
-    monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
-    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-    found = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
-    at = now() - timedelta(seconds=ago_s)
-    written = (Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)), Event(Kind.CHANGED, at, step=step))
-    run = begin(SIGNED_IN, found, *written)
-    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
-    asked = depart(services, browser, run, "rehearsal")
-    provider.trouble = [provider.refuse(400, "invalid_grant", number) for number in numbers]
-    browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    assert last(services, run).data.get("cause") == cause
-
-
-@pytest.mark.parametrize(("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)])
-def test_only_the_mailbox_user_rehearses(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    object_id: str,
-    counts: bool,  # noqa: FBT001  a column of the table
-):
-    """By the object id of the validated token; the tokens are sealed, and only then."""
-    facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
-    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
-    asked = depart(services, browser, run, "rehearsal")
-    assert (asked["login_hint"], asked["prompt"], "https://outlook.office.com/SMTP.Send" in asked["scope"]) == (
-        "support@contoso.com",
-        "login",
-        True,
-    )
-    browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    event = last(services, run)
-    assert (event.kind, event.data.get("cause")) == ((Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user"))
-    sealed = [
-        services.vault.holds(name)
-        for name in (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}", f"check-session:{run.channel.mailbox}")
-    ]
-    assert sealed == [counts, counts, False]
-
-
-def test_the_mailbox_user_needs_no_administrator(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
-    """While the administrator's sign-in has ended the journey goes to the same tenant, and counts."""
-    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-    user = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
-    run = begin(SIGNED_IN, user, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
-    services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
-    address = away(browser.get(path(services, run, "rehearsal")))
-    asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + address).query).items()}
-    browser.get(BACK, query_string=provider.sign_in(f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())))
-    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(services, run).kind) == (True, Kind.ANSWERED)

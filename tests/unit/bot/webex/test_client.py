@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -235,18 +234,6 @@ def test_an_id_stays_one_part_of_the_path(webex: Webex, webex_script: Any):
     """An id with slashes, dots or a question mark cannot name another resource."""
     webex.delete_webhook("../people/me?x=1")
     assert webex_script.asked == [("DELETE", "/webhooks/..%2Fpeople%2Fme%3Fx%3D1", None)]
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # the child only asks and leaves
-def test_a_fork_gets_a_session_of_its_own(webex: Webex, webex_script: Any, reply: Any):
-    """Parent and child do not share a connection: the child's answer is its own."""
-    webex_script.on("GET", "/people/me", reply(200, {"id": "bot-id"}))
-    before = webex._api  # noqa: SLF001  what is tested is that this differs
-    assert webex._api is before  # noqa: SLF001
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0 if webex._api is not before and webex.me().id == "bot-id" else 1)  # noqa: SLF001
-    assert os.waitpid(pid, 0)[1] == 0
 
 
 @pytest.mark.parametrize("refusal", [400, 404])

@@ -212,8 +212,8 @@ async def test_exchange_is_never_written_to(cmdlet: str):
 def test_only_checks_use_it():
     """No module that sets up, mends or undoes anything opens these eyes, and those that do never make a change."""
     users = {path.name: path.read_text(encoding="utf-8") for path in Path(jobs.__file__).parent.rglob("*.py") if _opens(path)}
-    assert users.keys() <= {"check.py", "rounds.py"}
-    assert [name for name, text in users.items() if ".make(" in text or ".look()" in text or "apply(" in text] == []
+    assert users.keys() == {"check.py", "bulk.py"}
+    assert [name for name, text in users.items() if ".apply_plan(" in text or ".make_plan(" in text or "apply(" in text] == []
 
 
 def test_its_permissions_only_read():
@@ -251,7 +251,10 @@ def test_the_scope_of_a_cloud(url: str, scope: str):
 
 def _opens(path: Path) -> bool:
     tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return any(isinstance(node, ast.ImportFrom) and node.module == "jobs" and any(a.name == "eyes" for a in node.names) for node in tree)
+    return any(
+        isinstance(node, ast.ImportFrom) and node.module == "jobs.access" and any(a.name == "tenant_reader" for a in node.names)
+        for node in tree
+    )
 
 
 def _parameters(method: Callable[..., Any]) -> list[tuple[str, inspect.Parameter]]:

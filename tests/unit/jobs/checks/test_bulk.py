@@ -15,9 +15,10 @@ from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
 from jobs.engine.recorder import LeaseLostError
-from jobs.model import Channel, Finding, Person, State
+from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.channel_index import Record
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run, opening
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -35,13 +36,13 @@ def runtime(provider: Any, work_settings: Settings, runtime_of: Callable[[Settin
 
 @pytest.fixture
 def begun(store: RunStore, asker: Person) -> Run:
-    """A round of three channels, one of a tenant that is known."""
+    """A bulk check of three channels, one of a tenant that is known."""
     store.redis.set("channel:c@fabrikam.com", codec.dump(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2"))))
-    return store.check(Channel(""), asker, {"room": "room-1", "thread": "", "kind": "round", "mailboxes": " ".join(BOXES)})
+    return store.check(Channel(""), asker, Origin("room-1"), RunKind.BULK_CHECK, Brief(mailboxes=tuple(BOXES)))
 
 
 async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore, begun: Run):
-    """The round ends with a verdict for each; each channel's whole check is kept as its newest, and none is due by itself."""
+    """The bulk check ends with a verdict for each; each channel's whole check is kept as its newest, and none is due by itself."""
     version = await bulk.check_all(runtime, begun, lambda: True)
     run = store.load(begun.id)
     assert (run.findings.keys(), run.checked is not None, version) == (set(BOXES), True, run.version)
@@ -71,7 +72,7 @@ async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: Run
 
 
 async def test_a_lost_lease_writes_nothing_more(runtime: Runtime, store: RunStore, begun: Run):
-    """Another worker has the round by then."""
+    """Another worker has the bulk check by then."""
     with pytest.raises(LeaseLostError):
         await bulk.check_all(runtime, begun, lambda: False)
     assert store.load(begun.id).findings == {}
@@ -102,7 +103,7 @@ def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
 
 def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
     """A death in the middle leaves no half check behind; kept, it reads as it was."""
-    draft = CheckBuffer(store, Channel("a@contoso.com"), asker, {"room": "room-1"})
+    draft = CheckBuffer(store, opening(Channel("a@contoso.com"), asker, RunKind.CHECK, Origin("room-1")))
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
     assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.refresh(draft.run)) == (0, None, draft.run)
     kept = draft.keep()

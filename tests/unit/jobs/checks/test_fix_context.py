@@ -12,17 +12,18 @@ from jobs.checks import fix_context
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
+from jobs.runs.origin import Brief, FixBrief, Origin
 from jobs.runs.plan import Plan
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
-from jobs.steps import BY_CONSENT, BY_GENERATE, CONSENT, FORM, steps_of
+from jobs.steps import CONSENT, FORM, steps_of
 
 PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
 
 
 def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding) -> Run:
     """A check that is done, and the channel's newest."""
-    run = store.check(channel, asker, {})
+    run = store.check(channel, asker, Origin())
     store.append(run.id, *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings), Event(Kind.CHECKED, now()))
     store.channels.set_last_check(channel.mailbox, run.id)
     return store.load(run.id)
@@ -32,7 +33,7 @@ def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding
 def test_the_cause_of_the_newest_check_is_told(store: RunStore, channel: Channel, asker: Person, cause: str):
     """By whichever finding has seen it."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
-    assert fix_context.fix_context(store, channel.mailbox) == {BY_GENERATE: cause}
+    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
 
 
 @pytest.mark.parametrize(
@@ -49,12 +50,12 @@ def test_the_cause_of_the_newest_check_is_told(store: RunStore, channel: Channel
 def test_what_a_new_token_does_not_mend(store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]):
     """Nothing wrong, something that the bot mends, and what that explains."""
     checked(store, channel, asker, *findings)
-    assert fix_context.fix_context(store, channel.mailbox) == {}
+    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
     """Nobody has looked."""
-    assert fix_context.fix_context(store, channel.mailbox) == {}
+    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_a_token_that_was_generated_since_has_answered_it(given: Callable[..., StepContext], channel: Channel, asker: Person):
@@ -63,13 +64,13 @@ def test_a_token_that_was_generated_since_has_answered_it(given: Callable[..., S
     checked(ctx.store, channel, asker, Finding("sessions", State.WRONG, cause="session_revoked"))
     saved = now() + timedelta(seconds=1)
     ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, saved, data={"question": "token_saved", "value": "yes"}))
-    assert fix_context.fix_context(ctx.store, channel.mailbox) == {"token_at": saved.isoformat()}
+    assert fix_context.fix_context(ctx.store, channel.mailbox) == Brief(token_at=saved, fix=FixBrief())
 
 
 def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., StepContext]):
     """Beside what can be mended; a fix that was told nothing has neither."""
     run = given(kind="fix").run
-    told = replace(run, place=run.place | {BY_GENERATE: "session_revoked"})
+    told = replace(run, brief=Brief(fix=FixBrief(token_cause="session_revoked")))
     assert set(steps_of(told)) - set(steps_of(run)) == {*FORM, *PROOF} - {"test_mail"}
 
 
@@ -84,17 +85,19 @@ def test_what_carries_answers_is_proven_by_one(given: Callable[..., StepContext]
     assert set(steps_of(replace(run, plan=Plan("plan-1", (line,), now())))) & PROOF == proof
 
 
-@pytest.mark.parametrize(("state", "told"), [(State.WARNING, {BY_CONSENT: "yes"}), (State.OK, {}), (State.SKIPPED, {})])
-def test_a_consent_that_is_missing_is_told(store: RunStore, channel: Channel, asker: Person, state: State, told: dict[str, str]):
+@pytest.mark.parametrize(
+    ("state", "told"), [(State.WARNING, FixBrief(consent_missing=True)), (State.OK, FixBrief()), (State.SKIPPED, FixBrief())]
+)
+def test_a_consent_that_is_missing_is_told(store: RunStore, channel: Channel, asker: Person, state: State, told: FixBrief):
     """Where the newest check has seen that it is."""
     checked(store, channel, asker, Finding("admin_consent", state))
-    assert fix_context.fix_context(store, channel.mailbox) == told
+    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=told)
 
 
 def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., StepContext]):
     """Nothing else can grant it; what the bot declares anew is granted by it, too."""
     run = given(kind="fix").run
-    told = replace(run, place=run.place | {BY_CONSENT: "yes"})
+    told = replace(run, brief=Brief(fix=FixBrief(consent_missing=True)))
     assert set(steps_of(told)) - set(steps_of(run)) == CONSENT
     mends = replace(run, plan=Plan("p1", (Change("mail_send", "E4", Text("x"), Text("x"), Text("x"), Scope.APP, ""),), now()))
     assert set(steps_of(mends)) >= CONSENT

@@ -134,6 +134,7 @@ async def test_a_post_that_may_be_repeated_is(make_settings: Callable[..., Setti
     assert len(cloud.seen) == 2
 
 
+@pytest.mark.usefixtures("real_pauses")
 async def test_retry_after_is_a_minimum(make_settings: Callable[..., Settings], waits: list[RetryDetails]):
     """The wait that is really slept is the one that was asked for."""
     await ask(make_settings(), Cloud(httpx.Response(429, headers={"Retry-After": "1"}), OK))

@@ -29,6 +29,7 @@ async def calls(pace: RateLimiter, name: str, count: int, seconds: float = 0.0) 
     return sorted(await asyncio.gather(*(call() for _ in range(count))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
 async def test_never_more_than_the_limit_in_any_window(seconds: float):
     """However long a call is on its way: no window that could be seen at the other end holds more than two."""
@@ -37,9 +38,9 @@ async def test_never_more_than_the_limit_in_any_window(seconds: float):
         assert begins - ended >= QUICK.seconds - 0.01
 
 
-async def test_what_has_no_limit_does_not_wait():
+def test_what_has_no_limit_does_not_wait(carry_out: Callable[..., float]):
     """Fifty calls go out at once."""
-    assert (await calls(RateLimiter((QUICK,)), "GET /users/x", 50))[-1][0] < QUICK.seconds
+    assert carry_out(calls(RateLimiter((QUICK,)), "GET /users/x", 50)) == 0
 
 
 async def test_a_limit_that_nobody_waits_for():
@@ -122,10 +123,14 @@ def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], s
     assert begins == [[0] * 6, [1, 2, 3, 4], [0] * 6]
 
 
-async def test_other_trouble_spaces_nothing():
+def test_other_trouble_spaces_nothing(carry_out: Callable[..., float]):
     """A connection that was lost says nothing about the pace."""
-    spacing = Throttle(60.0)
-    with pytest.raises(Transient):
-        async with spacing.turn():
-            raise Transient("connection_lost", CloudReply("exchange"))
-    assert (await spaced(spacing, 6))[-1] < 30.0
+
+    async def day() -> None:
+        spacing = Throttle(60.0)
+        with pytest.raises(Transient):
+            async with spacing.turn():
+                raise Transient("connection_lost", CloudReply("exchange"))
+        await spaced(spacing, 6)
+
+    assert carry_out(day()) == 0

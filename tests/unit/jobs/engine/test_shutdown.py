@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
 
-from jobs import advance, shutdown
+from jobs import advance
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
@@ -17,8 +17,9 @@ from jobs.engine.step import Step
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener, Runtime, use
+from jobs.runtime import NoListener, Runtime, install
 from jobs.settings import Settings
+from jobs.shutdown import Shutdown
 
 
 class Given(Protocol):
@@ -55,18 +56,18 @@ class Made(Step):
         self.log.append("applied")
 
 
-@pytest.fixture(autouse=True)
-def _unasked() -> Iterator[None]:
-    yield
-    shutdown.reset()
+@pytest.fixture
+def shutdown() -> Shutdown:
+    """The request to stop."""
+    return Shutdown()
 
 
-def approved(ctx: StepContext, *steps: Step) -> Engine:
+def approved(ctx: StepContext, shutdown: Shutdown, *steps: Step) -> Engine:
     """The engine of these steps, all approved."""
     changes = tuple(change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG)))
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     ctx.store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes), word)
-    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True)
+    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True, shutdown)
 
 
 def kinds(ctx: StepContext, step: str) -> list[str]:
@@ -74,17 +75,17 @@ def kinds(ctx: StepContext, step: str) -> list[str]:
     return [str(event.kind) for event in ctx.store.events(ctx.run.id) if event.step == step]
 
 
-async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given):
+async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, shutdown: Shutdown):
     """Two changes at the same time: both end and are saved, and the one that needs them is not begun."""
     first, slow = Made("a", meanwhile=shutdown.request), Made("b", seconds=0.3)
     then, ctx = Made("c", needs=("a",)), given()
     with pytest.raises(StoppingError):
-        await approved(ctx, slow, first, then).apply_plan()
+        await approved(ctx, shutdown, slow, first, then).apply_plan()
     assert (first.log, slow.log, then.log) == (["begun", "applied"], ["begun", "applied"], [])
     assert [kinds(ctx, name)[-2:] for name in "ab"] == [["changed", "found"], ["changed", "found"]]
 
 
-async def test_a_wait_for_the_directory_is_left(given: Given):
+async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown):
     """The change is on record as made; what it became is looked at by whoever goes on. Another's call is not cut off by that."""
 
     class Late(Made):
@@ -93,19 +94,17 @@ async def test_a_wait_for_the_directory_is_left(given: Given):
 
     late, slow, ctx = Late("a", meanwhile=shutdown.request), Made("b", seconds=0.3), given()
     with pytest.raises(StoppingError):
-        await approved(ctx, slow, late).apply_plan()
+        await approved(ctx, shutdown, slow, late).apply_plan()
     assert (kinds(ctx, "a"), ctx.run.running) == (["running", "changing", "changed"], {"a"})
     assert (slow.log, kinds(ctx, "b")[-1]) == (["begun", "applied"], "found")
 
 
-async def test_another_process_goes_on(given: Given):
+async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
     """It makes what was not begun, and nothing a second time."""
     first, then, ctx = Made("a", meanwhile=shutdown.request), Made("b", needs=("a",)), given()
-    work = approved(ctx, first, then)
     with pytest.raises(StoppingError):
-        await work.apply_plan()
-    shutdown.reset()
-    await work.apply_plan()
+        await approved(ctx, shutdown, first, then).apply_plan()
+    await Engine(ctx, {"a": first, "b": then}, NoListener(), lambda: True).apply_plan()
     assert (first.log, then.log) == (["begun", "applied"], ["begun", "applied"])
 
 
@@ -119,7 +118,7 @@ def test_the_run_is_due_at_once(
         raise StoppingError
 
     monkeypatch.setattr(advance, "_advance_setup", stopped)
-    use(runtime_of(work_settings))
+    install(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:
         assert (float(store.redis.zscore("runs:due", run.id) or 0) <= now().timestamp(), lease is not None) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.engine.context import StepContext
 from jobs.engine.undo import known, recall
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
+from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.run import Changed, Event, Kind, RecordedChange, Run, undid
 from jobs.steps import all_steps, steps_of
 
@@ -27,8 +27,7 @@ def line(before: str) -> Change:
 def run(name: str, was: dict[str, str], left: dict[str, str], kind: str = "setup", *, done: bool = True, before: str = "b") -> Run:
     """A run that has changed SMTP AUTH."""
     changed = Changed((line(before),), Finding(STEP, State.WRONG, values=was), AT, AT if done else None, left)
-    place = {"kind": kind}
-    return Run(name, Channel("support@contoso.com"), Person("p", "a@contoso.com"), AT, place=place, changed={STEP: changed})
+    return Run(name, Channel("support@contoso.com"), Person("p", "a@contoso.com"), AT, RunKind(kind), changed={STEP: changed})
 
 
 def past(*runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str) -> tuple[RecordedChange, ...]:

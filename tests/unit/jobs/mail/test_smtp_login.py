@@ -161,6 +161,7 @@ async def test_a_banner_that_is_none(says: bytes, cause: str, reply: str):
     assert (probe.failed_phase, probe.cause, probe.reply) == ("banner", cause, reply)
 
 
+@pytest.mark.slow
 async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
     """Silence is an answer after the time is up."""
     held: list[asyncio.StreamWriter] = []

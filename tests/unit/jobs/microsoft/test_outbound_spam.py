@@ -106,6 +106,7 @@ def test_a_row_is_found_by_any_of_its_names():
     assert [named(rows, each) for each in ("a", "b", "c", "d")] == [*rows, None]
 
 
+@pytest.mark.slow
 @drawn(st.emails())
 def test_a_policys_name_is_one_that_exchange_takes(mailbox: str):
     """At most 64 characters, none that is refused, and none that is a space at the end."""
@@ -130,6 +131,7 @@ def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
     assert (policy_name(mailbox)[: len(name)], len(policy_name(mailbox)) - len(name)) == (name, 6 if name.endswith("-") else 0)
 
 
+@pytest.mark.slow
 @drawn(st.lists(st.emails(), min_size=2, max_size=2, unique=True))
 def test_two_mailboxes_never_share_a_policy(mailboxes: list[str]):
     """However alike their addresses are."""

@@ -19,6 +19,7 @@ from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.revoked_sessions import Sessions
 from jobs.probes.transport_rules import TransportRules
+from jobs.runs.origin import Brief
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
 CONDITIONS = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE_APP_ID]}}
@@ -129,8 +130,7 @@ def test_which_rules_stop_the_copy(cloud: Any, given: Callable[..., StepContext]
 async def test_a_moment_with_or_without_its_zone(cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State):
     """Without one it is UTC; one outside of the calendar is none."""
     cloud.on("GET /users/support@contoso.com", {"id": USER, "signInSessionsValidFromDateTime": valid_from})
-    ctx = given()
-    ctx.run.place["token_at"] = "2026-11-22T10:00:00+00:00"
+    ctx = given(brief=Brief(token_at=datetime(2026, 11, 22, 10, tzinfo=UTC)))
     assert (await Sessions().inspect(ctx)).state is state
 
 

@@ -16,6 +16,7 @@ from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes.revoked_sessions import Sessions
 from jobs.probes.sign_ins import SignIns
+from jobs.runs.origin import Brief
 
 USER, OTHER = "aaaaaaaa-0000-4000-8000-00000000000a", "bbbbbbbb-0000-4000-8000-00000000000b"
 LOG, RENEWALS = "GET /auditLogs/signIns", "GET /beta/auditLogs/signIns"
@@ -178,7 +179,7 @@ async def test_what_is_asked(cloud: Any, ctx: StepContext):
 
 @pytest.mark.parametrize(("minutes", "asked"), [(30, [RENEWALS]), (300, [RENEWALS, LOG, RENEWALS])])
 async def test_of_many_channels_less_is_asked(cloud: Any, ctx: StepContext, minutes: int, asked: list[str]):
-    """Where a renewal has just gone well nobody's attempt would say more. In a round the second question is answered from memory."""
+    """Where a renewal has just gone well nobody's attempt would say more. In a bulk check the second question is answered from memory."""
     ctx.reads = ReadCache()
     assert (await look(cloud, ctx, row(minutes), person(400))).state is State.OK
     assert sorted(what for what, _ in cloud.asked) == sorted(asked)
@@ -221,8 +222,7 @@ async def test_a_sign_in_in_any_shape(cloud: Any, given: Callable[..., StepConte
 async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., StepContext]):
     """Who was revoked and signed in again has a token again; the time of the press in the bot's card is not all that counts."""
     cloud.on(f"GET /users/{USER}", {"id": USER, "signInSessionsValidFromDateTime": (now() - timedelta(minutes=60)).isoformat()})
-    ctx = given(facts=FACTS)
-    ctx.run.place["token_at"] = (now() - timedelta(days=9)).isoformat()
+    ctx = given(facts=FACTS, brief=Brief(token_at=now() - timedelta(days=9)))
     revoked = await Sessions().inspect(ctx)
     assert (revoked.state, revoked.cause) == (State.WRONG, "session_revoked")
     steps = {"sessions": Sessions(), "sign_ins": SignIns()}

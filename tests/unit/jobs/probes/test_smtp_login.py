@@ -21,6 +21,7 @@ from jobs.microsoft.identity import Identity
 from jobs.model import Finding, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin
+from jobs.runs.origin import Brief
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
@@ -37,9 +38,7 @@ def ctx(given: Callable[..., StepContext], vault: Vault, work_settings: Settings
         cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
     vault.put(f"check-secret:{MAILBOX}", "s3cr~t.Value", 60)
     vault.put(f"check-session:{MAILBOX}", cache, 60)
-    made = given(settings=settings, kind="check")
-    made.run.place["client_id"] = "client-1"
-    return made
+    return given(settings=settings, kind="check", brief=Brief(client_id="client-1"))
 
 
 async def test_nobody_rehearsed(given: Callable[..., StepContext]):
@@ -79,7 +78,7 @@ def begun(ctx: StepContext, provider: Any, number: int, good: float | None, toke
     if good is not None:
         redis.set(f"channel:{MAILBOX}:own-login", (now() - timedelta(hours=good)).isoformat())
     if token is not None:
-        ctx.run.place["token_at"] = (now() - timedelta(hours=token)).isoformat()
+        ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, token_at=now() - timedelta(hours=token)))
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     return asyncio.run(SmtpLogin().inspect(ctx))
 
@@ -107,7 +106,7 @@ def test_a_token_that_ends_with_the_bots(ctx: StepContext, provider: Any, number
 @pytest.mark.parametrize("number", [50173, 70000, 50057, 53011])
 def test_who_signs_in_for_a_shared_mailbox_may_be_another(ctx: StepContext, provider: Any, number: int):
     """What has ended the token, or the account, of the one who rehearsed says nothing of the one whom Webex Connect has."""
-    ctx.run.place["shared"] = "yes"
+    ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, shared=True))
     assert begun(ctx, provider, number, 1, 480).state is State.POSSIBLE
 
 

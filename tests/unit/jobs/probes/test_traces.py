@@ -16,6 +16,7 @@ from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, State
 from jobs.probes import all_probes
+from jobs.runs.origin import Brief
 
 TRACES = "GET /admin/exchange/tracing/messageTraces"
 MAILBOX, FORWARD, CUSTOMER = "support@contoso.com", "x1@mail.webexconnect.io", "kim@customer.example"
@@ -187,8 +188,7 @@ def test_what_a_filter_takes(cloud: Any, given: Any, senders: list[str], words: 
 def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):
     """Nor do a delivery report, and a mail of the mailbox itself."""
     sides(cloud, [row(40, senderAddress="postmaster@contoso.com"), row(45, senderAddress=MAILBOX), row(60), row(70)], [])
-    ctx = given()
-    ctx.run.place["changed_at"] = (now() - timedelta(minutes=55)).isoformat()
+    ctx = given(brief=Brief(changed_at=now() - timedelta(minutes=55)))
     assert (look("copies", ctx).state, look("copies", ctx).facts) == (State.SKIPPED, {})
 
 

@@ -17,6 +17,7 @@ from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import Receipt
 from jobs.model import Evidence, Finding, State, Text
 from jobs.probes import all_probes
+from jobs.runs.origin import Brief
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
@@ -36,7 +37,7 @@ def told(finding: Finding) -> tuple[State, str, str]:
 
 def asked_for(ctx: Any, address: str = "anna@contoso.com") -> Any:
     """The same check, for somebody who pressed the button."""
-    ctx.run = replace(ctx.run, place={**ctx.run.place, "connect_test": address})
+    ctx.run = replace(ctx.run, brief=Brief(test_recipient=address))
     return ctx
 
 
@@ -148,6 +149,7 @@ def test_what_the_bot_is_refused_is_not_the_channels(given: Any, configured: Any
     assert len(outside.asked) == asked
 
 
+@pytest.mark.slow
 def test_a_question_that_fails_is_asked_again(given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch):
     """Whatever Webex Connect answers to it, the receipt may still come by itself."""
     monkeypatch.setattr("jobs.probes.connect_send.PATIENCE_S", 0.2)

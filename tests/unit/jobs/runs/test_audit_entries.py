@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
+from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.audit import Verified, read
 from jobs.runs.audit_entries import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.channel_index import AlreadyRunningError
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 STAMP = "2026-11-25T09:00:00+00:00"
-PLACE = {"room": "room-1", "message": "m-1"}
+ORIGIN = Origin("room-1", message="m-1")
 LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("after.on"), Scope.MAILBOX, "Set-CASMailbox")
 SHOWN = {
     "object": {"key": "step.smtp_auth", "values": {}},
@@ -35,7 +37,7 @@ def recorded(store: RunStore) -> list[dict[str, Any]]:
 
 def test_a_run_is_told_from_its_beginning_to_its_end(store: RunStore, asker: Person, channel: Channel):
     """Each entry says of itself when, who, which run, mailbox, space, tenant and account, and what was changed from what to what."""
-    run = store.open(Channel(channel.mailbox), asker, PLACE)
+    run = store.open(Channel(channel.mailbox), asker, ORIGIN)
     account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
     plan = {"plan": "p-1", "scope": "mailbox"}
     finding = Finding("smtp_auth", State.WRONG, facts={"user_id": "u-1"})
@@ -66,7 +68,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(store: RunStore, asker: Per
 @pytest.mark.parametrize("kind", Kind)
 def test_only_looking_is_left_out(kind: Kind, store: RunStore, asker: Person, channel: Channel):
     """Every kind of event is recorded, with the event or not at all, but for those that only look."""
-    run = store.open(channel, asker, PLACE)
+    run = store.open(channel, asker, ORIGIN)
     before = len(store.audit.entries())
     store.append(run.id, Event(kind, AT, channel=channel, person=asker))
     assert len(store.audit.entries()) - before == (kind not in NOT_RECORDED)
@@ -75,7 +77,7 @@ def test_only_looking_is_left_out(kind: Kind, store: RunStore, asker: Person, ch
 
 def test_a_run_that_learns_its_mailbox(channel: Channel):
     """Entries name it from then on, and the kind of run and the space from the first on."""
-    opened = Event(Kind.OPENED, AT, by="a@b.c", data=PLACE | {"kind": "undo"}, channel=Channel(""))
+    opened = Event(Kind.OPENED, AT, by="a@b.c", run_kind=RunKind.UNDO, origin=ORIGIN, channel=Channel(""))
     details = Event(Kind.DETAILS, AT, by="a@b.c", channel=channel)
     told = [about for _, about in entries_of(About("r-1"), (opened, details))]
     first = About("r-1", "undo", "", "room-1", "a@b.c")
@@ -84,9 +86,9 @@ def test_a_run_that_learns_its_mailbox(channel: Channel):
 
 def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Channel):
     """Somebody asked while another run was going on: that, too, is part of the trail, though the run never was."""
-    first = store.open(channel, asker, PLACE)
+    first = store.open(channel, asker, ORIGIN)
     with pytest.raises(AlreadyRunningError):
-        store.open(channel, Person("p-2", "eve@contoso.com"), PLACE | {"message": "m-2"})
+        store.open(channel, Person("p-2", "eve@contoso.com"), replace(ORIGIN, message="m-2"))
     opened, refused = recorded(store)[1:]
     assert (opened["by"], opened["run"] == refused["run"]) == ("eve@contoso.com", True)
     assert (refused["what"], refused["running"]) == ("not_opened", first.id)
@@ -94,7 +96,7 @@ def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Ch
 
 def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channel):
     """By the id of its key, together with the note that it was: never by its value."""
-    run = store.open(channel, asker, PLACE)
+    run = store.open(channel, asker, ORIGIN)
     store.record_secret_shown("key-7", run.id)
     last = recorded(store)[-1]
     assert (last["what"], last["key_id"], last["run"], last["mailbox"]) == ("handed_over", "key-7", run.id, channel.mailbox)
@@ -113,14 +115,14 @@ def test_what_looks_like_a_secret_is_never_written(secret: str):
 
 def test_a_large_run_stays_whole(store: RunStore, asker: Person, channel: Channel):
     """A hundred thousand characters in an answer are one line, and the chain holds."""
-    run = store.open(channel, asker, PLACE)
+    run = store.open(channel, asker, ORIGIN)
     store.append(run.id, Event(Kind.ANSWERED, AT, data={"question": "q", "value": "x y" * 33_000}))
     assert store.audit.verify() == Verified(2, recorded(store)[0]["at"])
 
 
 def test_a_change_that_did_not_end_well(store: RunStore, asker: Person, channel: Channel):
     """It is on record with its cause and with the calls that may have had an effect."""
-    run = store.open(channel, asker, PLACE)
+    run = store.open(channel, asker, ORIGIN)
     store.not_changed(run.id, "smtp_auth", {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"})
     last = recorded(store)[-1]
     assert (last["what"], last["step"], last["run"]) == ("not_changed", "smtp_auth", run.id)

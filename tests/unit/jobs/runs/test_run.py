@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
+from jobs.runs.fold import apply_events, fold
+from jobs.runs.origin import Origin
 from jobs.runs.plan import Plan
-from jobs.runs.run import Changed, Event, Kind, Problem, RecordedChange, Reply, Run, apply_events, fold
+from jobs.runs.run import Changed, Event, Kind, Problem, RecordedChange, Reply, Run
 
 T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
 CHANNEL = Channel("support@contoso.com")
 ASKER = Person("p1", "anna@contoso.com")
 ACCOUNT, ELSEWHERE = Account("t1", "o1", "admin@contoso.com"), Account("t2", "o2", "admin@fabrikam.com")
-OPENED = Event(Kind.OPENED, T0, by=ASKER.email, data={"room": "r1"}, channel=CHANNEL, person=ASKER)
-BASE = Run("R1", CHANNEL, ASKER, T0, {"room": "r1"})
+OPENED = Event(Kind.OPENED, T0, by=ASKER.email, origin=Origin("r1"), channel=CHANNEL, person=ASKER)
+BASE = Run("R1", CHANNEL, ASKER, T0, origin=Origin("r1"))
 CHANGE = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set-Mailbox")
 WRONG, OK = Finding("forwarding", State.WRONG), Finding("forwarding", State.OK, facts={"upn": "u"})
 LEFT = Finding("forwarding", State.OK, values={"smtp": "x"})

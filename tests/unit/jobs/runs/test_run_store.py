@@ -9,26 +9,27 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
+from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.channel_index import ASKED_S, AlreadyRunningError, Record
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, RecordedChange, Run, RunGoneError
 from jobs.runs.run_store import LETTERS, RunStore, new_id
 from jobs.runs.schedule import LEASE_S
 
 MAILBOX = "support@contoso.com"
-PLACE = {"room": "room-1", "message": "message-1"}
+ORIGIN = Origin("room-1", message="message-1")
 
 
 @pytest.fixture
 def opened(store: RunStore, asker: Person) -> Run:
     """A run of the mailbox."""
-    return store.open(Channel(MAILBOX), asker, PLACE)
+    return store.open(Channel(MAILBOX), asker, ORIGIN)
 
 
 def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, opened: Run):
     """It names the first one, and leaves nothing open behind."""
     with pytest.raises(AlreadyRunningError) as busy:
-        store.open(Channel(MAILBOX), asker, PLACE | {"message": "message-2"})
+        store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
     assert (busy.value.run, store.channels.running(MAILBOX), len(store.runs_in_space("room-1"))) == (opened.id, opened.id, 1)
 
 
@@ -37,7 +38,7 @@ def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
 
     def attempt(_: int) -> str:
         try:
-            return store.open(Channel(MAILBOX), asker, PLACE).id
+            return store.open(Channel(MAILBOX), asker, ORIGIN).id
         except AlreadyRunningError:
             return ""
 
@@ -47,9 +48,9 @@ def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
 
 def test_the_same_message_opens_once(store: RunStore, asker: Person):
     """Without a mailbox, the message is what is claimed."""
-    store.open(Channel(""), asker, PLACE)
+    store.open(Channel(""), asker, ORIGIN)
     with pytest.raises(AlreadyRunningError):
-        store.open(Channel(""), asker, PLACE)
+        store.open(Channel(""), asker, ORIGIN)
 
 
 def test_claiming_twice_is_claiming_once(store: RunStore, opened: Run):
@@ -70,13 +71,13 @@ def test_an_ended_run_gives_the_mailbox_free(store: RunStore, asker: Person, ope
     """The next one may begin."""
     store.end(opened, Event(Kind.CANCELLED, now()))
     assert store.channels.running(MAILBOX) == ""
-    assert store.open(Channel(MAILBOX), asker, PLACE).id != opened.id
+    assert store.open(Channel(MAILBOX), asker, ORIGIN).id != opened.id
 
 
 def test_ending_twice_keeps_the_first_end(store: RunStore, asker: Person, opened: Run):
     """And does not take the mailbox from the run that has it since."""
     store.end(opened, Event(Kind.CANCELLED, now()))
-    later = store.open(Channel(MAILBOX), asker, PLACE)
+    later = store.open(Channel(MAILBOX), asker, ORIGIN)
     store.end(store.load(opened.id), Event(Kind.FAILED, now()))
     assert (store.load(opened.id).ended, store.channels.running(MAILBOX)) == ("cancelled", later.id)
 
@@ -186,7 +187,7 @@ def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
 
 def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
     """Any number beside a setup; the newest one is found by its mailbox."""
-    first, second = (store.check(Channel(MAILBOX), asker, PLACE) for _ in range(2))
+    first, second = (store.check(Channel(MAILBOX), asker, ORIGIN) for _ in range(2))
     store.channels.set_last_check(MAILBOX, second.id)
     assert (first.kind, first.detailed, store.last_check(MAILBOX)) == ("check", True, second)
     assert (store.channels.running(MAILBOX), store.last_check("sales@contoso.com")) == (opened.id, None)
@@ -201,7 +202,7 @@ def test_a_check_that_is_gone_is_none(store: RunStore):
 @pytest.fixture
 def twelve(store: RunStore, asker: Person) -> list[Run]:
     """Runs of one space, oldest first."""
-    return [store.open(Channel(f"m{each}@contoso.com"), asker, PLACE) for each in range(12)]
+    return [store.open(Channel(f"m{each}@contoso.com"), asker, ORIGIN) for each in range(12)]
 
 
 def listed(store: RunStore) -> list[str]:
@@ -231,7 +232,7 @@ def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: 
 
 def test_the_claim_of_a_message_ends(store: RunStore, asker: Person, opened: Run):
     """After a day nobody delivers the same message again; a mailbox is held until its run ends."""
-    store.open(Channel(""), asker, PLACE)
+    store.open(Channel(""), asker, ORIGIN)
     assert (0 < store.redis.ttl("channel:message-1:run") <= ASKED_S, store.redis.ttl(f"channel:{MAILBOX}:run")) == (True, -1)
 
 
@@ -249,10 +250,10 @@ def test_ids_can_be_read_aloud():
 def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
     """Oldest first, ended or not, wherever they were asked for; a run that was refused, or is gone, is none."""
     with pytest.raises(AlreadyRunningError):
-        store.open(Channel(MAILBOX), asker, PLACE | {"message": "message-2"})
+        store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
     store.end(opened, Event(Kind.CANCELLED, now()))
-    second = store.open(Channel(MAILBOX), asker, PLACE | {"room": "room-2", "message": "message-3"})
-    store.open(Channel("sales@contoso.com"), asker, PLACE)
+    second = store.open(Channel(MAILBOX), asker, Origin("room-2", message="message-3"))
+    store.open(Channel("sales@contoso.com"), asker, ORIGIN)
     assert [run.id for run in store.runs_of_mailbox(MAILBOX)] == [opened.id, second.id]
     store.redis.delete(f"run:{second.id}:events")
     assert [run.id for run in store.runs_of_mailbox(MAILBOX)] == [opened.id]
@@ -267,7 +268,7 @@ def test_an_undone_channel_is_listed_nowhere(
 ):
     """Not in the space of its setup, not for who asked; one of which nothing was put back is what it was."""
     store.end(opened, Event(Kind.FINISHED, now()))
-    undo = store.open(Channel(MAILBOX), asker, {"room": "room-2", "message": "message-2", "kind": "undo"})
+    undo = store.open(Channel(MAILBOX), asker, Origin("room-2", message="message-2"), RunKind.UNDO)
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     past = RecordedChange("smtp_auth", change, Text("b"), {"disabled": ""}, {}, (opened.id,))
     store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from jobs.clock import now
-from jobs.model import Scope, State
+from jobs.model import RunKind, Scope, Signals, State, Station
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.migrations import MIGRATIONS
+from jobs.runs.origin import Brief, FixBrief, Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec
@@ -24,25 +26,25 @@ KEY = base64.urlsafe_b64encode(b"0" * 32).decode()
 """The made-up key of ENCRYPTION_KEYS with which it sealed its audit trail."""
 WHOLE = ("application", "client_secret", "customization", "smtp_auth")
 RUNS: dict[str, tuple[Any, ...]] = {
-    "OPENED": ("setup", "", 1, False, False, (), ()),
-    "DETAIL": ("setup", "", 2, True, False, (), ()),
-    "SIGNED": ("setup", "", 3, True, True, (), ()),
-    "PLANND": ("setup", "", 9, True, True, (), ()),
-    "APPRVD": ("setup", "", 11, True, True, ("mailbox", "tenant"), ()),
-    "CHANGE": ("setup", "", 13, True, True, ("mailbox", "tenant"), ("application",)),
-    "CNSENT": ("setup", "", 28, True, True, ("mailbox", "tenant"), WHOLE),
-    "FORM22": ("setup", "", 31, True, True, ("mailbox", "tenant"), WHOLE),
-    "TESTML": ("setup", "", 37, True, True, ("mailbox", "tenant"), WHOLE),
+    "OPENED": ("setup", None, 1, False, False, (), ()),
+    "DETAIL": ("setup", None, 2, True, False, (), ()),
+    "SIGNED": ("setup", None, 3, True, True, (), ()),
+    "PLANND": ("setup", None, 9, True, True, (), ()),
+    "APPRVD": ("setup", None, 11, True, True, ("mailbox", "tenant"), ()),
+    "CHANGE": ("setup", None, 13, True, True, ("mailbox", "tenant"), ("application",)),
+    "CNSENT": ("setup", None, 28, True, True, ("mailbox", "tenant"), WHOLE),
+    "FORM22": ("setup", None, 31, True, True, ("mailbox", "tenant"), WHOLE),
+    "TESTML": ("setup", None, 37, True, True, ("mailbox", "tenant"), WHOLE),
     "DONE22": ("setup", "finished", 40, True, True, ("mailbox", "tenant"), WHOLE),
     "BEFORE": ("setup", "finished", 40, True, True, ("mailbox", "tenant"), WHOLE),
-    "CHECK2": ("check", "", 7, True, False, (), ()),
-    "ROUND2": ("round", "", 4, True, False, (), ()),
-    "FIXING": ("fix", "", 21, True, True, ("mailbox",), ("smtp_auth",)),
-    "UNDO22": ("undo", "", 6, True, True, (), ()),
+    "CHECK2": ("check", None, 7, True, False, (), ()),
+    "ROUND2": ("bulk_check", None, 4, True, False, (), ()),
+    "FIXING": ("fix", None, 21, True, True, ("mailbox",), ("smtp_auth",)),
+    "UNDO22": ("undo", None, 6, True, True, (), ()),
     "CANCEL": ("setup", "cancelled", 10, True, True, (), ()),
     "FAILED": ("setup", "failed", 5, True, True, (), ()),
-    "NEWER2": ("setup", "", 4, True, True, (), ()),
-    "READBL": ("setup", "", 3, True, False, (), ()),
+    "NEWER2": ("setup", None, 4, True, True, (), ()),
+    "READBL": ("setup", None, 3, True, False, (), ()),
 }
 """As that version read each of them: kind, end, events, details, signed in, approvals, steps that were changed."""
 
@@ -74,6 +76,47 @@ def test_every_run_stands_where_it_stood(old: RunStore, run_id: str):
     assert (run.kind, run.ended, run.version, run.detailed, run.account is not None, approvals, changed) == RUNS[run_id]
 
 
+def test_what_a_run_was_opened_with(old: RunStore):
+    """Its origin and its brief, which were strings under names of one dictionary."""
+    check, fixed, many = (old.load(run_id) for run_id in ("CHECK2", "FIXING", "ROUND2"))
+    times = [datetime(2026, 11, 20, 9, minute, tzinfo=UTC) for minute in (20, 10)]
+    assert check.origin == Origin("room-1", "thread-c", message="message-CHECK2")
+    assert check.brief == Brief("client-1", "done@contoso.com", token_at=times[0], changed_at=times[1])
+    fix = FixBrief(
+        consent_missing=True,
+        token_cause="session_revoked",
+        manual_causes=("smtp_login",),
+        checked_at=datetime(2026, 11, 20, 10, tzinfo=UTC),
+    )
+    assert (fixed.brief, many.brief.mailboxes) == (Brief("client-1", fix=fix), ("done@contoso.com", "undone@contoso.com"))
+
+
+def test_a_check_of_a_shared_mailbox_that_sends_a_mail():
+    """Asked for 1:1; the old data has none."""
+    told = {"type": "direct", "kind": "check", "shared": "yes", "connect_test": "anna@contoso.com"}
+    new = MIGRATIONS[-1].event({"kind": "opened", "at": "2026-11-20T09:00:00Z", "data": told})
+    event = codec.load(json.dumps(new), Event)
+    assert (event.run_kind, event.origin, event.brief, event.data) == (
+        RunKind.CHECK,
+        Origin(direct=True),
+        Brief(shared=True, test_recipient="anna@contoso.com"),
+        {},
+    )
+
+
+def test_signals_of_a_finding_get_their_types():
+    """Times, counts and names that were texts among the facts are typed signals; ids stay facts."""
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    facts = {"user_id": "u-1", "since": at.isoformat(), "missed": "2", "proven": "yes", "station": "connect", "disproved_by": "a b"}
+    finding = {"step": "copies", "state": "wrong", "facts": facts}
+    new = MIGRATIONS[-1].event({"kind": "found", "at": "2026-11-20T09:00:00Z", "step": "copies", "finding": finding})
+    event = codec.load(json.dumps(new), Event)
+    assert event.finding is not None
+    assert event.finding.facts == {"user_id": "u-1"}
+    assert event.finding.signals == Signals(since=at, missed=2, proven=True, station=Station.CONNECT, disproved_by=("a", "b"))
+    assert MIGRATIONS[-1].event(new) == new
+
+
 def test_what_an_undo_remembers(old: RunStore):
     """The values before and after each change, under their new names."""
     past = old.load("UNDO22").past
@@ -97,7 +140,7 @@ def test_what_runs_know(old: RunStore):
         "yes",
         {"disabled": "false"},
     )
-    assert (fixed.demanded, fixed.resumed, fixed.place["named"]) == ({"customization"}, 1, "smtp_login")
+    assert (fixed.demanded, fixed.resumed, fixed.brief.fix and fixed.brief.fix.manual_causes) == ({"customization"}, 1, ("smtp_login",))
     assert (check.findings["smtp_login"].state, check.checked is not None, check.problems["app_access"].code) == (
         State.WRONG,
         True,
@@ -129,12 +172,12 @@ def test_once_is_enough(old_data: Redis):
 
 
 def test_only_what_has_to_change_does(old_data: Redis):
-    """Of the old keys: one run's memory, the cards, and the list of held locks."""
+    """Of the old keys: each run's beginning and one run's memory, the cards, and the list of held locks."""
     before = everything(old_data)
     schema.ensure(old_data)
     after = everything(old_data)
     differs = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    assert differs == {b"run:UNDO22:events", b"cards:SIGNED", b"cards:DONE22", b"locks:held", b"schema"}
+    assert differs == {*(f"run:{run_id}:events".encode() for run_id in RUNS), b"cards:SIGNED", b"cards:DONE22", b"locks:held", b"schema"}
 
 
 def test_how_long_a_run_is_kept_stays(old_data: Redis):

@@ -13,6 +13,7 @@ from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Change, Scope, State, Text
+from jobs.runs.origin import Brief
 from jobs.steps.application import Application
 
 STEP = Application()
@@ -251,8 +252,7 @@ BY_ID = "GET /applications(appId='client-1')"
 async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callable[..., StepContext], cloud: Any):
     """Where the directory does not keep the name that the bot gave it."""
     cloud.on(BY_ID, APP)
-    ctx = given(facts=FACTS, kind="check")
-    ctx.run.place["client_id"] = "client-1"
+    ctx = given(facts=FACTS, kind="check", brief=Brief(client_id="client-1"))
     found = await STEP.inspect(ctx)
     assert (found.state, found.facts) == (State.OK, KNOWN)
 
@@ -260,8 +260,7 @@ async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Callab
 async def test_a_fix_of_such_an_app_makes_no_second_one(given: Callable[..., StepContext], cloud: Any):
     """It is changed by its object id, and given the name once more."""
     cloud.on(BY_ID, APP | {"web": {"redirectUris": []}})
-    ctx = given(facts=FACTS, kind="fix")
-    ctx.run.place["client_id"] = "client-1"
+    ctx = given(facts=FACTS, kind="fix", brief=Brief(client_id="client-1"))
     await STEP.apply(ctx, await STEP.inspect(ctx))
     assert [(what, body["uniqueName"]) for what, body in cloud.writes] == [("PATCH /applications/object-1", NAME)]
 
@@ -284,8 +283,7 @@ async def test_an_app_made_anew_has_another_client_id(
     cloud.on(READ, APP)
     if there:
         cloud.on("GET /applications(appId='client-0')", there)
-    ctx = given(facts=FACTS, kind=kind)
-    ctx.run.place["client_id"] = given_id
+    ctx = given(facts=FACTS, kind=kind, brief=Brief(client_id=given_id))
     found = await STEP.inspect(ctx)
     assert (found.state, found.facts) == (state, KNOWN)
     gone = Text("seen.app_replaced", {"client_id": "client-1", "gone": "client-0"})

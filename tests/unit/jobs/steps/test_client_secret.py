@@ -14,6 +14,7 @@ from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Channel, Finding, Scope, State, Text
 from jobs.runs.channel_index import Record
+from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ClientSecret
@@ -234,7 +235,6 @@ async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
 ):
     """A fix makes one, and with it the form tells the new client ID."""
     cloud.on(APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]})
-    ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix")
-    ctx.run.place["client_id"] = given_id
+    ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix", brief=Brief(client_id=given_id))
     store.record_secret_shown("k1")
     assert (await STEP.inspect(ctx)).state is state

@@ -12,6 +12,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Person, Scope, State, Text
+from jobs.runs.origin import Origin
 from jobs.runs.plan import Plan
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
@@ -45,7 +46,7 @@ def secret(key_id: str, name: str, days: float = 9) -> dict[str, str]:
 
 def before(store: RunStore, channel: Any, asker: Person) -> str:
     """The id of an earlier run of the mailbox, which is over."""
-    run = store.open(channel, asker, {"room": "room-1"})
+    run = store.open(channel, asker, Origin("room-1"))
     store.end(run, Event(Kind.FINISHED, now()))
     return run.id
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import time
 
+import pytest
 from redis import Redis
 
 from jobs.storage.locks import LockKind, LockName, renewed_lock
+from tests.fixtures.waiting import until
 
 DRAW = LockName(LockKind.DRAW, "run")
 
 
+@pytest.mark.slow
 def test_it_lasts_as_long_as_the_work(redis: Redis):
-    """Three times its own time later nobody else gets it; afterwards anybody does, and no trace of it is left."""
-    with renewed_lock(redis, DRAW, 0.2) as held:
-        time.sleep(0.6)
+    """Half as long again as its own time later nobody else gets it; afterwards anybody does, and no trace of it is left."""
+    with renewed_lock(redis, DRAW, 1.0) as held:
+        time.sleep(1.5)
         with renewed_lock(redis, DRAW, 1) as other:
             assert (held is not None and held.renew(), other) == (True, None)
     assert redis.keys("*") == []
@@ -43,7 +46,7 @@ def test_it_is_noticed_without_being_asked(redis: Redis):
     """The thread that renews it sees the loss."""
     with renewed_lock(redis, DRAW, 0.3) as held:
         redis.set("draw:run", "somebody else")
-        time.sleep(0.2)
+        until(lambda: held is not None and held.lost, "the loss")
         assert (held is not None and held.lost, redis.get("draw:run")) == (True, b"somebody else")
 
 
@@ -56,14 +59,15 @@ def test_it_is_waited_for(redis: Redis):
         assert held is not None
 
 
+@pytest.mark.slow
 def test_each_renewal_is_told_until_it_is_stopped(redis: Redis):
     """Afterwards the lock is held for what is left of its time, and given back."""
     told: list[int] = []
-    with renewed_lock(redis, DRAW, 0.3, on_renewal=lambda: told.append(1)) as held:
+    with renewed_lock(redis, DRAW, 4.0, on_renewal=lambda: told.append(1)) as held:
         assert held is not None
-        time.sleep(0.25)
+        until(lambda: told, "a renewal")
         held.stop_renewing()
         before = len(told)
-        time.sleep(0.15)
+        time.sleep(1.5)
         assert (before > 0, len(told), redis.exists("draw:run")) == (True, before, 1)
     assert redis.keys("*") == []

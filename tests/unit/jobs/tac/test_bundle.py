@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.model import Channel, Evidence, Finding, Person, State, Text, Turn, verbatim
+from jobs.model import Channel, Evidence, Finding, Person, RunKind, State, Text, Turn, verbatim
 from jobs.redact import Redactor
-from jobs.runs.run import Event, Kind, fold
+from jobs.runs.fold import fold
+from jobs.runs.run import Event, Kind
 from jobs.tac.bundle import Bundle, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 
@@ -50,7 +52,7 @@ def say(words: Text) -> str:
 
 def past(kind: str, *events: Event) -> RunHistory:
     """A run with these events."""
-    opened = Event(Kind.OPENED, AT - timedelta(hours=1), by=RITA.email, data={"kind": kind}, channel=CHANNEL, person=RITA)
+    opened = Event(Kind.OPENED, AT - timedelta(hours=1), by=RITA.email, run_kind=RunKind(kind), channel=CHANNEL, person=RITA)
     return RunHistory(fold(kind.upper(), (opened, *events)), (opened, *events))
 
 
@@ -198,6 +200,7 @@ WRAPPINGS = (
 )
 
 
+@pytest.mark.slow
 @given(secret=SECRETS, wrap=st.sampled_from(WRAPPINGS))
 @settings(max_examples=40, deadline=None)
 def test_no_secret_in_any_field(secret: str, wrap: object):

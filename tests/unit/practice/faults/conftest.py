@@ -16,6 +16,7 @@ from practice.microsoft import ids
 from practice.microsoft.seed import service_principal
 from practice.microsoft.world import first, new_id, stamp
 from practice.settings import PracticeSettings
+from tests.fixtures.waiting import LIMIT_S
 
 Json = dict[str, Any]
 MAILBOX = "support@contoso.com"
@@ -118,7 +119,7 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
     cloud = PracticeCloud(0, tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0))
     cloud.start()
     verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))
-    with httpx.Client(base_url=cloud.url, verify=verify, trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=cloud.url, verify=verify, trust_env=False, timeout=LIMIT_S) as http:
         channel = Channel(cloud, http)
         channel.forwarding_address = channel.ground.connect.forwarding_address
         _allow(channel.ground)

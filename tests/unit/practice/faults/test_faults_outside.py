@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waiting import until
+
 Json = dict[str, Any]
 MAIL = {"channel": "email", "from": "support@contoso.com", "to": [{"email": ["kim@customer.example"], "correlationId": "R1"}]}
 MAIL |= {"content": {"type": "text", "subject": "Test", "text": "Hello"}}
-WAIT_S = 20.0
 
 
 def send(channel: Any, key: str | None = None, **more: Any) -> Any:
@@ -21,13 +22,8 @@ def send(channel: Any, key: str | None = None, **more: Any) -> Any:
 
 def code_of(channel: Any, number: str) -> str:
     """What became of a mail, once the mail server has answered."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        told = channel.http.get(f"/connect/v2/messages/{number}", headers={"key": channel.cloud.settings.connect_key}).json()
-        if told["code"]:
-            return str(told["code"])
-        time.sleep(0.05)
-    raise AssertionError(told)
+    path, headers = f"/connect/v2/messages/{number}", {"key": channel.cloud.settings.connect_key}
+    return str(until(lambda: channel.http.get(path, headers=headers).json()["code"], "the receipt"))
 
 
 @pytest.mark.parametrize(("fault", "code"), [("", "7501"), ("smtp_auth_off_mailbox", "7553"), ("secret_expired", "7553")])

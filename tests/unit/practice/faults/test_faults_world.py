@@ -21,6 +21,7 @@ def _id(fault: Fault) -> str:
     return fault.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=_id)
 def test_mail_stops_where_the_fault_says(channel: Any, fault: Fault):
     """A mail before the fault goes the whole way, one after it ends at the station that is named."""

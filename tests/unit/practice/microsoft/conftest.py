@@ -7,22 +7,18 @@ import hashlib
 import smtplib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import flask
 import httpx
 import pytest
 
 from practice import tls
-from practice.journal import Journal
 from practice.microsoft import Cloud
-from practice.settings import PracticeSettings
+from tests.fixtures.practice_cloud import BASE, CALLBACK, practice_cloud
+from tests.fixtures.waiting import LIMIT_S
 
 Json = dict[str, Any]
-BASE = "https://localhost:9"
-CALLBACK = "http://127.0.0.1:5000/callback"
 VERIFIER = "v" * 50
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 SETUP = (
@@ -147,29 +143,15 @@ class Services:
 
     def submission(self) -> smtplib.SMTP:
         """A connection to the submission server, after STARTTLS."""
-        client = smtplib.SMTP("localhost", self.settings.smtp_port, timeout=5)
+        client = smtplib.SMTP("localhost", self.settings.smtp_port, timeout=LIMIT_S)
         client.starttls(context=self.cloud.connect.context)
         client.ehlo()
         return client
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tls.Tls:
-    """One authority for all tests."""
-    return tls.make(Path(tmp_path_factory.mktemp("tls")))
-
-
 @pytest.fixture
 def services(certificates: tls.Tls) -> Iterator[Services]:
     """A started cloud without delays."""
-    settings = PracticeSettings(replication_s=0, customization_s=0, trace_delay_s=0)
     clock = Clock()
-    cloud = Cloud(Journal(), certificates, settings, clock)
-    app = flask.Flask("practice")
-    for pages in [*cloud.blueprints(), cloud.control()]:
-        app.register_blueprint(pages)
-    transport = httpx.WSGITransport(app)
-    cloud.start(BASE, transport)
-    with httpx.Client(transport=transport, base_url=BASE) as http:
+    with practice_cloud(certificates, clock) as (cloud, http):
         yield Services(cloud, http, clock)
-    cloud.stop()

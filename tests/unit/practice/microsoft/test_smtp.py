@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waiting import LIMIT_S
+
 
 def mailbox(services: Any, **fields: Any) -> None:
     """Set the support mailbox."""
@@ -60,7 +62,7 @@ def test_a_password_is_refused_and_nobody_sends_without_login(services: Any):
         with pytest.raises(smtplib.SMTPAuthenticationError, match="user credentials were incorrect"):
             client.login("support@contoso.com", "secret")
         assert client.mail("support@contoso.com")[1].startswith(b"5.7.57")
-    with smtplib.SMTP("localhost", services.settings.smtp_port, timeout=5) as plain:
+    with smtplib.SMTP("localhost", services.settings.smtp_port, timeout=LIMIT_S) as plain:
         plain.ehlo()
         assert plain.mail("support@contoso.com")[0] == 530
 

@@ -15,6 +15,7 @@ import pytest
 from practice.journal import Journal
 from practice.settings import PracticeSettings
 from practice.webex import Webex
+from tests.fixtures.waiting import LIMIT_S
 
 TOKEN = "practice-bot-token"
 
@@ -66,7 +67,7 @@ class Receiver:
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
-    def wait(self, count: int, seconds: float = 5) -> list[dict[str, Any]]:
+    def wait(self, count: int, seconds: float = LIMIT_S) -> list[dict[str, Any]]:
         """The first ``count`` payloads."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.got) >= count, seconds), f"{len(self.got)} of {count} came"

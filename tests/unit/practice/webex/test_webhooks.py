@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waiting import LIMIT_S
+
 SECRET = "a-secret-of-some-length"
 
 
@@ -134,7 +136,7 @@ def test_bad_subscriptions_are_refused(api: Any, change: dict[str, str]) -> None
     assert (api.call("POST", "/webhooks", body).status_code, api.webex.world.webhooks) == (400, {})
 
 
-def _until(true: Any, seconds: float = 10) -> None:
+def _until(true: Any, seconds: float = LIMIT_S) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

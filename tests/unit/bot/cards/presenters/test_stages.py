@@ -20,9 +20,10 @@ from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Account, Change, Evidence, Finding, Profile, Scope, State, Text, Turn
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
-from jobs.storage import codec
+from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 ADMIN = "admin@example.test"
@@ -96,14 +97,14 @@ def test_the_progress_card_says_where_the_form_cannot_go(services: Services, beg
     drawn = []
     assert not told()
     for _ in range(2):
-        services.redis.delete("draws:due")
+        services.redis.delete(keys.cards_due())
         with pytest.raises(WebexError):
             delivery.sync(services, run, form())
-        drawn.append(services.cards_due(run.id) > 0)
+        drawn.append(services.cards.due(run.id) > 0)
         turns.append(next(card.urgency for card in cards(services, run) if card.slot == "progress"))
         assert told()
     delivery.sync(services, run, form())
-    assert (drawn, services.cards_due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
+    assert (drawn, services.cards.due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == ([True, False], True, False, True)
 
 
 SEEN: list[tuple[str, list[Event], set[str]]] = [
@@ -328,7 +329,7 @@ def test_an_answer_that_stops(services: Services, begin: Begin):
 def test_a_check_is_one_card(services: Services, begin: Begin):
     """From the first moment; the last one when it has ended, with a way to sign in where that would show more."""
     setup = begin()
-    check = services.store.check(setup.channel, setup.requester, {"room": "room-1", "thread": "t"})
+    check = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
     (looking,) = verdict.cards(check, services)
     services.store.append(check.id, Event(Kind.CHECKED, now()))
     (done,) = verdict.cards(services.store.load(check.id), services)
@@ -338,14 +339,14 @@ def test_a_check_is_one_card(services: Services, begin: Begin):
 def test_drawing_posts_each_card_once(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
     """A second draw of the same run does nothing; a queued mark is taken off first."""
     run = begin(SIGNED_IN, PLANNED, APPROVED)
-    services.run_changed(run.id)
-    services.run_changed(run.id)
-    assert len(services.cards.jobs) == 1
+    services.cards.request(run.id)
+    services.cards.request(run.id)
+    assert len(services.cards.bell.queue.jobs) == 1
     draw.draw(run.id)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST", "POST"]
-    services.run_changed(run.id)
-    assert len(services.cards.jobs) == 2
+    services.cards.request(run.id)
+    assert len(services.cards.bell.queue.jobs) == 2
 
 
 @pytest.mark.parametrize(
@@ -369,7 +370,7 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
     failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
     (shown,) = progress_face.cards(failed, services)
     assert (shown.final, "REF-1A2B3C" in json.dumps(shown.card.content)) == (True, True)
-    assert progress_face.cards(replace(failed, ended="cancelled"), services) == []
+    assert progress_face.cards(replace(failed, ended=Kind.CANCELLED), services) == []
 
 
 def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]):
@@ -377,7 +378,7 @@ def test_a_draw_does_not_wait_for_another(services: Services, begin: Begin, said
     run = begin(SIGNED_IN, PLANNED)
     with renewed_lock(services.redis, LockName(LockKind.DRAW, run.id), 20):
         draw.draw(run.id)
-    assert (said(), 0 < services.cards_due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
+    assert (said(), 0 < services.cards.due(run.id) - now().timestamp() <= draw.BUSY_S) == ([], True)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
 

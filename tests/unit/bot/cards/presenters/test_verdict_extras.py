@@ -13,7 +13,8 @@ from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.checks import check
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Channel, Finding, Person, Signals, State, Station, Text, Turn
+from jobs.model import Channel, Finding, Person, RunKind, Signals, State, Station, Text, Turn
+from jobs.runs.origin import Brief
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -21,12 +22,20 @@ SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
 MISSED = Signals(missed=14, missed_since=SINCE)
 
 
-def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, **place: str) -> Run:
+def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True, test_recipient: str = "") -> Run:
     """A check that found this."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
     run = Run(
-        "R1", channel, Person("p", "anna@contoso.com"), AT, {"kind": "check", **place}, detailed=True, findings=findings, found_at=times
+        "R1",
+        channel,
+        Person("p", "anna@contoso.com"),
+        AT,
+        RunKind.CHECK,
+        brief=Brief(test_recipient=test_recipient),
+        detailed=True,
+        findings=findings,
+        found_at=times,
     )
     return replace(run, checked=AT if ended else None)
 
@@ -81,17 +90,17 @@ def test_no_incident_is_a_line_where_all_three_were_read():
 
 
 @pytest.mark.parametrize(
-    ("url", "ended", "place", "offered"),
+    ("url", "ended", "sent_to", "offered"),
     [
-        ("https://c", True, {}, True),
-        ("", True, {}, False),
-        ("https://c", False, {}, False),
-        ("https://c", True, {"connect_test": "a@b.c"}, False),
+        ("https://c", True, "", True),
+        ("", True, "", False),
+        ("https://c", False, "", False),
+        ("https://c", True, "a@b.c", False),
     ],
 )
-def test_a_mail_through_webex_connect_is_offered_once(services: Services, url: str, ended: bool, place: dict[str, str], offered: bool):  # noqa: FBT001  a row of the table
+def test_a_mail_through_webex_connect_is_offered_once(services: Services, url: str, ended: bool, sent_to: str, offered: bool):  # noqa: FBT001  a row of the table
     """Where a key is configured, when the check has ended, and not where this check has sent one."""
-    assert extras.may_send(run_of(ended=ended, **place), replace(services.settings, connect_url=url)) is offered
+    assert extras.may_send(run_of(ended=ended, test_recipient=sent_to), replace(services.settings, connect_url=url)) is offered
 
 
 def test_the_cause_is_drawn_as_one(services: Services):

@@ -14,7 +14,7 @@ from bot.services import Services
 from jobs.checks.remedies import who_acts
 from jobs.clock import now
 from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import Account, Channel, Finding, Person, Signals, State, Station, Text, Turn
+from jobs.model import Account, Channel, Finding, Person, RunKind, Signals, State, Station, Text, Turn
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ BEGINS = {
 def check_of(*found: Finding, channel: Channel = CHANNEL) -> Run:
     """A check that ended with this."""
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
-    run = Run("R1", channel, Person("p", "anna@contoso.com"), AT, {"kind": "check"}, detailed=True, findings=findings, found_at=times)
+    run = Run("R1", channel, Person("p", "anna@contoso.com"), AT, RunKind.CHECK, detailed=True, findings=findings, found_at=times)
     return replace(run, checked=AT)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from practice.guard import Guard
 from practice.processes import Process, words
+from tests.fixtures.waiting import until
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 STUBBORN = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); time.sleep(600)"
 POLITE = "import time; time.sleep(600)"
 LAUNCHER = """
@@ -30,7 +30,6 @@ while len(found := [pid for one in kept for pid in session(one.running.pid)]) < 
 print(*found, flush=True)
 time.sleep(600)
 """
-LIMIT_S = 60.0
 
 
 def _runs(pid: int) -> bool:
@@ -38,14 +37,6 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def _until(true: object, words: str) -> None:
-    assert callable(true)
-    deadline = time.monotonic() + LIMIT_S
-    while not true():
-        assert time.monotonic() < deadline, words
-        time.sleep(0.05)
 
 
 def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
@@ -57,7 +48,7 @@ def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
         pids = [int(word) for word in launcher.stdout.readline().split()]
         assert (len(pids), [pid for pid in pids if not _runs(pid)]) == (3, [])
         launcher.kill()
-    _until(lambda: not any(map(_runs, pids)), "still running")
+    until(lambda: not any(map(_runs, pids)), "the end of them all")
 
 
 @pytest.mark.parametrize("stopped", [True, False])

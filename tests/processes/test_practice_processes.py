@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from practice.processes import Process, between, procfile, session, words
+from tests.fixtures.waiting import until
 
-FORKING = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); print('up', flush=True); time.sleep(60)"
+FORKING = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.fork() or os.setpgrp(); print('up', flush=True); time.sleep(600)"
 
 
 def make(tmp_path: Path, code: str) -> Process:
@@ -23,10 +23,7 @@ def make(tmp_path: Path, code: str) -> Process:
 
 def wait_for(process: Process, text: str) -> None:
     """Until the log says so."""
-    deadline = time.monotonic() + 10
-    while text not in process.tail():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: text in process.tail(), text)
 
 
 def test_a_procfile_is_read(tmp_path: Path) -> None:
@@ -50,7 +47,9 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 def test_a_signal_reaches_the_process_itself(tmp_path: Path) -> None:
     """The command line replaces its shell, so a signal and the exit code are the process's own; it can be started again."""
-    process = make(tmp_path, "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(60)")
+    process = make(
+        tmp_path, "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); time.sleep(600)"
+    )
     process.start()
     wait_for(process, "up")
     assert process.stop() == 7

@@ -1,0 +1,38 @@
+"""Hands out everything that is due: runs whose time has come, cards and events that waited, and the work of killed processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.services import Services
+from jobs.clock import now
+from jobs.storage import locks
+from jobs.storage.locks import LockKind, LockName
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Wakes the workers. One a machine is enough; more do no harm."""
+
+    services: Services
+
+    def dispatch_due(self) -> None:
+        """Look at every due list once. Called every half second."""
+        services = self.services
+        for lock in locks.release_dead(services.redis):
+            self._retry(lock)
+        for run_id in services.schedule.claim_due():
+            services.runs.ring(run_id)
+        for run_id in services.cards.claim_due():
+            services.cards.request(run_id)
+        for event_id in services.events.claim_due():
+            services.events.ring(event_id)
+
+    def _retry(self, lock: LockName) -> None:
+        """Have a killed process's work done again; locks of other kinds belong to what is tried again by itself."""
+        if lock.kind is LockKind.RUN:
+            self.services.schedule.add(lock.owner, now())
+        elif lock.kind is LockKind.DRAW:
+            self.services.cards.retry(lock.owner)
+        elif lock.kind is LockKind.EVENT:
+            self.services.events.retry(lock.owner)

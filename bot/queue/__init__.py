@@ -1,0 +1,110 @@
+"""RQ as the doorbell of the workers: a job is a function on a list and an id, and wakes a worker for what is on a due list.
+
+Events, runs and draws have a queue each: events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`).
+A job that is lost with its worker is made up for by the due list (:mod:`jobs.storage.due_list`).
+
+JSON alone is no border: who can write to Redis could name ``os.system`` (facts/parts.md B), so a job says what it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.client import Pipeline
+from redis.driver_info import DriverInfo
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+from rq import Queue
+from rq.job import Job
+
+HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
+ALLOWED = frozenset({HANDLE, ADVANCE, DRAW})
+NAME = "email-bot"
+"""The queue of events."""
+RUNS = "email-bot-runs"
+CARDS = "email-bot-cards"
+SERIALIZER = "json"
+JOB_TIMEOUT_S = 900
+FAILED_S = 3600
+"""How long a job that failed is kept, in seconds."""
+WEB_TIMEOUT_S = 0.4
+DRIVER = DriverInfo()
+
+
+class NotAllowedError(PermissionError):
+    """A job names a function that is not on the list, or brings a callback. It is not run."""
+
+
+class SafeJob(Job):
+    """A job that runs nothing but the functions in ``ALLOWED``, and no callbacks.
+
+    Raises:
+        NotAllowedError: by ``func`` and the callbacks, so the worker fails the job.
+    """
+
+    @property
+    def func(self) -> Callable[..., Any] | None:
+        """The function to run."""
+        if self.func_name not in ALLOWED:
+            raise NotAllowedError(f"job function {self.func_name!r} is not on the list")
+        function: Callable[..., Any] | None = super().func
+        return function
+
+    @property
+    def success_callback(self) -> None:
+        """Never one: a callback is a function by name, too."""
+        self._refuse(self._success_callback_name)
+
+    @property
+    def failure_callback(self) -> None:
+        """Never one."""
+        self._refuse(self._failure_callback_name)
+
+    @property
+    def stopped_callback(self) -> None:
+        """Never one."""
+        self._refuse(self._stopped_callback_name)
+
+    def _refuse(self, name: str | None) -> None:
+        if name:
+            raise NotAllowedError("a job of this queue has no callbacks")
+
+
+@dataclass(frozen=True, slots=True)
+class Doorbell:
+    """Wakes a worker: one queue, and the function that a worker calls with an id."""
+
+    queue: Queue
+    function: str
+
+    def ring(self, member: str, pipe: Pipeline | None = None) -> Job:
+        """Have a worker look at it, in a pipeline where one is named. One more than needed does no harm."""
+        return self.queue.enqueue_call(self.function, args=(member,), result_ttl=0, failure_ttl=FAILED_S, pipeline=pipe)
+
+
+def make_queue(connection: Redis, name: str = NAME) -> Queue:
+    """A queue, by a connection that does not decode answers (RQ reads bytes)."""
+    return Queue(name, connection=connection, default_timeout=JOB_TIMEOUT_S, job_class=SafeJob, serializer=SERIALIZER)
+
+
+def connect(url: str) -> Redis:
+    """A connection for the worker. Every job connects anew, so redis-py's own version is looked up once here (4 ms), not each time."""
+    return Redis.from_url(url, driver_info=DRIVER)
+
+
+def connect_for_web(url: str) -> Redis:
+    """A connection that gives up early: the web process says 503 in under a second instead of hanging for 4.5 (facts/parts.md G).
+
+    It tries once more at once, which mends a connection that went stale; accepting an event twice is harmless, as it has an id.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=WEB_TIMEOUT_S,
+        socket_connect_timeout=WEB_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, RedisTimeoutError)),
+    )

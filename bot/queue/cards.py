@@ -1,0 +1,62 @@
+"""The draws that are asked for: each run with news is drawn, however often it is asked for and whichever process dies."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from redis import Redis
+
+from bot.queue import CARDS, DRAW, Doorbell, make_queue
+from jobs.clock import now
+from jobs.runs.schedule import LEASE_S
+from jobs.storage import keys
+from jobs.storage.due_list import DueList
+
+QUEUED_S = 4
+"""How long a draw counts as queued, in seconds. A second one does no harm."""
+
+
+class CardQueue:
+    """The runs whose cards are to be drawn (:class:`jobs.runtime.Listener`)."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._due = DueList(redis, keys.cards_due(), LEASE_S + 1)
+        self.bell = Doorbell(make_queue(redis, CARDS), DRAW)
+
+    def request(self, run_id: str) -> None:
+        """Have the run's cards drawn; a draw that is queued already will see this change too.
+
+        A draw that is lost with its worker, or with Redis, is made up for a little later; one that ends takes that back.
+        """
+        self.schedule(run_id, now() + timedelta(seconds=QUEUED_S + 1))
+        if self._redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
+            self.bell.ring(run_id)
+
+    run_changed = request
+
+    def begin(self, run_id: str) -> float:
+        """Count a draw as begun, no longer as queued; return when the run's cards are due."""
+        self._redis.delete(keys.draw_queued(run_id))
+        return self.due(run_id)
+
+    def schedule(self, run_id: str, when: datetime) -> None:
+        """Have the run's cards drawn at that time."""
+        self._due.schedule(run_id, when)
+
+    def retry(self, run_id: str) -> None:
+        """Have the cards drawn again: a draw was killed, and perhaps another that was just beginning, which is queued no more."""
+        self._redis.delete(keys.draw_queued(run_id))
+        self.schedule(run_id, now())
+
+    def due(self, run_id: str) -> float:
+        """When the run's cards are due: a number that differs after the next change."""
+        return self._due.due(run_id)
+
+    def settle(self, run_id: str, due: float) -> None:
+        """The cards are as they should be, unless something has changed since they were due then."""
+        self._due.settle(run_id, due)
+
+    def claim_due(self) -> tuple[str, ...]:
+        """The runs whose cards are due; each is due again a little later, unless its draw settles it."""
+        return self._due.claim()

@@ -1,0 +1,182 @@
+"""The events that Webex has told of and no worker has handled yet: each is handled, once, whichever process dies.
+
+An event lies under a key of its own until it is handled, and its id for an hour after that, so that another delivery is known.
+It is on a due list meanwhile (:mod:`jobs.storage.due_list`): a retry is a new time in that list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from redis import Redis
+
+from bot.queue import HANDLE, Doorbell, make_queue
+from jobs.clock import now
+from jobs.runs.schedule import LEASE_S
+from jobs.storage import codec, keys
+from jobs.storage.due_list import LONGEST_PAUSE_S, DueList
+from jobs.storage.locks import LockKind, LockName, renewed_lock
+
+REMEMBER_S = 3600
+"""How long an event is known, in seconds: longer than the 10 minutes after which the worker calls one too old."""
+RUNG_S = 2.0
+"""How long a worker has to begin an event after the doorbell rang, in seconds; then it is rung again."""
+PAUSES_S = (0, 5, 30)
+"""The pauses before each other try after a worker's death or a mistake, in seconds. After the last one the event is given up."""
+ADD = """
+if redis.call('set', KEYS[1], ARGV[1], 'nx', 'ex', ARGV[2]) then return redis.call('zadd', KEYS[2], ARGV[3], ARGV[4]) end
+return 0
+"""
+"""Keeps an event and puts it on the due list, unless it is known."""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """What is kept of an event: ids and a time, nothing else of what Webex sent."""
+
+    resource: str
+    id: str
+    actor: str = ""
+    room: str = ""
+    created: str = ""
+
+    @property
+    def key(self) -> str:
+        """One id for one happening: a hash, as Webex's ids may hold any character.
+
+        A membership that is made again keeps its id (it is made of the person and the room), so its time counts too.
+        """
+        again = self.created if self.resource == "memberships" else ""
+        return hashlib.sha256(f"{self.resource}\n{self.id}\n{again}".encode()).hexdigest()[:40]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEvent:
+    """An event that is not handled yet.
+
+    Attributes:
+        tries: How often it was put off because Webex did not answer.
+        begun: How many tries in a row have begun and not ended, the one under way among them.
+        not_before: When it is tried again, which a doorbell that rings too early does not change.
+    """
+
+    event: WebhookEvent
+    arrived: datetime
+    tries: int = 0
+    begun: int = 0
+    not_before: datetime | None = None
+
+    @property
+    def wait_s(self) -> float:
+        """For how many seconds more it is put off; a time beyond the longest pause was written before the clock was set back."""
+        left = (self.not_before - now()).total_seconds() if self.not_before else 0.0
+        return left if 0 < left <= LONGEST_PAUSE_S else 0.0
+
+
+Handle = Callable[[PendingEvent], datetime | None]
+
+
+class EventQueue:
+    """The events to handle. Raises redis.RedisError where Redis is away."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._due = DueList(redis, keys.events_due(), LEASE_S + 1)
+        self.bell = Doorbell(make_queue(redis), HANDLE)
+
+    def add(self, event: WebhookEvent) -> bool:
+        """Keep an event and wake a worker for it, all in one round trip; False where it is known already.
+
+        The doorbell is rung before that is known. One for an event that is known is taken back, and does no harm if a worker has heard it.
+        """
+        arrived = now()
+        kept, again = codec.dump(PendingEvent(event, arrived)), arrived.timestamp() + RUNG_S
+        with self._redis.pipeline() as pipe:
+            job = self.bell.ring(event.key, pipe)  # first: RQ begins the transaction
+            pipe.eval(ADD, 2, keys.event(event.key), keys.events_due(), kept, REMEMBER_S, again, event.key)
+            *_, is_new = pipe.execute()
+        if not is_new:
+            job.delete()
+        return bool(is_new)
+
+    def ring(self, key: str) -> None:
+        """Wake a worker for an event."""
+        self.bell.ring(key)
+
+    def claim_due(self) -> tuple[str, ...]:
+        """The events that are due; each is due again a little later, unless it is handled by then."""
+        return self._due.claim()
+
+    def retry(self, key: str) -> None:
+        """Have an event tried again whose worker was killed."""
+        if (pending := self._load(key)) is not None:
+            self._put_off(pending)
+
+    def process(self, key: str, handle: Handle) -> None:
+        """Have an event handled, if it is due and no other worker is at it. ``handle`` returns when to try again, or None.
+
+        An error puts the event off, and is raised again.
+        """
+        lock = LockName(LockKind.EVENT, key)
+        with renewed_lock(self._redis, lock, LEASE_S) as held:
+            if held is not None:
+                self._begin(key, handle)
+                return
+        self._due.extend(key, max(self._redis.pttl(lock.key), 0) / 1000)  # its worker may be dead, which shows when the lock ends
+
+    def _begin(self, key: str, handle: Handle) -> None:
+        pending = self._load(key)
+        if pending is None:
+            self._due.remove(key)
+        elif pending.wait_s:
+            self._due.extend(key, pending.wait_s)
+        elif pending.begun > len(PAUSES_S):
+            self._give_up(pending)
+        else:
+            self._handle(replace(pending, begun=pending.begun + 1), handle)
+
+    def _handle(self, pending: PendingEvent, handle: Handle) -> None:
+        self._save(pending, now() + timedelta(seconds=self._due.lease_s))
+        try:
+            again = handle(pending)
+        except Exception:
+            self._put_off(pending)
+            raise
+        if again is None:
+            self._settle(pending.event)
+        else:
+            self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
+
+    def _put_off(self, pending: PendingEvent) -> None:
+        """Have it tried again after a try that did not end, or give it up."""
+        if pending.begun > len(PAUSES_S):
+            self._give_up(pending)
+            return
+        again = now() + timedelta(seconds=PAUSES_S[max(pending.begun - 1, 0)])
+        self._save(replace(pending, not_before=again), again)
+
+    def _give_up(self, pending: PendingEvent) -> None:
+        log.error("event given up: no try has ended", tries=pending.begun, resource=pending.event.resource, id=pending.event.id)
+        self._settle(pending.event)
+
+    def _load(self, key: str) -> PendingEvent | None:
+        raw = self._redis.get(keys.event(key))
+        return codec.load(raw, PendingEvent) if isinstance(raw, bytes) and raw else None
+
+    def _save(self, pending: PendingEvent, due: datetime) -> None:
+        key = pending.event.key
+        with self._redis.pipeline() as pipe:
+            pipe.set(keys.event(key), codec.dump(pending), ex=REMEMBER_S)
+            pipe.zadd(keys.events_due(), {key: due.timestamp()})
+            pipe.execute()
+
+    def _settle(self, event: WebhookEvent) -> None:
+        with self._redis.pipeline() as pipe:
+            pipe.set(keys.event(event.key), "", ex=REMEMBER_S)
+            pipe.zrem(keys.events_due(), event.key)
+            pipe.execute()

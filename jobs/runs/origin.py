@@ -1,0 +1,60 @@
+"""The first facts of a run: the place in Webex that asked for it, and what it is told of earlier runs.
+
+Nothing here is secret: both stand in the run's first event and in the audit trail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The space and the thread in which a run shows itself.
+
+    ``direct`` is true in a 1:1 conversation. ``message`` is the id of the message, or of the press on a card,
+    that asked for the run.
+    """
+
+    room: str = ""
+    thread: str = ""
+    direct: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FixBrief:
+    """The part of the newest check's verdict that a fix cannot find by itself.
+
+    ``consent_missing`` is true where the check did not see the administrator's consent.
+    ``token_cause`` is the cause code that only a new token ends, or the empty string.
+    ``manual_causes`` are the cause codes that only a person mends; ``checked_at`` is when the check ended.
+    """
+
+    consent_missing: bool = False
+    token_cause: str = ""
+    manual_causes: tuple[str, ...] = ()
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The facts that a check, a fix or a bulk check is told before it looks.
+
+    ``client_id`` is the app that Webex Connect got its token with; ``token_at`` is the last Generate Token.
+    ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which several people may sign in.
+    ``changed_at`` is when the bot last changed where copies go.
+    ``mailboxes`` are the channels of a bulk check.
+    ``test_recipient`` is the address that gets one mail through Webex Connect; empty where nobody asked for one.
+    ``fix`` is there only for a fix.
+    """
+
+    client_id: str = ""
+    upn: str = ""
+    shared: bool = False
+    token_at: datetime | None = None
+    changed_at: datetime | None = None
+    mailboxes: tuple[str, ...] = ()
+    test_recipient: str = ""
+    fix: FixBrief | None = None

@@ -1,0 +1,91 @@
+"""The web process: what it says, how it ends, and that nobody holds it up."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.waiting import LIMIT_S, until
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from flask import Blueprint
+from redis import Redis
+from bot.queue import connect_for_web
+from bot.settings import BotSettings
+from bot.web.app import create_app, serve
+
+pages = Blueprint("pages", __name__)
+
+@pages.get("/slow")
+def slow():
+    Path(sys.argv[3]).touch()
+    time.sleep(1.0)
+    return "done"
+
+settings = BotSettings("token", ("0123456789abcdef",), "https://bot.example.test", ("example.test",))
+serve(create_app(settings, connect_for_web(sys.argv[1]), [pages]), int(sys.argv[2]), "127.0.0.1")
+"""
+
+
+@pytest.fixture
+def server(redis_url: str, free_port: int, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The real web process, listening."""
+    script = tmp_path / "server.py"
+    script.write_text(SERVER)
+    command = [sys.executable, str(script), redis_url, str(free_port), str(tmp_path / "began")]
+    process = subprocess.Popen(command, env={"PYTHONPATH": str(Path.cwd())})  # noqa: S603  our own
+    until(lambda: listens(free_port), "the web process")
+    yield process, free_port
+    process.kill()
+    process.wait()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_server_does_not_say_what_it_is(server: tuple[subprocess.Popen[bytes], int]):
+    """No Server header for whoever collects versions."""
+    connection = http.client.HTTPConnection("127.0.0.1", server[1], timeout=LIMIT_S)
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert (answer.status, answer.getheader("Server")) == (200, None)
+
+
+def test_sigterm_lets_a_request_finish(server: tuple[subprocess.Popen[bytes], int], tmp_path: Path):
+    """What is being answered is answered; then the process ends with 0."""
+    process, port = server
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
+    connection.request("GET", "/slow")
+    until((tmp_path / "began").exists, "the request")
+    process.send_signal(signal.SIGTERM)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read(), process.wait(LIMIT_S)) == (200, b"done", 0)
+    connection.close()
+
+
+def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Popen[bytes], int]):
+    """Clients that send half a request and stop, more than waitress takes by default: the next one is answered beside them (facts/parts.md G)."""
+    stalled = [socket.create_connection(("127.0.0.1", server[1])) for _ in range(150)]
+    for each in stalled:
+        each.sendall(b"POST /webhooks/webex HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nhalf")
+    connection = http.client.HTTPConnection("127.0.0.1", server[1], timeout=LIMIT_S)
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    assert (answer.status, select.select(stalled, [], [], 0)[0]) == (200, [])
+    for each in (*stalled, connection):
+        each.close()

@@ -1,0 +1,17 @@
+"""Every card that the product can send, in every state, by a name that says the state."""
+
+from __future__ import annotations
+
+from adaptive_cards import Card
+from tests.unit.adaptive_cards import (
+    answer_examples,
+    audit_examples,
+    examples,
+    fix_examples,
+    tac_examples,
+    verdict_examples,
+    webex_examples,
+)
+
+MODULES = (examples, webex_examples, answer_examples, verdict_examples, tac_examples, audit_examples, fix_examples)
+CARDS: dict[str, Card] = {name: card for module in MODULES for name, card in module.examples().items()}

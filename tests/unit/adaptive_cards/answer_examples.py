@@ -1,0 +1,74 @@
+"""Help, the list of runs and notices in every state, with contents as they occur."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import adaptive_cards as cards
+from adaptive_cards.cards.help import HelpEntry, HelpView
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.status import RunLine, StatusView
+from jobs.model import Evidence, Turn, verbatim
+from tests.unit.adaptive_cards.examples import AT, MAILBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def examples() -> dict[str, cards.Card]:
+    """By a name that says the state."""
+    return {**dict(_helps()), **dict(_status()), **dict(_notices())}
+
+
+def _helps() -> Iterator[tuple[str, cards.Card]]:
+    entries = tuple(
+        HelpEntry(name, argument, group)
+        for name, argument, group in (
+            ("setup-email", "ADDRESS", "setup"),
+            ("check", "ADDRESS", "trouble"),
+            ("fix", "ADDRESS", "trouble"),
+            ("tac", "ADDRESS", "trouble"),
+            ("status", "", "runs"),
+            ("cancel", "", "runs"),
+            ("undo", "ADDRESS", "runs"),
+            ("help", "", "more"),
+        )
+    )
+    yield "help", cards.help_card(HelpView(entries))
+    yield "help-left-out", cards.help_card(HelpView(entries[:-1], left_out=True))
+    yield "help-nearest", cards.help_card(HelpView(entries, direct=True, nearest="/check", typed="/chek"))
+
+
+def _status() -> Iterator[tuple[str, cards.Card]]:
+    lines = (
+        RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, verbatim("approve 9 changes."), AT),
+        RunLine("8ZW2", "sales@contoso.com", 4, Turn.TIME, verbatim("Microsoft may take up to 24 hours."), AT),
+        RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, verbatim("the steps go on."), AT),
+        *(
+            RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
+            for n, end in enumerate(("done", "failed", "cancelled"))
+        ),
+    )
+    yield "status", cards.status(StatusView(lines, AT))
+    yield "status-running", cards.status(StatusView(lines[1:2], AT))
+    yield "status-many", cards.status(StatusView(lines * 4, AT))
+    yield "status-more", cards.status(StatusView(lines[:2], AT, more=1))
+    yield "status-none", cards.status(StatusView((), AT))
+
+
+def _notices() -> Iterator[tuple[str, cards.Card]]:
+    refused = NoticeView(
+        verbatim("Not carried out"),
+        verbatim("This button is not for you. Nothing was changed."),
+        verbatim("The bot serves certain organisations only, and yours is not one of them."),
+        glyph="\u2717",
+        facts=(("done.run", verbatim("REF-3F9A, kept in the audit trail")),),
+        evidence=(Evidence("SMTP", "550 5.7.520 Access denied AS(7555)"),),
+        buttons=(("button.help", {"do": "help"}),),
+        at=AT,
+    )
+    yield "notice", cards.notice(refused)
+    yield (
+        "notice-plain",
+        cards.notice(NoticeView(verbatim("Runs"), verbatim("Cancelled"), verbatim("Nothing was changed."), tone="accent")),
+    )

@@ -1,0 +1,160 @@
+"""Events that wait for a worker: handled once, whoever dies, and given up where no try ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from redis import Redis
+from structlog.testing import capture_logs
+
+from bot.processes.dispatcher import Dispatcher
+from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
+from bot.services import Services
+from jobs.clock import now
+from jobs.runs.schedule import LEASE_S
+from jobs.storage import codec, keys
+
+EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
+
+
+@pytest.fixture
+def events(redis: Redis) -> EventQueue:
+    """One event that has just arrived."""
+    made = EventQueue(redis)
+    assert made.add(EVENT)
+    return made
+
+
+class Handled:
+    """Writes down with what it is called, and answers when to try again."""
+
+    def __init__(self, again: datetime | None = None) -> None:
+        self.again, self.seen = again, list[PendingEvent]()
+
+    def __call__(self, pending: PendingEvent) -> datetime | None:
+        """As the handler of events."""
+        self.seen.append(pending)
+        return self.again
+
+
+def failing(_: PendingEvent) -> None:
+    """A mistake of ours."""
+    raise ZeroDivisionError
+
+
+def due_in(redis: Redis) -> float:
+    """The seconds until the event is handed out."""
+    return float(redis.zscore(keys.events_due(), EVENT.key) or 0) - now().timestamp()
+
+
+def kept(redis: Redis) -> PendingEvent | None:
+    """The event as it lies in Redis; None once it is handled."""
+    raw = redis.get(keys.event(EVENT.key))
+    return codec.load(raw, PendingEvent) if raw else None
+
+
+def put_forward(redis: Redis) -> None:
+    """Have the event's time come."""
+    pending = kept(redis)
+    assert pending is not None
+    redis.set(keys.event(EVENT.key), codec.dump(replace(pending, not_before=None)))
+
+
+def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
+    """A doorbell that rings for one that is handled does nothing, and what was kept of it is gone."""
+    handled = Handled()
+    for _ in range(2):
+        events.process(EVENT.key, handled)
+    assert ([each.event for each in handled.seen], kept(redis), redis.zcard(keys.events_due())) == ([EVENT], None, 0)
+
+
+@pytest.mark.parametrize("left", [3, LEASE_S])
+def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(events: EventQueue, redis: Redis, left: int):
+    """Nobody here knows whether it lives: the next try is due as its lock runs out, 12 seconds after its last sign of life at most."""
+    redis.set(keys.event_lock(EVENT.key), "other-boot pid:[1]/999999/1/aa", ex=left)
+    handled = Handled()
+    events.process(EVENT.key, handled)
+    assert (handled.seen, left - 1 < due_in(redis) <= left) == ([], True)
+
+
+def test_an_event_under_way_is_not_handed_out(events: EventQueue, redis: Redis):
+    """It is due again once its worker must have died."""
+
+    def handle(_: PendingEvent) -> None:
+        assert LEASE_S < due_in(redis) <= LEASE_S + 1
+
+    events.process(EVENT.key, handle)
+
+
+def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
+    """At once, after 5 seconds and after 30; then the event is given up, which is in the log with its id."""
+    waits = []
+    with capture_logs() as logged:
+        for _ in PAUSES_S:
+            with pytest.raises(ZeroDivisionError):
+                events.process(EVENT.key, failing)
+            waits.append(round(due_in(redis)))
+            put_forward(redis)
+        with pytest.raises(ZeroDivisionError):
+            events.process(EVENT.key, failing)
+    assert (waits, kept(redis), redis.zcard(keys.events_due())) == ([*PAUSES_S], None, 0)
+    assert [(line["tries"], line["id"]) for line in logged if line["event"].startswith("event given up")] == [(4, "m1")]
+
+
+def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
+    """After four deaths it is not begun again."""
+    pending = kept(redis)
+    assert pending is not None
+    redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=4)))
+    handled = Handled()
+    events.process(EVENT.key, handled)
+    assert (handled.seen, kept(redis), redis.zcard(keys.events_due())) == ([], None, 0)
+
+
+@pytest.mark.parametrize(("begun", "pause"), [(0, 0), (1, 0), (2, 5), (3, 30)])
+def test_deaths_have_growing_pauses(events: EventQueue, redis: Redis, begun: int, pause: int):
+    """As mistakes have; one that was killed before it could write that it had begun counts as none."""
+    pending = kept(redis)
+    assert pending is not None
+    redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=begun)))
+    events.retry(EVENT.key)
+    assert round(due_in(redis)) == pause
+
+
+def test_a_retry_that_webex_asked_for_is_no_mistake(events: EventQueue, redis: Redis):
+    """It does not count among those after which the event is given up."""
+    for tries in range(6):
+        events.process(EVENT.key, Handled(now() + timedelta(seconds=20)))
+        pending = kept(redis)
+        assert (pending and (pending.tries, pending.begun), 19 < due_in(redis) <= 20) == ((tries + 1, 0), True)
+        put_forward(redis)
+
+
+def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEvent]:
+    """What is handled when the doorbell rings that long before the event's time."""
+    events.process(EVENT.key, Handled(now() + wait))
+    events.process(EVENT.key, handled := Handled())
+    return handled.seen
+
+
+def test_a_doorbell_that_rings_too_early(events: EventQueue, redis: Redis):
+    """The event stays put off."""
+    assert (early(events, redis, timedelta(seconds=40)), 39 < due_in(redis) <= 40) == ([], True)
+
+
+def test_a_clock_that_is_set_back_puts_no_event_off(events: EventQueue, redis: Redis):
+    """A time that is further away than anything is put off was written before that."""
+    assert len(early(events, redis, timedelta(hours=2))) == 1
+
+
+def test_a_doorbell_that_nobody_hears_is_rung_again(services: Services, events: EventQueue, redis: Redis):
+    """The web process was killed before it rang, or a worker that had taken the job and not begun: two seconds later, once."""
+    events.bell.queue.empty()
+    Dispatcher(services).dispatch_due()
+    assert (events.bell.queue.jobs, 1 < due_in(redis) <= 2) == ([], True)
+    redis.zincrby(keys.events_due(), -2, EVENT.key)
+    for _ in range(2):
+        Dispatcher(services).dispatch_due()
+    assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from bot.queue import ADVANCE, ALLOWED, Doorbell, NotAllowedError, make_queue
+
+
+def test_a_callback_is_a_function_too(redis: Redis):
+    """A job that brings a callback, which would be called by its name, is refused."""
+    job = make_queue(redis).create_job("bot.events.handler.receive")
+    job._success_callback_name = job._failure_callback_name = job._stopped_callback_name = "os.system"  # noqa: SLF001  what an intruder writes
+    for name in ("success_callback", "failure_callback", "stopped_callback"):
+        with pytest.raises(NotAllowedError):
+            getattr(job, name)
+
+
+def test_a_job_without_callbacks_is_fine(redis: Redis):
+    """No callback is no offence."""
+    job = make_queue(redis).create_job("bot.events.handler.receive")
+    assert (job.success_callback, job.failure_callback, job.stopped_callback) == (None, None, None)
+
+
+def test_arguments_are_json(redis: Redis):
+    """No pickle: what cannot be written as JSON is refused when it is enqueued."""
+    with pytest.raises(TypeError):
+        make_queue(redis).enqueue_call("jobs.advance.advance", args=(object(),))
+    job = make_queue(redis).enqueue_call("jobs.advance.advance", args=("run-1",))
+    assert (job.data[:1], job.func_name in ALLOWED) == (b"[", True)
+
+
+def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
+    """And nothing else; a job that fails is kept for an hour."""
+    queue = make_queue(redis)
+    Doorbell(queue, ADVANCE).ring("run-1")
+    (job,) = queue.get_jobs()
+    assert (job.func_name, job.args, job.kwargs, job.result_ttl, job.failure_ttl) == (ADVANCE, ["run-1"], {}, 0, 3600)

@@ -1,0 +1,62 @@
+"""What is due is handed out: runs, draws and events, and the work of processes that were killed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.processes.dispatcher import Dispatcher
+from bot.queue import Doorbell
+from bot.queue.events import WebhookEvent
+from bot.services import Services
+from jobs.clock import now
+from jobs.storage import keys
+from jobs.storage.locks import LockKind, LockName, renewed_lock
+
+EVENT = WebhookEvent("messages", "m1")
+
+
+def rung(*bells: Doorbell) -> list[list[str]]:
+    """For what each doorbell was rung."""
+    return [[str(job.args[0]) for job in bell.queue.get_jobs()] for bell in bells]
+
+
+def bells(services: Services) -> tuple[Doorbell, ...]:
+    """Of runs, draws and events."""
+    return (services.runs, services.cards.bell, services.events.bell)
+
+
+def test_everything_that_is_due_is_handed_out_once(services: Services):
+    """What is not due yet stays."""
+    for wait, name in ((0, "NOW222"), (60, "LATER2")):
+        services.schedule.add(name, now() + timedelta(seconds=wait))
+        services.cards.schedule(name, now() + timedelta(seconds=wait))
+    services.events.add(EVENT)
+    services.events.bell.queue.empty()
+    services.redis.zadd(keys.events_due(), {EVENT.key: now().timestamp()})
+    for _ in range(2):
+        Dispatcher(services).dispatch_due()
+    assert rung(*bells(services)) == [["NOW222"], ["NOW222"], [EVENT.key]]
+
+
+@pytest.mark.parametrize(
+    ("lock", "handed"),
+    [
+        (LockName(LockKind.RUN, "R1"), [["R1"], [], []]),
+        (LockName(LockKind.DRAW, "R1"), [[], ["R1"], []]),
+        (LockName(LockKind.EVENT, EVENT.key), [[], [], [EVENT.key]]),
+        (LockName(LockKind.WEBHOOKS), [[], [], []]),
+    ],
+)
+def test_a_killed_processs_work_is_handed_out_at_once(services: Services, lock: LockName, handed: list[list[str]]):
+    """By the lock that it held; what is tried again by itself is left alone."""
+    services.events.add(EVENT)
+    services.events.bell.queue.empty()
+    with renewed_lock(services.redis, lock, 60):
+        place, pid, _, rest = (services.redis.get(lock.key) or b"").decode().split("/")
+    dead = f"{place}/{pid}/1/{rest}"
+    services.redis.set(lock.key, dead)
+    services.redis.hset(keys.locks_held(), lock.field, dead)
+    Dispatcher(services).dispatch_due()
+    assert (rung(*bells(services)), services.redis.exists(lock.key)) == (handed, 0)

@@ -1,0 +1,29 @@
+"""A browser at the bot's pages, and a Microsoft on loopback to sign in at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot.services import Services
+from bot.web import secret_page, sign_in
+from bot.web.app import create_app
+from bot.web.pages import assets
+
+
+@pytest.fixture
+def microsoft_services(services: Services, provider: Any) -> Services:
+    """The conversation's parts, whose Microsoft is the small provider on loopback."""
+    work = replace(services.settings, login_url=provider.base, microsoft_client_id="client-1", microsoft_client_secret="s3cr~t.Value")
+    return replace(services, settings=work)
+
+
+@pytest.fixture
+def browser(services: Services) -> FlaskClient:
+    """Somebody's browser at the bot's pages."""
+    app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages, assets])
+    app.config["SERVICES"] = services
+    return app.test_client()

@@ -1,0 +1,118 @@
+"""The mailbox user's sign-in for the rehearsal: for whom it counts, and what is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot import links
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Account, Finding, State
+from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.web.journey import BACK, TENANT, away, come_back, depart, last, path
+
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
+
+
+@pytest.fixture
+def services(microsoft_services: Services) -> Services:
+    """With a Microsoft on loopback."""
+    return microsoft_services
+
+
+def test_a_delegate_rehearses_for_a_shared_mailbox(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+    """Whoever of the tenant signs in: whether that user may log in for the mailbox is for the mail server to say."""
+    facts = {"user_id": "oid-2", "upn": "shared@contoso.com", "client_id": "client-1", "shared": "blocked"}
+    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.POSSIBLE, facts=facts)))
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    page = browser.get(f"/rehearsal/{links.link(services, 'rehearsal', run.id).url.rpartition('/')[2]}").text
+    assert ("a user who may send as support@example.test" in page, "the mailbox itself" in page) == (True, False)
+    asked = depart(services, browser, run, "rehearsal")
+    assert ("login_hint" in asked, asked["prompt"]) == (False, "login")
+    browser.get(BACK, query_string=come_back(provider, asked))
+    event = last(services, run)
+    assert (event.kind, event.data.get("question"), event.by) == (Kind.ANSWERED, "mailbox_sign_in", "admin@contoso.com")
+    assert services.vault.holds(f"rehearsal:{run.id}")
+
+
+@pytest.mark.parametrize(
+    ("step", "ago_s", "numbers", "cause"),
+    [
+        ("check_secret", 5, (7000215,), None),
+        ("smtp_grant", 5, (65001, 65001), None),
+        ("smtp_grant", 5, (700016,), None),
+        ("smtp_grant", 130, (65001,), "consent_missing"),
+        ("smtp_grant", 5, (65001, 54005), "consent_missing"),
+        ("smtp_grant", 5, (50105,), "user_not_assigned"),
+    ],
+)
+def test_what_was_written_a_moment_ago_is_waited_for(
+    services: Services,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    ago_s: int,
+    numbers: tuple[int, ...],
+    cause: str | None,
+):
+    """A secret, the app or the grant, for two minutes (CHECKLIST J7); a code that the first try used up does not hide what it was refused for."""
+    monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
+    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+    found = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
+    at = now() - timedelta(seconds=ago_s)
+    written = (Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)), Event(Kind.CHANGED, at, step=step))
+    run = begin(SIGNED_IN, found, *written)
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    asked = depart(services, browser, run, "rehearsal")
+    provider.trouble = [provider.refuse(400, "invalid_grant", number) for number in numbers]
+    browser.get(BACK, query_string=come_back(provider, asked))
+    assert last(services, run).data.get("cause") == cause
+
+
+@pytest.mark.parametrize(("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)])
+def test_only_the_mailbox_user_rehearses(
+    services: Services,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    object_id: str,
+    counts: bool,  # noqa: FBT001  a column of the table
+):
+    """By the object id of the validated token; the tokens are sealed, and only then."""
+    facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
+    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts)))
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    asked = depart(services, browser, run, "rehearsal")
+    assert (asked["login_hint"], asked["prompt"], "https://outlook.office.com/SMTP.Send" in asked["scope"]) == (
+        "support@contoso.com",
+        "login",
+        True,
+    )
+    browser.get(BACK, query_string=come_back(provider, asked))
+    event = last(services, run)
+    assert (event.kind, event.data.get("cause")) == ((Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user"))
+    sealed = [
+        services.vault.holds(name)
+        for name in (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}", f"check-session:{run.channel.mailbox}")
+    ]
+    assert sealed == [counts, counts, False]
+
+
+def test_the_mailbox_user_needs_no_administrator(services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]):
+    """While the administrator's sign-in has ended the journey goes to the same tenant, and counts."""
+    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+    user = Event(Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=facts))
+    run = begin(SIGNED_IN, user, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now()))
+    services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
+    address = away(browser.get(path(services, run, "rehearsal")))
+    asked = {name: values[0] for name, values in parse_qs(urlsplit("//" + address).query).items()}
+    browser.get(BACK, query_string=come_back(provider, asked))
+    assert (f"/{TENANT}/oauth2/v2.0/authorize" in address, last(services, run).kind) == (True, Kind.ANSWERED)

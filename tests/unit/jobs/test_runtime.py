@@ -1,0 +1,30 @@
+"""One container a process: a job finds it by its class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from jobs.runtime import Runtime, current, install
+from jobs.settings import Settings
+
+
+@dataclass(frozen=True)
+class More(Runtime):
+    """What another package installs."""
+
+    more: str = "more"
+
+
+def test_a_job_finds_what_is_installed(runtime_of: Callable[[Settings], Runtime], work_settings: Settings):
+    """As the work knows it; the package that installed it has its own class."""
+    made = runtime_of(work_settings)
+    install(made)
+    assert current(Runtime) is made
+    with pytest.raises(RuntimeError, match="python -m bot worker"):
+        current(More)
+    wider = More(made.settings, made.store, made.vault, made.listener)
+    install(wider)
+    assert (current(Runtime), current(More).more) == (wider, "more")

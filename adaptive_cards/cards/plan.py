@@ -54,9 +54,15 @@ def _tenant(view: PlanView) -> list[Element]:
     if view.approved_tenant:
         return [box("emphasis", glyphs.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
     title = "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
+    return [box("warning", glyphs.WARNING, own(title, weight="Bolder"), *lines, *_approve_tenant(view))]
+
+
+def _approve_tenant(view: PlanView) -> list[Element]:
+    """Return the button of the tenant-wide changes; none where they cannot be approved."""
+    if view.blocked or view.closed:
+        return []
     button = submit(text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id)
-    approve = [] if view.blocked or view.closed else [buttons(button, spacing="Small")]
-    return [box("warning", glyphs.WARNING, own(title, weight="Bolder"), *lines, *approve)]
+    return [buttons(button, spacing="Small")]
 
 
 def _tenant_lines(change: Change) -> list[Element]:
@@ -99,7 +105,6 @@ def _adopt(view: PlanView) -> list[Element]:
 
 
 def _least(view: PlanView) -> list[Element]:
-    begun = view.approved or view.approved_tenant or view.under_way
-    if view.header.kind is not RunKind.SETUP or view.profile is not Profile.ARTICLE or begun or not view.changes:
+    if view.header.kind is not RunKind.SETUP or view.profile is not Profile.ARTICLE or view.begun or not view.changes:
         return []
     return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]

@@ -13,18 +13,28 @@ from jobs.model import RunKind, Scope, Text, Turn
 
 def band(view: PlanView) -> Band:
     """What stops the plan, else what is left to approve, else that all of it is approved or right already."""
-    tenant = len(of_scope(view.changes, Scope.TENANT))
-    local = len(view.changes) - tenant
-    signed_in = [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")] if view.signed_in else []
+    signed_in = _signed_in(view)
     if view.closed:
         return _closed(view, signed_in)
     if view.blocked:
         return persons_turn(_blocked(view), turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in)
-    left = (0 if view.approved else local, 0 if view.approved_tenant else tenant)
+    left = _left(view)
     if not any(left):
         return _nothing_left(view, signed_in)
-    title = _title(*left, untouched=not (view.approved or view.approved_tenant or view.under_way))
+    title = _title(*left, untouched=not view.begun)
     return persons_turn(title, turn_line(Turn.APPROVER, _reach(*left, _where(view))), *signed_in)
+
+
+def _signed_in(view: PlanView) -> list[Element]:
+    """Return the line that says who is signed in; none where nobody is."""
+    return [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")] if view.signed_in else []
+
+
+def _left(view: PlanView) -> tuple[int, int]:
+    """Return how many changes are left to approve: those of the mailbox and the app, and those of the tenant."""
+    tenant = len(of_scope(view.changes, Scope.TENANT))
+    local = len(view.changes) - tenant
+    return (0 if view.approved else local, 0 if view.approved_tenant else tenant)
 
 
 def _closed(view: PlanView, signed_in: list[Element]) -> Band:

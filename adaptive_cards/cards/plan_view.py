@@ -29,3 +29,8 @@ class PlanView:
     named: tuple[Text, ...] = ()
     turn: Turn = Turn.NOBODY
     under_way: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether some of it was approved or made."""
+        return self.approved or self.approved_tenant or self.under_way

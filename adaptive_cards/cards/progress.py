@@ -54,12 +54,16 @@ def _of_turn(turn: Turn) -> tuple[str, Mark]:
 
 
 def _title(view: ProgressView) -> Text:
-    rows = [line for _, group in view.groups for line in group]
-    done = sum(line.state in _DONE and not line.running for line in rows)
+    key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
+    return Text(key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))})
+
+
+def _counts(rows: list[Row]) -> list[str]:
+    """Return how many rows are done, are running and were skipped, in words; the last two where there are any."""
+    done = sum(line.done for line in rows)
     counts = {"running": sum(line.running for line in rows), "skipped": sum(line.state is State.SKIPPED for line in rows)}
-    parts = [text("progress.count", done=str(done), all=str(len(rows)))]
-    parts += [text(f"progress.count_{name}", count=str(count)) for name, count in counts.items() if count]
-    return Text(f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title", {"counts": ", ".join(parts)})
+    more = [text(f"progress.count_{name}", count=str(count)) for name, count in counts.items() if count]
+    return [text("progress.count", done=str(done), all=str(len(rows))), *more]
 
 
 def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
@@ -106,6 +110,11 @@ class Row:
     waiting_for: Turn | None = None
     note: Text | None = None
     right: Text | None = None
+
+    @property
+    def done(self) -> bool:
+        """Tell whether nothing is left to do."""
+        return self.state in _DONE and not self.running
 
 
 @dataclass(frozen=True, slots=True)

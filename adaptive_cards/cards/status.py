@@ -38,9 +38,14 @@ def _band(view: StatusView) -> Band:
         first = waiting[0]
         told = Text("status.turn", {"run": first.run, "words": render(first.words)})
         return persons_turn(_title(len(going)), turn_line(first.turn, told))
+    return _nobodys_turn(len(going))
+
+
+def _nobodys_turn(going: int) -> Band:
+    """Return the band where no person is waited for, with or without a run that goes on."""
     mark = glyphs.RUNNING if going else glyphs.SKIPPED
     told = Text("status.nobody" if going else "status.nothing_next")
-    return Band("emphasis", mark, said(_title(len(going)), **TITLE), (turn_line(Turn.NOBODY, told),))
+    return Band("emphasis", mark, said(_title(going), **TITLE), (turn_line(Turn.NOBODY, told),))
 
 
 def _title(going: int) -> Text:

@@ -24,6 +24,11 @@ def render(words: Text) -> str:
     return _catalogue()[words.key].format_map({name: _value(value) for name, value in words.values.items()})
 
 
+def render_if_any(words: Text | None) -> str:
+    """Return the text of ``words``; the empty string where there are none."""
+    return render(words) if words else ""
+
+
 def text(key: str, **values: str) -> str:
     """``say`` for a key and values at hand."""
     return render(Text(key, values))

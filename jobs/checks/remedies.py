@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from jobs.checks.fix_context import GENERATE
-from jobs.checks.verdict import Verdict
+from jobs.checks.verdict import Verdict, in_state
 from jobs.clouds.cause_codes import causes
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Run
@@ -118,8 +118,8 @@ def turn(verdict: Verdict) -> Turn:
 
 def for_people(verdict: Verdict) -> tuple[str, ...]:
     """The causes that no plan of the bot mends, without those that a fix asks a new token for."""
-    causes = (verdict.weighed[name].cause for name in verdict.causes if not _fixing_step(verdict, name))
-    return tuple(cause for cause in causes if cause and cause not in GENERATE)
+    causes = (verdict.weighed[name].cause for name, step in _fixing_steps(verdict).items() if not step)
+    return tuple(cause for cause in causes if cause not in GENERATE | {""})
 
 
 def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]] | None:
@@ -129,9 +129,14 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
     """
     if not verdict.causes:
         return None
-    if step := next(filter(None, (_fixing_step(verdict, name) for name in verdict.causes)), ""):
+    if step := next(filter(None, _fixing_steps(verdict).values()), ""):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
-    page = page_of(run.channel) if whole else ""
+    return _generate_button(run.channel, verdict) if whole else None
+
+
+def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
+    """Return the button to Webex Connect, where a new token ends the first cause and the page is known."""
+    page = page_of(channel)
     return ("fix.generate_token", {"url": page}) if page and verdict.weighed[verdict.causes[0]].cause in GENERATE else None
 
 
@@ -141,10 +146,14 @@ def page_of(channel: Channel) -> str:
     return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
 
 
+def _fixing_steps(verdict: Verdict) -> dict[str, str]:
+    """Return each cause's finding with the step whose plan would mend it, or the empty string."""
+    return {name: _fixing_step(verdict, name) for name in verdict.causes}
+
+
 def _fixing_step(verdict: Verdict, name: str) -> str:
     """The step whose plan would hold a change: one that is wrong itself, or that nobody could look at yet. Empty where there is none."""
     cause = verdict.weighed[name].cause
-    open_states = {State.WRONG} if cause in SEVERAL else {State.WRONG, State.SKIPPED, State.UNKNOWN}
-    able = [step for step, causes in FIXED_BY.items() if cause in causes and step in verdict.weighed]
-    wrong = [step for step in able if verdict.weighed[step].state is State.WRONG]
-    return next(iter(wrong), "") or next((step for step in able if verdict.weighed[step].state in open_states), "")
+    able = [step for step, causes in FIXED_BY.items() if cause in causes]
+    unseen = [] if cause in SEVERAL else in_state(able, verdict.weighed, State.SKIPPED, State.UNKNOWN)
+    return next(iter([*in_state(able, verdict.weighed, State.WRONG), *unseen]), "")

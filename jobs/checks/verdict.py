@@ -44,7 +44,8 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
     """
     count = promote_possible(steps, weigh(steps, findings))
     above = _explained(_wrong(steps, count), steps, count)
-    certain = tuple(name for name in _root_causes(above) if done or _needed(name, steps, findings) <= findings.keys())
+    roots = _root_causes(above)
+    certain = roots if done else tuple(name for name in roots if _needed(name, steps, findings) <= findings.keys())
     causes = _unique(certain, count)
     possible = _explained(_by(count, State.POSSIBLE), steps, count)
     symptoms = _symptoms(above | possible)
@@ -55,7 +56,7 @@ def judge(steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: b
         warnings=_warnings(steps, count),
         skipped=_by(count, State.SKIPPED, State.UNKNOWN),
         stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
-        since=_since(causes[0], symptoms, count) if causes else None,
+        since=_since(causes[:1], symptoms, count),
         weighed=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
     )
 
@@ -84,13 +85,17 @@ def promote_possible(steps: Mapping[str, Step], findings: Mapping[str, Finding])
     """
     wrong, found = _wrong(steps, findings), dict(findings)
     for name in _by(findings, State.POSSIBLE):
-        own, explains = findings[name].cause, steps[name].diagnosis.explains
-        proofs = (explains & {own} or explains) - UNSPECIFIC
-        able = [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
-        if able:
-            shown = findings[able[0]].cause if findings[name].signals.proven else own
-            found[name] = _blame(able, shown, findings[name], steps, findings)
+        if able := _proving(name, wrong, steps, findings):
+            proof = able[0] if findings[name].signals.proven else name
+            found[name] = _blame(able, findings[proof].cause, findings[name], steps, findings)
     return found | _only_explanation(wrong, steps, found)
+
+
+def _proving(name: str, wrong: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
+    """Return what is wrong and proves by its name that something possible is the cause."""
+    explains = steps[name].diagnosis.explains
+    proofs = (explains & {findings[name].cause} or explains) - UNSPECIFIC
+    return [each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)]
 
 
 def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> Finding:
@@ -101,13 +106,17 @@ def _blame(able: Collection[str], cause: str, finding: Finding, steps: Mapping[s
 def _only_explanation(wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
     """What is possible, and alone may explain a failure without a code: nothing that does is certain, unread or still to be looked at."""
     found: dict[str, Finding] = {}
-    for name, parent in _explained(wrong, steps, findings).items():
-        able = _may_explain(name, steps, findings)
-        maybe = [each for each in able if each in findings and findings[each].state is State.POSSIBLE]
-        read = all(each in findings and not _unread(findings[each]) for each in able)
-        if not parent and read and len(maybe) == 1:
-            found[maybe[0]] = _blame([name], findings[maybe[0]].cause, findings[maybe[0]], steps, findings)
+    for name in _root_causes(_explained(wrong, steps, findings)):
+        for only in _single_possible(_may_explain(name, steps, findings), findings):
+            found[only] = _blame([name], findings[only].cause, findings[only], steps, findings)
     return found
+
+
+def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> list[str]:
+    """Return the one of these that is possible; nothing where there are several, or one of them was not read."""
+    possible = in_state(able, findings, State.POSSIBLE)
+    read = findings.keys() >= set(able) and not _has_unread(able, findings)
+    return possible if read and len(possible) == 1 else []
 
 
 def _may_explain(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
@@ -123,22 +132,27 @@ def _unread(finding: Finding) -> bool:
 
 def _not_read(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
     """A failure without a code is none of its own where what may explain it was not read: that is what it says then."""
-    return {
-        name: replace(findings[name], cause=NOT_READ)
-        for name in causes
-        if any(each in findings and _unread(findings[each]) for each in _may_explain(name, steps, findings))
-    }
+    return {name: replace(findings[name], cause=NOT_READ) for name in causes if _has_unread(_may_explain(name, steps, findings), findings)}
+
+
+def _has_unread(names: Iterable[str], findings: Mapping[str, Finding]) -> bool:
+    return any(_unread(findings[name]) for name in names if name in findings)
 
 
 def _settling(causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> dict[str, Finding]:
     """A failure by what is right by now is an older one, or the change has not come everywhere yet: it is told so."""
     told: dict[str, Finding] = {}
     for name in causes:
-        code = findings[name].cause
-        right = (each for each in ancestors(name, steps) if each in findings and findings[each].state is State.OK)
-        if instead := next(filter(None, (steps[each].diagnosis.settling.get(code) for each in right)), ""):
+        if instead := _name_while_settling(name, steps, findings):
             told[name] = replace(findings[name], cause=instead)
     return told
+
+
+def _name_while_settling(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> str:
+    """Return what a failure is called where what may explain it is right by now, or the empty string."""
+    right = in_state(ancestors(name, steps), findings, State.OK)
+    names = (steps[each].diagnosis.settling.get(findings[name].cause) for each in right)
+    return next(filter(None, names), "")
 
 
 def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
@@ -170,13 +184,20 @@ def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
     return tuple(name for name, finding in findings.items() if finding.state in states)
 
 
+def in_state(names: Iterable[str], findings: Mapping[str, Finding], *states: State) -> list[str]:
+    """Return those of the names whose finding has one of the states."""
+    return [name for name in names if name in findings and findings[name].state in states]
+
+
 def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
     """What must be looked at before a failure is certain."""
     return ancestors(name, steps) | pending(name, steps, findings)
 
 
-def _since(cause: str, symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
-    theirs = (cause, *(name for name, root in symptoms.items() if root == cause and findings[name].state is State.WRONG))
+def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]) -> datetime | None:
+    """Return when the first of these causes, or of what they bring about, began."""
+    own_symptoms = (name for name, root in symptoms.items() if root in causes)
+    theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
     return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
 
 
@@ -187,18 +208,22 @@ def _nearest(name: str, wrong: Collection[str], steps: Mapping[str, Step], findi
     What is only possible, or may be disproved, is no second cause where the same is certain from anywhere.
     """
     code = findings[name].cause
-    able = {
-        each
-        for each in ancestors(name, steps) & set(wrong)
-        if code in UNSPECIFIC or code in {findings[each].cause, *_brings_about(each, steps, findings)}
-    }
+    able = {each for each in ancestors(name, steps) & set(wrong) if code in _brings_about(each, steps, findings)}
     if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
-        able |= {each for each in wrong if findings[each].cause == code and each != name and name not in ancestors(each, steps)}
+        able |= _same_elsewhere(name, wrong, steps, findings)
     return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
+def _same_elsewhere(name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
+    """Return what is wrong for the same cause, and is not brought about by this one."""
+    same = {each for each in wrong if findings[each].cause == findings[name].cause}
+    return {each for each in same - {name} if name not in ancestors(each, steps)}
+
+
 def _brings_about(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> frozenset[str]:
-    return steps[name].diagnosis.causes_elsewhere(findings[name].cause)
+    """Return the causes that a failure shows elsewhere: its own, those it explains, and a failure without a code."""
+    own = findings[name].cause
+    return UNSPECIFIC | {own} | steps[name].diagnosis.causes_elsewhere(own)
 
 
 def _root(name: str, above: Mapping[str, str]) -> str:

@@ -7,9 +7,9 @@ A step says by its :class:`jobs.engine.diagnosis.Diagnosis` which other steps ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from jobs.engine.step import Step
 from jobs.model import Finding, State
@@ -29,21 +29,36 @@ def pending(name: str, steps: Steps, findings: Findings) -> set[str]:
 
 
 def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
+    finding = _as_certain(name, steps, findings)
+    if _can_be_disproved(finding) and _is_disproved(name, steps, findings):
+        return steps[name].diagnosis.disproved(finding)
+    return finding
+
+
+def _as_certain(name: str, steps: Steps, findings: Findings) -> Finding:
+    """Return the finding; a failure that is uncertain is only possible."""
     finding = findings[name]
-    if finding.state is State.WRONG and steps[name].diagnosis.is_uncertain(finding, findings):
-        finding = replace(finding, state=State.POSSIBLE)
-    if finding.state is not State.POSSIBLE and (finding.state is not State.WRONG or finding.signals.disproved_by is None):
-        return finding
-    well = any(_succeeded_since(each, name, steps, findings) for each in _disproof(name, steps, findings)) or _superseded_nearer(
-        name, steps, findings
-    )
-    return steps[name].diagnosis.disproved(finding) if well else finding
+    uncertain = finding.state is State.WRONG and steps[name].diagnosis.is_uncertain(finding, findings)
+    return replace(finding, state=State.POSSIBLE) if uncertain else finding
+
+
+def _can_be_disproved(finding: Finding) -> bool:
+    """Tell whether it is only possible, or a failure that names what disproves it."""
+    return finding.state is State.POSSIBLE or (finding.state is State.WRONG and finding.signals.disproved_by is not None)
+
+
+def _is_disproved(name: str, steps: Steps, findings: Findings) -> bool:
+    return _any_succeeded_since(_disproof(name, steps, findings), name, steps, findings) or _superseded_nearer(name, steps, findings)
 
 
 def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
     """Whether the same is history where it is seen from nearer: then it is here, too."""
-    same = (each for each in steps[name].diagnosis.caused_by if each in findings and findings[each].cause == findings[name].cause)
-    return any(findings[each].state is State.WRONG and _superseded(each, steps, findings) for each in same)
+    seen = (each for each in steps[name].diagnosis.caused_by if each in findings)
+    return any(_is_same_failure(findings[each], findings[name]) and _superseded(each, steps, findings) for each in seen)
+
+
+def _is_same_failure(nearer: Finding, finding: Finding) -> bool:
+    return nearer.state is State.WRONG and nearer.cause == finding.cause
 
 
 def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
@@ -55,7 +70,11 @@ def _superseded(name: str, steps: Steps, findings: Findings) -> bool:
     """Whether what failed is known to have gone well since."""
     failed = findings[name].signals.harmless_after or findings[name].signals.since
     later = steps[name].diagnosis.superseded_by if failed else ()
-    return any(_succeeded_since(each, name, steps, findings) for each in later)
+    return _any_succeeded_since(later, name, steps, findings)
+
+
+def _any_succeeded_since(healers: Iterable[str], name: str, steps: Steps, findings: Findings) -> bool:
+    return any(_succeeded_since(each, name, steps, findings) for each in healers)
 
 
 def _succeeded_since(healer: str, name: str, steps: Steps, findings: Findings) -> bool:
@@ -63,17 +82,20 @@ def _succeeded_since(healer: str, name: str, steps: Steps, findings: Findings) -
 
     An answer may still leave by a token that has died since; where the token lives, it proves at once, unless a mail waits for one.
     """
-    good, failed = findings.get(healer), findings[name]
+    good = findings.get(healer)
     if good is None or good.state is not State.OK:
         return False
-    if good.signals.at is None:
-        return True
+    return good.signals.at is None or _is_late_enough(good, findings[name], findings, steps[healer].diagnosis.grace)
+
+
+def _is_late_enough(good: Finding, failed: Finding, findings: Findings, grace: timedelta) -> bool:
+    """Tell whether a success is newer than a failure: by so much, or at all where the token lives and no mail waits."""
     begun, well = _begun(failed, findings), _shown(good, failed)
     if begun is None or well is None:
         return False
     if failed.signals.token_lives:
         return well > begun and good.signals.unanswered is None
-    return well > begun + steps[healer].diagnosis.grace
+    return well > begun + grace
 
 
 def _shown(good: Finding, failed: Finding) -> datetime | None:

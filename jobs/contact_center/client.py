@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ import httpx
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, Ids, error_for
 from jobs.clouds.http import Call, async_client, request
+from jobs.clouds.json_values import as_dict, parsed, with_low_keys
 from jobs.clouds.retry import RetryPolicy
 from jobs.settings import Settings
 
@@ -45,16 +45,13 @@ def judge(service: str, response: httpx.Response, ids: Ids) -> CloudError:
 
 def value(body: object, *names: str) -> str:
     """The first of these values, whatever the case of its name (facts/connect.md 2.2: key case is mixed); empty if there is none."""
-    plain = {str(key).lower(): found for key, found in body.items()} if isinstance(body, dict) else {}
+    plain = with_low_keys(body)
     found = (plain.get(name.lower()) for name in names)
     return next((str(each) for each in found if isinstance(each, str | int) and each != ""), "")
 
 
 def _body(response: httpx.Response) -> object:
     """The object that says what is wrong, also where it stands within ``error``."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return {}
-    inner = body.get("error") if isinstance(body, dict) else None
+    body = parsed(response.content)
+    inner = as_dict(body).get("error")
     return inner if isinstance(inner, dict) else body

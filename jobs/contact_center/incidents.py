@@ -13,6 +13,7 @@ from typing import Any
 from jobs.clock import parse
 from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
+from jobs.clouds.json_values import as_dict, dicts_in, low_text_of
 from jobs.clouds.retry import RetryPolicy
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
@@ -33,8 +34,8 @@ class Incident:
 
 def microsoft_incidents(rows: Iterable[Mapping[str, Any]], services: frozenset[str]) -> tuple[Incident, ...]:
     """The open incidents of these services (names or ids in lower case), newest first. Advisories are left out: they are always there."""
-    issues = [issue for row in rows if _is_of(row, services) for issue in _dicts(row.get("issues"))]
-    return _newest_first([_incident(issue, ("id",), ("title",), "startDateTime") for issue in issues if _open_incident(issue)])
+    issues = (issue for row in rows if _is_of(row, services) for issue in dicts_in(row.get("issues")))
+    return _newest_first([_incident(issue, ("id",), ("title",), "startDateTime") for issue in filter(_open_incident, issues)])
 
 
 async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
@@ -44,14 +45,15 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
         CloudError: the status page does not answer, or not with a list of incidents.
     """
     body = await ask(settings, Call("webex-status", "GET", f"{settings.status_url}/unresolved-incidents.json", read_seconds=3.0), _QUICK)
-    if not isinstance(body, dict) or not isinstance(body.get("incidents"), list):
+    rows = as_dict(body).get("incidents")
+    if not isinstance(rows, list):
         raise MalformedAnswer("answer_unreadable", CloudReply("webex-status", 200, message="no list of incidents"))
-    found = [row for row in _dicts(body["incidents"]) if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED]
+    found = [row for row in dicts_in(rows) if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED]
     return _newest_first([_incident(row, ("publicationId", "incidentNumber", "id"), ("name",), "created_at") for row in found])
 
 
 def _is_of(row: Mapping[str, Any], services: frozenset[str]) -> bool:
-    return bool({str(row.get(name) or "").lower() for name in ("service", "id")} & services)
+    return bool({low_text_of(row, name) for name in ("service", "id")} & services)
 
 
 def _open_incident(issue: Mapping[str, Any]) -> bool:
@@ -62,8 +64,7 @@ def _open_incident(issue: Mapping[str, Any]) -> bool:
 
 def _concerns_mail(row: Mapping[str, Any]) -> bool:
     """By the incident's own title, and by the names of the components that it touches; a government-only one is nobody's here."""
-    names = [row.get("name"), *(part.get("name") for part in _dicts(row.get("components")))]
-    words = " ".join(str(name or "").lower() for name in names)
+    words = " ".join(low_text_of(part, "name") for part in (row, *dicts_in(row.get("components"))))
     return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
 
 
@@ -74,7 +75,3 @@ def _incident(row: Mapping[str, Any], ids: Sequence[str], titles: Sequence[str],
 def _newest_first(found: list[Incident]) -> tuple[Incident, ...]:
     never = datetime.min.replace(tzinfo=UTC)
     return tuple(sorted(found, key=lambda each: each.since or never, reverse=True))
-
-
-def _dicts(rows: object) -> list[dict[str, Any]]:
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

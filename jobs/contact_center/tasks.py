@@ -10,6 +10,7 @@ from urllib.parse import quote
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
+from jobs.clouds.json_values import as_dict, dicts_in
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
 
@@ -94,8 +95,7 @@ async def _page(settings: Settings, since: datetime) -> list[Task]:
     span = {"from": _milliseconds(since), "to": _milliseconds(now()), "channelTypes": "email", "pageSize": str(_MOST)}
     org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
     rows = await _rows(settings, "/v1/tasks", span | org)
-    tasks = [_task(row) for row in rows if isinstance(row.get("attributes"), dict)]
-    return [task for task in tasks if task is not None]
+    return list(filter(None, map(_task, rows)))
 
 
 async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
@@ -121,12 +121,12 @@ async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[d
     rows = body.get("data") if isinstance(body, dict) else body
     if not isinstance(rows, list):
         raise MalformedAnswer("answer_unreadable", CloudReply("contact-center", 200, message="no list"))
-    return [row for row in rows if isinstance(row, dict)]
+    return dicts_in(rows)
 
 
 def _task(row: dict[str, Any]) -> Task | None:
     """A task of the email channel, or None for one of another channel or without a time."""
-    values = row["attributes"]
+    values = as_dict(row.get("attributes"))
     created = _moment(values.get("createdTime"))
     if value(values, "channelType").lower() not in {"email", ""} or created is None:
         return None

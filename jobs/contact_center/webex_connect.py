@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from jobs.clouds.errors import CloudError, KnownError
 from jobs.clouds.http import Call
+from jobs.clouds.json_values import as_dict, with_low_keys
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
 
@@ -115,9 +116,7 @@ def receipt_of(body: object) -> Receipt | None:
 
 def _inner(body: object, name: str) -> Mapping[str, Any]:
     """The object under a name, whatever the case of the name; the object itself where there is none."""
-    plain = {str(key).lower(): found for key, found in body.items()} if isinstance(body, dict) else {}
-    found = plain.get(name.lower(), body)
-    return found if isinstance(found, dict) else {}
+    return as_dict(with_low_keys(body).get(name.lower(), body))
 
 
 def _key(settings: Settings) -> dict[str, str]:

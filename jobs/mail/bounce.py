@@ -37,12 +37,16 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
 
 def unknown_recipient(words: Iterable[str]) -> bool:
     """Whether the server that the mail was for knows nobody of that address: it says nothing of the sender, or of what is on the way."""
-    return any(_NOBODY.search(line) for line in words)
+    return _says(_NOBODY, words)
 
 
 def cause_of_copy(words: Sequence[str]) -> str:
     """Why a copy to Webex Connect failed, where its words name no code that is known. What put it off counts only where nothing is final."""
     if unknown_recipient(words):
         return GONE
-    final = [line for line in words if _FINAL.search(line)]
-    return UNANSWERED if any(_EXPIRED.search(line) for line in final or words) else LOST
+    final = list(filter(_FINAL.search, words))
+    return UNANSWERED if _says(_EXPIRED, final or words) else LOST
+
+
+def _says(pattern: re.Pattern[str], words: Iterable[str]) -> bool:
+    return any(map(pattern.search, words))

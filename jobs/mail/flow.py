@@ -42,8 +42,8 @@ class MailFlow:
     @classmethod
     def of(cls, rows: Sequence[TraceRow]) -> MailFlow:
         """From the rows of a trace, newest first; what is under way for less than an hour says nothing yet."""
-        done = [row for row in rows if row.status.went_on or stopped(row)]
-        begun = takewhile(lambda row: row.status in _UNDER_WAY and not stopped(row), rows)
+        done = list(filter(_is_settled, rows))
+        begun = takewhile(_is_begun, rows)
         return cls(next((row for row in done if row.status.went_on), None), tuple(takewhile(stopped, done)), tuple(begun))
 
     @property
@@ -63,25 +63,47 @@ def withheld(row: TraceRow) -> bool:
     return row.status in _WITHHELD
 
 
+def _is_settled(row: TraceRow) -> bool:
+    """Tell whether it is known what became of the mail."""
+    return row.status.went_on or stopped(row)
+
+
+def _is_begun(row: TraceRow) -> bool:
+    """Tell whether the mail is under way, and not for too long."""
+    return row.status in _UNDER_WAY and not stopped(row)
+
+
 def without_copy(arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None) -> tuple[TraceRow, ...]:
     """Mails of others that arrived after the last good copy, and after ``since``, and of which no copy was delivered; newest first."""
+    handed = _ids(_that_went_on(copies))
+    last = max(filter(None, (_last_good(copies), since)), default=None)
+    lost = (row for row in _that_went_on(arrived) if row.message_id not in handed and _of_others(row, mailbox))
+    return tuple(row for row in lost if last is None or row.received > last)
+
+
+def _last_good(copies: Sequence[TraceRow]) -> datetime | None:
+    """Return when the last good copy was received."""
     good = MailFlow.of(copies).good
-    handed = {row.message_id for row in copies if row.status.went_on}
-    return tuple(
-        row
-        for row in arrived
-        if row.status.went_on
-        and row.message_id not in handed
-        and _of_others(row, mailbox)
-        and (good is None or row.received > good.received)
-        and (since is None or row.received > since)
-    )
+    return good.received if good else None
+
+
+def _that_went_on(rows: Sequence[TraceRow]) -> list[TraceRow]:
+    return [row for row in rows if row.status.went_on]
+
+
+def _ids(rows: Sequence[TraceRow]) -> set[str]:
+    return {row.message_id for row in rows}
+
+
+def _without_row(mails: Sequence[TraceRow], copies: Sequence[TraceRow], patience: timedelta) -> tuple[TraceRow, ...]:
+    """Return the mails that are older than that, and of whose copies there is no row."""
+    begun = _ids(copies)
+    return tuple(row for row in mails if row.message_id not in begun and now() - row.received > patience)
 
 
 def never_copied(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
     """Of those the ones of which there is no row at all, though there should be one by now."""
-    begun = {row.message_id for row in copies}
-    return tuple(row for row in lost if row.message_id not in begun and now() - row.received > COPIED_WITHIN)
+    return _without_row(lost, copies, COPIED_WITHIN)
 
 
 def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
@@ -90,26 +112,25 @@ def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[Trace
     A single copy under way may have been put off by the server out there for once.
     """
     late = tuple(row for row in lost if now() - row.received > A_MOMENT)
-    single = len(late) < ENOUGH
-    ids = {row.message_id for row in copies}
-    return tuple(row for row in late if now() - row.received > TRACED_WITHIN and row.message_id not in ids) if single else late
+    return _without_row(late, copies, TRACED_WITHIN) if len(late) < ENOUGH else late
 
 
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
     """The mails handed over since the newest answer left, if the newest of them has none; newest first."""
-    handed = [row for row in copies if row.status.went_on]
-    left = [row for row in handed if not any(_answers(answer, row) for answer in answers)]
+    handed = _that_went_on(copies)
+    left = [row for row in handed if not _is_answered(row, answers)]
     return tuple(left) if left and left[0] is handed[0] else ()
 
 
 def habit(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> timedelta:
     """How long a mail of this channel waits for its answer at most; nothing is known from fewer than three."""
-    waits = [
-        min(answer.received - row.received for answer in found)
-        for row in copies
-        if (found := [answer for answer in answers if _is_about(answer, row) and answer.received >= row.received])
-    ]
+    waits = [min(found) for row in copies if (found := _waits(row, answers))]
     return max(waits) if len(waits) >= 3 else timedelta(0)  # noqa: PLR2004  the docstring says it
+
+
+def _waits(mail: TraceRow, answers: Sequence[TraceRow]) -> list[timedelta]:
+    """Return after how long each answer to a mail left."""
+    return [answer.received - mail.received for answer in answers if _is_about(answer, mail) and answer.received >= mail.received]
 
 
 def _of_others(row: TraceRow, mailbox: str) -> bool:
@@ -120,6 +141,10 @@ def _of_others(row: TraceRow, mailbox: str) -> bool:
 def _answers(row: TraceRow, mail: TraceRow) -> bool:
     """Whether the row answers the mail, by its subject, or is newer than it; traces tell seconds, so equal times tell nothing."""
     return row.received > mail.received or _is_about(row, mail)
+
+
+def _is_answered(mail: TraceRow, answers: Sequence[TraceRow]) -> bool:
+    return any(_answers(answer, mail) for answer in answers)
 
 
 def _is_about(row: TraceRow, mail: TraceRow) -> bool:

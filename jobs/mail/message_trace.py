@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer
+from jobs.clouds.json_values import text_of
 from jobs.microsoft.exchange import CmdletRunner, ExchangeRow
 from jobs.microsoft.graph import Graph, TraceFilter
 from jobs.microsoft.graph_requests import instant
@@ -199,6 +200,17 @@ def _interval(since: datetime) -> tuple[datetime, datetime]:
 
 def _tidy(names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject: str) -> tuple[TraceRow, ...]:
     """Each row once, with that subject, newest first. A row without a time is no use; if none has one, nothing can be said."""
+    rows = _readable(names, found)
+    once = {(row.id, row.recipient.lower()): row for row in rows if subject.lower() in row.subject.lower()}
+    return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
+
+
+def _readable(names: Mapping[str, str], found: Sequence[Mapping[str, Any]]) -> list[TraceRow]:
+    """Return the rows that can be read.
+
+    Raises:
+        MalformedAnswer: there are rows, and none of them can be.
+    """
     rows: list[TraceRow] = []
     for each in found:
         try:
@@ -206,13 +218,12 @@ def _tidy(names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject:
         except MalformedAnswer:
             if each is found[-1] and not rows:
                 raise
-    once = {(row.id, row.recipient.lower()): row for row in rows if subject.lower() in row.subject.lower()}
-    return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
+    return rows
 
 
 def _following(last: ExchangeRow) -> dict[str, str]:
     """Where the next thousand begin: at this row's time, and at its address among those of the same time."""
-    return {"StartingRecipientAddress": str(last.get("RecipientAddress") or ""), "EndDate": instant(_moment(last.get("Received")))}
+    return {"StartingRecipientAddress": text_of(last, "RecipientAddress"), "EndDate": instant(_moment(last.get("Received")))}
 
 
 def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
@@ -238,4 +249,4 @@ def _moment(text: object) -> datetime:
 
 
 def _line(event: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return " | ".join(str(event.get(name)) for name in names if event.get(name))
+    return " | ".join(filter(None, (text_of(event, name) for name in names)))

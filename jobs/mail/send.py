@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
@@ -62,18 +62,27 @@ def _options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise Rejected("smtp_unreachable", CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"))
-    secure = parts.scheme == "smtps"
-    wish = parse_qs(parts.query).get("starttls", [""])[0].lower()
     return {
         "hostname": parts.hostname,
         "port": parts.port or _PORTS[parts.scheme],
-        "username": unquote(parts.username) if parts.username else None,
-        "password": unquote(parts.password) if parts.password else None,
-        "use_tls": secure,
-        "start_tls": False if secure else _STARTTLS.get(wish),
+        "username": _unquoted(parts.username),
+        "password": _unquoted(parts.password),
+        **_encryption(parts),
         "tls_context": ssl_context(),
         "timeout": 30.0,
     }
+
+
+def _encryption(parts: SplitResult) -> dict[str, bool | None]:
+    """Return whether TLS begins with the first byte, and whether STARTTLS is asked for: None is where it is offered."""
+    if parts.scheme == "smtps":
+        return {"use_tls": True, "start_tls": False}
+    wish = parse_qs(parts.query).get("starttls", [""])[0].lower()
+    return {"use_tls": False, "start_tls": _STARTTLS.get(wish)}
+
+
+def _unquoted(text: str | None) -> str | None:
+    return unquote(text) if text else None
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiosmtplib import SMTPResponse, SMTPStatus
 
+from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
 from jobs.mail.smtp_connection import NotSmtpError, SmtpConnection
 from jobs.mail.smtp_replies import meaning_of
@@ -217,7 +217,7 @@ def _text(reply: SMTPResponse) -> str:
 def _challenge_status(challenge: SMTPResponse | None) -> str:
     """The ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
-        body = json.loads(base64.b64decode(challenge.message.replace("\n", "") if challenge else ""))
-    except (ValueError, RecursionError, binascii.Error):
+        text = base64.b64decode(challenge.message.replace("\n", "") if challenge else "")
+    except (ValueError, binascii.Error):
         return ""
-    return str(body.get("status", "")) if isinstance(body, dict) else ""
+    return str(as_dict(parsed(text)).get("status", ""))

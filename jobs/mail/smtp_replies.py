@@ -26,11 +26,19 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     known = said(SMTP_PHRASES, f"{status} {_once(text)}")
     if known is not None and known != _TOKEN_REFUSED:
         return known
-    if challenge_status.startswith("5"):
+    return _by_challenge(challenge_status) or known or _by_code(status)
+
+
+def _by_challenge(status: str) -> Meaning | None:
+    """Return the meaning of the status in an error challenge, where it has one."""
+    if status.startswith("5"):
         return _BUSY
-    if challenge_status == "403":
-        return _SCOPE
-    return known or (_BUSY if status < _PERMANENT else _BY_CODE.get(status, _REFUSED))
+    return _SCOPE if status == "403" else None
+
+
+def _by_code(status: int) -> Meaning:
+    """Return the meaning of a reply's code alone."""
+    return _BUSY if status < _PERMANENT else _BY_CODE.get(status, _REFUSED)
 
 
 def _once(text: str) -> str:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from jobs.clouds.json_values import low_text_of, text_of
+
 Json = dict[str, Any]
 OTHERS = {"spa": "redirect_uri_is_spa", "publicClient": "public_client_with_secret"}
 """The platforms beside Web, and what comes of a Call Back URL that is registered there (facts/microsoft.md 4 and 5)."""
@@ -25,13 +27,18 @@ def display_name(mailbox: str) -> str:
 
 def redirect_uris(app: Json | None) -> tuple[str, ...]:
     """The Web redirect addresses that are registered."""
-    return tuple(((app or {}).get("web") or {}).get("redirectUris") or ())
+    return tuple(_registered(app, "web"))
 
 
 def elsewhere(app: Json | None, uris: Iterable[str]) -> dict[str, list[str]]:
     """Which of the addresses are registered under another platform than Web, by platform."""
-    found = {name: [uri for uri in uris if uri in _registered(app, name)] for name in OTHERS}
+    found = {name: _shared(uris, _registered(app, name)) for name in OTHERS}
     return {name: here for name, here in found.items() if here}
+
+
+def _shared(uris: Iterable[str], registered: list[str]) -> list[str]:
+    """Return the addresses that are registered."""
+    return [uri for uri in uris if uri in registered]
 
 
 def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
@@ -46,49 +53,54 @@ def moved_back(app: Json | None, was: Mapping[str, Iterable[str]]) -> dict[str, 
 
 
 def _registered(app: Json | None, platform: str) -> list[str]:
-    return list(((app or {}).get(platform) or {}).get("redirectUris") or ())
+    return _list(_part(app, platform), "redirectUris")
+
+
+def _part(whole: Json | None, name: str) -> Json:
+    """Return the object of that name in another; an empty one where it is missing."""
+    return (whole or {}).get(name) or {}
+
+
+def _list(whole: Json | None, name: str) -> list[Any]:
+    """Return the list of that name in an object; an empty one where it is missing."""
+    return list((whole or {}).get(name) or ())
 
 
 def web(app: Json | None) -> Json:
     """The Web platform as it can be written back. ``redirectUriSettings`` repeats the addresses, and would contradict new ones."""
-    there = (app or {}).get("web") or {}
-    return {name: value for name, value in there.items() if value is not None and name != "redirectUriSettings"}
+    return {name: value for name, value in _part(app, "web").items() if value is not None and name != "redirectUriSettings"}
 
 
 def issues_access_tokens(app: Json | None) -> bool:
     """Whether "Access tokens" is ticked under implicit grant."""
-    grants = ((app or {}).get("web") or {}).get("implicitGrantSettings") or {}
+    grants = _part(_part(app, "web"), "implicitGrantSettings")
     return bool(grants.get("enableAccessTokenIssuance"))
 
 
 def declares(app: Json | None, resource: str, permission: str) -> bool:
     """Whether the app asks for the permission of the resource (an appId) with that id."""
-    return any(
-        str(entry.get("resourceAppId", "")).lower() == resource.lower()
-        and any(str(access.get("id", "")).lower() == permission.lower() for access in entry.get("resourceAccess") or ())
-        for entry in (app or {}).get("requiredResourceAccess") or ()
-    )
+    return (resource.lower(), permission.lower()) in {(each, number) for each, number, _ in declared(app)}
 
 
 def with_permission(app: Json | None, resource: str, permission: str, kind: str) -> list[Json]:
     """``requiredResourceAccess`` with one more permission; a PATCH replaces the whole list, so everything else stays in."""
-    entries = [dict(entry) for entry in (app or {}).get("requiredResourceAccess") or ()]
+    entries = [dict(entry) for entry in _list(app, "requiredResourceAccess")]
     if declares(app, resource, permission):
         return entries
     wanted = {"id": permission, "type": kind}
     for entry in entries:
-        if str(entry.get("resourceAppId", "")).lower() == resource.lower():
-            entry["resourceAccess"] = [*(entry.get("resourceAccess") or ()), wanted]
+        if low_text_of(entry, "resourceAppId") == resource.lower():
+            entry["resourceAccess"] = [*_list(entry, "resourceAccess"), wanted]
             return entries
     return [*entries, {"resourceAppId": resource, "resourceAccess": [wanted]}]
 
 
 def without_permission(app: Json | None, resource: str, permission: str) -> list[Json]:
     """``requiredResourceAccess`` without that permission."""
-    kept = []
-    for entry in (app or {}).get("requiredResourceAccess") or ():
-        same = str(entry.get("resourceAppId", "")).lower() == resource.lower()
-        access = [a for a in entry.get("resourceAccess") or () if not (same and str(a.get("id", "")).lower() == permission.lower())]
+    unwanted, kept = (resource.lower(), permission.lower()), []
+    for entry in _list(app, "requiredResourceAccess"):
+        number = low_text_of(entry, "resourceAppId")
+        access = [each for each in _list(entry, "resourceAccess") if (number, low_text_of(each, "id")) != unwanted]
         if access:
             kept.append({**entry, "resourceAccess": access})
     return kept
@@ -96,13 +108,9 @@ def without_permission(app: Json | None, resource: str, permission: str) -> list
 
 def declared(app: Json | None) -> Iterator[tuple[str, str, str]]:
     """Every permission that the app asks for: resource (an appId), id and kind (``scope`` or ``role``), in lower case."""
-    for entry in (app or {}).get("requiredResourceAccess") or ():
-        for access in entry.get("resourceAccess") or ():
-            yield _low(entry.get("resourceAppId")), _low(access.get("id")), _low(access.get("type"))
-
-
-def _low(value: object) -> str:
-    return str(value or "").lower()
+    for entry in _list(app, "requiredResourceAccess"):
+        for access in _list(entry, "resourceAccess"):
+            yield low_text_of(entry, "resourceAppId"), low_text_of(access, "id"), low_text_of(access, "type")
 
 
 def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
@@ -116,7 +124,7 @@ def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[
 
 def _exposed(principal: Json) -> set[tuple[str, str]]:
     kinds = {"scope": "oauth2PermissionScopes", "role": "appRoles"}
-    return {(_low(each.get("id")), kind) for kind, name in kinds.items() for each in principal.get(name) or ()}
+    return {(low_text_of(each, "id"), kind) for kind, name in kinds.items() for each in _list(principal, name)}
 
 
 def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
@@ -127,6 +135,11 @@ def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
 
 def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
     """The id that a tenant's service principal gives a permission, or the empty string; never written down (facts 1.4)."""
-    entries = (principal or {}).get("appRoles" if role else "oauth2PermissionScopes") or ()
-    wanted = (e for e in entries if str(e.get("value")).lower() == value.lower() and e.get("isEnabled") is not False)
-    return next((str(e["id"]) for e in wanted if e.get("id")), "")
+    entries = _list(principal, "appRoles" if role else "oauth2PermissionScopes")
+    ids = (text_of(entry, "id") for entry in entries if _offers(entry, value))
+    return next(filter(None, ids), "")
+
+
+def _offers(entry: Json, value: str) -> bool:
+    """Tell whether it is the permission of that name, and can be granted."""
+    return str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False

@@ -37,7 +37,7 @@ def roles_in(token: str) -> frozenset[str]:
     try:
         body = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        roles = claims.get("roles") or ()
+        roles = claims.get("roles")
     except (IndexError, ValueError, AttributeError, binascii.Error):
         raise MalformedAnswer("answer_unreadable", CloudReply("entra", message="an access token that is no JSON Web Token")) from None
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()

@@ -121,20 +121,40 @@ def _rows(answer: Response, *, reads: bool) -> list[ExchangeRow]:
 
     A warning, or a next link, on something that was read means that rows are missing, and no way to page is reliable (3.4).
     """
-    data = {"value": answer.data} if isinstance(answer.data, list) else {} if answer.data is None else answer.data
-    value = _value(data) if isinstance(data, dict) else None
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+    data = _wrapped(answer.data)
+    value = _value(data)
+    if not _are_objects(value):
         raise MalformedAnswer(
             "answer_unreadable", CloudReply("exchange", answer.status, message="not a JSON object with a list", ids=answer.ids)
         )
-    if reads and (data.get("@odata.nextLink") or data.get("@adminapi.warnings")):
-        words = "; ".join(str(each) for each in data.get("@adminapi.warnings") or ["@odata.nextLink"])
+    if reads and (missing := _missing(data)):
+        words = "; ".join(map(str, missing))
         raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", answer.status, message=words, ids=answer.ids))
     return [ExchangeRow(each) for each in value]
 
 
-def _value(data: Mapping[str, Any]) -> object:
+def _wrapped(data: Any) -> Any:
+    """Return the answer as an object: a list is its ``value``, and no answer an empty one."""
+    if data is None:
+        return {}
+    return {"value": data} if isinstance(data, list) else data
+
+
+def _value(data: Any) -> Any:
     """The list of an answer. One object stands for a list of one, in ``value`` or instead of it."""
+    if not isinstance(data, dict):
+        return None
     alone = {name: each for name, each in data.items() if "@" not in name}
     found = alone.get("value", [alone] if alone else [])
     return [found] if isinstance(found, dict) else found or []
+
+
+def _are_objects(value: object) -> bool:
+    """Tell whether it is a list of objects."""
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _missing(data: Mapping[str, Any]) -> Sequence[object]:
+    """Return what says that rows are missing: the warnings, or the link to a next page."""
+    link = ["@odata.nextLink"] if data.get("@odata.nextLink") else []
+    return data.get("@adminapi.warnings") or link

@@ -11,6 +11,7 @@ from datetime import datetime
 import httpx
 
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected
+from jobs.clouds.json_values import is_filled_text
 from jobs.microsoft.graph_requests import GraphCalls, Json, as_object, instant, key, segment, text
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
@@ -42,13 +43,13 @@ class TraceFilter:
     def odata(self) -> str:
         """The ``$filter``, with single quotes doubled."""
         parts = (
-            f"recipientAddress eq {text(self.recipient)}" if self.recipient else "",
-            f"senderAddress eq {text(self.sender)}" if self.sender else "",
-            f"contains(subject, {text(self.subject)})" if self.subject else "",
-            f"receivedDateTime ge {instant(self.since)}",
-            f"receivedDateTime le {instant(self.until)}",
+            ("recipientAddress eq {}", self.recipient),
+            ("senderAddress eq {}", self.sender),
+            ("contains(subject, {})", self.subject),
         )
-        return " and ".join(part for part in parts if part)
+        filters = [pattern.format(text(value)) for pattern, value in parts if value]
+        interval = (f"receivedDateTime ge {instant(self.since)}", f"receivedDateTime le {instant(self.until)}")
+        return " and ".join((*filters, *interval))
 
 
 class Graph(GraphCalls):
@@ -102,9 +103,9 @@ class Graph(GraphCalls):
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
         made = as_object(await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body))
         secret = made.get("secretText")
-        if not isinstance(secret, str) or not secret:
+        if not is_filled_text(secret):
             raise MalformedAnswer("answer_unreadable", CloudReply("graph", httpx.codes.OK, message="addPassword without secretText"))
-        return NewPassword(str(made.get("keyId", "")), secret)
+        return NewPassword(str(made.get("keyId", "")), str(secret))
 
     async def remove_password(self, object_id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""

@@ -13,6 +13,7 @@ import httpx
 
 from jobs.clouds.errors import CloudReply, MalformedAnswer, NotFound
 from jobs.clouds.http import Call, request
+from jobs.clouds.json_values import dicts_in, text_of
 from jobs.clouds.rate_limit import RateLimiter
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
@@ -92,13 +93,15 @@ class GraphCalls:
         Raises:
             Unreadable: the link leads elsewhere. Without the rows behind it nothing can be said to be missing.
         """
-        link = str(page.get("@odata.nextLink") or "")
+        link = text_of(page, "@odata.nextLink")
+        if not link:
+            return ""
         _, found, rest = link.partition(f"/{version}/")
-        if link and not found:
+        if not found:
             raise MalformedAnswer(
                 "answer_unreadable", CloudReply("graph", httpx.codes.OK, message="a next page that is no page of Graph's")
             )
-        return f"{self._root}/{version}/{rest}" if link else ""
+        return f"{self._root}/{version}/{rest}"
 
     async def send(
         self, method: str, path: str, body: Json | None = None, *, headers: Mapping[str, str] | None = None, repeatable: bool | None = None
@@ -142,5 +145,4 @@ def promised(row: Json, name: str) -> str:
 
 def rows_of(page: Json) -> list[Json]:
     """The objects in a page of a collection."""
-    value = page.get("value", [])
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return dicts_in(page.get("value"))

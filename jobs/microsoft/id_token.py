@@ -16,6 +16,7 @@ from typing import Any
 import jwt
 
 from jobs.clouds.errors import CloudReply, Rejected
+from jobs.clouds.json_values import is_filled_text
 from jobs.microsoft.msal_http import MsalHttp
 
 LEEWAY_SECONDS = 300
@@ -43,6 +44,10 @@ class Expected:
     nonce: str
     tenant: str = ""
 
+    def takes(self, tenant: str) -> bool:
+        """Tell whether the tenant is welcome."""
+        return self.tenant.lower() in {"", tenant.lower()}
+
 
 class SigningKeys:
     """The keys of one discovery document; an unknown key id makes it read them once more, because keys are rolled over."""
@@ -55,13 +60,19 @@ class SigningKeys:
         """The key with that id."""
         for fresh in (False, True):
             keys = jwt.PyJWKSet.from_dict(self._http.document(self._uri, fresh=fresh)).keys
-            found = next((key for key in keys if key.key_id == key_id), None)
-            found = found or (
-                keys[0] if len(keys) == 1 and not (key_id and keys[0].key_id) else None
-            )  # an id may be left out on either side
-            if found:
+            if found := _of_id(keys, key_id) or _only_key(keys, key_id):
                 return found
         raise jwt.InvalidSignatureError(f"no signing key {key_id!r}")
+
+
+def _of_id(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
+    """Return the key with that id."""
+    return next((key for key in keys if key.key_id == key_id), None)
+
+
+def _only_key(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
+    """Return the single key there is, where its id is left out on either side."""
+    return keys[0] if len(keys) == 1 and not (key_id and keys[0].key_id) else None
 
 
 def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any]:
@@ -89,9 +100,9 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
 
 def _check(claims: Mapping[str, Any], expected: Expected) -> None:
     tenant = str(claims.get("tid", ""))
-    if not tenant or not isinstance(claims.get("oid"), str) or not claims["oid"]:
+    if not tenant or not is_filled_text(claims.get("oid")):
         raise _refused("id_token_invalid", "no tid or no oid")
-    if expected.tenant and tenant.lower() != expected.tenant.lower():
+    if not expected.takes(tenant):
         raise _refused("wrong_tenant", f"signed in at tenant {tenant}, expected {expected.tenant}")
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(tenant, expected.issuer).rstrip("/"):
         raise _refused("id_token_issuer", f"issuer {claims['iss']}")

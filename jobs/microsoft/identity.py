@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hmac
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import httpx
 import msal
 
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected, SignInNeeded
+from jobs.clouds.json_values import text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, validate
@@ -124,28 +126,20 @@ class Identity:
         return _patiently(lambda: self._by_itself(scope))
 
     def _by_itself(self, scope: str) -> str:
-        try:
+        with _understood():
             result: dict[str, Any] = self._app().acquire_token_for_client([scope])
-        except _MSAL_CONFUSED as error:
-            raise MalformedAnswer("answer_unreadable", CloudReply("entra", message=type(error).__name__)) from None
-        if "access_token" not in result:
-            raise entra_error(result, httpx.codes.BAD_REQUEST)
-        return str(result["access_token"])
+        return _access_token(result)
 
     def _silently(self, cache: str, scopes: list[str], *, refresh: bool) -> tuple[str, str]:
         kept = msal.SerializableTokenCache()
         kept.deserialize(cache)
         app = self._app(kept)
         accounts = app.get_accounts()
-        try:
+        with _understood():
             result = app.acquire_token_silent_with_error(scopes, account=accounts[0], force_refresh=refresh) if accounts else None
-        except _MSAL_CONFUSED as error:
-            raise MalformedAnswer("answer_unreadable", CloudReply("entra", message=type(error).__name__)) from None
         if result is None:
             raise SignInNeeded("sign_in_missing", CloudReply("entra"))
-        if "access_token" not in result:
-            raise entra_error(result, httpx.codes.BAD_REQUEST)
-        return str(result["access_token"]), kept.serialize()
+        return _access_token(result), kept.serialize()
 
     def _redeem(self, flow: Mapping[str, Any], query: Mapping[str, str], cache: msal.SerializableTokenCache) -> dict[str, Any]:
         try:
@@ -154,8 +148,7 @@ class Identity:
             raise Rejected("id_token_nonce", CloudReply("entra")) from None
         except _MSAL_CONFUSED as error:
             raise Rejected("id_token_invalid", CloudReply("entra", message=type(error).__name__)) from None
-        if "access_token" not in result:
-            raise entra_error(result, httpx.codes.BAD_REQUEST)
+        _access_token(result)
         return result
 
     def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
@@ -187,11 +180,31 @@ def _patiently(ask: Callable[[], T]) -> T:
     return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
 
 
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Raise MalformedAnswer where msal cannot make sense of an answer."""
+    try:
+        yield
+    except _MSAL_CONFUSED as error:
+        raise MalformedAnswer("answer_unreadable", CloudReply("entra", message=type(error).__name__)) from None
+
+
+def _access_token(result: Mapping[str, Any]) -> str:
+    """Return the access token that msal was given.
+
+    Raises:
+        CloudError: Entra gave an error instead.
+    """
+    if "access_token" not in result:
+        raise entra_error(result, httpx.codes.BAD_REQUEST)
+    return str(result["access_token"])
+
+
 def _account(claims: Mapping[str, Any]) -> Account:
     roles = claims.get("wids")
     return Account(
         tenant_id=str(claims["tid"]),
         object_id=str(claims["oid"]),
-        upn=str(next(filter(None, (claims.get(name) for name in ("preferred_username", "upn", "unique_name", "email"))), "")),
+        upn=text_of(claims, "preferred_username", "upn", "unique_name", "email"),
         roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
     )

@@ -21,7 +21,9 @@ import structlog
 from jobs.clouds import call_log
 from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Transient, error_for
+from jobs.clouds.json_values import is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
+from jobs.microsoft.app_manifest import merged
 from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
@@ -45,45 +47,52 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     OAuth's word says what kind of trouble it is. Beside a number that nobody described to us it says no more than that: the number is
     shown whole then, with the address at which Microsoft tells of it, and is no other's cause.
     """
-    description, word = str(answer.get("error_description") or ""), str(answer.get("error") or "")
+    description = text_of(answer, "error_description")
     numbers = _numbers(answer, description)
     known = next((number for number in numbers if int(number) in ENTRA), "")
-    code = f"AADSTS{known or numbers[0]}" if numbers else word
-    told = (description or word, "" if known else _read_on(answer))
-    said = CloudReply("entra", status, code, " ".join(filter(None, told)), _ids(answer, description))
+    code = f"AADSTS{known or numbers[0]}" if numbers else text_of(answer, "error")
+    said = CloudReply("entra", status, code, _words(answer, known), _ids(answer, description))
     return error_for(_meaning(answer, known, numbered=bool(numbers)), said)
 
 
+def _words(answer: Mapping[str, Any], known: str) -> str:
+    """Return what the answer says; where its number is not known, with the address at which Microsoft tells of it."""
+    words = text_of(answer, "error_description", "error")
+    return words if known else " ".join(filter(None, (words, _read_on(answer))))
+
+
 def _meaning(answer: Mapping[str, Any], known: str, *, numbered: bool) -> Meaning:
-    meaning = ENTRA[int(known)] if known else _by_word(answer) or _UNDESCRIBED
-    if "already present" in str(answer.get("error_description") or ""):
-        meaning = _PRESENT
+    meaning = _told_apart(answer) or (ENTRA[int(known)] if known else _by_word(answer))
     strange = numbered and not known and meaning.kind is not ErrorKind.TRANSIENT
     return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
 
 
-def _by_word(answer: Mapping[str, Any]) -> Meaning | None:
+def _told_apart(answer: Mapping[str, Any]) -> Meaning | None:
+    """Return the second sense of a number that has two, where the words say so."""
+    return _PRESENT if "already present" in text_of(answer, "error_description") else None
+
+
+def _by_word(answer: Mapping[str, Any]) -> Meaning:
     if _cancelled(answer):
         return _CANCELLED
-    return OAUTH.get(str(answer.get("suberror") or "")) or OAUTH.get(str(answer.get("error") or ""))
+    return OAUTH.get(text_of(answer, "suberror")) or OAUTH.get(text_of(answer, "error"), _UNDESCRIBED)
 
 
 def _read_on(answer: Mapping[str, Any]) -> str:
     """Where to read about a code; a redirect is anybody's word, so that nothing but an address of that form is taken from it."""
-    found = _ERROR_URI.fullmatch(str(answer.get("error_uri") or ""))
+    found = _ERROR_URI.fullmatch(text_of(answer, "error_uri"))
     return found[0] if found else ""
 
 
 def _cancelled(answer: Mapping[str, Any]) -> bool:
-    told = f"{answer.get('error_subcode') or ''} {answer.get('error_description') or ''}"
+    told = f"{text_of(answer, 'error_subcode')} {text_of(answer, 'error_description')}"
     return answer.get("error") == "access_denied" and re.search(r"\bcancel", told, re.IGNORECASE) is not None
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
     """The AADSTS numbers: from ``error_codes``, else from the words, else from ``error_uri``, wherever a cloud puts them."""
-    codes = answer.get("error_codes")
-    listed = re.findall(r"\d+", str(codes or ""))
-    return listed or _AADSTS.findall(description) or re.findall(r"[?&]code=(\d+)", str(answer.get("error_uri") or ""))
+    listed = re.findall(r"\d+", text_of(answer, "error_codes"))
+    return listed or _AADSTS.findall(description) or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
 
 
 def _ids(answer: Mapping[str, Any], description: str) -> Ids:
@@ -120,8 +129,9 @@ class MsalHttp:
 
     def outside(self, url: str) -> str:
         """The URL as the world knows it: http again where the login URL is http."""
-        ours = self._plain and is_loopback(urlsplit(url).hostname or "")
-        return "http" + url.removeprefix("https") if ours and url.startswith("https://") else url
+        parts = urlsplit(url)
+        ours = self._plain and parts.scheme == "https" and is_loopback(str(parts.hostname))
+        return "http" + url.removeprefix("https") if ours else url
 
     def document(self, url: str, *, fresh: bool = False) -> dict[str, Any]:
         """A JSON document, as it is served."""
@@ -144,24 +154,20 @@ class MsalHttp:
         self, url: str, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
     ) -> MsalResponse:
         """A token request."""
-        form = {name: value for name, value in (data or {}).items() if value is not None}
+        form = _without_nulls(data or {})
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
             raise MalformedAnswer("answer_unreadable", CloudReply("entra", reply.status_code, message="a token answer without a token"))
-        told = {name: value for name, value in answer.items() if value is not None}
-        return MsalResponse(reply.status_code, json.dumps(_with_asked(told, str(form.get("scope", "")))), reply.headers)
+        told = _with_asked(_without_nulls(answer), str(form.get("scope", "")))
+        return MsalResponse(reply.status_code, json.dumps(told), reply.headers)
 
     def close(self) -> None:
         """Nothing: the client belongs to whoever made it."""
 
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
-        try:
-            response = self._http.request(method, self.outside(url), headers=headers, **options)
-        except httpx.RequestError as error:
-            cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
-            raise Transient(cause, CloudReply("entra", message=repr(error))) from error
+        response = self._sent(method, url, headers=headers, **options)
         log.debug("call", service="entra", id=headers["client-request-id"], status=response.status_code)
         if method == "POST":
             ids = Ids(response.headers.get("x-ms-request-id", ""), headers["client-request-id"])
@@ -170,6 +176,18 @@ class MsalHttp:
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
             raise _busy(meaning, response, headers["client-request-id"])
         return MsalResponse(response.status_code, _json_text(response), dict(response.headers))
+
+    def _sent(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Return the answer to a request.
+
+        Raises:
+            Transient: there is none.
+        """
+        try:
+            return self._http.request(method, self.outside(url), **options)
+        except httpx.RequestError as error:
+            cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+            raise Transient(cause, CloudReply("entra", message=repr(error))) from error
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
@@ -183,10 +201,7 @@ def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
 
 def _told(response: httpx.Response) -> CloudError:
     """The error of an answer that may be JSON or a page; of a page only Microsoft's own code and ids are words."""
-    try:
-        body = json.loads(response.text)
-    except (ValueError, RecursionError):
-        body = None
+    body = parsed(response.text)
     return entra_error(body if isinstance(body, dict) else {"error_description": _of_page(response.text)}, response.status_code)
 
 
@@ -199,11 +214,17 @@ def _of_page(page: str) -> str:
 
 def _is_token(answer: Mapping[str, Any]) -> bool:
     """Whether msal can make sense of it: a token, and texts and numbers where it takes them for such. A refusal is left to :func:`entra_error`."""
-    if "error" in answer:
-        return True
-    token, lives = answer.get("access_token"), [answer[name] for name in ("expires_in", "refresh_in") if name in answer]
-    texts = all(isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope"))
-    return isinstance(token, str) and bool(token) and texts and all(_is_number(value) for value in lives)
+    return "error" in answer or (is_filled_text(answer.get("access_token")) and _has_texts(answer) and _has_numbers(answer))
+
+
+def _has_texts(answer: Mapping[str, Any]) -> bool:
+    """Tell whether what msal takes for texts is text, as far as it is there."""
+    return all(isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope"))
+
+
+def _has_numbers(answer: Mapping[str, Any]) -> bool:
+    """Tell whether what msal takes for seconds is a number, as far as it is there."""
+    return all(_is_number(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)
 
 
 def _is_number(value: object) -> bool:
@@ -219,18 +240,18 @@ def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
     missing = [scope for scope in asked.split() if scope.endswith("/.default")]
     if not missing or "scope" not in answer:
         return answer
-    scopes = str(answer["scope"]).split()
-    return {**answer, "scope": " ".join([*scopes, *(scope for scope in missing if scope not in scopes)])}
+    return {**answer, "scope": " ".join(merged(str(answer["scope"]).split(), missing))}
+
+
+def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are not null."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _json_text(response: httpx.Response) -> str:
     """The body, which must be a JSON object whatever the status is; Microsoft's code is taken from an error page, too."""
-    try:
-        whole = isinstance(json.loads(response.text), dict)
-    except (ValueError, RecursionError):
-        whole = False
-    if not whole and response.is_error and (words := _of_page(response.text)):
+    if isinstance(parsed(response.text), dict):
+        return response.text
+    if response.is_error and (words := _of_page(response.text)):
         return json.dumps({"error": "", "error_description": words})
-    if not whole:
-        raise MalformedAnswer("answer_unreadable", CloudReply("entra", response.status_code, message="not a JSON object"))
-    return response.text
+    raise MalformedAnswer("answer_unreadable", CloudReply("entra", response.status_code, message="not a JSON object"))

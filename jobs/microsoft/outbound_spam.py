@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from jobs.clouds.json_values import low_text_of, text_of
 from jobs.microsoft.exchange import ExchangeRow
 
 CARRIED = (
@@ -40,23 +41,30 @@ class EffectivePolicy:
     @property
     def mode(self) -> str:
         """``On``, ``Off`` or ``Automatic``."""
-        return str(self.policy.get("AutoForwardingMode") or "Automatic") if self.policy else "Automatic"
+        return text_of(self._settings, "AutoForwardingMode") or "Automatic"
 
     @property
     def name(self) -> str:
         """The policy's name."""
-        return str(self.policy.get("Name") or self.policy.get("Identity") or "") if self.policy else ""
+        return text_of(self._settings, "Name", "Identity")
 
     def limits(self) -> dict[str, object]:
         """The limits and notifications of the policy, as parameters for a new one."""
-        values = {name: self.policy.get(name) for name in CARRIED} if self.policy else {}
+        values = {name: self._settings.get(name) for name in CARRIED}
         return {name: value for name, value in values.items() if value not in (None, "", [])}
+
+    @property
+    def _settings(self) -> ExchangeRow:
+        """Return the policy's properties; none where there is no policy."""
+        return self.policy or ExchangeRow({})
 
 
 EXCEPTIONS = ("ExceptIfFrom", "ExceptIfFromMemberOf", "ExceptIfSenderDomainIs")
 NARROWING = ("FromMemberOf", "SenderDomainIs", *EXCEPTIONS)
 """What keeps a rule from matching a sender that its ``From`` names: conditions of different kinds are AND, and exceptions win."""
 LONGEST_NAME = 64
+_DASHES = str.maketrans(dict.fromkeys('\\%&*+/=?{}|<>();:[],"', "-"))
+"""A dash for each character that Exchange refuses in a name."""
 
 
 def applies_to(senders: Sequence[str], policies: Sequence[ExchangeRow], rules: Sequence[ExchangeRow]) -> EffectivePolicy:
@@ -66,16 +74,24 @@ def applies_to(senders: Sequence[str], policies: Sequence[ExchangeRow], rules: S
     """
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
-    for rule in sorted((r for r in rules if enabled(r)), key=_priority):
-        if _excepts(rule, own):
-            continue
-        matched, policy = _matches(rule, own), named(policies, str(rule.get("HostedOutboundSpamFilterPolicy")))
+    for rule in _that_count(rules, own):
+        matched, found = _matches(rule, own), EffectivePolicy(named(policies, str(rule.get("HostedOutboundSpamFilterPolicy"))), rule)
+        if matched:
+            return _beside(found, unsure)
         if matched is None:
-            unsure.append(EffectivePolicy(policy, rule))
-        elif matched:
-            return _beside(EffectivePolicy(policy, rule), unsure)
-    default = next((p for p in policies if _true(p.get("IsDefault"))), None)
-    return _beside(EffectivePolicy(default or named(policies, "Default"), None), unsure)
+            unsure.append(found)
+    return _beside(EffectivePolicy(_default(policies), None), unsure)
+
+
+def _that_count(rules: Iterable[ExchangeRow], own: Sequence[str]) -> list[ExchangeRow]:
+    """Return the enabled rules that do not except the sender, by priority."""
+    return sorted((rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority)
+
+
+def _default(policies: Sequence[ExchangeRow]) -> ExchangeRow | None:
+    """Return the policy that applies where no rule does."""
+    marked = (policy for policy in policies if _true(policy.get("IsDefault")))
+    return next(marked, None) or named(policies, "Default")
 
 
 def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> EffectivePolicy:
@@ -88,7 +104,7 @@ def policy_name(mailbox: str) -> str:
 
     Where a mailbox's address does not stand in it whole, a short hash does, so that two mailboxes never share a policy.
     """
-    safe = "".join("-" if c in '\\%&*+/=?{}|<>();:[],"' else c for c in mailbox)
+    safe = mailbox.translate(_DASHES)
     name = f"Webex Connect forwarding - {safe}"
     if safe == mailbox and len(name) <= LONGEST_NAME:
         return name
@@ -103,28 +119,41 @@ def bare(address: object) -> str:
 
 def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
     """A mailbox's addresses as Get-Mailbox shows them, the one that its mail is sent from first."""
-    every = [str(each) for each in _listed(mailbox.get("EmailAddresses"))]
-    kinds = (str(mailbox.get("PrimarySmtpAddress") or ""), *(each for each in every if each.startswith("SMTP:")), *every)
-    return tuple(dict.fromkeys(bare(each) for each in kinds if each and (":" not in each or each.lower().startswith("smtp:"))))
+    primary_first = sorted(_texts(mailbox, "EmailAddresses"), key=lambda each: not each.startswith("SMTP:"))
+    every = (text_of(mailbox, "PrimarySmtpAddress"), *primary_first)
+    return tuple(dict.fromkeys(bare(each) for each in every if _is_smtp(each)))
+
+
+def _is_smtp(address: str) -> bool:
+    """Tell whether it is an address for mail: Exchange lists others too, each with its kind and a colon before it."""
+    return bool(address) and (":" not in address or address.lower().startswith("smtp:"))
 
 
 def needs_addresses(rules: Iterable[ExchangeRow], known: Sequence[str]) -> bool:
     """Whether a rule goes by domain, or names senders that are not among these: another address of the mailbox may be what it means."""
     mine = {bare(address) for address in known}
-    named_ones = {sender for rule in rules for name in ("From", "ExceptIfFrom") for sender in _list(rule.get(name))}
-    return bool(named_ones - mine) or any(_list(rule.get(name)) for rule in rules for name in ("SenderDomainIs", "ExceptIfSenderDomainIs"))
+    return any(_names_others(rule, mine) for rule in rules)
+
+
+def _names_others(rule: ExchangeRow, mine: set[str]) -> bool:
+    """Tell whether a rule names a domain, or a sender that is not among these."""
+    senders = {*_bare(rule, "From"), *_bare(rule, "ExceptIfFrom")}
+    domains = {*_bare(rule, "SenderDomainIs"), *_bare(rule, "ExceptIfSenderDomainIs")}
+    return bool((senders - mine) | domains)
 
 
 def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
     """How many rules get the next lower priority where the one of that name, new or not, is put on top."""
     others = list(rules)
     own = named(others, name)
-    return sum(1 for rule in others if rule is not own and (own is None or _priority(rule) < _priority(own)))
+    if own is None:
+        return len(others)
+    return sum(_priority(rule) < _priority(own) for rule in others)
 
 
 def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
     """By what, beside its senders, a rule is narrowed."""
-    return tuple(name for name in NARROWING if _list(rule.get(name)))
+    return tuple(name for name in NARROWING if _texts(rule, name))
 
 
 def opened(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
@@ -133,49 +162,69 @@ def opened(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, lis
     Whoever else the rule names stays in it: only what keeps the mailbox out goes. What goes by a group cannot be judged, so all of it goes.
     A rule by domain alone gets no sender, who would keep the rest of the domain out.
     """
-    there = {name: [str(each) for each in _listed(rule.get(name))] for name in ("From", *NARROWING)}
-    domains = there["SenderDomainIs"] if _in_domain(own, _list(there["SenderDomainIs"])) else []
-    covered = bool(set(own) & set(_list(there["From"]))) or bool(domains and not there["From"] and not there["FromMemberOf"])
-    wanted: dict[str, list[str]] = {
-        "From": there["From"] if covered else [*there["From"], mailbox],
-        "SenderDomainIs": domains,
-        "ExceptIfFrom": [each for each in there["ExceptIfFrom"] if bare(each) not in own],
-        "ExceptIfSenderDomainIs": [each for each in there["ExceptIfSenderDomainIs"] if not _in_domain(own, [bare(each)])],
-    }
+    there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
+    senders = there["From"] if _covers(rule, own) else [*there["From"], mailbox]
+    domains = there["SenderDomainIs"] if _in_domain(own, _bare(rule, "SenderDomainIs")) else []
+    wanted = {"From": senders, "SenderDomainIs": domains, **_exceptions_of_others(rule, own)}
     return {name: wanted.get(name, []) for name in there if wanted.get(name, []) != there[name]}
+
+
+def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
+    """Tell whether a rule names the mailbox: as a sender, or by its domain alone."""
+    by_domain_alone = not _texts(rule, "From") and not _texts(rule, "FromMemberOf")
+    return _shares(own, rule, "From") or (by_domain_alone and _in_domain(own, _bare(rule, "SenderDomainIs")))
+
+
+def _exceptions_of_others(rule: ExchangeRow, own: Sequence[str]) -> dict[str, list[str]]:
+    """Return the senders and domains that a rule excepts, without those of the mailbox."""
+    return {
+        "ExceptIfFrom": [each for each in _texts(rule, "ExceptIfFrom") if bare(each) not in own],
+        "ExceptIfSenderDomainIs": [each for each in _texts(rule, "ExceptIfSenderDomainIs") if not _in_domain(own, [bare(each)])],
+    }
 
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
     """Whether two rules cover the same senders by the same conditions, however Exchange writes them."""
-    return all(sorted(_list(one.get(name))) == sorted(_list(other.get(name))) for name in ("From", *NARROWING))
+    return all(sorted(_bare(one, name)) == sorted(_bare(other, name)) for name in ("From", *NARROWING))
 
 
 def gone(rule: ExchangeRow, mended: Mapping[str, object]) -> dict[str, list[str]]:
     """What of a rule is not there any more once that is set."""
-    return {
-        name: [str(each) for each in _listed(rule.get(name)) if each not in _listed(mended[name])] for name in NARROWING if name in mended
-    }
+    return {name: _left_out(rule, name, _listed(mended[name])) for name in NARROWING if name in mended}
+
+
+def _left_out(rule: ExchangeRow, name: str, kept: Sequence[object]) -> list[str]:
+    """Return the values of a condition that are not kept."""
+    return [str(each) for each in _listed(rule.get(name)) if each not in kept]
 
 
 def covers(rule: ExchangeRow) -> list[str]:
     """Whom a rule names: its senders, else their domains."""
-    return [str(each) for each in _listed(rule.get("From")) or _listed(rule.get("SenderDomainIs"))]
+    return _texts(rule, "From") or _texts(rule, "SenderDomainIs")
 
 
 def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
     """Conditions of different kinds are AND, values of one are OR; None where a group, of either kind, would have to be looked up."""
-    senders, domains, groups = (_list(rule.get(name)) for name in ("From", "SenderDomainIs", "FromMemberOf"))
-    if senders and not set(own) & set(senders):
+    senders, domains = _bare(rule, "From"), _bare(rule, "SenderDomainIs")
+    if senders and not _shares(own, rule, "From"):
         return False
     if domains and not _in_domain(own, domains):
         return False
-    if groups or _list(rule.get("ExceptIfFromMemberOf")):
-        return None
-    return bool(senders or domains)
+    return None if _goes_by_group(rule) else bool(senders or domains)
+
+
+def _goes_by_group(rule: ExchangeRow) -> bool:
+    """Tell whether a group decides: one that the rule is for, or one that it excepts."""
+    return bool(_texts(rule, "FromMemberOf") or _texts(rule, "ExceptIfFromMemberOf"))
 
 
 def _excepts(rule: ExchangeRow, own: Sequence[str]) -> bool:
-    return bool(set(own) & set(_list(rule.get("ExceptIfFrom")))) or _in_domain(own, _list(rule.get("ExceptIfSenderDomainIs")))
+    return _shares(own, rule, "ExceptIfFrom") or _in_domain(own, _bare(rule, "ExceptIfSenderDomainIs"))
+
+
+def _shares(own: Sequence[str], rule: ExchangeRow, name: str) -> bool:
+    """Tell whether a condition names one of the addresses."""
+    return not set(own).isdisjoint(_bare(rule, name))
 
 
 def _in_domain(own: Sequence[str], domains: Sequence[str]) -> bool:
@@ -198,11 +247,22 @@ def _priority(rule: ExchangeRow) -> int:
 def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
     """The row with that name, or None."""
     wanted = name.lower()
-    return next((row for row in rows if wanted in {str(row.get(key) or "").lower() for key in ("Name", "Identity", "Id")}), None)
+    return next((row for row in rows if wanted in _names(row)), None)
 
 
-def _list(value: object) -> list[str]:
-    return [bare(each) for each in _listed(value)]
+def _names(row: ExchangeRow) -> set[str]:
+    """Return by what a row may be named, in lower case."""
+    return {low_text_of(row, key) for key in ("Name", "Identity", "Id")}
+
+
+def _texts(row: ExchangeRow, name: str) -> list[str]:
+    """Return the values of a property as Exchange writes them."""
+    return [str(each) for each in _listed(row.get(name))]
+
+
+def _bare(row: ExchangeRow, name: str) -> list[str]:
+    """Return the addresses or domains of a property as they are compared."""
+    return [bare(each) for each in _listed(row.get(name))]
 
 
 def _listed(value: object) -> list[object]:

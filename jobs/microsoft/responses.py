@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import httpx
 
 from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, ErrorKind, Meaning, Phrase
 from jobs.clouds.errors import CloudError, CloudReply, Ids, error_for
+from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of
 
 _BY_STATUS: dict[int, Meaning] = {
     401: Meaning("access_token_refused", ErrorKind.SIGN_IN_NEEDED),
@@ -37,13 +37,8 @@ def by_status(status: int) -> Meaning:
 
 def error_body(response: httpx.Response) -> dict[str, Any]:
     """The ``error`` object of an answer; empty if the body is HTML, NUL bytes, or anything else."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return {}
-    error = body.get("error") or body.get("odata.error") if isinstance(body, dict) else None
-    if not isinstance(error, dict):
-        return {}
+    body = as_dict(parsed(response.content))
+    error = as_dict(body.get("error") or body.get("odata.error"))
     words = error.get("message")  # OData's older form has the words in an object of their own
     return error | {"message": words.get("value")} if isinstance(words, dict) else error
 
@@ -56,7 +51,7 @@ def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
 def judge_graph(response: httpx.Response, ids: Ids) -> CloudError:
     """An error answer of Microsoft Graph. A code or words that we know count before the status, except at 429 and 5xx."""
     error = error_body(response)
-    code, message = str(error.get("code") or ""), str(error.get("message") or "")
+    code, message = text_of(error, "code"), text_of(error, "message")
     meaning = by_status(response.status_code)
     if meaning.kind is not ErrorKind.TRANSIENT:
         meaning = said(GRAPH_PHRASES, code, message) or meaning
@@ -90,11 +85,9 @@ def judge_exchange(response: httpx.Response, ids: Ids) -> CloudError:
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
     """The exception's type and words, wherever they stand."""
-    inner = error.get("innererror")
-    internal = inner.get("internalexception") if isinstance(inner, dict) else None
-    if isinstance(internal, dict) and internal.get("message"):
+    internal = as_dict(as_dict(error.get("innererror")).get("internalexception"))
+    if internal.get("message"):
         return str(internal.get("type", "")), str(internal["message"])
-    details = error.get("details")
-    text = str(details[0].get("message") or "") if isinstance(details, list) and details and isinstance(details[0], dict) else ""
+    text = text_of(next(iter(dicts_in(error.get("details"))), {}), "message")
     found = _EXCEPTION.match(text)
-    return (found["type"] if found else ""), _EXCEPTION.sub("", text) or str(error.get("message") or "")
+    return (found["type"] if found else ""), _EXCEPTION.sub("", text) or text_of(error, "message")

@@ -48,25 +48,25 @@ _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
     """The scopes by short name, or with the resource before them in a national cloud, where a short name means the public Graph."""
-    host = urlsplit(graph_url).hostname or ""
+    host = _host(graph_url)
     return [f"https://{host}/{name}" for name in names_in(graph_url, names)] if host.endswith(_NATIONAL) else list(names)
 
 
 def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the permissions that there are in this Graph's cloud."""
-    national = (urlsplit(graph_url).hostname or "").endswith(_NATIONAL)
-    return tuple(name for name in names if not (national and name in _GLOBAL_ONLY))
+    missing = _GLOBAL_ONLY if _host(graph_url).endswith(_NATIONAL) else frozenset()
+    return tuple(name for name in names if name not in missing)
 
 
 def smtp_scope(exchange_url: str) -> str:
     """The one scope of the channel; in a national cloud at that cloud's Outlook, which is where Exchange is."""
-    host = urlsplit(exchange_url).hostname or ""
+    host = _host(exchange_url)
     return f"https://{host}/SMTP.Send" if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL) else SMTP_SCOPE
 
 
 def graph_default(graph_url: str) -> str:
     """The scope for all that the app has been granted at Graph; a host of no national cloud stands for the public one."""
-    host = urlsplit(graph_url).hostname or ""
+    host = _host(graph_url)
     return f"https://{host}/.default" if host.endswith(_NATIONAL) else GRAPH_SCOPE
 
 
@@ -77,5 +77,9 @@ def app_may_read(reads: tuple[str, ...]) -> bool:
 
 def exchange_scope(exchange_url: str) -> str:
     """The scope for Exchange cmdlets; a host that is none of Microsoft's (a loopback) stands for the public cloud."""
-    host = urlsplit(exchange_url).hostname or ""
+    host = _host(exchange_url)
     return f"https://{host}/.default" if host in _EXCHANGE_HOSTS else EXCHANGE_SCOPE
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

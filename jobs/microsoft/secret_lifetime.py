@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from jobs.clock import parse
+from jobs.clouds.json_values import as_dict, low_text_of, text_of
 
 Json = dict[str, Any]
 _LONG = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(.*)")
@@ -29,7 +30,7 @@ class SecretRules:
 def rules_for(policy: Json, made: datetime) -> SecretRules:
     """The restrictions of the policy that are on, and reach an app that was made at that moment."""
     rules = list(_in_force(policy, made))
-    limits = (_duration(str(rule.get("maxLifetime") or "")) for rule in rules if _kind(rule) == "passwordlifetime")
+    limits = (_duration(text_of(rule, "maxLifetime")) for rule in rules if _kind(rule) == "passwordlifetime")
     return SecretRules(any(_kind(rule) == "passwordaddition" for rule in rules), min(filter(None, limits), default=None))
 
 
@@ -45,14 +46,18 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
     """A restriction may spare the apps that were made before a day. Only ``disabled`` is off: null is Graph's word for the usual."""
     if policy.get("isEnabled") is False:
         return
-    for rule in ((policy.get("applicationRestrictions") or {}).get("passwordCredentials")) or ():
-        since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
-        if str(rule.get("state") or "enabled").lower() != "disabled" and (since is None or since <= made):
-            yield rule
+    rules = as_dict(policy.get("applicationRestrictions")).get("passwordCredentials") or ()
+    yield from (rule for rule in rules if low_text_of(rule, "state") != "disabled" and _reaches(rule, made))
+
+
+def _reaches(rule: Json, made: datetime) -> bool:
+    """Tell whether a restriction is for an app that was made at that moment."""
+    since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
+    return since is None or since <= made
 
 
 def _kind(rule: Json) -> str:
-    return str(rule.get("restrictionType") or "").lower()
+    return low_text_of(rule, "restrictionType")
 
 
 def _duration(text: str) -> timedelta | None:
@@ -61,9 +66,11 @@ def _duration(text: str) -> timedelta | None:
     None where it is none, or longer than there are days in a calendar.
     """
     found = _LONG.match(text)
-    years, months, rest = found.groups() if found else (None, None, "")
+    if found is None:
+        return None
+    years, months, rest = found.groups("0")
     try:
         short = msgspec.convert(f"P{rest}", timedelta) if rest else timedelta()
-        return short + timedelta(days=365 * int(years or 0) + 30 * int(months or 0)) or None
+        return short + timedelta(days=365 * int(years) + 30 * int(months)) or None
     except (msgspec.ValidationError, OverflowError, ValueError):
         return None

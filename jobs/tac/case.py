@@ -49,3 +49,13 @@ class TacCase:
     setup: RunHistory | None = None
     check: RunHistory | None = None
     picture: Screenshot | None = None
+
+    @property
+    def histories(self) -> dict[str, RunHistory | None]:
+        """Return both runs by what they are called in the file."""
+        return {"check": self.check, "setup": self.setup}
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """Return the runs that there are."""
+        return {name: past.run for name, past in self.histories.items() if past}

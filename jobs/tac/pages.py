@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,24 +21,29 @@ WORST_FIRST = (State.WRONG, State.POSSIBLE, State.WARNING, State.UNKNOWN, State.
 def findings(matter: TacCase, say: Say) -> str:
     """Every finding of the newest check and of the setup, with its evidence."""
     parts: list[str] = []
-    for name, past in (("check", matter.check), ("setup", matter.setup)):
-        values = {"run": past.run.id, "at": moment(past.run.opened)} if past else {"run": "-", "at": "-"}
-        heading = say(Text(f"tac.file.of_{name}", values))
-        parts.append(f"# {heading}")
-        parts += _findings(past.run, say) if past and past.run.findings else [say(Text(f"tac.file.no_{name}"))]
+    for name in matter.histories:
+        run = matter.runs.get(name)
+        parts.append(f"# {say(Text(f'tac.file.of_{name}', _id_and_time(run)))}")
+        parts += (_findings(run, say) if run else []) or [say(Text(f"tac.file.no_{name}"))]
     return "\n\n".join(parts) + "\n"
+
+
+def _id_and_time(run: Run | None) -> dict[str, str]:
+    """Return the values of a heading; dashes where there is no run."""
+    return {"run": run.id, "at": moment(run.opened)} if run else {"run": "-", "at": "-"}
 
 
 def transcripts(matter: TacCase, say: Say) -> str:
     """The SMTP dialogues, line by line; the bot never kept the credentials in them."""
-    blocks = [
-        f"{name} {past.run.id}, {finding.step}, {moment(past.run.found_at[finding.step])}\n" + "\n".join(lines)
-        for name, past in (("check", matter.check), ("setup", matter.setup))
-        if past is not None
-        for finding in past.run.findings.values()
-        if (lines := [item.text for item in finding.evidence if item.kind == "transcript"])
-    ]
+    blocks = [block for name, run in matter.runs.items() for block in _dialogues(name, run)]
     return "\n\n".join(blocks or [say(Text("tac.file.no_transcript"))]) + "\n"
+
+
+def _dialogues(name: str, run: Run) -> Iterator[str]:
+    """Yield each SMTP dialogue of a run, below a heading."""
+    for finding in run.findings.values():
+        if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
+            yield f"{name} {run.id}, {finding.step}, {moment(run.found_at[finding.step])}\n" + "\n".join(lines)
 
 
 def found(run: Run, say: Say) -> dict[str, Any]:
@@ -72,14 +77,28 @@ def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:
     """One finding; what was not seen or expected is left out."""
     yield f"## {row(run, finding)} {title(finding, say)} ({finding.state})"
     yield ""
-    told = {"seen": _told(finding.seen, say), "expected": _told(finding.expected, say)}
-    if finding.cause:
-        cause, remedy = (say(Text(f"{part}.{finding.cause}")) for part in ("cause", "remedy"))
-        told |= {"cause": f"{finding.cause}. {cause}".strip(), "remedy": remedy}
-    told |= {name: value for name, value in finding.facts.items() if value} | finding.signals.texts()
-    told["found_at"] = moment(run.found_at[finding.step])
-    yield from (f"- {say(Text(f'tac.file.{name}')) or name}: {line(value)}" for name, value in told.items() if value)
+    told = {
+        "seen": _told(finding.seen, say),
+        "expected": _told(finding.expected, say),
+        **_cause_and_remedy(finding.cause, say),
+        **_filled(finding.facts),
+        **finding.signals.texts(),
+        "found_at": moment(run.found_at[finding.step]),
+    }
+    yield from (f"- {say(Text(f'tac.file.{name}')) or name}: {line(value)}" for name, value in _filled(told).items())
     yield from (f"- {item.kind}: `{line(item.text)}`" for item in finding.evidence if item.kind != "transcript")
+
+
+def _cause_and_remedy(cause: str, say: Say) -> dict[str, str]:
+    """Return a cause with its words, and its remedy; nothing where there is no cause."""
+    if not cause:
+        return {}
+    return {"cause": f"{cause}. {say(Text(f'cause.{cause}'))}".strip(), "remedy": say(Text(f"remedy.{cause}"))}
+
+
+def _filled(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that are not empty."""
+    return {name: value for name, value in values.items() if value}
 
 
 def _step(run: Run, finding: Finding) -> Step | None:

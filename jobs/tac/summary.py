@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jobs.checks import check
-from jobs.checks.verdict import judge
-from jobs.model import Text
+from jobs.checks.fix_context import verdict_of
+from jobs.model import Finding, Text
 from jobs.runs.run import Run
 from jobs.tac.case import RunHistory, Say, TacCase
 from jobs.tac.pages import line, moment, row, title
@@ -15,8 +14,26 @@ from jobs.webex_org_id import normalize
 
 def summary(matter: TacCase, say: Say) -> str:
     """Who, which channel, when, what was seen: what TAC asks first."""
+    none = say(Text("tac.file.none"))
+    lines = [f"- {say(Text(f'tac.file.{name}'))}: {line(value) or none}" for name, value in _values(matter).items()]
+    parts = [
+        f"# {say(Text('tac.file.title', {'mailbox': matter.channel.mailbox}))}",
+        "\n".join(lines),
+        f"## {say(Text('tac.file.said'))}",
+        _quoted(matter.told.seen) or none,
+        f"## {say(Text('tac.file.verdict'))}",
+        "\n".join(_verdict(matter.check, say)),
+        f"## {say(Text('tac.file.times'))}",
+        "\n".join(f"- {say(Text(f'tac.file.{name}'))}: {_moment(at) or none}" for name, at in _times(matter).items()),
+        say(Text("tac.file.redacted")),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _values(matter: TacCase) -> dict[str, str]:
+    """Return the ids and addresses that TAC asks for, by the keys of their labels."""
     told, channel = matter.told, matter.channel
-    values = {
+    return {
         "mailbox": channel.mailbox,
         "resource_id": told.resource_id,
         "transaction_id": told.transaction_id,
@@ -29,56 +46,53 @@ def summary(matter: TacCase, say: Say) -> str:
         "asked_by": told.by.email,
         "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
     }
-    none = say(Text("tac.file.none"))
-    lines = [f"- {say(Text(f'tac.file.{name}'))}: {line(value) or none}" for name, value in values.items()]
-    seen = [f"> {each}" for each in told.seen.strip().splitlines()] or [none]
-    parts = [
-        f"# {say(Text('tac.file.title', {'mailbox': channel.mailbox}))}",
-        "\n".join(lines),
-        f"## {say(Text('tac.file.said'))}",
-        "\n".join(seen),
-        f"## {say(Text('tac.file.verdict'))}",
-        "\n".join(_verdict(matter.check, say)),
-        f"## {say(Text('tac.file.times'))}",
-        "\n".join(f"- {say(Text(f'tac.file.{name}'))}: {moment(at) if at else none}" for name, at in _times(matter).items()),
-        say(Text("tac.file.redacted")),
-    ]
-    return "\n\n".join(parts) + "\n"
+
+
+def _quoted(words: str) -> str:
+    """Return a person's words as a quotation, line by line."""
+    return "\n".join(f"> {each}" for each in words.strip().splitlines())
+
+
+def _moment(at: datetime | None) -> str:
+    return moment(at) if at else ""
 
 
 def _verdict(past: RunHistory | None, say: Say) -> list[str]:
     """The causes of the newest check, or why there are none."""
     if past is None or past.run.checked is None:
         return [say(Text("tac.file.no_check"))]
-    known = {name: finding for name, finding in past.run.findings.items() if name in check.steps_of(past.run)}
-    named = [known[name] for name in judge(check.steps_of(past.run), known).causes]
-    lines = [
-        f"- {row(past.run, each)} {say(Text(f'cause.{each.cause}')) or title(each, say)} ({each.cause or each.step})" for each in named
-    ]
+    lines = [_cause_line(past.run, past.run.findings[name], say) for name in verdict_of(past.run).causes]
     return lines or [say(Text("tac.file.no_cause"))]
 
 
+def _cause_line(run: Run, finding: Finding, say: Say) -> str:
+    """Return a cause in one line, with its row of the article and its code."""
+    words = say(Text(f"cause.{finding.cause}")) or title(finding, say)
+    return f"- {row(run, finding)} {words} ({finding.cause or finding.step})"
+
+
 def _times(matter: TacCase) -> dict[str, datetime | None]:
-    setup = matter.setup.run if matter.setup else None
-    token = setup.answers.get("token_saved") if setup else None
-    return {
-        "made": matter.at,
-        "checked": matter.check.run.checked if matter.check else None,
-        "connected": setup.ended_at if setup else None,
-        "token_saved": token.at if token else None,
-    }
+    checked = matter.check.run.checked if matter.check else None
+    return {"made": matter.at, "checked": checked} | _times_of_setup(matter.runs.get("setup"))
+
+
+def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
+    """Return when the mailbox was connected, and when its token was saved."""
+    if setup is None:
+        return {"connected": None, "token_saved": None}
+    token = setup.answers.get("token_saved")
+    return {"connected": setup.ended_at, "token_saved": token.at if token else None}
 
 
 def _fact(matter: TacCase, name: str) -> str:
-    return next((value for run in _runs(matter) if (value := run.fact(name))), "")
+    """Return what a run found by that name: the setup first, then the check."""
+    return next(filter(None, (run.fact(name) for run in reversed(matter.runs.values()))), "")
 
 
 def _client_id(matter: TacCase) -> str:
-    return next((found for run in _runs(matter) if (found := run.fact("client_id") or run.brief.client_id)), "")
-
-
-def _runs(matter: TacCase) -> list[Run]:
-    return [past.run for past in (matter.setup, matter.check) if past is not None]
+    """Return the client id that a run found or was told: the setup first, then the check."""
+    ids = (run.fact("client_id") or run.brief.client_id for run in reversed(matter.runs.values()))
+    return next(filter(None, ids), "")
 
 
 def _organization(org_id: str) -> str:

@@ -11,7 +11,7 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.texts import has_text, render, text
+from adaptive_cards.texts import has_text, render_if_any, text
 from adaptive_cards.views import CheckLine
 from jobs.model import Evidence, Text
 
@@ -33,7 +33,7 @@ def causes(view: VerdictView, room: Room) -> list[Element]:
 
 def evidence_of(line: CheckLine) -> str:
     """What a sceptic can look up, in one line, without what was seen already. Of a transcript only the end: a space gets no whole one."""
-    seen = render(line.seen) if line.seen else ""
+    seen = render_if_any(line.seen)
     items = [item for item in line.evidence if item.text and item.text not in seen]
     replies = [item for item in items if item.kind != _TRANSCRIPT][:_EVIDENCE_MOST]
     return "; ".join(map(_evidence, replies or items[-_TRANSCRIPT_MOST:]))
@@ -65,9 +65,9 @@ def _proof(view: VerdictView, cause: CheckLine) -> str:
 
 def _told(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
     values = {
-        "verdict.expected": render(line.expected) if line.expected else "",
-        "verdict.seen": render(line.seen) if line.seen else "",
+        "verdict.expected": render_if_any(line.expected),
+        "verdict.seen": render_if_any(line.seen),
         "verdict.evidence": _proof(view, line),
-        "verdict.remedy": render(line.remedy) if line.remedy else "",
+        "verdict.remedy": render_if_any(line.remedy),
     }
     return [(text(key), value) for key, value in values.items() if value]

@@ -24,12 +24,25 @@ def findings(view: VerdictView, room: Room) -> list[Element]:
 
 def found(view: VerdictView, room: Room) -> list[Element]:
     """The lists alone: administrator's sign-in, own read access, no sign-in, and apart from all three what was skipped. What is wrong comes first."""
-    lines = sorted((_explained(view, line) for line in view.lines[:_LINES_MOST]), key=lambda line: (line.state is State.OK, line.row))
-    seen = [line for line in lines if line.state not in _LEFT_OUT]
-    groups = [(f"access.{access}", [line for line in seen if line.access is access]) for access in reversed(Access)]
-    groups.append(("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT]))
-    lists = [part for key, group in groups if group for part in (section(key), facts(_pairs(group, room), "Small"))]
+    lists = [part for key, group in _groups(_wrong_first(view)) if group for part in (section(key), facts(_pairs(group, room), "Small"))]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
+
+
+def _wrong_first(view: VerdictView) -> list[CheckLine]:
+    """Return the first findings, what is right last, each as the symptom that it is."""
+    lines = [_explained(view, line) for line in view.lines[:_LINES_MOST]]
+    return sorted(lines, key=lambda line: (line.state is State.OK, line.row))
+
+
+def _groups(lines: list[CheckLine]) -> list[tuple[str, list[CheckLine]]]:
+    """Return the findings by access, and last what was left out, each group with the key of its title."""
+    seen = [(f"access.{access}", _seen_by(access, lines)) for access in reversed(Access)]
+    return [*seen, ("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT])]
+
+
+def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
+    """Return what was seen with that access."""
+    return [line for line in lines if line.access is access and line.state not in _LEFT_OUT]
 
 
 def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
@@ -66,12 +79,22 @@ def _mark(line: CheckLine) -> Mark:
 
 
 def _said(line: CheckLine, told: Told) -> str:
-    words = render(line.title).removesuffix(".")
-    if line.seen and told >= Told.SEEN:
-        words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))
-    if line.expected and told >= Told.SEEN and line.state is not State.OK:
-        words = text("verdict.line_expected", line=words, expected=render(line.expected))
+    words = _seen_and_expected(line) if told >= Told.SEEN else _title(line)
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
     evidence = evidence_of(line) if told >= Told.EVIDENCE else ""
     return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words
+
+
+def _title(line: CheckLine) -> str:
+    return render(line.title).removesuffix(".")
+
+
+def _seen_and_expected(line: CheckLine) -> str:
+    """Return the finding with what was seen, and with what was expected where it is not right."""
+    words = _title(line)
+    if line.seen:
+        words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))
+    if line.expected and line.state is not State.OK:
+        words = text("verdict.line_expected", line=words, expected=render(line.expected))
+    return words

@@ -11,7 +11,7 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import render, text
+from adaptive_cards.texts import render, render_if_any, text
 from adaptive_cards.times import day
 from adaptive_cards.views import CheckLine
 from jobs.model import State, Text
@@ -80,4 +80,4 @@ def _item(mark: Mark, line: CheckLine, told: str) -> Item:
 
 
 def _seen(line: CheckLine) -> str:
-    return render(line.seen) if line.seen else ""
+    return render_if_any(line.seen)

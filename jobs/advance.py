@@ -112,21 +112,37 @@ def _worth_inspecting_again(run: Run) -> bool:
 
 
 def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
-    """End the run where every step is settled; else say when it is looked at again: at once, if something happened after ``seen``."""
-    run, store, schedule = runtime.store.load(run_id), runtime.store, runtime.schedule
-    times = [finding.until for finding in run.findings.values() if finding.until and not run.checked]
-    if run.kind is not RunKind.CHECK and not run.ended and run.plan and all(run.settled(name) for name in steps_of(run)):
-        store.end(run, Event(Kind.FINISHED, now()))
+    """End the run if every step is settled, or else schedule its next look.
+
+    ``seen`` is the version of the run that was worked on. If something happened after it, the run is due at once.
+    """
+    run = runtime.store.load(run_id)
+    if _is_finished(run):
+        runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
-    elif times and run.account and not run.ended:
-        schedule.add(run_id, min(times))
     else:
-        schedule.remove(run_id)
-    if not run.ended and store.length(run_id) != seen:
-        schedule.add(run_id, now())
+        _schedule_next_look(runtime, run)
+    if not run.ended and runtime.store.length(run_id) != seen:
+        runtime.schedule.add(run_id, now())  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
     runtime.listener.run_changed(run_id)
+
+
+def _is_finished(run: Run) -> bool:
+    """Return whether a run with a plan has nothing left to do. A check ends when it has looked at everything."""
+    if run.kind is RunKind.CHECK or run.ended or run.plan is None:
+        return False
+    return all(run.settled(name) for name in steps_of(run))
+
+
+def _schedule_next_look(runtime: Runtime, run: Run) -> None:
+    """Schedule the run for the earliest time that a finding waits for, if somebody is signed in."""
+    times = [] if run.checked else [finding.until for finding in run.findings.values() if finding.until]
+    if times and run.account and not run.ended:
+        runtime.schedule.add(run.id, min(times))
+    else:
+        runtime.schedule.remove(run.id)
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

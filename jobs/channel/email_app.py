@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from jobs.clouds.errors import AlreadyExists, Rejected
-from jobs.clouds.fields import lower_of, text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import (
     declared,

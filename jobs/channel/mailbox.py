@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from jobs.clouds.errors import CloudError, CloudReply, NotFound
-from jobs.clouds.fields import lower_of
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 

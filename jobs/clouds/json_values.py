@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+Row = Mapping[str, Any]
+
 
 def parsed(text: str | bytes) -> Any:
     """Return the value of a JSON text; None where the text is no JSON."""
@@ -30,14 +32,24 @@ def with_low_keys(value: object) -> dict[str, Any]:
     return {str(key).lower(): found for key, found in as_dict(value).items()}
 
 
-def text_of(row: Mapping[str, Any], *names: str) -> str:
-    """Return the first of these values that is not empty, as text; the empty string if there is none."""
-    return str(next(filter(None, map(row.get, names)), ""))
+def text_of(row: Row | None, *names: str) -> str:
+    """Return the first of these fields that is not empty, as text; the empty string if there is none, or no row."""
+    return str(next(filter(None, map((row or {}).get, names)), ""))
 
 
-def low_text_of(row: Mapping[str, Any], *names: str) -> str:
-    """Return the same text in lower case."""
+def lower_of(row: Row | None, *names: str) -> str:
+    """Return the same text in lower case, as names and ids are compared."""
     return text_of(row, *names).lower()
+
+
+def part_of(row: Row | None, name: str) -> dict[str, Any]:
+    """Return the object in the field; an empty one if it is missing or null."""
+    return (row or {}).get(name) or {}
+
+
+def lower_set(values: object) -> set[str]:
+    """Return the texts of a list in lower case; nothing if it is no list."""
+    return {str(value).lower() for value in values} if isinstance(values, list) else set()
 
 
 def is_filled_text(value: object) -> bool:

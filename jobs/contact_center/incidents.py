@@ -13,7 +13,7 @@ from typing import Any
 from jobs.clock import parse
 from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
-from jobs.clouds.json_values import as_dict, dicts_in, low_text_of
+from jobs.clouds.json_values import as_dict, dicts_in, lower_of
 from jobs.clouds.retry import RetryPolicy
 from jobs.contact_center.client import ask, value
 from jobs.settings import Settings
@@ -53,7 +53,7 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
 
 
 def _is_of(row: Mapping[str, Any], services: frozenset[str]) -> bool:
-    return bool({low_text_of(row, name) for name in ("service", "id")} & services)
+    return bool({lower_of(row, name) for name in ("service", "id")} & services)
 
 
 def _open_incident(issue: Mapping[str, Any]) -> bool:
@@ -64,7 +64,7 @@ def _open_incident(issue: Mapping[str, Any]) -> bool:
 
 def _concerns_mail(row: Mapping[str, Any]) -> bool:
     """By the incident's own title, and by the names of the components that it touches; a government-only one is nobody's here."""
-    words = " ".join(low_text_of(part, "name") for part in (row, *dicts_in(row.get("components"))))
+    words = " ".join(lower_of(part, "name") for part in (row, *dicts_in(row.get("components"))))
     return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jobs.clouds.json_values import low_text_of, text_of
+from jobs.clouds.json_values import lower_of, text_of
 
 Json = dict[str, Any]
 OTHERS = {"spa": "redirect_uri_is_spa", "publicClient": "public_client_with_secret"}
@@ -89,7 +89,7 @@ def with_permission(app: Json | None, resource: str, permission: str, kind: str)
         return entries
     wanted = {"id": permission, "type": kind}
     for entry in entries:
-        if low_text_of(entry, "resourceAppId") == resource.lower():
+        if lower_of(entry, "resourceAppId") == resource.lower():
             entry["resourceAccess"] = [*_list(entry, "resourceAccess"), wanted]
             return entries
     return [*entries, {"resourceAppId": resource, "resourceAccess": [wanted]}]
@@ -99,8 +99,8 @@ def without_permission(app: Json | None, resource: str, permission: str) -> list
     """``requiredResourceAccess`` without that permission."""
     unwanted, kept = (resource.lower(), permission.lower()), []
     for entry in _list(app, "requiredResourceAccess"):
-        number = low_text_of(entry, "resourceAppId")
-        access = [each for each in _list(entry, "resourceAccess") if (number, low_text_of(each, "id")) != unwanted]
+        number = lower_of(entry, "resourceAppId")
+        access = [each for each in _list(entry, "resourceAccess") if (number, lower_of(each, "id")) != unwanted]
         if access:
             kept.append({**entry, "resourceAccess": access})
     return kept
@@ -110,7 +110,7 @@ def declared(app: Json | None) -> Iterator[tuple[str, str, str]]:
     """Every permission that the app asks for: resource (an appId), id and kind (``scope`` or ``role``), in lower case."""
     for entry in _list(app, "requiredResourceAccess"):
         for access in _list(entry, "resourceAccess"):
-            yield low_text_of(entry, "resourceAppId"), low_text_of(access, "id"), low_text_of(access, "type")
+            yield lower_of(entry, "resourceAppId"), lower_of(access, "id"), lower_of(access, "type")
 
 
 def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
@@ -124,7 +124,7 @@ def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[
 
 def _exposed(principal: Json) -> set[tuple[str, str]]:
     kinds = {"scope": "oauth2PermissionScopes", "role": "appRoles"}
-    return {(low_text_of(each, "id"), kind) for kind, name in kinds.items() for each in _list(principal, name)}
+    return {(lower_of(each, "id"), kind) for kind, name in kinds.items() for each in _list(principal, name)}
 
 
 def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jobs.clouds.json_values import low_text_of, text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.microsoft.exchange import ExchangeRow
 
 CARRIED = (
@@ -252,7 +252,7 @@ def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
 
 def _names(row: ExchangeRow) -> set[str]:
     """Return by what a row may be named, in lower case."""
-    return {low_text_of(row, key) for key in ("Name", "Identity", "Id")}
+    return {lower_of(row, key) for key in ("Name", "Identity", "Id")}
 
 
 def _texts(row: ExchangeRow, name: str) -> list[str]:

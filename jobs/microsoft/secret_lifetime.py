@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from jobs.clock import parse
-from jobs.clouds.json_values import as_dict, low_text_of, text_of
+from jobs.clouds.json_values import as_dict, lower_of, text_of
 
 Json = dict[str, Any]
 _LONG = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(.*)")
@@ -47,7 +47,7 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
     if policy.get("isEnabled") is False:
         return
     rules = as_dict(policy.get("applicationRestrictions")).get("passwordCredentials") or ()
-    yield from (rule for rule in rules if low_text_of(rule, "state") != "disabled" and _reaches(rule, made))
+    yield from (rule for rule in rules if lower_of(rule, "state") != "disabled" and _reaches(rule, made))
 
 
 def _reaches(rule: Json, made: datetime) -> bool:
@@ -57,7 +57,7 @@ def _reaches(rule: Json, made: datetime) -> bool:
 
 
 def _kind(rule: Json) -> str:
-    return low_text_of(rule, "restrictionType")
+    return lower_of(rule, "restrictionType")
 
 
 def _duration(text: str) -> timedelta | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.clock import parse
 from jobs.clouds.causes import ENTRA, ErrorKind, Meaning
-from jobs.clouds.json_values import as_dict, dicts_in, low_text_of, text_of
+from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
@@ -112,7 +112,7 @@ def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> 
 
 def _for_another(row: dict[str, Any]) -> bool:
     """Whether the row names a resource, and that is not Exchange: somebody used the app for something else."""
-    number, name = low_text_of(row, "resourceId"), low_text_of(row, "resourceDisplayName")
+    number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
     return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
 
 
@@ -133,7 +133,7 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
         code=_code(status),
         reason=text_of(status, "failureReason"),
         interactive=_is_interactive(row),
-        user_id=low_text_of(row, "userId"),
+        user_id=lower_of(row, "userId"),
         user=text_of(row, "userPrincipalName", "userId"),
         correlation_id=text_of(row, "correlationId"),
         id=text_of(row, "id"),
@@ -155,5 +155,5 @@ def _is_interactive(row: dict[str, Any]) -> bool:
 
 def _refusing(applied: object) -> tuple[str, ...]:
     """The names of the policies that were not met; who may not read policies gets no list."""
-    failed = (each for each in dicts_in(applied) if low_text_of(each, "result") == "failure")
+    failed = (each for each in dicts_in(applied) if lower_of(each, "result") == "failure")
     return tuple(text_of(each, "displayName", "id") for each in failed)

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import filterfalse
 
 from jobs.clock import now, parse
-from jobs.clouds.fields import lower_of
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Station

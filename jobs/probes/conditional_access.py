@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.clock import parse
 from jobs.clouds.cause_codes import causes
-from jobs.clouds.fields import lower_of, lower_set, part_of, text_of
+from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from jobs.clouds.fields import lower_of, text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Probe
 from jobs.model import Finding, Profile, State, Text

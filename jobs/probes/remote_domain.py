@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 from jobs.clouds.cause_codes import causes
-from jobs.clouds.fields import lower_of
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe

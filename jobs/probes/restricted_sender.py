@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.clouds.fields import lower_of, text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import filterfalse
 
 from jobs.clouds.cause_codes import causes
-from jobs.clouds.fields import text_of
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe

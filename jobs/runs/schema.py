@@ -74,22 +74,30 @@ def _layout(redis: Redis) -> int:
 
 
 def _migrate(redis: Redis, layout: int) -> None:
+    """Check that every run can be migrated, then rewrite runs, cards and the keys beside them."""
     pending = [migration for migration in MIGRATIONS if migration.to > layout]
     for key in redis.scan_iter(keys.every_run_events()):
         _check(key, redis.lrange(key, 0, -1), pending)
-    for key in redis.scan_iter(keys.every_run_events()):
-        _rewrite_run(redis, key, pending)
-    for key in redis.scan_iter(keys.every_cards()):
-        _rewrite_cards(redis, key, pending)
-    for key in redis.scan_iter(keys.every_run_about()):
-        _rewrite_about(redis, key, pending)
-    for old, new in (pair for migration in pending for pair in migration.moved()):
-        _move(redis, old, new)
-    for key in (key for migration in pending for key in migration.obsolete()):
-        redis.delete(key)
+    for pattern, rewrite in (
+        (keys.every_run_events(), _rewrite_run),
+        (keys.every_cards(), _rewrite_cards),
+        (keys.every_run_about(), _rewrite_about),
+    ):
+        for key in redis.scan_iter(pattern):
+            rewrite(redis, key, pending)
+    _tidy_keys(redis, pending)
     redis.set(keys.schema(), NEWEST)
     if pending:
         log.info("data migrated", before=layout, now=NEWEST)
+
+
+def _tidy_keys(redis: Redis, pending: Sequence[Migration]) -> None:
+    """Rename the keys that have moved, and delete those that are obsolete."""
+    for migration in pending:
+        for old, new in migration.moved():
+            _move(redis, old, new)
+        for key in migration.obsolete():
+            redis.delete(key)
 
 
 def _check(key: bytes, lines: Sequence[bytes | str], pending: Sequence[Migration]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobs.clock import now
-from jobs.clouds.fields import lower_of
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step

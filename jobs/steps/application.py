@@ -25,7 +25,7 @@ from jobs.channel.email_app import (
     wanted_uris,
 )
 from jobs.clouds.cause_codes import causes
-from jobs.clouds.fields import text_of
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable

@@ -13,7 +13,7 @@ from jobs.channel.email_app import app_of_run, find_app, foreign_secrets, gone_c
 from jobs.clock import now, parse
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.clouds.fields import text_of
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.channel.mailbox import is_shared, mailbox_row
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded
-from jobs.clouds.fields import lower_of, text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.failures import finding_from_error, not_readable

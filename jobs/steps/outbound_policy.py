@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
-from jobs.clouds.fields import text_of
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable

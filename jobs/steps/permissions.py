@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from jobs.clouds.errors import CloudError, NotFound, Rejected
-from jobs.clouds.fields import text_of
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.failures import finding_from_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.channel.email_app import find_app, secrets_of
-from jobs.clouds.fields import text_of
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding, Text, Turn

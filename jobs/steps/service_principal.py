@@ -9,7 +9,7 @@ from dataclasses import replace
 from jobs.channel.email_app import Json, app_of_run, foreign_content
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.cause_codes import causes
-from jobs.clouds.fields import lower_of, text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.clouds.fields import lower_of
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step

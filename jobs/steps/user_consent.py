@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.channel.email_app import smtp_send_permission
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.clouds.fields import lower_of, lower_set
+from jobs.clouds.json_values import lower_of, lower_set
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step

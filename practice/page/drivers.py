@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 PATIENCE_MS = 120_000
@@ -157,7 +156,7 @@ class Keyboard(Mouse):
         fresh = document not in self._known
         self._known.add(document)
         for stop in range(MOST_STOPS):
-            at = self._settled(target, _seen if stop else partial(_has_focus, fresh=fresh))
+            at = self._settled(target, may_be_lost=bool(stop) or fresh, must_be_seen=bool(stop))
             if stop:  # before the first Tab the conversation may have scrolled to what is new
                 self.trouble += (
                     [] if _seen(at) else [f"the focus cannot be seen on {at['name']!r}: ring {at['ring']}, in sight {at['hit']}"]
@@ -169,19 +168,14 @@ class Keyboard(Mouse):
             self.page.keyboard.press(_key(at))
         raise AssertionError(f"Tab never leads to {target}")
 
-    def _settled(self, target: Any, settled: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Where the focus is once it is ``settled``, or in the end: a busy browser moves the focus a little later, and scrolls after that."""
+    def _settled(self, target: Any, *, may_be_lost: bool, must_be_seen: bool) -> dict[str, Any]:
+        """Where the focus is, in the end: a busy browser moves the focus a little later, and scrolls after that."""
         for _ in range(MOST_PAUSES):
             at: dict[str, Any] = target.evaluate(FOCUS)
-            if settled(at):
+            if (may_be_lost or not at.get("lost")) and (not must_be_seen or _seen(at)):
                 break
             self.page.wait_for_timeout(PAUSE_MS)
         return at
-
-
-def _has_focus(at: dict[str, Any], *, fresh: bool) -> bool:
-    """Return whether the focus is somewhere, or the page is so new that it may be nowhere yet."""
-    return fresh or not at.get("lost")
 
 
 def _seen(at: dict[str, Any]) -> bool:

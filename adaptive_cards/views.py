@@ -35,7 +35,7 @@ class Asked:
     """Somebody else was to be asked, and cannot be: what was typed, and why not."""
 
     typed: str
-    why: Text
+    reason: Text
 
 
 @dataclass(frozen=True, slots=True)

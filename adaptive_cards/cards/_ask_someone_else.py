@@ -19,4 +19,4 @@ def ask_someone(title: str, do: str, run_id: str, asked: Asked | None, *, hint: 
         told = [own(hint, size="Small", isSubtle=True)] if hint else []
         return [], [show_card(title, [*told, field], send)]
     kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
-    return [in_error(field | kept, rich(run(render(asked.why)))), buttons(send, spacing="Small")], []
+    return [in_error(field | kept, rich(run(render(asked.reason)))), buttons(send, spacing="Small")], []

@@ -9,7 +9,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
-from adaptive_cards.texts import counted, render, text
+from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
 
@@ -60,7 +60,7 @@ def _band(view: AuditView) -> Band:
     if not view.count:
         return Band("emphasis", glyphs.NOT_YET, said(Text("audit.none"), **TITLE), (turn_line(Turn.NOBODY, Text("audit.none_next")),))
     return Band(
-        "good", glyphs.OK, said(verbatim(counted("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Text("audit.next")),)
+        "good", glyphs.OK, said(verbatim(plural("audit.whole", view.count)), **TITLE), (turn_line(Turn.NOBODY, Text("audit.next")),)
     )
 
 

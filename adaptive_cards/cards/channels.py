@@ -8,11 +8,11 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards.verdict.age import ago
+from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import Band, aside, kicker_of, note, persons_turn, small_print, turn_line
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.glyphs import Mark, glyph
-from adaptive_cards.texts import counted, text
+from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
 
@@ -32,7 +32,7 @@ def channels(view: ChannelsView) -> Card:
     if len(lines) > _CHANNELS_MOST:
         body.append(small_print(Text("channels.more", {"count": str(len(lines) - _CHANNELS_MOST), "sum": _sum(lines)})))
     if view.withdrawn:
-        body.append(small_print(verbatim(counted("channels.withdrawn", view.withdrawn))))
+        body.append(small_print(verbatim(plural("channels.withdrawn", view.withdrawn))))
     return finished(kicker_of(Text("channels.kicker"), day_clock(view.at)), _band(view), body, _buttons(view))
 
 
@@ -51,17 +51,17 @@ def _broken(view: ChannelsView, wrong: int) -> Band:
     lines = [turn_line(Turn.REQUESTER, Text("channels.turn_wrong"))]
     if view.checking:
         lines.append(said(Text("channels.still_checking", {"left": str(view.checking), "all": _all(view)}), spacing="Small"))
-    title = verbatim(counted("channels.wrong", wrong, all=_all(view)))
+    title = verbatim(plural("channels.wrong", wrong, all=_all(view)))
     return Band("attention", glyphs.WRONG, said(title, **TITLE), tuple(lines))
 
 
 def _settled(view: ChannelsView) -> Band:
     doubtful = [line for line in view.channels if line.state not in _RIGHT]
     if not doubtful:
-        title = verbatim(counted("channels.well", len(view.channels)))
+        title = verbatim(plural("channels.well", len(view.channels)))
         return _calm(title, Text("channels.turn_well"), glyphs.OK, "good")
     unchecked = all(line.state is None for line in doubtful)
-    title = verbatim(counted("channels.open", len(doubtful), all=_all(view)))
+    title = verbatim(plural("channels.open", len(doubtful), all=_all(view)))
     return _calm(title, Text("channels.turn_unchecked" if unchecked else "channels.turn_look"), glyphs.UNKNOWN)
 
 
@@ -86,7 +86,7 @@ def _sum(lines: list[ChannelLine]) -> str:
 def _row(line: ChannelLine, view: ChannelsView) -> Element:
     mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
     named = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
-    age = [column("auto", aside(verbatim(ago(line.at, view.at))), spacing="Default")] if line.at else []
+    age = [column("auto", aside(verbatim(time_since(line.at, view.at))), spacing="Default")] if line.at else []
     return columns(glyph(mark), named, *age, spacing="Small")
 
 

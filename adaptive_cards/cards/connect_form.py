@@ -22,7 +22,7 @@ _ERROR_MOST = 2000
 def connect_form(view: ConnectFormView) -> Card:
     """The values to copy, the secret behind a link that opens once, and the warnings before what cannot be undone."""
     registers = _registers(view)
-    body = [*_server(view), *_app(view), *_addresses(view), *_press(view), *([_before(view)] if registers else []), *_said(view)]
+    body = [*_server(view), *_app(view), *_addresses(view), *_press(view), *([_before(view)] if registers else []), *_confirm_buttons(view)]
     return finished(kicker(view.header), _band(view), body, [_error(view)])
 
 
@@ -48,10 +48,10 @@ def _server(view: ConnectFormView) -> list[Element]:
         "connect.username": view.username,
         "connect.port": text("connect.port_value", port=str(view.smtp_port)),
     }
-    return [section("connect.c3"), *(_line(label, value) for label, value in values.items())]
+    return [section("connect.c3"), *(_label_row(label, value) for label, value in values.items())]
 
 
-def _line(label: str, value: str) -> Element:
+def _label_row(label: str, value: str) -> Element:
     return columns(column("136px", own(label, **SUBTLE)), column("stretch", value_line(value), spacing="Small"), spacing="Small")
 
 
@@ -115,7 +115,7 @@ def _before(view: ConnectFormView) -> Element:
     return box("warning", glyphs.WARNING, own("connect.before", **BOLD), *warnings)
 
 
-def _said(view: ConnectFormView) -> list[Element]:
+def _confirm_buttons(view: ConnectFormView) -> list[Element]:
     run_id = view.header.run
     token = submit(text("button.token_saved"), "token_saved", main=True, run=run_id)
     registered = submit(text("button.registered"), "registered", main=view.token_saved, run=run_id)

@@ -11,7 +11,7 @@ from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import box, kicker, section
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import counted, render, text
+from adaptive_cards.texts import plural, render, text
 from jobs.model import Change, Profile, RunKind, Scope, Text
 
 
@@ -20,7 +20,7 @@ def plan(view: PlanView) -> Card:
     body = [
         *_right(view),
         *_warnings(view),
-        *([] if view.closed else [*_marked("plan.blocked", view.blocked), *_marked("plan.named", view.named)]),
+        *([] if view.closed else [*_marked("plan.blocked", view.blocking), *_marked("plan.named", view.named)]),
         *group("plan.undo_app" if view.header.kind is RunKind.UNDO else "plan.app", of_scope(view.changes, Scope.APP)),
         *group("plan.mailbox", of_scope(view.changes, Scope.MAILBOX)),
         *_tenant(view),
@@ -59,7 +59,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
-    if view.blocked or view.closed:
+    if view.blocking or view.closed:
         return []
     button = submit(text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id)
     return [buttons(button, spacing="Small")]
@@ -76,12 +76,12 @@ def _main(view: PlanView) -> list[Element]:
     stop = cancel(view.header.run, plan=view.plan_id)
     if view.closed:
         return []
-    if view.blocked:
+    if view.blocking:
         other = submit(text("button.sign_in_other"), "sign_in_other", run=view.header.run)
         return [submit(text("button.look_again"), "look_again", main=True, run=view.header.run), stop, other]
     if view.approved or not own_approval:
         return [stop]
-    return [submit(counted("button.approve", own_approval), "approve", main=True, run=view.header.run, plan=view.plan_id), stop]
+    return [submit(plural("button.approve", own_approval), "approve", main=True, run=view.header.run, plan=view.plan_id), stop]
 
 
 def _commands(view: PlanView) -> list[Element]:
@@ -99,9 +99,9 @@ def _lines(command: str) -> list[tuple[bool, str]]:
 
 def _adopt(view: PlanView) -> list[Element]:
     """In the place of least privilege: a card takes five buttons."""
-    if not view.by_hand or view.approved or view.blocked:
+    if not view.manually_created or view.approved or view.blocking:
         return []
-    return [submit(text("button.adopt"), "adopt", run=view.header.run, plan=view.plan_id, app=view.by_hand)]
+    return [submit(text("button.adopt"), "adopt", run=view.header.run, plan=view.plan_id, app=view.manually_created)]
 
 
 def _least(view: PlanView) -> list[Element]:

@@ -7,7 +7,7 @@ from adaptive_cards.cards.plan_changes import of_scope
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.components import Band, persons_turn, turn_line
 from adaptive_cards.elements import TITLE, Element, said
-from adaptive_cards.texts import counted
+from adaptive_cards.texts import plural
 from jobs.model import RunKind, Scope, Text, Turn
 
 
@@ -16,7 +16,7 @@ def band(view: PlanView) -> Band:
     signed_in = _signed_in(view)
     if view.closed:
         return _closed(view, signed_in)
-    if view.blocked:
+    if view.blocking:
         return persons_turn(_blocked(view), turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in)
     left = _left(view)
     if not any(left):
@@ -47,17 +47,17 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
 
 
 def _blocked(view: PlanView) -> Text:
-    one = len(view.blocked) == 1
-    return Text("plan.blocked_title.one") if one else Text("plan.blocked_title.many", {"count": str(len(view.blocked))})
+    one = len(view.blocking) == 1
+    return Text("plan.blocked_title.one") if one else Text("plan.blocked_title.many", {"count": str(len(view.blocking))})
 
 
 def _title(local: int, tenant: int, *, untouched: bool) -> Text:
-    changes = counted("plan.changes", local + tenant)
+    changes = plural("plan.changes", local + tenant)
     return Text("plan.title" if untouched else "plan.title_rest", {"changes": changes})
 
 
 def _reach(local: int, tenant: int, where: str) -> Text:
-    values = {"local": counted("plan.changes", local), "where": where, "tenant": str(tenant), "alone": counted("plan.changes", tenant)}
+    values = {"local": plural("plan.changes", local), "where": where, "tenant": str(tenant), "alone": plural("plan.changes", tenant)}
     if local and tenant:
         return Text("plan.reach_both", values)
     return Text("plan.reach_local" if local else "plan.reach_tenant", values)
@@ -71,7 +71,7 @@ def _where(view: PlanView) -> str:
 
 def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
     if view.changes:
-        title, told = Text("plan.approved", {"changes": counted("plan.changes", len(view.changes))}), Text("plan.approved_next")
+        title, told = Text("plan.approved", {"changes": plural("plan.changes", len(view.changes))}), Text("plan.approved_next")
     else:
         kind = f"{view.header.kind}_" if view.header.kind in {RunKind.FIX, RunKind.UNDO} else ""
         title, told = Text(f"plan.{kind}nothing"), Text(f"plan.{kind}nothing_next")

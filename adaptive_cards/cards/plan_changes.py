@@ -20,7 +20,7 @@ def group(title: str, changes: tuple[Change, ...]) -> list[Element]:
     if not changes:
         return []
     whole = all(change.reversible for change in changes)
-    return [section(title, "plan.reversible" if whole else ""), *(_line(change, whole=whole) for change in changes)]
+    return [section(title, "plan.reversible" if whole else ""), *(_change_row(change, whole=whole) for change in changes)]
 
 
 def changed(change: Change) -> list[Element]:
@@ -28,7 +28,7 @@ def changed(change: Change) -> list[Element]:
     return [run(_short(change.before), **SUBTLE), run(glyphs.ARROW + _short(change.after))]
 
 
-def _line(change: Change, *, whole: bool) -> Element:
+def _change_row(change: Change, *, whole: bool) -> Element:
     lines = [said(change.object, **BOLD), rich(*changed(change), spacing="None"), *_note(change)]
     cells = [column("32px", sign(change.row, **SUBTLE)), column("stretch", *lines, spacing="None")]
     if not whole:

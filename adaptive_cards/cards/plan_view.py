@@ -20,17 +20,17 @@ class PlanView:
     changes: tuple[Change, ...]
     right: tuple[Text, ...]
     warnings: tuple[Text, ...] = ()
-    blocked: tuple[Text, ...] = ()
+    blocking: tuple[Text, ...] = ()
     profile: Profile = Profile.ARTICLE
     approved: bool = False
     approved_tenant: bool = False
-    by_hand: str = ""
+    manually_created: str = ""
     closed: str = ""
     named: tuple[Text, ...] = ()
     turn: Turn = Turn.NOBODY
-    under_way: bool = False
+    has_begun: bool = False
 
     @property
     def begun(self) -> bool:
         """Tell whether some of it was approved or made."""
-        return self.approved or self.approved_tenant or self.under_way
+        return self.approved or self.approved_tenant or self.has_begun

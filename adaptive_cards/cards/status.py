@@ -11,7 +11,7 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside, kicker_of, note, persons_turn, small_print, stage, turn_line
 from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said, sign
 from adaptive_cards.glyphs import Mark, glyph
-from adaptive_cards.texts import counted, render, text
+from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import day_clock
 from jobs.model import RunKind, Text, Turn, verbatim
 
@@ -25,7 +25,7 @@ def status(view: StatusView) -> Card:
     """One row a run; the band names whoever is waited for first. At most ten runs are listed."""
     body = [_row(line) for line in view.runs[:_RUNS_MOST]]
     if more := view.more + max(len(view.runs) - _RUNS_MOST, 0):
-        body.append(small_print(verbatim(counted("status.more", more))))
+        body.append(small_print(verbatim(plural("status.more", more))))
     again = submit(text("button.look_again"), "status")
     actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
     return finished(kicker_of(Text("status.kicker"), day_clock(view.at)), _band(view), body, actions)

@@ -21,21 +21,21 @@ def typed_wrong(view: TypedWrongView) -> Card:
     """Nothing was started; one press runs the command with the address that was meant, the field takes any other."""
     band = persons_turn(Text("typed.title"), turn_line(Turn.REQUESTER, Text("typed.turn")))
     body = [
-        _line("typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"),
-        _line("typed.why", said(view.why), "Small"),
+        _label_row("typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"),
+        _label_row("typed.why", said(view.reason), "Small"),
         container(
             "attention", _field(view), columns(glyph(glyphs.WRONG), column("stretch", _meant(view), spacing="None"), spacing="Small")
         ),
     ]
-    if view.meant:
-        meant = submit(fit_title("button.use", view.meant), "typed", main=True, command=view.command, mailbox_meant=view.meant)
+    if view.suggestion:
+        meant = submit(fit_title("button.use", view.suggestion), "typed", main=True, command=view.command, mailbox_meant=view.suggestion)
         body.append(buttons(meant))
-    field = submit(text("button.continue_field"), "typed", main=not view.meant, reads=True, command=view.command)
+    field = submit(text("button.continue_field"), "typed", main=not view.suggestion, reads=True, command=view.command)
     actions = [field, submit(text("button.help"), "help")]
     return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
 
 
-def _line(label: str, value: Element, spacing: str) -> Element:
+def _label_row(label: str, value: Element, spacing: str) -> Element:
     return columns(column("80px", own(label, **SUBTLE)), column("stretch", value, spacing="Small"), spacing=spacing)
 
 
@@ -45,9 +45,9 @@ def _field(view: TypedWrongView) -> Element:
 
 
 def _meant(view: TypedWrongView) -> Element:
-    if not view.meant:
+    if not view.suggestion:
         return own("field.mailbox_error")
-    return rich(run(text("typed.meant")), run(view.meant, **BOLD), run("?"))
+    return rich(run(text("typed.meant")), run(view.suggestion, **BOLD), run("?"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,6 @@ class TypedWrongView:
 
     command: str
     value: str
-    why: Text
-    meant: str
+    reason: Text
+    suggestion: str
     at: datetime

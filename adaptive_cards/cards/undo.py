@@ -24,8 +24,8 @@ class UndoneView:
     header: Header
     at: datetime
     started: datetime
-    back: tuple[tuple[str, Text, Text], ...]
-    left: tuple[tuple[str, Text, Text], ...]
+    restored: tuple[tuple[str, Text, Text], ...]
+    left_alone: tuple[tuple[str, Text, Text], ...]
     approved_by: str
     binned: bool = False
 
@@ -35,18 +35,18 @@ Line = tuple[str, Text, Text]
 
 def undone(view: UndoneView) -> Card:
     """Back, left, and what to know. Where nothing was put back the channel is what it was."""
-    title = Text("undone.title" if view.back else "undone.nothing", {"mailbox": view.header.mailbox})
+    title = Text("undone.title" if view.restored else "undone.nothing", {"mailbox": view.header.mailbox})
     told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
-    band = Band("good" if view.back else "emphasis", glyphs.OK if view.back else glyphs.SKIPPED, said(title, **TITLE), (told,))
+    band = Band("good" if view.restored else "emphasis", glyphs.OK if view.restored else glyphs.SKIPPED, said(title, **TITLE), (told,))
     body = [
-        *_lines("undone.back", glyphs.OK, view.back),
-        *_lines("undone.left", glyphs.WARNING, view.left),
+        *_lines("undone.back", glyphs.OK, view.restored),
+        *_lines("undone.left", glyphs.WARNING, view.left_alone),
         section("done.to_know"),
         marked(glyphs.SKIPPED, said(Text("plan.undo_asset"))),
         facts(_to_know(view), "Small"),
     ]
     again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": view.header.mailbox})
-    return finished(kicker(view.header), band, body, [again] if view.back else [])
+    return finished(kicker(view.header), band, body, [again] if view.restored else [])
 
 
 def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:

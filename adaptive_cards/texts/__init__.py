@@ -34,7 +34,7 @@ def text(key: str, **values: str) -> str:
     return render(Text(key, values))
 
 
-def counted(key: str, count: int, **values: str) -> str:
+def plural(key: str, count: int, **values: str) -> str:
     """The text ``key.one`` or ``key.many``, which may name ``{count}``."""
     return text(f"{key}.one" if count == 1 else f"{key}.many", count=str(count), **values)
 

@@ -18,7 +18,7 @@ from jobs.storage.vault import Sealed
 @on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the sign-in card 1:1 to the administrator, while somebody is to sign in."""
-    if sign_in.asks(run):
+    if sign_in.waits_for_sign_in(run):
         _ask(ctx, inputs, run, "administrator", "signin-direct")
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
@@ -27,7 +27,7 @@ def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> Non
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Send the consent card 1:1 to somebody who may grant it, while consent is waited for."""
-    if consent.asks(run):
+    if consent.waits_for_consent(run):
         _ask(ctx, inputs, run, "consent_administrator", "consent-direct")
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
@@ -97,7 +97,7 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, slot
     try:
         address = resolve_recipient(ctx, typed)
     except InvalidInputError as wrong:
-        data = {"question": question, "cause": wrong.why.key.removeprefix("typed."), "code": typed[:LONGEST]}
+        data = {"question": question, "cause": wrong.reason.key.removeprefix("typed."), "code": typed[:LONGEST]}
         ctx.services.store.append(run.id, Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data))
         ctx.services.cards.request(run.id)
         return

@@ -36,7 +36,7 @@ def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 def setup_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """A channel that is connected, looked at anew with the addresses that are known: what holds already stays as it is."""
-    _on_connected(ctx, inputs, setup_email.look)
+    _on_connected(ctx, inputs, setup_email.inspect_again)
 
 
 def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -48,7 +48,7 @@ def _on_connected(ctx: ChatContext, inputs: dict[str, str], act: Callable[[ChatC
     try:
         mailbox = read_address(inputs.get("mailbox_meant", ""))
     except InvalidInputError as wrong:  # no card of ours sends that
-        ctx.refuse(wrong.why, title="refused.nothing")
+        ctx.refuse(wrong.reason, title="refused.nothing")
         return
     act(ctx, mailbox)
 

@@ -36,7 +36,7 @@ SCAN = timedelta(seconds=60)
 """For how long after it was sent a file is waited for that Webex scans for malware (423)."""
 
 
-def take(ctx: ChatContext, message: Message) -> None:
+def keep_screenshot(ctx: ChatContext, message: Message) -> None:
     """Keep the first file, sealed and for an hour, if who typed ``/tac`` sent it and it is an image of at most 5 MB.
 
     Raises:
@@ -64,7 +64,7 @@ def _why_not(error: Exception, message: Message) -> str:
     return "unread"
 
 
-def make(ctx: ChatContext, inputs: dict[str, str]) -> None:
+def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Make the file of what is known and what was typed, post it, and say what is in it."""
     case = _mine(ctx)
     if case is None:
@@ -119,7 +119,7 @@ def _matter(ctx: ChatContext, mailbox: str, told: Report) -> TacCase:
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
     return TacCase(
         channel=record.channel if record else Channel(mailbox),
-        told=told,
+        reported=told,
         at=now(),
         setup=_past(ctx, record.run) if record else None,
         check=_past(ctx, last.id) if last else None,
@@ -172,4 +172,4 @@ def _tokens(cache: str) -> list[str]:
     return [str(entry["secret"]) for entry in entries if isinstance(entry, dict) and "secret" in entry]
 
 
-ACTIONS = {"tac": make}
+ACTIONS = {"tac": make_file}

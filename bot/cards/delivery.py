@@ -5,13 +5,12 @@ A message takes ten edits (facts/webex.md 2), so the last one is kept for the en
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
-from adaptive_cards import Card
+from bot.cards.presenters.card_state import EDITS, NO_EDITS, DesiredCard, PostedCard, posted_card, refused_field
 from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexError, WebexNotFoundError
@@ -21,54 +20,10 @@ from jobs.clock import now
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
 
-EDITS = 10
-NO_EDITS = EDITS + 1
-"""Stands for the edits of a card that Webex has never let be edited."""
 MIN_EDIT_INTERVAL = timedelta(seconds=2)
-NEVER = datetime.min.replace(tzinfo=UTC)
 EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
 """How Webex may say that it does not take an edit: the documents name 400, and say that cards cannot be edited at all."""
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredCard:
-    """A card as it should be now. ``to`` is ``thread``, or the address of a person for a 1:1 message.
-
-    ``mark`` tells whether anything is new; ``turn`` whether it is news that must not wait; ``last`` that no other follows. One that
-    ``closes`` only takes back what the card has asked for: where Webex takes no edit it is left out, as a new card would ask for nothing.
-    ``asks`` is for where Webex has never taken one: what a person has to see of it, empty for what concerns nobody; by itself the turn.
-    """
-
-    slot: str
-    card: Card
-    fingerprint: str
-    to: str = "thread"
-    urgency: str = ""
-    final: bool = False
-    retires: bool = False
-    prompt: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PostedCard:
-    """A card as it stands in Webex. ``room`` is empty where Webex did not name it; then it is asked for.
-
-    ``asks`` is what its newest card has asked of a person, even where that was not posted: who is asked once more gets a card once more.
-    """
-
-    message: str
-    room: str
-    fingerprint: str
-    urgency: str
-    at: datetime
-    edits: int = 0
-    prompt: str = ""
-
-    @property
-    def never_edited(self) -> bool:
-        """Return whether Webex has never let this card be edited."""
-        return self.edits == NO_EDITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +37,6 @@ class UnconfirmedPost:
     def wait_s(self) -> float:
         """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
         return (self.at - now()).total_seconds() + UNCONFIRMED.after(self.posts)
-
-
-def desired_card(  # noqa: PLR0913  what a card is made of
-    slot: str,
-    view: object,
-    card: Card,
-    *,
-    to: str = "thread",
-    urgency: str = "",
-    final: bool = False,
-    retires: bool = False,
-    prompt: str | None = None,
-) -> DesiredCard:
-    """A card whose mark follows from the view; the moment of drawing (``at``) is no news."""
-    plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    return DesiredCard(slot, card, hashlib.sha256(codec.dump(plain)).hexdigest()[:16], to, urgency, final, retires, prompt)
 
 
 def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
@@ -131,25 +70,9 @@ def _most_edits(wanted: DesiredCard) -> int:
     return EDITS if wanted.final else EDITS - 1
 
 
-def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
-    """How a card stands in Webex, or None where nobody has said that it does."""
-    raw = services.redis.hget(keys.cards(run_id), slot)
-    return codec.load(raw, PostedCard) if isinstance(raw, bytes) else None
-
-
 def mark_posted(services: Services, run_id: str, slot: str) -> None:
     """Webex has taken a card that is not drawn again, but was the answer to a command."""
     services.redis.hset(keys.cards(run_id), slot, "")
-
-
-def was_posted(services: Services, run_id: str, slot: str) -> bool:
-    """Whether Webex has taken it."""
-    return bool(services.redis.hexists(keys.cards(run_id), slot))
-
-
-def refused(services: Services, run_id: str, slot: str) -> bool:
-    """Whether Webex has said no to the card when it was last posted."""
-    return bool(services.redis.hexists(keys.cards(run_id), _refused_field(slot)))
 
 
 def repost(services: Services, run_id: str, slot: str) -> None:
@@ -186,7 +109,7 @@ def _note_not_posted(services: Services, run: Run, wanted: DesiredCard, doubt: U
 
 def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
     """Write down that Webex has refused a 1:1 message; the first time another card may have to say it."""
-    field = _refused_field(wanted.slot)
+    field = refused_field(wanted.slot)
     if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
         services.cards.request(run.id)
 
@@ -268,10 +191,6 @@ def _unconfirmed_field(slot: str) -> str:
     return f"{slot}:doubt"
 
 
-def _refused_field(slot: str) -> str:
-    return f"{slot}:refused"
-
-
 def _unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
     raw = services.redis.hget(keys.cards(run_id), _unconfirmed_field(slot))
     return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
@@ -282,7 +201,7 @@ def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None
     with services.redis.pipeline() as pipe:
         pipe.hset(keys.cards(run_id), slot, codec.dump(shown))
         pipe.hdel(keys.cards(run_id), _unconfirmed_field(slot))
-        pipe.hdel(keys.cards(run_id), _refused_field(slot))
+        pipe.hdel(keys.cards(run_id), refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:
         services.cards.request(run_id)

@@ -11,6 +11,7 @@ from math import ceil
 from bot.cards import delivery
 from bot.cards.presenters import bulk_check, connect_form, consent, ended, plan, proof, rehearsal, sign_in, undo, verdict
 from bot.cards.presenters import progress as steps
+from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.services import Services
 from bot.webex.client import WebexError
 from bot.webex.errors import SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, passes
@@ -73,29 +74,29 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         return min(filter(None, waits), default=0.0)
 
 
-def _cards(services: Services, run: Run) -> list[delivery.DesiredCard]:
+def _cards(services: Services, run: Run) -> list[DesiredCard]:
     """Return every card that the run has now, in the order of drawing."""
     presenters = LOOKS.get(run.kind, PRESENTERS)
     return list(chain.from_iterable(present(run, services) for present in presenters))
 
 
-def _queues(services: Services, run: Run, cards: list[delivery.DesiredCard]) -> list[list[delivery.DesiredCard]]:
+def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:
     """What can be done at the same time: every edit, and for each place the new cards, one after the other in their order."""
-    new: dict[str, list[delivery.DesiredCard]] = {}
-    edits: list[list[delivery.DesiredCard]] = []
+    new: dict[str, list[DesiredCard]] = {}
+    edits: list[list[DesiredCard]] = []
     for card in cards:
-        if delivery.posted_card(services, run.id, card.slot) is None:
+        if posted_card(services, run.id, card.slot) is None:
             new.setdefault(card.to, []).append(card)
         else:
             edits.append([card])
     return [*edits, *new.values()]
 
 
-def _shown(services: Services, run: Run, held: RenewedLock, cards: list[delivery.DesiredCard]) -> list[float]:
+def _shown(services: Services, run: Run, held: RenewedLock, cards: list[DesiredCard]) -> list[float]:
     return [_show(services, run, held, card) for card in cards]
 
 
-def _show(services: Services, run: Run, held: RenewedLock, card: delivery.DesiredCard) -> float:
+def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) -> float:
     """The seconds after which the card is tried again, or 0. Without the lock another draw may be posting it: nothing is shown then.
 
     Nothing is shown, either, while Webex wants to be left alone, however much news there is meanwhile.

@@ -14,5 +14,5 @@ def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
     try:
         return read_address(argument)
     except InvalidInputError as wrong:
-        ctx.say(typed_wrong(TypedWrongView(command, argument, wrong.why, wrong.meant, now())))
+        ctx.say(typed_wrong(TypedWrongView(command, argument, wrong.reason, wrong.suggestion, now())))
         return ""

@@ -28,7 +28,7 @@ class ParsedCommand:
 
 def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
     """The message as a command. Only a text that begins with a slash is one, a mention of the bot left out."""
-    text = _without_name(_line(_text(message.html, me) if message.html else message.text), me)[:LONGEST]
+    text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[:LONGEST]
     if not text.startswith("/"):
         return ParsedCommand("", "")
     name, _, argument = text[1:].partition(" ")
@@ -49,7 +49,7 @@ def _text(html: str, me: WebexPerson) -> str:
     return reader.text()
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     """The text in one line, without what nobody typed on purpose: signs without any width, and spaces of other kinds."""
     return " ".join("".join(sign for sign in text if unicodedata.category(sign) != "Cf").split())
 
@@ -61,7 +61,7 @@ def _without_name(text: str, me: WebexPerson) -> str:
     """
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
-    for name in filter(None, map(_line, (*me.emails, me.display_name, first, *(email.partition("@")[0] for email in me.emails)))):
+    for name in filter(None, map(_one_line, (*me.emails, me.display_name, first, *(email.partition("@")[0] for email in me.emails)))):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")
@@ -92,9 +92,9 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Text: kept, unless it is a mention of the bot, or any mention before everything else."""
-        if not any(self._mentions) and (not self._mentions or _line(self.text())):
+        if not any(self._mentions) and (not self._mentions or _one_line(self.text())):
             self._parts.append(data)
 
     def text(self) -> str:
         """What was read."""
-        return _line("".join(self._parts)).lstrip(" :,")
+        return _one_line("".join(self._parts)).lstrip(" :,")

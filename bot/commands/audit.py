@@ -52,7 +52,7 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
         ctx.services.store.audit.add(entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed)))
         posted = {"room_id": ctx.room, "parent_id": ctx.thread, "text": text("audit.posted", name=name)}
         ctx.services.messenger.send_file(**posted, name=name, content_type=TYPE, content=_file(ctx, filed))
-    lines = tuple(map(_line, reversed(mine[-SHOWN:])))
+    lines = tuple(map(_audit_line, reversed(mine[-SHOWN:])))
     ctx.say(audit(AuditView(mailbox, at, lines, len(mine), len(filed), name, checked.broken_at)))
 
 
@@ -65,7 +65,7 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     return content
 
 
-def _line(entry: AuditEntry) -> AuditLine:
+def _audit_line(entry: AuditEntry) -> AuditLine:
     names = ("what", "kind", "running")
     data = entry.get("data") or {}
     values = {name: str(entry.get(name, "")) for name in names} | {name: str(data.get(name, "")) for name in ("scope", "question", "cause")}

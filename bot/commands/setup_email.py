@@ -8,6 +8,7 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import has_text
 from adaptive_cards.views import Header
 from bot.cards import delivery
+from bot.cards.presenters.card_state import was_posted
 from bot.chat import permissions
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
@@ -43,7 +44,7 @@ def setup(ctx: ChatContext, mailbox: str) -> None:
     begin(ctx, mailbox)
 
 
-def look(ctx: ChatContext, mailbox: str) -> None:
+def inspect_again(ctx: ChatContext, mailbox: str) -> None:
     """A connected channel, looked at anew with the addresses that are known; nothing of it is used where it is not known."""
     record = ctx.services.channels.record(mailbox)
     if record is None or mailbox not in permissions.visible_channels(ctx):
@@ -85,7 +86,7 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
         return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)
     except AlreadyRunningError as busy:
         other = ctx.services.store.load(busy.run)
-    unseen = not delivery.was_posted(ctx.services, other.id, FIRST)
+    unseen = not was_posted(ctx.services, other.id, FIRST)
     mine = unseen and other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
     here = other.origin.message == ctx.origin.message or (mine and other.origin.room == ctx.room)
     if other.detailed or not (here or mine):

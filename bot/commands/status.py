@@ -13,11 +13,11 @@ from jobs.runs.run import Run
 
 def run(ctx: ChatContext, _argument: str) -> None:
     """List them, open ones first, newest first; the others are counted."""
-    runs = tuple(_line(each) for each in ctx.services.store.runs_in_space(ctx.room))
+    runs = tuple(_run_line(each) for each in ctx.services.store.runs_in_space(ctx.room))
     ctx.say(status(StatusView(runs, now(), max(ctx.services.store.count_in_space(ctx.room) - len(runs), 0))))
 
 
-def _line(run: Run) -> RunLine:
+def _run_line(run: Run) -> RunLine:
     turn = next_action(run)
     return RunLine(run.id, run.channel.mailbox, stage_of(run), turn.turn, turn.words, run.opened, ENDED[run.ended], run.kind)
 

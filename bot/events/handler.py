@@ -116,7 +116,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
     if command is not None:
         run_once(ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument))
     if message.files and tac.asked(ctx):
-        run_once(ctx, f"{message.id}:screenshot", lambda speaking: screenshot.take(speaking, message))
+        run_once(ctx, f"{message.id}:screenshot", lambda speaking: screenshot.keep_screenshot(speaking, message))
     elif command is None:
         near = nearest(typed.name, commands()) if typed.name else ""
         run_once(ctx, f"{message.id}:help", partial(help.show, typed=typed.name, nearest=near))

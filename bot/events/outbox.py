@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
+from bot.cards.presenters.card_state import was_posted
 from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex import models
@@ -80,7 +81,7 @@ class Outbox(Messenger):
     def post_all(self, posts: Iterable[Post]) -> None:
         """Post what was kept. A run's card that an asker got meanwhile by asking again is there."""
         for each in posts:
-            if each.shows and delivery.was_posted(self._services, *each.shows):
+            if each.shows and was_posted(self._services, *each.shows):
                 continue
             if self.post(each).id and each.shows:
                 delivery.mark_posted(self._services, *each.shows)
@@ -94,7 +95,7 @@ class Outbox(Messenger):
         if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
             return None
         try:
-            newest = self._webex.newest(self._one_to_one)
+            newest = self._webex.latest_messages(self._one_to_one)
         except WebexError as error:
             if not passes(error):  # the bot may not look
                 return None

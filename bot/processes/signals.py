@@ -28,7 +28,7 @@ def dying_with_me(sig: signal.Signals) -> partial[None]:
 
 
 @contextmanager
-def blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
+def signals_blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
     """Within, these signals and the alarm wait until :func:`wait_for` fetches them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals | {signal.SIGALRM})
     try:

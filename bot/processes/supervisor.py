@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.processes.signals import STOPS, blocked, die_with_parent, wait_for
+from bot.processes.signals import STOPS, die_with_parent, signals_blocked, wait_for
 
 CHILD = frozenset({signal.SIGCHLD})
 PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
@@ -28,20 +28,20 @@ class Role:
 
     name: str
     run: Callable[[], int]
-    last: bool = False
+    stops_last: bool = False
 
 
 class Supervisor:
     """Runs every role in a process of its own until SIGTERM or Ctrl+C."""
 
     def __init__(self, roles: tuple[Role, ...]) -> None:
-        self._roles = sorted(roles, key=lambda role: not role.last)  # what is stopped last is started first
+        self._roles = sorted(roles, key=lambda role: not role.stops_last)  # what is stopped last is started first
         self._children: dict[int, tuple[Role, float]] = {}
 
     def run(self) -> int:
         """Returns 0 when all have ended, or the exit code of a child that gave up for good."""
         code = 0
-        with blocked(STOPS | CHILD):
+        with signals_blocked(STOPS | CHILD):
             for role in self._roles:
                 self._start(role)
             while not code and wait_for(STOPS | CHILD) not in STOPS:
@@ -91,7 +91,7 @@ class Supervisor:
             self._reap()
 
     def _alive(self, *, last: bool) -> list[int]:
-        return [pid for pid, (role, _) in self._children.items() if role.last == last]
+        return [pid for pid, (role, _) in self._children.items() if role.stops_last == last]
 
 
 def _run(role: Role, supervisor: int) -> int:

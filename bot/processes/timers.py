@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.processes.signals import STOPS, blocked, wait_for
+from bot.processes.signals import STOPS, signals_blocked, wait_for
 
 RETRY_S = 30.0
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class Timers:
 
     def run(self) -> int:
         """Until SIGTERM, which lets a function finish first. Returns 0."""
-        with blocked(STOPS):
+        with signals_blocked(STOPS):
             while wait_for(STOPS, self.tick()) == signal.SIGALRM:
                 pass
         return 0

@@ -28,7 +28,7 @@ from rq.job import Job
 
 from adaptive_cards import texts
 from bot import actions, commands
-from bot.cards.delivery import PostedCard
+from bot.cards.presenters.card_state import PostedCard
 from bot.links import PageToken
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor
@@ -117,7 +117,7 @@ def main(
     roles.append(Role("timers", partial(_tick, url, timers or Timers())))
     roles.append(Role("webhooks", partial(_tick, url, watch)))  # waits for Webex, and nothing waits for it
     if settings.embedded_redis and not redis_server.answers():
-        roles.append(Role("redis", redis_server.main, last=True))
+        roles.append(Role("redis", redis_server.main, stops_last=True))
     return Supervisor(tuple(roles)).run()
 
 

@@ -17,7 +17,7 @@ hooks = Blueprint("receipts", __name__)
 def receive(token: str) -> Response:
     """Keep the code, and nothing else of it; 404 for an address that nobody was given. Webex Connect wants exactly 200 (facts/connect.md 2.3)."""
     redis: Redis = current_app.config["REDIS"]
-    known = delivery_receipts.take(redis, token, _posted())
+    known = delivery_receipts.receive(redis, token, _posted())
     return Response(status=HTTPStatus.OK if known else HTTPStatus.NOT_FOUND)
 
 

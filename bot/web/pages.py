@@ -34,7 +34,7 @@ class Page:
     status: int = HTTPStatus.OK
 
 
-def show(page: Page) -> Response:
+def respond(page: Page) -> Response:
     """The page as an answer."""
     html = _template().render(
         title=render(page.title),
@@ -52,10 +52,10 @@ def show(page: Page) -> Response:
 
 def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
     """A page that only says something: ``page.KEY_title`` and ``page.KEY_words``."""
-    return show(Page(Text(f"page.{key}_title", values), Text(f"page.{key}_words", values), code=code, status=status))
+    return respond(Page(Text(f"page.{key}_title", values), Text(f"page.{key}_words", values), code=code, status=status))
 
 
-def here() -> Services:
+def web_services() -> Services:
     """The web process's desk."""
     services: Services = current_app.config["SERVICES"]
     return services

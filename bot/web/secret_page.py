@@ -10,7 +10,7 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
-from bot.web.pages import Page, here, plain, show
+from bot.web.pages import Page, plain, respond, web_services
 from jobs.model import Text
 from jobs.runs.run import Run
 from jobs.storage.vault import Sealed
@@ -19,9 +19,9 @@ pages = Blueprint("handover", __name__, url_prefix="/handover")
 
 
 @pages.get("/<token>")
-def look(token: str) -> Response:
+def landing_page(token: str) -> Response:
     """A page with a button, so that link previews and mail scanners see nothing and use nothing up."""
-    services = here()
+    services = web_services()
     ticket = links.read(services, "handover", token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
@@ -29,14 +29,14 @@ def look(token: str) -> Response:
     if not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)):
         return plain("gone", status=HTTPStatus.GONE)
     if ticket.is_expired:
-        return show(_page("over", "renew_button", f"/handover/{token}/renew", HTTPStatus.GONE))
-    return show(_page("handover", "handover_button", f"/handover/{token}", HTTPStatus.OK, mailbox=run.channel.mailbox))
+        return respond(_page("over", "renew_button", f"/handover/{token}/renew", HTTPStatus.GONE))
+    return respond(_page("handover", "handover_button", f"/handover/{token}", HTTPStatus.OK, mailbox=run.channel.mailbox))
 
 
 @pages.post("/<token>")
 def reveal(token: str) -> Response:
     """Show it, once: of many readers at the same moment one gets it (GETDEL)."""
-    services = here()
+    services = web_services()
     ticket = links.read(services, "handover", token)
     if ticket is None or ticket.is_expired:
         return plain("unknown" if ticket is None else "over", status=HTTPStatus.GONE)
@@ -49,13 +49,13 @@ def reveal(token: str) -> Response:
     if run.answer("new_secret"):
         services.runs.ring(run.id)  # the lost secret, in whose place this one is, goes now
     services.cards.request(run.id)
-    return show(Page(Text("page.shown_title"), Text("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
+    return respond(Page(Text("page.shown_title"), Text("page.shown_words"), run.channel.mailbox, fields=_fields(run, secret)))
 
 
 @pages.post("/<token>/renew")
 def renew(token: str) -> Response:
     """Post the card with a new link to who asked for the run, 1:1, and nowhere else."""
-    services = here()
+    services = web_services()
     ticket = links.read(services, "handover", token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
@@ -70,7 +70,7 @@ def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:
     """Every field of Webex Connect's form that can be copied, in its order."""
-    form = connect_form.form(run, here())
+    form = connect_form.form(run, web_services())
     values = (
         ("connect.email_id", run.channel.mailbox),
         ("connect.smtp_server", form.smtp_host),

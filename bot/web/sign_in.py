@@ -17,7 +17,7 @@ from bot.links import PageToken
 from bot.web import oauth_state
 from bot.web.oauth import FLOWS, AuthorizationRequest
 from bot.web.oauth_state import Flow
-from bot.web.pages import Page, here, plain, show
+from bot.web.pages import Page, plain, respond, web_services
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError
@@ -32,7 +32,7 @@ SHARED = "_shared"
 @pages.get("/<any(signin, access, consent, rehearsal):kind>/<token>")
 def landing_page(kind: str, token: str) -> Response:
     """The bot's own page before Microsoft's: for what it is, asked for by whom, and a button. A preview uses nothing up."""
-    services = here()
+    services = web_services()
     ticket = links.read(services, kind, token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
@@ -46,7 +46,7 @@ def landing_page(kind: str, token: str) -> Response:
         return _failed(error, HTTPStatus.BAD_GATEWAY)
     page = (Text(f"page.{kind}_title", departure.values), Text(f"page.{kind}_words{_for(run, kind)}", departure.values))
     button = f"page.{kind}_button{SHARED if _for(run, kind) == SHARED else ''}"
-    return show(Page(*page, run.channel.mailbox, button=button, link=departure.url))
+    return respond(Page(*page, run.channel.mailbox, button=button, link=departure.url))
 
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
@@ -58,7 +58,7 @@ def head_only() -> Response:
 @pages.get("/microsoft/callback")
 def callback() -> Response:
     """Where Microsoft sends the browser back to, for every journey. A state is used up by its first use."""
-    services = here()
+    services = web_services()
     flow = oauth_state.pop(services, request.args.get("state", ""))
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
@@ -89,8 +89,8 @@ def _for(run: Run, kind: str) -> str:
 
 def _start(kind: str, run: Run) -> AuthorizationRequest:
     state = oauth_state.new_state()
-    departure = FLOWS[kind].start(here(), run, state)
-    oauth_state.save(here(), state, Flow(kind, run.id, departure.flow))
+    departure = FLOWS[kind].start(web_services(), run, state)
+    oauth_state.save(web_services(), state, Flow(kind, run.id, departure.flow))
     return departure
 
 
@@ -108,4 +108,4 @@ def _problem(run: Run, question: str, error: CloudError) -> None:
     log.info("sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code)
     ids = " ".join(f"{name}={value}" for name, value in error.ids.items())
     data = {"question": question, "cause": error.cause, "code": error.words} | ({"ids": ids} if ids else {})
-    here().record(run.id, Event(Kind.PROBLEM, now(), data=data))
+    web_services().record(run.id, Event(Kind.PROBLEM, now(), data=data))

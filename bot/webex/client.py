@@ -22,7 +22,7 @@ from bot.webex.errors import (
     WebexUnreachableError,
 )
 from bot.webex.messenger import Json, Messenger, attachments
-from bot.webex.models import Action, File, Membership, Message, Post, WebexPerson, Webhook, as_text
+from bot.webex.models import CardAction, File, Membership, Message, Post, WebexPerson, Webhook, as_text
 from bot.webex.retry import HURRIED, PATIENT, Caller
 from bot.webex.session import ApiSession, own_url
 from jobs.clouds.retry import RetryPolicy
@@ -30,7 +30,7 @@ from jobs.clouds.retry import RetryPolicy
 __all__ = [
     "HURRIED",
     "PATIENT",
-    "Action",
+    "CardAction",
     "File",
     "FileTooLargeError",
     "Membership",
@@ -80,16 +80,16 @@ class Webex(Messenger):
         """A message. Where it is ``fresh``, a 404 is asked again for 2 seconds: the API may lag behind the webhook (facts/webex.md 1)."""
         return Message.of(self._calls.get(lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh))
 
-    def action(self, action_id: str) -> Action:
+    def action(self, action_id: str) -> CardAction:
         """A card answer that was just notified, so a 404 is asked again for 2 seconds."""
-        return Action.of(self._calls.get(lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True))
+        return CardAction.of(self._calls.get(lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True))
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
         """Somebody's membership of a space; None where there is none (any more)."""
         found = self._calls.get(lambda: [item.json_data for item in self._api.memberships.list(roomId=room_id, personId=person_id)])
         return next((member for member in map(Membership.of, found) if member.person_id == person_id), None)
 
-    def newest(self, room_id: str) -> tuple[Message, ...]:
+    def latest_messages(self, room_id: str) -> tuple[Message, ...]:
         """The newest messages of a 1:1, its own among them. Of a space Webex lists to a bot only what mentions it (facts/webex.md 1)."""
         found = self._calls.get(lambda: [item.json_data for item in islice(self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)])
         return tuple(map(Message.of, found))

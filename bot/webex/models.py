@@ -83,7 +83,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class CardAction:
     """A card that was answered. The inputs are whatever somebody sent: every value is text, and none is to be trusted."""
 
     id: str
@@ -93,7 +93,7 @@ class Action:
     created: str
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Action:
+    def of(cls, data: Mapping[str, Any]) -> CardAction:
         """From the API's JSON."""
         inputs = data.get("inputs")
         return cls(

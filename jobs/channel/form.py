@@ -33,10 +33,10 @@ _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 class InvalidInputError(ValueError):
     """A value cannot be read. ``why`` says why not, ``meant`` is the nearest good value or empty."""
 
-    def __init__(self, why: Text, meant: str = "") -> None:
-        super().__init__(why.key)
-        self.why = why
-        self.meant = meant
+    def __init__(self, reason: Text, suggestion: str = "") -> None:
+        super().__init__(reason.key)
+        self.reason = reason
+        self.suggestion = suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _try(read: Callable[[], str], field: str, errors: dict[str, Text]) -> str:
     try:
         return read()
     except InvalidInputError as wrong:
-        errors[field] = wrong.why
+        errors[field] = wrong.reason
         return ""
 
 

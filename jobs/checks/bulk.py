@@ -57,7 +57,7 @@ class BulkCheck:
     run: Run
     holds: Callable[[], bool]
     began: float
-    once: ReadCache = field(default_factory=ReadCache)
+    reads: ReadCache = field(default_factory=ReadCache)
     tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
 
     def over(self, seconds: float) -> bool:
@@ -69,7 +69,7 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with tenant_reader.open_reader(self.runtime, name, (ReadCache(), ReadCache(), self.once)) as seen:
+            async with tenant_reader.open_reader(self.runtime, name, (ReadCache(), ReadCache(), self.reads)) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
                 await asyncio.gather(*(self.channel(seen, channel, at_once) for channel in channels))
             if ended := seen.revoked_event():
@@ -98,7 +98,7 @@ class BulkCheck:
         draft = CheckBuffer(store, opening(channel, self.run.requester, RunKind.CHECK, self.run.origin, brief))
         run = draft.run
         await Engine(seen.context(run, draft), steps_of(run), NoListener(), self.holds, self.runtime.shutdown).check(seen.allowed)
-        return draft.keep()
+        return draft.save()
 
     def _tell(self, event: Event) -> None:
         if not self.holds():
@@ -187,7 +187,7 @@ class CheckBuffer(RunStore):
         """The check as it stands; only what happened since is folded."""
         return apply_events(run, self._events[run.version :])
 
-    def keep(self) -> Run:
+    def save(self) -> Run:
         """The check has ended: keep it, as the channel's newest. Its record of who asked is the bulk check's own."""
         self.append(self._id, Event(Kind.CHECKED, now()))
         with self.redis.pipeline() as together:

@@ -109,7 +109,7 @@ def who_acts(cause: str) -> Turn:
     return _WHOSE.get(cause, Turn.ADMINISTRATOR)
 
 
-def turn(verdict: Verdict) -> Turn:
+def whose_turn(verdict: Verdict) -> Turn:
     """Whose turn the first cause is; the approver's, where a plan of the bot would mend it."""
     if not verdict.causes:
         return Turn.NOBODY

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from jobs.clouds.errors import Ids
+from jobs.clouds.errors import RequestIds
 
 _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
 
@@ -22,7 +22,7 @@ def record_calls() -> Iterator[list[str]]:
         _MADE.reset(token)
 
 
-def record(service: str, what: str, status: int, ids: Ids) -> None:
+def record(service: str, what: str, status: int, ids: RequestIds) -> None:
     """A call was answered; kept where somebody wants to know."""
     made = _MADE.get()
     if made is not None:

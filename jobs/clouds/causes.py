@@ -16,13 +16,13 @@ class ErrorKind(StrEnum):
     """What a caller can do about an error; each kind is a class in :mod:`jobs.clouds.errors`."""
 
     TRANSIENT = "transient"
-    SETTLING = "settling"
+    NOT_REPLICATED = "settling"
     SIGN_IN_NEEDED = "sign_in_needed"
-    NOT_ALLOWED = "not_allowed"
+    FORBIDDEN = "not_allowed"
     NOT_FOUND = "not_found"
-    ALREADY_THERE = "already_there"
+    ALREADY_EXISTS = "already_there"
     REJECTED = "rejected"
-    UNREADABLE = "unreadable"
+    MALFORMED = "unreadable"
 
 
 class Meaning(NamedTuple):
@@ -75,7 +75,7 @@ _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
     ("consent_declined", ErrorKind.REJECTED, (65004,)),
     ("app_misconfigured", ErrorKind.REJECTED, (65005, 650056)),
     ("permission_id_unknown", ErrorKind.REJECTED, (65006,)),
-    ("service_principal_not_ready", ErrorKind.SETTLING, (650051,)),
+    ("service_principal_not_ready", ErrorKind.NOT_REPLICATED, (650051,)),
     ("service_not_subscribed", ErrorKind.REJECTED, (650052, 650054)),
     ("permission_not_declared", ErrorKind.REJECTED, (650057,)),
     ("grant_invalid", ErrorKind.SIGN_IN_NEEDED, (70000,)),
@@ -96,9 +96,9 @@ _ENTRA_ROWS: tuple[tuple[str, ErrorKind, tuple[int, ...]], ...] = (
     ("urls_swapped", ErrorKind.REJECTED, (900561,)),
     ("reply_address_missing", ErrorKind.REJECTED, (900971,)),
     ("code_flow_broken", ErrorKind.REJECTED, (90056, 501481)),
-    ("directory_role_missing", ErrorKind.NOT_ALLOWED, (90093,)),
-    ("admin_consent_required", ErrorKind.NOT_ALLOWED, (90094, 90095)),
-    ("partner_consent_missing", ErrorKind.NOT_ALLOWED, (90099,)),
+    ("directory_role_missing", ErrorKind.FORBIDDEN, (90093,)),
+    ("admin_consent_required", ErrorKind.FORBIDDEN, (90094, 90095)),
+    ("partner_consent_missing", ErrorKind.FORBIDDEN, (90099,)),
     ("entra_busy", ErrorKind.TRANSIENT, (90006, 90024, 90033, 90055, 90090, 50033, 50087, 90012)),
 )
 
@@ -124,26 +124,26 @@ GRAPH_PHRASES: tuple[Phrase, ...] = (
     _phrase(
         r"Credential type not allowed|CredentialTypeNotAllowed|CredentialInvalidLifetime|as per assigned policy",
         "secret_forbidden_by_policy",
-        ErrorKind.NOT_ALLOWED,
+        ErrorKind.FORBIDDEN,
     ),
-    _phrase(r"NoBackingApplicationObject|does not reference a valid application object", "directory_settling", ErrorKind.SETTLING),
-    _phrase(r"Not a valid reference update", "directory_settling", ErrorKind.SETTLING),
-    _phrase(r"Permission being assigned already exists", "already_there", ErrorKind.ALREADY_THERE),
-    _phrase(r"Another object with the same value for property", "already_there", ErrorKind.ALREADY_THERE),
-    _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", ErrorKind.ALREADY_THERE),
+    _phrase(r"NoBackingApplicationObject|does not reference a valid application object", "directory_settling", ErrorKind.NOT_REPLICATED),
+    _phrase(r"Not a valid reference update", "directory_settling", ErrorKind.NOT_REPLICATED),
+    _phrase(r"Permission being assigned already exists", "already_there", ErrorKind.ALREADY_EXISTS),
+    _phrase(r"Another object with the same value for property", "already_there", ErrorKind.ALREADY_EXISTS),
+    _phrase(r"Request_MultipleObjectsWithSameKeyValue|entry already exists|already present", "already_there", ErrorKind.ALREADY_EXISTS),
     _phrase(r"Request_ResourceNotFound|Directory_ObjectNotFound|No password credential found", "not_found", ErrorKind.NOT_FOUND),
-    _phrase(r"Authorization_RequestDenied", "directory_role_missing", ErrorKind.NOT_ALLOWED),
+    _phrase(r"Authorization_RequestDenied", "directory_role_missing", ErrorKind.FORBIDDEN),
     _phrase(r"InvalidAuthenticationToken", "access_token_refused", ErrorKind.SIGN_IN_NEEDED),
 )
 
 #: Words in answers of Exchange, most telling first (facts 2.4 and 3.5).
 EXCHANGE_PHRASES: tuple[Phrase, ...] = (
-    _phrase(r"Organization is already enabled for customization", "already_there", ErrorKind.ALREADY_THERE),
+    _phrase(r"Organization is already enabled for customization", "already_there", ErrorKind.ALREADY_EXISTS),
     _phrase(
         r"isn.?t currently allowed in your organization|first need to run the command:? *Enable-OrganizationCustomization",
         "customization_needed",
     ),
-    _phrase(r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already exists", "already_there", ErrorKind.ALREADY_THERE),
+    _phrase(r"ADObjectAlreadyExistsException|MemberAlreadyExistsException|already exists", "already_there", ErrorKind.ALREADY_EXISTS),
     _phrase(r"ManagementObjectNotFoundException|couldn.?t be found on", "not_found", ErrorKind.NOT_FOUND),
     _phrase(r"ParameterTransformationException|AmbiguousParameterSetException|Invalid cmdlet parameters", "exchange_parameter_wrong"),
     _phrase(r"Expired or Invalid pagination request", "exchange_answer_cut"),
@@ -181,7 +181,7 @@ SMTP_PHRASES: tuple[Phrase, ...] = (
 )
 
 #: What a write of ours can cause for some minutes, and only then: retried inside the window after it, permanent outside (CHECKLIST J7).
-SETTLES: frozenset[str] = frozenset(
+REPLICATION_CAUSES: frozenset[str] = frozenset(
     {
         "app_not_found",
         "client_secret_wrong",

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, SETTLES, SMTP_PHRASES, ErrorKind, Meaning
+from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, REPLICATION_CAUSES, SMTP_PHRASES, ErrorKind, Meaning
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
@@ -35,12 +35,12 @@ __all__ = [
     "CloudError",
     "CloudReply",
     "Forbidden",
-    "Ids",
     "KnownError",
     "MalformedAnswer",
     "NotFound",
     "NotReplicatedYet",
     "Rejected",
+    "RequestIds",
     "SignInNeeded",
     "Transient",
     "TruncatedAnswer",
@@ -55,7 +55,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
+class RequestIds:
     """What Microsoft's support asks for. Empty where the service gave none."""
 
     request_id: str = ""
@@ -84,7 +84,7 @@ class CloudReply:
     status: int = 0
     code: str = ""
     message: str = ""
-    ids: Ids = Ids()
+    ids: RequestIds = RequestIds()
 
 
 class CloudError(Exception):
@@ -118,9 +118,9 @@ class CloudError(Exception):
         return ": ".join(part for part in (head, self.cause, self.message, ids) if part)
 
     @property
-    def settles(self) -> bool:
+    def can_be_replication(self) -> bool:
         """Whether one of our own writes, minutes ago at most, can be all that is behind it (facts section 7)."""
-        return self.kind is ErrorKind.SETTLING or self.cause in SETTLES
+        return self.kind is ErrorKind.NOT_REPLICATED or self.cause in REPLICATION_CAUSES
 
     @property
     def words(self) -> str:
@@ -152,7 +152,7 @@ class Transient(CloudError):
 class NotReplicatedYet(CloudError):
     """The directory has not replicated a write of ours yet."""
 
-    kind = ErrorKind.SETTLING
+    kind = ErrorKind.NOT_REPLICATED
 
 
 class SignInNeeded(CloudError):
@@ -164,7 +164,7 @@ class SignInNeeded(CloudError):
 class Forbidden(CloudError):
     """Who is signed in, or the app, may not do this."""
 
-    kind = ErrorKind.NOT_ALLOWED
+    kind = ErrorKind.FORBIDDEN
 
 
 class NotFound(CloudError):
@@ -176,7 +176,7 @@ class NotFound(CloudError):
 class AlreadyExists(CloudError):
     """What was to be made exists already."""
 
-    kind = ErrorKind.ALREADY_THERE
+    kind = ErrorKind.ALREADY_EXISTS
 
 
 class Rejected(CloudError):
@@ -186,7 +186,7 @@ class Rejected(CloudError):
 class MalformedAnswer(CloudError):
     """The answer is not what the documents promise, so nothing is known about the outcome."""
 
-    kind = ErrorKind.UNREADABLE
+    kind = ErrorKind.MALFORMED
 
 
 class TruncatedAnswer(MalformedAnswer):

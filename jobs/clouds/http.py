@@ -15,7 +15,7 @@ import httpx
 import structlog
 
 from jobs.clouds import call_log
-from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Rejected, Transient, TruncatedAnswer
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, RequestIds, Transient, TruncatedAnswer
 from jobs.clouds.retry import PATIENCE, RetryPolicy, may_repeat, parse_retry_after
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
@@ -105,17 +105,17 @@ class Response:
 
     status: int
     data: Any = field(repr=False)
-    ids: Ids
+    ids: RequestIds
 
 
 #: Turns an answer of 400 and above (or below 200, or 3xx) into an error: each service has its own way to say no.
-Judge = Callable[[httpx.Response, Ids], CloudError]
+Judge = Callable[[httpx.Response, RequestIds], CloudError]
 #: What every attempt waits for before it is sent, and tells how it ended.
-Turn = Callable[[], AbstractAsyncContextManager[None]]
+Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 
 async def request(
-    client: httpx.AsyncClient, call: Call, judge: Judge, policy: RetryPolicy = PATIENCE, turn: Turn = nullcontext
+    client: httpx.AsyncClient, call: Call, judge: Judge, policy: RetryPolicy = PATIENCE, turn: Slot = nullcontext
 ) -> Response:
     """Send, and send again where the policy allows it; each time in its ``turn``.
 
@@ -134,7 +134,7 @@ async def request(
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
-    sent = Ids(client_request_id=str(uuid4()))
+    sent = RequestIds(client_request_id=str(uuid4()))
     headers = {"Accept": "application/json", **call.headers, "client-request-id": sent.client_request_id}
     outgoing = client.build_request(call.method, call.address, headers=headers, json=call.body, timeout=_timeout(call.read_seconds))
     began = time.monotonic()
@@ -144,20 +144,20 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         _note(call, lost.status, sent)
         raise
     log.debug("call", service=call.service, id=sent.client_request_id, status=response.status_code, seconds=time.monotonic() - began)
-    ids = Ids(request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id)
+    ids = RequestIds(request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id)
     _note(call, response.status_code, ids)
     if not response.is_success:
         raise _timed(judge(response, ids), response)
     return Response(response.status_code, _json(response, call, ids), ids)
 
 
-def _note(call: Call, status: int, ids: Ids) -> None:
+def _note(call: Call, status: int, ids: RequestIds) -> None:
     """A call that may have changed something, also where its answer was lost (status 0)."""
     if call.changes:
         call_log.record(call.service, call.name, status, ids)
 
 
-async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: Ids) -> httpx.Response:
+async def _send(client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: RequestIds) -> httpx.Response:
     try:
         response = await client.send(outgoing, stream=True)
     except httpx.RequestError as error:
@@ -180,7 +180,7 @@ def _timed(error: CloudError, response: httpx.Response) -> CloudError:
     return error
 
 
-def _json(response: httpx.Response, call: Call, ids: Ids) -> Any:
+def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:
     if not response.content:
         return None
     try:

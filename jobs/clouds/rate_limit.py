@@ -92,7 +92,7 @@ class Throttle:
         self._until = self._next = 0.0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """Wait for a place of one's own, if places are given out; each attempt of a call takes one."""
         clock = asyncio.get_running_loop().time
         if clock() < self._until:
@@ -115,7 +115,7 @@ class RateLimiter:
         self._windows = {limit: _Window(limit, None if limit.waits else ledger) for limit in limits}
 
     @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[None]:
+    async def slot(self, name: str) -> AsyncIterator[None]:
         """Wait for the call's turn. A 429 holds back everybody's calls of that kind, for as long as Microsoft asks.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from jobs.clouds.causes import ErrorKind, Meaning
-from jobs.clouds.errors import CloudError, CloudReply, Ids, error_for
+from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
 from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.json_values import as_dict, parsed, with_low_keys
 from jobs.clouds.retry import RetryPolicy
@@ -16,8 +16,8 @@ from jobs.settings import Settings
 BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
 _SERVER_ERRORS = 500
 _BY_STATUS = {
-    401: Meaning("webex_key_refused", ErrorKind.NOT_ALLOWED),
-    403: Meaning("webex_key_refused", ErrorKind.NOT_ALLOWED),
+    401: Meaning("webex_key_refused", ErrorKind.FORBIDDEN),
+    403: Meaning("webex_key_refused", ErrorKind.FORBIDDEN),
     404: Meaning("not_found", ErrorKind.NOT_FOUND),
     429: Meaning("webex_busy", ErrorKind.TRANSIENT),
 }
@@ -35,7 +35,7 @@ async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> An
         return (await request(http, call, lambda response, ids: judge(call.service, response, ids), policy)).data
 
 
-def judge(service: str, response: httpx.Response, ids: Ids) -> CloudError:
+def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError:
     """An answer of 400 and above: by its status, with the code and the words that stand in it."""
     meaning = _BY_STATUS.get(response.status_code) or (_AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED)
     body = _body(response)

@@ -35,17 +35,17 @@ def message(redis: Redis, run: str) -> str:
     return found.decode() if isinstance(found, bytes) else ""
 
 
-def take(redis: Redis, token: str, body: object) -> bool:
+def receive(redis: Redis, token: str, body: object) -> bool:
     """Keep a receipt that was posted; False for an address that was never given out, or is over."""
     run, receipt = redis.get(_address(token)), receipt_of(body)
     if not isinstance(run, bytes):
         return False
     if receipt:
-        keep(redis, run.decode(), receipt)
+        save(redis, run.decode(), receipt)
     return True
 
 
-def keep(redis: Redis, run: str, receipt: Receipt) -> None:
+def save(redis: Redis, run: str, receipt: Receipt) -> None:
     """What became of the run's mail."""
     redis.set(keys.connect_receipt(run), codec.dump(receipt), ex=KEPT_S)
 

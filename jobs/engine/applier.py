@@ -10,7 +10,7 @@ from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import AlreadyExists, CloudError
 from jobs.engine.failures import SETTLES_FOR, never_effective
-from jobs.engine.graph import Graph
+from jobs.engine.graph import StepGraph
 from jobs.engine.inspector import Inspector
 from jobs.engine.planner import digest
 from jobs.engine.recorder import Recorder
@@ -40,7 +40,7 @@ class Applier:
             SignInNeeded: the sign-in has ended.
             LeaseLostError: another worker has the run.
         """
-        await Graph(self.steps, self._advance, Run.settled).run(self.recorder)
+        await StepGraph(self.steps, self._advance, Run.settled).run(self.recorder)
 
     async def _advance(self, step: Step) -> None:
         before = self.recorder.run.findings.get(step.name)

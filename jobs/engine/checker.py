@@ -11,7 +11,7 @@ import structlog
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
 from jobs.engine.failures import NEEDS_SIGN_IN, SETTLES_FOR, finding_from_error, not_readable, wrote_within
-from jobs.engine.graph import Graph
+from jobs.engine.graph import StepGraph
 from jobs.engine.readiness import required_access
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
@@ -43,7 +43,7 @@ class Checker:
             LeaseLostError: another worker has the run.
         """
         self._skip([step for step in self.steps.values() if required_access(step, self.allowed) is None])
-        await Graph(self.steps, self._check, lambda run, name: name in run.findings).run(self.recorder)
+        await StepGraph(self.steps, self._check, lambda run, name: name in run.findings).run(self.recorder)
 
     def _skip(self, steps: Sequence[Step]) -> None:
         """Save the skipped steps in one write, because one by one they would delay the first real finding."""

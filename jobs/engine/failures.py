@@ -42,7 +42,7 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     return Finding(
         step.name,
         State.UNKNOWN,
-        seen=_told(error),
+        seen=_error_text(error),
         cause=error.cause,
         evidence=error.evidence(),
         waiting_for=Turn.TIME if again else Turn.ADMINISTRATOR,
@@ -54,7 +54,7 @@ def _pause(error: CloudError, waited: int) -> float:
     return max(AGAIN_S[waited], min(error.retry_after or 0, LONGEST_PAUSE_S))
 
 
-def _told(error: CloudError) -> Text:
+def _error_text(error: CloudError) -> Text:
     """The cloud's own words; where we did not even ask, ours."""
     own = error.message or error.code
     return verbatim(own) if own else Text(f"cause.{error.cause}")
@@ -75,7 +75,7 @@ def may_be_replication(error: CloudError, run: Run) -> bool:
     this run has made. Anything else: for as long after a write of this run, be it one whose answer never came, and for five
     minutes where the directory itself says so; Exchange does not replicate that way.
     """
-    if not error.settles:
+    if not error.can_be_replication:
         return False
     if error.cause in ROLE_CAUSES:
         made = [change.done for change in run.changed.values() if change.done]

@@ -18,7 +18,7 @@ TICK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class StepGraph:
     """The steps to run, the ``work`` to do for each, and ``met``: whether a step needs nothing more."""
 
     steps: Mapping[str, Step]

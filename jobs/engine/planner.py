@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.engine.graph import Graph
+from jobs.engine.graph import StepGraph
 from jobs.engine.inspector import Inspector
 from jobs.engine.readiness import NOT_INSPECTABLE, NOT_KNOWN, is_due, why_not_inspectable
 from jobs.engine.recorder import Recorder
@@ -42,7 +42,7 @@ class Planner:
             again.discard(step.name)
 
         ctx.looking = True
-        await Graph(automatic, inspect, lambda run, name: name in run.findings and name not in again).run(self.recorder)
+        await StepGraph(automatic, inspect, lambda run, name: name in run.findings and name not in again).run(self.recorder)
         ctx.looking = False
         changes = planned_changes(self.steps, ctx)
         self.recorder.append(Event(Kind.PLANNED, now(), data={"plan": digest(changes)}, changes=changes))

@@ -109,7 +109,7 @@ class GraphTrace:
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         """See :meth:`Trace.details`."""
         events = await self._graph.message_trace_details(row.id, row.recipient)
-        return tuple(_line(event, ("dateTime", "event", "action", "description", "data")) for event in events)
+        return tuple(_event_text(event, ("dateTime", "event", "action", "description", "data")) for event in events)
 
 
 class CmdletTrace:
@@ -148,7 +148,7 @@ class CmdletTrace:
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         """See :meth:`Trace.details`."""
         events = await self._runner.run("Get-MessageTraceDetailV2", {"MessageTraceId": row.id, "RecipientAddress": row.recipient})
-        return tuple(_line(event, ("Date", "Event", "Action", "Detail", "Data")) for event in events)
+        return tuple(_event_text(event, ("Date", "Event", "Action", "Detail", "Data")) for event in events)
 
 
 class FirstThatCan:
@@ -248,5 +248,5 @@ def _moment(text: object) -> datetime:
     return found
 
 
-def _line(event: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _event_text(event: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return " | ".join(filter(None, (text_of(event, name) for name in names)))

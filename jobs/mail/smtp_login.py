@@ -72,15 +72,15 @@ async def login_probe(server: str, username: str, access_token: str, seconds: fl
 
     It proves the login, not the right to send as somebody (5.2.252 comes only after DATA).
     """
-    return await _patiently(lambda: _Login(server, username, access_token), seconds)
+    return await _with_one_retry(lambda: _Login(server, username, access_token), seconds)
 
 
 async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
     """As :func:`login_probe`, but only asks whether XOAUTH2 is offered: what can be known without anybody's token."""
-    return await _patiently(lambda: _Login(server, "", "", logs_in=False), seconds)
+    return await _with_one_retry(lambda: _Login(server, "", "", logs_in=False), seconds)
 
 
-async def _patiently(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
+async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
     """A server that is only busy is asked once more: 421, 432, 451 and 454 say nothing about the login (facts 4.1).
 
     So is one whose connection broke off or took too long: once is an accident.

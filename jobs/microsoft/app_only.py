@@ -89,12 +89,12 @@ class AppTokens:
             if lacking := missing_in(token, self._needed[scope]):
                 raise Forbidden("app_roles_missing", CloudReply("entra", code=", ".join(lacking)))
         except CloudError as error:
-            self._failed[scope] = self._told(error)
+            self._failed[scope] = self._as_withdrawn(error)
             raise self._failed[scope] from None
         self._at_hand[scope] = (time.monotonic(), token)
         return token
 
-    def _told(self, error: CloudError) -> CloudError:
+    def _as_withdrawn(self, error: CloudError) -> CloudError:
         if not withdrawn(error):
             return error
         self.ended = self.ended or Forbidden("app_access_withdrawn", CloudReply("entra", error.status, error.words))

@@ -102,9 +102,9 @@ class InvokeCommand:
         )
 
         async def send(token: str) -> Response:
-            return await request(self._http, replace(call, headers=self._headers(cmdlet, token)), judge_exchange, turn=self._spacing.turn)
+            return await request(self._http, replace(call, headers=self._headers(cmdlet, token)), judge_exchange, turn=self._spacing.slot)
 
-        async with self._at_once, self._pace.turn(cmdlet):
+        async with self._at_once, self._pace.slot(cmdlet):
             return _rows(await with_token(self._token_source, send), reads=cmdlet.lower().startswith("get-"))
 
     def _headers(self, cmdlet: str, token: str) -> dict[str, str]:

@@ -123,7 +123,7 @@ class GraphCalls:
     async def _sent(self, call: Call) -> Any:
         async def send(token: str) -> Any:
             headers = {**call.headers, "Authorization": f"Bearer {token}"}
-            async with self._pace.turn(call.url):
+            async with self._pace.slot(call.url):
                 return (await request(self._http, replace(call, headers=headers), judge_graph)).data
 
         return await with_token(self._token_source, send)

@@ -115,7 +115,7 @@ class Identity:
         Raises:
             SignInNeeded: the refresh token is dead or there is none.
         """
-        return _patiently(lambda: self._silently(cache, list(scopes), refresh=refresh))
+        return _retry_if_busy(lambda: self._silently(cache, list(scopes), refresh=refresh))
 
     def app_token(self, scope: str) -> str:
         """A token of the app itself, without anybody signed in (client credentials); ``scope`` is a resource's ``.default``.
@@ -123,7 +123,7 @@ class Identity:
         Raises:
             CloudError: the tenant does not know the app any more, or has switched it off, or the bot's own secret is no good.
         """
-        return _patiently(lambda: self._by_itself(scope))
+        return _retry_if_busy(lambda: self._by_itself(scope))
 
     def _by_itself(self, scope: str) -> str:
         with _understood():
@@ -175,7 +175,7 @@ class Identity:
             raise MalformedAnswer("answer_unreadable", CloudReply("entra", message="the discovery document lacks an endpoint")) from error
 
 
-def _patiently(ask: Callable[[], T]) -> T:
+def _retry_if_busy(ask: Callable[[], T]) -> T:
     """The answer, asked for again where Entra was only busy."""
     return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
 

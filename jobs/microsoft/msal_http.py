@@ -20,7 +20,7 @@ import structlog
 
 from jobs.clouds import call_log
 from jobs.clouds.causes import ENTRA, OAUTH, ErrorKind, Meaning
-from jobs.clouds.errors import CloudError, CloudReply, Ids, MalformedAnswer, Transient, error_for
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, RequestIds, Transient, error_for
 from jobs.clouds.json_values import is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft.app_manifest import merged
@@ -30,7 +30,7 @@ from jobs.settings import is_loopback
 
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
-_PRESENT = Meaning("already_there", ErrorKind.ALREADY_THERE)
+_PRESENT = Meaning("already_there", ErrorKind.ALREADY_EXISTS)
 """AADSTS650051 has two senses, which only its words tell apart: not there yet, and there already (facts 1.6)."""
 _CANCELLED = Meaning("consent_cancelled", ErrorKind.REJECTED)
 """``access_denied`` has two senses, too: without AADSTS65004 it may be that the page was left (facts 1.6)."""
@@ -95,9 +95,9 @@ def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
     return listed or _AADSTS.findall(description) or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
 
 
-def _ids(answer: Mapping[str, Any], description: str) -> Ids:
+def _ids(answer: Mapping[str, Any], description: str) -> RequestIds:
     words = {name: value.strip() for name, value in _IN_DESCRIPTION.findall(description)}
-    return Ids(
+    return RequestIds(
         correlation_id=str(answer.get("correlation_id") or words.get("Correlation ID", "")),
         trace_id=str(answer.get("trace_id") or words.get("Trace ID", "")),
         timestamp=str(answer.get("timestamp") or words.get("Timestamp", "")),
@@ -170,7 +170,7 @@ class MsalHttp:
         response = self._sent(method, url, headers=headers, **options)
         log.debug("call", service="entra", id=headers["client-request-id"], status=response.status_code)
         if method == "POST":
-            ids = Ids(response.headers.get("x-ms-request-id", ""), headers["client-request-id"])
+            ids = RequestIds(response.headers.get("x-ms-request-id", ""), headers["client-request-id"])
             call_log.record("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
         meaning = by_status(response.status_code)
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
@@ -192,14 +192,14 @@ class MsalHttp:
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
     """An answer of 429 or 5xx: what it says is kept, with the ids that support asks for."""
-    told = _told(response)
+    told = _response_error(response)
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
     said = CloudReply("entra", response.status_code, told.code, told.message, replace(told.ids, **ids))
     cause = told.cause if isinstance(told, Transient) else meaning.cause
     return Transient(cause, said, retry_after=parse_retry_after(response.headers.get("retry-after")))
 
 
-def _told(response: httpx.Response) -> CloudError:
+def _response_error(response: httpx.Response) -> CloudError:
     """The error of an answer that may be JSON or a page; of a page only Microsoft's own code and ids are words."""
     body = parsed(response.text)
     return entra_error(body if isinstance(body, dict) else {"error_description": _of_page(response.text)}, response.status_code)

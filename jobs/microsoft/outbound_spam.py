@@ -156,7 +156,7 @@ def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
     return tuple(name for name in NARROWING if _texts(rule, name))
 
 
-def opened(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
+def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
     """What has to be set so that the rule covers the mailbox, whose addresses are ``own``; empty is cleared, what is right is left out.
 
     Whoever else the rule names stays in it: only what keeps the mailbox out goes. What goes by a group cannot be judged, so all of it goes.

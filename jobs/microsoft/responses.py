@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 
 from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, ErrorKind, Meaning, Phrase
-from jobs.clouds.errors import CloudError, CloudReply, Ids, error_for
+from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
 from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of
 
 _BY_STATUS: dict[int, Meaning] = {
     401: Meaning("access_token_refused", ErrorKind.SIGN_IN_NEEDED),
-    403: Meaning("not_allowed", ErrorKind.NOT_ALLOWED),
+    403: Meaning("not_allowed", ErrorKind.FORBIDDEN),
     404: Meaning("not_found", ErrorKind.NOT_FOUND),
-    409: Meaning("already_there", ErrorKind.ALREADY_THERE),
+    409: Meaning("already_there", ErrorKind.ALREADY_EXISTS),
     408: Meaning("timed_out", ErrorKind.TRANSIENT),
     429: Meaning("throttled", ErrorKind.TRANSIENT),
 }
@@ -25,7 +25,7 @@ _UNAVAILABLE = Meaning("service_unavailable", ErrorKind.TRANSIENT)
 #: Exchange's own reading of two of them: neither grant is 401, the app's grant without a role is 403 (facts 3.3, live).
 _EXCHANGE_BY_STATUS: dict[int, Meaning] = {
     401: Meaning("exchange_consent_missing", ErrorKind.SIGN_IN_NEEDED),
-    403: Meaning("exchange_role_missing", ErrorKind.NOT_ALLOWED),
+    403: Meaning("exchange_role_missing", ErrorKind.FORBIDDEN),
 }
 _SERVER_ERRORS = 500
 
@@ -48,7 +48,7 @@ def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
     return next((phrase.meaning for phrase in phrases if any(phrase.pattern.search(text) for text in texts)), None)
 
 
-def judge_graph(response: httpx.Response, ids: Ids) -> CloudError:
+def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
     """An error answer of Microsoft Graph. A code or words that we know count before the status, except at 429 and 5xx."""
     error = error_body(response)
     code, message = text_of(error, "code"), text_of(error, "message")
@@ -58,7 +58,7 @@ def judge_graph(response: httpx.Response, ids: Ids) -> CloudError:
     return error_for(meaning, CloudReply("graph", response.status_code, code, message, _graph_ids(error, ids)))
 
 
-def _graph_ids(error: dict[str, Any], ids: Ids) -> Ids:
+def _graph_ids(error: dict[str, Any], ids: RequestIds) -> RequestIds:
     inner = error.get("innerError") or error.get("innererror")
     if not isinstance(inner, dict):
         return ids
@@ -69,7 +69,7 @@ def _graph_ids(error: dict[str, Any], ids: Ids) -> Ids:
 _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
 
 
-def judge_exchange(response: httpx.Response, ids: Ids) -> CloudError:
+def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     """An error answer of InvokeCommand. Its ``message`` is always generic: the words are in ``internalexception`` or ``details``.
 
     A cmdlet's own exception counts before the status, because "not found" was captured under a 500's code. A 403 has a body

@@ -13,7 +13,7 @@ from jobs.engine.step import Step
 from jobs.model import Evidence, Finding, Signals, Text
 
 
-def finding_of(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
+def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
     """The newest incident by its id and title, since when, and how many more there are."""
     if not found:
         return step.ok(Text("seen.no_incident"))

@@ -66,7 +66,7 @@ class ConnectSend(Probe):
             message = await send(ctx.settings, Mail(ctx.channel.mailbox, recipient, subject, body, ctx.run.id, notify))
         except CloudError as error:
             code = error.code or str(error.status or error.cause)
-            delivery_receipts.keep(ctx.store.redis, ctx.run.id, Receipt(code, error.message, refused=error.cause))
+            delivery_receipts.save(ctx.store.redis, ctx.run.id, Receipt(code, error.message, refused=error.cause))
         else:
             delivery_receipts.sent(ctx.store.redis, ctx.run.id, message)
 

@@ -11,7 +11,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.model import Finding, Station, Text
-from jobs.probes._health import finding_of
+from jobs.probes._health import health_finding
 
 
 class _Health(Probe):
@@ -32,7 +32,7 @@ class _Health(Probe):
             rows = await ctx.graph.service_health()
         except (Forbidden, NotFound, Rejected):
             return self.skipped(Text("skipped.service_health"))
-        return finding_of(self, microsoft_incidents(rows, self.services), self.cause)
+        return health_finding(self, microsoft_incidents(rows, self.services), self.cause)
 
 
 class ExchangeHealth(_Health):

@@ -38,11 +38,11 @@ class _Traced(Probe):
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
-        return self.ok(Text("seen.traced", {"at": _told(good.received)}), signals=Signals(at=good.received))
+        return self.ok(Text("seen.traced", {"at": _evidence_text(good.received)}), signals=Signals(at=good.received))
 
     def _failed(self, passage: MailFlow, told: Why) -> Finding:
         """The newest failure, with the trace's words."""
-        seen = Text("seen.trace_failed", {"at": _told(passage.failures[0].received)})
+        seen = Text("seen.trace_failed", {"at": _evidence_text(passage.failures[0].received)})
         finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
         return replace(finding, evidence=evidence_of(told.words[-3:]))
 
@@ -80,7 +80,7 @@ class Arrivals(_Traced):
         told = await _why_each(ctx, held[:ENOUGH])
         if _name_one_cause(told):
             return self._failed(passage, told[0])
-        seen = Text("seen.held_back", {"count": str(len(held)), "at": _told(held[0].received)})
+        seen = Text("seen.held_back", {"count": str(len(held)), "at": _evidence_text(held[0].received)})
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
 
 
@@ -137,7 +137,7 @@ class Copies(_Traced):
     def _under_way(self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> Finding:
         """Judge where no copy is known to have failed: the first ones ever may still be due."""
         if good is None and lost:
-            return self.skipped(Text("skipped.copy_due", {"at": _told(lost[0].received)}))
+            return self.skipped(Text("skipped.copy_due", {"at": _evidence_text(lost[0].received)}))
         return self._late(good, overdue(lost, copies))
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
@@ -152,11 +152,11 @@ class Copies(_Traced):
         """Nothing is proven while copies are late."""
         if not late:
             return self._went(good)
-        seen = Text("seen.copies_late", {"count": str(len(late)), "at": _told(late[-1].received)})
+        seen = Text("seen.copies_late", {"count": str(len(late)), "at": _evidence_text(late[-1].received)})
         return _doubtful(self._went(good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
-        seen = Text("seen.no_copy", {"count": str(len(missing)), "at": _told(missing[0].received)})
+        seen = Text("seen.no_copy", {"count": str(len(missing)), "at": _evidence_text(missing[0].received)})
         known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
         found = self.wrong(seen, cause=LOST, signals=known)
         return found if len(missing) >= ENOUGH else replace(found, state=State.POSSIBLE)
@@ -222,7 +222,7 @@ class Answers(_Traced):
             return found
         first = waiting[-1].received
         waits = now() - first
-        found = replace(found, seen=Text("seen.unanswered", {"at": _told(waiting[0].received)}))
+        found = replace(found, seen=Text("seen.unanswered", {"at": _evidence_text(waiting[0].received)}))
         if waits <= min(habit(answers, copies), GRACE):
             return found
         state = State.OK if waits <= GRACE else State.WARNING
@@ -267,5 +267,5 @@ def _signals(passage: MailFlow) -> Signals:
     return Signals(failed=len(passage.failures), since=first, at=passage.good.received)
 
 
-def _told(at: datetime) -> str:
+def _evidence_text(at: datetime) -> str:
     return f"{at:%d %b %H:%M:%S} UTC"

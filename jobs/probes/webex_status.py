@@ -11,7 +11,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.model import Access, Finding, Station, Text
-from jobs.probes._health import finding_of
+from jobs.probes._health import health_finding
 
 
 class WebexStatus(Probe):
@@ -37,4 +37,4 @@ class WebexStatus(Probe):
             found = await webex_incidents(ctx.settings)
         except CloudError:
             return self.skipped(Text("skipped.status_page"))
-        return finding_of(self, found, "webex_incident")
+        return health_finding(self, found, "webex_incident")

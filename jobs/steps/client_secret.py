@@ -71,7 +71,7 @@ class ClientSecret(Undoable):
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
         """Add what depends on the run: a person's secrets in a check, the secrets that a fix replaces."""
-        if ctx.run.kind is RunKind.CHECK and by_hand(app):
+        if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
         old = len(earlier(ctx, app)) if ctx.run.kind is RunKind.FIX else 0
         return replace(found, facts=found.facts | {"old": str(old)}) if old else found
@@ -211,7 +211,7 @@ def _was_shown(ctx: StepContext, key_id: str) -> bool:
     return in_use and ctx.store.was_secret_shown(key_id)
 
 
-def by_hand(app: dict[str, Any] | None) -> bool:
+def manually_created(app: dict[str, Any] | None) -> bool:
     """Whether the app has a valid secret that a person made: Webex Connect may have that one, which no name tells."""
     return any(_end(secret) >= now() for secret in foreign_secrets(app))
 

@@ -7,7 +7,7 @@ from jobs.engine.step import Step
 from jobs.model import Finding, Text
 
 
-class Ids(Step):
+class ConnectIds(Step):
     """The Application (client) ID and the Directory (tenant) ID are known."""
 
     name = "ids"

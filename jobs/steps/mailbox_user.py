@@ -56,13 +56,13 @@ class MailboxUser(Step):
             return self._without_mailbox(user, upn, facts if ctx.run.kind is RunKind.CHECK else {})
         if is_shared(mailbox):
             return self._of_others(ctx, user, facts)
-        if blocked(user):
+        if sign_in_blocked(user):
             return self._disabled(upn, facts)
         return self._found(ctx, facts) if licensed(user) else self._unlicensed(upn, facts)
 
     def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
         """Judge a shared mailbox: it needs no license, and its own account is blocked as a rule."""
-        if blocked(user):
+        if sign_in_blocked(user):
             seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
             return self.possible(seen, "account_disabled", facts={"shared": "blocked", **facts})
         return self._found(ctx, {**facts, "shared": "yes"})
@@ -78,7 +78,7 @@ class MailboxUser(Step):
         """Say why Exchange knows no mailbox. In a plan ``facts`` are empty: the steps that need it show nothing."""
         if licensed(user):
             return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", facts=facts)
-        return self._disabled(upn, facts) if blocked(user) else self._unlicensed(upn, facts)
+        return self._disabled(upn, facts) if sign_in_blocked(user) else self._unlicensed(upn, facts)
 
     def _disabled(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
         stopped = Signals(station=Station.ANSWER)
@@ -86,9 +86,9 @@ class MailboxUser(Step):
 
     def _by_the_directory(self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]) -> Finding:
         """Exchange does not show the mailbox to who looks: what the directory says of its user is told, and leads on."""
-        if blocked(user) or not licensed(user):  # as the account of a shared mailbox is
+        if sign_in_blocked(user) or not licensed(user):  # as the account of a shared mailbox is
             facts |= {"shared": "unknown"}
-        if blocked(user):
+        if sign_in_blocked(user):
             return self.possible(Text("seen.disabled", {"upn": facts["upn"]}), "account_disabled", facts=facts)
         told = not_readable(self, error) if _refuses_the_bot(ctx, error) else finding_from_error(self, error, ctx.run)
         return replace(told, facts=facts)
@@ -119,7 +119,7 @@ class MailboxUser(Step):
         return "seen.group" if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails") else "seen.nobody"
 
 
-def blocked(user: Json) -> bool:
+def sign_in_blocked(user: Json) -> bool:
     """Whether the account may not sign in."""
     return user.get("accountEnabled") is False
 

@@ -26,12 +26,12 @@ from jobs.microsoft.outbound_spam import (
     bare,
     covers,
     enabled,
+    fields_to_cover,
     gone,
     moved_down,
     named,
     narrowed,
     needs_addresses,
-    opened,
     policy_name,
 )
 from jobs.microsoft.powershell import quoted
@@ -116,7 +116,7 @@ class OutboundPolicy(Undoable):
         if rule is None:
             await ctx.exchange.run(f"New-{RULE}", {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0})
         else:
-            await _mend(ctx, there, rule, name)
+            await _repair(ctx, there, rule, name)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """The policy and the rule that bear this channel's name."""
@@ -128,7 +128,7 @@ class OutboundPolicy(Undoable):
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """The rule first: a policy without a rule applies to nobody, a rule without a policy is broken."""
         name = quoted(policy_name(ctx.channel.mailbox))
-        rule = f"Set-{RULE} {name}{_told(_rule_before(past))}" if past.values_before["rule"] else f"Remove-{RULE} {name}"
+        rule = f"Set-{RULE} {name}{_policy_text(_rule_before(past))}" if past.values_before["rule"] else f"Remove-{RULE} {name}"
         parts = (
             f"{rule}; Disable-{RULE} {name}" if _was_off(past) else rule,
             f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}" if past.values_before["policy"] else f"Remove-{POLICY} {name}",
@@ -173,7 +173,7 @@ def _mended(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, 
     """What is set in our own rule, as somebody has left it: for this mailbox beside whomever else it names, with our policy."""
     name = policy_name(mailbox)
     policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
-    return {**{what: values or None for what, values in opened(rule, own, mailbox).items()}, **policy}
+    return {**{what: values or None for what, values in fields_to_cover(rule, own, mailbox).items()}, **policy}
 
 
 def _after(mailbox: str, rule: str, mended: dict[str, object]) -> Text:
@@ -216,7 +216,7 @@ async def _addresses(ctx: StepContext) -> tuple[str, ...]:
     return addresses_of(rows[0]) if rows else ()
 
 
-async def _mend(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str) -> None:
+async def _repair(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str) -> None:
     """On top, and switched on."""
     await _set(ctx, RULE, name, **_mended(rule, there.own, ctx.channel.mailbox), Priority=0)
     if not enabled(rule):
@@ -242,21 +242,21 @@ def _values(name: str, there: Outbound) -> dict[str, str]:
     """What the channel's own policy and rule say, as far as they are there; other rules move a rule's place, so that does not count."""
     policy, rule = named(there.policies, name), named(there.rules, name)
     narrowing = narrowed(rule) if rule else ()
-    return {"policy": _said(policy, ("AutoForwardingMode", *CARRIED)), "rule": _said(rule, ("From", "State", POLICY, *narrowing))}
+    return {"policy": _mode_text(policy, ("AutoForwardingMode", *CARRIED)), "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing))}
 
 
 def _commands(mailbox: str, finding: Finding) -> list[str]:
     """In PowerShell: what is there is set, what is not is made."""
     name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
     limits, mended = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, MENDED))
-    policy = f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name} -AutoForwardingMode On{_told(limits)}"
+    policy = f"{'Set' if finding.values.get('policy') else 'New'}-{POLICY} {name} -AutoForwardingMode On{_policy_text(limits)}"
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
-    commands = [policy, f"Set-{RULE} {name}{_told(mended)} -Priority 0"]
+    commands = [policy, f"Set-{RULE} {name}{_policy_text(mended)} -Priority 0"]
     return commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
 
 
-def _told(parameters: Mapping[str, object]) -> str:
+def _policy_text(parameters: Mapping[str, object]) -> str:
     """A cmdlet's parameters as PowerShell has them."""
     return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
 
@@ -268,7 +268,7 @@ def _value(value: object) -> str:
     return ", ".join(quoted(str(each)) for each in values)
 
 
-def _said(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
+def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
     return "" if row is None else json.dumps({name: row.get(name) for name in properties})
 
 
@@ -276,7 +276,7 @@ def _made(mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str
     """What is there now, as far as it says what :meth:`OutboundPolicy.apply` writes; the limits of a new policy are those that applied before."""
     limits = json.loads(was["policy"] or now["policy"] or "{}")
     rule, before = _row(now["rule"]), _row(was["rule"])
-    whole = _is_ours(rule, mailbox) and alike(rule, ExchangeRow({**before, **opened(before, own, mailbox)}))
+    whole = _is_ours(rule, mailbox) and alike(rule, ExchangeRow({**before, **fields_to_cover(before, own, mailbox)}))
     return {"policy": json.dumps({**limits, "AutoForwardingMode": "On"}), "rule": now["rule"] if whole else was["rule"]}
 
 

@@ -37,7 +37,7 @@ class OwnLogin(Step):
 
     def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
         """Wait where a change of this run may still spread; else the bot's own sign-in says nothing."""
-        if error.settles and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
+        if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
             seen = Text("seen.login_settles", {"reply": error.words})
             return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S))
         return replace(self.skipped(Text("skipped.own_sign_in")), evidence=error.evidence())

@@ -27,7 +27,7 @@ class LostSecret(Step):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """It waits for the one-time page: the old secret may turn up again until the new one was seen."""
-        if not await self._left(ctx):
+        if not await self._remaining(ctx):
             return self.ok(Text("seen.lost_secret_removed"))
         if not ctx.store.was_secret_shown(ctx.fact("key_id")):
             return self.waits_for(Turn.NOBODY, Text("seen.lost_secret_stays"))
@@ -35,7 +35,7 @@ class LostSecret(Step):
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Remove what is still there."""
-        await remove(ctx, await self._left(ctx))
+        await remove(ctx, await self._remaining(ctx))
 
-    async def _left(self, ctx: StepContext) -> list[dict[str, Any]]:
+    async def _remaining(self, ctx: StepContext) -> list[dict[str, Any]]:
         return [secret for secret in secrets_of(await find_app(ctx)) if text_of(secret, "keyId") in lost(ctx)]

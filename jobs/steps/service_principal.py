@@ -97,7 +97,7 @@ class ServicePrincipal(Undoable):
         principal, app = await asyncio.gather(ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx))
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
-            return self.compare_with_recorded(past, _values(principal), _told(principal), opened)
+            return self.compare_with_recorded(past, _values(principal), _principal_text(principal), opened)
         if strange := _others_content(ctx, principal, app):
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         return self._removed(ctx, past, principal)
@@ -106,7 +106,7 @@ class ServicePrincipal(Undoable):
         """Judge one that a run made, by its object id alone."""
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most: where nobody read back which one was made, it is this one
         made = replace(past, values_before={"sp_id": ""}, values_after=_sp_id_of(past.values_after))
-        found = self.compare_with_recorded(made, there, _told(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
+        found = self.compare_with_recorded(made, there, _principal_text(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]})
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -168,7 +168,7 @@ def _values(principal: Json | None) -> dict[str, str]:
     return {"sp_id": text_of(principal, "id"), **{name: str(flag).lower() for name, flag in flags.items()}}
 
 
-def _told(principal: Json | None) -> str:
+def _principal_text(principal: Json | None) -> str:
     if principal is None:
         return "key:seen.none"
     if principal.get(ENABLED) is False:

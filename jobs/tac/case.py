@@ -44,7 +44,7 @@ class TacCase:
     """Everything that goes in. ``check`` is the newest one, ``setup`` the run that connected the mailbox; None where there is none."""
 
     channel: Channel
-    told: Report
+    reported: Report
     at: datetime
     setup: RunHistory | None = None
     check: RunHistory | None = None

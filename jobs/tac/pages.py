@@ -30,7 +30,7 @@ def findings(matter: TacCase, say: Say) -> str:
 
 def _id_and_time(run: Run | None) -> dict[str, str]:
     """Return the values of a heading; dashes where there is no run."""
-    return {"run": run.id, "at": moment(run.opened)} if run else {"run": "-", "at": "-"}
+    return {"run": run.id, "at": utc_text(run.opened)} if run else {"run": "-", "at": "-"}
 
 
 def transcripts(matter: TacCase, say: Say) -> str:
@@ -43,7 +43,7 @@ def _dialogues(name: str, run: Run) -> Iterator[str]:
     """Yield each SMTP dialogue of a run, below a heading."""
     for finding in run.findings.values():
         if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
-            yield f"{name} {run.id}, {finding.step}, {moment(run.found_at[finding.step])}\n" + "\n".join(lines)
+            yield f"{name} {run.id}, {finding.step}, {utc_text(run.found_at[finding.step])}\n" + "\n".join(lines)
 
 
 def found(run: Run, say: Say) -> dict[str, Any]:
@@ -51,18 +51,18 @@ def found(run: Run, say: Say) -> dict[str, Any]:
     items = [
         {
             **msgspec.to_builtins(finding),
-            "row": row(run, finding),
+            "row": article_row(run, finding),
             "title": title(finding, say),
-            "seen_text": _told(finding.seen, say),
-            "expected_text": _told(finding.expected, say),
-            "found_at": moment(run.found_at[finding.step]),
+            "seen_text": _text_or_key(finding.seen, say),
+            "expected_text": _text_or_key(finding.expected, say),
+            "found_at": utc_text(run.found_at[finding.step]),
         }
         for finding in run.findings.values()
     ]
-    return {"run": run.id, "kind": run.kind, "opened": moment(run.opened), "findings": items}
+    return {"run": run.id, "kind": run.kind, "opened": utc_text(run.opened), "findings": items}
 
 
-def moment(at: datetime) -> str:
+def utc_text(at: datetime) -> str:
     """A time with its zone: ``2026-11-25 14:05:09 UTC``."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
@@ -75,18 +75,18 @@ def _findings(run: Run, say: Say) -> list[str]:
 
 def _lines(run: Run, finding: Finding, say: Say) -> Iterator[str]:
     """One finding; what was not seen or expected is left out."""
-    yield f"## {row(run, finding)} {title(finding, say)} ({finding.state})"
+    yield f"## {article_row(run, finding)} {title(finding, say)} ({finding.state})"
     yield ""
     told = {
-        "seen": _told(finding.seen, say),
-        "expected": _told(finding.expected, say),
+        "seen": _text_or_key(finding.seen, say),
+        "expected": _text_or_key(finding.expected, say),
         **_cause_and_remedy(finding.cause, say),
         **_filled(finding.facts),
         **finding.signals.texts(),
-        "found_at": moment(run.found_at[finding.step]),
+        "found_at": utc_text(run.found_at[finding.step]),
     }
-    yield from (f"- {say(Text(f'tac.file.{name}')) or name}: {line(value)}" for name, value in _filled(told).items())
-    yield from (f"- {item.kind}: `{line(item.text)}`" for item in finding.evidence if item.kind != "transcript")
+    yield from (f"- {say(Text(f'tac.file.{name}')) or name}: {one_line(value)}" for name, value in _filled(told).items())
+    yield from (f"- {item.kind}: `{one_line(item.text)}`" for item in finding.evidence if item.kind != "transcript")
 
 
 def _cause_and_remedy(cause: str, say: Say) -> dict[str, str]:
@@ -105,7 +105,7 @@ def _step(run: Run, finding: Finding) -> Step | None:
     return (check.steps_of(run) | steps_of(run)).get(finding.step)
 
 
-def row(run: Run, finding: Finding) -> str:
+def article_row(run: Run, finding: Finding) -> str:
     """The article's row that the finding is about."""
     step = _step(run, finding)
     return step.article_row if step else "-"
@@ -116,10 +116,10 @@ def title(finding: Finding, say: Say) -> str:
     return say(Text(f"step.{finding.step}")) or finding.step
 
 
-def _told(words: Text | None, say: Say) -> str:
+def _text_or_key(words: Text | None, say: Say) -> str:
     return (say(words) or words.key) if words else ""
 
 
-def line(text: str) -> str:
+def one_line(text: str) -> str:
     """A text of any length on one line."""
     return " ".join(text.split())

@@ -8,19 +8,19 @@ from jobs.checks.fix_context import verdict_of
 from jobs.model import Finding, Text
 from jobs.runs.run import Run
 from jobs.tac.case import RunHistory, Say, TacCase
-from jobs.tac.pages import line, moment, row, title
+from jobs.tac.pages import article_row, one_line, title, utc_text
 from jobs.webex_org_id import normalize
 
 
 def summary(matter: TacCase, say: Say) -> str:
     """Who, which channel, when, what was seen: what TAC asks first."""
     none = say(Text("tac.file.none"))
-    lines = [f"- {say(Text(f'tac.file.{name}'))}: {line(value) or none}" for name, value in _values(matter).items()]
+    lines = [f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}" for name, value in _values(matter).items()]
     parts = [
         f"# {say(Text('tac.file.title', {'mailbox': matter.channel.mailbox}))}",
         "\n".join(lines),
         f"## {say(Text('tac.file.said'))}",
-        _quoted(matter.told.seen) or none,
+        _quoted(matter.reported.seen) or none,
         f"## {say(Text('tac.file.verdict'))}",
         "\n".join(_verdict(matter.check, say)),
         f"## {say(Text('tac.file.times'))}",
@@ -32,7 +32,7 @@ def summary(matter: TacCase, say: Say) -> str:
 
 def _values(matter: TacCase) -> dict[str, str]:
     """Return the ids and addresses that TAC asks for, by the keys of their labels."""
-    told, channel = matter.told, matter.channel
+    told, channel = matter.reported, matter.channel
     return {
         "mailbox": channel.mailbox,
         "resource_id": told.resource_id,
@@ -54,7 +54,7 @@ def _quoted(words: str) -> str:
 
 
 def _moment(at: datetime | None) -> str:
-    return moment(at) if at else ""
+    return utc_text(at) if at else ""
 
 
 def _verdict(past: RunHistory | None, say: Say) -> list[str]:
@@ -68,7 +68,7 @@ def _verdict(past: RunHistory | None, say: Say) -> list[str]:
 def _cause_line(run: Run, finding: Finding, say: Say) -> str:
     """Return a cause in one line, with its row of the article and its code."""
     words = say(Text(f"cause.{finding.cause}")) or title(finding, say)
-    return f"- {row(run, finding)} {words} ({finding.cause or finding.step})"
+    return f"- {article_row(run, finding)} {words} ({finding.cause or finding.step})"
 
 
 def _times(matter: TacCase) -> dict[str, datetime | None]:

@@ -31,7 +31,7 @@ from bot.web import delivery_receipts as posted
 from bot.web import oauth_state, secret_page, sign_in
 from bot.web.app import create_app
 from bot.web.oauth_state import Flow
-from bot.webex.client import Action, Message, Webex, WebexPerson
+from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, find_causes
@@ -154,7 +154,7 @@ def test_addresses_of_pages(browser: FlaskClient, token: str, method: str) -> No
 @example({"inputs": {"do": ["approve"], "run": {"a": NESTED}}}, HOSTILE)
 def test_card_inputs(answer: Any, text: str) -> None:
     """Everything that somebody sends for a card becomes text, and what is typed is right or has a word for what is wrong."""
-    action = Action.of(answer if isinstance(answer, dict) else {"inputs": answer})
+    action = CardAction.of(answer if isinstance(answer, dict) else {"inputs": answer})
     assert "".join(each for pair in action.inputs.items() for each in pair).encode() is not None
     for read in (read_address, read_callback):
         with contextlib.suppress(InvalidInputError):

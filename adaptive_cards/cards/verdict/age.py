@@ -11,7 +11,7 @@ _DAY_S = 86_400
 _MONTH_DAYS = 30.4
 
 
-def ahead(at: datetime, now: datetime) -> str:
+def time_until(at: datetime, now: datetime) -> str:
     """``in 12 days``, and from two months on ``in 12 months``."""
     days = max(0, (at - now).days)
     if days < _MONTH_DAYS * 2:
@@ -19,7 +19,7 @@ def ahead(at: datetime, now: datetime) -> str:
     return text("age.in_months", count=str(round(days / _MONTH_DAYS)))
 
 
-def ago(at: datetime, now: datetime) -> str:
+def time_since(at: datetime, now: datetime) -> str:
     """``now``, ``4 s ago``, ``11 min ago``, ``5 h ago``, ``3 days ago``. A clock that is ahead of ours reads ``now``."""
     passed = (now - at).total_seconds()
     if passed < 1:

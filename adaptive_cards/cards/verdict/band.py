@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.age import ago
+from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import Band, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run, said
 from adaptive_cards.escape import clip
-from adaptive_cards.texts import counted, render, text
+from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import clock, day, day_clock
 from adaptive_cards.views import CheckLine, Damage
 from jobs.model import Station, Text, Turn
@@ -48,7 +48,9 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
 
 def _broken(view: VerdictView) -> Band:
     title = rich(run(sentence(view.causes[0].title), **TITLE))
-    return Band("attention", glyphs.WRONG, title, (*_line(_when(view), _others(view), _left(view)), turn_line(view.turn, _click(view))))
+    return Band(
+        "attention", glyphs.WRONG, title, (*_paragraph(_when(view), _others(view), _progress(view)), turn_line(view.turn, _click(view)))
+    )
 
 
 def _when(view: VerdictView) -> str:
@@ -60,7 +62,7 @@ def _when(view: VerdictView) -> str:
 
 
 def _missed(view: VerdictView, damage: Damage) -> str:
-    mails = counted("verdict.mails", damage.mails)
+    mails = plural("verdict.mails", damage.mails)
     if day(damage.since) == day(view.at):
         told = text("verdict.missed_today", count=mails, clock=clock(damage.since))
     else:
@@ -78,10 +80,10 @@ def _since(view: VerdictView) -> str:
 
 def _others(view: VerdictView) -> str:
     others = len(view.causes) - 1
-    return counted("verdict.others", others) if others else ""
+    return plural("verdict.others", others) if others else ""
 
 
-def _left(view: VerdictView) -> str:
+def _progress(view: VerdictView) -> str:
     return text("verdict.still_looking", left=str(view.looking), all=str(total(view))) if view.looking else ""
 
 
@@ -105,14 +107,14 @@ def _passed(view: VerdictView) -> set[Station]:
 
 
 def _well(view: VerdictView) -> Band:
-    newest = Text("verdict.newest_proof", {"age": ago(max(proof.at for proof in view.proofs), view.at)})
+    newest = Text("verdict.newest_proof", {"age": time_since(max(proof.at for proof in view.proofs), view.at)})
     between = "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
-    told = (turn_line(Turn.NOBODY, newest), *_line(between, _possible(view)))
+    told = (turn_line(Turn.NOBODY, newest), *_paragraph(between, _possible(view)))
     return Band("good", glyphs.OK, said(Text("verdict.well"), **TITLE), told)
 
 
 def _unproven(view: VerdictView) -> Band:
-    told = _line(text("verdict.unproven_why"), _possible(view), _left_out(view))
+    told = _paragraph(text("verdict.unproven_why"), _possible(view), _left_out(view))
     turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
     style = "accent" if glyphs.is_person(turn) else "emphasis"
     return Band(style, glyphs.UNKNOWN, said(Text("verdict.unproven"), **TITLE), (*told, turn_line(turn, _next(view))))
@@ -135,9 +137,9 @@ def _sign_in(view: VerdictView) -> Text:
 
 
 def _possible(view: VerdictView) -> str:
-    return counted("verdict.possible_below", len(view.possible)) if view.possible else ""
+    return plural("verdict.possible_below", len(view.possible)) if view.possible else ""
 
 
-def _line(*sentences: str) -> list[Element]:
+def _paragraph(*sentences: str) -> list[Element]:
     told = " ".join(filter(None, sentences))
     return [rich(run(told), spacing="Small")] if told else []

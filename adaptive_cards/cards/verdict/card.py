@@ -8,22 +8,22 @@ from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.cards.verdict.band import band
 from adaptive_cards.cards.verdict.findings import commands, findings, found
 from adaptive_cards.cards.verdict.mail_path import way
-from adaptive_cards.cards.verdict.rows import Room, Told
+from adaptive_cards.cards.verdict.rows import Budget, Detail
 from adaptive_cards.cards.verdict.sections import matter
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import kicker_of, problem_box
 from adaptive_cards.elements import Element
-from adaptive_cards.texts import counted, text
+from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text
 
 # In this order things go where room is short: evidence in the list of all findings, the colours of the rows, values in the list, rows.
 _ROOMS = (
-    Room(8, 3, 12, Told.EVIDENCE),
-    Room(8, 3, 12, Told.SEEN),
-    Room(8, 3, 8, Told.SEEN, compact=True),
-    Room(8, 2, 4, Told.NAME, compact=True),
-    Room(4, 1, 2, Told.NAME, compact=True),
+    Budget(8, 3, 12, Detail.EVIDENCE),
+    Budget(8, 3, 12, Detail.SEEN),
+    Budget(8, 3, 8, Detail.SEEN, compact=True),
+    Budget(8, 2, 4, Detail.NAME, compact=True),
+    Budget(4, 1, 2, Detail.NAME, compact=True),
 )
 _FRAME_BYTES = 200
 _TOLD_LINES = 2
@@ -39,7 +39,7 @@ def verdict(view: VerdictView) -> Card:
     return finished(kicker, head, body, actions, told=_TOLD_LINES)
 
 
-def _drawn(view: VerdictView, room: Room) -> tuple[list[Element], list[Element]]:
+def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element]]:
     body, again = [*_fix(view), *way(view), *matter(view, room)], _again(view)
     rows = [*problem_box(view.problem, view.problem_code, view.problem_at), *(buttons(*row) for row in in_rows(again))]
     if not _has_list(view):
@@ -74,10 +74,10 @@ def _again(view: VerdictView) -> list[Element]:
     return every[: ACTIONS_MOST - 1 - (1 if view.fix else 0)]
 
 
-def _lists(view: VerdictView, room: Room, *, apart: bool) -> list[Element]:
+def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:
     """All findings, and the commands beside them, or below them in the same part where no button is left."""
     lists, lines = findings(view, room) if view.lines else [], commands(view, room)
-    title = counted("button.findings", len(view.lines))
+    title = plural("button.findings", len(view.lines))
     if lists and not apart:
         return [show_card(title, [*lists, *lines])]
     return [*([show_card(title, lists)] if lists else []), *([show_card(text("button.commands"), lines)] if lines else [])]

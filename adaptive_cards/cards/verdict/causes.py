@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from adaptive_cards import glyphs
 from adaptive_cards.cards.verdict.band import sentence
-from adaptive_cards.cards.verdict.rows import Room, more, row
+from adaptive_cards.cards.verdict.rows import Budget, more, row
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
@@ -22,7 +22,7 @@ _TRANSCRIPT_MOST = 2
 _KIND_MOST = 24
 
 
-def causes(view: VerdictView, room: Room) -> list[Element]:
+def causes(view: VerdictView, room: Budget) -> list[Element]:
     """All of them by name, the first ones with their facts."""
     if not view.causes:
         return []
@@ -47,7 +47,7 @@ def _evidence(item: Evidence) -> str:
 
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
-    told = _told(view, line) if whole else []
+    told = _cause_facts(view, line) if whole else []
     return row(glyphs.WRONG, line.row, rich(run(title, **BOLD)), *([facts(told, "Small")] if told else []))
 
 
@@ -63,7 +63,7 @@ def _proof(view: VerdictView, cause: CheckLine) -> str:
     return next(filter(None, map(evidence_of, (cause, *explained))), "")
 
 
-def _told(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
+def _cause_facts(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
     values = {
         "verdict.expected": render_if_any(line.expected),
         "verdict.seen": render_if_any(line.seen),

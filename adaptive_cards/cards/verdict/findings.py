@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards import glyphs
 from adaptive_cards.cards.verdict.causes import evidence_of
-from adaptive_cards.cards.verdict.rows import EXPLAINED, Room, Told, label, more
+from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Detail, label, more
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
@@ -17,12 +17,12 @@ _LINES_MOST = 40
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
-def findings(view: VerdictView, room: Room) -> list[Element]:
+def findings(view: VerdictView, room: Budget) -> list[Element]:
     """The sum, then one list an access."""
     return [rich(run(_sum(view), **SMALL)), *found(view, room)]
 
 
-def found(view: VerdictView, room: Room) -> list[Element]:
+def found(view: VerdictView, room: Budget) -> list[Element]:
     """The lists alone: administrator's sign-in, own read access, no sign-in, and apart from all three what was skipped. What is wrong comes first."""
     lists = [part for key, group in _groups(_wrong_first(view)) if group for part in (section(key), facts(_pairs(group, room), "Small"))]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
@@ -51,7 +51,7 @@ def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
     return next(same, line)
 
 
-def commands(view: VerdictView, room: Room) -> list[Element]:
+def commands(view: VerdictView, room: Budget) -> list[Element]:
     """The equivalents, those of the causes first; empty if there is none."""
     lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
     named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
@@ -70,19 +70,19 @@ def _sum(view: VerdictView) -> str:
     return text("verdict.sum_skipped" if view.skipped else "verdict.sum", counts=told)
 
 
-def _pairs(lines: list[CheckLine], room: Room) -> list[tuple[str, str]]:
-    return [(label(_mark(line), line.row), _said(line, room.list)) for line in lines]
+def _pairs(lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:
+    return [(label(_mark(line), line.row), _sentence(line, room.list)) for line in lines]
 
 
 def _mark(line: CheckLine) -> Mark:
     return EXPLAINED if line.explained_by else glyphs.of_state(line.state)
 
 
-def _said(line: CheckLine, told: Told) -> str:
-    words = _seen_and_expected(line) if told >= Told.SEEN else _title(line)
+def _sentence(line: CheckLine, told: Detail) -> str:
+    words = _seen_and_expected(line) if told >= Detail.SEEN else _title(line)
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
-    evidence = evidence_of(line) if told >= Told.EVIDENCE else ""
+    evidence = evidence_of(line) if told >= Detail.EVIDENCE else ""
     return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words
 
 

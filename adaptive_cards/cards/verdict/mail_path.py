@@ -37,7 +37,7 @@ def _drawn(mark: Mark, *, came: bool, goes_on: bool) -> Element:
 
 def _station(view: VerdictView, stop: Stop, drawn: Element) -> Element:
     name = rich(run(text(f"station.{stop.station}"), **_look(stop)), spacing="None", **_CENTRE)
-    told = _told(view, stop)
+    told = _stop_text(view, stop)
     below = [rich(run(told, **SMALL), spacing="None", **_CENTRE)] if told else []
     return column("stretch", drawn, name, *below, spacing="None")
 
@@ -54,7 +54,7 @@ def _mark(view: VerdictView, stop: Stop, *, stopped: bool) -> Mark:
     return glyphs.OK if stop.passes else glyphs.WRONG
 
 
-def _told(view: VerdictView, stop: Stop) -> str:
+def _stop_text(view: VerdictView, stop: Stop) -> str:
     if stop.passes is False:
         return text("verdict.stops")
     if stop.at is None:

@@ -17,7 +17,7 @@ EXPLAINED = Mark("\u2192")
 NO_BREAK = "\u00a0"
 
 
-class Told(IntEnum):
+class Detail(IntEnum):
     """How much a line of the list of all findings tells: its name, what was seen, its evidence, too."""
 
     NAME = 0
@@ -26,13 +26,13 @@ class Told(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Budget:
     """How much fits: rows a section, causes with all their facts, commands, the list's lines, and whether rows are drawn as one FactSet."""
 
     rows: int
     whole: int
     commands: int
-    list: Told
+    list: Detail
     compact: bool = False
 
 
@@ -47,7 +47,7 @@ class Item:
     right: str = ""
 
 
-def rows(items: Sequence[Item], room: Room) -> list[Element]:
+def rows(items: Sequence[Item], room: Budget) -> list[Element]:
     """The items that there is room for, and how many are left out."""
     shown = items[: room.rows]
     drawn = [facts(map(_pair, shown), "Small")] if room.compact and shown else [_row(item) for item in shown]

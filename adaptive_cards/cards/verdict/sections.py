@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.age import ago, ahead
+from adaptive_cards.cards.verdict.age import time_since, time_until
 from adaptive_cards.cards.verdict.band import names, sentence
 from adaptive_cards.cards.verdict.causes import causes
-from adaptive_cards.cards.verdict.rows import EXPLAINED, Item, Room, rows
+from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Item, rows
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section
 from adaptive_cards.elements import BOLD, Element, said
@@ -17,7 +17,7 @@ from adaptive_cards.views import CheckLine
 from jobs.model import State, Text
 
 
-def matter(view: VerdictView, room: Room) -> list[Element]:
+def matter(view: VerdictView, room: Budget) -> list[Element]:
     """The sections in their order; what was not looked at is said when the check has ended."""
     parts = [*causes(view, room), *_symptoms(view, room), *_noticed(view, room)]
     if view.looking:
@@ -25,7 +25,7 @@ def matter(view: VerdictView, room: Room) -> list[Element]:
     return [*parts, *([] if view.causes else _proven(view, room)), *_skipped(view, room), *([] if view.causes else _next_date(view, room))]
 
 
-def _symptoms(view: VerdictView, room: Room) -> list[Element]:
+def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
     by_cause: dict[str, list[Item]] = {}
     for line in view.symptoms:
         by_cause.setdefault(line.explained_by, []).append(_item(EXPLAINED, line, _seen(line)))
@@ -33,7 +33,7 @@ def _symptoms(view: VerdictView, room: Room) -> list[Element]:
     return [part for title, items in groups for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))]
 
 
-def _noticed(view: VerdictView, room: Room) -> list[Element]:
+def _noticed(view: VerdictView, room: Budget) -> list[Element]:
     warned = [_item(glyphs.WARNING, line, _seen(line)) for line in view.warnings]
     possible = [_item(glyphs.UNKNOWN, line, _proof(line)) for line in view.possible]
     # Without a cause, what may stop mail matters more than what does not.
@@ -46,23 +46,23 @@ def _proof(line: CheckLine) -> str:
     return text("verdict.proof", possible=possible, proof=render(line.proof)) if line.proof else possible
 
 
-def _proven(view: VerdictView, room: Room) -> list[Element]:
-    items = [Item(glyphs.OK, proof.row, render(proof.words), right=ago(proof.at, view.at)) for proof in view.proofs]
+def _proven(view: VerdictView, room: Budget) -> list[Element]:
+    items = [Item(glyphs.OK, proof.row, render(proof.words), right=time_since(proof.at, view.at)) for proof in view.proofs]
     right = sum(line.state is State.OK for line in view.lines)
     if right:
         items.append(Item(glyphs.OK, "", text("verdict.as_expected", count=str(right)), right=text("age.now")))
     return _section("verdict.proven", items, room)
 
 
-def _next_date(view: VerdictView, room: Room) -> list[Element]:
+def _next_date(view: VerdictView, room: Budget) -> list[Element]:
     """When somebody will have to act, though nobody has to now."""
     if view.secret_expires is None:
         return []
     told = text("verdict.expires", day=day(view.secret_expires))
-    return _section("verdict.next_date", [Item(glyphs.TIME, "E3", told, right=ahead(view.secret_expires, view.at))], room)
+    return _section("verdict.next_date", [Item(glyphs.TIME, "E3", told, right=time_until(view.secret_expires, view.at))], room)
 
 
-def _skipped(view: VerdictView, room: Room) -> list[Element]:
+def _skipped(view: VerdictView, room: Budget) -> list[Element]:
     """One row a reason: after a look without sign-in a dozen findings share theirs."""
     reasons: dict[tuple[State, str], list[CheckLine]] = {}
     for line in view.skipped:
@@ -71,7 +71,7 @@ def _skipped(view: VerdictView, room: Room) -> list[Element]:
     return _section("verdict.not_looked", items, room)
 
 
-def _section(title: str, items: list[Item], room: Room) -> list[Element]:
+def _section(title: str, items: list[Item], room: Budget) -> list[Element]:
     return [section(title), *rows(items, room)] if items else []
 
 

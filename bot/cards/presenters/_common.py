@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from adaptive_cards.texts import has_text, remedy_within
 from adaptive_cards.views import Asked
-from bot.cards.delivery import posted_card
+from bot.cards.presenters.card_state import posted_card
 from bot.services import Services
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, State, Text
@@ -112,6 +112,6 @@ def unreachable_recipient(run: Run, question: str) -> Asked | None:
     return Asked(problem.code, Text(f"typed.{problem.cause}")) if problem else None
 
 
-def turn(run: Run, *questions: str) -> str:
+def urgency(run: Run, *questions: str) -> str:
     """Differs as soon as one of these questions has met another problem: that must not wait."""
     return "ask" + "".join(run.problems[question].at.isoformat() for question in questions if question in run.problems)

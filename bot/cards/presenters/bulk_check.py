@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adaptive_cards import channels as draw
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from bot.cards.delivery import DesiredCard
 from bot.cards.presenters._common import known_text
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks import bulk
 from jobs.clock import now
@@ -32,7 +32,7 @@ def _is_over(run: Run) -> bool:
 def view(run: Run) -> ChannelsView:
     """The verdicts so far."""
     return ChannelsView(
-        channels=tuple(_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
+        channels=tuple(_channel_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
         at=run.checked or now(),
         checking=0 if _is_over(run) else len(bulk.mailboxes(run)) - len(run.findings),
         withdrawn=_withdrawn(run),
@@ -59,7 +59,7 @@ def words_of(judged: Finding) -> Text:
     return known_text(f"cause.{judged.cause}") or Text(f"step.{judged.facts['step']}")
 
 
-def _line(run: Run, mailbox: str) -> ChannelLine:
+def _channel_line(run: Run, mailbox: str) -> ChannelLine:
     judged = run.findings.get(mailbox)
     if judged is None:
         return ChannelLine(mailbox, None, Text("channels.waiting"))

@@ -7,8 +7,8 @@ from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.texts import text
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters._common import shared_mailbox_login, username
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.microsoft.scopes import smtp_scope

@@ -8,8 +8,8 @@ from adaptive_cards.cards.consent import ConsentView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.delivery import DesiredCard, desired_card
-from bot.cards.presenters._common import posted, problem_fields, thread_and_direct, turn, unreachable_recipient
+from bot.cards.presenters._common import posted, problem_fields, thread_and_direct, unreachable_recipient, urgency
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import State, Text, Turn
 from jobs.runs.run import Run
@@ -24,7 +24,7 @@ PERMISSIONS = (
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """From the moment that the administrator is waited for until the grants are there."""
     slots = thread_and_direct("consent", _administrator(run))
-    if asks(run):
+    if waits_for_consent(run):
         return [_ask(run, services, slot, to) for slot, to in slots]
     return [_granted(slot, to) for slot, to in posted(services, run, slots)] if _is_granted(run) else []
 
@@ -39,7 +39,7 @@ def _is_granted(run: Run) -> bool:
     return not run.ended and run.state_of("admin_consent") is State.OK
 
 
-def asks(run: Run) -> bool:
+def waits_for_consent(run: Run) -> bool:
     """Whether somebody is to grant consent now."""
     if run.ended or run.state_of("admin_consent") is not State.WAITING:
         return False
@@ -58,7 +58,7 @@ def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
         **problem_fields(run.problems.get("consent")),
         asked=unreachable_recipient(run, "consent_administrator"),
     )
-    news = turn(run, "consent", "consent_administrator")
+    news = urgency(run, "consent", "consent_administrator")
     return desired_card(slot, view, draw(view), to=to, urgency=news, prompt=news)
 
 

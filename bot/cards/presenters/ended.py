@@ -5,8 +5,8 @@ from __future__ import annotations
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from bot.cards.delivery import DesiredCard, desired_card, posted_card
 from bot.cards.presenters._common import direct_slots
+from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.services import Services
 from jobs.model import Text
 from jobs.next_action import ENDED
@@ -21,7 +21,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Each card that still asks for something says that the run is over. One that was never shown is not shown now."""
     if run.ended not in {Kind.CANCELLED, Kind.FAILED}:
         return []
-    return [_over(run, slot, to) for slot, to in _slots(run) if _still_asks(services, run, slot)]
+    return [_ended_card(run, slot, to) for slot, to in _slots(run) if _still_asks(services, run, slot)]
 
 
 def _still_asks(services: Services, run: Run, slot: str) -> bool:
@@ -37,7 +37,7 @@ def _slots(run: Run) -> list[tuple[str, str]]:
     return [*own, *direct_slots("signin", *asked), *direct_slots("consent", *asked)]
 
 
-def _over(run: Run, slot: str, to: str) -> DesiredCard:
+def _ended_card(run: Run, slot: str, to: str) -> DesiredCard:
     view = NoticeView(
         kicker=Text("notice.over_kicker", {"mailbox": run.channel.mailbox}),
         title=Text(f"notice.over_{ENDED[run.ended]}", {"run": run.id}),

@@ -8,8 +8,8 @@ from adaptive_cards import plan as draw
 from adaptive_cards.cards.plan_view import PlanView
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.views import Header
-from bot.cards.delivery import DesiredCard, desired_card, posted_card
 from bot.cards.presenters._common import code_of, texts_of
+from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.services import Services
 from jobs.checks import remedies
 from jobs.microsoft.roles import lacks_all
@@ -66,15 +66,15 @@ def view(run: Run) -> PlanView:
         changes=_changes(run),
         right=_right(run),
         warnings=(*_no_role(run), *_left(run)),
-        blocked=() if run.has_begun else _blocked(run),
+        blocking=() if run.has_begun else _blocked(run),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
-        by_hand="" if run.has_begun else made_by_hand(run),
+        manually_created="" if run.has_begun else made_by_hand(run),
         closed=_closed(run),
         named=_all_named(told),
         turn=_turn(told),
-        under_way=run.has_begun,
+        has_begun=run.has_begun,
     )
 
 
@@ -169,7 +169,7 @@ def _stand(run: Run, found: list[Finding]) -> tuple[Text, ...]:
 
 def _stands(run: Run, finding: Finding) -> Text:
     row = steps_of(run)[finding.step].article_row
-    return Text("plan.stands", {"row": row, "step": f"key:step.{finding.step}", "seen": _said(finding)})
+    return Text("plan.stands", {"row": row, "step": f"key:step.{finding.step}", "seen": _seen_fragment(finding)})
 
 
 def _stop(run: Run, finding: Finding) -> Text:
@@ -180,9 +180,9 @@ def _stop(run: Run, finding: Finding) -> Text:
 
 def _reason(finding: Finding) -> str:
     """Return the cloud's own words if the state could not be told, else the words for the finding."""
-    return (code_of(finding) if finding.state is State.UNKNOWN else "") or _said(finding)
+    return (code_of(finding) if finding.state is State.UNKNOWN else "") or _seen_fragment(finding)
 
 
-def _said(finding: Finding) -> str:
+def _seen_fragment(finding: Finding) -> str:
     """As a part of a sentence, so without the full stop that some texts end with."""
     return render(finding.seen).rstrip(".") if finding.seen else ""

@@ -8,9 +8,9 @@ from adaptive_cards import progress as draw
 from adaptive_cards.cards.progress import ProgressView, Row
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.views import Header
-from bot.cards.delivery import DesiredCard, desired_card, refused
 from bot.cards.presenters import consent, sign_in
 from bot.cards.presenters._common import cause_text, code_of, remedy_of
+from bot.cards.presenters.card_state import DesiredCard, desired_card, was_refused
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -42,7 +42,7 @@ def _is_begun(run: Run) -> bool:
 
 def _unsent(run: Run, services: Services) -> str:
     """Return ``unsent`` if Webex refused the form's 1:1 card in a run that goes on, else the empty string."""
-    return "unsent" if refused(services, run.id, "connect") and not run.ended else ""
+    return "unsent" if was_refused(services, run.id, "connect") and not run.ended else ""
 
 
 def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
@@ -130,7 +130,7 @@ def _may_look_again(run: Run, turn: NextAction) -> bool:
 
 def _may_ask_again(run: Run, turn: NextAction) -> bool:
     """Return whether an administrator is to sign in or to consent, so that another one can be asked."""
-    return turn.turn is Turn.ADMINISTRATOR and (sign_in.asks(run) or consent.asks(run))
+    return turn.turn is Turn.ADMINISTRATOR and (sign_in.waits_for_sign_in(run) or consent.waits_for_consent(run))
 
 
 def _problem(finding: Finding | None) -> Text | None:

@@ -11,8 +11,8 @@ from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
-from bot.cards.delivery import DesiredCard, desired_card, posted_card
 from bot.cards.presenters._common import approver, cause_text, code_of, ended_at, remedy_of
+from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.services import Services
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
@@ -69,8 +69,8 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         subject=run.fact("subject"),
         sent_by_bot=not asked and not run.answer("test_sent"),
         sent_at=None if asked else _sent_at(run),
-        arrived_at=moment(run.fact("arrived_at")),
-        forwarded_at=moment(run.fact("forwarded_at")),
+        arrived_at=time_or_none(run.fact("arrived_at")),
+        forwarded_at=time_or_none(run.fact("forwarded_at")),
         agent_at=_agent_at(run, answer),
         problem=cause_text(stuck),
         problem_code=code_of(stuck),
@@ -78,7 +78,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         turn=_turn(stuck),
         late=arrival.cause == OVERDUE,
         of_answer=stuck is not None and stuck is answer,
-        answered_at=moment(run.fact("answered_at")),
+        answered_at=time_or_none(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
     )
 
@@ -113,7 +113,7 @@ def _answer_at(answer: Finding | None) -> datetime | None:
     """Return the moment of the answer, or of the last one that was stopped."""
     if answer is None:
         return None
-    return moment(answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", ""))
+    return time_or_none(answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", ""))
 
 
 def done_view(run: Run) -> DoneView:
@@ -125,7 +125,7 @@ def done_view(run: Run) -> DoneView:
         started=run.opened,
         proofs=tuple(_proofs(run)),
         steps=tuple(_step_line(step, run.findings[name]) for name, step in steps_of(run).items()),
-        secret_expires=moment(run.fact("expires")),
+        secret_expires=time_or_none(run.fact("expires")),
         changes=len(made),
         reversible=sum(change.reversible for change in made),
         profile=run.channel.profile,
@@ -154,10 +154,10 @@ def _skipped(run: Run) -> tuple[Text, ...]:
 
 def _proofs(run: Run) -> list[Proof]:
     lines = (
-        ("V1", Text("station.v1"), moment(run.fact("arrived_at"))),
-        ("M3", Text("station.m3"), moment(run.fact("forwarded_at"))),
+        ("V1", Text("station.v1"), time_or_none(run.fact("arrived_at"))),
+        ("M3", Text("station.m3"), time_or_none(run.fact("forwarded_at"))),
         ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
-        ("V3", Text("station.v3"), moment(run.fact("answered_at"))),
+        ("V3", Text("station.v3"), time_or_none(run.fact("answered_at"))),
     )
     return [*(Proof(row, words, at) for row, words, at in lines if at is not None), *_login_proof(run)]
 
@@ -170,6 +170,6 @@ def _login_proof(run: Run) -> list[Proof]:
     return [Proof("C6", login.seen, run.found_at[login.step])] if login.seen else []
 
 
-def moment(text: str) -> datetime | None:
+def time_or_none(text: str) -> datetime | None:
     """A fact as a moment, or None where it is not known."""
     return datetime.fromisoformat(text) if text else None

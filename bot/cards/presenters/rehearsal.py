@@ -8,8 +8,8 @@ from adaptive_cards import rehearsal as draw
 from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters._common import cause_text, shared_mailbox_login, texts_of, username
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.model import Finding, State
 from jobs.runs.run import Problem, Run

@@ -8,8 +8,8 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.sign_in import SignInView
 from adaptive_cards.views import Header
 from bot import links
-from bot.cards.delivery import DesiredCard, desired_card
-from bot.cards.presenters._common import posted, problem_fields, thread_and_direct, turn, unreachable_recipient
+from bot.cards.presenters._common import posted, problem_fields, thread_and_direct, unreachable_recipient, urgency
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.failures import lacks_role
 from jobs.model import Account, Text
@@ -27,7 +27,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     return [_signed_in(run.account, slot, to) for slot, to in posted(services, run, slots)]
 
 
-def asks(run: Run) -> bool:
+def waits_for_sign_in(run: Run) -> bool:
     """Whether somebody is to sign in now."""
     return run.detailed and not run.ended and run.account is None
 
@@ -50,7 +50,7 @@ def _ask(run: Run, services: Services, slot: str, to: str) -> DesiredCard:
         **problem_fields(run.problems.get("sign_in")),
         asked=unreachable_recipient(run, "administrator"),
     )
-    news = turn(run, "sign_in", "administrator")
+    news = urgency(run, "sign_in", "administrator")
     return desired_card(slot, view, draw(view), to=to, urgency=news, prompt=news)
 
 

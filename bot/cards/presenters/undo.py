@@ -5,8 +5,8 @@ from __future__ import annotations
 from adaptive_cards import undone as draw
 from adaptive_cards.cards.undo import UndoneView
 from adaptive_cards.views import Header
-from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters._common import approver, ended_at, is_ok
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs.model import Finding, RunKind, State, Text
@@ -28,8 +28,8 @@ def view(run: Run) -> UndoneView:
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         at=ended_at(run),
         started=run.opened,
-        back=_lines(run, frozenset({State.OK})),
-        left=_lines(run, LEFT),
+        restored=_lines(run, frozenset({State.OK})),
+        left_alone=_lines(run, LEFT),
         approved_by=approver(run),
         binned=_is_app_deleted(run),
     )
@@ -44,8 +44,8 @@ def _is_app_deleted(run: Run) -> bool:
 def _lines(run: Run, states: frozenset[State]) -> tuple[tuple[str, Text, Text], ...]:
     """Return a line for each step that the undo left in one of the states."""
     steps = steps_of(run).items()
-    return tuple(_line(step.article_row, run.findings[name]) for name, step in steps if run.findings[name].state in states)
+    return tuple(_undo_line(step.article_row, run.findings[name]) for name, step in steps if run.findings[name].state in states)
 
 
-def _line(row: str, finding: Finding) -> tuple[str, Text, Text]:
+def _undo_line(row: str, finding: Finding) -> tuple[str, Text, Text]:
     return row, Text(f"step.{finding.step}"), finding.seen or Text("seen.undo_removed")

@@ -10,9 +10,9 @@ from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.views import CheckLine, Proof
 from bot import links
-from bot.cards.delivery import DesiredCard, desired_card
 from bot.cards.presenters import verdict_extras
 from bot.cards.presenters._common import is_ok, known_text, problem_fields
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
 from jobs.checks import check, remedies
@@ -69,7 +69,7 @@ def view(run: Run, services: Services) -> VerdictView:
         lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
         since=verdict.since,
-        turn=remedies.turn(verdict),
+        turn=remedies.whose_turn(verdict),
         fix=fix,
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
@@ -111,7 +111,7 @@ def _still_to_come(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> i
 
 def _symptoms(steps: Mapping[str, Step], found: Mapping[str, Finding], causes: Mapping[str, str]) -> tuple[CheckLine, ...]:
     """Return a line for each symptom, with the row of the cause that explains it."""
-    return tuple(_line(steps[name], found[name], steps[cause].article_row) for name, cause in causes.items())
+    return tuple(_check_line(steps[name], found[name], steps[cause].article_row) for name, cause in causes.items())
 
 
 def _causes(channel: Channel, steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
@@ -119,7 +119,7 @@ def _causes(channel: Channel, steps: Mapping[str, Step], found: Mapping[str, Fin
 
 
 def _lines(steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]) -> tuple[CheckLine, ...]:
-    return tuple(_line(steps[name], found[name]) for name in names)
+    return tuple(_check_line(steps[name], found[name]) for name in names)
 
 
 def _looked(found: VerdictView) -> bool:
@@ -144,7 +144,7 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
     )
 
 
-def _line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
+def _check_line(step: Step, finding: Finding, explained_by: str = "") -> CheckLine:
     title = Text(f"step.{step.name}")
     access = _access(step, finding)
     return CheckLine(step.article_row, title, finding.state, access, finding.seen, finding.expected, finding.evidence, explained_by)

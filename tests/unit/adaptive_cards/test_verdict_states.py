@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
-from adaptive_cards.cards.verdict.age import ago, ahead
+from adaptive_cards.cards.verdict.age import time_since, time_until
 from adaptive_cards.texts import keys, text
 from adaptive_cards.views import Damage
 from jobs.model import Access, Evidence, State, Station, Text, Turn
@@ -296,7 +296,7 @@ def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes
 def test_ahead(days: float, shown: str):
     """Days up to two months, then months; never in the past."""
     now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
-    assert ahead(now + timedelta(days=days), now) == shown
+    assert time_until(now + timedelta(days=days), now) == shown
 
 
 def test_the_next_date_stands_last(examples: Cards, nodes: Nodes):
@@ -360,7 +360,7 @@ def test_keys_of_a_check_exist():
 def test_ago(seconds: float, shown: str):
     """Seconds up to two minutes, minutes up to two hours, hours up to two days; never in the future."""
     now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
-    assert ago(now - timedelta(seconds=seconds), now) == shown
+    assert time_since(now - timedelta(seconds=seconds), now) == shown
 
 
 def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):

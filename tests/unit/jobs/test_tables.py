@@ -75,7 +75,7 @@ CAUSES: dict[str, Iterable[str]] = {
     "_OF_THE_RECIPIENT": vars(bounce)["_OF_THE_RECIPIENT"],
     "_GONE": vars(app_only)["_GONE"],
     "webex_connect._CAUSES": vars(webex_connect)["_CAUSES"].values(),
-    "SETTLES": clouds.SETTLES,
+    "SETTLES": clouds.REPLICATION_CAUSES,
     "ENTRA": [meaning.cause for meaning in clouds.ENTRA.values()],
     "OAUTH": [meaning.cause for meaning in clouds.OAUTH.values()],
     "PHRASES": [phrase.meaning.cause for phrase in PHRASES],

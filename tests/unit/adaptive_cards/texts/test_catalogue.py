@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import adaptive_cards
-from adaptive_cards.texts import counted, has_text, keys, remedy_within, render, text
+from adaptive_cards.texts import has_text, keys, plural, remedy_within, render, text
 from jobs.model import Profile, State, Text, Turn, verbatim
 
 PACKAGE = Path(adaptive_cards.__file__).parent
@@ -127,7 +127,7 @@ def test_say_raises(words: Text):
 
 def test_counted():
     """One is singular, everything else plural."""
-    assert [counted("plan.changes", count) for count in (0, 1, 2)] == ["0 changes", "1 change", "2 changes"]
+    assert [plural("plan.changes", count) for count in (0, 1, 2)] == ["0 changes", "1 change", "2 changes"]
     assert text("turn.you") == "Your turn"
 
 

@@ -33,7 +33,7 @@ def press(ctx: ChatContext, run: Run, app: str = "client-9") -> Run:
 def test_what_is_offered_is_taken(anna: ChatContext, begin: Begin):
     """There is a new plan, which somebody has to approve."""
     run = begin(SIGNED_IN, OFFERED, PLANNED)
-    assert plan.view(run).by_hand == "client-9"
+    assert plan.view(run).manually_created == "client-9"
     after = press(anna, run)
     assert (after.answer("adopt"), after.plan, "application" in after.findings) == ("client-9", None, False)
 
@@ -46,4 +46,4 @@ def test_anything_else_is_refused(
     run = begin(SIGNED_IN, OFFERED, PLANNED, *events)
     after = press(anna, run, app)
     assert (after.version, text("refused.old") in said()[-1][1]) == (run.version, True)
-    assert plan.view(run).by_hand == ("" if events else "client-9")
+    assert plan.view(run).manually_created == ("" if events else "client-9")

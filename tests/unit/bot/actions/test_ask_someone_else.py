@@ -11,10 +11,10 @@ import pytest
 from adaptive_cards.texts import text
 from adaptive_cards.views import Asked
 from bot.actions import actions
-from bot.cards.delivery import posted_card
 from bot.cards.draw import draw
 from bot.cards.presenters import consent, sign_in
 from bot.cards.presenters._common import unreachable_recipient
+from bot.cards.presenters.card_state import posted_card
 from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
 from jobs.clock import now
@@ -195,4 +195,4 @@ def test_the_field_is_open_until_somebody_is_asked(
 def test_each_card_asks_while_it_is_its_turn(begin: Begin, events: list[Event], asks: tuple[bool, bool]):
     """For a sign-in, for nothing, for consent."""
     run = begin(*events)
-    assert (sign_in.asks(run), consent.asks(run)) == asks
+    assert (sign_in.waits_for_sign_in(run), consent.waits_for_consent(run)) == asks

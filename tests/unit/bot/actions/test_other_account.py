@@ -9,7 +9,8 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.actions import actions
-from bot.cards import delivery, draw
+from bot.cards import draw
+from bot.cards.presenters.card_state import PostedCard, posted_card
 from bot.chat.context import ChatContext
 from bot.web.oauth import FLOWS
 from jobs.clock import now
@@ -45,10 +46,10 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
     services, run = anna.services, begin(SIGNED_IN, NO_ROLE, PLANNED, *approved)
     services.vault.put(f"session:{run.id}", "x", 60)
     for slot in ("signin", "plan"):
-        services.redis.hset(f"cards:{run.id}", slot, codec.dump(delivery.PostedCard("m", "r", "x", "signed in", now())))
+        services.redis.hset(f"cards:{run.id}", slot, codec.dump(PostedCard("m", "r", "x", "signed in", now())))
     after = press(anna, run)
     assert (after.account, services.vault.holds(f"session:{run.id}"), FLOWS["signin"].is_complete(after)) == (None, False, False)
-    assert (delivery.posted_card(services, run.id, "signin"), bool(after.approvals)) == (None, bool(approved))
+    assert (posted_card(services, run.id, "signin"), bool(after.approvals)) == (None, bool(approved))
     slots = {face.slot: face for of in draw.PRESENTERS for face in of(after, services)}
     assert {"signin"} <= slots.keys()
     if not approved:

@@ -13,7 +13,7 @@ import pytest
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
-from bot.cards.delivery import EDITS, NO_EDITS, DesiredCard
+from bot.cards.presenters.card_state import EDITS, NO_EDITS, DesiredCard, desired_card, posted_card
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
@@ -27,12 +27,12 @@ Said = Callable[[], list[tuple[str, str]]]
 def card(text: str, **more: Any) -> DesiredCard:
     """A small card."""
     view = NoticeView(verbatim("k"), verbatim(text), verbatim("w"), at=now())
-    return delivery.desired_card("plan", view, notice(view), **more)
+    return desired_card("plan", view, notice(view), **more)
 
 
 def age(services: Services, run: Run, **more: Any) -> None:
     """The card was drawn a while ago."""
-    shown = delivery.posted_card(services, run.id, "plan")
+    shown = posted_card(services, run.id, "plan")
     assert shown is not None
     services.redis.hset(f"cards:{run.id}", "plan", codec.dump(replace(shown, at=now() - timedelta(seconds=10), **more)))
 
@@ -53,7 +53,7 @@ def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_
     delivery.sync(services, run, card("a"))
     (_, _, body), *_ = [asked for asked in webex_script.asked if asked[0] == "POST"]
     assert (body["roomId"], body["parentId"], body["attachments"][0]["content"]["type"]) == ("room-1", "thread-1", "AdaptiveCard")
-    shown = delivery.posted_card(services, run.id, "plan")
+    shown = posted_card(services, run.id, "plan")
     assert shown is not None
     assert (shown.message, shown.room, shown.edits) == ("posted-1", "room-1", 0)
 
@@ -94,7 +94,7 @@ def test_an_edit_is_counted(services: Services, run: Run, said: Said):
     delivery.sync(services, run, card("a"))
     age(services, run)
     delivery.sync(services, run, card("b"))
-    shown = delivery.posted_card(services, run.id, "plan")
+    shown = posted_card(services, run.id, "plan")
     assert shown is not None
     assert (methods(said), shown.message, shown.edits) == (["POST", "PUT"], "posted-1", 1)
 
@@ -127,7 +127,7 @@ def test_an_edit_that_webex_does_not_take(services: Services, run: Run, said: Sa
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     delivery.sync(services, run, card("a"))
     delivery.sync(services, run, card("b", urgency="x"))
-    shown = delivery.posted_card(services, run.id, "plan")
+    shown = posted_card(services, run.id, "plan")
     assert shown is not None
     assert (methods(said), shown.message, shown.edits) == (["POST", "PUT", "POST"], "posted-2", 0 if status == 404 else NO_EDITS)
 
@@ -225,7 +225,7 @@ def test_a_card_that_may_stand_there_is_not_posted_for_every_try(
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
     later(monkeypatch, 1000)
     delivery.sync(services, run, card("the newest"))
-    shown = delivery.posted_card(services, run.id, "plan")
+    shown = posted_card(services, run.id, "plan")
     assert (shown and shown.message, services.redis.hlen(f"cards:{run.id}")) == ("posted-1", 1)
 
 
@@ -254,10 +254,10 @@ def test_webex_away_loses_nothing(services: Services, run: Run, webex_script: An
     """The error goes up, and what is shown stays on record as it is."""
     webex_script.on("PUT", "/messages/posted-1", reply(502))
     delivery.sync(services, run, card("a"))
-    before = delivery.posted_card(services, run.id, "plan")
+    before = posted_card(services, run.id, "plan")
     with pytest.raises(WebexError):
         delivery.sync(services, run, card("b", urgency="x"))
-    assert delivery.posted_card(services, run.id, "plan") == before
+    assert posted_card(services, run.id, "plan") == before
 
 
 def test_the_room_of_a_direct_card_is_known(services: Services, run: Run, webex_script: Any, reply: Any):
@@ -277,7 +277,7 @@ def test_a_direct_card_that_somebody_deleted(services: Services, run: Run, webex
     webex_script.on("GET", "/messages/posted-1", gone)
     delivery.sync(services, run, card("a", to="anna@example.test"))
     delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
-    shown = delivery.posted_card(services, run.id, "plan")
+    shown = posted_card(services, run.id, "plan")
     assert shown is not None
     assert (shown.message, shown.room) == ("posted-2", "direct-1")
 
@@ -297,7 +297,7 @@ def test_a_forgotten_card_is_posted_again(services: Services, run: Run, said: Sa
     delivery.sync(services, run, card("a"))
     delivery.repost(services, run.id, "plan")
     delivery.sync(services, run, card("a"))
-    assert (methods(said), delivery.posted_card(services, run.id, "other")) == (["POST", "POST"], None)
+    assert (methods(said), posted_card(services, run.id, "other")) == (["POST", "POST"], None)
 
 
 def test_the_mark_follows_from_what_is_shown():

@@ -10,7 +10,7 @@ from redis import Redis
 
 from adaptive_cards import Card
 from bot.cards import delivery
-from bot.cards.delivery import DesiredCard
+from bot.cards.presenters.card_state import DesiredCard
 from bot.chat import audience
 from bot.services import Services
 from bot.settings import BotSettings

@@ -7,7 +7,7 @@ import hashlib
 from redis import Redis
 
 from bot import links
-from bot.cards.delivery import PostedCard, posted_card, refused, was_posted
+from bot.cards.presenters.card_state import PostedCard, posted_card, was_posted, was_refused
 from bot.services import Services
 from jobs.runs import schema
 
@@ -20,7 +20,7 @@ def test_posted_cards_are_known(services: Services, old_data: Redis):
     assert done is not None
     assert signin == PostedCard("message-1", "room-1", "0123456789abcdef", "administrator", signin.at, 3, "sign in")
     assert done == PostedCard("message-2", "", "fedcba9876543210", "", done.at)
-    assert (was_posted(services, "DONE22", "answer:cancel"), refused(services, "SIGNED", "plan")) == (True, True)
+    assert (was_posted(services, "DONE22", "answer:cancel"), was_refused(services, "SIGNED", "plan")) == (True, True)
 
 
 def test_links_lead_where_they_led(services: Services, old_data: Redis):

@@ -11,7 +11,7 @@ import pytest
 from adaptive_cards import Card
 from adaptive_cards.texts import text
 from bot.cards import delivery
-from bot.cards.delivery import DesiredCard
+from bot.cards.presenters.card_state import DesiredCard
 from bot.chat import audience
 from bot.services import Services
 from jobs.runs.origin import Origin

@@ -14,7 +14,7 @@ from rq import SimpleWorker
 from structlog.testing import capture_logs
 
 from adaptive_cards.texts import text
-from bot.cards import delivery
+from bot.cards.presenters.card_state import was_posted
 from bot.commands.setup_email import FIRST
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import PendingEvent, WebhookEvent
@@ -249,7 +249,7 @@ def test_a_first_card_is_there_when_webex_says_so(typed: Any, busy: Services, we
     for message in ["m1"] * 4 + ["m2"] * 2:
         typed("/setup-email support@example.test", id=message)
         (run,) = busy.store.runs_in_space("room-1")
-        there.append(delivery.was_posted(busy, run.id, FIRST))
+        there.append(was_posted(busy, run.id, FIRST))
     assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
 
 

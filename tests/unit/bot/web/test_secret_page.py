@@ -12,8 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from bot import links
-from bot.cards import delivery
-from bot.cards.delivery import PostedCard
+from bot.cards.presenters.card_state import PostedCard, posted_card
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State
@@ -127,7 +126,7 @@ def test_a_late_link_shows_nothing_but_a_way_on(services: Services, browser: Fla
     services.redis.hset(f"cards:{run.id}", "connect", codec.dump(PostedCard("m", "r", "x", "", now())))
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert ([page.status_code for page in pages], any(SECRET[:6] in page.text for page in pages)) == ([410, 410, 200], False)
-    assert (services.vault.holds(f"secret:{run.id}"), delivery.posted_card(services, run.id, "connect")) == (True, None)
+    assert (services.vault.holds(f"secret:{run.id}"), posted_card(services, run.id, "connect")) == (True, None)
     assert [job.func_name for job in services.cards.bell.queue.jobs] == ["bot.cards.draw.draw"]
 
 

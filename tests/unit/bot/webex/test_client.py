@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.webex.client import Action, File, FileTooLargeError, Membership, Message, Webex, WebexBadRequestError, WebexPerson, Webhook
+from bot.webex.client import CardAction, File, FileTooLargeError, Membership, Message, Webex, WebexBadRequestError, WebexPerson, Webhook
 
 MEMBER = {
     "id": "member-1",
@@ -77,7 +77,7 @@ def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any
     answer = {"id": "a-1", "type": "submit", "messageId": "m-1", "personId": "ann", "roomId": "room-1", "inputs": inputs, "created": "then"}
     webex_script.on("GET", "/attachment/actions/a-1", reply(200, answer))
     expected = {"a": "x", "b": "12", "c": "true", "d": "", "e": '["1"]', "f": '{"g": 1.5}'}
-    assert webex.action("a-1") == Action("a-1", "m-1", "ann", expected, "then")
+    assert webex.action("a-1") == CardAction("a-1", "m-1", "ann", expected, "then")
 
 
 def test_card_answers_keep_their_inputs_out_of_logs(webex: Webex, webex_script: Any, reply: Any):

@@ -20,7 +20,7 @@ def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
 
 async def call(who: RateLimiter, name: str = "GET /messageTraces") -> None:
     """One call."""
-    async with who.turn(name):
+    async with who.slot(name):
         pass
 
 

@@ -47,7 +47,7 @@ def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
     """Why not, and what was probably meant."""
     with pytest.raises(InvalidInputError) as wrong:
         read_address(typed)
-    assert (wrong.value.why, wrong.value.meant) == (Text(f"typed.{why}"), meant)
+    assert (wrong.value.reason, wrong.value.suggestion) == (Text(f"typed.{why}"), meant)
 
 
 @drawn(st.text(max_size=300))
@@ -57,7 +57,7 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
         read = read_address(typed)
         why = ""
     except InvalidInputError as wrong:
-        read, why = wrong.meant, wrong.why.key
+        read, why = wrong.suggestion, wrong.reason.key
     assert not read or read_address(read) == read
     assert not why or why.startswith("typed.")
 
@@ -105,7 +105,7 @@ def test_what_is_no_callback(typed: str, why: str):
     """Each with its reason."""
     with pytest.raises(InvalidInputError) as wrong:
         read_callback(typed)
-    assert wrong.value.why == Text(f"typed.{why}")
+    assert wrong.value.reason == Text(f"typed.{why}")
 
 
 @drawn(st.text(max_size=220).map("https://{}".format) | st.text(max_size=220))
@@ -114,7 +114,7 @@ def test_any_text_is_a_callback_or_a_reason(typed: str):
     try:
         answer = read_callback(typed)
     except InvalidInputError as wrong:
-        answer = wrong.why.key
+        answer = wrong.reason.key
     assert answer == typed.strip() or answer.startswith("typed.callback")
 
 

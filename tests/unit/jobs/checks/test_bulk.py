@@ -106,5 +106,5 @@ def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
     draft = CheckBuffer(store, opening(Channel("a@contoso.com"), asker, RunKind.CHECK, Origin("room-1")))
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
     assert (store.length(draft.run.id), store.last_check("a@contoso.com"), draft.refresh(draft.run)) == (0, None, draft.run)
-    kept = draft.keep()
+    kept = draft.save()
     assert (store.load(kept.id), store.last_check("a@contoso.com"), store.redis.zscore("runs:due", kept.id)) == (kept, kept, None)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from jobs.clouds import call_log
-from jobs.clouds.errors import Ids, Transient
+from jobs.clouds.errors import RequestIds, Transient
 from jobs.clouds.http import Call, async_client, request
 from jobs.microsoft.responses import judge_graph
 from jobs.settings import Settings
@@ -41,7 +41,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
 
 def test_outside_nobody_keeps_them():
     """A call that nobody asked about is not kept."""
-    call_log.record("graph", "PATCH /x", 200, Ids("r"))
+    call_log.record("graph", "PATCH /x", 200, RequestIds("r"))
     with call_log.record_calls() as made:
         pass
     assert made == []

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from jobs.clouds.causes import ENTRA
-from jobs.clouds.errors import Ids, find_causes
+from jobs.clouds.errors import RequestIds, find_causes
 from jobs.microsoft.responses import judge_exchange, judge_graph
 from practice.shared import ABSENT, FACTS
 
@@ -66,7 +66,7 @@ def test_every_aadsts_code_has_a_cause_with_a_remedy():
 def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
     """By code or words, whatever the status is."""
     body = {"error": {"code": row["code"], "message": row["message"]}}
-    error = judge_graph(httpx.Response(row["status"], json=body), Ids())
+    error = judge_graph(httpx.Response(row["status"], json=body), RequestIds())
     assert (error.cause, error.code, error.message) == (row["cause"], row["code"], row["message"])
     assert row["cause"] in REMEDIES
 
@@ -74,7 +74,7 @@ def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
 @pytest.mark.parametrize("row", rows("exchange"))
 def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
     """By the exception and its words, in whichever part of the body they stand."""
-    error = judge_exchange(httpx.Response(row["status"], content=exchange_body(row)), Ids())
+    error = judge_exchange(httpx.Response(row["status"], content=exchange_body(row)), RequestIds())
     assert (error.cause, error.message) == (row["cause"], row["message"])
     assert row["cause"] in REMEDIES
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, OAUTH, SETTLES, SMTP_PHRASES, ErrorKind
+from jobs.clouds.causes import ENTRA, EXCHANGE_PHRASES, GRAPH_PHRASES, OAUTH, REPLICATION_CAUSES, SMTP_PHRASES, ErrorKind
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
-    Ids,
     KnownError,
     NotFound,
     NotReplicatedYet,
     Rejected,
+    RequestIds,
     error_for,
     find_causes,
     first_cause,
@@ -98,7 +98,7 @@ def test_the_texts_keep_the_wording_rules(kind: str):
 
 def test_what_settles_is_a_cause():
     """The window after our own writes is for causes that exist."""
-    assert SETTLES <= CAUSES
+    assert REPLICATION_CAUSES <= CAUSES
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_whose_connections_are_too_many(text: str, cause: str):
 
 def test_an_error_carries_evidence_and_reads_well():
     """The words stand first, then each id that support asks for; control characters cannot forge a log line."""
-    said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", Ids(request_id="r-1", client_request_id="c-1"))
+    said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", RequestIds(request_id="r-1", client_request_id="c-1"))
     error = NotFound("not_found", said)
     assert error.evidence() == (
         Evidence("graph", "404 Request_ResourceNotFound not here"),
@@ -211,7 +211,7 @@ def test_a_message_is_cut():
 @pytest.mark.parametrize(("cause", "settles"), [("not_found", True), ("client_secret_wrong", True), ("redirect_uri_mismatch", False)])
 def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):  # noqa: FBT001  a parameter of the test
     """A 404 may be replication; a wrong redirect URI never is."""
-    assert CloudError(cause, CloudReply("entra")).settles is settles
+    assert CloudError(cause, CloudReply("entra")).can_be_replication is settles
 
 
 def test_each_kind_has_its_class():

@@ -15,11 +15,11 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 from jobs.clouds.errors import (
     AlreadyExists,
     Forbidden,
-    Ids,
     MalformedAnswer,
     NotFound,
     NotReplicatedYet,
     Rejected,
+    RequestIds,
     SignInNeeded,
     Transient,
     TruncatedAnswer,
@@ -314,5 +314,5 @@ def exchange_details(status: int, message: str) -> httpx.Response:
 )
 def test_exchanges_errors_are_told_by_the_exception(answer: httpx.Response, kind: type, cause: str, code: str, message: str):
     """The captured bodies of section 3.5, and the words to show."""
-    error = judge_exchange(answer, Ids())
+    error = judge_exchange(answer, RequestIds())
     assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)

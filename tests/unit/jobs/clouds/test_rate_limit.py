@@ -21,7 +21,7 @@ async def calls(pace: RateLimiter, name: str, count: int, seconds: float = 0.0) 
     began = time.monotonic()
 
     async def call() -> tuple[float, float]:
-        async with pace.turn(name):
+        async with pace.slot(name):
             start = time.monotonic() - began
             await asyncio.sleep(seconds)
             return start, time.monotonic() - began
@@ -55,7 +55,7 @@ async def test_a_limit_that_nobody_waits_for():
 async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
     """One call that is answered with 429."""
     with pytest.raises(Transient):
-        async with pace.turn(name):
+        async with pace.slot(name):
             raise Transient("throttled", CloudReply("graph", 429), retry_after=after)
 
 
@@ -98,7 +98,7 @@ async def spaced(spacing: Throttle, count: int) -> list[float]:
     began = clock()
 
     async def call() -> float:
-        async with spacing.turn():
+        async with spacing.slot():
             return clock() - began
 
     return sorted(await asyncio.gather(*(call() for _ in range(count))))
@@ -113,7 +113,7 @@ def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], s
         spacing = Throttle(1.0, quiet_s=60.0)
         begins.append([round(at) for at in await spaced(spacing, 6)])
         with pytest.raises(Transient):
-            async with spacing.turn():
+            async with spacing.slot():
                 raise Transient("throttled", CloudReply("exchange", status))
         begins.append([round(at) for at in await spaced(spacing, 4)])
         await asyncio.sleep(60.0)
@@ -129,7 +129,7 @@ def test_other_trouble_spaces_nothing(carry_out: Callable[..., float]):
     async def day() -> None:
         spacing = Throttle(60.0)
         with pytest.raises(Transient):
-            async with spacing.turn():
+            async with spacing.slot():
                 raise Transient("connection_lost", CloudReply("exchange"))
         await spaced(spacing, 6)
 

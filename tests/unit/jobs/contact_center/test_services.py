@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 
 from jobs.clock import now
-from jobs.clouds.errors import Ids
+from jobs.clouds.errors import RequestIds
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.client import judge, value
 from jobs.contact_center.incidents import Incident, microsoft_incidents
@@ -115,7 +115,7 @@ def test_codes_of_webex_connect(code: str, cause: str):
 def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]):
     """The status decides, and the service's own code and words are kept."""
     content = json.dumps(body) if isinstance(body, dict) else str(body)
-    error = judge("connect", httpx.Response(status, text=content), Ids())
+    error = judge("connect", httpx.Response(status, text=content), RequestIds())
     assert (error.cause, error.code, error.message) == told
 
 
@@ -129,15 +129,15 @@ def test_a_mail_is_begun_once(redis: Redis):
     token = delivery_receipts.begin(redis, "R1")
     assert (bool(token), delivery_receipts.begin(redis, "R1"), delivery_receipts.read(redis, "R1")) == (True, "", None)
     delivery_receipts.sent(redis, "R1", "t-1")
-    assert delivery_receipts.take(redis, token, POSTED) is True
+    assert delivery_receipts.receive(redis, token, POSTED) is True
     assert (delivery_receipts.message(redis, "R1"), delivery_receipts.read(redis, "R1")) == ("t-1", Receipt("7501", "Submitted", "t-1"))
 
 
 def test_an_unknown_address_takes_nothing(redis: Redis):
     """Nobody guesses where receipts go, and what is no receipt changes nothing."""
     token = delivery_receipts.begin(redis, "R1")
-    assert delivery_receipts.take(redis, f"{token}x", POSTED) is False
-    assert delivery_receipts.take(redis, token, {"hello": "there"}) is True
+    assert delivery_receipts.receive(redis, f"{token}x", POSTED) is False
+    assert delivery_receipts.receive(redis, token, {"hello": "there"}) is True
     assert delivery_receipts.read(redis, "R1") is None
 
 

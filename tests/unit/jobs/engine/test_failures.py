@@ -23,7 +23,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.failures import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
-from jobs.steps.ids import Ids
+from jobs.steps.ids import ConnectIds
 
 SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 
@@ -32,7 +32,7 @@ SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
 def test_what_may_pass_is_tried_again(given: Callable[..., StepContext], kind: type[CloudError], waits: int):
     """After longer and longer pauses."""
-    found = finding_from_error(Ids(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run)
+    found = finding_from_error(ConnectIds(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.cause, found.seen) == (
         State.UNKNOWN,
         Turn.TIME,
@@ -46,7 +46,7 @@ def test_what_may_pass_is_tried_again(given: Callable[..., StepContext], kind: t
 @pytest.mark.parametrize(("asked", "pause"), [(None, 30), (7.0, 30), (90.0, 90), (99_999_999.0, LONGEST_PAUSE_S)])
 def test_retry_after_is_the_least_that_is_waited(given: Callable[..., StepContext], asked: float | None, pause: float):
     """A cloud that asks for more than our own pause gets it, up to an hour."""
-    found = finding_from_error(Ids(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run)
+    found = finding_from_error(ConnectIds(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run)
     assert found.until is not None
     assert abs((found.until - now()).total_seconds() - pause) < 1
 
@@ -56,7 +56,7 @@ def test_retry_after_is_the_least_that_is_waited(given: Callable[..., StepContex
 )
 def test_everything_else_is_a_persons_turn(given: Callable[..., StepContext], error: CloudError, waits: int):
     """So is what did not pass after seven tries."""
-    found = finding_from_error(Ids(), error, given(waits={"ids": waits}).run)
+    found = finding_from_error(ConnectIds(), error, given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.until) == (State.UNKNOWN, Turn.ADMINISTRATOR, None)
 
 
@@ -65,7 +65,7 @@ def test_everything_else_is_a_persons_turn(given: Callable[..., StepContext], er
 )
 def test_an_error_without_words_is_told_by_its_code(given: Callable[..., StepContext], said: CloudReply, words: Text):
     """Something always stands there: the cloud's code, or the sentence of the cause where no cloud was asked."""
-    assert finding_from_error(Ids(), NotFound("not_found", said), given().run).seen == words
+    assert finding_from_error(ConnectIds(), NotFound("not_found", said), given().run).seen == words
 
 
 NOT_READY = NotReplicatedYet("directory_settling", CloudReply("graph", 400))

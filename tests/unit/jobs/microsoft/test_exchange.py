@@ -110,7 +110,7 @@ async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(make_setting
     """The body is no JSON, and a role that was just given takes minutes."""
     with pytest.raises(Forbidden) as failed:
         await run(make_settings(), lambda _: httpx.Response(403, content=b"\0" * 4096), "Set-CASMailbox", {})
-    assert (failed.value.cause, failed.value.settles) == ("exchange_role_missing", True)
+    assert (failed.value.cause, failed.value.can_be_replication) == ("exchange_role_missing", True)
 
 
 @pytest.mark.parametrize(("cmdlet", "tries"), [("Get-Mailbox", 5), ("Set-Mailbox", 5), ("New-HostedOutboundSpamFilterPolicy", 1)])

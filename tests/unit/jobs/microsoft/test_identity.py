@@ -194,7 +194,7 @@ def test_a_wrong_client_secret_settles(provider: Any, http: httpx.Client):
     identity = Identity(provider.base, http, TENANT, "client-1", "another")
     with pytest.raises(Rejected) as refused:
         sign_in(identity, provider)
-    assert (refused.value.cause, refused.value.settles) == ("client_secret_wrong", True)
+    assert (refused.value.cause, refused.value.can_be_replication) == ("client_secret_wrong", True)
     assert "another" not in str(refused.value)
 
 

@@ -123,7 +123,7 @@ def test_a_receipt_that_is_no_good(given: Any, configured: Any, outside: Any, re
     """The code is shown whole, and by what is behind it; what it says of the tester's own address is nothing about the channel."""
     outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on("GET /connect/v2/messages/t-1", {}, 403)
     ctx = asked_for(given(settings=configured()))
-    delivery_receipts.keep(redis, ctx.run.id, Receipt(code, "Failed", "t-1"))
+    delivery_receipts.save(redis, ctx.run.id, Receipt(code, "Failed", "t-1"))
     found = look("connect_send", ctx)
     assert (told(found), found.evidence[0]) == ((state, "verbatim", cause), Evidence("connect", f"{code} Failed"))
 

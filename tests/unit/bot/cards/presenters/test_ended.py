@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from bot.cards import draw
-from bot.cards.delivery import DesiredCard, PostedCard
 from bot.cards.presenters import progress as progress_face
+from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Profile, Scope, State, Text, Turn

@@ -12,10 +12,10 @@ import pytest
 
 from adaptive_cards.texts import remedy_within, text
 from bot.cards import delivery, draw
-from bot.cards.delivery import PostedCard
 from bot.cards.presenters import plan as plan_face
 from bot.cards.presenters import progress as progress_face
 from bot.cards.presenters import proof, rehearsal, verdict
+from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
@@ -45,7 +45,7 @@ def answered(question: str, value: str = "yes") -> Event:
     return Event(Kind.ANSWERED, now(), by="anna@example.test", data={"question": question, "value": value})
 
 
-def cards(services: Services, run: Run) -> list[delivery.DesiredCard]:
+def cards(services: Services, run: Run) -> list[DesiredCard]:
     """Every card of the run, in the order of drawing."""
     return [card for of in draw.PRESENTERS for card in of(run, services)]
 
@@ -89,7 +89,7 @@ def test_the_progress_card_says_where_the_form_cannot_go(services: Services, beg
             card.card.text + json.dumps(card.card.content, ensure_ascii=False) for card in cards(services, run) if card.slot == "progress"
         )
 
-    def form() -> delivery.DesiredCard:
+    def form() -> DesiredCard:
         return next(card for card in cards(services, run) if card.slot == "connect")
 
     webex_script.on("POST", "/messages", reply(403, {"message": "no"}), reply(403, {"message": "no"}), reply(body={"id": "posted-1"}))
@@ -199,11 +199,11 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begi
     run = begin(SIGNED_IN, found("tenant"), found("user_consent", State.SKIPPED), wrong, replace(PLANNED, at=now()))
     view = plan_face.view(run)
     assert [words.values["step"] for words in view.right] == ["key:step.tenant"]
-    assert [words.values["step"] for words in view.blocked] == ["key:step.mailbox_user"]
+    assert [words.values["step"] for words in view.blocking] == ["key:step.mailbox_user"]
     assert (view.changes, view.approved, view.signed_in) == ((LINE,), False, ADMIN)
     services.store.append(run.id, APPROVED, found("ids"))
     approved = plan_face.view(services.store.load(run.id))
-    assert (approved.blocked, approved.approved, approved.approved_tenant) == ((), True, False)
+    assert (approved.blocking, approved.approved, approved.approved_tenant) == ((), True, False)
     assert approved.right == view.right  # what the run brings about was not right already
 
 
@@ -215,7 +215,7 @@ def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Servi
     events = (SIGNED_IN, replace(PLANNED, changes=(LINE, other)), APPROVED, *made, differs)
     run = begin(*events)
     view = plan_face.view(run)
-    assert (view.changes, view.approved, view.under_way, view.plan_id) == ((shut,), False, True, "plan-2")
+    assert (view.changes, view.approved, view.has_begun, view.plan_id) == ((shut,), False, True, "plan-2")
     services.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
     again = plan_face.view(services.store.load(run.id))
     assert (again.changes, again.approved) == ((LINE, shut), True)
@@ -224,7 +224,7 @@ def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Servi
 def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: Begin):
     """Where the text itself ends with a full stop, there is one and not two."""
     waits = found("mailbox_user", State.WAITING, seen=Text("seen.let_in"), cause="exchange_role_missing")
-    (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocked
+    (stop,) = plan_face.view(begin(SIGNED_IN, waits, PLANNED)).blocking
     assert stop.values["seen"].endswith("so it is asked again")
 
 

@@ -10,7 +10,7 @@ from adaptive_cards.texts import has_text, text
 from bot.cards import draw
 from bot.cards.presenters import plan, undo
 from bot.cards.presenters import progress as steps
-from bot.commands.status import _line
+from bot.commands.status import _run_line
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -81,12 +81,12 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     """One card says what is back and what was left; no other card of a setup comes."""
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
     found = undo.view(run)
-    assert [row for row, _, _ in found.back] == ["E1", "M3"]
-    assert [(row, words.key) for row, words, _ in found.left] == [("M2", "step.smtp_auth"), ("M5", "step.customization")]
+    assert [row for row, _, _ in found.restored] == ["E1", "M3"]
+    assert [(row, words.key) for row, words, _ in found.left_alone] == [("M2", "step.smtp_auth"), ("M5", "step.customization")]
     assert (found.binned, found.approved_by) == (True, "anna@example.test")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
     assert slots == ["plan", "progress", "undone"]
-    assert (next_action(run).words.key, next_action(run).turn, _line(run).kind) == ("turn_words.undone", Turn.NOBODY, "undo")
+    assert (next_action(run).words.key, next_action(run).turn, _run_line(run).kind) == ("turn_words.undone", Turn.NOBODY, "undo")
 
 
 def test_a_cancelled_undo_ends_without_that_card(begin: Begin, services: Services):

@@ -18,7 +18,7 @@ from adaptive_cards import verdict as draw_verdict
 from bot.cards.presenters import plan, progress, rehearsal, sign_in, verdict
 from bot.services import Services
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Ids
+from jobs.clouds.errors import CloudError, RequestIds
 from jobs.engine.failures import finding_from_error
 from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.msal_http import entra_error
@@ -27,7 +27,7 @@ from jobs.model import Account, Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.smtp_auth import SmtpAuth
 
-IDS = Ids("req-7f1c", "cli-09ab")
+IDS = RequestIds("req-7f1c", "cli-09ab")
 WORDS = "Something that was new in November."
 READ_ON = "https://login.microsoftonline.com/error?code=9999999"
 """A card shortens so long a word in its middle; the code is its end."""

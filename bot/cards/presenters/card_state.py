@@ -1,0 +1,92 @@
+"""How a card of a run should be and how it is in Webex, which presenters compare."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from adaptive_cards import Card
+from bot.services import Services
+from jobs.storage import codec, keys
+
+EDITS = 10
+NO_EDITS = EDITS + 1
+"""Stands for the edits of a card that Webex has never let be edited."""
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredCard:
+    """A card as it should be now. ``to`` is ``thread``, or the address of a person for a 1:1 message.
+
+    ``mark`` tells whether anything is new; ``turn`` whether it is news that must not wait; ``last`` that no other follows. One that
+    ``closes`` only takes back what the card has asked for: where Webex takes no edit it is left out, as a new card would ask for nothing.
+    ``asks`` is for where Webex has never taken one: what a person has to see of it, empty for what concerns nobody; by itself the turn.
+    """
+
+    slot: str
+    card: Card
+    fingerprint: str
+    to: str = "thread"
+    urgency: str = ""
+    final: bool = False
+    retires: bool = False
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostedCard:
+    """A card as it stands in Webex. ``room`` is empty where Webex did not name it; then it is asked for.
+
+    ``asks`` is what its newest card has asked of a person, even where that was not posted: who is asked once more gets a card once more.
+    """
+
+    message: str
+    room: str
+    fingerprint: str
+    urgency: str
+    at: datetime
+    edits: int = 0
+    prompt: str = ""
+
+    @property
+    def never_edited(self) -> bool:
+        """Return whether Webex has never let this card be edited."""
+        return self.edits == NO_EDITS
+
+
+def desired_card(  # noqa: PLR0913  what a card is made of
+    slot: str,
+    view: object,
+    card: Card,
+    *,
+    to: str = "thread",
+    urgency: str = "",
+    final: bool = False,
+    retires: bool = False,
+    prompt: str | None = None,
+) -> DesiredCard:
+    """A card whose mark follows from the view; the moment of drawing (``at``) is no news."""
+    plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
+    return DesiredCard(slot, card, hashlib.sha256(codec.dump(plain)).hexdigest()[:16], to, urgency, final, retires, prompt)
+
+
+def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
+    """How a card stands in Webex, or None where nobody has said that it does."""
+    raw = services.redis.hget(keys.cards(run_id), slot)
+    return codec.load(raw, PostedCard) if isinstance(raw, bytes) else None
+
+
+def was_posted(services: Services, run_id: str, slot: str) -> bool:
+    """Whether Webex has taken it."""
+    return bool(services.redis.hexists(keys.cards(run_id), slot))
+
+
+def was_refused(services: Services, run_id: str, slot: str) -> bool:
+    """Whether Webex has said no to the card when it was last posted."""
+    return bool(services.redis.hexists(keys.cards(run_id), refused_field(slot)))
+
+
+def refused_field(slot: str) -> str:
+    return f"{slot}:refused"

@@ -89,4 +89,5 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 
 
 def refused_field(slot: str) -> str:
+    """Return the field of a run's cards that notes a refusal of this slot."""
     return f"{slot}:refused"

@@ -16,12 +16,13 @@ from bot.queue import SafeJob, connect, make_queue
 from bot.processes import worker
 from jobs.clock import now
 from jobs.model import Channel, Person
+from jobs.runs.origin import Origin
 from jobs.runs.run_store import RunStore
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 url = sys.argv[1]
 redis = connect(url)
 store = RunStore(redis)
-run = store.open(Channel("support@contoso.com"), Person("p", "anna@contoso.com"), {"room": "r", "message": "m"})
+run = store.open(Channel("support@contoso.com"), Person("p", "anna@contoso.com"), Origin("r", message="m"))
 make_queue(redis).enqueue("bot.events.handler.receive", resource="none", result_ttl=600, failure_ttl=600)
 with renewed_lock(redis, LockName(LockKind.RUN, run.id), 60):
     worker.work(url, burst=True)

@@ -13,6 +13,7 @@ from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.model import Channel, Person
+from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 
@@ -46,7 +47,7 @@ def test_another_token_is_another_account(settings: BotSettings, redis: Redis, w
 def test_what_is_recorded_is_carried_on_and_drawn(settings: BotSettings, redis: Redis, webex: Webex):
     """The events land together, a worker is woken for the run and for its cards; without an event only that."""
     services = make(settings, redis, webex)
-    opened = services.store.open(Channel("support@example.test"), Person("anna", "anna@example.test", "org-1"), {"room": "room-1"})
+    opened = services.store.open(Channel("support@example.test"), Person("anna", "anna@example.test", "org-1"), Origin("room-1"))
     services.record(opened.id, Event(Kind.RESUMED, now()), Event(Kind.LOOK_AGAIN, now()))
     services.record(opened.id)
     assert [event.kind for event in services.store.events(opened.id)] == [Kind.OPENED, Kind.RESUMED, Kind.LOOK_AGAIN]
